@@ -1,0 +1,62 @@
+"""Virtual time: a heap of things to come.
+
+The model: `now` is float seconds since the run began. It moves only when an entry is taken off the heap, and then it jumps.
+An entry is `(time, serial, item)`; the serial makes ties first in, first out, and no two entries ever compare equal. An item
+is a `Timer` (a callback) or a line of execution that wants to go on (`process.py`).
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable
+from typing import Any
+
+
+def check_duration(name: str, value: float) -> float:
+    """Return `value` when it is a duration: a finite number of seconds, zero or more. Else raise ValueError."""
+    if isinstance(value, (int, float)) and 0 <= value < math.inf:
+        return value
+    raise ValueError(f"{name}={value!r}: must be a number of seconds, zero or more")
+
+
+class Timer:
+    """A callback that waits for its time. `cancel()` makes it do nothing; the heap forgets it when its time comes."""
+
+    __slots__ = ("args", "fn", "time")
+
+    def __init__(self, time: float, fn: Callable[..., Any] | None, args: tuple[Any, ...]) -> None:
+        self.time = time
+        self.fn = fn
+        self.args = args
+
+    def cancel(self) -> None:
+        """Never call back. Cancelling twice, or after the call, does no harm."""
+        self.fn = None
+        self.args = ()
+
+
+class Loop:
+    """The clock and its heap. `Kernel` adds processes to it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._heap: list[tuple[float, int, Any]] = []
+        self._serial = 0
+
+    def at(self, time: float, fn: Callable[..., Any], *args: Any) -> Timer:
+        """Call `fn(*args)` at `time`, in seconds since the run began, not before now. Callbacks must not block."""
+        if not time >= self.now or time == math.inf:
+            raise ValueError(f"time={time!r}: must be a finite number, not before now ({self.now})")
+        timer = Timer(time, fn, args)
+        self._push(time, timer)
+        return timer
+
+    def after(self, delay: float, fn: Callable[..., Any], *args: Any) -> Timer:
+        """Call `fn(*args)` when `delay` seconds have passed."""
+        return self.at(self.now + check_duration("delay", delay), fn, *args)
+
+    def _push(self, time: float, item: Any) -> int:
+        serial = self._serial = self._serial + 1
+        heapq.heappush(self._heap, (time, serial, item))
+        return serial

@@ -1,0 +1,437 @@
+"""Processes: plain functions that block in virtual time. The only file that knows greenlets.
+
+The model. A *line* is something that can block: each `Process`, and the main line (a notebook cell, a test). There is one way
+to block, `Kernel.wait`. Whoever blocks drives the loop: it takes entries off the heap, runs callbacks, and when the entry is
+another line's wake-up it switches straight to it; when the entry is its own wake-up it goes on. So no scheduler sits in the
+middle, a call at the top of a cell works like one in a process, and a process that is alone never switches at all.
+
+A wake-up is valid while its serial is the line's `wake`; leaving `wait` for any reason makes it stale, and stale entries are
+skipped. Whatever goes wrong while driving (a process that raises, a callback that raises, an interrupt, nothing left to
+happen) is handed to the main line, which raises it: the process that happened to drive is not to blame.
+
+Rejected: generators (`yield` in the learner's code, no boto3), threads (14 to 28 times slower, cannot be killed), a hub
+greenlet (two switches for one).
+"""
+
+from __future__ import annotations
+
+import contextvars
+import ctypes
+import heapq
+import signal as signals
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from lablib.kernel.loop import Loop, Timer, check_duration
+
+EPOCH = 1_680_307_200.0  # time 0 of every run: 2023-04-01 00:00:00 UTC, the month of the course notes
+_ESCAPES = 100  # how often a killed process may swallow its end before it is left behind
+_abandoned: list[Process] = []  # left behind for good; dropping the last reference would throw into them again
+
+
+class Stuck(RuntimeError):
+    """The main line waits for something, and nothing is left that could happen."""
+
+
+class TooLong(Exception):
+    """Code ran for too many real seconds without waiting. Raised inside that code by `Kernel.patience`."""
+
+
+class Signal:
+    """Something that lines wait for. `fire` wakes all that wait now, `fire_one` the one that waits longest."""
+
+    __slots__ = ("_kernel", "_waiting")
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._waiting: deque[Process | _MainLine] = deque()
+
+    def fire(self) -> None:
+        """Wake every line that waits for this signal, in the order in which they came."""
+        while self._waiting:
+            self.fire_one()
+
+    def fire_one(self) -> bool:
+        """Wake the line that has waited longest. False when nobody waits."""
+        if not self._waiting:
+            return False
+        line = self._waiting.popleft()
+        line.fired = True
+        kernel = self._kernel
+        line.wake = kernel._push(kernel.now, line)
+        return True
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+
+class _MainLine:
+    """Whoever drives from outside the processes: a notebook cell, a test, or a process of another kernel."""
+
+    __slots__ = ("fired", "glet", "killed", "wake")
+
+    def __init__(self) -> None:
+        self.glet: greenlet = getcurrent()
+        self.wake = -1
+        self.fired = False
+        self.killed = False
+
+
+class Process(greenlet):
+    """A running function. Made by `Kernel.spawn`; its attributes are for reading.
+
+    `name`; `alive`; `result` (what the function returned); `exception` (what it raised); `done` (a Signal, fired at the end).
+    """
+
+    def __init__(self, kernel: Kernel, fn: Callable[..., Any], args: tuple[Any, ...], name: str) -> None:
+        super().__init__(self._body, _root())
+        self.gr_context = contextvars.copy_context()  # so that print() reaches the cell that spawned it
+        self.kernel = kernel
+        self.name = name
+        self.alive = True
+        self.result: Any = None
+        self.exception: BaseException | None = None
+        self.done = Signal(kernel)
+        self.wake = -1
+        self.fired = False
+        self.killed = False
+        self.escapes = 0
+        self._call = (fn, args)
+
+    @property
+    def glet(self) -> greenlet:
+        return self
+
+    def _body(self) -> None:
+        fn, args = self._call
+        try:
+            if not self.killed:
+                self.result = fn(*args)
+        except GreenletExit:
+            self.killed = True
+        except BaseException as error:
+            error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next  # begin with the learner's frame
+            self.exception = error
+        heir = self.kernel._ended(self)
+        if heir is not None:
+            self.parent = self.kernel._target(heir)  # a finished greenlet goes on in its parent
+
+    def __repr__(self) -> str:
+        state = "killed" if self.killed else "running" if self.alive else "failed" if self.exception else "ended"
+        return f"<Process {self.name}: {state}>"
+
+
+def _root() -> greenlet:
+    line = getcurrent()
+    while line.parent is not None:
+        line = line.parent
+    return line
+
+
+def current_process() -> Process | None:
+    """The process that is running, of whatever kernel; None outside of processes."""
+    line = getcurrent()
+    return line if line.__class__ is Process else None
+
+
+class Kernel(Loop):
+    """Virtual time with processes in it. One kernel belongs to one thread."""
+
+    epoch = EPOCH
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.processes: dict[str, Process] = {}
+        self.closed = False
+        self._main = _MainLine()
+        self._thread = threading.get_ident()
+        self._thrown: BaseException | None = None  # what the main line is to raise when it goes on
+        self._steps = -1  # how many entries may still be taken; -1: any number
+        self._begin: Process | None = None  # the process that the main line is asked to begin
+        self._interrupt: KeyboardInterrupt | None = None
+        self._attention = False  # look at _steps and _interrupt before the next entry
+
+    # ---- processes -----------------------------------------------------------------------------------------------------
+
+    @property
+    def current(self) -> Process | None:
+        """The process of this kernel that is running; None on the main line."""
+        line = getcurrent()
+        return line if line.__class__ is Process and line.kernel is self else None
+
+    def spawn(self, fn: Callable[..., Any], *args: Any, name: str | None = None) -> Process:
+        """Start `fn(*args)` as a process at the present instant. It runs when somebody next blocks.
+
+        `name` is how it appears in the trace: the default is the function's name; a name that a running process has gets a
+        number. Raises TypeError when `fn` cannot be called.
+        """
+        self._check_usable()
+        if not callable(fn):
+            raise TypeError(f"fn={fn!r}: must be a function; pass the function itself, without calling it")
+        base = name or getattr(fn, "__name__", type(fn).__name__)
+        free, n = base, 1
+        while free in self.processes and self.processes[free].alive:
+            free = f"{base}-{(n := n + 1)}"
+        process = Process(self, fn, args, free)
+        self.processes[free] = process
+        process.wake = self._push(self.now, process)
+        return process
+
+    def kill(self, process: Process) -> None:
+        """End a process where it stands: its `finally` blocks run, and it can wait for nothing any more."""
+        if not process.alive:
+            return
+        process.killed = True
+        if process is getcurrent():
+            raise GreenletExit
+        process.parent = getcurrent()
+        process.wake = -1
+        if process:
+            process.throw(GreenletExit)
+        else:
+            self._ended(process)  # it never began
+        if process.alive:
+            process.alive = False  # it swallowed its end: left behind, suspended for good
+            _abandoned.append(process)
+
+    def _ended(self, process: Process) -> Process | _MainLine | None:
+        """Book-keeping at the end of a process. Returns who goes on; None: whoever killed it."""
+        process.alive = False
+        process.done.fire()
+        error = process.exception
+        if process.killed and error is None:
+            return None
+        if error is not None:
+            if isinstance(error, KeyboardInterrupt):
+                error.add_note(f"Interrupted at {self.now:g} s inside {process.name}, which has ended; the others can go on.")
+            return self._to_main(error)
+        return self._next()
+
+    # ---- waiting -------------------------------------------------------------------------------------------------------
+
+    def wait(self, signal: Signal | None = None, timeout: float | None = None) -> bool:
+        """Block until `signal` fires (True) or `timeout` seconds have passed (False). Everything that blocks blocks here.
+
+        Raises ValueError for a negative timeout, Stuck on the main line when nothing is left that could end the wait.
+        """
+        line: Any = getcurrent()
+        outside = line.__class__ is not Process or line.kernel is not self
+        if outside:
+            line = self._enter()
+        elif line.killed:
+            self._end_again(line)
+        if timeout is not None:
+            if not 0 <= timeout < 1e15:
+                check_duration("timeout", timeout)
+            line.wake = self._push(self.now + timeout, line)
+        if signal is None:
+            if outside:
+                self._drive_outside(line)
+            else:
+                self._drive(line)
+            return False
+        line.fired = False
+        signal._waiting.append(line)
+        try:
+            if outside:
+                self._drive_outside(line)
+            else:
+                self._drive(line)
+        finally:
+            if not line.fired:
+                signal._waiting.remove(line)
+        return bool(line.fired)
+
+    def sleep(self, seconds: float) -> None:
+        """Block for `seconds` of virtual time."""
+        self.wait(None, check_duration("seconds", seconds))
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` of virtual time pass."""
+        self.sleep(seconds)
+
+    def run(self, until: float) -> None:
+        """Let virtual time pass up to `until`, in seconds since the run began. A time in the past is an error."""
+        if not until >= self.now:
+            raise ValueError(f"until={until!r}: must not be before now ({self.now:g} s)")
+        self.wait(None, until - self.now)
+
+    def step(self) -> bool:
+        """Let the next thing happen, and nothing more. False when nothing is left."""
+        if self.current:
+            raise RuntimeError("step() is for the main line, not for a process")
+        line = self._enter()
+        self._steps, self._attention = 1, True
+        try:
+            self._drive_outside(line)
+        except Stuck:
+            return False
+        finally:
+            self._steps = -1
+        return True
+
+    def peek(self) -> float:
+        """When the next thing happens, in seconds since the run began; infinity when nothing will."""
+        heap = self._heap
+        while heap:
+            time, serial, item = heap[0]
+            if (item.fn is not None) if item.__class__ is Timer else item.wake == serial:
+                return time
+            heapq.heappop(heap)
+        return float("inf")
+
+    def close(self) -> None:
+        """End every process, so that their `finally` blocks run. The kernel cannot be used after it."""
+        if self.closed:
+            return
+        self.closed = True
+        for process in list(self.processes.values()):
+            self.kill(process)
+        self._heap.clear()
+
+    # ---- driving -------------------------------------------------------------------------------------------------------
+
+    def _drive(self, line: Process | _MainLine) -> None:
+        """Make things happen until the process `line` may go on."""
+        heir = self._next()
+        if heir is not line:
+            self._target(heir).switch()  # comes back when somebody has taken our wake-up, or to end us
+
+    def _target(self, heir: Process | _MainLine) -> greenlet:
+        """Where to switch so that `heir` goes on. A new process begins from the main line: begun from another process, it
+        would stand on that one's stack, and a thousand of them would exhaust it."""
+        if heir.glet or heir is self._main:
+            return heir.glet
+        self._begin = heir  # type: ignore[assignment]
+        return self._main.glet
+
+    def _next(self) -> Process | _MainLine:
+        """Take entries off the heap until a line may go on. Exceptions are left for the main line."""
+        heap = self._heap
+        pop = heapq.heappop
+        while heap:
+            if self._attention:
+                if self._interrupt:
+                    return self._to_main(self._interrupt)
+                if self._steps == 0:
+                    return self._main
+            time, serial, item = pop(heap)
+            if item.__class__ is Timer:
+                if item.fn is None:
+                    continue
+                self.now = time
+                self._steps -= 1
+                try:
+                    item.fn(*item.args)
+                except BaseException as error:
+                    return self._to_main(error)
+            elif item.wake == serial:
+                self.now = time
+                self._steps -= 1
+                return item  # type: ignore[no-any-return]
+        if self._steps == 0:
+            return self._main
+        return self._to_main(Stuck(self._why_stuck()))
+
+    def _to_main(self, error: BaseException) -> _MainLine:
+        self._thrown = error
+        return self._main
+
+    def _why_stuck(self) -> str:
+        waiting = [p.name for p in self.processes.values() if p.alive]
+        who = f"{', '.join(waiting)} wait{'s' if len(waiting) == 1 else ''} for ever" if waiting else "no process is running"
+        return f"nothing is left to happen after {self.now:g} s, and {who}"
+
+    def _enter(self) -> _MainLine:
+        self._check_usable()
+        if threading.get_ident() != self._thread:
+            raise RuntimeError("this cloud belongs to another thread: make a Cloud in the thread that uses it")
+        self._main.glet = getcurrent()
+        self._main.wake = -1
+        return self._main
+
+    def _check_usable(self) -> None:
+        if self.closed:
+            raise RuntimeError("this cloud is closed: make a new Cloud")
+
+    def _drive_outside(self, line: _MainLine) -> None:
+        """Drive from the main line: take care of Ctrl-C, and raise what went wrong meanwhile."""
+        with self._interruptible():
+            heir = self._next()
+            while heir is not line:
+                heir.glet.switch()
+                heir, self._begin = line if self._begin is None else self._begin, None
+            line.wake = -1
+            error, self._thrown = self._thrown, None
+        if error is not None:
+            raise error
+
+    def _end_again(self, process: Process) -> None:
+        process.escapes += 1
+        if process.escapes > _ESCAPES:  # `while True: try: ... except: pass` would hold us for ever
+            process.parent.switch()
+        raise GreenletExit
+
+    # ---- interrupts ----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """While the main line drives, Ctrl-C stops the run between two entries and leaves the state whole."""
+        try:
+            old = signals.getsignal(signals.SIGINT)
+            if old is not signals.default_int_handler:
+                raise ValueError
+            signals.signal(signals.SIGINT, self._on_sigint)
+        except ValueError:  # not the main thread, or a host (pytest, an IDE) with a handler of its own
+            yield
+            return
+        try:
+            yield
+        finally:
+            signals.signal(signals.SIGINT, old)
+            self._interrupt, self._attention = None, False
+
+    def _on_sigint(self, number: int, frame: FrameType | None) -> None:
+        if self._interrupt or not _in_engine(frame):
+            raise KeyboardInterrupt
+        self._interrupt = KeyboardInterrupt(f"stopped at {self.now:g} s; the cloud is whole, cloud.advance() goes on")
+        self._attention = True
+
+    @contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        """Raise TooLong in this thread when the block is not over after `seconds` of real time."""
+        over = threading.Event()
+        lock = threading.Lock()
+        me = threading.get_ident()
+
+        def watch() -> None:
+            if not over.wait(seconds):
+                with lock:
+                    if not over.is_set():
+                        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(me), ctypes.py_object(TooLong))
+
+        thread = threading.Thread(target=watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            with lock:
+                over.set()
+            thread.join()
+
+
+def _in_engine(frame: FrameType | None) -> bool:
+    """Is the engine at work in this frame, so that stopping here could leave something half done?"""
+    engine = ("lablib.kernel", "lablib.services", "lablib.gateway", "lablib.clients")
+    while frame is not None and frame.f_code is not Process._body.__code__:
+        if frame.f_globals.get("__name__", "").startswith(engine):
+            return True
+        frame = frame.f_back
+    return sys.is_finalizing()

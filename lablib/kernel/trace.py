@@ -1,0 +1,196 @@
+"""The trace: everything that happened, once, with what caused it.
+
+The model: rows in columns, appended in the order of time. A name (of a kind, a resource, a subject, an actor) is kept once and
+stands in the columns as a number; a row costs 40 bytes and its detail. `cause` is the number of an earlier row, or -1.
+
+Two sorts of rows. *API rows* (`open`, `complete`) carry an operation's name; `until` is when the answer came back, `detail` how
+many messages it handled, or the error code. *Transitions* (`add`) carry a past participle (`Sent`, `Received`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from array import array
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lablib.kernel.loop import Loop
+
+if TYPE_CHECKING:
+    import pandas
+
+Names = str | tuple[str, ...] | None
+CODES = ("kind", "resource", "subject", "actor")
+COLUMNS = ("time", *CODES, "cause", "until")
+
+
+class Row(NamedTuple):
+    """One row of the trace, in words."""
+
+    index: int
+    time: float
+    kind: str
+    resource: str
+    subject: str
+    actor: str
+    cause: int
+    until: float
+    detail: Any
+
+
+Phrase = Callable[[Row, "Trace"], str]
+
+
+class Trace:
+    """What happened in a run. Services and the front door write it; everything else only reads."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._names: list[str] = [""]
+        self._codes: dict[str, int] = {"": 0}
+        self._columns: dict[str, array[Any]] = {
+            name: array("d" if name in ("time", "until") else "i") for name in COLUMNS
+        }
+        self._appends = tuple(self._columns[name].append for name in COLUMNS)
+        self.details: list[Any] = []
+        self.api_kinds: set[int] = set()
+        self.phrases: dict[str, Phrase] = {}
+
+    def __len__(self) -> int:
+        return len(self.details)
+
+    # ---- writing -------------------------------------------------------------------------------------------------------
+
+    def add(
+        self,
+        kind: str,
+        resource: str = "",
+        subject: str = "",
+        actor: str = "",
+        cause: int = -1,
+        detail: Any = None,
+        until: float = 0.0,
+    ) -> int:
+        """Append a transition that happens now. Returns its row number, for what it will cause."""
+        codes = self._codes
+        time, kinds, resources, subjects, actors, causes, untils = self._appends
+        time(self._loop.now)
+        kinds(codes[kind] if kind in codes else self._new(kind))
+        resources(codes[resource] if resource in codes else self._new(resource))
+        subjects(codes[subject] if subject in codes else self._new(subject))
+        actors(codes[actor] if actor in codes else self._new(actor))
+        causes(cause)
+        untils(until)
+        details = self.details
+        details.append(detail)
+        return len(details) - 1
+
+    def open(self, operation: str, resource: str, actor: str) -> int:
+        """Append the row of an API call that starts now."""
+        row = self.add(operation, resource, "", actor)
+        self.api_kinds.add(self._codes[operation])
+        return row
+
+    def complete(self, row: int, detail: int | str) -> None:
+        """Note that the call's answer arrived now: `detail` is the number of messages handled, or the error code."""
+        self._columns["until"][row] = self._loop.now
+        self.details[row] = detail
+
+    def _new(self, name: str) -> int:
+        code = self._codes[name] = len(self._names)
+        self._names.append(name)
+        return code
+
+    # ---- reading -------------------------------------------------------------------------------------------------------
+
+    def column(self, name: str) -> array[Any]:
+        """A whole column: times as floats, names as codes (see `code` and `name`). Do not change it."""
+        return self._columns[name]
+
+    def code(self, name: str) -> int:
+        """The number that stands for `name` in the columns; -1 when it never occurred."""
+        return self._codes.get(name, -1)
+
+    def name(self, code: int) -> str:
+        """The name behind a number."""
+        return self._names[code]
+
+    def __getitem__(self, index: int) -> Row:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"row {index}: the trace has {len(self)} rows")
+        index %= len(self)
+        time, kind, resource, subject, actor, cause, until = (self._columns[name][index] for name in COLUMNS)
+        n = self._names
+        return Row(index, time, n[kind], n[resource], n[subject], n[actor], cause, until, self.details[index])
+
+    def __iter__(self) -> Iterator[Row]:
+        return (self[i] for i in range(len(self)))
+
+    def where(
+        self, kind: Names = None, resource: Names = None, subject: Names = None, actor: Names = None
+    ) -> list[Row]:
+        """The rows that match, in the order of time. Each argument is a name or several; None means any."""
+        rows: Any = range(len(self))
+        for column, names in zip(CODES, (kind, resource, subject, actor), strict=True):
+            if names is not None:
+                wanted = {self.code(n) for n in ((names,) if isinstance(names, str) else names)}
+                values = self._columns[column]
+                rows = [i for i in rows if values[i] in wanted]
+        return [self[i] for i in rows]
+
+    def is_api(self, index: int) -> bool:
+        """Is this the row of an API call?"""
+        return self._columns["kind"][index] in self.api_kinds
+
+    def chain(self, index: int) -> list[Row]:
+        """The row and what led to it, the first cause first."""
+        rows = []
+        while index >= 0:
+            rows.append(self[index])
+            index = rows[-1].cause
+        return rows[::-1]
+
+    def explain(self, subject: str) -> str:
+        """The life of one subject (a MessageId) in words: a line for each thing that happened to it, and why.
+
+        Raises KeyError when the trace knows no such subject.
+        """
+        rows = self.where(subject=subject)
+        if not rows or not subject:
+            raise KeyError(f"nothing in this run is about {subject!r}: pass a MessageId from its trace")
+        return "\n".join(f"{row.time:10.3f} s  {self.describe(row)}" for row in rows)
+
+    def describe(self, row: Row) -> str:
+        """One row in words."""
+        phrase = self.phrases.get(row.kind)
+        if phrase:
+            return phrase(row, self)
+        return " ".join(part for part in (row.kind, row.resource, row.actor and f"by {row.actor}") if part)
+
+    def digest(self) -> str:
+        """A fingerprint of the whole trace: the same on every machine for the same run."""
+        sha = hashlib.sha256("\n".join(self._names).encode())
+        for name in COLUMNS:
+            column = self._columns[name]
+            if sys.byteorder == "big":
+                column = array(column.typecode, column)
+                column.byteswap()
+            sha.update(column.tobytes())
+        sha.update(json.dumps(self.details, sort_keys=True, default=str).encode())
+        return sha.hexdigest()[:16]
+
+    def to_frame(self, api: bool | None = None) -> pandas.DataFrame:
+        """The trace as a pandas DataFrame. `api=True`: the API log only; `api=False`: transitions only."""
+        import pandas
+
+        names = self._names
+        data: dict[str, Any] = {"time": self._columns["time"].tolist()}
+        data |= {c: [names[code] for code in self._columns[c]] for c in CODES}
+        data |= {"cause": self._columns["cause"].tolist(), "until": self._columns["until"].tolist()}
+        frame = pandas.DataFrame(data | {"detail": self.details})
+        if api is None:
+            return frame
+        kinds = [names[code] for code in self.api_kinds]
+        return frame[frame["kind"].isin(kinds) == api].drop(columns=["subject", "cause"] if api else [])
