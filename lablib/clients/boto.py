@@ -1,0 +1,246 @@
+"""boto3's face on the front door. The only file that imports boto3 and botocore.
+
+`make_client` returns a real boto3 client: its methods, paginators, exceptions, and botocore's own parameter validation. Only
+`_make_api_call` is ours, in a base class inserted at botocore's documented `creating-client-class` event; every generated
+method ends there. Dispatch is a table made from names, so there is no code for single operations.
+
+Nothing can reach AWS: the credentials are made up, configuration files and the environment are not read, and a client has no
+endpoint to talk to.
+
+Building a client from its model takes botocore some 50 ms, so one is built per service, region and configuration, and each
+cloud gets a shallow copy that knows its own door.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import boto3.session
+import botocore.exceptions
+import botocore.session
+from botocore import xform_name
+from botocore.config import Config
+from botocore.model import Shape
+from botocore.validate import ParamValidator
+
+from lablib.gateway import AnswerLost, Gateway
+from lablib.kernel import Kernel, Stream
+from lablib.services._base import Service, ServiceError
+
+ParamValidationError = botocore.exceptions.ParamValidationError
+
+# What botocore itself retries as throttling (botocore user guide, "Retries").
+_THROTTLES = frozenset(
+    "Throttling ThrottlingException ThrottledException RequestThrottledException TooManyRequestsException RequestThrottled "
+    "ProvisionedThroughputExceededException TransactionInProgressException RequestLimitExceeded BandwidthLimitExceeded "
+    "LimitExceededException SlowDown PriorRequestNotComplete EC2ThrottledException".split()
+)
+_RETRIES = {"2023": {"mode": "legacy", "total_max_attempts": 5}, "today": {"mode": "standard", "total_max_attempts": 3}}
+
+
+class Door:
+    """What a client needs of its cloud."""
+
+    def __init__(
+        self, kernel: Kernel, gateway: Gateway, caller: Callable[[], str], stream: Callable[[str], Stream], strict: bool
+    ) -> None:
+        self.kernel = kernel
+        self.gateway = gateway
+        self.caller = caller
+        self.stream = stream
+        self.strict = strict
+
+
+class _Operation:
+    """One row of the dispatch table: the model's shapes and the spelling of each parameter."""
+
+    __slots__ = ("input_shape", "name", "names", "output_shape")
+
+    def __init__(self, model: Any) -> None:
+        self.name = xform_name(model.name)
+        self.input_shape: Shape | None = model.input_shape
+        self.output_shape: Shape | None = model.output_shape
+        members = model.input_shape.members if model.input_shape else {}
+        self.names = {member: xform_name(member) for member in members}
+
+
+class SimulatedClient:
+    """The base class that makes a boto3 client a simulated one."""
+
+    _door: Door
+    _service: Service
+    _table: dict[str, _Operation]
+    _service_model: Any
+    meta: Any
+    exceptions: Any
+    _validator = ParamValidator()
+
+    def _make_api_call(self, operation_name: str, api_params: dict[str, Any]) -> dict[str, Any]:
+        operation = self._table.get(operation_name)
+        if operation is None:
+            operation = self._table[operation_name] = _Operation(self._service_model.operation_model(operation_name))
+        if operation.input_shape is not None:
+            report = self._validator.validate(api_params, operation.input_shape)
+            if report.has_errors():
+                raise ParamValidationError(report=report.generate_report())
+        names = operation.names
+        params = {names[key]: value for key, value in api_params.items() if value is not None}
+        config = self.meta.config
+        door = self._door
+        attempt = 1
+        while True:
+            try:
+                answer = door.gateway.call(
+                    door.caller(),
+                    self._service,
+                    operation.name,
+                    params,
+                    operation=operation_name,
+                    read_timeout=config.read_timeout,
+                )
+                break
+            except (ServiceError, AnswerLost) as problem:
+                if attempt >= config.retries["total_max_attempts"] or not _may_retry(problem):
+                    raise self._error(problem, operation_name, attempt - 1) from None
+                door.kernel.sleep(_backoff(config.retries["mode"], attempt, problem, door.stream(door.caller()).random()))
+                attempt += 1
+        if door.strict:
+            self._check_answer(answer, operation)
+        answer = dict(answer)
+        answer["ResponseMetadata"] = self._metadata(200, attempt - 1)
+        return answer
+
+    def _error(self, problem: ServiceError | AnswerLost, operation_name: str, retries: int) -> Exception:
+        if isinstance(problem, AnswerLost):
+            return botocore.exceptions.ReadTimeoutError(endpoint_url=self.meta.endpoint_url)
+        response = {
+            "Error": {
+                "Message": problem.message,
+                "Code": problem.code,
+                "QueryErrorCode": problem.shape,
+                "Type": "Sender" if problem.sender_fault else "Receiver",
+            },
+            "ResponseMetadata": self._metadata(problem.status, retries),
+        }
+        error: Exception = self.exceptions.from_code(problem.shape)(response, operation_name)
+        return error
+
+    def _metadata(self, status: int, retries: int) -> dict[str, Any]:
+        n = len(self._service.world.trace)
+        return {
+            "RequestId": f"{self._service.world.chance.seed & 0xFFFFFFFF:08x}-0000-4000-a000-{n:012x}",
+            "HTTPStatusCode": status,
+            "HTTPHeaders": {},
+            "RetryAttempts": retries,
+        }
+
+    def _check_answer(self, answer: dict[str, Any], operation: _Operation) -> None:
+        """Strict mode: AWS's own model of the answer is our conformance test."""
+        if operation.output_shape is None:
+            problem = f"an answer where AWS gives none: {answer}" if answer else ""
+        else:
+            report = self._validator.validate(answer, operation.output_shape)
+            problem = report.generate_report() if report.has_errors() else ""
+        if problem:
+            raise AssertionError(f"the simulated {operation.name} does not answer as AWS does: {problem}")
+
+    def _make_request(self, *_: Any) -> None:
+        raise AssertionError("a simulated client never sends a request")
+
+    def get_waiter(self, waiter_name: str) -> Any:
+        """botocore's waiter. At the top of a cell it waits in virtual time too: it runs as a process."""
+        waiter = super().get_waiter(waiter_name)  # type: ignore[misc]
+        kernel, wait = self._door.kernel, waiter.wait
+
+        def virtual_wait(**params: Any) -> None:
+            if kernel.current:
+                wait(**params)
+            else:
+                kernel.wait(kernel.spawn(lambda: wait(**params), name=f"waiter {waiter_name}").done)
+
+        waiter.wait = virtual_wait
+        return waiter
+
+
+def _may_retry(problem: ServiceError | AnswerLost) -> bool:
+    if isinstance(problem, AnswerLost):
+        return True
+    return problem.code in _THROTTLES or problem.status in (500, 502, 503, 504)
+
+
+def _backoff(mode: str, attempt: int, problem: ServiceError | AnswerLost, u: float) -> float:
+    """Seconds before the next attempt. legacy: u * 2**(n-1). standard: u * min(scale * 2**(n-1), 20), where the scale is 1 s
+    for throttling and 0.05 s for everything else (botocore's retry handlers)."""
+    if mode == "legacy":
+        return round(u * 2 ** (attempt - 1), 6)
+    scale = 1.0 if isinstance(problem, ServiceError) and problem.code in _THROTTLES else 0.05
+    return round(u * min(scale * 2 ** (attempt - 1), 20), 6)
+
+
+class _Session(boto3.session.Session):
+    """boto3's session, with clients that come from a cloud; `resource` builds on them."""
+
+    lab_client: Callable[..., Any] | None = None
+
+    def client(self, service_name: str, *args: Any, **kwargs: Any) -> Any:
+        if self.lab_client is None:
+            return super().client(service_name, *args, **kwargs)
+        return self.lab_client(service_name, region_name=kwargs.get("region_name"), config=kwargs.get("config"))
+
+
+_lock = threading.RLock()
+_templates: dict[Any, Any] = {}
+_shared: list[_Session] = []
+
+
+def _session() -> _Session:
+    """One session for the process, deaf to the environment and to configuration files."""
+    with _lock:
+        if not _shared:
+            nothing = {"profile": (None, None, None, None), "config_file": (None, None, os.devnull, None)}
+            nothing |= {"credentials_file": (None, None, os.devnull, None)}
+            core = botocore.session.Session(session_vars=nothing)
+            core.set_credentials("simulated", "simulated")
+            core.register("creating-client-class", _insert_base)
+            _shared.append(_Session(botocore_session=core, region_name="us-east-1"))
+        return _shared[0]
+
+
+def _insert_base(base_classes: list[type], **_: Any) -> None:
+    base_classes.insert(0, SimulatedClient)
+
+
+def _template(service: str, region: str, edition: str, config: Config | None) -> Any:
+    key = (service, region, edition, id(config) if config else None)
+    with _lock:
+        if key not in _templates:
+            base = Config(retries=_RETRIES[edition], ignore_configured_endpoint_urls=True)
+            client = _session().client(service, region_name=region, config=base.merge(config) if config else base)
+            client._endpoint = None
+            client._table = {}
+            _templates[key] = (client, config)  # the configuration is kept, so that its id stays its own
+        return _templates[key][0]
+
+
+def make_client(door: Door, service: Service, region: str, edition: str, config: Config | None = None) -> Any:
+    """A boto3 client of `service` whose calls go through `door`."""
+    client = copy.copy(_template(service.name, region, edition, config))
+    client._door = door
+    client._service = service
+    return client
+
+
+def make_resource(client: Callable[..., Any], name: str) -> Any:
+    """boto3's resource `name`, on clients that `client(name, region_name=, config=)` makes."""
+    session = copy.copy(_session())
+    session.lab_client = client
+    return session.resource(name)
+
+
+def available_services() -> list[str]:
+    """The names of all services that boto3 knows."""
+    return list(_session().get_available_services())

@@ -1,0 +1,46 @@
+"""A plain face on the front door for the lab's own actors: boto3's spelling, no validation, no retries, a third of the cost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from lablib.gateway import Gateway
+from lablib.services._base import Service
+
+
+@cache
+def snake(name: str) -> str:
+    """`QueueUrl` -> `queue_url`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+@cache
+def pascal(name: str) -> str:
+    """`receive_message` -> `ReceiveMessage`."""
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+class DirectClient:
+    """`direct.send_message(QueueUrl=..., MessageBody=...)`: as boto3's client, but errors are ServiceError and nothing is
+    retried. `caller` tells who calls: a function without arguments."""
+
+    def __init__(self, gateway: Gateway, service: Service, caller: Callable[[], str]) -> None:
+        self._gateway = gateway
+        self._service = service
+        self._caller = caller
+
+    def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        gateway, service, caller, operation = self._gateway, self._service, self._caller, pascal(name)
+
+        def call(**params: Any) -> dict[str, Any]:
+            return gateway.call(
+                caller(), service, name, {snake(k): v for k, v in params.items()}, operation=operation
+            )
+
+        setattr(self, name, call)
+        return call

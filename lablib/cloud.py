@@ -1,0 +1,173 @@
+"""A cloud of your own: simulated AWS services in virtual time, from one seed."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from lablib import services
+from lablib.clients.direct import DirectClient
+from lablib.gateway import Faults, Gateway
+from lablib.kernel import Chance, Kernel, Process, Trace
+from lablib.kernel.loop import check_duration
+from lablib.services._base import NotSimulated, Service, World
+from lablib.services._limits import Edition, figures
+
+if TYPE_CHECKING:
+    import pandas
+
+
+class Cloud:
+    """Simulated AWS in virtual time. The same seed and the same code give the same run, everywhere.
+
+    `seed`: any whole number. `limits`: "2023" for the figures of the course notes, "today" for AWS's present ones. `strict`:
+    check every answer against botocore's model of it. `assume`: values for what AWS does not publish, such as
+    `{"sqs.servers": 3}`; `lablib.limits()` lists them. Raises ValueError or TypeError for values that make no sense.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        limits: Edition = "2023",
+        strict: bool = False,
+        assume: Mapping[str, float] | None = None,
+        region_name: str = "us-east-1",
+    ) -> None:
+        self.limits = limits
+        self.region_name = region_name
+        self.figures = figures(limits, assume)
+        self.chance = Chance(seed)
+        self.kernel = Kernel()
+        self.trace = Trace(self.kernel)
+        self.gateway = Gateway(self.kernel, self.trace, self.chance, self.figures)
+        self._strict = strict
+        self._services: dict[tuple[str, str], Service] = {}
+        self._door: Any = None
+
+    # ---- calling AWS ---------------------------------------------------------------------------------------------------
+
+    def client(self, service_name: str, region_name: str | None = None, *, config: Any = None, **_: Any) -> Any:
+        """A boto3 client whose calls end in this cloud. Arguments are those of `boto3.client`; credentials are ignored.
+
+        Raises NotSimulated for a service that this lab has not.
+        """
+        from lablib.clients import boto
+
+        region = region_name or self.region_name
+        if self._door is None:
+            self._door = boto.Door(self.kernel, self.gateway, self._caller, self._stream, self._strict)
+        return boto.make_client(self._door, self.service(service_name, region), region, self.limits, config)
+
+    def resource(self, service_name: str, region_name: str | None = None) -> Any:
+        """A boto3 resource, for example `cloud.resource("sqs").get_queue_by_name(QueueName="orders")`."""
+        from lablib.clients import boto
+
+        region = region_name or self.region_name
+        return boto.make_resource(lambda name, **kwargs: self.client(name, region, config=kwargs.get("config")), service_name)
+
+    def direct(self, service_name: str) -> DirectClient:
+        """A plain client for the lab's own actors: same calls, no validation, no retries, a third of the cost."""
+        return DirectClient(self.gateway, self.service(service_name), self._caller)
+
+    def service(self, name: str, region_name: str | None = None) -> Any:
+        """The simulated service itself, from inside: for faults and for looking under the bonnet."""
+        key = (name, region_name or self.region_name)
+        if key not in self._services:
+            world = World(self.kernel, self.trace, self.chance, self.figures, key[1])
+            self._services[key] = service = _load(name)(world)
+            self.trace.phrases.update(service.phrases)
+        return self._services[key]
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong at the front door: `cloud.faults.add(Fault("lost_answer", operations=("SendMessage",)))`."""
+        return self.gateway.faults
+
+    def _caller(self) -> str:
+        process = self.kernel.current
+        return process.name if process else "you"
+
+    def _stream(self, caller: str) -> Any:
+        return self.chance.stream(caller)
+
+    # ---- running -------------------------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds since the run began."""
+        return self.kernel.now
+
+    @property
+    def processes(self) -> dict[str, Process]:
+        """All processes by name, ended ones too."""
+        return self.kernel.processes
+
+    def spawn(self, fn: Callable[..., Any], *args: Any, name: str | None = None) -> Process:
+        """Start an ordinary function as a process. It runs when time passes: `cloud.advance`, or any call that waits."""
+        return self.kernel.spawn(fn, *args, name=name)
+
+    def kill(self, process: Process | str) -> None:
+        """Crash a process, given itself or its name."""
+        self.kernel.kill(self._named(process))
+
+    def _named(self, process: Process | str) -> Process:
+        if isinstance(process, Process):
+            return process
+        if process not in self.processes:
+            raise KeyError(f"no process is called {process!r}; there are: {', '.join(self.processes) or 'none'}")
+        return self.processes[process]
+
+    def run(self, fn: Callable[..., Any], *args: Any, name: str | None = None) -> Any:
+        """Run a function as a process to its end, and return what it returns. `time.sleep` in it is virtual."""
+        process = self.spawn(fn, *args, name=name)
+        if self.kernel.current or process.alive:
+            self.kernel.wait(process.done)
+        return process.result
+
+    def advance(self, seconds: float) -> None:
+        """Let virtual time pass, in seconds."""
+        self.kernel.advance(check_duration("seconds", seconds))
+
+    def step(self) -> bool:
+        """Let the next single thing happen. False when nothing is left."""
+        return self.kernel.step()
+
+    def close(self) -> None:
+        """End all processes (their `finally` blocks run). The trace can still be read."""
+        self.kernel.close()
+
+    def __enter__(self) -> Cloud:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    # ---- looking back --------------------------------------------------------------------------------------------------
+
+    @property
+    def api_log(self) -> pandas.DataFrame:
+        """Every API call so far, as a DataFrame: our CloudTrail."""
+        return self.trace.to_frame(api=True)
+
+    def explain(self, message_id: str) -> str:
+        """What happened to a message, and why, in words."""
+        return self.trace.explain(message_id)
+
+    def __repr__(self) -> str:
+        return f"<Cloud seed={self.chance.seed} limits={self.limits!r}: {self.now:g} s, {len(self.trace)} rows>"
+
+
+def _load(name: str) -> type[Service]:
+    """The service class of that name: the module `lablib.services.<name>` holds it."""
+    known = [m.name.rstrip("_") for m in pkgutil.iter_modules(services.__path__) if not m.name.startswith("_")]
+    if name not in known:
+        raise NotSimulated(f"service {name!r} is not simulated. This lab simulates: {', '.join(known)}")
+    module = importlib.import_module(f"lablib.services.{name}_" if name == "lambda" else f"lablib.services.{name}")
+    found: type[Service] = next(
+        c for c in vars(module).values() if isinstance(c, type) and issubclass(c, Service) and c.__module__ == module.__name__
+    )
+    return found

@@ -1,0 +1,153 @@
+"""What every simulated service is made of."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
+
+from lablib.kernel import Chance, Kernel, Stream, Trace
+from lablib.kernel.trace import Phrase
+
+ACCOUNT = "123456789012"  # the account number that AWS uses in its own examples
+
+
+class ServiceError(Exception):
+    """An error that AWS documents: the caller sees it as a ClientError of class `shape` with `code` and `message`.
+
+    `shape` is its name in the service's model; `code` what stands on the wire (the same when not given); `status` is HTTP's;
+    `sender_fault` tells whether the caller is to blame.
+    """
+
+    def __init__(
+        self, shape: str, message: str, *, code: str | None = None, status: int = 400, sender_fault: bool = True
+    ) -> None:
+        super().__init__(message)
+        self.shape = shape
+        self.message = message
+        self.code = code or shape
+        self.status = status
+        self.sender_fault = sender_fault
+
+
+class NotSimulated(Exception):
+    """AWS has it, this lab has not. The text says what, and what to do instead where there is something."""
+
+
+class Arn(NamedTuple):
+    """An Amazon Resource Name, `arn:aws:service:region:account:resource`."""
+
+    service: str
+    region: str
+    account: str
+    resource: str
+
+    @classmethod
+    def parse(cls, text: str) -> Arn | None:
+        """The parts of an ARN; None when `text` is not one."""
+        parts = text.split(":", 5)
+        return cls(*parts[2:]) if len(parts) == 6 and parts[:2] == ["arn", "aws"] and all(parts[2:3] + parts[5:]) else None
+
+    def __str__(self) -> str:
+        return f"arn:aws:{':'.join(self)}"
+
+
+@dataclass(slots=True)
+class World:
+    """What a service may know of the world it lives in."""
+
+    kernel: Kernel
+    trace: Trace
+    chance: Chance
+    figures: dict[str, Any]
+    region: str = "us-east-1"
+    account: str = ACCOUNT
+
+
+@dataclass(slots=True)
+class Call:
+    """One call as its handler sees it: who calls, the row of the API log, the caller's own randomness.
+
+    `partial` is the probability with which an injected fault makes single entries of a batch fail.
+    """
+
+    caller: str
+    row: int
+    chance: Stream
+    partial: float = 0.0
+
+    def entry_fails(self) -> bool:
+        """Does an injected fault make this entry of a batch fail?"""
+        return self.partial > 0 and self.chance.coin(self.partial)
+
+
+Handler = Callable[..., dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A supported operation: its handler and the parameters (snake_case) it simulates."""
+
+    handler: Handler
+    parameters: frozenset[str]
+
+
+@dataclass(eq=False)
+class Service:
+    """A service in one region. A public method is an operation; parameters and answers are AWS's documents."""
+
+    name: ClassVar[str]
+    throttle: ClassVar[tuple[str, str]] = ("ThrottlingException", "Rate exceeded")
+    phrases: ClassVar[dict[str, Phrase]] = {}
+
+    world: World
+    _operations: dict[str, Operation] = field(default_factory=dict, repr=False)
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds since the run began."""
+        return self.world.kernel.now
+
+    def arn(self, resource: str) -> str:
+        """The ARN of one of this service's resources."""
+        return str(Arn(self.name, self.world.region, self.world.account, resource))
+
+    def resource_of(self, params: dict[str, Any]) -> str:
+        """The resource that a call is about, for the API log; empty when it is about none."""
+        return ""
+
+    def operation(self, name: str) -> Operation:
+        """The operation with that snake_case name. Raises NotSimulated when this service has none."""
+        found = self._operations.get(name)
+        if found is None:
+            handler = getattr(type(self), name, None)
+            parameters = list(inspect.signature(handler).parameters) if callable(handler) else []
+            if parameters[1:2] != ["call"]:
+                raise NotSimulated(f"{self.name}.{name} is not simulated. This lab simulates: {', '.join(self.coverage())}")
+            found = Operation(getattr(self, name), frozenset(parameters[2:]))
+            self._operations[name] = found
+        return found
+
+    @classmethod
+    def coverage(cls) -> list[str]:
+        """The snake_case names of all simulated operations."""
+        public = ((n, f) for n, f in inspect.getmembers(cls, inspect.isfunction) if not n.startswith("_"))
+        return [n for n, f in public if list(inspect.signature(f).parameters)[1:2] == ["call"]]
+
+
+def run_batch(call: Call, entries: list[dict[str, Any]], single: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """Handle the entries of a batch one by one: `single` returns an entry's result or raises ServiceError.
+
+    The answer lists `Successful` and `Failed` entries as AWS does: the call itself succeeds even when entries fail.
+    """
+    answer: dict[str, list[dict[str, Any]]] = {"Successful": [], "Failed": []}
+    for entry in entries:
+        try:
+            if call.entry_fails():
+                raise ServiceError("InternalError", "Please try again.", status=500, sender_fault=False)
+            answer["Successful"].append({"Id": entry["Id"]} | single(entry))
+        except ServiceError as error:
+            failed = {"Id": entry["Id"], "SenderFault": error.sender_fault, "Code": error.code, "Message": error.message}
+            answer["Failed"].append(failed)
+    return {name: rows for name, rows in answer.items() if rows or name == "Successful"}
