@@ -32,6 +32,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from lablib.kernel.loop import Loop, Timer, check_duration
 
 EPOCH = 1_680_307_200.0  # time 0 of every run: 2023-04-01 00:00:00 UTC, the month of the course notes
+_LAST = 1 << 62  # added to the serial of an entry that is to come after all others of its instant
 _ESCAPES = 100  # how often a killed process may swallow its end before it is left behind
 _abandoned: list[Process] = []  # left behind for good; dropping the last reference would throw into them again
 
@@ -102,6 +103,7 @@ class Process(greenlet):
         self.wake = -1
         self.fired = False
         self.killed = False
+        self.killer_waits = False
         self.escapes = 0
         self._call = (fn, args)
 
@@ -191,6 +193,7 @@ class Kernel(Loop):
         process.killed = True
         if process is getcurrent():
             raise GreenletExit
+        process.killer_waits = True
         process.parent = getcurrent()
         process.wake = -1
         if process:
@@ -198,15 +201,14 @@ class Kernel(Loop):
         else:
             self._ended(process)  # it never began
         if process.alive:
-            process.alive = False  # it swallowed its end: left behind, suspended for good
-            _abandoned.append(process)
+            self._abandon(process)
 
     def _ended(self, process: Process) -> Process | _MainLine | None:
         """Book-keeping at the end of a process. Returns who goes on; None: whoever killed it."""
         process.alive = False
         process.done.fire()
         error = process.exception
-        if process.killed and error is None:
+        if process.killer_waits and error is None:
             return None
         if error is not None:
             if isinstance(error, KeyboardInterrupt):
@@ -255,13 +257,20 @@ class Kernel(Loop):
 
     def advance(self, seconds: float) -> None:
         """Let `seconds` of virtual time pass."""
-        self.sleep(seconds)
+        self.run(self.now + check_duration("seconds", seconds))
 
     def run(self, until: float) -> None:
-        """Let virtual time pass up to `until`, in seconds since the run began. A time in the past is an error."""
-        if not until >= self.now:
+        """Let virtual time pass up to `until`, in seconds since the run began; all that is due by then happens, so two short
+        runs are the same as one long run. A time in the past is an error."""
+        if not self.now <= until < float("inf"):
             raise ValueError(f"until={until!r}: must not be before now ({self.now:g} s)")
-        self.wait(None, until - self.now)
+        if self.current:
+            return self.sleep(until - self.now)
+        line = self._enter()
+        self._serial += 1
+        line.wake = self._serial + _LAST
+        heapq.heappush(self._heap, (until, line.wake, line))
+        self._drive_outside(line)
 
     def step(self) -> bool:
         """Let the next thing happen, and nothing more. False when nothing is left."""
@@ -376,8 +385,17 @@ class Kernel(Loop):
     def _end_again(self, process: Process) -> None:
         process.escapes += 1
         if process.escapes > _ESCAPES:  # `while True: try: ... except: pass` would hold us for ever
-            process.parent.switch()
+            if process.killer_waits:
+                process.parent.switch()
+            self._abandon(process)
+            self._target(self._next()).switch()
         raise GreenletExit
+
+    def _abandon(self, process: Process) -> None:
+        """Leave a process behind that swallows its end: suspended for good, it counts as ended."""
+        process.alive = False
+        process.done.fire()
+        _abandoned.append(process)
 
     # ---- interrupts ----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,403 @@
+"""Processes: ordinary functions that block in virtual time."""
+
+import contextvars
+import gc
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import traceback
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lablib.kernel import Kernel, Signal, Stuck
+from lablib.kernel.process import TooLong
+
+
+@pytest.fixture
+def kernel():
+    k = Kernel()
+    yield k
+    k.close()
+
+
+def test_processes_take_turns_in_virtual_time(kernel):
+    seen = []
+
+    def ticker(name, period):
+        while True:
+            kernel.sleep(period)
+            seen.append((kernel.now, name))
+
+    kernel.spawn(ticker, "a", 2)
+    kernel.spawn(ticker, "b", 3)
+    kernel.advance(6)
+    assert seen == [(2, "a"), (3, "b"), (4, "a"), (6, "b"), (6, "a")]  # b asked for 6 s before a did
+
+
+def test_a_blocking_call_on_the_main_line_drives_the_others(kernel):
+    process = kernel.spawn(lambda: kernel.sleep(3) or "done")
+    assert kernel.wait(process.done, timeout=10) is True
+    assert (process.result, process.alive, kernel.now) == ("done", False, 3)
+
+
+def test_wait_says_whether_the_signal_came_or_the_time_was_up(kernel):
+    bell = Signal(kernel)
+    kernel.after(2, bell.fire)
+    assert kernel.wait(bell, timeout=5) is True and kernel.now == 2
+    assert kernel.wait(bell, timeout=5) is False and kernel.now == 7
+
+
+def test_a_signal_wakes_one_or_all_in_the_order_of_their_coming(kernel):
+    bell, seen = Signal(kernel), []
+    for name in "abcd":
+        kernel.spawn(lambda name=name: kernel.wait(bell) and seen.append(name))
+    kernel.advance(1)
+    assert len(bell) == 4
+    assert bell.fire_one()
+    kernel.advance(1)
+    assert seen == ["a"]
+    bell.fire()
+    kernel.advance(1)
+    assert seen == ["a", "b", "c", "d"]
+    assert not bell.fire_one()
+
+
+def test_a_timeout_at_the_very_instant_of_the_signal_loses_no_wake_up(kernel):
+    bell = Signal(kernel)
+    kernel.at(5, bell.fire)
+    waiter = kernel.spawn(lambda: kernel.wait(bell, timeout=5))
+    kernel.run(until=5)
+    kernel.advance(1)
+    assert waiter.alive is False
+    assert len(bell) == 0
+
+
+def test_an_exception_reaches_the_learner_with_the_learners_line(kernel):
+    def consumer():
+        kernel.sleep(1)
+        raise LookupError("boom")  # the learner's line
+
+    process = kernel.spawn(consumer)
+    with pytest.raises(LookupError, match="boom") as caught:
+        kernel.advance(5)
+    frames = traceback.extract_tb(caught.value.__traceback__)
+    assert frames[-1].line.endswith("# the learner's line")
+    assert kernel.now == 1
+    assert process.exception is caught.value and not process.alive
+
+
+def test_after_an_exception_the_others_go_on(kernel):
+    ticks = []
+
+    def ticker():
+        while True:
+            kernel.sleep(1)
+            ticks.append(kernel.now)
+
+    kernel.spawn(ticker)
+    kernel.spawn(lambda: kernel.sleep(1.5) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        kernel.advance(4)
+    kernel.run(until=4)
+    assert ticks == [1, 2, 3, 4]
+
+
+def test_kill_runs_finally_and_ends_further_waits_at_once(kernel):
+    seen = []
+
+    def worker():
+        try:
+            kernel.sleep(100)
+        finally:
+            seen.append("finally")
+            kernel.sleep(100)
+            seen.append("never")
+
+    process = kernel.spawn(worker)
+    kernel.advance(1)
+    kernel.kill(process)
+    kernel.kill(process)
+    assert seen == ["finally"] and not process.alive and kernel.now == 1
+    kernel.advance(500)
+    assert seen == ["finally"]
+
+
+def test_kill_before_the_first_step_never_runs_the_function(kernel):
+    seen = []
+    process = kernel.spawn(seen.append, 1)
+    kernel.kill(process)
+    kernel.advance(1)
+    assert seen == [] and not process.alive
+
+
+def test_a_process_may_kill_another_and_itself(kernel):
+    seen = []
+
+    def victim():
+        try:
+            kernel.sleep(100)
+        finally:
+            seen.append("victim")
+
+    def killer(target):
+        kernel.sleep(1)
+        kernel.kill(target)
+        seen.append("killer")
+        kernel.kill(kernel.current)
+        seen.append("never")
+
+    kernel.spawn(killer, kernel.spawn(victim))
+    kernel.advance(5)
+    assert seen == ["victim", "killer"]
+    assert kernel.now == 5
+
+
+def test_a_killed_waiter_leaves_the_signal(kernel):
+    bell = Signal(kernel)
+    process = kernel.spawn(kernel.wait, bell)
+    kernel.advance(1)
+    kernel.kill(process)
+    assert len(bell) == 0
+
+
+def test_a_process_that_swallows_its_end_cannot_hold_the_run(kernel):
+    def stubborn():
+        while True:
+            try:
+                kernel.sleep(1)
+            except:  # noqa: E722  the learner's mistake, on purpose
+                pass
+
+    process = kernel.spawn(stubborn)
+    kernel.advance(3)
+    kernel.close()
+    assert not process.alive
+    gc.collect()
+
+
+def test_a_process_that_swallows_an_end_of_its_own_making_cannot_either(kernel):
+    def stubborn():
+        while True:
+            try:
+                kernel.kill(kernel.current)
+            except:  # noqa: E722  the learner's mistake, on purpose
+                pass
+            try:
+                kernel.sleep(1)
+            except:  # noqa: E722
+                pass
+
+    process = kernel.spawn(stubborn)
+    kernel.advance(3)
+    assert not process.alive and kernel.now == 3
+
+
+def test_close_ends_suspended_processes_and_the_kernel(kernel):
+    ended = []
+
+    def worker(i):
+        try:
+            kernel.sleep(1e6)
+        finally:
+            ended.append(i)
+
+    for i in range(5):
+        kernel.spawn(worker, i)
+    kernel.advance(1)
+    kernel.close()
+    assert ended == [0, 1, 2, 3, 4]
+    for call in (lambda: kernel.advance(1), lambda: kernel.spawn(print)):
+        with pytest.raises(RuntimeError, match="this cloud is closed: make a new Cloud"):
+            call()
+
+
+def test_waiting_for_what_can_never_come_says_who_waits(kernel):
+    bell = Signal(kernel)
+    kernel.spawn(kernel.wait, bell, name="consumer-1")
+    with pytest.raises(Stuck, match="nothing is left to happen after 0 s, and consumer-1 waits for ever"):
+        kernel.wait(bell)
+
+
+def test_a_thousand_processes_started_from_one_another(kernel):
+    """Each begins from the main line's stack: begun from one another they would exhaust it."""
+    count = []
+
+    def worker(n):
+        count.append(n)
+        if n < 3000:
+            kernel.spawn(worker, n + 1)
+        kernel.sleep(1)
+
+    kernel.spawn(worker, 1)
+    kernel.advance(5)
+    assert len(count) == 3000
+    assert not any(p.alive for p in kernel.processes.values())
+
+
+def test_names_are_unique_among_the_living_and_free_again_after_death(kernel):
+    first = kernel.spawn(kernel.sleep, 5, name="consumer")
+    second = kernel.spawn(kernel.sleep, 50, name="consumer")
+    assert (first.name, second.name) == ("consumer", "consumer-2")
+    kernel.advance(10)
+    assert kernel.spawn(print, name="consumer").name == "consumer"
+
+
+def test_spawning_the_result_of_a_call_is_explained(kernel):
+    with pytest.raises(TypeError, match="fn=None: must be a function; pass the function itself, without calling it"):
+        kernel.spawn(print("called too early"))
+
+
+def test_context_variables_are_copied_at_spawn(kernel):
+    where = contextvars.ContextVar("where", default="nowhere")
+    seen = []
+
+    def worker():
+        kernel.sleep(1)
+        seen.append(where.get())
+        where.set("changed inside")
+
+    where.set("cell 1")
+    kernel.spawn(worker)
+    where.set("cell 2")
+    kernel.advance(2)
+    assert seen == ["cell 1"] and where.get() == "cell 2"
+
+
+def test_two_kernels_live_side_by_side_and_inside_one_another(kernel):
+    def outer():
+        inner = Kernel()
+        inner.spawn(inner.sleep, 7)
+        inner.advance(10)
+        kernel.sleep(1)
+        inner.advance(10)
+        inner.close()
+        return inner.now
+
+    process = kernel.spawn(outer)
+    kernel.advance(5)
+    assert process.result == 20 and kernel.now == 5
+
+
+def test_a_kernel_belongs_to_its_thread(kernel):
+    problems = []
+
+    def elsewhere():
+        try:
+            kernel.advance(1)
+        except RuntimeError as error:
+            problems.append(str(error))
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert problems == ["this cloud belongs to another thread: make a Cloud in the thread that uses it"]
+
+
+def test_step_runs_a_process_to_its_next_wait(kernel):
+    seen = []
+
+    def worker():
+        seen.append("begin")
+        kernel.sleep(1)
+        seen.append("end")
+
+    kernel.spawn(worker)
+    kernel.spawn(lambda: kernel.step(), name="forbidden")
+    kernel.step()
+    assert seen == ["begin"]
+    with pytest.raises(RuntimeError, match="step"):
+        kernel.step()
+    kernel.step()
+    assert seen == ["begin", "end"] and not kernel.step()
+
+
+def test_patience_ends_code_that_never_waits():
+    def hang():
+        while True:
+            pass
+
+    kernel = Kernel()
+    kernel.spawn(hang)
+    with pytest.raises(TooLong), kernel.patience(0.2):
+        kernel.advance(1)
+    kernel.close()
+    with kernel.patience(5):
+        pass
+    time.sleep(0)  # nothing is thrown afterwards
+
+
+@given(st.data())
+def test_any_mix_of_sleeps_ends_when_it_should(data):
+    plans = data.draw(st.lists(st.lists(st.integers(0, 5), max_size=6), max_size=8))
+    kernel, ends = Kernel(), {}
+
+    def worker(i, plan):
+        for pause in plan:
+            kernel.sleep(pause)
+        ends[i] = kernel.now
+
+    for i, plan in enumerate(plans):
+        kernel.spawn(worker, i, plan)
+    kernel.advance(100)
+    assert ends == {i: sum(plan) for i, plan in enumerate(plans)}
+    kernel.close()
+
+
+INTERRUPTED = """
+import os, signal, threading, time
+import lablib
+from lablib.kernel import Kernel, stdtime
+kernel = Kernel()
+def consumer():
+    while True:
+        {body}
+kernel.spawn(consumer, name="consumer-1")
+ticks = []
+def ticker():
+    while True:
+        kernel.sleep(1); ticks.append(kernel.now)
+kernel.spawn(ticker)
+threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    kernel.advance(1e12)
+    print("not interrupted")
+except KeyboardInterrupt as error:
+    print(str(error)[:14], getattr(error, "__notes__", ""))
+before = kernel.now
+kernel.advance(5)
+print(kernel.now - before, len(ticks) >= 5, kernel.processes["consumer-1"].alive)
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+"""
+
+
+def run_python(code):
+    result = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
+def test_interrupting_a_run_that_never_ends_leaves_the_cloud_whole():
+    out = run_python(INTERRUPTED.format(body="kernel.sleep(0.5)"))
+    assert out.splitlines() == ["stopped at " + out[11:14] + " ", "5.0 True True"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
+def test_interrupting_a_process_that_never_waits_ends_it_and_says_so():
+    """As the kernel resumes a process only inside `advance`, Ctrl-C can hit the learner's own endless loop."""
+    body = "x = 0\n        while kernel.now == 0: x += 1\n        kernel.sleep(1)"
+    out = run_python(INTERRUPTED.format(body=body))
+    assert "Interrupted at 0 s inside consumer-1, which has ended; the others can go on." in out
+    assert out.splitlines()[-1] == "5.0 True False"
+
+
+def test_the_real_signal_handler_is_back_after_every_wait(kernel):
+    before = signal.getsignal(signal.SIGINT)
+    kernel.advance(1)
+    assert signal.getsignal(signal.SIGINT) is before
