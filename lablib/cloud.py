@@ -59,7 +59,7 @@ class Cloud:
 
         region = region_name or self.region_name
         if self._door is None:
-            self._door = boto.Door(self.kernel, self.gateway, self._caller, self._stream, self._strict)
+            self._door = boto.Door(self.kernel, self.gateway, self.trace, self.chance, self._caller, self._strict)
         return boto.make_client(self._door, self.service(service_name, region), region, self.limits, config)
 
     def resource(self, service_name: str, region_name: str | None = None) -> Any:
@@ -90,9 +90,6 @@ class Cloud:
     def _caller(self) -> str:
         process = self.kernel.current
         return process.name if process else "you"
-
-    def _stream(self, caller: str) -> Any:
-        return self.chance.stream(caller)
 
     # ---- running -------------------------------------------------------------------------------------------------------
 

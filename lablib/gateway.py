@@ -18,6 +18,7 @@ from lablib.services._base import Call, NotSimulated, Operation, Service, Servic
 
 FaultKind = Literal["throttle", "lost_request", "lost_answer", "partial"]
 _KINDS: tuple[FaultKind, ...] = ("throttle", "lost_request", "lost_answer", "partial")
+_LOST = {"lost_request": "RequestLost", "lost_answer": "AnswerLost"}
 _QUANTILES = 1024
 
 
@@ -64,21 +65,18 @@ class Faults:
     def __init__(self, kernel: Kernel, chance: Chance) -> None:
         self._kernel = kernel
         self._chance = chance
-        self._active: list[tuple[Fault, str]] = []
+        self.active: list[tuple[Fault, str]] = []
         self._hits: dict[str, int] = {}
 
     def add(self, *faults: Fault) -> None:
         """Let these go wrong from now on."""
         for fault in faults:
-            self._active.append((fault, f"fault-{len(self._active)}"))
-
-    def __bool__(self) -> bool:
-        return bool(self._active)
+            self.active.append((fault, f"fault-{len(self.active)}"))
 
     def pick(self, caller: str, operation: str) -> Fault | None:
         """The fault that hits this call now, if one does."""
         now = self._kernel.now
-        for fault, name in self._active:
+        for fault, name in self.active:
             if not fault.start <= now < fault.end or (fault.operations and operation not in fault.operations):
                 continue
             if not fnmatchcase(caller, fault.callers) or self._hits.get(name, 0) >= (fault.count or math.inf):
@@ -93,7 +91,7 @@ class Gateway:
     """The door between callers and services of one cloud."""
 
     def __init__(self, kernel: Kernel, trace: Trace, chance: Chance, figures: dict[str, Any]) -> None:
-        self._kernel = kernel
+        self._wait = kernel.wait
         self._trace = trace
         self._chance = chance
         self.faults = Faults(kernel, chance)
@@ -101,7 +99,7 @@ class Gateway:
         self._latency = [half.at((i + 0.5) / _QUANTILES) / 2 for i in range(_QUANTILES)]  # one way: half of a round trip
 
     def call(
-        self, caller: str, service: Service, name: str, params: dict[str, Any], *, operation: str, read_timeout: float = 60.0
+        self, caller: str, service: Service, name: str, params: dict[str, Any], operation: str, read_timeout: float = 60.0
     ) -> dict[str, Any]:
         """Call `service.name(**params)` as `caller`, and block until the answer is there.
 
@@ -112,40 +110,43 @@ class Gateway:
         if not target.parameters.issuperset(params):
             extra = ", ".join(sorted(params.keys() - target.parameters))
             raise NotSimulated(f"{service.name}.{name}: parameter {extra} is not simulated")
-        kernel, trace = self._kernel, self._trace
+        wait, trace, latency = self._wait, self._trace, self._latency
         stream = self._chance.stream(caller)
         row = trace.open(operation, service.resource_of(params), caller)
         call = Call(caller, row, stream)
         detail: int | str = "CallerGone"  # what the row says when the caller is killed while it waits
         try:
-            kernel.wait(None, self._latency[int(stream.random() * _QUANTILES)])
-            fault = self.faults.pick(caller, operation) if self.faults else None
-            answer = self._handle(service, target, params, call, fault)
-            if fault and fault.kind in ("lost_answer", "lost_request"):
-                detail = "AnswerLost" if fault.kind == "lost_answer" else "RequestLost"
-                kernel.wait(None, read_timeout)
+            wait(None, latency[int(stream.random() * _QUANTILES)])
+            fault = self.faults.pick(caller, operation) if self.faults.active else None
+            if fault is None:
+                self._authorise(service, params, call)
+                answer = target.handler(call, **params)
+            else:
+                answer = self._go_wrong(fault, service, target, params, call)
+            if fault is not None and fault.kind in _LOST:
+                detail = _LOST[fault.kind]
+                wait(None, read_timeout)
                 raise AnswerLost(took_effect=fault.kind == "lost_answer")
-            kernel.wait(None, self._latency[int(stream.random() * _QUANTILES)])
+            wait(None, latency[int(stream.random() * _QUANTILES)])
             detail = _count(operation, answer)
         except ServiceError as error:
-            kernel.wait(None, self._latency[int(stream.random() * _QUANTILES)])
+            wait(None, latency[int(stream.random() * _QUANTILES)])
             detail = error.code
             raise
         finally:
             trace.complete(row, detail)
         return answer
 
-    def _handle(
-        self, service: Service, target: Operation, params: dict[str, Any], call: Call, fault: Fault | None
+    def _go_wrong(
+        self, fault: Fault, service: Service, target: Operation, params: dict[str, Any], call: Call
     ) -> dict[str, Any]:
         self._authorise(service, params, call)
-        if fault:
-            if fault.kind == "throttle":
-                raise ServiceError(*service.throttle, sender_fault=False)
-            if fault.kind == "lost_request":
-                return {}
-            if fault.kind == "partial":
-                call.partial = fault.probability
+        if fault.kind == "throttle":
+            raise ServiceError(*service.throttle, sender_fault=False)
+        if fault.kind == "lost_request":
+            return {}
+        if fault.kind == "partial":
+            call.partial = fault.probability
         return target.handler(call, **params)
 
     def _authorise(self, service: Service, params: dict[str, Any], call: Call) -> None:

@@ -28,7 +28,7 @@ from botocore.model import Shape
 from botocore.validate import ParamValidator
 
 from lablib.gateway import AnswerLost, Gateway
-from lablib.kernel import Kernel, Stream
+from lablib.kernel import Chance, Kernel, Trace
 from lablib.services._base import Service, ServiceError
 
 ParamValidationError = botocore.exceptions.ParamValidationError
@@ -43,16 +43,18 @@ _RETRIES = {"2023": {"mode": "legacy", "total_max_attempts": 5}, "today": {"mode
 
 
 class Door:
-    """What a client needs of its cloud."""
+    """What a client needs of its cloud. `caller` tells who calls: a function without arguments."""
 
     def __init__(
-        self, kernel: Kernel, gateway: Gateway, caller: Callable[[], str], stream: Callable[[str], Stream], strict: bool
+        self, kernel: Kernel, gateway: Gateway, trace: Trace, chance: Chance, caller: Callable[[], str], strict: bool
     ) -> None:
         self.kernel = kernel
-        self.gateway = gateway
+        self.call = gateway.call
+        self.trace = trace
+        self.stream = chance.stream
         self.caller = caller
-        self.stream = stream
         self.strict = strict
+        self.request_prefix = f"{chance.seed & 0xFFFFFFFF:08x}-0000-4000-a000-"
 
 
 class _Operation:
@@ -73,6 +75,7 @@ class SimulatedClient:
 
     _door: Door
     _service: Service
+    _read_timeout: float
     _table: dict[str, _Operation]
     _service_model: Any
     meta: Any
@@ -88,29 +91,22 @@ class SimulatedClient:
             if report.has_errors():
                 raise ParamValidationError(report=report.generate_report())
         names = operation.names
-        params = {names[key]: value for key, value in api_params.items() if value is not None}
-        config = self.meta.config
+        params = {names[key]: value for key, value in api_params.items()}
         door = self._door
+        caller = door.caller()
         attempt = 1
         while True:
             try:
-                answer = door.gateway.call(
-                    door.caller(),
-                    self._service,
-                    operation.name,
-                    params,
-                    operation=operation_name,
-                    read_timeout=config.read_timeout,
-                )
+                answer = door.call(caller, self._service, operation.name, params, operation_name, self._read_timeout)
                 break
             except (ServiceError, AnswerLost) as problem:
-                if attempt >= config.retries["total_max_attempts"] or not _may_retry(problem):
+                retries = self.meta.config.retries
+                if attempt >= retries["total_max_attempts"] or not _may_retry(problem):
                     raise self._error(problem, operation_name, attempt - 1) from None
-                door.kernel.sleep(_backoff(config.retries["mode"], attempt, problem, door.stream(door.caller()).random()))
+                door.kernel.sleep(_backoff(retries["mode"], attempt, problem, door.stream(caller).random()))
                 attempt += 1
         if door.strict:
             self._check_answer(answer, operation)
-        answer = dict(answer)
         answer["ResponseMetadata"] = self._metadata(200, attempt - 1)
         return answer
 
@@ -130,9 +126,8 @@ class SimulatedClient:
         return error
 
     def _metadata(self, status: int, retries: int) -> dict[str, Any]:
-        n = len(self._service.world.trace)
         return {
-            "RequestId": f"{self._service.world.chance.seed & 0xFFFFFFFF:08x}-0000-4000-a000-{n:012x}",
+            "RequestId": f"{self._door.request_prefix}{len(self._door.trace):012x}",
             "HTTPStatusCode": status,
             "HTTPHeaders": {},
             "RetryAttempts": retries,
@@ -228,9 +223,12 @@ def _template(service: str, region: str, edition: str, config: Config | None) ->
 
 def make_client(door: Door, service: Service, region: str, edition: str, config: Config | None = None) -> Any:
     """A boto3 client of `service` whose calls go through `door`."""
-    client = copy.copy(_template(service.name, region, edition, config))
+    template = _template(service.name, region, edition, config)
+    client = object.__new__(type(template))  # copy.copy would ask the client for __setstate__, and it for its model
+    client.__dict__.update(template.__dict__)
     client._door = door
     client._service = service
+    client._read_timeout = client.meta.config.read_timeout
     return client
 
 

@@ -35,12 +35,10 @@ class DirectClient:
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
         if name.startswith("_"):
             raise AttributeError(name)
-        gateway, service, caller, operation = self._gateway, self._service, self._caller, pascal(name)
+        door, service, caller, operation = self._gateway.call, self._service, self._caller, pascal(name)
 
         def call(**params: Any) -> dict[str, Any]:
-            return gateway.call(
-                caller(), service, name, {snake(k): v for k, v in params.items()}, operation=operation
-            )
+            return door(caller(), service, name, {snake(k): v for k, v in params.items()}, operation)
 
         setattr(self, name, call)
         return call

@@ -372,6 +372,12 @@ class Kernel(Loop):
 
     def _drive_outside(self, line: _MainLine) -> None:
         """Drive from the main line: take care of Ctrl-C, and raise what went wrong meanwhile."""
+        time, serial, _ = self._heap[0] if self._heap else (0.0, 0, None)
+        if serial == line.wake and self._steps < 0:  # we are alone: nothing can go wrong, nothing to interrupt
+            heapq.heappop(self._heap)
+            self.now = time
+            line.wake = -1
+            return
         with self._interruptible():
             heir = self._next()
             while heir is not line:
