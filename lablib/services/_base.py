@@ -150,4 +150,4 @@ def run_batch(call: Call, entries: list[dict[str, Any]], single: Callable[[dict[
         except ServiceError as error:
             failed = {"Id": entry["Id"], "SenderFault": error.sender_fault, "Code": error.code, "Message": error.message}
             answer["Failed"].append(failed)
-    return {name: rows for name, rows in answer.items() if rows or name == "Successful"}
+    return dict(answer)

@@ -45,7 +45,45 @@ _GENERAL = (
     Figure("api.latency_p95", 0.010, 0.080, "s", "notes: below 10 ms; SQS FAQ today: tens or low hundreds of milliseconds", True, 0, 60),
 )  # fmt: skip
 
-_SQS: tuple[Figure, ...] = ()
+_CREATE = "API: CreateQueue"
+_SQS: tuple[Figure, ...] = (
+    _aws("sqs.message_size", 262_144, 1_048_576, "bytes", "notes; API: CreateQueue (MaximumMessageSize), SendMessageBatch"),
+    _aws("sqs.retention", 345_600, 345_600, "s", _CREATE),
+    _aws("sqs.retention_max", 1_209_600, 1_209_600, "s", _CREATE),
+    _aws("sqs.visibility", 30, 30, "s", _CREATE),
+    _aws("sqs.visibility_max", 43_200, 43_200, "s", _CREATE),
+    _aws("sqs.delay", 0, 0, "s", _CREATE),
+    _aws("sqs.delay_max", 900, 900, "s", _CREATE),
+    _aws("sqs.wait", 0, 0, "s", _CREATE),
+    _aws("sqs.wait_max", 20, 20, "s", _CREATE),
+    _aws("sqs.batch_entries", 10, 10, "messages", "API: SendMessageBatch, ReceiveMessage"),
+    _aws("sqs.message_attributes", 10, 10, "attributes", "guide: message quotas"),
+    _aws("sqs.attribute_name_length", 256, 256, "characters", "API: ReceiveMessage"),
+    _aws("sqs.in_flight", 120_000, 120_000, "messages", "API: ChangeMessageVisibility (approximately)"),
+    _aws("sqs.receives_before_back", 3, 3, "receives", "guide: available CloudWatch metrics, ApproximateAgeOfOldestMessage"),
+    _aws("sqs.max_receive_count", 10, 10, "receives", "API: SetQueueAttributes (RedrivePolicy)"),
+    _aws("sqs.max_receive_count_max", 1000, 1000, "receives", "guide: configure a dead-letter queue"),
+    _aws("sqs.redrive_sources", 10, 10, "queues", "API: SetQueueAttributes (RedriveAllowPolicy)"),
+    _aws("sqs.move_rate_max", 500, 500, "messages/s", "API: StartMessageMoveTask"),
+    _aws("sqs.move_tasks_listed", 10, 10, "tasks", "API: ListMessageMoveTasks"),
+    _aws("sqs.recreate_wait", 60, 60, "s", "API: DeleteQueue"),
+    _aws("sqs.purge_interval", 60, 60, "s", "API: PurgeQueue"),
+    _aws("sqs.policy_actions", 7, 7, "actions", "API: AddPermission"),
+    _aws("sqs.tags", 50, 50, "tags", "API: TagQueue"),
+    _aws("sqs.list_page", 1000, 1000, "queues", "API: ListQueues"),
+    _aws("sqs.data_key_reuse_max", 86_400, 86_400, "s", "API: CreateQueue (KmsDataKeyReusePeriodSeconds)"),
+    _aws("sqs.counter_lag_max", 60, 60, "s", "API: GetQueueAttributes (at least 1 minute to consistency)"),
+    _aws("sqs.managed_sse", False, True, "", "notes: opt in; API: on for new queues (SqsManagedSseEnabled)"),
+    _aws("sqs.fair_queues", False, True, "", "API: SendMessage (MessageGroupId on standard queues, since 2025)"),
+    _assumed("sqs.servers", 8, "servers", "servers of a standard queue", 1, 64),
+    _assumed("sqs.copies", 2, "servers", "copies of a message, on different servers", 1, 64),
+    _assumed("sqs.servers_asked", 3, "servers", "servers that a short poll asks", 1, 64),
+    _assumed("sqs.outages_per_hour", 0.5, "per hour", "outages of one server; about 1 delete in 240 misses a copy", 0, 3600),
+    _assumed("sqs.outage_seconds", 15, "s", "mean length of an outage, exponential", 0, 86_400),
+    _assumed("sqs.counter_lag", 2, "s", "mean lag of the approximate counters, exponential", 0, 60),
+    _assumed("sqs.propagation", 0, "s", "DeleteQueue, SetQueueAttributes, PurgeQueue take effect; AWS: up to 60 s", 0, 60),
+    _assumed("sqs.move_rate", 100, "messages/s", "rate of a move task for which no rate was given", 1, 500),
+)
 
 FIGURES: dict[str, Figure] = {figure.name: figure for figure in (*_GENERAL, *_SQS)}
 

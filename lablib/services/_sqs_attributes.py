@@ -1,0 +1,348 @@
+"""What SQS accepts: attributes of queues and of messages, checked as AWS checks them, and the digests AWS computes.
+
+Sources: SQS API reference (CreateQueue, SetQueueAttributes, SendMessage, MessageAttributeValue); SQS developer guide,
+"Calculating the MD5 message digest for message attributes". Error texts were recorded from AWS where the fidelity tests say so.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from hashlib import md5
+from typing import Any, NamedTuple
+
+from lablib.services._base import Arn, NotSimulated, ServiceError
+
+Figures = Mapping[str, Any]
+Document = dict[str, Any]
+
+COMPUTED = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+    "CreatedTimestamp",
+    "LastModifiedTimestamp",
+    "QueueArn",
+)
+_TEXTS = ("Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId", "SqsManagedSseEnabled")
+_INTEGERS = {  # name of the attribute: lowest value, and the figures of its highest value and of its default
+    "DelaySeconds": (0, "sqs.delay_max", "sqs.delay"),
+    "MaximumMessageSize": (1024, "sqs.message_size", "sqs.message_size"),
+    "MessageRetentionPeriod": (60, "sqs.retention_max", "sqs.retention"),
+    "ReceiveMessageWaitTimeSeconds": (0, "sqs.wait_max", "sqs.wait"),
+    "VisibilityTimeout": (0, "sqs.visibility_max", "sqs.visibility"),
+    "KmsDataKeyReusePeriodSeconds": (60, "sqs.data_key_reuse_max", None),
+}
+_FIFO_ONLY = ("DeduplicationScope", "FifoThroughputLimit")
+QUEUE_ATTRIBUTES = ("All", *COMPUTED, *_INTEGERS, *_TEXTS, *_FIFO_ONLY, "FifoQueue", "ContentBasedDeduplication")
+
+_QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ATTRIBUTE_NAME = re.compile(r"(?!.*\.\.)(?!\.)[A-Za-z0-9_.-]+(?<!\.)")
+_DATA_TYPE = re.compile(r"(String|Number|Binary)(\..+)?", re.DOTALL)
+_ARN_FORM = "arn:<partition>:<service>:<region>:<account-id>:<resource-id>"
+
+
+# ---- errors ------------------------------------------------------------------------------------------------------------
+
+
+def bad_parameter(message: str) -> ServiceError:
+    """InvalidParameterValue with AWS's own text."""
+    return ServiceError("InvalidParameterValueException", message, code="InvalidParameterValue")
+
+
+def bad_value(value: object, parameter: str, reason: str) -> ServiceError:
+    """InvalidParameterValue in the form that names the value, the parameter and the reason."""
+    return bad_parameter(f"Value {value} for parameter {parameter} is invalid. Reason: {reason}")
+
+
+def missing(parameter: str) -> ServiceError:
+    """MissingParameter: a required parameter is absent or empty."""
+    message = f"The request must contain the parameter {parameter}."
+    return ServiceError("MissingRequiredParameterException", message, code="MissingParameter")
+
+
+def no_such_queue() -> ServiceError:
+    """QueueDoesNotExist."""
+    code = "AWS.SimpleQueueService.NonExistentQueue"
+    return ServiceError("QueueDoesNotExist", "The specified queue does not exist.", code=code)
+
+
+def sqs_error(shape: str, message: str, status: int = 400) -> ServiceError:
+    """An error whose code on the wire carries the old prefix of the query protocol."""
+    return ServiceError(shape, message, code=f"AWS.SimpleQueueService.{shape}", status=status)
+
+
+def unknown_attribute(name: str) -> ServiceError:
+    """InvalidAttributeName."""
+    return ServiceError("InvalidAttributeName", f"Unknown Attribute {name}.")
+
+
+def check_range(value: int, parameter: str, low: int, high: int) -> int:
+    """Return `value` when it lies between `low` and `high`, both included; else raise InvalidParameterValue."""
+    if low <= value <= high:
+        return value
+    raise bad_value(value, parameter, f"Must be between {low} and {high}, if provided.")
+
+
+# ---- attributes of a queue ---------------------------------------------------------------------------------------------
+
+
+class RedrivePolicy(NamedTuple):
+    """Where messages go that were received more than `max_receive_count` times: the queue with the ARN `target`."""
+
+    target: str
+    max_receive_count: int
+
+
+def default_attributes(figures: Figures) -> dict[str, str]:
+    """What CreateQueue gives a standard queue whose creator says nothing."""
+    numbers = {name: str(figures[default]) for name, (_, _, default) in _INTEGERS.items() if default}
+    return numbers | {"SqsManagedSseEnabled": "true" if figures["sqs.managed_sse"] else "false"}
+
+
+def check_name(name: str) -> None:
+    """Raise InvalidParameterValue unless `name` may be the name of a standard queue."""
+    if not _QUEUE_NAME.fullmatch(name):
+        raise bad_parameter("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
+
+
+def check_attributes(attributes: Mapping[str, str], figures: Figures) -> dict[str, str]:
+    """The attributes in the form in which AWS returns them; an empty value means: remove.
+
+    Raises InvalidAttributeName, InvalidAttributeValue or InvalidParameterValue, as AWS does (CreateQueue, SetQueueAttributes).
+    """
+    if attributes.get("KmsMasterKeyId") and attributes.get("SqsManagedSseEnabled", "").lower() == "true":
+        both = "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE."
+        raise ServiceError("InvalidAttributeName", both)
+    clean = {name: _check_attribute(name, value, figures) for name, value in attributes.items()}
+    if clean.get("KmsMasterKeyId"):
+        clean["SqsManagedSseEnabled"] = "false"
+    elif clean.get("SqsManagedSseEnabled") == "true":
+        clean["KmsMasterKeyId"] = ""
+    return clean
+
+
+def _check_attribute(name: str, value: str, figures: Figures) -> str:
+    if name == "FifoQueue" and value.lower() == "true":
+        raise NotSimulated("FIFO queues are not simulated yet: leave out the attribute FifoQueue to get a standard queue")
+    if name in _FIFO_ONLY:
+        text = f"You can specify the {name} only when FifoQueue is set to true."
+        raise ServiceError("InvalidAttributeName", text)
+    if name in _INTEGERS:
+        low, high, _ = _INTEGERS[name]
+        if re.fullmatch(r"[0-9]{1,9}", value) and low <= int(value) <= figures[high]:
+            return str(int(value))
+        raise _bad_attribute(name)
+    if name not in _TEXTS:
+        raise unknown_attribute(name)
+    return _TEXT_CHECKS[name](value, figures) if value and name in _TEXT_CHECKS else value
+
+
+def _bad_attribute(name: str) -> ServiceError:
+    return ServiceError("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
+
+
+def _json_map(text: str) -> Document | None:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _check_policy(value: str, figures: Figures) -> str:
+    if _json_map(value) is None:
+        raise _bad_attribute("Policy")
+    return value
+
+
+def _check_sse(value: str, figures: Figures) -> str:
+    if value.lower() not in ("true", "false"):
+        raise _bad_attribute("SqsManagedSseEnabled")
+    return value.lower()
+
+
+def _check_redrive_policy(value: str, figures: Figures) -> str:
+    def refuse(reason: str) -> ServiceError:
+        return bad_value(value, "RedrivePolicy", reason)
+
+    policy = _json_map(value)
+    if policy is None:
+        raise refuse("Redrive policy is not a valid JSON map.")
+    if "deadLetterTargetArn" not in policy:
+        raise refuse("Redrive policy does not contain mandatory attribute: deadLetterTargetArn.")
+    target, highest = policy["deadLetterTargetArn"], figures["sqs.max_receive_count_max"]
+    arn = Arn.parse(target) if isinstance(target, str) else None
+    if arn is None or arn.service != "sqs":
+        raise refuse("Invalid value for deadLetterTargetArn.")
+    count = policy.get("maxReceiveCount", figures["sqs.max_receive_count"])
+    if not re.fullmatch(r"[0-9]{1,9}", str(count)) or not 1 <= int(count) <= highest:
+        raise refuse(f"Invalid value for maxReceiveCount: {count}, valid values are from 1 to {highest} both inclusive.")
+    return json.dumps({"deadLetterTargetArn": target, "maxReceiveCount": int(count)}, separators=(",", ":"))
+
+
+def _check_redrive_allow_policy(value: str, figures: Figures) -> str:
+    def refuse(reason: str) -> ServiceError:
+        return bad_value(value, "RedriveAllowPolicy", reason)
+
+    policy = _json_map(value)
+    if policy is None:
+        raise refuse("Redrive allow policy is not a valid JSON map.")
+    permission, sources = policy.get("redrivePermission"), policy.get("sourceQueueArns")
+    if permission not in ("allowAll", "denyAll", "byQueue"):
+        raise refuse("redrivePermission must be one of allowAll, denyAll, byQueue.")
+    if (permission == "byQueue") != (sources is not None):
+        raise refuse("sourceQueueArns must be given with redrivePermission byQueue, and only then.")
+    if sources is not None and not (isinstance(sources, list) and 1 <= len(sources) <= figures["sqs.redrive_sources"]):
+        raise refuse(f"sourceQueueArns must be a list of 1 to {figures['sqs.redrive_sources']} ARNs.")
+    return json.dumps(policy, separators=(",", ":"))
+
+
+_TEXT_CHECKS: dict[str, Callable[[str, Figures], str]] = {
+    "Policy": _check_policy,
+    "RedrivePolicy": _check_redrive_policy,
+    "RedriveAllowPolicy": _check_redrive_allow_policy,
+    "SqsManagedSseEnabled": _check_sse,
+}
+
+
+def parse_redrive_policy(value: str | None) -> RedrivePolicy | None:
+    """The policy in a queue's attribute RedrivePolicy; None without one."""
+    policy = _json_map(value or "")
+    return policy and RedrivePolicy(policy["deadLetterTargetArn"], policy["maxReceiveCount"])  # type: ignore[return-value]
+
+
+def allows_source(value: str | None, source: str) -> bool:
+    """May the queue with the ARN `source` use as its dead-letter queue the one whose RedriveAllowPolicy is `value`?"""
+    policy = _json_map(value or "") or {"redrivePermission": "allowAll"}
+    return policy["redrivePermission"] == "allowAll" or source in policy.get("sourceQueueArns", ())
+
+
+def check_arn(value: str, parameter: str) -> Arn:
+    """The parts of the ARN of a queue. Raises InvalidParameterValue when `value` is none."""
+    arn = Arn.parse(value)
+    if arn is None:
+        raise bad_parameter(f"You must use this format to specify the {parameter}: {_ARN_FORM}")
+    return arn
+
+
+# ---- bodies and attributes of a message --------------------------------------------------------------------------------
+
+
+def check_body(body: str) -> None:
+    """Raise MissingParameter for an empty body, InvalidMessageContents for characters that SQS refuses."""
+    if not body:
+        raise missing("MessageBody")
+    if body.isascii() and body.isprintable():
+        return
+    bad = _FORBIDDEN.search(body)
+    if bad:
+        raise ServiceError(
+            "InvalidMessageContents",
+            f"Invalid binary character '#x{ord(bad[0]):X}' was found in the message body, the set of allowed characters is "
+            "#x9 | #xA | #xD | [#x20 to #xD7FF] | [#xE000 to #xFFFD] | [#x10000 to #x10FFFF]",
+        )
+
+
+def size_of(body: str, attributes: Mapping[str, Document] | None) -> int:
+    """The size of a message in bytes: its body, and the names, types and values of its attributes."""
+    parts = ((name, a["DataType"], a.get(_value_key(a), "")) for name, a in (attributes or {}).items())
+    return len(_bytes(body)) + sum(len(_bytes(part)) for three in parts for part in three)
+
+
+def check_message_attributes(attributes: Mapping[str, Document], figures: Figures) -> None:
+    """Raise InvalidParameterValue unless a message may have these attributes."""
+    most = figures["sqs.message_attributes"]
+    if len(attributes) > most:
+        raise bad_parameter(f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum [{most}].")
+    for name, attribute in attributes.items():
+        _check_message_attribute(name, attribute, figures)
+
+
+def _check_message_attribute(name: str, attribute: Document, figures: Figures) -> None:
+    longest = figures["sqs.attribute_name_length"]
+    if not 1 <= len(name) <= longest:
+        raise bad_parameter(f"The length of message attribute name must be between 1 and {longest} characters. It is {len(name)}.")
+    if name.lower().startswith(("aws.", "amazon.")):
+        raise bad_parameter(f"Message (user) attribute name '{name}' must not begin with 'AWS.' or 'Amazon.': these are reserved.")
+    if not _ATTRIBUTE_NAME.fullmatch(name):
+        raise bad_parameter(
+            f"The message attribute name '{name}' is invalid. Attribute name can contain A-Z, a-z, 0-9, "
+            "underscore (_), hyphen (-), and period (.) characters."
+        )
+    kind = attribute["DataType"]
+    if not _DATA_TYPE.fullmatch(kind) or len(kind) > longest:
+        raise bad_parameter(
+            f"The type of message (user) attribute '{name}' is invalid. "
+            "You must use only the following supported type prefixes: Binary, Number, String."
+        )
+    value = attribute.get(_value_key(attribute))
+    if not value:
+        raise bad_parameter(f"Message (user) attribute '{name}' must contain a non-empty value of type '{_value_type(attribute)}'.")
+    if kind.startswith("Number") and not _is_number(value):
+        raise bad_parameter(f"Can't cast the value of message (user) attribute '{name}' to a number.")
+    if isinstance(value, str) and _FORBIDDEN.search(value):
+        raise bad_parameter(f"Message (user) attribute '{name}' contains a character that is not allowed.")
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text) is not None
+
+
+def _value_key(attribute: Document) -> str:
+    return "BinaryValue" if attribute["DataType"].startswith("Binary") else "StringValue"
+
+
+def _value_type(attribute: Document) -> str:
+    return "Binary" if attribute["DataType"].startswith("Binary") else "String"
+
+
+def check_system_attributes(attributes: Mapping[str, Document]) -> None:
+    """Raise InvalidParameterValue unless these are what SendMessage takes: AWSTraceHeader, a string."""
+    for name, attribute in attributes.items():
+        if name != "AWSTraceHeader":
+            raise bad_parameter(f"Message (system) attribute '{name}' is invalid. Only AWSTraceHeader is supported.")
+        if attribute["DataType"] != "String" or not attribute.get("StringValue"):
+            raise bad_parameter("Message (system) attribute 'AWSTraceHeader' must contain a non-empty value of type 'String'.")
+
+
+def select_attributes(attributes: Mapping[str, Document], wanted: Iterable[str]) -> dict[str, Document]:
+    """Those of a message's attributes that a receiver asks for: by name, by `prefix.*`, or `All` and `.*` for every one."""
+    names = set(wanted)
+    prefixes = tuple(name[:-2] for name in names if name.endswith(".*"))
+    everything = "All" in names or "" in prefixes
+    return {n: a for n, a in attributes.items() if everything or n in names or (prefixes and n.startswith(prefixes))}
+
+
+# ---- digests -----------------------------------------------------------------------------------------------------------
+
+
+def md5_of_body(body: str) -> str:
+    """MD5OfMessageBody: the digest of the UTF-8 text."""
+    return md5(body.encode(), usedforsecurity=False).hexdigest()
+
+
+def md5_of_attributes(attributes: Mapping[str, Document]) -> str:
+    """MD5OfMessageAttributes and MD5OfMessageSystemAttributes.
+
+    In the order of their names: name, type and value, each with its length in front, and before the value one byte that tells
+    text (1) from bytes (2).
+    """
+    digest = md5(usedforsecurity=False)
+    for name, attribute in sorted(attributes.items()):
+        value = attribute[_value_key(attribute)]
+        for part in (name, attribute["DataType"]):
+            digest.update(_with_length(part.encode()))
+        digest.update(b"\2" if isinstance(value, bytes) else b"\1")
+        digest.update(_with_length(_bytes(value)))
+    return digest.hexdigest()
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)
+
+
+def _with_length(data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + data

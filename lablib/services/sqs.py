@@ -1,0 +1,572 @@
+"""Amazon SQS: standard queues.
+
+An operation is a method; what it checks, which error it raises, and its answer follow the SQS API reference (2012-11-05). The
+physics of a queue is in `_sqs_queue`, what SQS accepts in `_sqs_attributes`, moving messages back from a dead-letter queue in
+`_sqs_redrive`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from typing import Any
+
+from lablib.kernel import exponential
+from lablib.services import _sqs_attributes as checks
+from lablib.services._base import Call, NotSimulated, Service, ServiceError, World, run_batch
+from lablib.services._sqs_attributes import (
+    Document,
+    bad_parameter,
+    bad_value,
+    check_range,
+    missing,
+    no_such_queue,
+    sqs_error,
+)
+from lablib.services._sqs_phrases import PHRASES
+from lablib.services._sqs_queue import Queue
+from lablib.services._sqs_redrive import MoveTask
+from lablib.services._sqs_servers import Message
+
+_URL = re.compile(r"https?://[^/]+/([0-9]{12})/([^/]+)")
+_ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_WRONG_TYPE = "The request include parameter that is not valid for this queue type."
+_SYSTEM_ATTRIBUTES = (
+    "All",
+    "SenderId",
+    "SentTimestamp",
+    "ApproximateReceiveCount",
+    "ApproximateFirstReceiveTimestamp",
+    "SequenceNumber",
+    "MessageDeduplicationId",
+    "MessageGroupId",
+    "AWSTraceHeader",
+    "DeadLetterQueueSourceArn",
+)
+_GRANTABLE = (
+    "*",
+    "ChangeMessageVisibility",
+    "DeleteMessage",
+    "GetQueueAttributes",
+    "GetQueueUrl",
+    "ListDeadLetterSourceQueues",
+    "PurgeQueue",
+    "ReceiveMessage",
+    "SendMessage",
+)
+
+
+class Sqs(Service):
+    """Amazon SQS in one region."""
+
+    name = "sqs"
+    throttle = ("RequestThrottled", "Rate exceeded")
+    phrases = PHRASES
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._queues: dict[str, Queue] = {}
+        self._by_url: dict[str, Queue] = {}
+        self._deleted: dict[str, float] = {}
+        self._tasks: list[MoveTask] = []
+        self._base_url = f"https://sqs.{self.world.region}.amazonaws.com/{self.world.account}/"
+
+    def resource_of(self, params: Document) -> str:
+        """The name of the queue that a call is about."""
+        url = params.get("queue_url")
+        if url:
+            return str(url).rpartition("/")[2]
+        return str(params.get("queue_name") or params.get("source_arn", "")).rpartition(":")[2]
+
+    def queue(self, name_or_url: str) -> Queue:
+        """The queue itself, to look into and to let its servers fail. Raises KeyError when there is none."""
+        name = name_or_url.rpartition("/")[2]
+        if name not in self._queues:
+            raise KeyError(f"no queue is called {name!r}; there are: {', '.join(self._queues) or 'none'}")
+        return self._queues[name]
+
+    # ---- queues ------------------------------------------------------------------------------------------------------
+
+    def create_queue(
+        self, call: Call, *, queue_name: str, attributes: dict[str, str] | None = None, tags: dict[str, str] | None = None
+    ) -> Document:
+        figures = self.world.figures
+        given = checks.check_attributes(attributes or {}, figures)
+        checks.check_name(queue_name)
+        existing = self._queues.get(queue_name)
+        if existing:
+            self._check_same(existing, given)
+            return {"QueueUrl": self._base_url + queue_name}
+        wait = figures["sqs.recreate_wait"]
+        if self.now - self._deleted.get(queue_name, -wait) < wait:
+            text = f"You must wait {wait} seconds after deleting a queue before you can create another with the same name."
+            raise sqs_error("QueueDeletedRecently", text)
+        arn = self.arn(queue_name)
+        self._check_redrive(given, arn)
+        queue = Queue(self.world, queue_name, arn, self._by_arn)
+        queue.configure(checks.default_attributes(figures) | given)
+        queue.tags.update(tags or {})
+        self._queues[queue_name] = self._by_url[self._base_url + queue_name] = queue
+        self.world.trace.add("QueueCreated", queue_name, "", call.caller, call.row)
+        return {"QueueUrl": self._base_url + queue_name}
+
+    def _check_same(self, queue: Queue, given: dict[str, str]) -> None:
+        for name, value in given.items():
+            if queue.attributes.get(name, "") != value:
+                text = f"A queue already exists with the same name and a different value for attribute {name}"
+                raise ServiceError("QueueNameExists", text, code="QueueAlreadyExists")
+
+    def _check_redrive(self, given: dict[str, str], source: str) -> None:
+        policy = checks.parse_redrive_policy(given.get("RedrivePolicy"))
+        if policy is None:
+            return
+        grave = self._by_arn(policy.target)
+        if grave is None:
+            raise bad_value(given["RedrivePolicy"], "RedrivePolicy", "Dead letter target does not exist.")
+        if not checks.allows_source(grave.attributes.get("RedriveAllowPolicy"), source):
+            reason = "Dead letter target does not allow this queue as a source (RedriveAllowPolicy)."
+            raise bad_value(given["RedrivePolicy"], "RedrivePolicy", reason)
+
+    def delete_queue(self, call: Call, *, queue_url: str) -> Document:
+        queue = self._queue(queue_url)
+        self._later(self._delete, queue, call)
+        return {}
+
+    def _delete(self, queue: Queue, call: Call) -> None:
+        if self._queues.get(queue.name) is queue:
+            queue.close()
+            del self._queues[queue.name], self._by_url[self._base_url + queue.name]
+            self._deleted[queue.name] = self.now
+            self.world.trace.add("QueueDeleted", queue.name, "", call.caller, call.row)
+
+    def get_queue_url(
+        self, call: Call, *, queue_name: str, queue_owner_aws_account_id: str | None = None
+    ) -> Document:
+        if queue_name not in self._queues or queue_owner_aws_account_id not in (None, self.world.account):
+            raise no_such_queue()
+        return {"QueueUrl": self._base_url + queue_name}
+
+    def list_queues(
+        self,
+        call: Call,
+        *,
+        queue_name_prefix: str = "",
+        next_token: str | None = None,
+        max_results: int | None = None,
+    ) -> Document:
+        names = sorted(name for name in self._queues if name.startswith(queue_name_prefix))
+        return self._page(names, "QueueUrls", next_token, max_results)
+
+    def list_dead_letter_source_queues(
+        self, call: Call, *, queue_url: str, next_token: str | None = None, max_results: int | None = None
+    ) -> Document:
+        arn = self._queue(queue_url).arn
+        names = sorted(name for name, queue in self._queues.items() if queue.redrive and queue.redrive.target == arn)
+        return {"queueUrls": []} | self._page(names, "queueUrls", next_token, max_results)
+
+    def _page(self, names: list[str], key: str, token: str | None, most: int | None) -> Document:
+        """One page of queue URLs. The token says after which name it goes on, so that changes in between do no harm."""
+        limit = self.world.figures["sqs.list_page"]
+        if most is not None:
+            check_range(most, "MaxResults", 1, limit)
+        if token is not None:
+            try:
+                after = b64decode(token, validate=True).decode()
+            except ValueError:
+                raise bad_value(token, "NextToken", "Must be the NextToken of an earlier answer.") from None
+            names = [name for name in names if name > after]
+        page = names[: most or limit]
+        answer: Document = {key: [self._base_url + name for name in page]} if page else {}
+        if most is not None and len(names) > len(page):
+            answer["NextToken"] = b64encode(page[-1].encode()).decode()
+        return answer
+
+    def get_queue_attributes(
+        self, call: Call, *, queue_url: str, attribute_names: list[str] | None = None
+    ) -> Document:
+        queue = self._queue(queue_url)
+        for name in attribute_names or ():
+            if name not in checks.QUEUE_ATTRIBUTES:
+                raise checks.unknown_attribute(name)
+        if not attribute_names:
+            return {}
+        everything = self._attributes(queue, call)
+        chosen = {n: v for n, v in everything.items() if "All" in attribute_names or n in attribute_names}
+        return {"Attributes": chosen} if chosen else {}
+
+    def _attributes(self, queue: Queue, call: Call) -> dict[str, str]:
+        """All attributes of a queue. Its counters lag: they are exact only after a minute of quiet (GetQueueAttributes)."""
+        lag = call.chance.draw(exponential(self.world.figures["sqs.counter_lag"]))
+        counts = queue.counts(min(lag, self.world.figures["sqs.counter_lag_max"]))
+        epoch = self.world.kernel.epoch
+        computed = {
+            "QueueArn": queue.arn,
+            "ApproximateNumberOfMessages": counts.visible,
+            "ApproximateNumberOfMessagesNotVisible": counts.in_flight,
+            "ApproximateNumberOfMessagesDelayed": counts.delayed,
+            "CreatedTimestamp": int(epoch + queue.created),
+            "LastModifiedTimestamp": int(epoch + queue.modified),
+        }
+        return {name: str(value) for name, value in computed.items()} | queue.attributes
+
+    def set_queue_attributes(self, call: Call, *, queue_url: str, attributes: dict[str, str]) -> Document:
+        queue = self._queue(queue_url)
+        given = checks.check_attributes(attributes, self.world.figures)
+        self._check_redrive(given, queue.arn)
+        self._later(queue.configure, given)
+        return {}
+
+    def purge_queue(self, call: Call, *, queue_url: str) -> Document:
+        queue = self._queue(queue_url)
+        pause = self.world.figures["sqs.purge_interval"]
+        if self.now - queue.purged < pause:
+            text = f"Only one PurgeQueue operation on {queue.name} is allowed every {pause} seconds."
+            raise sqs_error("PurgeQueueInProgress", text, status=403)
+        queue.purged = self.now
+        self._later(self._purge, queue, call)
+        return {}
+
+    def _purge(self, queue: Queue, call: Call) -> None:
+        self.world.trace.add("QueuePurged", queue.name, "", call.caller, call.row, queue.clear())
+
+    def _later(self, fn: Callable[..., None], *args: Any) -> None:
+        """Do what takes AWS up to a minute to spread."""
+        delay = self.world.figures["sqs.propagation"]
+        if delay:
+            self.world.kernel.after(delay, fn, *args)
+        else:
+            fn(*args)
+
+    def _queue(self, queue_url: str) -> Queue:
+        queue = self._by_url.get(queue_url)
+        if queue is None:
+            parts = _URL.fullmatch(queue_url)
+            if parts is None:
+                raise ServiceError("InvalidAddress", f"The address {queue_url} is not valid for this endpoint.")
+            if parts[1] != self.world.account or parts[2] not in self._queues:
+                raise no_such_queue()
+            queue = self._queues[parts[2]]
+        return queue
+
+    def _by_arn(self, arn: str) -> Queue | None:
+        name = arn.rpartition(":")[2]
+        return self._queues.get(name) if arn == self.arn(name) else None
+
+    # ---- tags, permissions -------------------------------------------------------------------------------------------
+
+    def tag_queue(self, call: Call, *, queue_url: str, tags: dict[str, str]) -> Document:
+        queue = self._queue(queue_url)
+        if not tags:
+            raise missing("Tags")
+        if len(queue.tags | tags) > self.world.figures["sqs.tags"]:
+            raise bad_parameter(f"Too many tags added for queue {queue.name}.")
+        queue.tags.update(tags)
+        return {}
+
+    def untag_queue(self, call: Call, *, queue_url: str, tag_keys: list[str]) -> Document:
+        queue = self._queue(queue_url)
+        for key in tag_keys:
+            queue.tags.pop(key, None)
+        return {}
+
+    def list_queue_tags(self, call: Call, *, queue_url: str) -> Document:
+        tags = self._queue(queue_url).tags
+        return {"Tags": dict(tags)} if tags else {}
+
+    def add_permission(
+        self, call: Call, *, queue_url: str, label: str, aws_account_ids: list[str], actions: list[str]
+    ) -> Document:
+        queue = self._queue(queue_url)
+        policy = self._policy(queue)
+        self._check_permission(label, aws_account_ids, actions)
+        if any(statement.get("Sid") == label for statement in policy["Statement"]):
+            raise bad_value(label, "Label", "Already exists.")
+        principals = [f"arn:aws:iam::{account}:root" for account in aws_account_ids]
+        names = [f"SQS:{action}" for action in actions]
+        policy["Statement"].append(
+            {
+                "Sid": label,
+                "Effect": "Allow",
+                "Principal": {"AWS": principals if len(principals) > 1 else principals[0]},
+                "Action": names if len(names) > 1 else names[0],
+                "Resource": queue.arn,
+            }
+        )
+        self._later(queue.configure, {"Policy": json.dumps(policy)})
+        return {}
+
+    def _check_permission(self, label: str, accounts: list[str], actions: list[str]) -> None:
+        most = self.world.figures["sqs.policy_actions"]
+        if not _ENTRY_ID.fullmatch(label):
+            raise bad_value(label, "Label", "Must be 1 to 80 alphanumeric characters, hyphens, or underscores.")
+        if not accounts:
+            raise missing("AWSAccountIds")
+        if not actions:
+            raise missing("Actions")
+        if len(actions) > most:
+            raise ServiceError("OverLimit", f"{len(actions)} Actions were found, maximum allowed is {most}.", status=403)
+        for action in actions:
+            if action not in _GRANTABLE:
+                reason = "Only the queue owner is allowed to invoke this action."
+                raise bad_value(f"SQS:{action}", "ActionName", reason)
+        for account in accounts:
+            if not re.fullmatch("[0-9]{12}", account):
+                raise bad_value(account, "PrincipalId", "Unable to verify.")
+
+    def remove_permission(self, call: Call, *, queue_url: str, label: str) -> Document:
+        queue = self._queue(queue_url)
+        policy = self._policy(queue)
+        left = [statement for statement in policy["Statement"] if statement.get("Sid") != label]
+        if len(left) == len(policy["Statement"]):
+            raise bad_value(label, "Label", "can't find label.")
+        self._later(queue.configure, {"Policy": json.dumps(policy | {"Statement": left}) if left else ""})
+        return {}
+
+    def _policy(self, queue: Queue) -> Document:
+        text = queue.attributes.get("Policy")
+        policy: Document = json.loads(text) if text else {"Version": "2008-10-17", "Id": f"{queue.arn}/{queue.name}"}
+        policy.setdefault("Statement", [])
+        return policy
+
+    # ---- sending -----------------------------------------------------------------------------------------------------
+
+    def send_message(
+        self,
+        call: Call,
+        *,
+        queue_url: str,
+        message_body: str,
+        delay_seconds: int | None = None,
+        message_attributes: Document | None = None,
+        message_system_attributes: Document | None = None,
+        message_group_id: str | None = None,
+        message_deduplication_id: str | None = None,
+    ) -> Document:
+        queue, figures = self._queue(queue_url), self.world.figures
+        checks.check_body(message_body)
+        if message_group_id is not None or message_deduplication_id is not None:
+            self._refuse_fifo(message_group_id, message_deduplication_id)
+        delay = queue.delay
+        if delay_seconds is not None:
+            delay, longest = delay_seconds, figures["sqs.delay_max"]
+            if not 0 <= delay <= longest:
+                raise bad_value(delay, "DelaySeconds", f"DelaySeconds must be >= 0 and <= {longest}.")
+        header = ""
+        if message_attributes:
+            checks.check_message_attributes(message_attributes, figures)
+        if message_system_attributes:
+            checks.check_system_attributes(message_system_attributes)
+            header = message_system_attributes["AWSTraceHeader"]["StringValue"]
+        size = checks.size_of(message_body, message_attributes)
+        if size > queue.message_size:
+            text = f"Message must be shorter than {queue.message_size} bytes."
+            raise bad_parameter(f"One or more parameters are invalid. Reason: {text}")
+        message = queue.send(call, message_body, size, delay, message_attributes or None, header)
+        answer = {"MD5OfMessageBody": checks.md5_of_body(message_body), "MessageId": message.id}
+        if message_attributes:
+            answer["MD5OfMessageAttributes"] = checks.md5_of_attributes(message_attributes)
+        if message_system_attributes:
+            answer["MD5OfMessageSystemAttributes"] = checks.md5_of_attributes(message_system_attributes)
+        return answer
+
+    def _refuse_fifo(self, group: str | None, deduplication: str | None) -> None:
+        if deduplication is not None:
+            raise bad_value(deduplication, "MessageDeduplicationId", _WRONG_TYPE)
+        if self.world.figures["sqs.fair_queues"]:
+            raise NotSimulated("MessageGroupId on a standard queue (fair queues) is not simulated: leave it out")
+        raise bad_value(group, "MessageGroupId", _WRONG_TYPE)
+
+    def send_message_batch(self, call: Call, *, queue_url: str, entries: list[Document]) -> Document:
+        self._check_batch(queue_url, entries, "SendMessageBatchRequestEntry")
+        total = sum(checks.size_of(entry["MessageBody"], entry.get("MessageAttributes")) for entry in entries)
+        longest = self.world.figures["sqs.message_size"]
+        if total > longest:
+            text = f"Batch requests cannot be longer than {longest} bytes. You have sent {total} bytes."
+            raise sqs_error("BatchRequestTooLong", text)
+
+        def send(entry: Document) -> Document:
+            return self.send_message(
+                call,
+                queue_url=queue_url,
+                message_body=entry["MessageBody"],
+                delay_seconds=entry.get("DelaySeconds"),
+                message_attributes=entry.get("MessageAttributes"),
+                message_system_attributes=entry.get("MessageSystemAttributes"),
+                message_group_id=entry.get("MessageGroupId"),
+                message_deduplication_id=entry.get("MessageDeduplicationId"),
+            )
+
+        return run_batch(call, entries, send)
+
+    def _check_batch(self, queue_url: str, entries: list[Document], kind: str) -> None:
+        self._queue(queue_url)
+        most = self.world.figures["sqs.batch_entries"]
+        if not entries:
+            raise sqs_error("EmptyBatchRequest", f"There should be at least one {kind} in the request.")
+        if len(entries) > most:
+            text = f"Maximum number of entries per request are {most}. You have sent {len(entries)}."
+            raise sqs_error("TooManyEntriesInBatchRequest", text)
+        seen: dict[str, None] = {}
+        for entry in entries:
+            if not _ENTRY_ID.fullmatch(entry["Id"]):
+                text = (
+                    "A batch entry id can only contain alphanumeric characters, hyphens and underscores. "
+                    "It can be at most 80 letters long."
+                )
+                raise sqs_error("InvalidBatchEntryId", text)
+            if entry["Id"] in seen:
+                raise sqs_error("BatchEntryIdsNotDistinct", f"Id {entry['Id']} repeated.")
+            seen[entry["Id"]] = None
+
+    # ---- receiving ---------------------------------------------------------------------------------------------------
+
+    def receive_message(
+        self,
+        call: Call,
+        *,
+        queue_url: str,
+        max_number_of_messages: int = 1,
+        visibility_timeout: int | None = None,
+        wait_time_seconds: int | None = None,
+        attribute_names: list[str] | None = None,
+        message_system_attribute_names: list[str] | None = None,
+        message_attribute_names: list[str] | None = None,
+        receive_request_attempt_id: str | None = None,
+    ) -> Document:
+        queue, figures = self._queue(queue_url), self.world.figures
+        check_range(max_number_of_messages, "MaxNumberOfMessages", 1, figures["sqs.batch_entries"])
+        visibility, wait = queue.visibility, queue.wait
+        if visibility_timeout is not None:
+            visibility = check_range(visibility_timeout, "VisibilityTimeout", 0, figures["sqs.visibility_max"])
+        if wait_time_seconds is not None:
+            wait, longest = wait_time_seconds, figures["sqs.wait_max"]
+            if not 0 <= wait <= longest:
+                raise bad_value(wait, "WaitTimeSeconds", f"Must be >= 0 and <= {longest}, if provided.")
+        if receive_request_attempt_id is not None:
+            raise bad_value(receive_request_attempt_id, "ReceiveRequestAttemptId", _WRONG_TYPE)
+        system = [*(attribute_names or ()), *(message_system_attribute_names or ())]
+        for name in system:
+            if name not in _SYSTEM_ATTRIBUTES:
+                raise checks.unknown_attribute(name)
+        messages = queue.receive(call, max_number_of_messages, visibility, wait)
+        if not messages:
+            return {}
+        return {"Messages": [self._document(queue, m, system, message_attribute_names or []) for m in messages]}
+
+    def _document(self, queue: Queue, message: Message, system: list[str], own: list[str]) -> Document:
+        document: Document = {
+            "MessageId": message.id,
+            "ReceiptHandle": queue.handle(message),
+            "MD5OfBody": checks.md5_of_body(message.body),
+            "Body": message.body,
+        }
+        if system:
+            values = self._system_attributes(message)
+            chosen = {name: value for name, value in values.items() if value and ("All" in system or name in system)}
+            if chosen:
+                document["Attributes"] = chosen
+        if own and message.attributes:
+            attributes = checks.select_attributes(message.attributes, own)
+            if attributes:
+                document["MessageAttributes"] = attributes
+                document["MD5OfMessageAttributes"] = checks.md5_of_attributes(attributes)
+        return document
+
+    def _system_attributes(self, message: Message) -> dict[str, str]:
+        epoch = self.world.kernel.epoch
+        return {
+            "SenderId": f"AROALABROLEFORPROCESS:{message.sender}",  # role id and session, as for a program on EC2
+            "SentTimestamp": str(int((epoch + message.sent) * 1000)),
+            "ApproximateReceiveCount": str(message.receives),
+            "ApproximateFirstReceiveTimestamp": str(int((epoch + message.first) * 1000)),
+            "AWSTraceHeader": message.trace_header,
+            "DeadLetterQueueSourceArn": message.source,
+        }
+
+    # ---- deleting, hiding --------------------------------------------------------------------------------------------
+
+    def delete_message(self, call: Call, *, queue_url: str, receipt_handle: str) -> Document:
+        self._queue(queue_url).delete(call, receipt_handle)
+        return {}
+
+    def delete_message_batch(self, call: Call, *, queue_url: str, entries: list[Document]) -> Document:
+        self._check_batch(queue_url, entries, "DeleteMessageBatchRequestEntry")
+
+        def delete(entry: Document) -> Document:
+            return self.delete_message(call, queue_url=queue_url, receipt_handle=entry["ReceiptHandle"])
+
+        return run_batch(call, entries, delete)
+
+    def change_message_visibility(
+        self, call: Call, *, queue_url: str, receipt_handle: str, visibility_timeout: int
+    ) -> Document:
+        queue = self._queue(queue_url)
+        check_range(visibility_timeout, "VisibilityTimeout", 0, self.world.figures["sqs.visibility_max"])
+        queue.change_visibility(call, receipt_handle, visibility_timeout)
+        return {}
+
+    def change_message_visibility_batch(self, call: Call, *, queue_url: str, entries: list[Document]) -> Document:
+        self._check_batch(queue_url, entries, "ChangeMessageVisibilityBatchRequestEntry")
+
+        def change(entry: Document) -> Document:
+            if "VisibilityTimeout" not in entry:
+                raise missing("VisibilityTimeout")
+            handle, timeout = entry["ReceiptHandle"], entry["VisibilityTimeout"]
+            return self.change_message_visibility(
+                call, queue_url=queue_url, receipt_handle=handle, visibility_timeout=timeout
+            )
+
+        return run_batch(call, entries, change)
+
+    # ---- redrive -----------------------------------------------------------------------------------------------------
+
+    def start_message_move_task(
+        self,
+        call: Call,
+        *,
+        source_arn: str,
+        destination_arn: str | None = None,
+        max_number_of_messages_per_second: int | None = None,
+    ) -> Document:
+        most = self.world.figures["sqs.move_rate_max"]
+        if max_number_of_messages_per_second is not None and not 1 <= max_number_of_messages_per_second <= most:
+            name, reason = "MaxNumberOfMessagesPerSecond", f"You must enter a number that's between 1 and {most}."
+            raise bad_parameter(f"Value for parameter {name} is invalid. Reason: {reason}")
+        source = self._resource(source_arn, "SourceArn")
+        if not any(queue.redrive and queue.redrive.target == source.arn for queue in self._queues.values()):
+            raise bad_parameter("Source queue must be configured as a Dead Letter Queue.")
+        target = self._resource(destination_arn, "DestinationArn") if destination_arn is not None else None
+        if target is source:
+            raise bad_parameter("Source queue arn and destination queue arn cannot be the same.")
+        if any(task.active and task.source is source for task in self._tasks):
+            raise bad_parameter(
+                "There is already a task running. Only one active task is allowed for a source queue arn at a given time."
+            )
+        task = MoveTask(source, target, max_number_of_messages_per_second, call)
+        self._tasks.append(task)
+        return {"TaskHandle": task.handle}
+
+    def list_message_move_tasks(self, call: Call, *, source_arn: str, max_results: int = 1) -> Document:
+        check_range(max_results, "MaxResults", 1, self.world.figures["sqs.move_tasks_listed"])
+        source = self._resource(source_arn, "SourceArn")
+        tasks = [task for task in reversed(self._tasks) if task.source is source]
+        return {"Results": [task.describe(self.world.kernel.epoch) for task in tasks[:max_results]]}
+
+    def cancel_message_move_task(self, call: Call, *, task_handle: str) -> Document:
+        task = next((task for task in self._tasks if task.handle == task_handle), None)
+        if task is None:
+            raise ServiceError("ResourceNotFoundException", "Task does not exist.", status=404)
+        if task.status != "RUNNING":
+            raise sqs_error("UnsupportedOperation", f"Only a running task can be cancelled; this one is {task.status}.")
+        task.cancel()
+        return {"ApproximateNumberOfMessagesMoved": task.moved}
+
+    def _resource(self, arn: str, parameter: str) -> Queue:
+        checks.check_arn(arn, parameter)
+        queue = self._by_arn(arn)
+        if queue is None:
+            text = f"The resource that you specified for the {parameter} parameter doesn't exist."
+            raise ServiceError("ResourceNotFoundException", text, status=404)
+        return queue
