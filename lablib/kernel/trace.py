@@ -43,6 +43,10 @@ class Row(NamedTuple):
 Phrase = Callable[[Row, "Trace"], str]
 
 
+def _ignore(*args: Any, **kwargs: Any) -> int:
+    return -1
+
+
 class Trace:
     """What happened in a run. Services and the front door write it; everything else only reads."""
 
@@ -97,6 +101,11 @@ class Trace:
         """Note that the call's answer arrived now: `detail` is the number of messages handled, or the error code."""
         self._columns["until"][row] = self._loop.now
         self.details[row] = detail
+
+    def freeze(self) -> None:
+        """Take down nothing any more: the run is over, and how its processes are ended is no part of it."""
+        for name in ("add", "open", "complete"):
+            setattr(self, name, _ignore)
 
     def _new(self, name: str) -> int:
         code = self._codes[name] = len(self._names)

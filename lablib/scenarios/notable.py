@@ -1,0 +1,91 @@
+"""What is worth looking at in a run: events of interest, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from lablib.kernel import Row, Trace
+
+
+class Notable(NamedTuple):
+    """An event of interest: when, its row in the trace, its kind in words ("duplicate", "crash"), and one sentence."""
+
+    time: float
+    row: int
+    kind: str
+    text: str
+
+
+_PLAIN: dict[str, tuple[str, Callable[[Row], str]]] = {
+    "Crashed": ("crash", lambda r: f"{r.actor} crashes."),
+    "Restarted": ("restart", lambda r: f"{r.actor} starts again."),
+    "Stalled": ("stall", lambda r: f"{r.actor} freezes for {r.until - r.time:g} s."),
+    "Burst": ("burst", lambda r: f"{r.detail} messages arrive at once."),
+    "ParameterSet": ("change", lambda r: f"{r.detail['name']} is set to {r.detail['value']}."),
+    "Expired": ("expiry", lambda r: f"A message in {r.resource} is older than the retention period and is lost."),
+    "MovedToDeadLetterQueue": ("dead letter", lambda r: f"A message moves from {r.resource} to the dead-letter queue {r.detail}."),
+    "ServerUnavailable": ("server down", lambda r: f"A server of {r.resource} becomes unavailable."),
+    "CopyReturned": ("copy returned", lambda r: f"A copy of a deleted message comes back in {r.resource}: its server was unavailable."),
+    "TimedOut": ("caller timed out", lambda r: "A caller stops waiting: no answer within its timeout."),
+    "Refused": ("refused", lambda r: "A request is refused: all workers are busy and the backlog is full."),
+}  # fmt: skip
+_ERRORS = {
+    "AnswerLost": ("lost answer", "The answer to {actor}'s {call} is lost. The call took effect; the caller does not know."),
+    "RequestLost": ("lost request", "{actor}'s {call} is lost on its way."),
+}
+_THROTTLES = ("RequestThrottled", "ThrottlingException", "Throttling", "OverLimit", "ProvisionedThroughputExceededException")
+_SERIES = 30.0  # seconds without another one after which a refused or timed out caller counts as a new event
+
+
+def notable(trace: Trace) -> list[Notable]:
+    """The events of interest of a trace in the order of time. Of a series of the same, only the first is listed."""
+    found = [*_transitions(trace), *_duplicates(trace), *_calls(trace)]
+    return sorted(found, key=lambda event: (event.time, event.row))
+
+
+def _transitions(trace: Trace) -> Iterator[Notable]:
+    last = {"TimedOut": -_SERIES - 1, "Refused": -_SERIES - 1}
+    for row in trace.where(kind=tuple(_PLAIN)):
+        kind, words = _PLAIN[row.kind]
+        begins = row.kind not in last or row.time - last[row.kind] > _SERIES
+        if row.kind in last:
+            last[row.kind] = row.time
+        if begins:
+            yield Notable(row.time, row.index, kind, words(row))
+
+
+def _duplicates(trace: Trace) -> Iterator[Notable]:
+    first: dict[str, Row] = {}
+    for row in trace.where(kind="Received"):
+        before = first.setdefault(row.subject, row)
+        if before is not row:
+            who = "it again" if before.actor == row.actor else f"it after {before.actor}"
+            yield Notable(row.time, row.index, "duplicate", f"A message is delivered again: {row.actor} receives {who}.")
+
+
+def _calls(trace: Trace) -> Iterator[Notable]:
+    """Throttles, lost answers, and of each caller's empty polls the first of a series."""
+    kinds, actors, details = trace.column("kind"), trace.column("actor"), trace.details
+    receive, hungry = trace.code("ReceiveMessage"), set[int]()
+    for index, (kind, detail) in enumerate(zip(kinds, details)):
+        if kind not in trace.api_kinds:
+            continue
+        if isinstance(detail, str):
+            yield from _failed(trace[index])
+        elif kind == receive and detail is not None:
+            actor = actors[index]
+            if detail:
+                hungry.discard(actor)
+            elif actor not in hungry:
+                hungry.add(actor)
+                row = trace[index]
+                yield Notable(row.until, index, "empty poll", f"{row.actor} polls {row.resource} and gets nothing.")
+
+
+def _failed(row: Row) -> Iterator[Notable]:
+    if row.detail in _ERRORS:
+        kind, text = _ERRORS[row.detail]
+        yield Notable(row.until, row.index, kind, text.format(actor=row.actor, call=row.kind))
+    elif row.detail in _THROTTLES:
+        yield Notable(row.until, row.index, "throttle", f"{row.actor}'s {row.kind} is refused: {row.detail}.")

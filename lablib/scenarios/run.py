@@ -1,0 +1,154 @@
+"""A run: what came of a scenario, a seed and some actions. A value; the same question always gets the same answer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+
+from lablib.cloud import Cloud
+from lablib.kernel import Trace
+from lablib.scenarios import share
+from lablib.scenarios.notable import Notable, notable
+from lablib.scenarios.param import near, one_of
+from lablib.scenarios.scenario import Action, Scenario, Topology
+from lablib.services._limits import EDITIONS, Edition
+
+if TYPE_CHECKING:
+    from lablib.measures import Measures
+
+_LONGEST = 10  # a run may last this many times its scenario's duration: a pasted text must not keep a machine busy
+_MOST_ACTIONS = 200
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Run:
+    """A run of `scenario` with `seed` and `actions` for `until` virtual seconds under the figures of `limits`.
+
+    Immutable. `trace` holds all that happened, `measures` what can be counted. `cursor` is the instant that somebody who
+    shared the run was looking at, None when nobody said.
+    """
+
+    scenario: Scenario
+    seed: int
+    actions: tuple[Action, ...]
+    until: float
+    limits: Edition
+    trace: Trace = field(repr=False)
+    figures: dict[str, Any] = field(repr=False)
+    cursor: float | None = None
+
+    @property
+    def title(self) -> str:
+        """What the scenario shows, in one line."""
+        return self.scenario.title
+
+    @property
+    def topology(self) -> Topology:
+        """The places between which messages moved."""
+        return self.scenario.topology()
+
+    @cached_property
+    def measures(self) -> Measures:
+        """Series and numbers, computed from the trace when they are asked for."""
+        from lablib.measures import Measures
+
+        return Measures(self)
+
+    @cached_property
+    def digest(self) -> str:
+        """A fingerprint of the trace."""
+        return self.trace.digest()
+
+    @cached_property
+    def _notable(self) -> list[Notable]:
+        return notable(self.trace)
+
+    def notable(self) -> list[Notable]:
+        """The events of interest in the order of time, in words."""
+        return list(self._notable)
+
+    def explain(self, subject: str) -> str:
+        """The life of one message (MessageId) or request in words. Raises KeyError for a subject that is not in the run."""
+        return self.trace.explain(subject)
+
+    def fork(self, *actions: Action) -> Run:
+        """The same run with more actions: what was before them stays as it was."""
+        return self.scenario.run(self.seed, (*self.actions, *actions), self.until, self.limits)
+
+    def share(self, cursor: float | None = None) -> str:
+        """A short text from which `Run.from_text` makes this very run again. `cursor`: the instant to look at, in seconds."""
+        at = self.cursor if cursor is None else cursor
+        name, changed = type(self.scenario).__name__, self.scenario.changed()
+        until = None if self.until == self.scenario.duration else self.until
+        return share.encode(name, changed, self.seed, self.actions, until, self.limits, at)
+
+    @classmethod
+    def from_text(cls, text: str) -> Run:
+        """The run that a text of `share()` stands for. Raises ValueError with one clear line for anything else."""
+        return share.decode(text)
+
+    def at_cursor(self, cursor: float | None) -> Run:
+        """The same run, looked at at another instant (seconds, from 0 to `until`)."""
+        if cursor is not None and not 0 <= cursor <= self.until:
+            raise ValueError(f"cursor={cursor!r}: must be a number of seconds from 0 to {self.until:g}")
+        return Run(self.scenario, self.seed, self.actions, self.until, self.limits, self.trace, self.figures, cursor)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[Any, ...]:
+        return (self.scenario, self.seed, self.actions, self.until, self.limits, self.cursor)
+
+    def __repr__(self) -> str:
+        acts = f", {len(self.actions)} action{'s' * (len(self.actions) > 1)}" if self.actions else ""
+        return f"{type(self.scenario).__name__} seed {self.seed}, {self.until:g} s{acts}: {self.measures.line()}"
+
+
+def make_run(scenario: Scenario, seed: int, actions: tuple[Action, ...], until: float | None, limits: Edition) -> Run:
+    """Check the arguments, then run, or hand out the run that was made before."""
+    return _cached(*check(scenario, seed, actions, until, limits))
+
+
+def check(
+    scenario: Scenario, seed: int, actions: tuple[Action, ...], until: float | None, limits: Edition
+) -> tuple[Scenario, int, tuple[Action, ...], float, Edition]:
+    """The arguments of a run in their own types, actions in order. Raises ValueError or TypeError, one line."""
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise TypeError(f"seed={seed!r}: must be a whole number")
+    longest = _LONGEST * scenario.duration
+    last = scenario.duration if until is None else until
+    if isinstance(last, bool) or not isinstance(last, (int, float)) or not 0 < last <= longest:
+        raise ValueError(f"until={until!r}: must be more than 0 and at most {longest:g} seconds")
+    if limits not in EDITIONS:
+        raise ValueError(f"limits={limits!r}: must be {one_of(EDITIONS)}{near(limits, EDITIONS)}")
+    if len(actions) > _MOST_ACTIONS:
+        raise ValueError(f"actions: {len(actions)} of them; at most {_MOST_ACTIONS} are allowed")
+    checked = sorted((scenario.check_action(action, last) for action in actions), key=lambda action: action.at)
+    return scenario, seed, tuple(checked), float(last), limits
+
+
+def simulate(
+    scenario: Scenario, seed: int = 0, actions: tuple[Action, ...] = (), until: float = math.inf, limits: Edition = "2023"
+) -> Run:
+    """Run it, without looking whether it was run before. The arguments are those that `check` returns."""
+    with Cloud(seed, limits=limits, assume=scenario.assume()) as cloud:
+        scene = scenario.build(cloud)
+        for action in actions:
+            if action.at > cloud.now:
+                cloud.kernel.run(action.at)
+            scene.act(action)
+        if until > cloud.now:
+            cloud.kernel.run(until)
+        cloud.trace.freeze()  # what closing does to processes is no part of the run
+    cloud.processes.clear()
+    return Run(scenario, seed, actions, until, limits, cloud.trace, cloud.figures)
+
+
+@lru_cache(maxsize=32)
+def _cached(scenario: Scenario, seed: int, actions: tuple[Action, ...], until: float, limits: Edition) -> Run:
+    return simulate(scenario, seed, actions, until, limits)
