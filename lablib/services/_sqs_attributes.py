@@ -1,7 +1,8 @@
 """What SQS accepts: attributes of queues and of messages, checked as AWS checks them, and the digests AWS computes.
 
 Sources: SQS API reference (CreateQueue, SetQueueAttributes, SendMessage, MessageAttributeValue); SQS developer guide,
-"Calculating the MD5 message digest for message attributes". Error texts were recorded from AWS where the fidelity tests say so.
+"Calculating the MD5 message digest for message attributes". The fidelity tests say which error texts were recorded
+from AWS.
 """
 
 from __future__ import annotations
@@ -37,14 +38,27 @@ _INTEGERS = {  # name of the attribute: lowest value, and the figures of its hig
 _FIFO_ONLY = ("DeduplicationScope", "FifoThroughputLimit")
 QUEUE_ATTRIBUTES = ("All", *COMPUTED, *_INTEGERS, *_TEXTS, *_FIFO_ONLY, "FifoQueue", "ContentBasedDeduplication")
 
-_QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+SYSTEM_ATTRIBUTES = (  # of a message, that a receiver may ask for
+    "All",
+    "SenderId",
+    "SentTimestamp",
+    "ApproximateReceiveCount",
+    "ApproximateFirstReceiveTimestamp",
+    "SequenceNumber",
+    "MessageDeduplicationId",
+    "MessageGroupId",
+    "AWSTraceHeader",
+    "DeadLetterQueueSourceArn",
+)
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")  # of a queue, an entry of a batch, a permission
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ATTRIBUTE_NAME = re.compile(r"(?!.*\.\.)(?!\.)[A-Za-z0-9_.-]+(?<!\.)")
 _DATA_TYPE = re.compile(r"(String|Number|Binary)(\..+)?", re.DOTALL)
 _ARN_FORM = "arn:<partition>:<service>:<region>:<account-id>:<resource-id>"
 
 
-# ---- errors ------------------------------------------------------------------------------------------------------------
+# ---- errors ----------------------------------------------------------------------------------------------------------
 
 
 def bad_parameter(message: str) -> ServiceError:
@@ -86,7 +100,22 @@ def check_range(value: int, parameter: str, low: int, high: int) -> int:
     raise bad_value(value, parameter, f"Must be between {low} and {high}, if provided.")
 
 
-# ---- attributes of a queue ---------------------------------------------------------------------------------------------
+def check_batch(ids: list[str], kind: str, most: int) -> None:
+    """Raise what AWS raises for a batch that is empty or too long, or whose entries' ids are malformed or repeated."""
+    if not ids:
+        raise sqs_error("EmptyBatchRequest", f"There should be at least one {kind} in the request.")
+    if len(ids) > most:
+        text = f"Maximum number of entries per request are {most}. You have sent {len(ids)}."
+        raise sqs_error("TooManyEntriesInBatchRequest", text)
+    for place, id in enumerate(ids):
+        if not NAME.fullmatch(id):
+            text = "A batch entry id can only contain alphanumeric characters, hyphens and underscores."
+            raise sqs_error("InvalidBatchEntryId", f"{text} It can be at most 80 letters long.")
+        if id in ids[:place]:
+            raise sqs_error("BatchEntryIdsNotDistinct", f"Id {id} repeated.")
+
+
+# ---- attributes of a queue -------------------------------------------------------------------------------------------
 
 
 class RedrivePolicy(NamedTuple):
@@ -104,18 +133,18 @@ def default_attributes(figures: Figures) -> dict[str, str]:
 
 def check_name(name: str) -> None:
     """Raise InvalidParameterValue unless `name` may be the name of a standard queue."""
-    if not _QUEUE_NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise bad_parameter("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
 
 
 def check_attributes(attributes: Mapping[str, str], figures: Figures) -> dict[str, str]:
     """The attributes in the form in which AWS returns them; an empty value means: remove.
 
-    Raises InvalidAttributeName, InvalidAttributeValue or InvalidParameterValue, as AWS does (CreateQueue, SetQueueAttributes).
+    Raises InvalidAttributeName, InvalidAttributeValue or InvalidParameterValue, as AWS does.
     """
     if attributes.get("KmsMasterKeyId") and attributes.get("SqsManagedSseEnabled", "").lower() == "true":
-        both = "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE."
-        raise ServiceError("InvalidAttributeName", both)
+        one = "You can use one type of server-side encryption (SSE) at one time."
+        raise ServiceError("InvalidAttributeName", f"{one} You can either enable KMS SSE or SQS SSE.")
     clean = {name: _check_attribute(name, value, figures) for name, value in attributes.items()}
     if clean.get("KmsMasterKeyId"):
         clean["SqsManagedSseEnabled"] = "false"
@@ -126,7 +155,7 @@ def check_attributes(attributes: Mapping[str, str], figures: Figures) -> dict[st
 
 def _check_attribute(name: str, value: str, figures: Figures) -> str:
     if name == "FifoQueue" and value.lower() == "true":
-        raise NotSimulated("FIFO queues are not simulated yet: leave out the attribute FifoQueue to get a standard queue")
+        raise NotSimulated("FIFO queues are not simulated yet: leave out FifoQueue to get a standard queue")
     if name in _FIFO_ONLY:
         text = f"You can specify the {name} only when FifoQueue is set to true."
         raise ServiceError("InvalidAttributeName", text)
@@ -177,10 +206,11 @@ def _check_redrive_policy(value: str, figures: Figures) -> str:
     arn = Arn.parse(target) if isinstance(target, str) else None
     if arn is None or arn.service != "sqs":
         raise refuse("Invalid value for deadLetterTargetArn.")
-    count = policy.get("maxReceiveCount", figures["sqs.max_receive_count"])
-    if not re.fullmatch(r"[0-9]{1,9}", str(count)) or not 1 <= int(count) <= highest:
-        raise refuse(f"Invalid value for maxReceiveCount: {count}, valid values are from 1 to {highest} both inclusive.")
-    return json.dumps({"deadLetterTargetArn": target, "maxReceiveCount": int(count)}, separators=(",", ":"))
+    given = str(policy.get("maxReceiveCount", figures["sqs.max_receive_count"]))
+    if not re.fullmatch(r"[0-9]{1,9}", given) or not 1 <= int(given) <= highest:
+        valid = f"valid values are from 1 to {highest} both inclusive."
+        raise refuse(f"Invalid value for maxReceiveCount: {given}, {valid}")
+    return json.dumps({"deadLetterTargetArn": target, "maxReceiveCount": int(given)}, separators=(",", ":"))
 
 
 def _check_redrive_allow_policy(value: str, figures: Figures) -> str:
@@ -228,7 +258,7 @@ def check_arn(value: str, parameter: str) -> Arn:
     return arn
 
 
-# ---- bodies and attributes of a message --------------------------------------------------------------------------------
+# ---- bodies and attributes of a message ------------------------------------------------------------------------------
 
 
 def check_body(body: str) -> None:
@@ -241,7 +271,8 @@ def check_body(body: str) -> None:
     if bad:
         raise ServiceError(
             "InvalidMessageContents",
-            f"Invalid binary character '#x{ord(bad[0]):X}' was found in the message body, the set of allowed characters is "
+            f"Invalid binary character '#x{ord(bad[0]):X}' was found in the message body, "
+            "the set of allowed characters is "
             "#x9 | #xA | #xD | [#x20 to #xD7FF] | [#xE000 to #xFFFD] | [#x10000 to #x10FFFF]",
         )
 
@@ -264,9 +295,11 @@ def check_message_attributes(attributes: Mapping[str, Document], figures: Figure
 def _check_message_attribute(name: str, attribute: Document, figures: Figures) -> None:
     longest = figures["sqs.attribute_name_length"]
     if not 1 <= len(name) <= longest:
-        raise bad_parameter(f"The length of message attribute name must be between 1 and {longest} characters. It is {len(name)}.")
+        raise bad_parameter(
+            f"Message (user) attribute name must be 1 to {longest} characters long. It has {len(name)}."
+        )
     if name.lower().startswith(("aws.", "amazon.")):
-        raise bad_parameter(f"Message (user) attribute name '{name}' must not begin with 'AWS.' or 'Amazon.': these are reserved.")
+        raise bad_parameter(f"Message (user) attribute name '{name}' must not begin with 'AWS.' or 'Amazon.'.")
     if not _ATTRIBUTE_NAME.fullmatch(name):
         raise bad_parameter(
             f"The message attribute name '{name}' is invalid. Attribute name can contain A-Z, a-z, 0-9, "
@@ -280,7 +313,8 @@ def _check_message_attribute(name: str, attribute: Document, figures: Figures) -
         )
     value = attribute.get(_value_key(attribute))
     if not value:
-        raise bad_parameter(f"Message (user) attribute '{name}' must contain a non-empty value of type '{_value_type(attribute)}'.")
+        kind = kind.partition(".")[0]
+        raise bad_parameter(f"Message (user) attribute '{name}' must contain a non-empty value of type '{kind}'.")
     if kind.startswith("Number") and not _is_number(value):
         raise bad_parameter(f"Can't cast the value of message (user) attribute '{name}' to a number.")
     if isinstance(value, str) and _FORBIDDEN.search(value):
@@ -295,28 +329,24 @@ def _value_key(attribute: Document) -> str:
     return "BinaryValue" if attribute["DataType"].startswith("Binary") else "StringValue"
 
 
-def _value_type(attribute: Document) -> str:
-    return "Binary" if attribute["DataType"].startswith("Binary") else "String"
-
-
 def check_system_attributes(attributes: Mapping[str, Document]) -> None:
     """Raise InvalidParameterValue unless these are what SendMessage takes: AWSTraceHeader, a string."""
     for name, attribute in attributes.items():
         if name != "AWSTraceHeader":
             raise bad_parameter(f"Message (system) attribute '{name}' is invalid. Only AWSTraceHeader is supported.")
         if attribute["DataType"] != "String" or not attribute.get("StringValue"):
-            raise bad_parameter("Message (system) attribute 'AWSTraceHeader' must contain a non-empty value of type 'String'.")
+            raise bad_parameter(f"Message (system) attribute '{name}' must contain a non-empty value of type 'String'.")
 
 
 def select_attributes(attributes: Mapping[str, Document], wanted: Iterable[str]) -> dict[str, Document]:
-    """Those of a message's attributes that a receiver asks for: by name, by `prefix.*`, or `All` and `.*` for every one."""
+    """Those of a message's attributes that a receiver asks for: by name, by `prefix.*`, or all by `All` or `.*`."""
     names = set(wanted)
     prefixes = tuple(name[:-2] for name in names if name.endswith(".*"))
     everything = "All" in names or "" in prefixes
     return {n: a for n, a in attributes.items() if everything or n in names or (prefixes and n.startswith(prefixes))}
 
 
-# ---- digests -----------------------------------------------------------------------------------------------------------
+# ---- digests ---------------------------------------------------------------------------------------------------------
 
 
 def md5_of_body(body: str) -> str:
@@ -327,8 +357,8 @@ def md5_of_body(body: str) -> str:
 def md5_of_attributes(attributes: Mapping[str, Document]) -> str:
     """MD5OfMessageAttributes and MD5OfMessageSystemAttributes.
 
-    In the order of their names: name, type and value, each with its length in front, and before the value one byte that tells
-    text (1) from bytes (2).
+    In the order of their names: name, type and value, each with its length in front, and before the value one byte that
+    tells text (1) from bytes (2).
     """
     digest = md5(usedforsecurity=False)
     for name, attribute in sorted(attributes.items()):

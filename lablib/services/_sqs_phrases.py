@@ -21,7 +21,7 @@ def _cause(row: Row, trace: Trace, kind: str | tuple[str, ...]) -> Row | None:
 def _sent(row: Row, trace: Trace) -> str:
     origin = _cause(row, trace, "Redriven")
     if origin:
-        return f"sent to {row.resource} as a new message by the redrive of {origin.resource}; it was {origin.subject} there"
+        return f"sent to {row.resource} as a new message by a redrive; in {origin.resource} it was {origin.subject}"
     hidden = f", delayed until {_at(row.until)}" if row.until else ""
     return f"sent to {row.resource} by {row.actor}, {row.detail} bytes{hidden}"
 
@@ -44,7 +44,8 @@ def _meanwhile(earlier: Row, row: Row, trace: Trace) -> str:
     later = [r for r in trace.where(kinds, subject=row.subject) if r.index > earlier.index]
     late = next((r for r in later if r.kind == "DeleteIgnored" and r.detail == earlier.detail), None)
     if late:
-        return f"while {earlier.actor} was still working on it until {_at(late.time)}"
+        was = "were" if earlier.actor == "you" else "was"
+        return f"while {earlier.actor} {was} still working on it until {_at(late.time)}"
     own = next((r for r in later if r.actor == earlier.actor and r.index < row.index), None)
     if own:
         return f"and {earlier.actor} had not deleted it"
@@ -100,7 +101,9 @@ PHRASES: dict[str, Phrase] = {
     "DeleteIgnored": _delete_ignored,
     "CopyReturned": lambda row, trace: f"back in {row.resource}, though deleted: {_copy_returned(row, trace)}",
     "Expired": lambda row, trace: f"expired: it was older than the retention period of {row.resource}",
-    "MovedToBack": lambda row, trace: f"moved to the back of {row.resource} after {row.detail} receives without a delete",
+    "MovedToBack": lambda row, trace: (
+        f"moved to the back of {row.resource} after {row.detail} receives without a delete"
+    ),
     "MovedToDeadLetterQueue": lambda row, trace: f"moved from {row.resource} to the dead-letter queue {row.detail}",
     "Redriven": lambda row, trace: f"moved from {row.resource} to {row.detail} as a new message",
     "ServerUnavailable": _server_unavailable,

@@ -1,14 +1,14 @@
 """The physics of an SQS standard queue: servers, copies, and times.
 
-A message lies as copies on some of the queue's servers. A short poll asks a few servers, a long poll all; each answers from its
-own oldest, in an order that nobody controls. From this follow the empty short poll, best-effort order, and, when a server is
-away while a message is deleted, the copy that comes back. (SQS developer guide, "Amazon SQS short and long polling"; API
-reference, ReceiveMessage, DeleteMessage.) How many servers and copies there are, AWS does not say: those are assumptions.
+A message lies as copies on some of the queue's servers. A short poll asks a few servers, a long poll all; each
+answers from its own oldest, in an order that nobody controls. From this follow the empty short poll, best-effort
+order, and, when a server is away while a message is deleted, the copy that comes back. (SQS developer guide, "Amazon
+SQS short and long polling"; API reference, ReceiveMessage, DeleteMessage.)
 
-How it stays fast. Nothing looks at all messages. A server keeps its never received copies in a deque, in order, and those that
-came back in a heap; an entry counts while the message's `stamp` is still the entry's, else it is dropped when met. Whatever will
-happen by itself (a visibility timeout or delay ends, a message expires, a server returns) is a time; one kernel timer stands at
-the earliest. A container in which dead entries outnumber the live ones is cleaned.
+How it stays fast. Nothing looks at all messages. A server keeps its never received copies in a deque, in order, and
+those that came back in a heap; an entry counts while the message's `stamp` is still the entry's, else it is dropped
+when met. Whatever will happen by itself (a visibility timeout or delay ends, a message expires, a server returns) is
+a time; one kernel timer stands at the earliest. A container in which dead entries outnumber the live ones is cleaned.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import heapq
 from binascii import Error as NotBase64
 from binascii import a2b_base64, b2a_base64
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 from typing import NamedTuple
 from zlib import crc32
@@ -34,6 +34,7 @@ from lablib.services._sqs_attributes import (
     sqs_error,
 )
 from lablib.services._sqs_servers import DELAYED, GONE, IN_FLIGHT, NEVER, SPARE, VISIBLE, Fleet, Message, Server
+
 
 class Counts(NamedTuple):
     """How many messages a queue holds: available, in flight, delayed."""
@@ -101,7 +102,7 @@ class Queue:
     def send(
         self, call: Call, body: str, size: int, delay: int, attributes: Document | None = None, trace_header: str = ""
     ) -> Message:
-        """Store a new message of `size` bytes, hidden for `delay` seconds. Raises ServiceUnavailable without any server."""
+        """Store a new message of `size` bytes, hidden for `delay` seconds. Raises ServiceUnavailable."""
         self._settle()
         now = self.kernel.now
         message = Message(self.world.chance.uuid("sqs/messages"), body, now, call.caller, attributes, trace_header)
@@ -227,9 +228,7 @@ class Queue:
         if grave is None or grave is self or not grave.reachable:
             return False
         self.remove(message)
-        row = self.trace.add(
-            "MovedToDeadLetterQueue", self.name, message.id, call.caller, call.row, grave.name
-        )
+        row = self.trace.add("MovedToDeadLetterQueue", self.name, message.id, call.caller, call.row, grave.name)
         grave.adopt(message, call, self.arn, row)
         return True
 
@@ -296,6 +295,7 @@ class Queue:
         message.stamp += 1
         message.copies = 0
         del self.messages[message.id]
+        self._next_to_expire()
 
     def clear(self) -> int:
         """Remove every message. Returns how many there were."""
@@ -327,7 +327,7 @@ class Queue:
         return "AQEB" + b2a_base64(crc32(text, self._salt).to_bytes(4) + text, newline=False).decode()
 
     def read_handle(self, handle: str) -> tuple[str, int]:
-        """The message's id and the number of the receive. Raises ReceiptHandleIsInvalid when this queue never gave it."""
+        """The message's id and the number of the receive. Raises ReceiptHandleIsInvalid for a made-up one."""
         try:
             data = a2b_base64(handle.removeprefix("AQEB"), strict_mode=True)
         except (NotBase64, ValueError):
@@ -340,7 +340,7 @@ class Queue:
     # ---- what happens by itself --------------------------------------------------------------------------------------
 
     def _settle(self) -> None:
-        """Let everything happen whose time has come, so that the answer does not depend on who was first at this instant."""
+        """Let everything happen whose time has come: who was first at this instant must not decide the answer."""
         now = self.kernel.now
         if now >= self._alarm:
             self._happen()

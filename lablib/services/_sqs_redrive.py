@@ -1,7 +1,7 @@
 """Moving messages out of a dead-letter queue: what StartMessageMoveTask starts.
 
-Oldest first, at a fixed rate, each with a new MessageId and enqueue time; cancelling does not undo. (SQS developer guide,
-"Configure a dead-letter queue redrive", "Troubleshooting DLQ redrive"; API reference, StartMessageMoveTask.)
+Oldest first, at a fixed rate, each with a new MessageId and enqueue time; cancelling does not undo. (SQS developer
+guide, "Configure a dead-letter queue redrive", "Troubleshooting DLQ redrive"; API reference, StartMessageMoveTask.)
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Messages, and the servers that keep copies of them.
 
-How many servers a queue has, how many copies a message, how many servers a short poll asks, and how often one is away, AWS does
-not say: all four are assumptions of the model.
+How many servers a queue has, how many copies a message, how many servers a short poll asks, and how often one is
+away, AWS does not say: all four are assumptions of the model.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import heapq
 from collections import deque
 from collections.abc import Iterator
 
-from lablib.kernel import Kernel, Stream, exponential
+from lablib.kernel import Stream, exponential
 from lablib.services._base import World
 from lablib.services._sqs_attributes import Document
 

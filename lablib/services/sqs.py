@@ -1,13 +1,12 @@
 """Amazon SQS: standard queues.
 
-An operation is a method; what it checks, which error it raises, and its answer follow the SQS API reference (2012-11-05). The
-physics of a queue is in `_sqs_queue`, what SQS accepts in `_sqs_attributes`, moving messages back from a dead-letter queue in
-`_sqs_redrive`.
+An operation is a method; what it checks, which error it raises, and its answer follow the SQS API reference
+(2012-11-05). The physics of a queue is in `_sqs_queue`, what SQS accepts in `_sqs_attributes`, moving messages back
+from a dead-letter queue in `_sqs_redrive`.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Any
 
 from lablib.kernel import exponential
 from lablib.services import _sqs_attributes as checks
+from lablib.services import _sqs_permissions as permissions
 from lablib.services._base import Call, NotSimulated, Service, ServiceError, World, run_batch
 from lablib.services._sqs_attributes import (
     Document,
@@ -31,31 +31,7 @@ from lablib.services._sqs_redrive import MoveTask
 from lablib.services._sqs_servers import Message
 
 _URL = re.compile(r"https?://[^/]+/([0-9]{12})/([^/]+)")
-_ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _WRONG_TYPE = "The request include parameter that is not valid for this queue type."
-_SYSTEM_ATTRIBUTES = (
-    "All",
-    "SenderId",
-    "SentTimestamp",
-    "ApproximateReceiveCount",
-    "ApproximateFirstReceiveTimestamp",
-    "SequenceNumber",
-    "MessageDeduplicationId",
-    "MessageGroupId",
-    "AWSTraceHeader",
-    "DeadLetterQueueSourceArn",
-)
-_GRANTABLE = (
-    "*",
-    "ChangeMessageVisibility",
-    "DeleteMessage",
-    "GetQueueAttributes",
-    "GetQueueUrl",
-    "ListDeadLetterSourceQueues",
-    "PurgeQueue",
-    "ReceiveMessage",
-    "SendMessage",
-)
 
 
 class Sqs(Service):
@@ -90,7 +66,12 @@ class Sqs(Service):
     # ---- queues ------------------------------------------------------------------------------------------------------
 
     def create_queue(
-        self, call: Call, *, queue_name: str, attributes: dict[str, str] | None = None, tags: dict[str, str] | None = None
+        self,
+        call: Call,
+        *,
+        queue_name: str,
+        attributes: dict[str, str] | None = None,
+        tags: dict[str, str] | None = None,
     ) -> Document:
         figures = self.world.figures
         given = checks.check_attributes(attributes or {}, figures)
@@ -101,7 +82,9 @@ class Sqs(Service):
             return {"QueueUrl": self._base_url + queue_name}
         wait = figures["sqs.recreate_wait"]
         if self.now - self._deleted.get(queue_name, -wait) < wait:
-            text = f"You must wait {wait} seconds after deleting a queue before you can create another with the same name."
+            text = (
+                f"You must wait {wait} seconds after deleting a queue before you can create another with the same name."
+            )
             raise sqs_error("QueueDeletedRecently", text)
         arn = self.arn(queue_name)
         self._check_redrive(given, arn)
@@ -141,9 +124,7 @@ class Sqs(Service):
             self._deleted[queue.name] = self.now
             self.world.trace.add("QueueDeleted", queue.name, "", call.caller, call.row)
 
-    def get_queue_url(
-        self, call: Call, *, queue_name: str, queue_owner_aws_account_id: str | None = None
-    ) -> Document:
+    def get_queue_url(self, call: Call, *, queue_name: str, queue_owner_aws_account_id: str | None = None) -> Document:
         if queue_name not in self._queues or queue_owner_aws_account_id not in (None, self.world.account):
             raise no_such_queue()
         return {"QueueUrl": self._base_url + queue_name}
@@ -183,9 +164,7 @@ class Sqs(Service):
             answer["NextToken"] = b64encode(page[-1].encode()).decode()
         return answer
 
-    def get_queue_attributes(
-        self, call: Call, *, queue_url: str, attribute_names: list[str] | None = None
-    ) -> Document:
+    def get_queue_attributes(self, call: Call, *, queue_url: str, attribute_names: list[str] | None = None) -> Document:
         queue = self._queue(queue_url)
         for name in attribute_names or ():
             if name not in checks.QUEUE_ATTRIBUTES:
@@ -197,7 +176,7 @@ class Sqs(Service):
         return {"Attributes": chosen} if chosen else {}
 
     def _attributes(self, queue: Queue, call: Call) -> dict[str, str]:
-        """All attributes of a queue. Its counters lag: they are exact only after a minute of quiet (GetQueueAttributes)."""
+        """All attributes of a queue. Its counters lag: they are exact after a minute of quiet (GetQueueAttributes)."""
         lag = call.chance.draw(exponential(self.world.figures["sqs.counter_lag"]))
         counts = queue.counts(min(lag, self.world.figures["sqs.counter_lag_max"]))
         epoch = self.world.kernel.epoch
@@ -279,56 +258,14 @@ class Sqs(Service):
         self, call: Call, *, queue_url: str, label: str, aws_account_ids: list[str], actions: list[str]
     ) -> Document:
         queue = self._queue(queue_url)
-        policy = self._policy(queue)
-        self._check_permission(label, aws_account_ids, actions)
-        if any(statement.get("Sid") == label for statement in policy["Statement"]):
-            raise bad_value(label, "Label", "Already exists.")
-        principals = [f"arn:aws:iam::{account}:root" for account in aws_account_ids]
-        names = [f"SQS:{action}" for action in actions]
-        policy["Statement"].append(
-            {
-                "Sid": label,
-                "Effect": "Allow",
-                "Principal": {"AWS": principals if len(principals) > 1 else principals[0]},
-                "Action": names if len(names) > 1 else names[0],
-                "Resource": queue.arn,
-            }
-        )
-        self._later(queue.configure, {"Policy": json.dumps(policy)})
+        policy = permissions.grant(queue, label, aws_account_ids, actions)
+        self._later(queue.configure, {"Policy": policy})
         return {}
-
-    def _check_permission(self, label: str, accounts: list[str], actions: list[str]) -> None:
-        most = self.world.figures["sqs.policy_actions"]
-        if not _ENTRY_ID.fullmatch(label):
-            raise bad_value(label, "Label", "Must be 1 to 80 alphanumeric characters, hyphens, or underscores.")
-        if not accounts:
-            raise missing("AWSAccountIds")
-        if not actions:
-            raise missing("Actions")
-        if len(actions) > most:
-            raise ServiceError("OverLimit", f"{len(actions)} Actions were found, maximum allowed is {most}.", status=403)
-        for action in actions:
-            if action not in _GRANTABLE:
-                reason = "Only the queue owner is allowed to invoke this action."
-                raise bad_value(f"SQS:{action}", "ActionName", reason)
-        for account in accounts:
-            if not re.fullmatch("[0-9]{12}", account):
-                raise bad_value(account, "PrincipalId", "Unable to verify.")
 
     def remove_permission(self, call: Call, *, queue_url: str, label: str) -> Document:
         queue = self._queue(queue_url)
-        policy = self._policy(queue)
-        left = [statement for statement in policy["Statement"] if statement.get("Sid") != label]
-        if len(left) == len(policy["Statement"]):
-            raise bad_value(label, "Label", "can't find label.")
-        self._later(queue.configure, {"Policy": json.dumps(policy | {"Statement": left}) if left else ""})
+        self._later(queue.configure, {"Policy": permissions.revoke(queue, label)})
         return {}
-
-    def _policy(self, queue: Queue) -> Document:
-        text = queue.attributes.get("Policy")
-        policy: Document = json.loads(text) if text else {"Version": "2008-10-17", "Id": f"{queue.arn}/{queue.name}"}
-        policy.setdefault("Statement", [])
-        return policy
 
     # ---- sending -----------------------------------------------------------------------------------------------------
 
@@ -402,23 +339,7 @@ class Sqs(Service):
 
     def _check_batch(self, queue_url: str, entries: list[Document], kind: str) -> None:
         self._queue(queue_url)
-        most = self.world.figures["sqs.batch_entries"]
-        if not entries:
-            raise sqs_error("EmptyBatchRequest", f"There should be at least one {kind} in the request.")
-        if len(entries) > most:
-            text = f"Maximum number of entries per request are {most}. You have sent {len(entries)}."
-            raise sqs_error("TooManyEntriesInBatchRequest", text)
-        seen: dict[str, None] = {}
-        for entry in entries:
-            if not _ENTRY_ID.fullmatch(entry["Id"]):
-                text = (
-                    "A batch entry id can only contain alphanumeric characters, hyphens and underscores. "
-                    "It can be at most 80 letters long."
-                )
-                raise sqs_error("InvalidBatchEntryId", text)
-            if entry["Id"] in seen:
-                raise sqs_error("BatchEntryIdsNotDistinct", f"Id {entry['Id']} repeated.")
-            seen[entry["Id"]] = None
+        checks.check_batch([entry["Id"] for entry in entries], kind, self.world.figures["sqs.batch_entries"])
 
     # ---- receiving ---------------------------------------------------------------------------------------------------
 
@@ -448,7 +369,7 @@ class Sqs(Service):
             raise bad_value(receive_request_attempt_id, "ReceiveRequestAttemptId", _WRONG_TYPE)
         system = [*(attribute_names or ()), *(message_system_attribute_names or ())]
         for name in system:
-            if name not in _SYSTEM_ATTRIBUTES:
+            if name not in checks.SYSTEM_ATTRIBUTES:
                 raise checks.unknown_attribute(name)
         messages = queue.receive(call, max_number_of_messages, visibility, wait)
         if not messages:
@@ -541,9 +462,8 @@ class Sqs(Service):
         if target is source:
             raise bad_parameter("Source queue arn and destination queue arn cannot be the same.")
         if any(task.active and task.source is source for task in self._tasks):
-            raise bad_parameter(
-                "There is already a task running. Only one active task is allowed for a source queue arn at a given time."
-            )
+            only = "Only one active task is allowed for a source queue arn at a given time."
+            raise bad_parameter(f"There is already a task running. {only}")
         task = MoveTask(source, target, max_number_of_messages_per_second, call)
         self._tasks.append(task)
         return {"TaskHandle": task.handle}
