@@ -1,0 +1,95 @@
+"""`messaging-lab`: start the lab, run a scenario here, check the exercises, look after the learner's copies."""
+
+import argparse
+import sys
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import NoReturn
+
+from lablib.cli.copies import Problem
+
+__all__ = ["main"]
+
+# A command is a function `command(args, rest) -> exit code`, imported only when it is asked for.
+COMMANDS = {
+    "start": ("lablib.cli.server", "open the labs in JupyterLab (this is what happens without a command)"),
+    "run": ("lablib.cli.scenario", "run a lab's scenario here and print its numbers"),
+    "check": ("lablib.cli.check", "run your notebooks and print the state of every exercise"),
+    "reset": ("lablib.cli.copies", "put a lab back as it was delivered; yours is kept beside it"),
+    "doctor": ("lablib.cli.doctor", "find out why something does not work"),
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but a bad argument is answered with one line instead of the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def parser() -> Parser:
+    top = Parser(prog="messaging-lab", description="Learn AWS messaging in simulated services. No account, no bill.")
+    top.add_argument("--version", action="version", version=f"messaging-lab {version('messaging-lab')}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    made = {
+        name: commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        for name, (_, text) in COMMANDS.items()
+    }
+    for name in ("start", "check", "reset", "doctor"):
+        made[name].add_argument(
+            "--folder", type=Path, default=Path("my-labs"), help="the folder of your copies (default: my-labs)"
+        )
+    made["start"].add_argument("--port", type=_port, help="default: 8888, or the next free one")
+    made["start"].add_argument("--no-browser", action="store_true", help="only print the address")
+    made["run"].add_argument("lab", help="a lab's number, such as 01")
+    made["run"].add_argument("--scenario", metavar="NAME", help="which of the lab's scenarios (default: its first)")
+    made["run"].add_argument("--seed", type=int, default=0, help="the same seed gives the same run (default: 0)")
+    made["run"].add_argument("--until", type=float, metavar="SECONDS", help="virtual seconds to run")
+    made["run"].add_argument("--limits", choices=("2023", "today"), default="2023", help="whose AWS figures apply")
+    made["run"].add_argument("--explain", metavar="MESSAGE", help="tell the story of one message id")
+    made["check"].add_argument("lab", nargs="*", help="labs' numbers (default: all)")
+    made["check"].add_argument(
+        "--timeout", type=float, default=300, metavar="SECONDS", help="a cell's most (default: 300)"
+    )
+    made["reset"].add_argument("lab", help="a lab's number, such as 01")
+    made["reset"].add_argument("--yes", action="store_true", help="do not ask")
+    # The scenario's own options are not known before the lab is: `run` parses the rest itself.
+    made["run"].epilog = "Each scenario adds its own options: messaging-lab run 01 --options lists them."
+    made["run"].add_argument("--options", action="store_true", help="list the scenario's own options")
+    return top
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; it must be 1 to 65535")
+    return int(text)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns its exit code: 0, 1 for a problem, 2 for a bad argument."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help", "--version")):
+        given = ["start", *given]
+    top = parser()
+    args, rest = top.parse_known_args(given)
+    if rest and args.command != "run":
+        top.error(f"unknown argument: {' '.join(rest)}")
+    try:
+        module = import_module(COMMANDS[args.command][0])
+    except ModuleNotFoundError as error:
+        print(
+            f"messaging-lab: {error.name} is not installed; run: {sys.executable} -m pip install -e .", file=sys.stderr
+        )
+        return 1
+    try:
+        return module.command(args, rest)
+    except Problem as problem:
+        print(f"messaging-lab: {problem}", file=sys.stderr)
+    except PermissionError as error:
+        print(f"messaging-lab: no permission for {error.filename}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("\nmessaging-lab: stopped", file=sys.stderr)
+    except BrokenPipeError:  # the reader went away, as in `messaging-lab ... | head`
+        sys.stderr.close()
+    return 1

@@ -1,0 +1,149 @@
+"""The learner's own copies of the labs: delivered, brought up to date, put back; never overwritten once changed."""
+
+import json
+import os
+import shutil
+from argparse import Namespace
+from collections.abc import Iterator
+from datetime import date
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+
+import lablib
+
+HOME = "MESSAGING_LAB_HOME"  # names the folder where progress is kept
+MANIFEST = "delivered.json"
+
+
+class Problem(Exception):
+    """Something a learner can put right. Its text is one clear line: what is wrong, and what to do."""
+
+
+def home(folder: Path) -> Path:
+    """Where progress and the list of delivered copies are kept: $MESSAGING_LAB_HOME, else inside the folder."""
+    return Path(os.environ.get(HOME) or folder.resolve() / ".messaging-lab")
+
+
+def labs_folder() -> Path:
+    """The labs as delivered: beside the installed package, or in the current folder. Raises Problem."""
+    for root in (Path(lablib.__file__).resolve().parents[1], Path.cwd()):
+        if any((root / "labs").glob("[0-9][0-9]-*.ipynb")):
+            return root / "labs"
+    raise Problem(
+        "the labs' notebooks are not here. They come with the repository, not with the package: "
+        "clone it, and in its folder run: pip install -e ."
+    )
+
+
+def find(labs: Path, lab: str) -> Path:
+    """The notebook of a lab named by number or name ("01", "01-sqs"). Raises Problem."""
+    found = sorted(labs.glob("[0-9][0-9]-*.ipynb"))
+    for path in found:
+        if lab.removesuffix(".ipynb") in (path.stem, path.stem.split("-")[0]):
+            return path
+    raise Problem(f"there is no lab {lab!r}; the labs are {', '.join(path.stem for path in found)}")
+
+
+def _digest(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.part")
+    shutil.copyfile(source, part)
+    part.replace(target)  # an interruption leaves the old file or the new one, never half of one
+
+
+def _beside(path: Path, word: str) -> Iterator[Path]:
+    for number in count(1):
+        yield path.with_name(f"{path.stem} ({word}{f' {number}' if number > 1 else ''}){path.suffix}")
+    raise AssertionError
+
+
+class Manifest:
+    """What was delivered last, by path within the folder: the digest of the file as it came."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.path = folder / ".messaging-lab" / MANIFEST
+        try:
+            self.digests: dict[str, str] = dict(json.loads(self.path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            self.digests = {}  # lost: every copy counts as changed, so nothing can be overwritten
+
+    def key(self, path: Path) -> str:
+        return path.relative_to(self.folder).as_posix()
+
+    def unchanged(self, path: Path) -> bool:
+        return self.digests.get(self.key(path)) == _digest(path)
+
+    def deliver(self, source: Path, target: Path) -> None:
+        _copy(source, target)
+        self.digests[self.key(target)] = _digest(target)
+
+    def save(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text(json.dumps(self.digests, indent=1, sort_keys=True), encoding="utf-8")
+
+
+def deliver(labs: Path, folder: Path) -> list[str]:
+    """Bring `folder` up to date with `labs`; returns one line for each thing the learner should know.
+
+    A copy that the learner did not change is replaced. A changed one stays, and a new version is put beside it, once.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise Problem(f"{folder} is not a folder; choose another one with --folder")
+    manifest = Manifest(folder)
+    told = []
+    for source in sorted(path for path in labs.rglob("*") if path.is_file()):
+        relative = source.relative_to(labs)
+        if any(part.startswith(".") for part in relative.parts):
+            continue
+        target, new = folder / relative, _digest(source)
+        if not target.exists():
+            manifest.deliver(source, target)
+        elif _digest(target) == new or manifest.digests.get(manifest.key(target)) == new:
+            pass  # the learner has this version, perhaps changed
+        elif manifest.unchanged(target):
+            manifest.deliver(source, target)
+            told.append(f"{relative}: updated")
+        else:
+            free = next(p for p in _beside(target, "updated") if not p.exists() or manifest.unchanged(p))
+            manifest.deliver(source, free)
+            told.append(f"{relative}: you changed yours, so it stays; the new version is {free.name}")
+        manifest.digests[manifest.key(target)] = new
+    manifest.save()
+    return told
+
+
+def reset(labs: Path, folder: Path, lab: str) -> Path | None:
+    """Put the delivered copy of a lab back. Returns where the learner's version is now, None if there was none."""
+    source = find(labs, lab)
+    target = folder / source.name
+    manifest = Manifest(folder)
+    kept = None
+    if target.exists():
+        kept = next(path for path in _beside(target, f"mine {date.today().isoformat()}") if not path.exists())
+        target.rename(kept)
+    manifest.deliver(source, target)
+    manifest.save()
+    return kept
+
+
+def command(args: Namespace, rest: list[str]) -> int:
+    """`messaging-lab reset`"""
+    labs = labs_folder()
+    target = args.folder / find(labs, args.lab).name
+    if target.exists() and not args.yes:
+        try:
+            answer = input(f"Put {target} back as it was delivered? Your version is kept beside it. [y/N] ")
+        except EOFError:
+            raise Problem("nobody can answer here; add --yes") from None
+        if answer.strip().lower() not in ("y", "yes"):
+            print("Nothing was changed.")
+            return 1
+    kept = reset(labs, args.folder, args.lab)
+    print(f"{target} is as delivered." + (f" Yours is {kept.name}." if kept else ""))
+    return 0

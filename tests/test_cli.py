@@ -1,0 +1,368 @@
+"""`messaging-lab`: the learner's copies are safe, the server is private and ends cleanly, a problem is one line."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+import lablib
+from lablib.cli import check, copies, doctor, main, server
+
+
+def write(path: Path, *cells: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(new_notebook(cells=[new_code_cell(c, id=f"c{i}") for i, c in enumerate(cells)]), path)
+    return path
+
+
+@pytest.fixture
+def labs(tmp_path, monkeypatch) -> Path:
+    """A project of two labs, beside the package as far as the command can see."""
+    write(tmp_path / "labs" / "01-tiny.ipynb", "1 + 1")
+    write(tmp_path / "labs" / "02-more.ipynb", "2 + 2")
+    monkeypatch.setattr(lablib, "__file__", str(tmp_path / "lablib" / "__init__.py"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "labs"
+
+
+@pytest.fixture
+def mine(tmp_path) -> Path:
+    return tmp_path / "my-labs"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
+
+
+# --- copies -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_delivery_copies_everything_but_hidden_files(labs, mine):
+    (labs / "images").mkdir()
+    (labs / "images" / "a.svg").write_text("<svg/>")
+    write(labs / ".ipynb_checkpoints" / "01-tiny-checkpoint.ipynb")
+    assert copies.deliver(labs, mine) == []
+    assert names(mine) == ["01-tiny.ipynb", "02-more.ipynb", "images"]
+    assert (mine / "images" / "a.svg").exists()
+
+
+def test_an_unchanged_copy_is_updated_in_place(labs, mine):
+    copies.deliver(labs, mine)
+    write(labs / "01-tiny.ipynb", "new")
+    assert copies.deliver(labs, mine) == ["01-tiny.ipynb: updated"]
+    assert (mine / "01-tiny.ipynb").read_bytes() == (labs / "01-tiny.ipynb").read_bytes()
+    assert names(mine) == ["01-tiny.ipynb", "02-more.ipynb"]
+
+
+def test_a_changed_copy_is_kept_and_the_new_version_is_put_beside_it_once(labs, mine):
+    copies.deliver(labs, mine)
+    write(mine / "01-tiny.ipynb", "my work")
+    assert copies.deliver(labs, mine) == [], "nothing new was delivered"
+    write(labs / "01-tiny.ipynb", "new")
+    assert copies.deliver(labs, mine) == [
+        "01-tiny.ipynb: you changed yours, so it stays; the new version is 01-tiny (updated).ipynb"
+    ]
+    assert copies.deliver(labs, mine) == []
+    assert nbformat.read(mine / "01-tiny.ipynb", 4).cells[0].source == "my work"
+    assert nbformat.read(mine / "01-tiny (updated).ipynb", 4).cells[0].source == "new"
+
+
+def test_an_update_that_was_worked_in_is_kept_too(labs, mine):
+    copies.deliver(labs, mine)
+    write(mine / "01-tiny.ipynb", "my work")
+    write(labs / "01-tiny.ipynb", "second")
+    copies.deliver(labs, mine)
+    write(labs / "01-tiny.ipynb", "third")
+    copies.deliver(labs, mine)
+    assert names(mine) == ["01-tiny (updated).ipynb", "01-tiny.ipynb", "02-more.ipynb"], (
+        "an untouched update is replaced"
+    )
+    write(mine / "01-tiny (updated).ipynb", "my work in it")
+    write(labs / "01-tiny.ipynb", "fourth")
+    copies.deliver(labs, mine)
+    sources = {p.name: nbformat.read(p, 4).cells[0].source for p in mine.glob("01-*")}
+    assert sources == {
+        "01-tiny.ipynb": "my work",
+        "01-tiny (updated).ipynb": "my work in it",
+        "01-tiny (updated 2).ipynb": "fourth",
+    }
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[1]", None])
+def test_a_lost_list_of_deliveries_never_costs_work(labs, mine, damage):
+    copies.deliver(labs, mine)
+    write(mine / "01-tiny.ipynb", "my work")
+    write(labs / "01-tiny.ipynb", "new")
+    manifest = mine / ".messaging-lab" / "delivered.json"
+    manifest.unlink() if damage is None else manifest.write_text(damage)
+    copies.deliver(labs, mine)
+    assert nbformat.read(mine / "01-tiny.ipynb", 4).cells[0].source == "my work"
+
+
+def test_a_copy_that_was_deleted_comes_back(labs, mine):
+    copies.deliver(labs, mine)
+    (mine / "01-tiny.ipynb").unlink()
+    copies.deliver(labs, mine)
+    assert names(mine) == ["01-tiny.ipynb", "02-more.ipynb"]
+
+
+def test_reset_keeps_the_learners_version_under_a_dated_name(labs, mine, capsys):
+    copies.deliver(labs, mine)
+    for text in ("first try", "second try"):
+        write(mine / "01-tiny.ipynb", text)
+        assert main(["reset", "01", "--yes"]) == 0
+    kept = [nbformat.read(p, 4).cells[0].source for p in sorted(mine.glob("01-tiny (mine 20??-??-??*).ipynb"))]
+    assert sorted(kept) == ["first try", "second try"]
+    assert (mine / "01-tiny.ipynb").read_bytes() == (labs / "01-tiny.ipynb").read_bytes()
+    assert "01-tiny.ipynb is as delivered. Yours is 01-tiny (mine " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n", 1), ("", 1), ("y", 0)])
+def test_reset_asks_first(labs, mine, monkeypatch, answer, code):
+    copies.deliver(labs, mine)
+    write(mine / "01-tiny.ipynb", "my work")
+    monkeypatch.setattr("builtins.input", lambda prompt: answer)
+    assert main(["reset", "01"]) == code
+    assert (nbformat.read(mine / "01-tiny.ipynb", 4).cells[0].source == "my work") == bool(code)
+
+
+def test_reset_where_nobody_can_answer_changes_nothing(labs, mine):
+    copies.deliver(labs, mine)
+    write(mine / "01-tiny.ipynb", "my work")
+    done = subprocess.run(
+        [sys.executable, "-c", f"import lablib; lablib.__file__ = {lablib.__file__!r}; "
+         "from lablib.cli import main; raise SystemExit(main(['reset', '01']))"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, env=clean_environment(),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == "messaging-lab: nobody can answer here; add --yes\n"
+    assert nbformat.read(mine / "01-tiny.ipynb", 4).cells[0].source == "my work"
+
+
+# --- bad input --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["reset", "42", "--yes"], "messaging-lab: there is no lab '42'; the labs are 01-tiny, 02-more\n"),
+        (["run", "42"], "messaging-lab: there is no lab '42'"),
+        (["check"], "messaging-lab: there is no notebook to check in my-labs; messaging-lab puts your copies there\n"),
+        (["start", "--folder", "labs/01-tiny.ipynb"], "is not a folder; choose another one with --folder\n"),
+    ],
+)
+def test_a_problem_is_one_line_and_no_traceback(labs, capsys, arguments, message):
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["nonsense"], ["--port", "0"], ["--port", "70000"], ["--port", "x"], ["reset"], ["start", "--colour", "red"],
+     ["run", "01", "--limits", "1999"], ["run", "01", "--seed", "x"], ["check", "--timeout", "soon"]],
+)  # fmt: skip
+def test_a_bad_argument_is_one_line(labs, capsys, arguments):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("messaging-lab")
+    assert error.count("\n") == 1
+
+
+def test_without_the_repository_the_labs_cannot_be_found(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(lablib, "__file__", str(tmp_path / "lablib" / "__init__.py"))
+    monkeypatch.chdir(tmp_path)
+    assert main([]) == 1
+    assert "clone it, and in its folder run: pip install -e ." in capsys.readouterr().err
+
+
+def test_a_port_in_use(labs, capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert main(["--port", str(port)]) == 1
+    assert capsys.readouterr().err == f"messaging-lab: port {port} is in use; leave --port out to get a free one\n"
+
+
+def test_a_taken_8888_is_passed_over(monkeypatch):
+    monkeypatch.setattr(server, "is_free", lambda port: port >= 8890)
+    assert server.choose_port(None) == 8890
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert re.fullmatch(r"messaging-lab \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+# --- the server -------------------------------------------------------------------------------------------------------
+
+
+def clean_environment() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER", copies.HOME)}
+
+
+def test_the_server_is_private_has_the_labs_settings_and_ends_on_ctrl_c(labs, mine, tmp_path):
+    code = (
+        f"import lablib; lablib.__file__ = {lablib.__file__!r}; from lablib.cli import main; raise SystemExit(main())"
+    )
+    home = {"JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "JUPYTER_DATA_DIR": str(tmp_path / "data")}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=clean_environment() | home
+    )
+    try:
+        assert process.stdout
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if "Ctrl-C" in line:
+                break
+        found = re.search(
+            r"Open this in your browser: (http://127\.0\.0\.1:\d+)/lab/tree/01-tiny\.ipynb\?token=(\S+)", "".join(lines)
+        )
+        assert found, lines
+        base, token = found.groups()
+        with pytest.raises(HTTPError, match="403"):
+            urlopen(f"{base}/api/contents", timeout=10)
+        contents = json.load(urlopen(f"{base}/api/contents?token={token}", timeout=10))
+        assert [entry["name"] for entry in contents["content"]] == ["01-tiny.ipynb", "02-more.ipynb"]
+        plugins = json.load(urlopen(f"{base}/lab/api/settings?token={token}", timeout=30))["settings"]
+        defaults = {
+            p["id"]: {k: v.get("default") for k, v in p["schema"].get("properties", {}).items()} for p in plugins
+        }
+        for plugin, values in json.loads((server.SETTINGS / "overrides.json").read_text()).items():
+            assert values.items() <= defaults[plugin].items(), plugin
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        with pytest.raises(OSError, match="refused"):
+            urlopen(f"{base}/api", timeout=5)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+
+
+def test_a_server_that_ends_at_once_is_one_line(tmp_path):
+    log = tmp_path / "log"
+    log.write_text("Traceback\nsome reason\n")
+    with pytest.raises(copies.Problem, match="JupyterLab ended at once: some reason"):
+        server.wait_until_up(SimpleNamespace(poll=lambda: 1), 1, log)
+
+
+def test_no_browser_is_opened_where_there_is_no_display(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    assert not server.can_open_browser()
+
+
+# --- check ------------------------------------------------------------------------------------------------------------
+
+
+def exercise(id: str, state: str) -> SimpleNamespace:
+    return SimpleNamespace(id=id, title=f"Title of {id}", state=state)
+
+
+def test_check_runs_the_copies_and_prints_the_states(labs, mine, monkeypatch, capsys):
+    write(
+        labs / "01-tiny.ipynb", "import os, pathlib", f"pathlib.Path(os.environ['{copies.HOME}'], 'ran').write_text('')"
+    )
+    monkeypatch.delenv(copies.HOME)
+    copies.deliver(labs, mine)
+    before = (mine / "01-tiny.ipynb").read_bytes()
+
+    def all_exercises():
+        ran = (mine / ".messaging-lab" / "ran").exists()
+        return [
+            exercise("01.a", "passed" if ran else "failed"),
+            exercise("01.b", "not attempted"),
+            exercise("02.a", "failed"),
+        ]
+
+    monkeypatch.setitem(sys.modules, "lablib.exercises", SimpleNamespace(all_exercises=all_exercises))
+    assert main(["check", "01"]) == 0
+    out = capsys.readouterr().out
+    assert "✓  01.a      Title of 01.a  passed" in out
+    assert "·  01.b      Title of 01.b  not attempted" in out
+    assert "02.a" not in out
+    assert "1 of 2 passed" in out
+    assert (mine / "01-tiny.ipynb").read_bytes() == before, "the learner's notebook is not touched"
+    assert main(["check", "02"]) == 1, "a failed exercise"
+
+
+def test_check_names_the_cell_that_fails_and_runs_the_others(tmp_path):
+    path = write(tmp_path / "01-bad.ipynb", "1 / 0", f"open({str(tmp_path / 'after')!r}, 'w').close()")
+    assert check.run_notebook(path, 60) == ["01-bad.ipynb: cell 1 ends with ZeroDivisionError: division by zero"]
+    assert (tmp_path / "after").exists()
+
+
+def test_check_gives_up_on_a_cell_that_never_ends(tmp_path):
+    started = time.monotonic()
+    assert check.run_notebook(write(tmp_path / "01-slow.ipynb", "while True: pass"), 1) == [
+        "01-slow.ipynb: a cell took more than 1 s; the cells after it did not run"
+    ]
+    assert time.monotonic() - started < 30
+
+
+def test_check_says_what_is_not_a_notebook(tmp_path):
+    (tmp_path / "01-x.ipynb").write_text("hello")
+    with pytest.raises(copies.Problem, match="is not a notebook; messaging-lab reset puts it back"):
+        check.run_notebook(tmp_path / "01-x.ipynb", 10)
+
+
+# --- doctor -----------------------------------------------------------------------------------------------------------
+
+
+def test_doctor_finds_nothing_wrong_here(labs, capsys):
+    code = main(["doctor"])
+    out = capsys.readouterr().out
+    assert code == 0, out
+    for word in ("Python 3", "jupyterlab", "greenlet", "widgets:", "kernel:", "lab settings:", "labs: 2 in", "folder:"):
+        assert f"ok       {word}" in out
+    assert "Everything the lab needs is here." in out
+
+
+def test_doctor_names_each_problem_and_what_to_do(labs, monkeypatch, capsys):
+    def version(name: str) -> str:
+        if name == "greenlet":
+            raise doctor.PackageNotFoundError(name)
+        return "0.1" if name == "plotly" else "999"
+
+    monkeypatch.setattr(doctor, "version", version)
+    monkeypatch.setattr(doctor, "kernel", lambda: "kernel: not started here")
+    assert main(["doctor", "--folder", "/proc/nowhere/my-labs"]) == 1
+    out = capsys.readouterr().out
+    assert re.search(r"PROBLEM  greenlet is missing; run: .* -m pip install 'greenlet>=", out)
+    assert re.search(r"PROBLEM  plotly 0.1 is installed; run: .* -m pip install -U 'plotly>=", out)
+    assert re.search(r"PROBLEM  cannot write in /proc/nowhere", out)
+    assert "3 problems, see above." in out
+
+
+def test_doctor_knows_a_kernel_of_another_python(monkeypatch):
+    monkeypatch.setattr(sys, "prefix", "/somewhere/else")
+    with pytest.raises(copies.Problem, match="the kernel 'python3' is not this Python"):
+        doctor.kernel()
+
+
+def test_doctor_knows_a_setting_that_jupyterlab_does_not_have(tmp_path, monkeypatch):
+    (tmp_path / "overrides.json").write_text('{"@jupyterlab/notebook-extension:tracker": {"windowingMod": "defer"}}')
+    monkeypatch.setattr(doctor, "SETTINGS", tmp_path)
+    with pytest.raises(copies.Problem, match="does not know @jupyterlab/notebook-extension:tracker windowingMod"):
+        doctor.settings()
