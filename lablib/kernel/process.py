@@ -34,6 +34,7 @@ from lablib.kernel.loop import Loop, Timer, check_duration
 EPOCH = 1_680_307_200.0  # time 0 of every run: 2023-04-01 00:00:00 UTC, the month of the course notes
 _LAST = 1 << 62  # added to the serial of an entry that is to come after all others of its instant
 _ESCAPES = 100  # how often a killed process may swallow its end before it is left behind
+_AGAIN = 0.1  # real seconds until patience loses itself once more
 _abandoned: list[Process] = []  # left behind for good; dropping the last reference would throw into them again
 
 
@@ -41,8 +42,11 @@ class Stuck(RuntimeError):
     """The main line waits for something, and nothing is left that could happen."""
 
 
-class TooLong(Exception):
-    """Code ran for too many real seconds without waiting. Raised inside that code by `Kernel.patience`."""
+class TooLong(BaseException):
+    """Code ran for too many real seconds without waiting. Raised inside that code by `Kernel.patience`.
+
+    Not an Exception, so that the `except Exception` of the code in question does not swallow it.
+    """
 
 
 class Signal:
@@ -230,22 +234,21 @@ class Kernel(Loop):
         elif line.killed:
             self._end_again(line)
         if timeout is not None:
+            until = self.now + timeout
             if not 0 <= timeout < 1e15:
                 check_duration("timeout", timeout)
-            line.wake = self._push(self.now + timeout, line)
+            if signal is None and not self._attention and (not self._heap or until < self._heap[0][0]):
+                self.now = until  # nothing else happens meanwhile
+                return False
+            line.wake = self._push(until, line)
+        drive = self._drive_outside if outside else self._drive
         if signal is None:
-            if outside:
-                self._drive_outside(line)
-            else:
-                self._drive(line)
+            drive(line)
             return False
         line.fired = False
         signal._waiting.append(line)
         try:
-            if outside:
-                self._drive_outside(line)
-            else:
-                self._drive(line)
+            drive(line)
         finally:
             if not line.fired:
                 signal._waiting.remove(line)
@@ -372,12 +375,6 @@ class Kernel(Loop):
 
     def _drive_outside(self, line: _MainLine) -> None:
         """Drive from the main line: take care of Ctrl-C, and raise what went wrong meanwhile."""
-        time, serial, _ = self._heap[0] if self._heap else (0.0, 0, None)
-        if serial == line.wake and self._steps < 0:  # we are alone: nothing can go wrong, nothing to interrupt
-            heapq.heappop(self._heap)
-            self.now = time
-            line.wake = -1
-            return
         with self._interruptible():
             heir = self._next()
             while heir is not line:
@@ -423,32 +420,75 @@ class Kernel(Loop):
             self._interrupt, self._attention = None, False
 
     def _on_sigint(self, number: int, frame: FrameType | None) -> None:
-        if self._interrupt or not _in_engine(frame):
-            raise KeyboardInterrupt
-        self._interrupt = KeyboardInterrupt(f"stopped at {self.now:g} s; the cloud is whole, cloud.advance() goes on")
-        self._attention = True
+        """The first Ctrl-C asks; the run stops before its next entry. When it has not stopped half a second later (a loop in
+        the learner's code that never waits), or at a second Ctrl-C, it stops where it stands."""
+        if self._interrupt is None:
+            self._interrupt = KeyboardInterrupt(f"stopped at {self.now:g} s; the cloud is whole, cloud.advance() goes on")
+            self._attention = True
+            insist = threading.Timer(0.5, self._insist, (self._interrupt,))
+            insist.daemon = True
+            insist.start()
+            return
+        if _in_engine(frame):
+            self.closed = True
+            raise KeyboardInterrupt("stopped in the middle of an operation: this cloud is not whole, make a new Cloud")
+        raise KeyboardInterrupt
+
+    def _insist(self, interrupt: KeyboardInterrupt) -> None:
+        if self._interrupt is interrupt:
+            signals.raise_signal(signals.SIGINT)
 
     @contextmanager
     def patience(self, seconds: float) -> Iterator[None]:
-        """Raise TooLong in this thread when the block is not over after `seconds` of real time."""
+        """Raise TooLong in this thread when the block is not over after `seconds` of real time.
+
+        A process that swallows it is left behind for good the next moment. The cloud is not whole after that: make a new one.
+        """
         over = threading.Event()
         lock = threading.Lock()
         me = threading.get_ident()
+        throw = ctypes.pythonapi.PyThreadState_SetAsyncExc
+        alarm = getattr(signals, "SIGALRM", None)
+        old = None
+        if alarm and threading.current_thread() is threading.main_thread():
+            old = signals.signal(alarm, self._leave_behind)
 
         def watch() -> None:
-            if not over.wait(seconds):
+            pause = seconds
+            while not over.wait(pause):
                 with lock:
-                    if not over.is_set():
-                        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(me), ctypes.py_object(TooLong))
+                    if over.is_set():
+                        return
+                    if alarm and old is not None and pause < seconds:
+                        signals.pthread_kill(me, alarm)
+                    else:
+                        throw(ctypes.c_ulong(me), ctypes.py_object(TooLong))
+                pause = min(seconds / 2, _AGAIN)
 
         thread = threading.Thread(target=watch, daemon=True)
         thread.start()
         try:
             yield
         finally:
-            with lock:
-                over.set()
-            thread.join()
+            while thread.is_alive():
+                try:
+                    with lock:
+                        over.set()
+                        throw(ctypes.c_ulong(me), None)  # what was thrown and has not arrived yet
+                    thread.join()
+                except TooLong:
+                    continue
+            if alarm and old is not None:
+                signals.signal(alarm, old)
+
+    def _leave_behind(self, number: int, frame: FrameType | None) -> None:
+        """Go on with the main line, and never again with the process that swallows what ends it."""
+        process = self.current
+        if process is None:
+            raise TooLong
+        process.alive = False
+        _abandoned.append(process)
+        self._to_main(TooLong().with_traceback(None)).glet.switch()
 
 
 def _in_engine(frame: FrameType | None) -> bool:

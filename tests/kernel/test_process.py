@@ -332,6 +332,21 @@ def test_patience_ends_code_that_never_waits():
     time.sleep(0)  # nothing is thrown afterwards
 
 
+def test_patience_ends_code_that_swallows_everything():
+    def hang():
+        while True:
+            try:
+                sum(range(100))
+            except:  # noqa: E722
+                pass
+
+    kernel = Kernel()
+    kernel.spawn(hang)
+    with pytest.raises(TooLong), kernel.patience(0.1):
+        kernel.advance(1)
+    kernel.close()
+
+
 @given(st.data())
 def test_any_mix_of_sleeps_ends_when_it_should(data):
     plans = data.draw(st.lists(st.lists(st.integers(0, 5), max_size=6), max_size=8))
@@ -390,7 +405,6 @@ def test_interrupting_a_run_that_never_ends_leaves_the_cloud_whole():
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
 def test_interrupting_a_process_that_never_waits_ends_it_and_says_so():
-    """As the kernel resumes a process only inside `advance`, Ctrl-C can hit the learner's own endless loop."""
     body = "x = 0\n        while kernel.now == 0: x += 1\n        kernel.sleep(1)"
     out = run_python(INTERRUPTED.format(body=body))
     assert "Interrupted at 0 s inside consumer-1, which has ended; the others can go on." in out

@@ -1,0 +1,237 @@
+"""boto3 on the front door: real clients, botocore's validation, modelled errors, retries in virtual time."""
+
+import os
+import subprocess
+import sys
+
+import boto3
+import botocore.client
+import botocore.exceptions
+import pytest
+from botocore.config import Config
+
+from lablib import Cloud, Fault
+from lablib.services._base import NotSimulated
+
+
+@pytest.fixture
+def cloud():
+    with Cloud(seed=1, strict=True) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def sqs(cloud):
+    return cloud.client("sqs")
+
+
+@pytest.fixture
+def url(sqs):
+    return sqs.create_queue(QueueName="orders")["QueueUrl"]
+
+
+def test_it_is_a_boto3_client(sqs, url):
+    assert isinstance(sqs, botocore.client.BaseClient)
+    assert sqs.meta.service_model.service_name == "sqs"
+    assert sqs.meta.region_name == "us-east-1"
+    sent = sqs.send_message(QueueUrl=url, MessageBody="hello")
+    assert sent["MD5OfMessageBody"] == "5d41402abc4b2a76b9719d911017c592"
+    assert sent["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert sent["ResponseMetadata"]["RetryAttempts"] == 0
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
+    assert message["Body"] == "hello"
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+
+def test_botocore_validates_the_parameters(cloud, sqs, url):
+    rows = len(cloud.trace)
+    with pytest.raises(botocore.exceptions.ParamValidationError) as caught:
+        sqs.send_message(QueueUrl=url, MessageBody=7, Colour="red", DelaySeconds="soon")
+    text = str(caught.value)
+    for part in ("Invalid type for parameter MessageBody", 'Unknown parameter in input: "Colour"', "DelaySeconds"):
+        assert part in text
+    with pytest.raises(botocore.exceptions.ParamValidationError, match='Missing required parameter in input: "QueueUrl"'):
+        sqs.receive_message()
+    with pytest.raises(botocore.exceptions.ParamValidationError, match="QueueUrl"):
+        sqs.receive_message(QueueUrl=None)
+    with pytest.raises(TypeError, match="only accepts keyword arguments"):
+        sqs.receive_message(url)
+    assert len(cloud.trace) == rows, "what botocore refuses never reaches the door"
+
+
+def test_errors_are_the_modelled_exceptions(sqs):
+    with pytest.raises(sqs.exceptions.QueueDoesNotExist) as caught:
+        sqs.get_queue_url(QueueName="nope")
+    error = caught.value
+    assert isinstance(error, botocore.exceptions.ClientError)
+    assert error.response["Error"]["Code"] == "AWS.SimpleQueueService.NonExistentQueue"
+    assert error.response["Error"]["QueryErrorCode"] == "QueueDoesNotExist"
+    assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert error.operation_name == "GetQueueUrl"
+    assert str(error) == (
+        "An error occurred (AWS.SimpleQueueService.NonExistentQueue) when calling the GetQueueUrl operation: "
+        "The specified queue does not exist."
+    )
+
+
+def test_paginators_work(sqs):
+    for i in range(7):
+        sqs.create_queue(QueueName=f"q{i}")
+    pages = list(sqs.get_paginator("list_queues").paginate(PaginationConfig={"PageSize": 3}))
+    assert [len(page["QueueUrls"]) for page in pages] == [3, 3, 1]
+
+
+def test_resources_work(cloud):
+    resource = cloud.resource("sqs")
+    queue = resource.create_queue(QueueName="orders")
+    queue.send_message(MessageBody="hello")
+    (message,) = queue.receive_messages(WaitTimeSeconds=5, MaxNumberOfMessages=10)
+    assert message.body == "hello"
+    message.delete()
+    assert resource.get_queue_by_name(QueueName="orders").url == queue.url
+    assert cloud.trace.where(kind="Deleted")
+
+
+def test_a_waiter_waits_in_virtual_time_at_the_top_of_a_cell_and_in_a_process(cloud, sqs):
+    model = {
+        "version": 2,
+        "waiters": {
+            "QueueExists": {
+                "operation": "GetQueueUrl", "delay": 10, "maxAttempts": 20,
+                "acceptors": [{"matcher": "status", "expected": 200, "state": "success"},
+                              {"matcher": "error", "expected": "AWS.SimpleQueueService.NonExistentQueue", "state": "retry"}],
+            }
+        },
+    }  # fmt: skip
+
+    def later():
+        cloud.kernel.sleep(35)
+        sqs.create_queue(QueueName="late")
+
+    cloud.spawn(later)
+    type(sqs)._get_waiter_config = lambda self: model  # SQS has no waiter of its own
+    try:
+        waiter = sqs.get_waiter("queue_exists")
+    finally:
+        del type(sqs)._get_waiter_config
+    waiter.wait(QueueName="late")
+    assert 40 <= cloud.now < 41
+    cloud.run(lambda: waiter.wait(QueueName="late"))
+
+
+def test_an_operation_or_parameter_that_is_not_simulated_says_so(cloud, sqs, url):
+    with pytest.raises(NotSimulated, match="dynamodb"):
+        cloud.client("dynamodb")
+    with pytest.raises(NotSimulated):
+        sqs.create_queue(QueueName="x.fifo", Attributes={"FifoQueue": "true"})
+
+
+def test_throttles_are_retried_as_boto3_does_it_in_virtual_time(cloud, sqs, url):
+    cloud.faults.add(Fault("throttle", operations=("SendMessage",), count=3))
+    began = cloud.now
+    answer = sqs.send_message(QueueUrl=url, MessageBody="x")
+    assert answer["ResponseMetadata"]["RetryAttempts"] == 3
+    assert len(cloud.trace.where(kind="SendMessage")) == 4
+    assert 0.02 < cloud.now - began < 1 + 2 + 4 + 0.2  # u * 2**(n-1) after the n-th attempt
+    assert len(cloud.trace.where(kind="Sent")) == 1
+
+
+@pytest.mark.parametrize(("edition", "attempts"), [("2023", 5), ("today", 3)])
+def test_retries_end_after_boto3s_number_of_attempts(edition, attempts):
+    """legacy mode (2023): 5 attempts; standard mode (today's default): 3. botocore user guide, "Retries"."""
+    with Cloud(seed=1, limits=edition) as cloud:
+        sqs = cloud.client("sqs")
+        url = sqs.create_queue(QueueName="q")["QueueUrl"]
+        cloud.faults.add(Fault("throttle", operations=("SendMessage",)))
+        with pytest.raises(botocore.exceptions.ClientError) as caught:
+            sqs.send_message(QueueUrl=url, MessageBody="x")
+        assert len(cloud.trace.where(kind="SendMessage")) == attempts
+        assert caught.value.response["ResponseMetadata"]["RetryAttempts"] == attempts - 1
+
+
+def test_the_learners_retry_configuration_counts(cloud, url):
+    patient = cloud.client("sqs", config=Config(retries={"mode": "standard", "total_max_attempts": 7}, read_timeout=2))
+    cloud.faults.add(Fault("lost_answer", operations=("SendMessage",), count=2))
+    began = cloud.now
+    answer = patient.send_message(QueueUrl=url, MessageBody="x")
+    assert answer["ResponseMetadata"]["RetryAttempts"] == 2
+    assert 4 < cloud.now - began < 5
+    assert len(cloud.trace.where(kind="Sent")) == 3, "a lost answer that is retried is a duplicate: the sender cannot know"
+
+
+def test_an_answer_that_stays_lost_is_boto3s_timeout(cloud, url):
+    hasty = cloud.client("sqs", config=Config(retries={"total_max_attempts": 1}, read_timeout=3))
+    cloud.faults.add(Fault("lost_answer", operations=("SendMessage",)))
+    with pytest.raises(botocore.exceptions.ReadTimeoutError, match="Read timeout on endpoint URL"):
+        hasty.send_message(QueueUrl=url, MessageBody="x")
+
+
+def test_bad_requests_are_not_retried(cloud, sqs):
+    with pytest.raises(sqs.exceptions.QueueDoesNotExist):
+        sqs.get_queue_url(QueueName="nope")
+    assert len(cloud.trace.where(kind="GetQueueUrl")) == 1
+
+
+def test_clients_of_two_clouds_do_not_meet(cloud, sqs, url):
+    with Cloud(seed=1) as other:
+        assert other.client("sqs").list_queues().get("QueueUrls", []) == []
+    assert sqs.list_queues()["QueueUrls"] == [url]
+
+
+def test_regions_are_worlds_of_their_own(cloud, sqs, url):
+    seoul = cloud.client("sqs", region_name="ap-northeast-2")
+    assert seoul.list_queues().get("QueueUrls", []) == []
+    assert "ap-northeast-2" in seoul.create_queue(QueueName="orders")["QueueUrl"]
+
+
+def test_strict_mode_refuses_an_answer_that_aws_would_not_give(cloud, sqs, monkeypatch):
+    service = cloud.service("sqs")
+    monkeypatch.setattr(type(service), "list_queues", lambda self, call: {"QueueUrls": "one"})
+    with pytest.raises(AssertionError, match="the simulated list_queues does not answer as AWS does: .*QueueUrls"):
+        sqs.list_queues()
+
+
+def test_it_needs_no_credentials_no_configuration_no_network_and_cannot_reach_aws(tmp_path):
+    code = """
+import socket
+def refuse(*a, **k): raise AssertionError("network")
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+from lablib import Cloud
+cloud = Cloud()
+sqs = cloud.client("sqs")
+url = sqs.create_queue(QueueName="q")["QueueUrl"]
+sqs.send_message(QueueUrl=url, MessageBody="x")
+print(url, sqs._request_signer._credentials.access_key)
+try:
+    sqs._make_request(None, None, None)
+except AssertionError as error:
+    print(error)
+"""
+    bad = tmp_path / "config"
+    bad.write_text("[profile real]\nregion = eu-west-1\nendpoint_url = https://example.com\n")
+    env = {
+        "PATH": os.environ["PATH"], "HOME": str(tmp_path), "AWS_PROFILE": "real", "AWS_CONFIG_FILE": str(bad),
+        "AWS_ACCESS_KEY_ID": "AKIAREAL", "AWS_SECRET_ACCESS_KEY": "real", "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ENDPOINT_URL": "https://example.com", "AWS_RETRY_MODE": "adaptive", "AWS_MAX_ATTEMPTS": "9",
+    }  # fmt: skip
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == [
+        "https://sqs.us-east-1.amazonaws.com/123456789012/q simulated",
+        "a simulated client never sends a request",
+    ]
+
+
+def test_the_seam_is_where_botocore_says_it_is():
+    """Guards the one private name we rely on: every generated method ends in `_make_api_call`."""
+    session = boto3.session.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="us-east-1")
+    seen = []
+
+    class Base:
+        def _make_api_call(self, operation_name, api_params):
+            seen.append((operation_name, api_params))
+            return {}
+
+    session.events.register("creating-client-class.sqs", lambda base_classes, **_: base_classes.insert(0, Base))
+    session.client("sqs").send_message(QueueUrl="u", MessageBody="b")
+    assert seen == [("SendMessage", {"QueueUrl": "u", "MessageBody": "b"})]

@@ -1,0 +1,140 @@
+"""The cloud: everything put together, from one seed."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from lablib import Cloud
+
+STORY = """
+import time
+from lablib import Cloud, Fault
+def story(seed):
+    with Cloud(seed=seed, assume={"sqs.outages_per_hour": 30}) as cloud:
+        sqs = cloud.client("sqs")
+        url = sqs.create_queue(QueueName="orders", Attributes={"VisibilityTimeout": "4"})["QueueUrl"]
+        cloud.faults.add(Fault("lost_answer", operations=("SendMessage",), probability=0.05),
+                         Fault("throttle", probability=0.05, callers="consumer-*"))
+        def producer():
+            for i in range(60):
+                sqs.send_message(QueueUrl=url, MessageBody=f"order {i}")
+                time.sleep(0.5)
+        def consumer():
+            while True:
+                for m in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5, MaxNumberOfMessages=3).get("Messages", []):
+                    time.sleep(1.5)
+                    sqs.delete_message(QueueUrl=url, ReceiptHandle=m["ReceiptHandle"])
+        cloud.spawn(producer)
+        for i in range(3):
+            cloud.spawn(consumer, name=f"consumer-{i + 1}")
+        cloud.advance(120)
+        return cloud.trace.digest(), len(cloud.trace)
+"""
+
+
+def story(seed):
+    scope = {}
+    exec(STORY, scope)
+    return scope["story"](seed)
+
+
+def test_the_same_seed_gives_the_same_trace_whatever_the_hash_seed():
+    here = story(7)
+    assert here == story(7) != story(8)
+    for hash_seed in ("0", "4242"):
+        out = subprocess.run(
+            [sys.executable, "-c", STORY + "print(*story(7))"],
+            capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": hash_seed},
+        )  # fmt: skip
+        assert out.stdout.split() == [str(x) for x in here]
+
+
+def test_splitting_a_run_changes_nothing():
+    def digest(pieces):
+        with Cloud(seed=2) as cloud:
+            sqs = cloud.direct("sqs")
+            url = sqs.create_queue(QueueName="q")["QueueUrl"]
+
+            def producer():
+                for _ in range(50):
+                    sqs.send_message(QueueUrl=url, MessageBody="x")
+                    time.sleep(1)
+
+            cloud.spawn(producer)
+            start = cloud.now
+            for i in range(1, pieces + 1):
+                cloud.kernel.run(until=start + 60 * i / pieces)
+            return cloud.trace.digest()
+
+    assert digest(1) == digest(3) == digest(60)
+
+
+def test_run_returns_what_the_function_returns_and_its_sleep_is_virtual():
+    with Cloud() as cloud:
+        assert cloud.run(lambda a: time.sleep(3600) or a + 1, 41) == 42
+        assert cloud.now == 3600
+
+
+def test_run_raises_what_the_function_raises():
+    with Cloud() as cloud, pytest.raises(ZeroDivisionError):
+        cloud.run(lambda: 1 / 0)
+
+
+def test_run_works_inside_a_process_too():
+    with Cloud() as cloud:
+        assert cloud.run(lambda: cloud.run(lambda: time.sleep(5) or "inner")) == "inner"
+
+
+def test_four_days_take_no_time():
+    began = time.perf_counter()
+    with Cloud() as cloud:
+        sqs = cloud.client("sqs")
+        url = sqs.create_queue(QueueName="q")["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody="x")
+        cloud.advance(4 * 86400)
+        assert [row.kind for row in cloud.trace][-1] == "Expired"
+    assert time.perf_counter() - began < 5
+
+
+def test_the_api_log_is_our_cloudtrail():
+    with Cloud() as cloud:
+        cloud.client("sqs").create_queue(QueueName="q")
+        log = cloud.api_log
+        assert log["kind"].tolist() == ["CreateQueue"] and log["actor"].tolist() == ["you"]
+
+
+def test_closing_ends_processes_and_keeps_the_trace():
+    cloud = Cloud()
+    ended = []
+
+    def worker():
+        try:
+            time.sleep(1e9)
+        finally:
+            ended.append(True)
+
+    cloud.spawn(worker)
+    cloud.advance(1)
+    cloud.close()
+    assert ended == [True]
+    assert len(cloud.trace) == 0
+    with pytest.raises(RuntimeError, match="closed"):
+        cloud.client("sqs").list_queues()
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: Cloud(limits="2024"), "limits='2024': must be one of '2023', 'today'"),
+        (lambda: Cloud(assume={"sqs.server": 3}), "assume: no figure is called 'sqs.server'; near it: .*sqs.servers"),
+        (lambda: Cloud(assume={"sqs.servers": -1}), "assume: sqs.servers=-1: must be from"),
+        (lambda: Cloud(assume={"sqs.message_size": 1}), "is a documented figure of AWS"),
+        (lambda: Cloud().advance(-1), "seconds=-1: must be a number of seconds, zero or more"),
+        (lambda: Cloud().kill("nobody"), "no process is called 'nobody'; there are: none"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_clear_line(make, text):
+    with pytest.raises((ValueError, KeyError), match=text):
+        make()

@@ -1,0 +1,170 @@
+"""The front door: latency, faults, one row a call."""
+
+import math
+
+import pytest
+
+from lablib import Cloud, Fault
+from lablib.gateway import AnswerLost
+from lablib.services._base import NotSimulated, ServiceError
+
+
+@pytest.fixture
+def cloud():
+    with Cloud(seed=3, strict=True) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def sqs(cloud):
+    return cloud.direct("sqs")
+
+
+@pytest.fixture
+def url(sqs):
+    return sqs.create_queue(QueueName="orders")["QueueUrl"]
+
+
+def api(cloud, operation):
+    return cloud.trace.where(kind=operation)
+
+
+def test_every_call_leaves_one_row_with_who_what_when_and_how_many(cloud, sqs, url):
+    entries = [{"Id": str(i), "MessageBody": "x"} for i in range(3)]
+    cloud.run(lambda: sqs.send_message_batch(QueueUrl=url, Entries=entries), name="producer-2")
+    (row,) = api(cloud, "SendMessageBatch")[-1:]
+    assert (row.resource, row.actor, row.detail) == ("orders", "producer-2", 3)
+    assert row.time < row.until
+    sqs.receive_message(QueueUrl=url)
+    assert api(cloud, "ReceiveMessage")[0].actor == "you"
+
+
+def test_an_error_is_in_the_row_too(cloud, sqs):
+    with pytest.raises(ServiceError):
+        sqs.get_queue_url(QueueName="nope")
+    assert api(cloud, "GetQueueUrl")[0].detail == "AWS.SimpleQueueService.NonExistentQueue"
+
+
+def test_latency_follows_the_documented_distribution(cloud, sqs, url):
+    for _ in range(2000):
+        sqs.send_message(QueueUrl=url, MessageBody="x")
+    took = sorted(row.until - row.time for row in api(cloud, "SendMessage"))
+    assert took[1000] == pytest.approx(cloud.figures["api.latency_median"], rel=0.1)
+    assert took[1900] < cloud.figures["api.latency_p95"] * 1.1
+
+
+def test_latency_can_be_assumed_and_differs_between_editions():
+    assert Cloud(limits="today").figures["api.latency_median"] > Cloud().figures["api.latency_median"]
+    with Cloud(assume={"api.latency_median": 2.0, "api.latency_p95": 2.0}) as cloud:
+        cloud.direct("sqs").list_queues()
+        assert cloud.now == pytest.approx(2.0)
+
+
+def test_an_added_caller_does_not_change_the_latency_of_the_others():
+    def run(crowd):
+        with Cloud(seed=5) as cloud:
+            sqs = cloud.direct("sqs")
+
+            def caller():
+                for _ in range(10):
+                    sqs.list_queues()
+
+            for name in ("a", *crowd):
+                cloud.spawn(caller, name=name)
+            cloud.advance(60)
+            return [row.until for row in cloud.trace.where(actor="a")]
+
+    assert run([]) == run(["b", "c"])
+
+
+def test_a_throttle_refuses_the_call_and_changes_nothing(cloud, sqs, url):
+    cloud.faults.add(Fault("throttle", operations=("SendMessage",), count=1))
+    with pytest.raises(ServiceError) as caught:
+        sqs.send_message(QueueUrl=url, MessageBody="x")
+    assert caught.value.code == api(cloud, "SendMessage")[0].detail
+    assert cloud.trace.where(kind="Sent") == []
+    sqs.send_message(QueueUrl=url, MessageBody="x")
+    assert len(cloud.trace.where(kind="Sent")) == 1
+
+
+@pytest.mark.parametrize(("kind", "detail", "stored"), [("lost_answer", "AnswerLost", 1), ("lost_request", "RequestLost", 0)])
+def test_a_lost_call_costs_the_read_timeout_and_only_a_lost_answer_took_effect(cloud, sqs, url, kind, detail, stored):
+    cloud.faults.add(Fault(kind, operations=("SendMessage",), count=1))
+    began = cloud.now
+    with pytest.raises(AnswerLost) as caught:
+        sqs.send_message(QueueUrl=url, MessageBody="x")
+    assert caught.value.took_effect == bool(stored)
+    assert cloud.now - began == pytest.approx(60, abs=0.1)  # botocore's default read timeout
+    assert api(cloud, "SendMessage")[0].detail == detail
+    assert len(cloud.trace.where(kind="Sent")) == stored
+
+
+def test_a_partial_fault_fails_entries_not_the_call(cloud, sqs, url):
+    cloud.faults.add(Fault("partial", operations="SendMessageBatch", probability=0.5))
+    entries = [{"Id": str(i), "MessageBody": "x"} for i in range(10)]
+    answer = sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    assert 0 < len(answer["Failed"]) < 10
+    assert {e["Id"] for e in answer["Successful"] + answer["Failed"]} == {e["Id"] for e in entries}
+    assert answer["Failed"][0]["SenderFault"] is False
+    assert len(cloud.trace.where(kind="Sent")) == len(answer["Successful"])
+
+
+def test_a_fault_hits_the_callers_and_the_times_it_names(cloud, sqs, url):
+    cloud.faults.add(Fault("throttle", callers="producer-*", start=10, end=20))
+
+    def send():
+        sqs.send_message(QueueUrl=url, MessageBody="x")
+
+    cloud.run(send, name="producer-1")
+    cloud.advance(10)
+    cloud.run(send, name="consumer-1")
+    with pytest.raises(ServiceError):
+        cloud.run(send, name="producer-1")
+    cloud.advance(10)
+    cloud.run(send, name="producer-1")
+
+
+def test_faults_draw_from_streams_of_their_own():
+    def sent(*faults):
+        with Cloud(seed=8) as cloud:
+            cloud.faults.add(*faults)
+            sqs = cloud.direct("sqs")
+            url = sqs.create_queue(QueueName="q")["QueueUrl"]
+            for _ in range(20):
+                sqs.send_message(QueueUrl=url, MessageBody="x")
+            return [row.time for row in cloud.trace.where(kind="Sent")]
+
+    assert sent() == sent(Fault("throttle", probability=0.0), Fault("throttle", operations=("DeleteMessage",)))
+
+
+def test_a_caller_that_is_killed_while_it_waits_leaves_a_completed_row(cloud, sqs, url):
+    process = cloud.spawn(lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20), name="consumer")
+    cloud.advance(5)
+    cloud.kill("consumer")
+    assert not process.alive
+    (row,) = api(cloud, "ReceiveMessage")
+    assert row.detail == "CallerGone" and row.until == cloud.now
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "text"),
+    [
+        ({"kind": "explode"}, "kind='explode': must be one of 'throttle'"),
+        ({"kind": "throttle", "probability": 1.5}, "probability=1.5: must be from 0 to 1"),
+        ({"kind": "throttle", "start": -1}, "start=-1: must be a number of seconds"),
+        ({"kind": "throttle", "start": 5, "end": 1}, "end=1: must not be before start=5"),
+        ({"kind": "throttle", "start": math.nan}, "start=nan"),
+    ],
+)
+def test_a_fault_that_makes_no_sense_is_refused(kwargs, text):
+    with pytest.raises(ValueError, match=text):
+        Fault(**kwargs)
+
+
+def test_what_is_not_simulated_says_so_and_what_is(cloud, sqs, url):
+    with pytest.raises(NotSimulated, match=r"sqs.frobnicate is not simulated. This lab simulates: .*send_message"):
+        sqs.frobnicate()
+    with pytest.raises(NotSimulated, match=r"sqs.send_message: parameter colour is not simulated"):
+        sqs.send_message(QueueUrl=url, MessageBody="x", Colour="red")
+    with pytest.raises(NotSimulated, match=r"service 'dynamodb' is not simulated. This lab simulates: .*sqs"):
+        cloud.client("dynamodb")
