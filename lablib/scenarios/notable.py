@@ -31,10 +31,19 @@ _PLAIN: dict[str, tuple[str, Callable[[Row], str]]] = {
     "Refused": ("refused", lambda r: "A request is refused: all workers are busy and the backlog is full."),
 }  # fmt: skip
 _ERRORS = {
-    "AnswerLost": ("lost answer", "The answer to {actor}'s {call} is lost. The call took effect; the caller does not know."),
+    "AnswerLost": (
+        "lost answer",
+        "The answer to {actor}'s {call} is lost. The call took effect; the caller does not know.",
+    ),
     "RequestLost": ("lost request", "{actor}'s {call} is lost on its way."),
 }
-_THROTTLES = ("RequestThrottled", "ThrottlingException", "Throttling", "OverLimit", "ProvisionedThroughputExceededException")
+_THROTTLES = (
+    "RequestThrottled",
+    "ThrottlingException",
+    "Throttling",
+    "OverLimit",
+    "ProvisionedThroughputExceededException",
+)
 _SERIES = 30.0  # seconds without another one after which a refused or timed out caller counts as a new event
 
 
@@ -61,7 +70,9 @@ def _duplicates(trace: Trace) -> Iterator[Notable]:
         before = first.setdefault(row.subject, row)
         if before is not row:
             who = "it again" if before.actor == row.actor else f"it after {before.actor}"
-            yield Notable(row.time, row.index, "duplicate", f"A message is delivered again: {row.actor} receives {who}.")
+            yield Notable(
+                row.time, row.index, "duplicate", f"A message is delivered again: {row.actor} receives {who}."
+            )
 
 
 def _calls(trace: Trace) -> Iterator[Notable]:

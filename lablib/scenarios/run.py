@@ -133,7 +133,11 @@ def check(
 
 
 def simulate(
-    scenario: Scenario, seed: int = 0, actions: tuple[Action, ...] = (), until: float = math.inf, limits: Edition = "2023"
+    scenario: Scenario,
+    seed: int = 0,
+    actions: tuple[Action, ...] = (),
+    until: float = math.inf,
+    limits: Edition = "2023",
 ) -> Run:
     """Run it, without looking whether it was run before. The arguments are those that `check` returns."""
     with Cloud(seed, limits=limits, assume=scenario.assume()) as cloud:

@@ -107,7 +107,9 @@ class Scenario:
         own = {name: value for name, value in vars(cls).items() if isinstance(value, ParamSpec)}
         named = {n: replace(s, name=n, label=s.label or n.replace("_", " ")) for n, s in own.items()}
         cls._specs = MappingProxyType({**cls._specs, **named})
-        keywords = [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=s.default) for n, s in cls._specs.items()]
+        keywords = [
+            inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=s.default) for n, s in cls._specs.items()
+        ]
         cls.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
         _registry[cls.__name__] = cls
 
@@ -115,7 +117,9 @@ class Scenario:
         unknown = [name for name in values if name not in self._specs]
         if unknown:
             title, known = type(self).__name__, self._specs
-            raise TypeError(f"{title} has no parameter {unknown[0]!r}{near(unknown[0], known)}; it has: {', '.join(known)}")
+            raise TypeError(
+                f"{title} has no parameter {unknown[0]!r}{near(unknown[0], known)}; it has: {', '.join(known)}"
+            )
         for name, spec in self._specs.items():
             object.__setattr__(self, name, spec.check(values[name]) if name in values else spec.default)
 
@@ -182,7 +186,9 @@ class Scenario:
         if not isinstance(action, Action):
             raise TypeError(f"actions: {action!r} is not an Action; write Action(kind, at, target, value)")
         if action.kind not in specs:
-            raise ValueError(f"kind={action.kind!r}: {type(self).__name__} knows {one_of(specs)}{near(action.kind, specs)}")
+            raise ValueError(
+                f"kind={action.kind!r}: {type(self).__name__} knows {one_of(specs)}{near(action.kind, specs)}"
+            )
         if isinstance(action.at, bool) or not isinstance(action.at, (int, float)) or not 0 <= action.at <= until:
             raise ValueError(f"{action.kind}: at={action.at!r}: must be a number of seconds from 0 to {until:g}")
         spec = specs[action.kind]
@@ -231,5 +237,7 @@ def find(name: str) -> type[Scenario]:
             if module.name.startswith("lab"):
                 import_module(f"lablib.scenarios.{module.name}")
     if name not in _registry:
-        raise ValueError(f"there is no scenario {name!r}{near(name, _registry)}; there are: {', '.join(sorted(_registry))}")
+        raise ValueError(
+            f"there is no scenario {name!r}{near(name, _registry)}; there are: {', '.join(sorted(_registry))}"
+        )
     return _registry[name]

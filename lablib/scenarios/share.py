@@ -27,7 +27,13 @@ _NOT_ONE = "this is not a run's text: copy all of it, from 'ml1-' to the end"
 
 
 def encode(
-    name: str, changed: dict[str, Any], seed: int, actions: tuple[Action, ...], until: float | None, limits: str, cursor: float | None
+    name: str,
+    changed: dict[str, Any],
+    seed: int,
+    actions: tuple[Action, ...],
+    until: float | None,
+    limits: str,
+    cursor: float | None,
 ) -> str:
     """The text for these parts of a run."""
     acts = [_trim([a.kind, _short(a.at), a.target, _short(a.value)]) for a in actions]

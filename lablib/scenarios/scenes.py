@@ -1,0 +1,164 @@
+"""Scenes that several scenarios share: a front end, a queue, and a fleet of consumers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lablib.actors import producers
+from lablib.actors.arrivals import Arrivals, Intensity, random_gaps, steady_gaps
+from lablib.actors.consumers import Consumer
+from lablib.actors.fleet import Fleet, Worker
+from lablib.cloud import Cloud
+from lablib.kernel import lognormal
+from lablib.scenarios.param import ParamSpec
+from lablib.scenarios.scenario import Action, ActionSpec, Scenario, Scene
+from lablib.services._base import Call
+from lablib.services._limits import FIGURES
+
+SERVERS = int(FIGURES["sqs.servers"].notes)
+
+
+class FleetScene(Scene):
+    """Arrivals, and a fleet of workers that serve them: what all scenes with consumers have in common.
+
+    A subclass sets `fleet` and `arrivals`, and writes `handle`, which passes on one thing that has arrived.
+    """
+
+    fleet: Fleet
+    arrivals: Arrivals
+
+    def __init__(self, cloud: Cloud, scenario: Scenario) -> None:
+        super().__init__(cloud, scenario)
+        self._bursts = 0
+
+    def start(self, intensity: Intensity, steady: bool, serve: Callable[[Worker], None], consumers: int) -> None:
+        """Start the fleet, then the arrivals."""
+        kernel, trace = self.cloud.kernel, self.cloud.trace
+        self.fleet = Fleet(kernel, trace, "consumer", serve, lambda: self.values["restart"])
+        self.fleet.resize(consumers)
+        gaps = steady_gaps() if steady else random_gaps(self.cloud.chance.stream("arrivals"))
+        self.arrivals = Arrivals(kernel, gaps, intensity)
+        self.cloud.spawn(producers.front_end, self.arrivals, self.handle, name="arrivals")
+
+    def handle(self, number: int) -> None:
+        """The `number`-th thing has arrived. Must not block."""
+        raise NotImplementedError
+
+    def handle_burst(self, keys: list[str], row: int) -> None:
+        """These have arrived at once. Must not block."""
+        raise NotImplementedError
+
+    def work_seconds(self, key: str) -> float:
+        """How long the work on `key` takes: it depends on the seed, the key and the parameters only."""
+        return lognormal(self.values["work"], self.values["work"] * self.values["spread"]).at(
+            self.cloud.chance.keyed("work", key)
+        )
+
+    def do_crash(self, action: Action) -> None:
+        self.fleet.crash(action.target)
+
+    def do_stall(self, action: Action) -> None:
+        self.fleet.stall(action.target, float(action.value or 0))
+
+    def do_burst(self, action: Action) -> None:
+        self._bursts += 1
+        count = int(action.value or 0)
+        row = self.cloud.trace.add("Burst", "front-end", actor="front-end", detail=count)
+        self.handle_burst([f"burst-{self._bursts}.{n + 1}" for n in range(count)], row)
+
+    def changed(self, name: str) -> None:
+        if name == "consumers":
+            self.fleet.resize(self.values["consumers"])
+        elif name == "rate":
+            self.arrivals.changed.fire()
+
+
+class QueueScene(FleetScene):
+    """A front end that sends to a queue, and consumers that poll it."""
+
+    def __init__(self, cloud: Cloud, scenario: Scenario, queue: str, **attributes: float) -> None:
+        super().__init__(cloud, scenario)
+        self.queue = queue
+        self.sqs = cloud.direct("sqs")
+        self.url = self._directly("create_queue", queue_name=queue, attributes=_texts(attributes))["QueueUrl"]
+
+    def _directly(self, operation: str, **params: Any) -> dict[str, Any]:
+        """Ask the service itself, past the front door: setting the scene takes no time, and is no call of the scenario."""
+        call = Call("you", -1, self.cloud.chance.stream("scene"))
+        answer: dict[str, Any] = getattr(self.cloud.service("sqs"), operation)(call, **params)
+        return answer
+
+    def consumer(
+        self, work: Callable[[Worker, str, str, int], None] | None = None, until_empty: bool = False
+    ) -> Consumer:
+        """The program of a consumer of this queue."""
+        cloud = self.cloud
+        return Consumer(cloud.kernel, cloud.trace, self.sqs, self.url, self.values, work or self.work, until_empty)
+
+    def work(self, worker: Worker, message_id: str, key: str, row: int) -> None:
+        """Work on one message."""
+        worker.work(worker.name, message_id, row, self.work_seconds(key))
+
+    def handle(self, number: int) -> None:
+        self.cloud.spawn(producers.send, self.cloud.kernel, self.sqs, self.url, f"video-{number}", name="front-end")
+
+    def handle_burst(self, keys: list[str], row: int) -> None:
+        self.cloud.spawn(producers.send_all, self.cloud.kernel, self.sqs, self.url, keys, name="front-end-burst")
+
+    def do_server_down(self, action: Action) -> None:
+        server = int(action.target.removeprefix("server-"))
+        self.cloud.service("sqs").queue(self.queue).make_unavailable(server, float(action.value or 0))
+
+    def changed(self, name: str) -> None:
+        super().changed(name)
+        if name == "visibility_timeout":
+            self._directly(
+                "set_queue_attributes", queue_url=self.url, attributes=_texts({"VisibilityTimeout": self.values[name]})
+            )
+
+
+def _texts(attributes: dict[str, float]) -> dict[str, str]:
+    return {name: str(int(value)) for name, value in attributes.items()}
+
+
+class FleetScenario(Scenario):
+    """A scenario with consumers: `consumers` is one of its parameters."""
+
+    consumers: int
+
+    def actions(self) -> tuple[ActionSpec, ...]:
+        names = tuple(f"consumer-{n}" for n in range(1, self.consumers + 1))
+        return (*fleet_actions(names), *super().actions())
+
+    def check_target(self, spec: ActionSpec, action: Action) -> None:
+        """Consumers may come during the run: any that could exist is allowed here, and the run looks again."""
+        most = self.params()["consumers"].high or 0
+        if spec.kind in ("crash", "stall") and action.target in {f"consumer-{n}" for n in range(1, int(most) + 1)}:
+            return
+        super().check_target(spec, action)
+
+
+def fleet_actions(names: tuple[str, ...]) -> tuple[ActionSpec, ...]:
+    """What can be done to consumers of these names, and to the front end."""
+    freeze = ParamSpec(30.0, 0.1, 86_400.0, unit="s", label="for", name="value")
+    many = ParamSpec(100, 1, 1000, unit="messages", label="messages", name="value")
+    return (
+        ActionSpec("crash", "Crash a consumer", names, None, "It dies at once. What it has in hand stays undone."),
+        ActionSpec(
+            "stall",
+            "Freeze a consumer",
+            names,
+            freeze,
+            "It does nothing for a while, then goes on as if nothing had been.",
+        ),
+        ActionSpec("burst", "Send a burst", (), many, "Many arrive at once."),
+    )
+
+
+def server_down() -> ActionSpec:
+    """The action that makes a server of the queue unavailable."""
+    away = ParamSpec(30.0, 0.1, 86_400.0, unit="s", label="for", name="value")
+    names = tuple(f"server-{n}" for n in range(1, SERVERS + 1))
+    text = "One of the queue's servers is away for a while. A copy that is deleted meanwhile comes back with it."
+    return ActionSpec("server_down", "Make a queue server unavailable", names, away, text)
