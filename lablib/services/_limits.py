@@ -85,7 +85,14 @@ _SQS: tuple[Figure, ...] = (
     _assumed("sqs.move_rate", 100, "messages/s", "rate of a move task for which no rate was given", 1, 500),
 )
 
-FIGURES: dict[str, Figure] = {figure.name: figure for figure in (*_GENERAL, *_SQS)}
+_PRICE = "price list: Amazon SQS pricing, us-east-1, standard queue, up to 100 billion requests a month; quoted in March 2026"
+_PRICES = (
+    _aws("sqs.price_per_million", 0.40, 0.40, "$", _PRICE),
+    _aws("sqs.price_free", 1_000_000, 1_000_000, "requests a month", _PRICE),
+    _aws("sqs.price_chunk", 65_536, 65_536, "bytes", _PRICE + ": each 64 KB of a payload is one request"),
+)
+
+FIGURES: dict[str, Figure] = {figure.name: figure for figure in (*_GENERAL, *_SQS, *_PRICES)}
 
 
 def figures(edition: Edition = "2023", assume: Mapping[str, float] | None = None) -> dict[str, Any]:
