@@ -44,7 +44,8 @@ _THROTTLES = (
     "OverLimit",
     "ProvisionedThroughputExceededException",
 )
-_SERIES = 30.0  # seconds without another one after which a refused or timed out caller counts as a new event
+_SERIES = ("TimedOut", "Refused", "Expired", "CopyReturned")  # often many at a time: the first is told
+_QUIET = 30.0  # seconds without another one that end a series, or a hundredth of the run so far
 
 
 def notable(trace: Trace) -> list[Notable]:
@@ -54,13 +55,12 @@ def notable(trace: Trace) -> list[Notable]:
 
 
 def _transitions(trace: Trace) -> Iterator[Notable]:
-    last = {"TimedOut": -_SERIES - 1, "Refused": -_SERIES - 1}
+    last: dict[str, float] = {}
     for row in trace.where(kind=tuple(_PLAIN)):
         kind, words = _PLAIN[row.kind]
-        begins = row.kind not in last or row.time - last[row.kind] > _SERIES
-        if row.kind in last:
-            last[row.kind] = row.time
-        if begins:
+        before = last.get(row.kind)
+        last[row.kind] = row.time
+        if row.kind not in _SERIES or before is None or row.time - before > max(_QUIET, row.time / 100):
             yield Notable(row.time, row.index, kind, words(row))
 
 

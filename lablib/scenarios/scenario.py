@@ -217,7 +217,7 @@ class Scenario:
         raise AttributeError("a scenario does not change; use scenario.replace()")
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.values() == self.values()  # type: ignore[attr-defined]
+        return type(other) is type(self) and other.values() == self.values()
 
     def __hash__(self) -> int:
         return hash((type(self), *self.values().values()))

@@ -1,0 +1,18 @@
+"""What can be counted in a run: series over time and numbers, for one run, for two side by side, for many."""
+
+from lablib.measures.compare import Band, Comparison, band, compare, first_difference
+from lablib.measures.measures import RATES, Measures, Work
+from lablib.measures.series import Number, Series
+
+__all__ = [
+    "RATES",
+    "Band",
+    "Comparison",
+    "Measures",
+    "Number",
+    "Series",
+    "Work",
+    "band",
+    "compare",
+    "first_difference",
+]

@@ -1,0 +1,126 @@
+"""Two runs side by side, and many runs on top of each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lablib.kernel import Trace
+from lablib.measures.series import Array, Number
+
+if TYPE_CHECKING:
+    from lablib.scenarios import Action, Notable, Run, Scenario
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs side by side: rows of (label, a, b, unit), the first event in which they differ, and the difference in words."""
+
+    rows: list[tuple[str, float, float, str]]
+    first_divergence: Notable | None
+    sentence: str
+
+
+def compare(a: Run, b: Run) -> Comparison:
+    """The numbers of two runs beside each other. What only one of them has is nan in the other."""
+    ours, theirs = ({n.label: n for n in run.measures.summary()} for run in (a, b))
+    labels = list(dict.fromkeys([*ours, *theirs]))
+    rows = []
+    for label in labels:
+        one, other = ours.get(label), theirs.get(label)
+        unit = (one or other).unit  # type: ignore[union-attr]
+        rows.append((label, one.value if one else math.nan, other.value if other else math.nan, unit))
+    parted = _parting(a, b)
+    return Comparison(rows, parted, _sentence(ours, theirs, parted))
+
+
+def _parting(a: Run, b: Run) -> Notable | None:
+    from lablib.scenarios import Notable
+
+    index = first_difference(a.trace, b.trace)
+    if index is None:
+        return None
+    found = next(((run, name) for run, name in ((b, "second"), (a, "first")) if index < len(run.trace)))
+    row = found[0].trace[index]
+    text = f"The runs part at {row.time:.3f} s: in the {found[1]} one, {a.trace.describe(row) if found[0] is a else b.trace.describe(row)}."
+    return Notable(row.time, index, "parting", text)
+
+
+def first_difference(a: Trace, b: Trace) -> int | None:
+    """The first row in which two traces differ; None when they are the same. How a call ends that began before does not count."""
+    size = min(len(a), len(b))
+    differs = np.zeros(size, bool)
+    for name in ("time", "kind", "resource", "subject", "actor", "cause", "until"):
+        one, other = (np.asarray(trace.column(name))[:size] for trace in (a, b))
+        unequal = one != other
+        if name == "until":
+            unequal &= ~np.isin(np.asarray(a.column("kind"))[:size], list(a.api_kinds))
+        differs |= unequal
+    known = next((i for i, (x, y) in enumerate(zip(a._names, b._names)) if x != y), min(len(a._names), len(b._names)))
+    for name in (
+        "kind",
+        "resource",
+        "subject",
+        "actor",
+    ):  # equal numbers mean equal names only below the first that differs
+        differs |= np.asarray(a.column(name))[:size] >= known
+    found = np.flatnonzero(differs)
+    if len(found):
+        return int(found[0])
+    return None if len(a) == len(b) else size
+
+
+def _sentence(a: dict[str, Number], b: dict[str, Number], parted: Notable | None) -> str:
+    if parted is None:
+        return "The two runs are the same."
+    changed = [
+        f"{label} {a[label].text} against {b[label].text}"
+        for label in a
+        if label in b and a[label].text != b[label].text
+    ]
+    if not changed:
+        return "The two runs differ in details, but not in these numbers."
+    return f"{'; '.join(changed[:5])}.".capitalize()
+
+
+@dataclass(frozen=True)
+class Band:
+    """What many seeds give, at the times `t`: one run in ten lies below `low`, half below `mid`, nine in ten below `high`."""
+
+    t: Array
+    low: Array
+    mid: Array
+    high: Array
+
+
+def band(
+    scenario: Scenario,
+    seeds: int = 30,
+    measure: str = "depth",
+    actions: Iterable[Action] = (),
+    until: float | None = None,
+    limits: Any = "2023",
+    points: int = 201,
+    progress: Callable[[int, int], None] | None = None,
+) -> Band:
+    """Run the scenario with the seeds 0 to `seeds` - 1 and lay the runs over each other.
+
+    `measure` is a name that `Measures.series` knows; `progress(done, of)` is called after each run. Raises ValueError.
+    """
+    from lablib.scenarios.run import check, simulate
+
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= 1000:
+        raise ValueError(f"seeds={seeds!r}: must be a whole number from 1 to 1000")
+    arguments = check(scenario, 0, tuple(actions), until, limits)
+    grid = np.linspace(0.0, arguments[3], points)
+    values = []
+    for seed in range(seeds):
+        values.append(simulate(arguments[0], seed, *arguments[2:]).measures.series(measure).at(grid))
+        if progress:
+            progress(seed + 1, seeds)
+    low, mid, high = np.percentile(values, (10, 50, 90), axis=0)
+    return Band(grid, low, mid, high)
