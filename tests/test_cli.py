@@ -273,6 +273,67 @@ def test_no_browser_is_opened_where_there_is_no_display(monkeypatch):
     assert not server.can_open_browser()
 
 
+# --- run --------------------------------------------------------------------------------------------------------------
+
+RUN = ["run", "01", "--until", "60", "--seed"]
+
+
+def test_run_prints_the_numbers_and_the_same_seed_gives_the_same(capsys):
+    def out(*options: str) -> str:
+        assert main([*RUN, *options]) == 0
+        return capsys.readouterr().out
+
+    first = out("7")
+    assert re.search(r"^digest +[0-9a-f]{16} ", first, re.MULTILINE)
+    assert len(re.findall(r"^\S.*  +[$\d]", first, re.MULTILINE)) > 5, "a line for each number"
+    assert out("7") == first
+    assert out("8") != first
+    assert out("7", "--consumers", "1", "--visibility-timeout", "5") != first
+
+
+def test_run_tells_the_story_of_a_message(capsys):
+    from lablib.scenarios.lab01 import SCENARIOS
+
+    run = next(iter(SCENARIOS.values()))().run(seed=7, until=60)
+    message = run.trace.where(kind="Sent")[0].subject
+    assert main([*RUN, "7", "--explain", message]) == 0
+    assert run.explain(message) in capsys.readouterr().out
+    assert main([*RUN, "7", "--explain", "nobody"]) == 1
+    assert f"no message 'nobody' in this run; its messages are {message}" in capsys.readouterr().err
+
+
+def test_run_lists_the_parameters_of_the_scenario(capsys):
+    from lablib.scenarios.lab01 import SCENARIOS
+
+    for name, scenario in SCENARIOS.items():
+        assert main(["run", "01", "--scenario", name, "--options"]) == 0
+        out = capsys.readouterr().out
+        assert all(f"--{option.replace('_', '-')} " in out for option in scenario.params())
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--consumers", "1000"], 2, "messaging-lab run: consumers=1000: must be a whole number from "),
+        (["--consumers", "2.5"], 2, "messaging-lab run: consumers=2.5: must be a whole number from "),
+        (["--consumers", "many"], 2, "argument --consumers: invalid number value: 'many'"),
+        (["--consumrs", "3"], 2, "has no option --consumrs; did you mean '--consumers'?"),
+        (["--zzz"], 2, "has no option --zzz (messaging-lab run 01 --options lists them)"),
+        (["--until", "-1"], 2, "messaging-lab run: until=-1.0: must be more than 0"),
+        (["--until", "nan"], 2, "messaging-lab run: until=nan: must be"),
+        (["--scenario", "Nothing"], 1, "messaging-lab: lab 01 has no scenario 'Nothing'; it has "),
+    ],
+)
+def test_run_answers_a_bad_option_with_one_line(capsys, options, code, message):
+    try:
+        got = main(["run", "01", *options])
+    except SystemExit as stopped:
+        got = stopped.code
+    error = capsys.readouterr().err
+    assert (got, error.count("\n")) == (code, 1)
+    assert message in error
+
+
 # --- check ------------------------------------------------------------------------------------------------------------
 
 

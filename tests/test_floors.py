@@ -22,11 +22,11 @@ HOMES = {
     "greenlet": ("kernel/process.py",),
     "boto3": ("clients/boto.py",),
     "botocore": ("clients/boto.py",),
-    "numpy": ("measures.py", "views/", "workbench/", "exercises/"),
+    "numpy": ("measures", "views/", "workbench/", "exercises/"),
     "pandas": (
         "kernel/trace.py",
         "cloud.py",
-        "measures.py",
+        "measures",
         "views/",
         "workbench/",
     ),  # trace, cloud: to_frame(), on demand
@@ -176,7 +176,7 @@ def test_no_file_holds_two_concepts(path):
             "sqs.py:2: calls d.datetime.now",
         ),
         (real_world_errors, "services/sqs.py", "import uuid\nuuid.uuid4()", "calls uuid.uuid4"),
-        (real_world_errors, "measures.py", "np.random.default_rng()", "calls np.random.default_rng"),
+        (real_world_errors, "measures", "np.random.default_rng()", "calls np.random.default_rng"),
     ],
 )
 def test_the_checks_can_fail(check, file, source, expected):

@@ -9,7 +9,7 @@ from typing import Any
 
 import lablib.scenarios
 from lablib.cli.copies import Problem
-from lablib.scenarios.param import ParamSpec
+from lablib.scenarios.param import ParamSpec, near
 from lablib.scenarios.run import Run, check
 from lablib.scenarios.scenario import Scenario
 
@@ -41,7 +41,7 @@ def about(spec: ParamSpec) -> str:
     elif spec.kind is bool:
         allowed = "yes | no"
     else:
-        allowed = f"{spec.low:g} to {spec.high:g}{' ' + spec.unit if spec.unit else ''}"
+        allowed = f"{spec.low:.9g} to {spec.high:.9g}{' ' + spec.unit if spec.unit else ''}"
     default = ("yes" if spec.default else "no") if spec.kind is bool else spec.default
     aws = f"; AWS: {spec.aws}" if spec.aws else ""
     return f"{spec.help or spec.label} ({allowed}; default {default}{aws})".replace("%", "%%")
@@ -60,7 +60,7 @@ def option_parser(scenario: type[Scenario]) -> argparse.ArgumentParser:
             group.add_argument(option, action=argparse.BooleanOptionalAction, **more)
         else:
             kinds: dict[type, Callable[[str], Any]] = {int: _whole, float: float}
-            group.add_argument(option, type=kinds.get(spec.kind, str), metavar=spec.kind.__name__.upper(), **more)
+            group.add_argument(option, type=kinds.get(spec.kind, str), metavar="NAME" if spec.choices else "N", **more)
     return made
 
 
@@ -73,18 +73,10 @@ _whole.__name__ = "number"  # argparse names it in "invalid number value"
 
 def report(run: Run) -> str:
     """The run's numbers, one a line, and its digest."""
-    rows = [(label, shown(value), unit) for label, value, unit in run.measures.summary()]
-    rows.append(("digest", run.digest[:16], "the same for the same seed and options"))
-    wide, high = max(len(label) for label, _, _ in rows), max(len(value) for _, value, _ in rows)
-    return "\n".join(f"{label:<{wide}}  {value:>{high}}  {unit}".rstrip() for label, value, unit in rows)
-
-
-def shown(value: Any) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
-    return "-" if value is None else str(value)
+    rows = [(number.label, number.text) for number in run.measures.summary()]
+    rows.append(("digest", f"{run.digest[:16]} (the same for the same seed and options)"))
+    wide = max(len(label) for label, _ in rows)
+    return "\n".join(f"{label:<{wide}}  {text}" for label, text in rows)
 
 
 def command(args: Namespace, rest: list[str]) -> int:
@@ -98,8 +90,9 @@ def command(args: Namespace, rest: list[str]) -> int:
         return 0
     values, unknown = options.parse_known_args(rest)
     if unknown:
-        listing = f"messaging-lab run {args.lab} --options"
-        options.exit(2, f"messaging-lab run: {scenario.__name__} has no option {unknown[0]} ({listing} lists them)\n")
+        guess = near(unknown[0], [f"--{name.replace('_', '-')}" for name in scenario.params()])
+        hint = guess or f" (messaging-lab run {args.lab} --options lists them)"
+        options.exit(2, f"messaging-lab run: {scenario.__name__} has no option {unknown[0]}{hint}\n")
     try:
         value = scenario(**vars(values))
         check(value, args.seed, (), args.until, args.limits)
