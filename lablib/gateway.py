@@ -1,7 +1,7 @@
 """The front door. Every call passes here, from boto3 and from the lab's own actors.
 
-In order: one row in the API log; the request travels; who calls may be asked (IAM comes with its lab: `_authorise` is its
-place); faults; the service's handler; the answer travels; the row is completed. A call that is lost on the way costs the
+In order: one row in the API log; the request travels; who calls may be asked (IAM comes with its lab; its place
+is marked in `Gateway.call`); faults; the service's handler; the answer travels; the row is completed. A call that is lost on the way costs the
 caller its whole read timeout, as it does with a real SDK.
 """
 
@@ -112,14 +112,15 @@ class Gateway:
             raise NotSimulated(f"{service.name}.{name}: parameter {extra} is not simulated")
         wait, trace, latency = self._wait, self._trace, self._latency
         stream = self._chance.stream(caller)
+        random = stream.random
         row = trace.open(operation, service.resource_of(params), caller)
         call = Call(caller, row, stream)
         detail: int | str = "CallerGone"  # what the row says when the caller is killed while it waits
         try:
-            wait(None, latency[int(stream.random() * _QUANTILES)])
+            wait(None, latency[int(random() * _QUANTILES)])
             fault = self.faults.pick(caller, operation) if self.faults.active else None
             if fault is None:
-                self._authorise(service, params, call)
+                # IAM: here identity and resource policies will decide. Today everybody may do everything.
                 answer = target.handler(call, **params)
             else:
                 answer = self._go_wrong(fault, service, target, params, call)
@@ -127,10 +128,10 @@ class Gateway:
                 detail = _LOST[fault.kind]
                 wait(None, read_timeout)
                 raise AnswerLost(took_effect=fault.kind == "lost_answer")
-            wait(None, latency[int(stream.random() * _QUANTILES)])
+            wait(None, latency[int(random() * _QUANTILES)])
             detail = _count(operation, answer)
         except ServiceError as error:
-            wait(None, latency[int(stream.random() * _QUANTILES)])
+            wait(None, latency[int(random() * _QUANTILES)])
             detail = error.code
             raise
         finally:
@@ -140,7 +141,6 @@ class Gateway:
     def _go_wrong(
         self, fault: Fault, service: Service, target: Operation, params: dict[str, Any], call: Call
     ) -> dict[str, Any]:
-        self._authorise(service, params, call)
         if fault.kind == "throttle":
             raise ServiceError(*service.throttle, sender_fault=False)
         if fault.kind == "lost_request":
@@ -149,12 +149,9 @@ class Gateway:
             call.partial = fault.probability
         return target.handler(call, **params)
 
-    def _authorise(self, service: Service, params: dict[str, Any], call: Call) -> None:
-        """The place of IAM: identity and resource policies will decide here. Today everybody may do everything."""
-
 
 def _count(operation: str, answer: dict[str, Any]) -> int:
-    """How many messages an answer is about: entries that succeeded, messages received, else one."""
-    if "Successful" in answer:
-        return len(answer["Successful"])
-    return len(answer.get("Messages", ())) if operation == "ReceiveMessage" else 1
+    """How many messages an answer is about: messages received, entries that succeeded, else one."""
+    if operation == "ReceiveMessage":
+        return len(answer.get("Messages", ()))
+    return len(answer["Successful"]) if "Successful" in answer else 1

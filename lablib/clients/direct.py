@@ -14,7 +14,7 @@ from lablib.services._base import Service
 @cache
 def snake(name: str) -> str:
     """`QueueUrl` -> `queue_url`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 @cache

@@ -14,7 +14,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from random import Random
 from statistics import NormalDist
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -129,6 +129,7 @@ class Chance:
             raise TypeError(f"seed={seed!r}: must be a whole number")
         self.seed = seed
         self._streams: dict[str, Stream] = {}
+        self._series: dict[str, list[Any]] = {}
 
     def stream(self, name: str) -> Stream:
         """The stream of that name; the same name gives the same stream."""
@@ -145,9 +146,13 @@ class Chance:
         return (self._hash(name, str(key)) >> 75) / (1 << 53)
 
     def uuid(self, name: str) -> str:
-        """The next identifier of the series `name`, in the form of a UUID."""
-        h = f"{int(self.stream(name).random() * (1 << 53)):014x}{int(self.stream(name).random() * (1 << 53)):014x}"
-        return f"{h[:8]}-{h[8:12]}-4{h[12:15]}-a{h[15:18]}-{h[18:28]}{h[2:4]}"
+        """The next identifier of the series `name`, in the form of a UUID: a counter, scrambled so that it shows no order."""
+        series = self._series.get(name)
+        if series is None:
+            h = f"{self._hash('uuid', name):032x}"
+            series = self._series[name] = [f"{h[:8]}-{h[8:12]}-4{h[12:15]}-a{h[15:18]}-", int(h[20:], 16)]
+        series[1] = (series[1] + 0x9E3779B97F4B) & 0xFFFFFFFFFFFF  # odd: no repetition in 2**48 steps
+        return f"{series[0]}{series[1] * 0x5851F42D4C95 & 0xFFFFFFFFFFFF:012x}"
 
     def _hash(self, *parts: str) -> int:
         text = "\0".join((str(self.seed), *parts))

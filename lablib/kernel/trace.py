@@ -43,6 +43,19 @@ class Row(NamedTuple):
 Phrase = Callable[[Row, "Trace"], str]
 
 
+class _Codes(dict[str, int]):
+    """The number of each name; a new name gets the next."""
+
+    def __init__(self) -> None:
+        super().__init__({"": 0})
+        self.names = [""]
+
+    def __missing__(self, name: str) -> int:
+        code = self[name] = len(self.names)
+        self.names.append(name)
+        return code
+
+
 def _ignore(*args: Any, **kwargs: Any) -> int:
     return -1
 
@@ -52,11 +65,12 @@ class Trace:
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._names: list[str] = [""]
-        self._codes: dict[str, int] = {"": 0}
+        self._codes = _Codes()
+        self._names = self._codes.names
         self._columns: dict[str, array[Any]] = {
             name: array("d" if name in ("time", "until") else "i") for name in COLUMNS
         }
+        self._untils = self._columns["until"]
         self._appends = tuple(self._columns[name].append for name in COLUMNS)
         self.details: list[Any] = []
         self.api_kinds: set[int] = set()
@@ -81,10 +95,10 @@ class Trace:
         codes = self._codes
         time, kinds, resources, subjects, actors, causes, untils = self._appends
         time(self._loop.now)
-        kinds(codes[kind] if kind in codes else self._new(kind))
-        resources(codes[resource] if resource in codes else self._new(resource))
-        subjects(codes[subject] if subject in codes else self._new(subject))
-        actors(codes[actor] if actor in codes else self._new(actor))
+        kinds(codes[kind])
+        resources(codes[resource])
+        subjects(codes[subject])
+        actors(codes[actor])
         causes(cause)
         untils(until)
         details = self.details
@@ -93,24 +107,19 @@ class Trace:
 
     def open(self, operation: str, resource: str, actor: str) -> int:
         """Append the row of an API call that starts now."""
-        row = self.add(operation, resource, "", actor)
-        self.api_kinds.add(self._codes[operation])
-        return row
+        if operation not in self._codes:
+            self.api_kinds.add(self._codes[operation])
+        return self.add(operation, resource, "", actor)
 
     def complete(self, row: int, detail: int | str) -> None:
         """Note that the call's answer arrived now: `detail` is the number of messages handled, or the error code."""
-        self._columns["until"][row] = self._loop.now
+        self._untils[row] = self._loop.now
         self.details[row] = detail
 
     def freeze(self) -> None:
         """Take down nothing any more: the run is over, and how its processes are ended is no part of it."""
         for name in ("add", "open", "complete"):
             setattr(self, name, _ignore)
-
-    def _new(self, name: str) -> int:
-        code = self._codes[name] = len(self._names)
-        self._names.append(name)
-        return code
 
     # ---- reading -------------------------------------------------------------------------------------------------------
 

@@ -9,8 +9,12 @@ import botocore.client
 import botocore.exceptions
 import pytest
 from botocore.config import Config
+from botocore.validate import ParamValidator
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lablib import Cloud, Fault
+from lablib.clients.boto import _acceptor
 from lablib.services._base import NotSimulated
 
 
@@ -235,3 +239,34 @@ def test_the_seam_is_where_botocore_says_it_is():
     session.events.register("creating-client-class.sqs", lambda base_classes, **_: base_classes.insert(0, Base))
     session.client("sqs").send_message(QueueUrl="u", MessageBody="b")
     assert seen == [("SendMessage", {"QueueUrl": "u", "MessageBody": "b"})]
+
+
+PARAMETERS = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 50000) | st.text(max_size=3) | st.binary(max_size=2),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(["Id", "MessageBody", "ReceiptHandle", "DataType", "StringValue", "x"]), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(data=st.data())
+def test_the_quick_test_accepts_nothing_that_botocore_refuses(data):
+    with Cloud() as cloud:
+        model = cloud.client("sqs").meta.service_model
+    shape = model.operation_model(data.draw(st.sampled_from(model.operation_names))).input_shape
+    params = data.draw(st.fixed_dictionaries({}, optional={name: PARAMETERS for name in shape.members}))
+    if _acceptor(shape)(params):
+        assert not ParamValidator().validate(params, shape).has_errors()
+
+
+def test_the_quick_test_accepts_ordinary_calls(sqs):
+    model = sqs.meta.service_model
+    attributes = {"kind": {"DataType": "String", "StringValue": "video"}}
+    ordinary = {
+        "SendMessage": {"QueueUrl": "u", "MessageBody": "b", "DelaySeconds": 0, "MessageAttributes": attributes},
+        "ReceiveMessage": {"QueueUrl": "u", "MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"]},
+        "DeleteMessageBatch": {"QueueUrl": "u", "Entries": [{"Id": "1", "ReceiptHandle": "h"}]},
+        "CreateQueue": {"QueueName": "q", "Attributes": {"DelaySeconds": "1"}, "tags": {"a": "b"}},
+    }
+    for name, params in ordinary.items():
+        assert _acceptor(model.operation_model(name).input_shape)(params)

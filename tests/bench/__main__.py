@@ -1,0 +1,46 @@
+"""The budgets, measured here and now: `python tests/bench`, or `python tests/bench simpy memory` for some of them.
+
+Speeds are compared within one run on one machine; where the budget is an absolute time, so is the figure. Exit status 1 when a
+budget is broken.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import browser
+import engine
+
+BUDGETS = [
+    ("import", "import lablib", engine.import_time, "<=", 0.25, "s"),
+    ("call", "one boto3 call / botocore's validation of it", engine.call_against_validation, "<=", 2.5, "x"),
+    ("simpy", "message lives a second / SimPy's", engine.life_against_simpy, ">=", 2.0, "x"),
+    ("moto", "message lives a second through boto3 / moto's", engine.life_against_moto, ">=", 100, "x"),
+    ("growth", "cost of a message, 10^6 / 10^3", engine.cost_growth, "<=", 1.3, "x"),
+    ("memory", "memory of a message", engine.memory, "<=", 700, "bytes"),
+    ("hour", "5,000 messages, 4 consumers, a virtual hour", engine.hour, "<=", 2.0, "s"),
+    ("run", "a workbench's standard run", browser.standard_run, "<=", 60, "ms"),
+    ("paint", "slider to painted figure, 95th percentile", browser.slider_to_paint, "<=", 150, "ms"),
+]
+
+
+def main(names: list[str]) -> int:
+    unknown = set(names) - {name for name, *_ in BUDGETS}
+    if unknown:
+        print(f"no budget is called {', '.join(sorted(unknown))}; there are: {', '.join(b[0] for b in BUDGETS)}")
+        return 2
+    broken = 0
+    print(f"{'budget':<46} {'measured':>10} {'allowed':>12}")
+    for name, title, measure, relation, bound, unit in BUDGETS:
+        if names and name not in names:
+            continue
+        value, how = measure()
+        holds = value <= bound if relation == "<=" else value >= bound
+        broken += not holds
+        print(f"{title:<46} {value:>10.3g} {relation} {bound:>5g} {unit:<6} {'ok' if holds else 'BROKEN':<7} {how}", flush=True)
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
