@@ -340,7 +340,7 @@ def check_system_attributes(attributes: Mapping[str, Document]) -> None:
 
 def select_attributes(attributes: Mapping[str, Document], wanted: Iterable[str]) -> dict[str, Document]:
     """Those of a message's attributes that a receiver asks for: by name, by `prefix.*`, or all by `All` or `.*`."""
-    names = set(wanted)
+    names = tuple(wanted)
     prefixes = tuple(name[:-2] for name in names if name.endswith(".*"))
     everything = "All" in names or "" in prefixes
     return {n: a for n, a in attributes.items() if everything or n in names or (prefixes and n.startswith(prefixes))}

@@ -87,7 +87,7 @@ class Sqs(Service):
             )
             raise sqs_error("QueueDeletedRecently", text)
         arn = self.arn(queue_name)
-        self._check_redrive(given, arn)
+        self._check_redrive(given, arn, attributes)
         queue = Queue(self.world, queue_name, arn, self._by_arn)
         queue.configure(checks.default_attributes(figures) | given)
         queue.tags.update(tags or {})
@@ -101,16 +101,16 @@ class Sqs(Service):
                 text = f"A queue already exists with the same name and a different value for attribute {name}"
                 raise ServiceError("QueueNameExists", text, code="QueueAlreadyExists")
 
-    def _check_redrive(self, given: dict[str, str], source: str) -> None:
+    def _check_redrive(self, given: dict[str, str], source: str, asked: dict[str, str] | None) -> None:
         policy = checks.parse_redrive_policy(given.get("RedrivePolicy"))
-        if policy is None:
+        if policy is None or asked is None:
             return
         grave = self._by_arn(policy.target)
         if grave is None:
-            raise bad_value(given["RedrivePolicy"], "RedrivePolicy", "Dead letter target does not exist.")
+            raise bad_value(asked["RedrivePolicy"], "RedrivePolicy", "Dead letter target does not exist.")
         if not checks.allows_source(grave.attributes.get("RedriveAllowPolicy"), source):
             reason = "Dead letter target does not allow this queue as a source (RedriveAllowPolicy)."
-            raise bad_value(given["RedrivePolicy"], "RedrivePolicy", reason)
+            raise bad_value(asked["RedrivePolicy"], "RedrivePolicy", reason)
 
     def delete_queue(self, call: Call, *, queue_url: str) -> Document:
         queue = self._queue(queue_url)
@@ -193,7 +193,7 @@ class Sqs(Service):
     def set_queue_attributes(self, call: Call, *, queue_url: str, attributes: dict[str, str]) -> Document:
         queue = self._queue(queue_url)
         given = checks.check_attributes(attributes, self.world.figures)
-        self._check_redrive(given, queue.arn)
+        self._check_redrive(given, queue.arn, attributes)
         self._later(queue.configure, given)
         return {}
 

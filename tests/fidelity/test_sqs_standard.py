@@ -1,0 +1,924 @@
+"""What AWS documents, or was seen to do, on a standard queue: one test each. Through boto3, checked against AWS's model.
+
+Where a text is not in AWS's documentation, the test says where it is known from: "recorded" means that public test suites
+recorded it from AWS; "emulator" that only emulators of SQS have it; "reported" that users quote it; "ours" that none was
+found.
+"""
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError, ParamValidationError
+
+from lablib.cloud import Cloud
+
+ACCOUNT = "123456789012"
+ARN = f"arn:aws:sqs:us-east-1:{ACCOUNT}:"
+WIRE = "AWS.SimpleQueueService."
+NOT_FOR_THIS_TYPE = "Reason: The request include parameter that is not valid for this queue type."
+
+
+@pytest.fixture
+def cloud():
+    return Cloud(seed=1, strict=True, assume={"sqs.outages_per_hour": 0})
+
+
+@pytest.fixture
+def sqs(cloud):
+    return cloud.client("sqs")
+
+
+@pytest.fixture
+def url(sqs):
+    return sqs.create_queue(QueueName="orders")["QueueUrl"]
+
+
+@pytest.fixture
+def handle(sqs, url):
+    sqs.send_message(QueueUrl=url, MessageBody="hello")
+    return receive(sqs, url)["ReceiptHandle"]
+
+
+def receive(sqs, url, **more):
+    return sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1, **more)["Messages"][0]
+
+
+def refused(call, **parameters):
+    """Code, message and HTTP status of the error that a call gives."""
+    with pytest.raises(ClientError) as caught:
+        call(**parameters)
+    response = caught.value.response
+    return response["Error"]["Code"], response["Error"]["Message"], response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def text(value):
+    return {"DataType": "String", "StringValue": value}
+
+
+def get(sqs, url, *names):
+    return sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(names)).get("Attributes", {})
+
+
+# ---- queues ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_fresh_queue_has_the_attributes_and_defaults_of_2023(sqs, url):
+    attributes = get(sqs, url, "All")
+    times = {attributes.pop("CreatedTimestamp"), attributes.pop("LastModifiedTimestamp")}
+    assert times == {"1680307200"}
+    assert attributes == {
+        "ApproximateNumberOfMessages": "0",
+        "ApproximateNumberOfMessagesNotVisible": "0",
+        "ApproximateNumberOfMessagesDelayed": "0",
+        "DelaySeconds": "0",
+        "MaximumMessageSize": "262144",
+        "MessageRetentionPeriod": "345600",
+        "QueueArn": ARN + "orders",
+        "ReceiveMessageWaitTimeSeconds": "0",
+        "SqsManagedSseEnabled": "false",
+        "VisibilityTimeout": "30",
+    }
+
+
+def test_today_a_message_may_have_a_mebibyte_and_encryption_is_on():
+    with Cloud(strict=True, limits="today") as cloud:
+        sqs = cloud.client("sqs")
+        url = sqs.create_queue(QueueName="orders")["QueueUrl"]
+        assert get(sqs, url, "MaximumMessageSize", "SqsManagedSseEnabled") == {
+            "MaximumMessageSize": "1048576",
+            "SqsManagedSseEnabled": "true",
+        }
+        sqs.send_message(QueueUrl=url, MessageBody="x" * 1_048_576)
+        code, message, _ = refused(sqs.send_message, QueueUrl=url, MessageBody="x" * 1_048_577)
+        assert (code, message[-36:]) == ("InvalidParameterValue", "Message must be shorter than 1048576 bytes."[-36:])
+
+
+def test_the_url_of_a_queue(sqs, url):
+    assert url == f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/orders"
+    assert sqs.get_queue_url(QueueName="orders")["QueueUrl"] == url
+    assert sqs.get_queue_url(QueueName="orders", QueueOwnerAWSAccountId=ACCOUNT)["QueueUrl"] == url
+
+
+def test_creating_again_with_the_same_attributes_gives_the_same_queue(sqs):
+    first = sqs.create_queue(QueueName="orders", Attributes={"DelaySeconds": "5"})
+    again = sqs.create_queue(QueueName="orders", Attributes={"DelaySeconds": "5"})
+    assert first["QueueUrl"] == again["QueueUrl"]
+
+
+def test_creating_again_with_other_attributes(sqs, url):
+    """Text recorded."""
+    with pytest.raises(sqs.exceptions.QueueNameExists) as caught:
+        sqs.create_queue(QueueName="orders", Attributes={"DelaySeconds": "5"})
+    error = caught.value.response["Error"]
+    assert (error["Code"], error["QueryErrorCode"]) == ("QueueAlreadyExists", "QueueNameExists")
+    assert (
+        error["Message"] == "A queue already exists with the same name and a different value for attribute DelaySeconds"
+    )
+
+
+@pytest.mark.parametrize("name", ["", "a" * 81, "with space", "dot.", "orders.fifo", "ümlaut"])
+def test_a_bad_queue_name(sqs, name):
+    """Text: emulator."""
+    assert refused(sqs.create_queue, QueueName=name) == (
+        "InvalidParameterValue",
+        "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
+        400,
+    )
+
+
+def test_the_longest_queue_name(sqs):
+    assert sqs.create_queue(QueueName="a-_9" * 20)["QueueUrl"].endswith("/" + "a-_9" * 20)
+
+
+def test_names_are_case_sensitive(sqs, url):
+    with pytest.raises(sqs.exceptions.QueueDoesNotExist):
+        sqs.get_queue_url(QueueName="Orders")
+
+
+def test_an_unknown_queue(sqs, url):
+    """Text recorded."""
+    expected = (WIRE + "NonExistentQueue", "The specified queue does not exist.", 400)
+    assert refused(sqs.get_queue_url, QueueName="nope") == expected
+    assert refused(sqs.get_queue_url, QueueName="orders", QueueOwnerAWSAccountId="111111111111") == expected
+    for other in (url.replace("orders", "nope"), url.replace(ACCOUNT, "111111111111")):
+        assert refused(sqs.receive_message, QueueUrl=other) == expected
+        assert refused(sqs.send_message, QueueUrl=other, MessageBody="x") == expected
+        assert refused(sqs.delete_message, QueueUrl=other, ReceiptHandle="x") == expected
+
+
+def test_an_address_that_is_no_queue_url(sqs):
+    """Text reported."""
+    expected = ("InvalidAddress", "The address orders is not valid for this endpoint.", 400)
+    assert refused(sqs.receive_message, QueueUrl="orders") == expected
+
+
+def test_a_deleted_queue_does_not_exist(cloud, sqs, url):
+    sqs.delete_queue(QueueUrl=url)
+    for call in (sqs.receive_message, sqs.delete_queue, sqs.purge_queue):
+        assert refused(call, QueueUrl=url)[0] == WIRE + "NonExistentQueue"
+
+
+def test_a_queue_can_be_created_again_after_sixty_seconds(cloud, sqs, url):
+    """Text: the API reference says it in nearly these words; emulator."""
+    sqs.send_message(QueueUrl=url, MessageBody="old")
+    sqs.delete_queue(QueueUrl=url)
+    cloud.advance(59)
+    with pytest.raises(sqs.exceptions.QueueDeletedRecently) as caught:
+        sqs.create_queue(QueueName="orders")
+    assert caught.value.response["Error"] == {
+        "Code": WIRE + "QueueDeletedRecently",
+        "QueryErrorCode": "QueueDeletedRecently",
+        "Type": "Sender",
+        "Message": "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
+    }
+    cloud.advance(2)
+    sqs.create_queue(QueueName="orders")
+    assert "Messages" not in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1)
+
+
+def test_queues_are_listed_by_prefix_in_pages(sqs):
+    assert "QueueUrls" not in sqs.list_queues()
+    names = [f"a-{n}" for n in range(7)] + ["b"]
+    for name in names:
+        sqs.create_queue(QueueName=name)
+    assert len(sqs.list_queues()["QueueUrls"]) == 8
+    assert "NextToken" not in sqs.list_queues()
+    first = sqs.list_queues(QueueNamePrefix="a-", MaxResults=3)
+    assert len(first["QueueUrls"]) == 3
+    pages = list(sqs.get_paginator("list_queues").paginate(QueueNamePrefix="a-", PaginationConfig={"PageSize": 3}))
+    assert [len(page["QueueUrls"]) for page in pages] == [3, 3, 1]
+    urls = [u for page in pages for u in page["QueueUrls"]]
+    assert [u.rpartition("/")[2] for u in urls] == names[:7]
+
+
+@pytest.mark.parametrize("value", [0, 1001])
+def test_the_size_of_a_page(sqs, value):
+    """Text: ours, in AWS's form."""
+    assert refused(sqs.list_queues, MaxResults=value)[:2] == (
+        "InvalidParameterValue",
+        f"Value {value} for parameter MaxResults is invalid. Reason: Must be between 1 and 1000, if provided.",
+    )
+
+
+def test_a_made_up_next_token(sqs, url):
+    assert refused(sqs.list_queues, MaxResults=1, NextToken="?!")[0] == "InvalidParameterValue"
+
+
+# ---- attributes of a queue -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("DelaySeconds", 0, 900),
+        ("MaximumMessageSize", 1024, 262144),
+        ("MessageRetentionPeriod", 60, 1209600),
+        ("ReceiveMessageWaitTimeSeconds", 0, 20),
+        ("VisibilityTimeout", 0, 43200),
+        ("KmsDataKeyReusePeriodSeconds", 60, 86400),
+    ],
+)
+def test_the_range_of_an_attribute(sqs, url, name, low, high):
+    """Text reported."""
+    for value in (low, high):
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={name: str(value)})
+        assert get(sqs, url, name) == {name: str(value)}
+    for value in (low - 1, high + 1, "", "many", "1.5"):
+        expected = ("InvalidAttributeValue", f"Invalid value for the parameter {name}.", 400)
+        assert refused(sqs.set_queue_attributes, QueueUrl=url, Attributes={name: str(value)}) == expected
+        assert refused(sqs.create_queue, QueueName="new", Attributes={name: str(value)}) == expected
+
+
+@pytest.mark.parametrize("name", ["FifoQueue", "ContentBasedDeduplication", "Nonsense", "QueueArn", "All"])
+def test_an_unknown_attribute(sqs, url, name):
+    """Text recorded, for FifoQueue and ContentBasedDeduplication."""
+    expected = ("InvalidAttributeName", f"Unknown Attribute {name}.", 400)
+    assert refused(sqs.set_queue_attributes, QueueUrl=url, Attributes={name: "false"}) == expected
+
+
+def test_an_unknown_attribute_is_not_read_either(sqs, url):
+    expected = ("InvalidAttributeName", "Unknown Attribute Nonsense.", 400)
+    assert refused(sqs.get_queue_attributes, QueueUrl=url, AttributeNames=["Nonsense"]) == expected
+    assert refused(sqs.receive_message, QueueUrl=url, AttributeNames=["Nonsense"]) == expected
+
+
+@pytest.mark.parametrize("name", ["DeduplicationScope", "FifoThroughputLimit"])
+def test_attributes_of_fifo_queues(sqs, url, name):
+    """Text recorded, for DeduplicationScope."""
+    expected = ("InvalidAttributeName", f"You can specify the {name} only when FifoQueue is set to true.", 400)
+    assert refused(sqs.set_queue_attributes, QueueUrl=url, Attributes={name: "queue"}) == expected
+
+
+def test_without_names_no_attributes_are_returned(sqs, url):
+    assert get(sqs, url) == {}
+    assert get(sqs, url, "DelaySeconds", "RedrivePolicy") == {"DelaySeconds": "0"}
+
+
+def test_only_one_encryption_at_a_time(sqs, url):
+    """Text recorded."""
+    both = {"KmsMasterKeyId": "alias/aws/sqs", "SqsManagedSseEnabled": "true"}
+    assert refused(sqs.set_queue_attributes, QueueUrl=url, Attributes=both) == (
+        "InvalidAttributeName",
+        "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.",
+        400,
+    )
+    names = ("KmsMasterKeyId", "SqsManagedSseEnabled")
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": "key"})
+    assert get(sqs, url, *names) == {"KmsMasterKeyId": "key", "SqsManagedSseEnabled": "false"}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"SqsManagedSseEnabled": "true"})
+    assert get(sqs, url, *names) == {"SqsManagedSseEnabled": "true"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "reason"),
+    [
+        ("nonsense", "Redrive policy is not a valid JSON map."),
+        ('["list"]', "Redrive policy is not a valid JSON map."),
+        ('{"maxReceiveCount": 3}', "Redrive policy does not contain mandatory attribute: deadLetterTargetArn."),
+        ('{"deadLetterTargetArn": "dummy", "maxReceiveCount": 42}', "Invalid value for deadLetterTargetArn."),
+        (f'{{"deadLetterTargetArn": "{ARN}nope"}}', "Dead letter target does not exist."),
+        (
+            f'{{"deadLetterTargetArn": "{ARN}nope", "maxReceiveCount": 0}}',
+            "Invalid value for maxReceiveCount: 0, valid values are from 1 to 1000 both inclusive.",
+        ),
+    ],
+)
+def test_a_bad_redrive_policy(sqs, url, policy, reason):
+    """Text recorded for the nonsensical ARN, reported for the others."""
+    expected = (
+        "InvalidParameterValue",
+        f"Value {policy} for parameter RedrivePolicy is invalid. Reason: {reason}",
+        400,
+    )
+    assert refused(sqs.set_queue_attributes, QueueUrl=url, Attributes={"RedrivePolicy": policy}) == expected
+    assert refused(sqs.create_queue, QueueName="new", Attributes={"RedrivePolicy": policy}) == expected
+
+
+def test_a_redrive_policy_is_returned_and_removed(sqs, url):
+    sqs.create_queue(QueueName="dead")
+    sqs.set_queue_attributes(
+        QueueUrl=url, Attributes={"RedrivePolicy": json.dumps({"deadLetterTargetArn": ARN + "dead"})}
+    )
+    policy = json.loads(get(sqs, url, "RedrivePolicy")["RedrivePolicy"])
+    assert policy == {"deadLetterTargetArn": ARN + "dead", "maxReceiveCount": 10}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": ""})
+    assert get(sqs, url, "RedrivePolicy") == {}
+
+
+def redrive_to(name, times=1):
+    return {"RedrivePolicy": json.dumps({"deadLetterTargetArn": ARN + name, "maxReceiveCount": times})}
+
+
+@pytest.mark.parametrize(
+    ("policy", "allowed"),
+    [
+        ({"redrivePermission": "allowAll"}, True),
+        ({"redrivePermission": "denyAll"}, False),
+        ({"redrivePermission": "byQueue", "sourceQueueArns": [ARN + "orders"]}, True),
+        ({"redrivePermission": "byQueue", "sourceQueueArns": [ARN + "others"]}, False),
+    ],
+)
+def test_a_dead_letter_queue_says_who_may_use_it(sqs, url, policy, allowed):
+    """Text of the refusal: ours."""
+    sqs.create_queue(QueueName="dead", Attributes={"RedriveAllowPolicy": json.dumps(policy)})
+    if allowed:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes=redrive_to("dead"))
+    else:
+        code, message, _ = refused(sqs.set_queue_attributes, QueueUrl=url, Attributes=redrive_to("dead"))
+        assert (code, "RedriveAllowPolicy" in message) == ("InvalidParameterValue", True)
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "nonsense",
+        '{"redrivePermission": "maybe"}',
+        '{"redrivePermission": "byQueue"}',
+        '{"redrivePermission": "allowAll", "sourceQueueArns": ["a"]}',
+        json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [f"{ARN}{n}" for n in range(11)]}),
+    ],
+)
+def test_a_bad_redrive_allow_policy(sqs, url, policy):
+    """Text: ours, in AWS's form."""
+    code, message, _ = refused(sqs.set_queue_attributes, QueueUrl=url, Attributes={"RedriveAllowPolicy": policy})
+    assert code == "InvalidParameterValue"
+    assert message.startswith(f"Value {policy} for parameter RedriveAllowPolicy is invalid. Reason: ")
+
+
+def test_sources_of_a_dead_letter_queue_are_listed_in_pages(sqs, url):
+    dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
+    assert sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"] == []
+    sources = [sqs.create_queue(QueueName=f"s-{n}", Attributes=redrive_to("dead"))["QueueUrl"] for n in range(5)]
+    paginator = sqs.get_paginator("list_dead_letter_source_queues")
+    pages = list(paginator.paginate(QueueUrl=dead, PaginationConfig={"PageSize": 2}))
+    assert [u for page in pages for u in page["queueUrls"]] == sources
+    assert len(pages) == 3
+
+
+def test_a_bad_policy(sqs, url):
+    expected = ("InvalidAttributeValue", "Invalid value for the parameter Policy.", 400)
+    assert refused(sqs.set_queue_attributes, QueueUrl=url, Attributes={"Policy": "nonsense"}) == expected
+
+
+def test_permissions_are_statements_of_the_policy(sqs, url):
+    """The form of the policy and the texts were recorded."""
+    grant = {"QueueUrl": url, "AWSAccountIds": ["111111111111"], "Actions": ["ReceiveMessage"]}
+    sqs.add_permission(**grant, Label="one")
+    statement = {
+        "Sid": "one",
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::111111111111:root"},
+        "Action": "SQS:ReceiveMessage",
+        "Resource": ARN + "orders",
+    }
+    policy = {"Version": "2008-10-17", "Id": f"{ARN}orders/orders", "Statement": [statement]}
+    assert json.loads(get(sqs, url, "Policy")["Policy"]) == policy
+    assert refused(sqs.add_permission, **grant, Label="one") == (
+        "InvalidParameterValue",
+        "Value one for parameter Label is invalid. Reason: Already exists.",
+        400,
+    )
+    sqs.add_permission(
+        QueueUrl=url, Label="two", AWSAccountIds=["111111111111", "222222222222"], Actions=["SendMessage", "*"]
+    )
+    second = json.loads(get(sqs, url, "Policy")["Policy"])["Statement"][1]
+    assert second["Principal"] == {"AWS": ["arn:aws:iam::111111111111:root", "arn:aws:iam::222222222222:root"]}
+    assert second["Action"] == ["SQS:SendMessage", "SQS:*"]
+    for label in ("one", "two"):
+        sqs.remove_permission(QueueUrl=url, Label=label)
+    assert get(sqs, url, "Policy") == {}
+    assert refused(sqs.remove_permission, QueueUrl=url, Label="two") == (
+        "InvalidParameterValue",
+        "Value two for parameter Label is invalid. Reason: can't find label.",
+        400,
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"Actions": ["SendMessage"] * 8}, "OverLimit"),
+        ({"Actions": []}, "MissingParameter"),
+        ({"AWSAccountIds": []}, "MissingParameter"),
+        ({"Actions": ["DeleteQueue"]}, "InvalidParameterValue"),
+        ({"AWSAccountIds": ["12"]}, "InvalidParameterValue"),
+        ({"Label": "no spaces"}, "InvalidParameterValue"),
+    ],
+)
+def test_a_bad_permission(sqs, url, change, code):
+    """Texts: emulator."""
+    good = {"QueueUrl": url, "Label": "l", "AWSAccountIds": ["111111111111"], "Actions": ["SendMessage"]}
+    assert refused(sqs.add_permission, **good | change)[0] == code
+
+
+def test_tags(sqs):
+    url = sqs.create_queue(QueueName="orders", tags={"a": "1"})["QueueUrl"]
+    sqs.tag_queue(QueueUrl=url, Tags={"b": "2", "c": "", "a": "3"})
+    assert sqs.list_queue_tags(QueueUrl=url)["Tags"] == {"a": "3", "b": "2", "c": ""}
+    sqs.untag_queue(QueueUrl=url, TagKeys=["a", "b", "c", "never there"])
+    assert "Tags" not in sqs.list_queue_tags(QueueUrl=url)
+
+
+def test_bad_tags(sqs, url):
+    """Texts: emulator."""
+    assert refused(sqs.tag_queue, QueueUrl=url, Tags={})[0] == "MissingParameter"
+    assert refused(sqs.tag_queue, QueueUrl=url, Tags={str(n): "" for n in range(51)})[0] == "InvalidParameterValue"
+
+
+def test_purging_twice_within_sixty_seconds(cloud, sqs, url):
+    """Text and status recorded."""
+    sqs.purge_queue(QueueUrl=url)
+    cloud.advance(58)
+    with pytest.raises(sqs.exceptions.PurgeQueueInProgress):
+        sqs.purge_queue(QueueUrl=url)
+    assert refused(sqs.purge_queue, QueueUrl=url) == (
+        WIRE + "PurgeQueueInProgress",
+        "Only one PurgeQueue operation on orders is allowed every 60 seconds.",
+        403,
+    )
+    cloud.advance(2)
+    sqs.purge_queue(QueueUrl=url)
+
+
+# ---- sending ---------------------------------------------------------------------------------------------------------
+
+
+def test_digests_are_those_of_aws(sqs, url):
+    """All values recorded."""
+    names = {"General": text("Kenobi"), "Hello": text("There"), "Help.Me": text("Me")}
+    sent = sqs.send_message(QueueUrl=url, MessageBody="msg", MessageAttributes=names)
+    assert sent["MD5OfMessageBody"] == "6e2baaf3b97dbeef01c0043275f9a0e7"
+    assert sent["MD5OfMessageAttributes"] == "4c360f3fdafd970e05fae2f149d997f5"
+    binary = b"traceparent\x1e00-774062d6c37081a5a0b9b5b88e30627c-2d2482211f6489da-01"
+    attributes = {"attr1": {"DataType": "Binary", "BinaryValue": binary}}
+    sent = sqs.send_message(QueueUrl=url, MessageBody="test", MessageAttributes=attributes)
+    assert sent["MD5OfMessageAttributes"] == "8cbe4db156db8a94db8b801b7addb984"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names", "digest"),
+    [
+        ([], None, None),
+        (["All"], ["General", "Hello", "Help.Me"], "4c360f3fdafd970e05fae2f149d997f5"),
+        ([".*"], ["General", "Hello", "Help.Me"], "4c360f3fdafd970e05fae2f149d997f5"),
+        (["Hello", "General"], ["General", "Hello"], "fca026605781cb4126a1e9044df24232"),
+        (["Hello", "Nothing"], ["Hello"], "a311262e065454b75da111d535b8dacd"),
+        (["Hel.*"], ["Hello", "Help.Me"], "83fee93c1bcd8b9a5a923ffacdc636c7"),
+        (["Nothing"], None, None),
+    ],
+)
+def test_receivers_choose_attributes_and_the_digest_is_of_those(sqs, url, wanted, names, digest):
+    """All digests recorded."""
+    attributes = {"General": text("Kenobi"), "Hello": text("There"), "Help.Me": text("Me")}
+    sqs.send_message(QueueUrl=url, MessageBody="msg", MessageAttributes=attributes)
+    message = receive(sqs, url, MessageAttributeNames=wanted)
+    if names is None:
+        assert "MessageAttributes" not in message
+    else:
+        assert sorted(message["MessageAttributes"]) == names
+    assert message.get("MD5OfMessageAttributes") == digest
+
+
+def test_system_attributes(cloud, sqs, url):
+    sent = sqs.send_message(
+        QueueUrl=url,
+        MessageBody="x",
+        MessageSystemAttributes={"AWSTraceHeader": text("Root=1-5759e988-bd862e3fe1be46a994272793")},
+    )
+    assert len(sent["MD5OfMessageSystemAttributes"]) == 32
+    assert "Attributes" not in receive(sqs, url, VisibilityTimeout=0)
+    cloud.advance(1)
+    attributes = receive(sqs, url, AttributeNames=["All"], VisibilityTimeout=0)["Attributes"]
+    assert set(attributes) == {
+        "SenderId",
+        "SentTimestamp",
+        "ApproximateReceiveCount",
+        "ApproximateFirstReceiveTimestamp",
+        "AWSTraceHeader",
+    }
+    assert attributes["ApproximateReceiveCount"] == "2"
+    first = int(attributes["ApproximateFirstReceiveTimestamp"])
+    assert 1_680_307_200_000 < int(attributes["SentTimestamp"]) < first < 1_680_307_201_000
+    cloud.advance(1)
+    wanted = receive(sqs, url, MessageSystemAttributeNames=["SenderId", "SequenceNumber"])["Attributes"]
+    assert list(wanted) == ["SenderId"]
+
+
+def test_only_the_trace_header_may_be_sent_as_a_system_attribute(sqs, url):
+    """Texts: ours, in AWS's form."""
+    for bad in ({"Other": text("x")}, {"AWSTraceHeader": {"DataType": "Number", "StringValue": "1"}}):
+        code = refused(sqs.send_message, QueueUrl=url, MessageBody="x", MessageSystemAttributes=bad)[0]
+        assert code == "InvalidParameterValue"
+
+
+def test_a_body_over_the_limit(sqs, url):
+    """Text recorded."""
+    sqs.send_message(QueueUrl=url, MessageBody="x" * 262144)
+    for big in ("x" * 262145, "ü" * 131073):
+        assert refused(sqs.send_message, QueueUrl=url, MessageBody=big) == (
+            "InvalidParameterValue",
+            "One or more parameters are invalid. Reason: Message must be shorter than 262144 bytes.",
+            400,
+        )
+
+
+def test_attributes_count_in_the_size(sqs, url):
+    attributes = {"name": text("value")}  # 4 + 6 + 5 bytes
+    sqs.send_message(QueueUrl=url, MessageBody="x" * (262144 - 15), MessageAttributes=attributes)
+    with pytest.raises(ClientError, match="must be shorter than 262144 bytes"):
+        sqs.send_message(QueueUrl=url, MessageBody="x" * (262144 - 14), MessageAttributes=attributes)
+
+
+def test_a_queue_may_have_a_lower_limit(sqs, url):
+    """Text recorded."""
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"MaximumMessageSize": "1024"})
+    assert refused(sqs.send_message, QueueUrl=url, MessageBody="x" * 1025)[1] == (
+        "One or more parameters are invalid. Reason: Message must be shorter than 1024 bytes."
+    )
+
+
+def test_an_empty_body(sqs, url):
+    """Text recorded, for the same error of another parameter."""
+    expected = ("MissingParameter", "The request must contain the parameter MessageBody.", 400)
+    assert refused(sqs.send_message, QueueUrl=url, MessageBody="") == expected
+
+
+@pytest.mark.parametrize("bad", ["\x00", "\x0b", "\x1f", "\ufffe", "\uffff", "\ud800"])
+def test_characters_that_a_body_may_not_have(sqs, url, bad):
+    """Text reported; the set of characters is in the API reference."""
+    with pytest.raises(sqs.exceptions.InvalidMessageContents, match=f"'#x{ord(bad):X}' was found in the message body"):
+        sqs.send_message(QueueUrl=url, MessageBody=f"hello {bad}")
+
+
+def test_characters_that_a_body_may_have(sqs, url):
+    body = "\t\n\r \ud7ff\ue000\ufffd\U00010000\U0010ffff"
+    sqs.send_message(QueueUrl=url, MessageBody=body)
+    assert receive(sqs, url)["Body"] == body
+
+
+@pytest.mark.parametrize("value", [-1, 901])
+def test_a_delay_out_of_range(sqs, url, value):
+    """Text reported."""
+    assert refused(sqs.send_message, QueueUrl=url, MessageBody="x", DelaySeconds=value) == (
+        "InvalidParameterValue",
+        f"Value {value} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.",
+        400,
+    )
+
+
+def test_parameters_of_fifo_queues(sqs, url):
+    """Text recorded, for another parameter. In 2023 a standard queue took no MessageGroupId."""
+    for name in ("MessageGroupId", "MessageDeduplicationId"):
+        expected = ("InvalidParameterValue", f"Value g for parameter {name} is invalid. {NOT_FOR_THIS_TYPE}", 400)
+        assert refused(sqs.send_message, QueueUrl=url, MessageBody="x", **{name: "g"}) == expected
+    assert refused(sqs.receive_message, QueueUrl=url, ReceiveRequestAttemptId="g")[0] == "InvalidParameterValue"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        (
+            {"ErrorDetails": text("")},
+            "Message (user) attribute 'ErrorDetails' must contain a non-empty value of type 'String'.",
+        ),
+        (
+            {f"a{n}": text("x") for n in range(11)},
+            "Number of message attributes [11] exceeds the allowed maximum [10].",
+        ),
+        ({"AWS.mine": text("x")}, "Message (user) attribute name 'AWS.mine' must not begin with 'AWS.' or 'Amazon.'."),
+        (
+            {"amazon.mine": text("x")},
+            "Message (user) attribute name 'amazon.mine' must not begin with 'AWS.' or 'Amazon.'.",
+        ),
+        ({"a" * 257: text("x")}, "Message (user) attribute name must be 1 to 256 characters long. It has 257."),
+        (
+            {"a b": text("x")},
+            "The message attribute name 'a b' is invalid. Attribute name can contain A-Z, a-z, 0-9, underscore (_), "
+            "hyphen (-), and period (.) characters.",
+        ),
+        (
+            {"a": {"DataType": "Text", "StringValue": "x"}},
+            "The type of message (user) attribute 'a' is invalid. You must use only the following supported type "
+            "prefixes: Binary, Number, String.",
+        ),
+        (
+            {"a": {"DataType": "Number", "StringValue": "many"}},
+            "Can't cast the value of message (user) attribute 'a' to a number.",
+        ),
+        (
+            {"a": {"DataType": "Binary", "StringValue": "x"}},
+            "Message (user) attribute 'a' must contain a non-empty value of type 'Binary'.",
+        ),
+        ({"a": text("\x00")}, "Message (user) attribute 'a' contains a character that is not allowed."),
+    ],
+    ids=["empty", "eleven", "reserved", "reserved too", "long", "characters", "type", "number", "binary", "control"],
+)
+def test_bad_message_attributes(sqs, url, attributes, message):
+    """Text recorded for the empty value; emulator, reported or ours for the others."""
+    parameters = {"QueueUrl": url, "MessageBody": "x", "MessageAttributes": attributes}
+    assert refused(sqs.send_message, **parameters) == ("InvalidParameterValue", message, 400)
+
+
+def test_custom_data_types_are_carried(sqs, url):
+    attributes = {
+        "n": {"DataType": "Number.int", "StringValue": "-1.5e3"},
+        "g": {"DataType": "Binary.gif", "BinaryValue": b"\0"},
+    }
+    sqs.send_message(QueueUrl=url, MessageBody="x", MessageAttributes=attributes)
+    assert receive(sqs, url, MessageAttributeNames=["All"])["MessageAttributes"] == attributes
+
+
+# ---- batches ---------------------------------------------------------------------------------------------------------
+
+
+def batches(sqs):
+    return [
+        (sqs.send_message_batch, "SendMessageBatchRequestEntry", {"MessageBody": "x"}),
+        (sqs.delete_message_batch, "DeleteMessageBatchRequestEntry", {"ReceiptHandle": "x"}),
+        (
+            sqs.change_message_visibility_batch,
+            "ChangeMessageVisibilityBatchRequestEntry",
+            {"ReceiptHandle": "x", "VisibilityTimeout": 1},
+        ),
+    ]
+
+
+@pytest.mark.parametrize("which", range(3), ids=["send", "delete", "visibility"])
+def test_a_batch_as_a_whole(sqs, url, which):
+    """Texts recorded for too many entries and bad ids; emulator for the empty batch and equal ids."""
+    call, kind, content = batches(sqs)[which]
+
+    def entries(*ids):
+        return {"QueueUrl": url, "Entries": [{"Id": i} | content for i in ids]}
+
+    assert refused(call, **entries()) == (
+        WIRE + "EmptyBatchRequest",
+        f"There should be at least one {kind} in the request.",
+        400,
+    )
+    for n in (11, 20):
+        assert refused(call, **entries(*map(str, range(n)))) == (
+            WIRE + "TooManyEntriesInBatchRequest",
+            f"Maximum number of entries per request are 10. You have sent {n}.",
+            400,
+        )
+    assert refused(call, **entries("a", "b", "a")) == (WIRE + "BatchEntryIdsNotDistinct", "Id a repeated.", 400)
+    for bad in ("", "testLongId" * 10, "invalid:id"):
+        assert refused(call, **entries(bad)) == (
+            WIRE + "InvalidBatchEntryId",
+            "A batch entry id can only contain alphanumeric characters, hyphens and underscores. "
+            "It can be at most 80 letters long.",
+            400,
+        )
+
+
+def test_a_batch_that_is_too_large_in_total(sqs, url):
+    """Text recorded."""
+    whole = {"QueueUrl": url, "Entries": [{"Id": "1", "MessageBody": "x" * 262143}, {"Id": "2", "MessageBody": "x"}]}
+    assert len(sqs.send_message_batch(**whole)["Successful"]) == 2
+    whole["Entries"][1]["MessageBody"] = "xx"
+    assert refused(sqs.send_message_batch, **whole) == (
+        WIRE + "BatchRequestTooLong",
+        "Batch requests cannot be longer than 262144 bytes. You have sent 262145 bytes.",
+        400,
+    )
+
+
+def test_a_batch_succeeds_though_entries_fail(sqs, url):
+    entries = [
+        {"Id": "good", "MessageBody": "x"},
+        {"Id": "empty", "MessageBody": ""},
+        {"Id": "late", "MessageBody": "x", "DelaySeconds": 901},
+    ]
+    answer = sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    assert [entry["Id"] for entry in answer["Successful"]] == ["good"]
+    assert [(e["Id"], e["Code"], e["SenderFault"]) for e in answer["Failed"]] == [
+        ("empty", "MissingParameter", True),
+        ("late", "InvalidParameterValue", True),
+    ]
+
+
+def test_a_batch_without_failures_has_an_empty_list_of_them(sqs, url):
+    """Recorded."""
+    assert sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": "1", "MessageBody": "x"}])["Failed"] == []
+
+
+def test_deleting_and_hiding_in_batches(sqs, url):
+    for _ in range(3):
+        sqs.send_message(QueueUrl=url, MessageBody="x")
+    handles = []
+    while len(handles) < 3:
+        messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)["Messages"]
+        handles += [message["ReceiptHandle"] for message in messages]
+    entries = [{"Id": str(n), "ReceiptHandle": h} for n, h in enumerate([*handles, "made up"])]
+    hidden = sqs.change_message_visibility_batch(QueueUrl=url, Entries=[e | {"VisibilityTimeout": 60} for e in entries])
+    deleted = sqs.delete_message_batch(QueueUrl=url, Entries=entries)
+    for answer in (hidden, deleted):
+        assert [e["Id"] for e in answer["Successful"]] == ["0", "1", "2"]
+        assert [(e["Id"], e["Code"]) for e in answer["Failed"]] == [("3", "ReceiptHandleIsInvalid")]
+
+
+# ---- receiving, deleting, hiding -------------------------------------------------------------------------------------
+
+
+def test_an_empty_receive_has_no_messages_member(sqs, url):
+    """Recorded from 2024 on."""
+    assert sqs.receive_message(QueueUrl=url).keys() == {"ResponseMetadata"}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "reason"),
+    [
+        ("MaxNumberOfMessages", 0, "Must be between 1 and 10, if provided."),
+        ("MaxNumberOfMessages", 11, "Must be between 1 and 10, if provided."),
+        ("VisibilityTimeout", -1, "Must be between 0 and 43200, if provided."),
+        ("VisibilityTimeout", 43201, "Must be between 0 and 43200, if provided."),
+        ("WaitTimeSeconds", -1, "Must be >= 0 and <= 20, if provided."),
+        ("WaitTimeSeconds", 21, "Must be >= 0 and <= 20, if provided."),
+    ],
+)
+def test_parameters_of_a_receive_out_of_range(sqs, url, parameter, value, reason):
+    """Text recorded for MaxNumberOfMessages; reported for WaitTimeSeconds."""
+    message = f"Value {value} for parameter {parameter} is invalid. Reason: {reason}"
+    assert refused(sqs.receive_message, QueueUrl=url, **{parameter: value}) == ("InvalidParameterValue", message, 400)
+
+
+def test_a_made_up_receipt_handle(sqs, url, handle):
+    """Text: emulator."""
+    other = sqs.create_queue(QueueName="other")["QueueUrl"]
+    expected = ("ReceiptHandleIsInvalid", "The input receipt handle is invalid.", 400)
+    for bad in ("made up", "", "AQEB", handle[:-4], handle[:-1] + "A", handle.lower(), handle + "====", "ü"):
+        assert refused(sqs.delete_message, QueueUrl=url, ReceiptHandle=bad) == expected
+        assert refused(sqs.change_message_visibility, QueueUrl=url, ReceiptHandle=bad, VisibilityTimeout=1) == expected
+    assert refused(sqs.delete_message, QueueUrl=other, ReceiptHandle=handle) == expected
+
+
+def test_a_receipt_handle_of_the_queue_that_was_deleted_under_the_same_name(cloud, sqs, url, handle):
+    sqs.delete_queue(QueueUrl=url)
+    cloud.advance(61)
+    sqs.create_queue(QueueName="orders")
+    with pytest.raises(sqs.exceptions.ReceiptHandleIsInvalid):
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=handle)
+
+
+@pytest.mark.parametrize("value", [-1, 43201])
+def test_a_visibility_timeout_out_of_range(sqs, url, handle, value):
+    """Text: as recorded for MaxNumberOfMessages."""
+    message = (
+        f"Value {value} for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and 43200, if provided."
+    )
+    assert refused(sqs.change_message_visibility, QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=value) == (
+        "InvalidParameterValue",
+        message,
+        400,
+    )
+
+
+def test_a_message_is_hidden_for_twelve_hours_at_most_in_total(cloud, sqs, url, handle):
+    """Text: emulator. The API reference says that it is an error, and that the value is not cut."""
+    cloud.advance(10)
+    change = {"QueueUrl": url, "ReceiptHandle": handle}
+    assert refused(sqs.change_message_visibility, **change, VisibilityTimeout=43200) == (
+        "InvalidParameterValue",
+        f"Value {handle} for parameter ReceiptHandle is invalid. "
+        "Reason: Total VisibilityTimeout for the message is beyond the limit [43200 seconds]",
+        400,
+    )
+    sqs.change_message_visibility(**change, VisibilityTimeout=43100)
+
+
+def test_hiding_a_message_that_is_not_in_flight(cloud, sqs, url, handle):
+    """Code in the API reference; text: its description there."""
+    cloud.advance(31)
+    with pytest.raises(sqs.exceptions.MessageNotInflight):
+        sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=10)
+
+
+def test_showing_a_message_whose_timeout_has_ended_succeeds(cloud, sqs, url, handle):
+    """Recorded."""
+    cloud.advance(31)
+    sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
+
+
+def test_hiding_a_message_that_is_deleted_or_received_again(cloud, sqs, url, handle):
+    """Text: emulator."""
+    cloud.advance(31)
+    newer = receive(sqs, url)["ReceiptHandle"]
+    gone = "Message does not exist or is not available for visibility timeout change."
+    expected = ("InvalidParameterValue", f"Value {handle} for parameter ReceiptHandle is invalid. Reason: {gone}", 400)
+    assert refused(sqs.change_message_visibility, QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=10) == expected
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=newer)
+    assert refused(sqs.change_message_visibility, QueueUrl=url, ReceiptHandle=newer, VisibilityTimeout=10)[1].endswith(
+        gone
+    )
+
+
+# ---- dead-letter queues ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dead(sqs, url):
+    dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes=redrive_to("dead"))
+    return dead
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code", "message"),
+    [
+        (
+            {"SourceArn": "nonsense"},
+            "InvalidParameterValue",
+            "You must use this format to specify the SourceArn: "
+            "arn:<partition>:<service>:<region>:<account-id>:<resource-id>",
+        ),
+        (
+            {"SourceArn": ARN + "nope"},
+            "ResourceNotFoundException",
+            "The resource that you specified for the SourceArn parameter doesn't exist.",
+        ),
+        (
+            {"SourceArn": ARN + "orders"},
+            "InvalidParameterValue",
+            "Source queue must be configured as a Dead Letter Queue.",
+        ),
+        (
+            {"SourceArn": ARN + "dead", "DestinationArn": ARN + "nope"},
+            "ResourceNotFoundException",
+            "The resource that you specified for the DestinationArn parameter doesn't exist.",
+        ),
+        (
+            {"SourceArn": ARN + "dead", "DestinationArn": ARN + "dead"},
+            "InvalidParameterValue",
+            "Source queue arn and destination queue arn cannot be the same.",
+        ),
+        (
+            {"SourceArn": ARN + "dead", "MaxNumberOfMessagesPerSecond": 501},
+            "InvalidParameterValue",
+            "Value for parameter MaxNumberOfMessagesPerSecond is invalid. "
+            "Reason: You must enter a number that's between 1 and 500.",
+        ),
+        (
+            {"SourceArn": ARN + "dead", "MaxNumberOfMessagesPerSecond": 0},
+            "InvalidParameterValue",
+            "Value for parameter MaxNumberOfMessagesPerSecond is invalid. "
+            "Reason: You must enter a number that's between 1 and 500.",
+        ),
+    ],
+)
+def test_a_bad_move_task(sqs, dead, parameters, code, message):
+    """Texts: emulator."""
+    assert refused(sqs.start_message_move_task, **parameters)[:2] == (code, message)
+
+
+def test_one_active_move_task_a_source(cloud, sqs, url, dead):
+    """Texts: emulator."""
+    sqs.send_message(QueueUrl=dead, MessageBody="x")
+    task = {"SourceArn": ARN + "dead", "DestinationArn": ARN + "orders", "MaxNumberOfMessagesPerSecond": 1}
+    handle = sqs.start_message_move_task(**task)["TaskHandle"]
+    assert refused(sqs.start_message_move_task, **task)[:2] == (
+        "InvalidParameterValue",
+        "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
+    )
+    cloud.advance(5)
+    (listed,) = sqs.list_message_move_tasks(SourceArn=ARN + "dead")["Results"]
+    started = listed.pop("StartedTimestamp")
+    assert 1_680_307_200_000 < started < 1_680_307_201_000
+    assert listed == {
+        "Status": "COMPLETED",
+        "SourceArn": ARN + "dead",
+        "DestinationArn": ARN + "orders",
+        "MaxNumberOfMessagesPerSecond": 1,
+        "ApproximateNumberOfMessagesMoved": 1,
+        "ApproximateNumberOfMessagesToMove": 1,
+    }
+    assert refused(sqs.cancel_message_move_task, TaskHandle=handle)[0] == WIRE + "UnsupportedOperation"
+    assert refused(sqs.cancel_message_move_task, TaskHandle="x")[:2] == (
+        "ResourceNotFoundException",
+        "Task does not exist.",
+    )
+    sqs.start_message_move_task(**task)
+
+
+def test_move_tasks_are_listed_newest_first_ten_at_most(cloud, sqs, dead):
+    for rate in range(1, 13):
+        sqs.start_message_move_task(
+            SourceArn=ARN + "dead", DestinationArn=ARN + "orders", MaxNumberOfMessagesPerSecond=rate
+        )
+        cloud.advance(2)
+    tasks = sqs.list_message_move_tasks(SourceArn=ARN + "dead", MaxResults=10)["Results"]
+    assert [task["MaxNumberOfMessagesPerSecond"] for task in tasks] == list(range(12, 2, -1))
+    assert len(sqs.list_message_move_tasks(SourceArn=ARN + "dead")["Results"]) == 1
+    assert refused(sqs.list_message_move_tasks, SourceArn=ARN + "dead", MaxResults=11)[0] == "InvalidParameterValue"
+
+
+# ---- what botocore refuses before the call ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"QueueUrl": "x"}, {"QueueUrl": "x", "MessageBody": 5}, {"QueueUrl": "x", "MessageBody": "x", "Nope": 1}],
+)
+def test_wrong_types_and_missing_parameters(sqs, parameters):
+    with pytest.raises(ParamValidationError):
+        sqs.send_message(**parameters)
