@@ -120,9 +120,9 @@ class Notebook:
             self.page.keyboard.press("ArrowRight" if steps > 0 else "ArrowLeft")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def open_notebook(chromium: Browser, lab: Lab):
-    """A function that opens a notebook of the lab's folder, by name, in a fresh page."""
+    """A function that opens a notebook of the lab's folder, by name, in a fresh page; closed after the file's tests."""
     pages: list[Page] = []
 
     def opened(name: str, width: int = 1400, height: int = 1000) -> Notebook:
