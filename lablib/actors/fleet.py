@@ -62,6 +62,7 @@ class Worker:
 
         Writes WorkStarted and WorkEnded; returns the row of the latter.
         """
+        self.thaw()
         row = self._trace.add("WorkStarted", place, subject, self.name, cause)
         self.hold(seconds)
         if then:

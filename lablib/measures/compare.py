@@ -55,10 +55,10 @@ def first_difference(a: Trace, b: Trace) -> int | None:
     size = min(len(a), len(b))
     differs = np.zeros(size, bool)
     for name in ("time", "kind", "resource", "subject", "actor", "cause", "until"):
-        one, other = (np.asarray(trace.column(name))[:size] for trace in (a, b))
+        one, other = (np.array(trace.column(name))[:size] for trace in (a, b))
         unequal = one != other
         if name == "until":
-            unequal &= ~np.isin(np.asarray(a.column("kind"))[:size], list(a.api_kinds))
+            unequal &= ~np.isin(np.array(a.column("kind"))[:size], list(a.api_kinds))
         differs |= unequal
     known = next((i for i, (x, y) in enumerate(zip(a._names, b._names)) if x != y), min(len(a._names), len(b._names)))
     for name in (
@@ -67,7 +67,7 @@ def first_difference(a: Trace, b: Trace) -> int | None:
         "subject",
         "actor",
     ):  # equal numbers mean equal names only below the first that differs
-        differs |= np.asarray(a.column(name))[:size] >= known
+        differs |= np.array(a.column(name))[:size] >= known
     found = np.flatnonzero(differs)
     if len(found):
         return int(found[0])

@@ -86,7 +86,7 @@ class Measures:
     def __init__(self, run: Run | Trace, until: float | None = None, figures: dict[str, Any] | None = None) -> None:
         self.trace: Trace = run if isinstance(run, Trace) else run.trace
         given = None if isinstance(run, Trace) else run
-        self._t = np.frombuffer(self.trace.column("time"), float) if len(self.trace) else np.zeros(0)
+        self._t = np.array(self.trace.column("time"))  # a copy: a trace that is looked at could not grow
         last = float(self._t[-1]) if len(self._t) else 0.0
         self.until = until if until is not None else given.until if given else last
         self.figures = figures or (given.figures if given else figures_of())
@@ -94,7 +94,7 @@ class Measures:
         self._memo: dict[Any, Any] = {}
 
     def _column(self, name: str) -> Array:
-        return np.frombuffer(self.trace.column(name), np.int32) if len(self.trace) else np.zeros(0, np.int32)
+        return np.array(self.trace.column(name))
 
     def _is(self, *kinds: str) -> Array:
         """Which rows are of these kinds (never API rows: those have names of operations)."""
@@ -121,15 +121,15 @@ class Measures:
     def _entries(self) -> _Entries:
         kind, resource, subject = (self._codes[n] for n in ("kind", "resource", "subject"))
         table = np.full(len(self.trace._names) + 1, -1)
-        for name, state in _STATES.items():
-            table[self.trace.code(name)] = state
+        for name, value in _STATES.items():
+            table[self.trace.code(name)] = value
         table[-1] = -1
-        state = table[kind]
+        state: Array = table[kind]
         doors = np.unique(resource[self._is("Accepted")])
         state[self._is("WorkStarted", "WorkEnded") & ~np.isin(resource, doors)] = -1
         rows = np.flatnonzero(state >= 0)
         sent = rows[kind[rows] == self.trace.code("Sent")]
-        state[sent[np.frombuffer(self.trace.column("until"), float)[sent] > self._t[sent]]] = DELAYED
+        state[sent[np.array(self.trace.column("until"))[sent] > self._t[sent]]] = DELAYED
         parts = [(rows, resource[rows], subject[rows], state[rows]), *self._unwritten(doors)]
         row, res, sub, now = (np.concatenate(columns) for columns in zip(*parts))
         order = np.lexsort((row, sub, res))
@@ -430,5 +430,5 @@ class Measures:
             refused, late = len(self._rows("Refused")), len(self._rows("TimedOut"))
             return f"{self.sent} requests, {self.done} answered, {refused} refused, {late} timed out, longest wait {age.max:.1f} s"
         lost = f", {self.lost} lost" if self.lost else ""
-        head = f"{self.sent} sent, {self.done} done, {self.waiting} waiting{lost}, {self.duplicates()} duplicates"
+        head = f"{self.sent} sent, {self.done} done, {self.waiting} waiting{lost}, {self.duplicates()} duplicate{'s' * (self.duplicates() != 1)}"
         return f"{head}, age of oldest {age.last:.1f} s"

@@ -32,7 +32,7 @@ class VideoQueue(FleetScenario):
         "queue", choices=("queue", "direct"), label="hand over by", help="A message in a queue, or a direct call."
     )
     rate: float = Param(
-        2.0, low=0.1, high=20.0, step=0.1, unit="messages/s", label="arrival rate", live=True,
+        1.5, low=0.1, high=20.0, step=0.1, unit="messages/s", label="arrival rate", live=True,
         help="Videos that arrive a second, on average, outside the spike.",
     )  # fmt: skip
     arrivals: str = Param(
@@ -55,7 +55,7 @@ class VideoQueue(FleetScenario):
         30.0, low=0.0, high=3000.0, step=5.0, unit="s", label="spike lasts", help="How long the spike lasts."
     )
     consumers: int = Param(
-        4, low=0, high=50, step=1, unit="consumers", live=True, help="Workers. Each works on one video at a time."
+        3, low=0, high=50, step=1, unit="consumers", live=True, help="Workers. Each works on one video at a time."
     )
     work: float = Param(
         1.0, low=0.01, high=600.0, step=0.1, unit="s", label="work time", live=True, log=True,
@@ -96,7 +96,7 @@ class VideoQueue(FleetScenario):
         10.0, low=0.5, high=120.0, step=0.5, unit="s", label="caller's timeout", help="Direct call: how long a caller waits for the answer.",
     )  # fmt: skip
     backlog: int = Param(
-        50, low=0, high=1000, step=1, unit="requests", label="workers' backlog",
+        40, low=0, high=1000, step=1, unit="requests", label="workers' backlog",
         help="Direct call: how many accepted requests may wait for a free worker. More are refused.",
     )  # fmt: skip
 
@@ -248,7 +248,7 @@ class Promises(FleetScenario):
         help="How many messages the job asks for in one receive.",
     )  # fmt: skip
     outages: float = Param(
-        6.0, low=0.0, high=360.0, step=0.5, unit="per hour", label="server outages", figure="sqs.outages_per_hour",
+        12.0, low=0.0, high=360.0, step=0.5, unit="per hour", label="server outages", figure="sqs.outages_per_hour",
         help="How often each of the queue's servers becomes unavailable for a short time. An assumption: AWS gives no number.",
     )  # fmt: skip
 
@@ -296,7 +296,7 @@ class Fleet(FleetScenario):
         4, low=0, high=50, step=1, unit="consumers", live=True, help="Consumers that poll the same queue."
     )
     rate: float = Param(
-        12.0,
+        8.0,
         low=0.5,
         high=50.0,
         step=0.5,
