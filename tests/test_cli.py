@@ -1,5 +1,6 @@
 """`messaging-lab`: the learner's copies are safe, the server is private and ends cleanly, a problem is one line."""
 
+import io
 import json
 import os
 import re
@@ -263,7 +264,23 @@ def test_a_server_that_ends_at_once_is_one_line(tmp_path):
     log = tmp_path / "log"
     log.write_text("Traceback\nsome reason\n")
     with pytest.raises(copies.Problem, match="JupyterLab ended at once: some reason"):
-        server.wait_until_up(SimpleNamespace(poll=lambda: 1), 1, log)
+        server.wait_until_up(SimpleNamespace(poll=lambda: 1), 1, "token", log)
+
+
+def test_a_port_that_somebody_takes_at_the_last_moment_is_passed_over(labs, mine, monkeypatch, capsys):
+    ports = iter([8888, 8889])
+    ended, running = SimpleNamespace(poll=lambda: 1), SimpleNamespace(poll=lambda: 0, wait=lambda: 0)
+    monkeypatch.setattr(server, "choose_port", lambda wanted: next(ports))
+    monkeypatch.setattr(server, "is_free", lambda port: False)
+    monkeypatch.setattr(server, "urlopen", lambda address, timeout: io.BytesIO())
+    monkeypatch.setattr(
+        server,
+        "launch",
+        lambda folder, port, token, log: log.write_text("in use") and (ended if port == 8888 else running),
+    )
+    running.poll = iter([None, 0]).__next__
+    assert main(["--no-browser"]) == 0
+    assert "http://127.0.0.1:8889/lab" in capsys.readouterr().out
 
 
 def test_no_browser_is_opened_where_there_is_no_display(monkeypatch):

@@ -10,7 +10,6 @@ import time
 import webbrowser
 from argparse import Namespace
 from pathlib import Path
-from urllib.error import URLError
 from urllib.request import urlopen
 
 from lablib.cli.copies import HOME, Problem, deliver, home, labs_folder
@@ -77,8 +76,22 @@ def jupyterlab(folder: Path, port: int, token: str) -> list[str]:
     return command
 
 
-def wait_until_up(server: subprocess.Popen, port: int, log: Path) -> None:
-    """Return when the server answers. Raises Problem when it ends or stays silent."""
+def launch(folder: Path, port: int, token: str, log: Path) -> subprocess.Popen:
+    """Start the server; what it says goes to `log`."""
+    with log.open("w", encoding="utf-8") as out:
+        # Its own session: Ctrl-C reaches this process only, which then ends the server in good order.
+        return subprocess.Popen(
+            jupyterlab(folder, port, token),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env={**os.environ, HOME: str(home(folder))},
+            start_new_session=True,
+        )
+
+
+def wait_until_up(server: subprocess.Popen, port: int, token: str, log: Path) -> None:
+    """Return when the server answers to its own token. Raises Problem when it ends or stays silent."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if server.poll() is not None:
@@ -87,9 +100,9 @@ def wait_until_up(server: subprocess.Popen, port: int, log: Path) -> None:
                 f"JupyterLab ended at once: {lines[-1].strip()} (all of it: {log}; or run messaging-lab doctor)"
             )
         try:
-            with urlopen(f"http://{HOST}:{port}/login", timeout=2):
+            with urlopen(f"http://{HOST}:{port}/api/status?token={token}", timeout=2):
                 return
-        except (URLError, OSError):
+        except OSError:  # nobody is there yet, or somebody else's server, which does not know the token
             time.sleep(0.2)
     raise Problem(f"JupyterLab did not answer within {PATIENCE:.0f} s; see {log}, or run messaging-lab doctor")
 
@@ -116,24 +129,21 @@ def command(args: Namespace, rest: list[str]) -> int:
     first_time = not folder.exists()
     for line in deliver(labs, folder):
         print(line)
-    port, token = choose_port(args.port), secrets.token_urlsafe(24)
-    state = folder / ".messaging-lab"
-    log = state / "jupyterlab.log"
-    environment = {**os.environ, HOME: str(home(folder))}
-    signal.signal(signal.SIGTERM, _end)
-    with log.open("w", encoding="utf-8") as out:
-        # Its own process group: Ctrl-C reaches this process only, which then ends the server in good order.
-        server = subprocess.Popen(
-            jupyterlab(folder, port, token),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            env=environment,
-            start_new_session=True,
-        )
+    log = folder / ".messaging-lab" / "jupyterlab.log"
+    before = signal.signal(signal.SIGTERM, _end)
+    server, token = None, secrets.token_urlsafe(24)
     try:
-        print(f"Starting JupyterLab on {folder} ...", flush=True)
-        wait_until_up(server, port, log)
+        while True:
+            port = choose_port(args.port)
+            print(f"Starting JupyterLab on {folder} ...", flush=True)
+            server = launch(folder, port, token, log)
+            try:
+                wait_until_up(server, port, token, log)
+                break
+            except Problem:
+                if args.port is not None or server.poll() is None or is_free(port):
+                    raise
+                # Somebody took the port in the meantime: try the next one.
         first = min(labs.glob("[0-9][0-9]-*.ipynb")).name
         address = f"http://{HOST}:{port}/lab{f'/tree/{first}' if first_time else ''}?token={token}"
         opened = not args.no_browser and can_open_browser() and webbrowser.open(address)
@@ -146,4 +156,6 @@ def command(args: Namespace, rest: list[str]) -> int:
         print("\nThe lab is ending ...", flush=True)
         return 0
     finally:
-        stop(server)
+        if server:
+            stop(server)
+        signal.signal(signal.SIGTERM, before)
