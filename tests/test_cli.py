@@ -385,6 +385,14 @@ def test_check_runs_the_copies_and_prints_the_states(labs, mine, monkeypatch, ca
     assert main(["check", "02"]) == 1, "a failed exercise"
 
 
+def test_check_knows_every_state():
+    from typing import get_args
+
+    from lablib.exercises.progress import State
+
+    assert set(check.MARKS) == set(get_args(State))
+
+
 def test_check_names_the_cell_that_fails_and_runs_the_others(tmp_path):
     path = write(tmp_path / "01-bad.ipynb", "1 / 0", f"open({str(tmp_path / 'after')!r}, 'w').close()")
     assert check.run_notebook(path, 60) == ["01-bad.ipynb: cell 1 ends with ZeroDivisionError: division by zero"]

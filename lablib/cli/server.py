@@ -122,35 +122,45 @@ def _end(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
+def start(folder: Path, wanted: int | None, token: str) -> tuple[subprocess.Popen, int]:
+    """A server that answers, and its port. Raises Problem."""
+    log = folder / ".messaging-lab" / "jupyterlab.log"
+    while True:
+        port = choose_port(wanted)
+        server = launch(folder, port, token, log)
+        try:
+            wait_until_up(server, port, token, log)
+            return server, port
+        except BaseException as error:
+            ended = server.poll() is not None
+            stop(server)
+            taken = ended and wanted is None and not is_free(port)  # by somebody else, in the meantime: try the next
+            if not (isinstance(error, Problem) and taken):
+                raise
+
+
+def welcome(folder: Path, port: int, token: str, notebook: str, browser: bool) -> None:
+    """Open the lab in a browser, or print where it is."""
+    address = f"http://{HOST}:{port}/lab{f'/tree/{notebook}' if notebook else ''}?token={token}"
+    opened = browser and can_open_browser() and webbrowser.open(address)
+    print(f"{'Opened' if opened else 'Open this in your browser'}: {address}")
+    print(f"Your work is saved in {folder}. Ctrl-C here ends the lab.", flush=True)
+
+
 def command(args: Namespace, rest: list[str]) -> int:
     """`messaging-lab`, `messaging-lab start`"""
-    folder = args.folder.resolve()
-    labs = labs_folder()
-    first_time = not folder.exists()
+    folder, labs = args.folder.resolve(), labs_folder()
+    first = "" if folder.exists() else min(labs.glob("[0-9][0-9]-*.ipynb")).name
     for line in deliver(labs, folder):
         print(line)
-    log = folder / ".messaging-lab" / "jupyterlab.log"
-    before = signal.signal(signal.SIGTERM, _end)
-    server, token = None, secrets.token_urlsafe(24)
+    print("Starting JupyterLab ...", flush=True)
+    before, server = signal.signal(signal.SIGTERM, _end), None
     try:
-        while True:
-            port = choose_port(args.port)
-            print(f"Starting JupyterLab on {folder} ...", flush=True)
-            server = launch(folder, port, token, log)
-            try:
-                wait_until_up(server, port, token, log)
-                break
-            except Problem:
-                if args.port is not None or server.poll() is None or is_free(port):
-                    raise
-                # Somebody took the port in the meantime: try the next one.
-        first = min(labs.glob("[0-9][0-9]-*.ipynb")).name
-        address = f"http://{HOST}:{port}/lab{f'/tree/{first}' if first_time else ''}?token={token}"
-        opened = not args.no_browser and can_open_browser() and webbrowser.open(address)
-        print(f"{'Opened' if opened else 'Open this in your browser'}: {address}")
-        print("Your work is saved in that folder. Ctrl-C here ends the lab.", flush=True)
+        token = secrets.token_urlsafe(24)
+        server, port = start(folder, args.port, token)
+        welcome(folder, port, token, first, browser=not args.no_browser)
         code = server.wait()
-        print(f"JupyterLab ended (code {code}); its log is {log}")
+        print(f"JupyterLab ended with code {code}.")
         return 0 if code == 0 else 1
     except KeyboardInterrupt:
         print("\nThe lab is ending ...", flush=True)
