@@ -91,7 +91,8 @@ class Run:
 
     def at_cursor(self, cursor: float | None) -> Run:
         """The same run, looked at at another instant (seconds, from 0 to `until`)."""
-        if cursor is not None and not 0 <= cursor <= self.until:
+        number = isinstance(cursor, (int, float)) and not isinstance(cursor, bool)
+        if cursor is not None and not (number and 0 <= cursor <= self.until):
             raise ValueError(f"cursor={cursor!r}: must be a number of seconds from 0 to {self.until:g}")
         return Run(self.scenario, self.seed, self.actions, self.until, self.limits, self.trace, self.figures, cursor)
 

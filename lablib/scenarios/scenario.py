@@ -182,13 +182,12 @@ class Scenario:
 
     def check_action(self, action: Action, until: float) -> Action:
         """The action with its value in the right type. Raises ValueError or TypeError with one line about what is wrong."""
-        specs = {spec.kind: spec for spec in self.actions()}
         if not isinstance(action, Action):
             raise TypeError(f"actions: {action!r} is not an Action; write Action(kind, at, target, value)")
-        if action.kind not in specs:
-            raise ValueError(
-                f"kind={action.kind!r}: {type(self).__name__} knows {one_of(specs)}{near(action.kind, specs)}"
-            )
+        specs = {spec.kind: spec for spec in self.actions()}
+        if not isinstance(action.kind, str) or action.kind not in specs:
+            known = f"{type(self).__name__} knows {one_of(specs)}{near(action.kind, specs)}"
+            raise ValueError(f"kind={action.kind!r}: {known}")
         if isinstance(action.at, bool) or not isinstance(action.at, (int, float)) or not 0 <= action.at <= until:
             raise ValueError(f"{action.kind}: at={action.at!r}: must be a number of seconds from 0 to {until:g}")
         spec = specs[action.kind]
@@ -203,10 +202,12 @@ class Scenario:
 
     def check_target(self, spec: ActionSpec, action: Action) -> None:
         """Raise ValueError when the target cannot exist. A scenario whose targets come and go allows more."""
-        if action.target not in (spec.targets or ("",)):
-            raise ValueError(
-                f"{action.kind}: target={action.target!r}: must be {one_of(spec.targets or ('',))}{near(action.target, spec.targets)}"
-            )
+        if not spec.targets:
+            if action.target != "":
+                raise ValueError(f"{action.kind}: target={action.target!r}: this action has no target")
+        elif action.target not in spec.targets:
+            allowed = f"must be {one_of(spec.targets)}{near(action.target, spec.targets)}"
+            raise ValueError(f"{action.kind}: target={action.target!r}: {allowed}")
 
     # ---- being a value -------------------------------------------------------------------------------------------------
 

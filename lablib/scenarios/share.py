@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 PREFIX = "ml1-"
 _LIKELY = (
-    b'"rate":"arrivals":"poisson""steady""day""spike":"spike_start":"spike_length":"work":"spread":"batch_size":"wait_time":'
-    b'"visibility_timeout":"retention":"outages":"backlog":"timeout":"consumers":1"mode":"direct"}["today"["server_down",'
-    b'"set","burst","stall","crash","consumer-12.5],[]],null["Promises",["Fleet",["VideoQueue",{},0,'
+    b'"away":"every":"per_day":"connections":"query":"spread":"pause":"backlog":"timeout":"restart":"retention":"outages":'
+    b'"spike_factor":"spike_length":"spike_start":"arrivals":"day""poisson""steady""work":"batch_size":"wait_time":'
+    b'"visibility_timeout":"rate":"consumers":1"mode":"direct"}[["server_down",1,"server-1",30]["burst",2,"",100]'
+    b'["set",3,"consumers",["stall",4,"consumer-1",5.5]["crash",6,"consumer-2"]],null,"today",'
+    b'["Promises",{["Fleet",{["VideoQueue",{},0,[],'
 )
 _LONGEST = 8_000  # characters of a text; and bytes of what is in it
 _NOT_ONE = "this is not a run's text: copy all of it, from 'ml1-' to the end"
