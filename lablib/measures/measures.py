@@ -92,6 +92,7 @@ class Measures:
         self.figures = figures or (given.figures if given else figures_of())
         self._codes = {n: self._column(n) for n in ("kind", "resource", "subject", "actor", "cause")}
         self._memo: dict[Any, Any] = {}
+        self._unseen: dict[str, int] = {}
 
     def _column(self, name: str) -> Array:
         return np.array(self.trace.column(name))
@@ -109,6 +110,11 @@ class Measures:
 
     def _subjects(self, *kinds: str) -> Array:
         return self._codes["subject"][self._is(*kinds)]
+
+    def _resource(self, name: str) -> int:
+        """The number that stands for a resource; one of its own for a dead-letter queue that has no row yet."""
+        code = self.trace.code(name)
+        return code if code >= 0 else self._unseen.setdefault(name, -1 - len(self._unseen))
 
     @cached_property
     def is_direct(self) -> bool:
@@ -145,9 +151,8 @@ class Measures:
         queue, the end of a request whose worker crashed."""
         resource, subject = self._codes["resource"], self._codes["subject"]
         for row in self._rows("MovedToDeadLetterQueue").tolist():
-            target = self.trace.code(self.trace.details[row])
-            if target >= 0:
-                yield np.array([row]), np.array([target]), subject[[row]], np.array([VISIBLE])
+            target = self._resource(self.trace.details[row])
+            yield np.array([row]), np.array([target]), subject[[row]], np.array([VISIBLE])
         for row in self._rows(*_EMPTIES).tolist():
             held = np.unique(subject[:row][resource[:row] == resource[row]])
             held = held[held > 0]
@@ -163,7 +168,7 @@ class Measures:
             change = (e.state == state).astype(int) - (e.before == state)
             used = change != 0
             if resource is not None:
-                used &= e.resource == self.trace.code(resource)
+                used &= e.resource == self._resource(resource)
             self._memo[key] = Series(name, label, "messages", *steps(e.time[used], change[used], self.until))
         found: Series = self._memo[key]
         return found
@@ -202,7 +207,7 @@ class Measures:
         if moved >= 0:
             used |= self._codes["kind"][e.row] == moved
         if resource is not None:
-            used &= e.resource == self.trace.code(resource)
+            used &= e.resource == self._resource(resource)
         names = zip(e.resource[used].tolist(), e.subject[used].tolist())
         there = ((e.state > 0) & (self._codes["kind"][e.row] != moved))[used]
         return zip(e.time[used].tolist(), names, there.tolist())

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from lablib.actors import PHRASES
 from lablib.cloud import Cloud
 from lablib.scenarios.param import ParamSpec, Value, near, one_of
 from lablib.services._limits import Edition
@@ -71,6 +72,7 @@ class Scene:
     kind of action that the scenario lists. `values` are the parameters, those that are live may change."""
 
     def __init__(self, cloud: Cloud, scenario: Scenario) -> None:
+        cloud.trace.phrases.update(PHRASES)
         self.cloud = cloud
         self.values = scenario.values()
 

@@ -34,7 +34,12 @@ def test_a_free_worker_counts_beside_the_backlog_and_the_rest_is_refused():
     shop = Shop(limit=2)
     shop.ask("a", "b", "c", "d")
     shop.kernel.run(20)
-    assert shop.ends() == [("d", "Refused", 0.0), ("a", "Answered", 4.0), ("b", "Answered", 8.0), ("c", "TimedOut", 10.0)]
+    assert shop.ends() == [
+        ("d", "Refused", 0.0),
+        ("a", "Answered", 4.0),
+        ("b", "Answered", 8.0),
+        ("c", "TimedOut", 10.0),
+    ]
 
 
 def test_no_backlog_still_lets_a_free_worker_work():

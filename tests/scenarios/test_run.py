@@ -105,7 +105,14 @@ def test_the_load_does_not_change_with_the_consumers():
         return [row.time for row in fresh(scenario, 5).trace.where("SendMessage")]
 
     base = sent(VideoQueue())
-    for changes in ({"consumers": 1}, {"consumers": 20}, {"work": 3.0}, {"batch_size": 10}, {"wait_time": 0}, {"outages": 60.0}):
+    for changes in (
+        {"consumers": 1},
+        {"consumers": 20},
+        {"work": 3.0},
+        {"batch_size": 10},
+        {"wait_time": 0},
+        {"outages": 60.0},
+    ):
         assert sent(VideoQueue(**changes)) == base, changes
     direct = fresh(VideoQueue(mode="direct"), 5).trace.where("Requested")
     assert [row.time for row in direct] == base
@@ -114,7 +121,10 @@ def test_the_load_does_not_change_with_the_consumers():
 def test_a_video_takes_as_long_whoever_works_on_it():
     def seconds(scenario):
         trace = fresh(scenario, 5, until=60).trace
-        video = {row.subject: n for n, row in enumerate(sorted(trace.where(("Sent", "Requested")), key=lambda r: trace[r.cause].time))}
+        video = {
+            row.subject: n
+            for n, row in enumerate(sorted(trace.where(("Sent", "Requested")), key=lambda r: trace[r.cause].time))
+        }
         return {video[row.subject]: row.time - trace[row.cause].time for row in trace.where("WorkEnded")}
 
     one, other = seconds(VideoQueue(consumers=2)), seconds(VideoQueue(consumers=7, mode="direct"))
@@ -130,7 +140,11 @@ def test_hash_order_does_not_matter():
     )
     seen = {
         subprocess.run(
-            [sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": salt}, capture_output=True, text=True, check=True
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONHASHSEED": salt},
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         for salt in ("0", "1", "4711")
     }
@@ -205,10 +219,7 @@ def test_any_run_can_be_shared(acts, seed):
     assert Run.from_text(run.share()) == run
 
 
-LONG_AGO = (
-    "ml1-_11I-EMThfrURM8U2VVW5jpYw8WkVsfQyNjE1MzcwlInGs2HRiDDsfjQEiQO9YihkZ6RKYpHgZ4xMoB7xRgoHQsA"
-    ""
-)
+LONG_AGO = "ml1-_11I-EMThfrURM8U2VVW5jpYw8WkVsfQyNjE1MzcwlInGs2HRiDDsfjQEiQO9YihkZ6RKYpHgZ4xMoB7xRgoHQsA"
 
 
 def test_a_text_from_long_ago_still_works():
@@ -224,7 +235,9 @@ def test_a_damaged_text_is_refused(data):
     text = SHARED[1].share()
     place = data.draw(st.integers(4, len(text) - 1))
     other = data.draw(st.sampled_from([c for c in "ABYZabyz0189-_=é*" if c != text[place]]))
-    damaged = data.draw(st.sampled_from([text[:place], text[:place] + other + text[place + 1 :], text[:place] + text[place + 1 :]]))
+    damaged = data.draw(
+        st.sampled_from([text[:place], text[:place] + other + text[place + 1 :], text[:place] + text[place + 1 :]])
+    )
     with pytest.raises(ValueError, match="^this is not a run's text") as caught:
         Run.from_text(damaged)
     assert str(caught.value) == NOT_ONE
