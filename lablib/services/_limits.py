@@ -47,7 +47,7 @@ _GENERAL = (
 
 _CREATE = "API: CreateQueue"
 _SQS: tuple[Figure, ...] = (
-    _aws("sqs.message_size", 262_144, 1_048_576, "bytes", "notes; API: CreateQueue (MaximumMessageSize), SendMessageBatch"),
+    _aws("sqs.message_size", 262_144, 1_048_576, "bytes", "notes; API: CreateQueue, SendMessageBatch"),
     _aws("sqs.retention", 345_600, 345_600, "s", _CREATE),
     _aws("sqs.retention_max", 1_209_600, 1_209_600, "s", _CREATE),
     _aws("sqs.visibility", 30, 30, "s", _CREATE),
@@ -60,7 +60,7 @@ _SQS: tuple[Figure, ...] = (
     _aws("sqs.message_attributes", 10, 10, "attributes", "guide: message quotas"),
     _aws("sqs.attribute_name_length", 256, 256, "characters", "API: ReceiveMessage"),
     _aws("sqs.in_flight", 120_000, 120_000, "messages", "API: ChangeMessageVisibility (approximately)"),
-    _aws("sqs.receives_before_back", 3, 3, "receives", "guide: available CloudWatch metrics, ApproximateAgeOfOldestMessage"),
+    _aws("sqs.receives_before_back", 3, 3, "receives", "guide: available CloudWatch metrics"),
     _aws("sqs.max_receive_count", 10, 10, "receives", "API: SetQueueAttributes (RedrivePolicy)"),
     _aws("sqs.max_receive_count_max", 1000, 1000, "receives", "guide: configure a dead-letter queue"),
     _aws("sqs.redrive_sources", 10, 10, "queues", "API: SetQueueAttributes (RedriveAllowPolicy)"),
@@ -78,10 +78,10 @@ _SQS: tuple[Figure, ...] = (
     _assumed("sqs.servers", 8, "servers", "servers of a standard queue", 1, 64),
     _assumed("sqs.copies", 2, "servers", "copies of a message, on different servers", 1, 64),
     _assumed("sqs.servers_asked", 3, "servers", "servers that a short poll asks", 1, 64),
-    _assumed("sqs.outages_per_hour", 0.5, "per hour", "outages of one server; about 1 delete in 240 misses a copy", 0, 3600),
+    _assumed("sqs.outages_per_hour", 0.5, "per hour", "outages of one server; 1 delete in 240 misses a copy", 0, 3600),
     _assumed("sqs.outage_seconds", 15, "s", "mean length of an outage, exponential", 0, 86_400),
     _assumed("sqs.counter_lag", 2, "s", "mean lag of the approximate counters, exponential", 0, 60),
-    _assumed("sqs.propagation", 0, "s", "DeleteQueue, SetQueueAttributes, PurgeQueue take effect; AWS: up to 60 s", 0, 60),
+    _assumed("sqs.propagation", 0, "s", "until DeleteQueue, SetQueueAttributes, PurgeQueue take effect", 0, 60),
     _assumed("sqs.move_rate", 100, "messages/s", "rate of a move task for which no rate was given", 1, 500),
 )
 

@@ -1,8 +1,8 @@
-"""What AWS documents, or was seen to do, on a standard queue: one test each. Through boto3, checked against AWS's model.
+"""What AWS documents, or was seen to do, on a standard queue: one test each. Through boto3, in strict mode.
 
-Where a text is not in AWS's documentation, the test says where it is known from: "recorded" means that public test suites
-recorded it from AWS; "emulator" that only emulators of SQS have it; "reported" that users quote it; "ours" that none was
-found.
+Where a text is not in AWS's documentation, the test says where it is known from: "recorded" means that public test
+suites recorded it from AWS; "emulator" that only emulators of SQS have it; "reported" that users quote it; "ours" that
+none was found.
 """
 
 import json
