@@ -93,7 +93,8 @@ def test_rates_are_events_a_second(story):
 
 def test_the_numbers_of_an_instant(story):
     assert story.at(9.0) == {
-        "messages waiting": 1, "in flight": 1, "age of oldest": 8, "delayed": 0, "sent": 2, "received": 2, "deleted": 0, "expired": 0,
+        "messages waiting": 1, "in flight": 1, "age of oldest": 8, "delayed": 0,
+        "sent": 2, "received": 2, "deleted": 0, "expired": 0,
     }  # fmt: skip
 
 
@@ -220,13 +221,14 @@ def test_a_series_reads_between_its_points():
     assert line.at([0, 1, 1.999, 2, 3, 4, 9]) == pytest.approx([0, 1, 1.999, 0, 1, 2, 2])
 
 
-# ---- against counting one by one -------------------------------------------------------------------------------------------
+# ---- against counting one by one -----------------------------------------------------------------------------------
 
 NEXT = {  # state -> what may happen, and the state after it
     "none": [("Sent", "visible"), ("Sent", "delayed")],
     "delayed": [("BecameVisible", "visible"), ("Expired", "gone")],
     "visible": [("Received", "in_flight"), ("Expired", "gone"), ("MovedToDeadLetterQueue", "gone")],
-    "in_flight": [("Received", "in_flight"), ("BecameVisible", "visible"), ("VisibilityChanged", "in_flight"), ("Deleted", "gone"),
+    "in_flight": [("Received", "in_flight"), ("BecameVisible", "visible"), ("VisibilityChanged", "in_flight"),
+                  ("Deleted", "gone"),
                   ("DeleteIgnored", "in_flight"), ("Expired", "gone")],
     "gone": [("CopyReturned", "visible"), ("DeleteIgnored", "gone")],
 }  # fmt: skip
@@ -262,7 +264,7 @@ def lives(draw):
 def test_series_agree_with_counting(life, resource):
     trace, moments, until = life
     measures = Measures(trace, until)
-    last = {time: states for time, states in moments}  # the latest state of each instant
+    last = dict(moments)  # the latest state of each instant
     for time, states in last.items():
         mine = [(state, sent) for (queue, _), (state, sent) in states.items() if resource in (None, queue)]
         for name in ("visible", "in_flight", "delayed"):
@@ -315,7 +317,7 @@ def test_the_series_agree_with_the_queue_itself(seed):
     assert measures.duplicates() > 0
 
 
-# ---- two runs, many runs ---------------------------------------------------------------------------------------------------
+# ---- two runs, many runs -------------------------------------------------------------------------------------------
 
 
 def test_comparing_a_run_with_itself():

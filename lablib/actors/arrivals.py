@@ -1,8 +1,8 @@
 """When things arrive: a stream of chance for the order of luck, stretched by an intensity that may change with time.
 
-The model: the gaps between arrivals are drawn for an intensity of one a second (`Gaps`) and divided by the intensity that
-holds while they pass. So the n-th arrival has the same luck whatever the rate is, a spike begins and ends at its time, and a
-rate that is changed during a run changes only what comes after.
+The model: the gaps between arrivals are drawn for an intensity of one a second (`Gaps`) and divided by the intensity
+that holds while they pass. So the n-th arrival has the same luck whatever the rate is, a spike begins and ends at its
+time, and a rate that is changed during a run changes only what comes after.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ def day(mean: float, period: float) -> Intensity:
 
 
 class Arrivals:
-    """Waits from one arrival to the next. `changed` must be fired when the intensity becomes another than it announced."""
+    """Waits from one arrival to the next. `changed` must be fired when the intensity becomes another than it
+    announced.
+    """
 
     def __init__(self, kernel: Kernel, gaps: Iterator[float], intensity: Intensity) -> None:
         self.changed = Signal(kernel)

@@ -16,9 +16,9 @@ Work = Callable[[Worker, str, str, int], None]
 class Consumer:
     """The program of a consumer, for `Fleet`: it polls the queue, works on each message, and deletes it after the work.
 
-    `settings` are looked up before each poll: `batch_size` (MaxNumberOfMessages), `wait_time` (WaitTimeSeconds), and `pause`,
-    the seconds it sleeps after a short poll that gave nothing. With `until_empty` it ends at the first long poll that gives
-    nothing. Source of the pattern: SQS developer guide, "Processing messages in a timely manner".
+    `settings` are looked up before each poll: `batch_size` (MaxNumberOfMessages), `wait_time` (WaitTimeSeconds), and
+    `pause`, the seconds it sleeps after a short poll that gave nothing. With `until_empty` it ends at the first long
+    poll that gives nothing. Source of the pattern: SQS developer guide, "Processing messages in a timely manner".
     """
 
     def __init__(

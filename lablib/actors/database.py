@@ -18,7 +18,9 @@ class Database:
         self._line: list[Signal] = []
 
     def use(self, worker: Worker, seconds: float) -> None:
-        """Get a connection, keep it for `seconds` (longer when the worker freezes), and give it back, also when it crashes."""
+        """Get a connection, keep it for `seconds` (longer when the worker freezes), and give it back, also when it
+        crashes.
+        """
         turn = Signal(self._kernel)
         self._line.append(turn)
         try:

@@ -1,8 +1,8 @@
 """The direct, synchronous call: the caller waits for the worker, with a queue nowhere but at the worker's door.
 
-A request is accepted when a worker is free or the backlog of waiting requests has room, else it is refused at once. The caller
-waits `timeout` seconds and then gives up. The workers do not know that: they still do the work, in vain. When a worker crashes,
-its caller hears nothing and waits for its timeout.
+A request is accepted when a worker is free or the backlog of waiting requests has room, else it is refused at once.
+The caller waits `timeout` seconds and then gives up. The workers do not know that: they still do the work, in vain.
+When a worker crashes, its caller hears nothing and waits for its timeout.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from lablib.kernel import Kernel, Signal, Timer, Trace
 
 
 class DirectCall:
-    """The workers' door. `limit()` requests may wait at it; callers wait `timeout()` seconds; `seconds(key)` is the work.
+    """The workers' door. `limit()` requests may wait at it; callers wait `timeout()` seconds; `seconds(key)` is the
+    work.
 
-    Call it as the program of a `Fleet`. It writes Requested, Accepted, Refused, Answered, TimedOut; `place` is their resource.
+    Call it as the program of a `Fleet`. It writes Requested, Accepted, Refused, Answered, TimedOut; `place` is their
+    resource.
     """
 
     def __init__(
@@ -41,7 +43,9 @@ class DirectCall:
         self._come = Signal(kernel)
 
     def request(self, caller: str, key: str, up: bool) -> None:
-        """`caller` asks for `key` and waits for the answer. `up`: does any worker run? If none does, nobody opens the door."""
+        """`caller` asks for `key` and waits for the answer. `up`: does any worker run? If none does, nobody opens the
+        door.
+        """
         add = self._trace.add
         row = add("Requested", self._place, key, caller)
         free = sum(not worker.frozen for worker in self._idle)

@@ -1,9 +1,9 @@
 """A fleet of workers: programs that do one thing after the other, can crash, freeze, and be scaled.
 
-What a worker does is a function `serve(worker)`; the fleet knows only how workers begin and end. A crash ends the process where
-it stands. A freeze stops the worker's own progress, not the world's: a call that is under way is answered, a message can be
-handed to it, but it does nothing before it thaws, and work takes as much longer as the freeze lasted. Scaling in lets a worker
-finish what it has in hand.
+What a worker does is a function `serve(worker)`; the fleet knows only how workers begin and end. A crash ends the
+process where it stands. A freeze stops the worker's own progress, not the world's: a call that is under way is
+answered, a message can be handed to it, but it does nothing before it thaws, and work takes as much longer as the
+freeze lasted. Scaling in lets a worker finish what it has in hand.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ class Worker:
 
 
 class Fleet:
-    """Workers called `<name>-1`, `<name>-2`, ... `restart` tells after how many seconds a crashed one starts again; 0: never."""
+    """Workers called `<name>-1`, `<name>-2`, ... `restart` tells after how many seconds a crashed one starts again;
+    0: never.
+    """
 
     def __init__(
         self, kernel: Kernel, trace: Trace, name: str, serve: Callable[[Worker], None], restart: Callable[[], float]
@@ -119,7 +121,9 @@ class Fleet:
         worker.begin(self._kernel.spawn(self._serve, worker, name=worker.name))
 
     def crash(self, name: str) -> None:
-        """End a worker where it stands: what it had in hand stays undone. Nothing happens to one that is down already."""
+        """End a worker where it stands: what it had in hand stays undone. Nothing happens to one that is down
+        already.
+        """
         worker = self.find(name)
         if not worker.alive or worker.process is None:
             return

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two runs side by side: rows of (label, a, b, unit), the first event in which they differ, and the difference in words."""
+    """Two runs side by side: rows of (label, a, b, unit), the first event in which they differ, and the difference in
+    words.
+    """
 
     rows: list[tuple[str, float, float, str]]
     first_divergence: Notable | None
@@ -44,14 +46,16 @@ def _parting(a: Run, b: Run) -> Notable | None:
     index = first_difference(a.trace, b.trace)
     if index is None:
         return None
-    found = next(((run, name) for run, name in ((b, "second"), (a, "first")) if index < len(run.trace)))
-    row = found[0].trace[index]
-    text = f"The runs part at {row.time:.3f} s: in the {found[1]} one, {a.trace.describe(row) if found[0] is a else b.trace.describe(row)}."
+    run, which = (b, "second") if index < len(b.trace) else (a, "first")
+    row = run.trace[index]
+    text = f"The runs part at {row.time:.3f} s: in the {which} one, {run.trace.describe(row)}."
     return Notable(row.time, index, "parting", text)
 
 
 def first_difference(a: Trace, b: Trace) -> int | None:
-    """The first row in which two traces differ; None when they are the same. How a call ends that began before does not count."""
+    """The first row in which two traces differ; None when they are the same. How a call ends that began before does
+    not count.
+    """
     size = min(len(a), len(b))
     differs = np.zeros(size, bool)
     for name in ("time", "kind", "resource", "subject", "actor", "cause", "until"):
@@ -89,7 +93,9 @@ def _sentence(a: dict[str, Number], b: dict[str, Number], parted: Notable | None
 
 @dataclass(frozen=True)
 class Band:
-    """What many seeds give, at the times `t`: one run in ten lies below `low`, half below `mid`, nine in ten below `high`."""
+    """What many seeds give, at the times `t`: one run in ten lies below `low`, half below `mid`, nine in ten below
+    `high`.
+    """
 
     t: Array
     low: Array

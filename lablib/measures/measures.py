@@ -1,8 +1,8 @@
 """The measures of one run: folds over its trace; nothing is stored anywhere else.
 
-The model. Each row about a message leaves it in a state: visible, in flight, delayed, gone. Sorted by message, a row's
-former state is that of the row before; the differences, back in the order of time and added up, are the series. A direct
-call is the same thing: accepted requests wait (visible), a worker works on them (in flight).
+The model. Each row about a message leaves it in a state: visible, in flight, delayed, gone. Sorted by message, a
+row's former state is that of the row before; the differences, back in the order of time and added up, are the series.
+A direct call is the same thing: accepted requests wait (visible), a worker works on them (in flight).
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ _RATES = {
     "timed out": ("TimedOut",),
     "expired": ("Expired",),
 }
+_DIRECT_COUNTS = {"requests": "sent", "answered": "deleted", "refused": "refused", "timed out": "timed out"}
+_QUEUE_COUNTS = {"sent": "sent", "received": "received", "deleted": "deleted", "expired": "expired"}
 RATES = (*_RATES, "empty receives")
 _BINS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400)
 
@@ -67,7 +69,9 @@ class _Entries(NamedTuple):
 
 
 class Work(NamedTuple):
-    """A piece of work: who, on what, the row of its start, and the row of its end or of the crash that cut it off (-1: none)."""
+    """A piece of work: who, on what, the row of its start, and the row of its end or of the crash that cut it off
+    (-1: none).
+    """
 
     actor: str
     subject: str
@@ -77,10 +81,11 @@ class Work(NamedTuple):
 
 
 class Measures:
-    """Measures of a run, or of a trace up to `until` (default: its last row). Each is computed when it is first asked for.
+    """Measures of a run, or of a trace up to `until` (default: its last row). Each is computed when it is first asked
+    for.
 
-    `resource` is the name of a queue (or of the place of a direct call); None means all of them together. `figures` are those of an
-    edition, for the price list.
+    `resource` is the name of a queue (or of the place of a direct call); None means all of them together. `figures`
+    are those of an edition, for the price list.
     """
 
     def __init__(self, run: Run | Trace, until: float | None = None, figures: dict[str, Any] | None = None) -> None:
@@ -121,7 +126,7 @@ class Measures:
         """Are there direct calls in this run, instead of a queue?"""
         return self.trace.code("Requested") >= 0
 
-    # ---- states --------------------------------------------------------------------------------------------------------
+    # ---- states ------------------------------------------------------------------------------------------------------
 
     @cached_property
     def _entries(self) -> _Entries:
@@ -147,8 +152,9 @@ class Measures:
         return _Entries(row[back], self._t[row[back]], res[back], sub[back], now[back], before[back])
 
     def _unwritten(self, doors: Array) -> Iterable[tuple[Array, Array, Array, Array]]:
-        """What follows from a row without having one of its own: arrival in a dead-letter queue, the end of all messages of a
-        queue, the end of a request whose worker crashed."""
+        """What follows from a row without having one of its own: arrival in a dead-letter queue, the end of all
+        messages of a queue, the end of a request whose worker crashed.
+        """
         resource, subject = self._codes["resource"], self._codes["subject"]
         for row in self._rows("MovedToDeadLetterQueue").tolist():
             target = self._resource(self.trace.details[row])
@@ -178,7 +184,9 @@ class Measures:
         return self._count(VISIBLE, resource, "depth", "requests waiting" if self.is_direct else "messages waiting")
 
     def in_flight(self, resource: str | None = None) -> Series:
-        """Messages that were received and are hidden (ApproximateNumberOfMessagesNotVisible), or requests being worked on."""
+        """Messages that were received and are hidden (ApproximateNumberOfMessagesNotVisible), or requests being
+        worked on.
+        """
         return self._count(IN_FLIGHT, resource, "in_flight", "being worked on" if self.is_direct else "in flight")
 
     def delayed(self, resource: str | None = None) -> Series:
@@ -186,7 +194,8 @@ class Measures:
         return self._count(DELAYED, resource, "delayed", "delayed")
 
     def age_of_oldest(self, resource: str | None = None) -> Series:
-        """How long the oldest message has been there (ApproximateAgeOfOldestMessage), or the longest wait of a caller now.
+        """How long the oldest message has been there (ApproximateAgeOfOldestMessage), or the longest wait of a caller
+        now.
 
         A message that was moved to the back after three receives does not count, as in CloudWatch (SQS developer guide,
         "Available CloudWatch metrics for Amazon SQS"). In a dead-letter queue it counts from the move.
@@ -219,11 +228,12 @@ class Measures:
         begin = self._is("Requested")[used]
         return zip(self._t[used].tolist(), self._codes["subject"][used].tolist(), begin.tolist())
 
-    # ---- rates, counts, latencies --------------------------------------------------------------------------------------
+    # ---- rates, counts, latencies ------------------------------------------------------------------------------------
 
     def rate(self, what: str, bin: float | None = None) -> Series:
-        """Events a second, averaged over `bin` seconds (default: about 60 bins): "sent", "received", "deleted", "worked",
-        "refused", "timed out", "expired", "empty receives". Raises ValueError for another name, or for a bin that is not above 0.
+        """Events a second, averaged over `bin` seconds (default: about 60 bins): "sent", "received", "deleted",
+        "worked", "refused", "timed out", "expired", "empty receives". Raises ValueError for another name, or for a
+        bin that is not above 0.
         """
         if what not in RATES:
             raise ValueError(f"rate {what!r}: must be one of {', '.join(map(repr, RATES))}")
@@ -296,7 +306,9 @@ class Measures:
         return count
 
     def latency(self) -> Array:
-        """Seconds from Sent to the (first) Deleted of each message, or from Requested to Answered, in the order of the ends."""
+        """Seconds from Sent to the (first) Deleted of each message, or from Requested to Answered, in the order of
+        the ends.
+        """
         if "latency" not in self._memo:
             begin = dict(
                 zip(self._subjects("Sent", "Requested").tolist(), self._t[self._is("Sent", "Requested")].tolist())
@@ -335,8 +347,9 @@ class Measures:
 
     def busy(self, actor: str) -> float:
         """The share of the run, 0 to 1, during which this actor worked."""
-        spans = (self._t[max(w.end, w.cut)] - self._t[w.start] if max(w.end, w.cut) >= 0 else self.until - self._t[w.start]
-                 for w in self.work if w.actor == actor)  # fmt: skip
+        mine = [work for work in self.work if work.actor == actor]
+        ends = [max(work.end, work.cut) for work in mine]
+        spans = [(self._t[end] if end >= 0 else self.until) - self._t[work.start] for work, end in zip(mine, ends)]
         return float(sum(spans)) / self.until if self.until else 0.0
 
     @property
@@ -344,7 +357,7 @@ class Measures:
         """Messages done a second, over the whole run."""
         return self.done / self.until if self.until else 0.0
 
-    # ---- what it costs -------------------------------------------------------------------------------------------------
+    # ---- what it costs -----------------------------------------------------------------------------------------------
 
     def calls(self) -> dict[str, int]:
         """API calls by operation, those that failed too."""
@@ -366,7 +379,7 @@ class Measures:
         """Dollars for the calls to SQS, by the price list. The free first million a month is not taken off."""
         return self.requests() * float(self.figures["sqs.price_per_million"]) / 1e6
 
-    # ---- all together --------------------------------------------------------------------------------------------------
+    # ---- all together ------------------------------------------------------------------------------------------------
 
     def series(self, name: str) -> Series:
         """A series by its name: "depth", "in_flight", "delayed", "age_of_oldest", or one of the rates."""
@@ -395,12 +408,9 @@ class Measures:
         now = {s.label: float(s.at(t)) for s in (self.depth(), self.in_flight(), self.age_of_oldest())}
         if not self.is_direct:
             now["delayed"] = float(self.delayed().at(t))
-        counted = {"requests": "sent", "answered": "deleted", "refused": "refused", "timed out": "timed out"} if self.is_direct else {
-            "sent": "sent", "received": "received", "deleted": "deleted", "expired": "expired"}  # fmt: skip
-        return now | {
-            label: float(np.searchsorted(self._t[self._is(*_RATES[what])], t, "right"))
-            for label, what in counted.items()
-        }
+        counts = _DIRECT_COUNTS if self.is_direct else _QUEUE_COUNTS
+        times = {label: self._t[self._is(*_RATES[what])] for label, what in counts.items()}
+        return now | {label: float(np.searchsorted(seen, t, "right")) for label, seen in times.items()}
 
     def summary(self) -> list[Number]:
         """The results of the run, the most important first."""
@@ -425,7 +435,8 @@ class Measures:
             n("duplicates", self.duplicates()), n("out of order", self.order_violations()), *speed,
             n("highest backlog", self.depth().max, "messages"), n("highest age of oldest", age.max, "s"),
             n("throughput", self.throughput, "messages/s"),
-            n("API calls", sum(self.calls().values())), n("empty receives", len(self._empty_receives)), n("cost", self.cost(), "$"),
+            n("API calls", sum(self.calls().values())), n("empty receives", len(self._empty_receives)),
+            n("cost", self.cost(), "$"),
         ]  # fmt: skip
 
     def line(self) -> str:
@@ -433,7 +444,8 @@ class Measures:
         age = self.age_of_oldest()
         if self.is_direct:
             refused, late = len(self._rows("Refused")), len(self._rows("TimedOut"))
-            return f"{self.sent} requests, {self.done} answered, {refused} refused, {late} timed out, longest wait {age.max:.1f} s"
-        lost = f", {self.lost} lost" if self.lost else ""
-        head = f"{self.sent} sent, {self.done} done, {self.waiting} waiting{lost}, {self.duplicates()} duplicate{'s' * (self.duplicates() != 1)}"
-        return f"{head}, age of oldest {age.last:.1f} s"
+            ends = f"{self.done} answered, {refused} refused, {late} timed out"
+            return f"{self.sent} requests, {ends}, longest wait {age.max:.1f} s"
+        lost, twice = f", {self.lost} lost" if self.lost else "", self.duplicates()
+        ends = f"{self.done} done, {self.waiting} waiting{lost}, {twice} duplicate{'s' * (twice != 1)}"
+        return f"{self.sent} sent, {ends}, age of oldest {age.last:.1f} s"

@@ -14,8 +14,9 @@ Array = NDArray[Any]
 
 
 class Series(NamedTuple):
-    """A measure over time, with a label and a unit to show. `shape` "step": the value is y[i] from t[i] on; "line": it goes
-    straight from point to point, and jumps where two points have the same time. The last point stands at the end of the run.
+    """A measure over time, with a label and a unit to show. `shape` "step": the value is y[i] from t[i] on; "line":
+    it goes straight from point to point, and jumps where two points have the same time. The last point stands at the
+    end of the run.
     """
 
     name: str
@@ -58,7 +59,9 @@ class Number(NamedTuple):
 
 
 def steps(times: Array, changes: Array, until: float) -> tuple[Array, Array]:
-    """Points of a step series from changes in the order of time: one point a time, the first at 0, the last at the end."""
+    """Points of a step series from changes in the order of time: one point a time, the first at 0, the last at the
+    end.
+    """
     t = np.concatenate(([0.0], times, [max(until, times[-1] if len(times) else 0.0)]))
     y = np.concatenate(([0], np.cumsum(changes), [changes.sum()])).astype(float)
     last = np.append(t[1:] != t[:-1], True)
@@ -66,7 +69,9 @@ def steps(times: Array, changes: Array, until: float) -> tuple[Array, Array]:
 
 
 def ages(events: Iterable[tuple[float, Any, bool]], until: float) -> tuple[Array, Array]:
-    """Points of the age of the oldest thing, from comings and goings in the order of time. What returns keeps its first time."""
+    """Points of the age of the oldest thing, from comings and goings in the order of time. What returns keeps its
+    first time.
+    """
     since: dict[Any, float] = {}
     there: set[Any] = set()
     heap: list[tuple[float, int, Any]] = []

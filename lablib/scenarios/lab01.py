@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 
 from lablib.actors.arrivals import Intensity, day, spike
 from lablib.actors.database import Database
@@ -19,11 +21,39 @@ _DONE = Place("done", "Done", "done", "")
 _LOST = Place("lost", "Lost", "lost", "")
 
 
+# ---- parameters that several scenarios have ------------------------------------------------------------------------
+
+_SPREAD = Param(
+    2.0, low=1.0, high=10.0, step=0.5, unit="times", label="spread of the work time",
+    help="One message in 20 takes more than this many times the work time. 1: all take the same.",
+)  # fmt: skip
+_BATCH_SIZE = Param(
+    1, low=1, high=10, step=1, unit="messages", label="batch size", live=True,
+    aws="MaxNumberOfMessages", figure="sqs.batch_entries",
+    help="How many messages a consumer asks for in one receive.",
+)  # fmt: skip
+_WAIT_TIME = Param(
+    20, low=0, high=20, step=1, unit="s", label="wait time", live=True,
+    aws="WaitTimeSeconds", figure="sqs.wait_max",
+    help="How long a receive waits for a message. 0: short polling.",
+)  # fmt: skip
+_VISIBILITY_TIMEOUT = Param(
+    30, low=0, high=600, step=1, unit="s", label="visibility timeout", live=True,
+    aws="VisibilityTimeout", figure="sqs.visibility_max",
+    help="How long a received message stays hidden from other consumers. AWS allows up to 43,200 s, which is 12 hours.",
+)  # fmt: skip
+_OUTAGES = Param(
+    0.5, low=0.0, high=360.0, step=0.5, unit="per hour", label="server outages", figure="sqs.outages_per_hour",
+    help="How often each of the queue's servers is away for a short time. An assumption: AWS gives no number.",
+)  # fmt: skip
+
+
 class VideoQueue(FleetScenario):
     """A front end and video workers, with a queue between them.
 
-    Visitors upload videos; each is converted by a worker. `mode` decides how the front end hands the work over: as a message in
-    a queue, or as a call whose answer the visitor waits for. The same seed brings the same visitors and the same videos.
+    Visitors upload videos; each is converted by a worker. `mode` decides how the front end hands the work over: as a
+    message in a queue, or as a call whose answer the visitor waits for. The same seed brings the same visitors and
+    the same videos.
     """
 
     duration = 300.0
@@ -61,39 +91,26 @@ class VideoQueue(FleetScenario):
         1.0, low=0.01, high=600.0, step=0.1, unit="s", label="work time", live=True, log=True,
         help="Half of the videos take less than this, half take more.",
     )  # fmt: skip
-    spread: float = Param(
-        2.0, low=1.0, high=10.0, step=0.5, unit="times", label="spread of the work time",
-        help="One video in 20 takes more than this many times the work time. 1: all take the same.",
-    )  # fmt: skip
-    batch_size: int = Param(
-        1, low=1, high=10, step=1, unit="messages", label="batch size", aws="MaxNumberOfMessages", figure="sqs.batch_entries",
-        live=True, help="How many messages a consumer asks for in one receive.",
-    )  # fmt: skip
-    wait_time: int = Param(
-        20, low=0, high=20, step=1, unit="s", label="wait time", aws="WaitTimeSeconds", figure="sqs.wait_max", live=True,
-        help="How long a receive waits for a message. 0: short polling.",
-    )  # fmt: skip
+    spread: float = _SPREAD
+    batch_size: int = _BATCH_SIZE
+    wait_time: int = _WAIT_TIME
     pause: float = Param(
         1.0, low=0.1, high=60.0, step=0.1, unit="s", label="pause after an empty short poll", log=True,
         help="How long a consumer sleeps when a short poll gave nothing.",
     )  # fmt: skip
-    visibility_timeout: int = Param(
-        30, low=0, high=43_200, step=1, unit="s", label="visibility timeout", aws="VisibilityTimeout",
-        figure="sqs.visibility_max", live=True, log=True, help="How long a received message stays hidden from other consumers.",
-    )  # fmt: skip
+    visibility_timeout: int = _VISIBILITY_TIMEOUT
     retention: int = Param(
         345_600, low=60, high=1_209_600, step=60, unit="s", label="retention period", aws="MessageRetentionPeriod",
         figure="sqs.retention_max", log=True, help="A message that is older than this is lost.",
     )  # fmt: skip
-    outages: float = Param(
-        0.5, low=0.0, high=360.0, step=0.5, unit="per hour", label="server outages", figure="sqs.outages_per_hour",
-        help="How often each of the queue's servers becomes unavailable for a short time. An assumption: AWS gives no number.",
-    )  # fmt: skip
+    outages: float = _OUTAGES
     restart: float = Param(
-        20.0, low=0.0, high=600.0, step=1.0, unit="s", label="restart after", help="When a crashed consumer starts again. 0: never.",
+        20.0, low=0.0, high=600.0, step=1.0, unit="s", label="restart after",
+        help="When a crashed consumer starts again. 0: never.",
     )  # fmt: skip
     timeout: float = Param(
-        10.0, low=0.5, high=120.0, step=0.5, unit="s", label="caller's timeout", help="Direct call: how long a caller waits for the answer.",
+        10.0, low=0.5, high=120.0, step=0.5, unit="s", label="caller's timeout",
+        help="Direct call: how long a caller waits for the answer.",
     )  # fmt: skip
     backlog: int = Param(
         40, low=0, high=1000, step=1, unit="requests", label="workers' backlog",
@@ -139,9 +156,9 @@ def _queue_topology(queue: str, consumers: Place) -> Topology:
 class _Videos(FleetScene):
     """What both ways of handing over have in common: the visitors."""
 
-    def open(self, serve: object) -> None:
+    def open(self, serve: Callable[[Worker], None]) -> None:
         arrivals = self.values["arrivals"]
-        self.start(self._intensity(arrivals), arrivals == "steady", serve, self.values["consumers"])  # type: ignore[arg-type]
+        self.start(self._intensity(arrivals), arrivals == "steady", serve, self.values["consumers"])
 
     def _intensity(self, arrivals: str) -> Intensity:
         values = self.values
@@ -202,8 +219,8 @@ class _DirectScene(_Videos):
 class Promises(FleetScenario):
     """What a standard queue promises: days of it, with few messages.
 
-    A shop sends its orders to a queue. The consumer is a job that comes at intervals, takes all there is, and goes. At first it
-    is away. Messages wait, and those that wait too long are lost; some come twice; the order is not kept.
+    A shop sends its orders to a queue. The consumer is a job that comes at intervals, takes all there is, and goes.
+    At first it is away. Messages wait, and those that wait too long are lost; some come twice; the order is not kept.
     """
 
     duration = 8 * DAY
@@ -243,14 +260,8 @@ class Promises(FleetScenario):
     consumers: int = Param(
         1, low=0, high=10, step=1, unit="jobs", label="jobs", live=True, help="Jobs that come at the same time."
     )
-    batch_size: int = Param(
-        10, low=1, high=10, step=1, unit="messages", label="batch size", aws="MaxNumberOfMessages", figure="sqs.batch_entries",
-        help="How many messages the job asks for in one receive.",
-    )  # fmt: skip
-    outages: float = Param(
-        12.0, low=0.0, high=360.0, step=0.5, unit="per hour", label="server outages", figure="sqs.outages_per_hour",
-        help="How often each of the queue's servers becomes unavailable for a short time. An assumption: AWS gives no number.",
-    )  # fmt: skip
+    batch_size: int = replace(_BATCH_SIZE, default=10, live=False)
+    outages: float = replace(_OUTAGES, default=12.0)
 
     def build(self, cloud: Cloud) -> FleetScene:
         return _PromisesScene(cloud, self)
@@ -316,10 +327,7 @@ class Fleet(FleetScenario):
         log=True,
         help="A consumer's own work on a message.",
     )
-    spread: float = Param(
-        2.0, low=1.0, high=10.0, step=0.5, unit="times", label="spread of the work time",
-        help="One message in 20 takes more than this many times the work time. 1: all take the same.",
-    )  # fmt: skip
+    spread: float = _SPREAD
     connections: int = Param(
         0,
         low=0,
@@ -340,18 +348,9 @@ class Fleet(FleetScenario):
         live=True,
         help="How long a message's query keeps its connection.",
     )
-    batch_size: int = Param(
-        1, low=1, high=10, step=1, unit="messages", label="batch size", aws="MaxNumberOfMessages", figure="sqs.batch_entries",
-        live=True, help="How many messages a consumer asks for in one receive.",
-    )  # fmt: skip
-    wait_time: int = Param(
-        20, low=0, high=20, step=1, unit="s", label="wait time", aws="WaitTimeSeconds", figure="sqs.wait_max", live=True,
-        help="How long a receive waits for a message. 0: short polling.",
-    )  # fmt: skip
-    visibility_timeout: int = Param(
-        30, low=0, high=43_200, step=1, unit="s", label="visibility timeout", aws="VisibilityTimeout",
-        figure="sqs.visibility_max", live=True, log=True, help="How long a received message stays hidden from other consumers.",
-    )  # fmt: skip
+    batch_size: int = _BATCH_SIZE
+    wait_time: int = _WAIT_TIME
+    visibility_timeout: int = _VISIBILITY_TIMEOUT
 
     def build(self, cloud: Cloud) -> FleetScene:
         return _SharedScene(cloud, self)

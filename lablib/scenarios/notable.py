@@ -24,9 +24,9 @@ _PLAIN: dict[str, tuple[str, Callable[[Row], str]]] = {
     "Burst": ("burst", lambda r: f"{r.detail} messages arrive at once."),
     "ParameterSet": ("change", lambda r: f"{r.detail['name']} is set to {r.detail['value']}."),
     "Expired": ("expiry", lambda r: f"A message in {r.resource} is older than the retention period and is lost."),
-    "MovedToDeadLetterQueue": ("dead letter", lambda r: f"A message moves from {r.resource} to the dead-letter queue {r.detail}."),
+    "MovedToDeadLetterQueue": ("dead letter", lambda r: f"A message moves to the dead-letter queue {r.detail}."),
     "ServerUnavailable": ("server down", lambda r: f"A server of {r.resource} becomes unavailable."),
-    "CopyReturned": ("copy returned", lambda r: f"A copy of a deleted message comes back in {r.resource}: its server was unavailable."),
+    "CopyReturned": ("copy returned", lambda r: "A deleted message is back: a server with a copy was away."),
     "TimedOut": ("caller timed out", lambda r: "A caller stops waiting: no answer within its timeout."),
     "Refused": ("refused", lambda r: "A request is refused: all workers are busy and the backlog is full."),
 }  # fmt: skip

@@ -1,4 +1,6 @@
-"""Parameters of a scenario: declared once; the controls, the checks, the help and the tests come from the declaration."""
+"""Parameters of a scenario: declared once; the controls, the checks, the help and the tests come from the
+declaration.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,11 @@ Value = float | int | str | bool
 
 @dataclass(frozen=True)
 class ParamSpec:
-    """One parameter: `default`, its range (`low` to `high` in `unit`, both allowed) or its `choices`, and words about it.
+    """One parameter: `default`, its range (`low` to `high` in `unit`, both allowed) or its `choices`, and words about
+    it.
 
-    `aws` is the AWS parameter that it stands for, `figure` the name of the figure that limits it. `live`: an Action("set")
-    may change it during a run. `step` and `log` tell a slider how to move.
+    `aws` is the AWS parameter that it stands for, `figure` the name of the figure that limits it. `live`: an
+    Action("set") may change it during a run. `step` and `log` tell a slider how to move.
     """
 
     default: Value
@@ -39,7 +42,9 @@ class ParamSpec:
         return type(self.default)
 
     def check(self, value: Any) -> Any:
-        """`value` in the parameter's own type. Raises TypeError or ValueError with one line that says what is allowed."""
+        """`value` in the parameter's own type. Raises TypeError or ValueError with one line that says what is
+        allowed.
+        """
         return self._chosen(value) if self.kind is str else self._number(value)
 
     def _chosen(self, value: Any) -> str:
@@ -88,8 +93,8 @@ def Param(
 ) -> Any:
     """Declare a parameter in the body of a Scenario: `rate: float = Param(2.0, low=0.1, high=20.0, unit="messages/s")`.
 
-    The type is that of `default`. What the arguments mean stands in ParamSpec. Raises ValueError when the default is not
-    allowed by the rest, when a number has no range, or when a text has no choices.
+    The type is that of `default`. What the arguments mean stands in ParamSpec. Raises ValueError when the default is
+    not allowed by the rest, when a number has no range, or when a text has no choices.
     """
     spec = ParamSpec(default, low, high, step, unit, label, help, aws, figure, tuple(choices), live, log, "default")
     if (isinstance(default, str) and not spec.choices) or (type(default) in (int, float) and None in (low, high)):

@@ -26,8 +26,8 @@ _MOST_ACTIONS = 200
 class Run:
     """A run of `scenario` with `seed` and `actions` for `until` virtual seconds under the figures of `limits`.
 
-    Immutable. `trace` holds all that happened, `measures` what can be counted. `cursor` is the instant that somebody who
-    shared the run was looking at, None when nobody said.
+    Immutable. `trace` holds all that happened, `measures` what can be counted. `cursor` is the instant that somebody
+    who shared the run was looking at, None when nobody said.
     """
 
     scenario: Scenario
@@ -70,7 +70,9 @@ class Run:
         return list(self._notable)
 
     def explain(self, subject: str) -> str:
-        """The life of one message (MessageId) or request in words. Raises KeyError for a subject that is not in the run."""
+        """The life of one message (MessageId) or request in words. Raises KeyError for a subject that is not in the
+        run.
+        """
         return self.trace.explain(subject)
 
     def fork(self, *actions: Action) -> Run:
@@ -78,7 +80,9 @@ class Run:
         return self.scenario.run(self.seed, (*self.actions, *actions), self.until, self.limits)
 
     def share(self, cursor: float | None = None) -> str:
-        """A short text from which `Run.from_text` makes this very run again. `cursor`: the instant to look at, in seconds."""
+        """A short text from which `Run.from_text` makes this very run again. `cursor`: the instant to look at, in
+        seconds.
+        """
         at = self.cursor if cursor is None else cursor
         name, changed = type(self.scenario).__name__, self.scenario.changed()
         until = None if self.until == self.scenario.duration else self.until

@@ -21,8 +21,9 @@ Role = Literal["producer", "queue", "server", "consumer", "dead-letter", "done",
 
 @dataclass(frozen=True)
 class Place:
-    """A place where messages can be. `match` is a pattern (fnmatch) of the actors or resources in the trace that are this
-    place; a queue may have `parts`: its servers."""
+    """A place where messages can be. `match` is a pattern (fnmatch) of the actors or resources in the trace that are
+    this place; a queue may have `parts`: its servers.
+    """
 
     id: str
     label: str
@@ -57,8 +58,9 @@ class Action:
 
 @dataclass(frozen=True)
 class ActionSpec:
-    """An action that a scenario knows: a `label` for a button, the `targets` that exist at the start, and what its value
-    is (`value_param`; None when it takes none, or when the target decides, as for "set")."""
+    """An action that a scenario knows: a `label` for a button, the `targets` that exist at the start, and what its
+    value is (`value_param`; None when it takes none, or when the target decides, as for "set").
+    """
 
     kind: str
     label: str
@@ -68,8 +70,9 @@ class ActionSpec:
 
 
 class Scene:
-    """The stage while a run lasts: `build` makes it, actions act on it. Derive from it: a method `do_<kind>(action)` for each
-    kind of action that the scenario lists. `values` are the parameters, those that are live may change."""
+    """The stage while a run lasts: `build` makes it, actions act on it. Derive from it: a method `do_<kind>(action)`
+    for each kind of action that the scenario lists. `values` are the parameters, those that are live may change.
+    """
 
     def __init__(self, cloud: Cloud, scenario: Scenario) -> None:
         cloud.trace.phrases.update(PHRASES)
@@ -94,10 +97,12 @@ _registry: dict[str, type[Scenario]] = {}
 
 
 class Scenario:
-    """A situation with parameters. Derive a class whose first docstring line is its title, declare parameters with `Param`,
-    and write `build` and `topology`. Objects are immutable; `VideoQueue(rate=5)` gives values, the rest are defaults.
+    """A situation with parameters. Derive a class whose first docstring line is its title, declare parameters with
+    `Param`, and write `build` and `topology`. Objects are immutable; `VideoQueue(rate=5)` gives values, the rest are
+    defaults.
 
-    Raises TypeError for an unknown parameter or a wrong type, ValueError for a value that is not allowed: one line each.
+    Raises TypeError for an unknown parameter or a wrong type, ValueError for a value that is not allowed: one line
+    each.
     """
 
     duration: ClassVar[float] = 300.0  # how long a run lasts when nobody says, in virtual seconds
@@ -125,7 +130,7 @@ class Scenario:
         for name, spec in self._specs.items():
             object.__setattr__(self, name, spec.check(values[name]) if name in values else spec.default)
 
-    # ---- to be written in a subclass -----------------------------------------------------------------------------------
+    # ---- to be written in a subclass ---------------------------------------------------------------------------------
 
     def build(self, cloud: Cloud) -> Scene:
         """Set the scene: make the resources, start the actors."""
@@ -144,7 +149,7 @@ class Scenario:
         """Figures of the model that this scenario sets: for `Cloud(assume=)`."""
         return {}
 
-    # ---- values --------------------------------------------------------------------------------------------------------
+    # ---- values ------------------------------------------------------------------------------------------------------
 
     @classmethod
     def params(cls) -> dict[str, ParamSpec]:
@@ -168,22 +173,25 @@ class Scenario:
         """The first line of the class's docstring, without its full stop."""
         return (type(self).__doc__ or type(self).__name__).strip().splitlines()[0].rstrip(".")
 
-    # ---- running -------------------------------------------------------------------------------------------------------
+    # ---- running -----------------------------------------------------------------------------------------------------
 
     def run(
         self, seed: int = 0, actions: Iterable[Action] = (), until: float | None = None, limits: Edition = "2023"
     ) -> Run:
         """Run it in virtual time. The same arguments give the same run.
 
-        `seed`: any whole number. `actions`: what is done to it, and when. `until`: virtual seconds, more than 0 and at most
-        ten times `duration`, which is the default. `limits`: "2023" or "today". Raises ValueError or TypeError, one line.
+        `seed`: any whole number. `actions`: what is done to it, and when. `until`: virtual seconds, more than 0 and
+        at most ten times `duration`, which is the default. `limits`: "2023" or "today". Raises ValueError or
+        TypeError, one line.
         """
         from lablib.scenarios.run import make_run
 
         return make_run(self, seed, tuple(actions), until, limits)
 
     def check_action(self, action: Action, until: float) -> Action:
-        """The action with its value in the right type. Raises ValueError or TypeError with one line about what is wrong."""
+        """The action with its value in the right type. Raises ValueError or TypeError with one line about what is
+        wrong.
+        """
         if not isinstance(action, Action):
             raise TypeError(f"actions: {action!r} is not an Action; write Action(kind, at, target, value)")
         specs = {spec.kind: spec for spec in self.actions()}
@@ -211,7 +219,7 @@ class Scenario:
             allowed = f"must be {one_of(spec.targets)}{near(action.target, spec.targets)}"
             raise ValueError(f"{action.kind}: target={action.target!r}: {allowed}")
 
-    # ---- being a value -------------------------------------------------------------------------------------------------
+    # ---- being a value -----------------------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a scenario does not change; use scenario.replace({name}={value!r})")
@@ -230,7 +238,9 @@ class Scenario:
 
 
 def find(name: str) -> type[Scenario]:
-    """The scenario class of that name, from the labs or your own. Raises ValueError, with a guess, when there is none."""
+    """The scenario class of that name, from the labs or your own. Raises ValueError, with a guess, when there is
+    none.
+    """
     import pkgutil
     from importlib import import_module
 

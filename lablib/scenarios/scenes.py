@@ -84,7 +84,9 @@ class QueueScene(FleetScene):
         self.url = self._directly("create_queue", queue_name=queue, attributes=_texts(attributes))["QueueUrl"]
 
     def _directly(self, operation: str, **params: Any) -> dict[str, Any]:
-        """Ask the service itself, past the front door: setting the scene takes no time, and is no call of the scenario."""
+        """Ask the service itself, past the front door: setting the scene takes no time, and is no call of the
+        scenario.
+        """
         call = Call("you", -1, self.cloud.chance.stream("scene"))
         answer: dict[str, Any] = getattr(self.cloud.service("sqs"), operation)(call, **params)
         return answer

@@ -1,7 +1,7 @@
 """A run as a short text: `ml1-`, then the question that was asked (not the answer), packed, with a checksum.
 
-The packing: JSON, deflated with a dictionary of words that are likely, a CRC-32 in front, base64 for addresses. The dictionary
-belongs to version 1 of the text and must never change; a new one needs a new prefix.
+The packing: JSON, deflated with a dictionary of words that are likely, a CRC-32 in front, base64 for addresses. The
+dictionary belongs to version 1 of the text and must never change; a new one needs a new prefix.
 """
 
 from __future__ import annotations

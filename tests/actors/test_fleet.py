@@ -66,7 +66,8 @@ def test_a_crash_ends_the_work_and_a_restart_keeps_the_name():
     yard.kernel.run(20)
     kinds = ("WorkStarted", "WorkEnded", "Crashed", "Restarted")
     assert yard.rows(*kinds, actor="worker-1") == [
-        ("WorkStarted", 0.0), ("Crashed", 4.0), ("Restarted", 9.0), ("WorkStarted", 9.0), ("WorkEnded", 19.0), ("WorkStarted", 19.0),
+        ("WorkStarted", 0.0), ("Crashed", 4.0), ("Restarted", 9.0), ("WorkStarted", 9.0),
+        ("WorkEnded", 19.0), ("WorkStarted", 19.0),
     ]  # fmt: skip
     restarted = yard.trace.where("Restarted")[0]
     assert yard.trace[restarted.cause].kind == "Crashed"

@@ -17,7 +17,7 @@ def kinds(run, subject):
     return [row.kind for row in run.trace.where(subject=subject)]
 
 
-# ---- the stories -------------------------------------------------------------------------------------------------------------
+# ---- the stories ---------------------------------------------------------------------------------------------------
 
 GOLDEN = {
     VideoQueue(): "83f91c6ae8ca36b1",
@@ -94,7 +94,7 @@ def test_short_polls_pause_and_cost_more_than_long_ones():
     assert short.done == pytest.approx(long.done, abs=2)
 
 
-# ---- crashes -----------------------------------------------------------------------------------------------------------------
+# ---- crashes -------------------------------------------------------------------------------------------------------
 
 
 def test_a_crash_between_work_and_delete_brings_the_message_back():
@@ -105,7 +105,8 @@ def test_a_crash_between_work_and_delete_brings_the_message_back():
     row = next(r for r in run.trace.where("WorkEnded") if r.time == ended.time)
     first = run.trace.where("Received", subject=row.subject)[0]
     assert kinds(run, row.subject) == [
-        "Sent", "Received", "WorkStarted", "WorkEnded", "BecameVisible", "Received", "WorkStarted", "WorkEnded", "Deleted",
+        "Sent", "Received", "WorkStarted", "WorkEnded", "BecameVisible",
+        "Received", "WorkStarted", "WorkEnded", "Deleted",
     ]  # fmt: skip
     visible = run.trace.where("BecameVisible", subject=row.subject)[0]
     assert (visible.time, visible.cause) == (first.time + 20, first.index)
@@ -138,7 +139,7 @@ def test_crash_everybody_at_the_start_and_nothing_is_lost():
     assert run.measures.waiting == run.measures.sent
 
 
-# ---- freezes, long work ------------------------------------------------------------------------------------------------------
+# ---- freezes, long work --------------------------------------------------------------------------------------------
 
 
 def test_a_stalled_consumer_loses_its_message_and_deletes_too_late():
@@ -178,7 +179,7 @@ def test_visibility_timeout_0_hides_nothing():
     assert run.measures.duplicates() > 5
 
 
-# ---- servers, bursts, live parameters ----------------------------------------------------------------------------------------
+# ---- servers, bursts, live parameters ------------------------------------------------------------------------------
 
 
 def test_a_server_that_is_away_brings_deleted_messages_back():
@@ -277,7 +278,7 @@ def test_a_parameter_changes_from_then_on():
     assert changed[0].detail == {"name": "rate", "value": 4.0}
 
 
-# ---- events of interest ------------------------------------------------------------------------------------------------------
+# ---- events of interest --------------------------------------------------------------------------------------------
 
 
 def test_what_is_notable_is_told_in_order_and_in_words():

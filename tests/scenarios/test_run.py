@@ -136,7 +136,8 @@ def test_a_video_takes_as_long_whoever_works_on_it():
 def test_hash_order_does_not_matter():
     code = (
         "from lablib.scenarios.lab01 import *\n"
-        "print([s.run(3, until=s.duration / 4).digest for s in (VideoQueue(outages=60.0), VideoQueue(mode='direct'), Promises(), Fleet())])"
+        "all = VideoQueue(outages=60.0), VideoQueue(mode='direct'), Promises(), Fleet()\n"
+        "print([scenario.run(3, until=scenario.duration / 4).digest for scenario in all])"
     )
     seen = {
         subprocess.run(
@@ -184,7 +185,7 @@ def test_a_bad_argument_is_answered_in_one_line(arguments, error, text):
     assert str(caught.value) == text
 
 
-# ---- share -----------------------------------------------------------------------------------------------------------------
+# ---- share ---------------------------------------------------------------------------------------------------------
 
 SHARED = [
     VideoQueue().run(until=5),
@@ -238,14 +239,14 @@ def test_a_damaged_text_is_refused(data):
     damaged = data.draw(
         st.sampled_from([text[:place], text[:place] + other + text[place + 1 :], text[:place] + text[place + 1 :]])
     )
-    with pytest.raises(ValueError, match="^this is not a run's text") as caught:
+    with pytest.raises(ValueError, match=r"^this is not a run's text") as caught:
         Run.from_text(damaged)
     assert str(caught.value) == NOT_ONE
 
 
 @given(st.text() | st.text().map("ml1-".__add__) | st.none() | st.integers())
 def test_anything_else_is_refused(text):
-    with pytest.raises(ValueError, match="^this is not a run's text"):
+    with pytest.raises(ValueError, match=r"^this is not a run's text"):
         Run.from_text(text)
 
 
@@ -285,7 +286,7 @@ def packed(parts):
     ],
 )
 def test_a_made_up_text_is_refused_in_one_line(parts, text):
-    with pytest.raises(ValueError, match=".") as caught:
+    with pytest.raises(ValueError, match=r".") as caught:
         Run.from_text(packed(parts))
     assert str(caught.value).startswith(text)
     assert "\n" not in str(caught.value)
