@@ -352,6 +352,8 @@ def test_the_difference_is_told_in_numbers():
     sentence = compare(VideoQueue().run(1), VideoQueue(consumers=2).run(1)).sentence
     assert sentence.startswith("Done ")
     assert " against " in sentence
+    both = compare(VideoQueue().run(1), VideoQueue(mode="direct").run(1))
+    assert "refused 93 in the second only; timed out 100 in the second only" in both.sentence
 
 
 def test_a_band_lies_around_its_runs():

@@ -81,14 +81,15 @@ def first_difference(a: Trace, b: Trace) -> int | None:
 def _sentence(a: dict[str, Number], b: dict[str, Number], parted: Notable | None) -> str:
     if parted is None:
         return "The two runs are the same."
-    changed = [
-        f"{label} {a[label].text} against {b[label].text}"
-        for label in a
-        if label in b and a[label].text != b[label].text
-    ]
+    changed = [f"{x.label} {x.text} in the second only" for x in b.values() if x.label not in a and x.value > 0]
+    changed += [f"{x.label} {x.text} against {b[x.label].text}" for x in a.values() if _differ(x, b.get(x.label))]
     if not changed:
         return "The two runs differ in details, but not in these numbers."
     return f"{'; '.join(changed[:5])}.".capitalize()
+
+
+def _differ(number: Number, other: Number | None) -> bool:
+    return other is not None and number.text != other.text
 
 
 @dataclass(frozen=True)
