@@ -1,0 +1,149 @@
+"""The figures that a notebook shows by themselves: a run over time, two runs, latencies, messages' stays, a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from lablib.measures import Band
+from lablib.scenarios import Run
+from lablib.views import panels
+from lablib.views.theme import DASHES, SERIES, Theme, check, paint
+
+_SHARES = (50, 95, 99)
+
+
+def _figure(spec: dict[str, Any], theme: Theme | None, title: str = "") -> go.Figure:
+    painted = paint(spec, check(theme))
+    if title:
+        painted["layout"] |= {"title": {"text": title, "x": 0, "xref": "paper", "font": {"size": 15}}}
+        painted["layout"]["margin"] = {**painted["layout"].get("margin", {}), "t": 58}
+    return go.Figure(painted)
+
+
+def overview(run: Run, *, band: Band | None = None, theme: Theme | None = None) -> go.Figure:
+    """A run over time: messages waiting and in flight, the age of the oldest, sends and deletes a second.
+
+    `band`: many runs behind it, as `lablib.measures.band` makes them. `theme`: "light" or "dark".
+    """
+    return _figure(panels.overview(run, None, band), theme, run.title)
+
+
+def compare(a: Run, b: Run, *, theme: Theme | None = None) -> go.Figure:
+    """Two runs over one axis of time: `a` thin and dashed, `b` solid."""
+    return _figure(panels.overview(b, a), theme, f"A: {a.scenario!r}   B: {b.scenario!r}")
+
+
+def latency(*runs: Run, names: Sequence[str] = (), theme: Theme | None = None) -> go.Figure:
+    """The share of messages that were done within a time, from send to delete. One curve a run, its name at its end.
+
+    `names`: what to call the runs, else A, B, ... Raises ValueError without a run, or with another number of names.
+    """
+    called = _called(names, len(runs))
+    data: list[dict[str, Any]] = []
+    notes: list[dict[str, Any]] = []
+    for i, (run, name) in enumerate(zip(runs, called, strict=True)):
+        seconds = np.sort(run.measures.latency())
+        share = 100 * np.arange(1, len(seconds) + 1) / max(1, len(seconds))
+        colour = SERIES[i % len(SERIES)]
+        data.append(_line(seconds, share, name, i, hv=True))
+        marks = [float(np.percentile(seconds, p)) for p in _SHARES] if len(seconds) else []
+        data.append({
+            "type": "scatter", "mode": "markers", "x": np.array(marks), "y": np.array(_SHARES[: len(marks)], dtype=float),
+            "meta": colour, "name": f"{name}: percentiles", "hovertemplate": "p%{y:.0f}: %{x:.3g} s<extra></extra>",
+            "marker": {"size": 8, "symbol": ("circle", "square", "diamond", "x")[i % 4]},
+        })  # fmt: skip
+        if marks:
+            text = f"{name}: p50 {marks[0]:.3g} s, p95 {marks[1]:.3g} s, p99 {marks[2]:.3g} s"
+            notes.append(_label(marks[1], 95, text, colour, (18, 18 + 20 * i)))
+    return _figure(_plain(data, notes, "seconds from send to delete", "share of the messages (%)"), theme)
+
+
+def stays(run: Run, most: int = 60, start: int = 0, *, theme: Theme | None = None) -> go.Figure:
+    """Messages' lives as bars, one line each: thin while it waits, thick while it is in flight, a diamond at each delivery again.
+
+    `most`: how many messages; `start`: from which one on, in the order of sending. Raises ValueError when there are none.
+    """
+    rows = run.trace.where(kind=("Sent", "Requested"))[start : start + most]
+    if not rows or most < 1:
+        raise ValueError(f"start={start!r}, most={most!r}: this run has {len(run.trace.where(kind=('Sent', 'Requested')))} messages")
+    scale, unit = panels.time_unit(run.until)
+    waits: list[Any] = [[], []]
+    flights: list[Any] = [[], []]
+    again: list[Any] = [[], []]
+    ended = {"Deleted", "Expired", "MovedToDeadLetterQueue", "Answered", "Refused", "TimedOut", "WorkEnded"}
+    for number, sent in enumerate(rows, start + 1):
+        at, held, seen = sent.time, False, 0
+        for row in (*run.trace.where(subject=sent.subject), None):
+            if row is not None and row.kind in ("VisibilityChanged", "DeleteIgnored", "MovedToBack", "Accepted"):
+                continue
+            now = run.until if row is None else row.time
+            if at is not None:
+                x, y = flights if held else waits
+                x += [at * scale, now * scale, None]
+                y += [number, number, None]
+            if row is None or row.kind in ended:
+                at = None if row is None or row.kind != "WorkEnded" or sent.kind == "Requested" else now
+                continue
+            at, held = now, row.kind in ("Received", "WorkStarted", "WorkEnded")
+            seen += row.kind == "Received"
+            if row.kind == "Received" and seen > 1:
+                again[0].append(now * scale)
+                again[1].append(number)
+    base = {"type": "scatter", "hoverinfo": "skip", "connectgaps": False}
+    data = [
+        {**base, "mode": "lines", "x": waits[0], "y": waits[1], "meta": "waiting", "name": "waiting", "line": {"width": 1.5}},
+        {**base, "mode": "lines", "x": flights[0], "y": flights[1], "meta": "flight", "name": "in flight", "line": {"width": 5}},
+        {**base, "mode": "markers", "x": again[0], "y": again[1], "meta": "again", "name": "again", "marker": {"symbol": "diamond", "size": 9}},
+    ]  # fmt: skip
+    words = "<span style='color:{{waiting}}'>━ waiting</span>   <span style='color:{{flight}}'><b>▬ in flight</b></span>   <span style='color:{{again}}'>◆ delivered again</span>"
+    notes = [{"text": words, "x": 0, "y": 1.02, "xref": "paper", "yref": "paper", "showarrow": False, "xanchor": "left", "yanchor": "bottom"}]
+    return _figure(_plain(data, notes, f"time ({unit})", "message, in the order of sending"), theme)
+
+
+def sweep(
+    x: Sequence[float], curves: Mapping[str, Sequence[float]], *, x_title: str, y_title: str, theme: Theme | None = None
+) -> go.Figure:
+    """What one parameter does: `curves` (name -> a value for each of `x`) over the parameter's values, names at the ends.
+
+    Raises ValueError when a curve has another number of values than `x`.
+    """
+    data, notes = [], []
+    for i, (name, y) in enumerate(curves.items()):
+        if len(y) != len(x):
+            raise ValueError(f"curves[{name!r}] has {len(y)} values for {len(x)} of x")
+        trace = _line(np.array(x, dtype=float), np.array(y, dtype=float), name, i)
+        data.append({**trace, "mode": "lines+markers", "marker": {"size": 7, "symbol": ("circle", "square", "diamond", "x")[i % 4]}})
+        if len(x):
+            notes.append(_label(float(x[-1]), float(y[-1]), name, SERIES[i % len(SERIES)], (0, -14), "right"))
+    return _figure(_plain(data, notes, x_title, y_title), theme)
+
+
+def _called(names: Sequence[str], count: int) -> list[str]:
+    called = list(names) or [chr(ord("A") + i) for i in range(count)]
+    if not count or len(called) != count:
+        raise ValueError(f"names={list(names)!r}: {count} runs were given")
+    return called
+
+
+def _line(x: Any, y: Any, name: str, i: int, hv: bool = False) -> dict[str, Any]:
+    line = {"width": 2, "dash": DASHES[i % len(DASHES)], "shape": "hv" if hv else "linear"}
+    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "name": name, "meta": SERIES[i % len(SERIES)], "line": line}
+
+
+def _label(x: float, y: float, text: str, colour: str, by: tuple[int, int], anchor: str = "left") -> dict[str, Any]:
+    return {
+        "x": x, "y": y, "text": f"<span style='color:{{{{{colour}}}}}'>{text}</span>", "showarrow": False, "xanchor": anchor,
+        "xshift": by[0], "yshift": -by[1] if anchor == "left" else -by[1],
+    }  # fmt: skip
+
+
+def _plain(data: list[dict[str, Any]], notes: list[dict[str, Any]], x: str, y: str) -> dict[str, Any]:
+    layout = {
+        "height": 360, "margin": {"l": 62, "r": 20, "t": 30, "b": 48}, "showlegend": False, "annotations": notes,
+        "xaxis": {"title": {"text": x}, "rangemode": "tozero"}, "yaxis": {"title": {"text": y}, "rangemode": "tozero"},
+    }  # fmt: skip
+    return {"data": data, "layout": layout}

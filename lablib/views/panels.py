@@ -1,0 +1,154 @@
+"""The overview of a run: messages, age of the oldest, rates, over one axis of time. As plain data, because it is drawn live."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lablib.measures import Band, Measures, Series
+from lablib.scenarios import Run
+
+_MOST_POINTS = 1600
+_PANELS = ((0.68, 1.0), (0.36, 0.60), (0.0, 0.26))  # where the panels lie, from the top, in parts of the height
+
+
+class Curve(NamedTuple):
+    """One curve of a panel: what it shows, in which colour and dash, whether the area below is filled."""
+
+    series: Series
+    words: str
+    colour: str
+    dash: str = "solid"
+    fill: bool = False
+
+
+def time_unit(duration: float) -> tuple[float, str]:
+    """What to multiply seconds by for the axis of a run that lasts `duration` seconds, and the unit's name."""
+    for limit, seconds, name in ((900, 1, "s"), (10_800, 60, "min"), (172_800, 3600, "h")):
+        if duration <= limit:
+            return 1 / seconds, name
+    return 1 / 86_400, "days"
+
+
+def thin(series: Series, until: float, most: int = _MOST_POINTS) -> Series:
+    """The step series with at most about `most` points: of each stretch of time the first, the extremes and the last.
+
+    It ends at `until`, so that the last value is drawn to the end.
+    """
+    t, y = np.asarray(series.t, dtype=float), np.asarray(series.y, dtype=float)
+    if len(t) and t[-1] < until:
+        t, y = np.append(t, until), np.append(y, y[-1])
+    if len(t) <= most:
+        return series._replace(t=t, y=y)
+    stretch = np.minimum((t / max(until, 1e-9) * (most // 4)).astype(int), most // 4)
+    order = np.lexsort((y, stretch))
+    edge = np.flatnonzero(np.diff(stretch)) + 1
+    keep = np.unique(np.concatenate([[0], edge, edge - 1, [len(t) - 1], order[np.append(0, edge)], order[np.append(edge - 1, -1)]]))
+    return series._replace(t=t[keep], y=y[keep])
+
+
+def curves(measures: Measures) -> tuple[tuple[str, tuple[Curve, ...]], ...]:
+    """The three panels: the unit of each, and its curves."""
+    direct = measures.is_direct
+    return (
+        (
+            "messages" if not direct else "requests",
+            (
+                Curve(measures.depth(), "waiting", "waiting", fill=True),
+                Curve(measures.in_flight(), "being worked on" if direct else "in flight", "flight", "dot"),
+                Curve(measures.delayed(), "delayed", "delayed", "dash"),
+            ),
+        ),
+        ("s", (Curve(measures.age_of_oldest(), "longest wait" if direct else "age of the oldest", "again", fill=True),)),
+        (
+            "per second",
+            (
+                Curve(measures.rate("sent"), "requested" if direct else "sent", "waiting", "dot"),
+                Curve(measures.rate("deleted"), "answered" if direct else "deleted", "done"),
+            ),
+        ),
+    )
+
+
+def _trace(curve: Curve, panel: int, run: Run, scale: float, kept: bool) -> dict[str, Any]:
+    series = thin(curve.series, run.until)
+    number = panel + 1 if panel else ""
+    trace: dict[str, Any] = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": series.t * scale,
+        "y": series.y,
+        "xaxis": "x",
+        "yaxis": f"y{number}",
+        "meta": curve.colour,
+        "name": f"{'B: ' if kept else ''}{curve.words}",
+        "line": {"shape": "hv" if series.shape == "step" else "linear", "width": 1.3 if kept else 1.8, "dash": "dash" if kept else curve.dash},
+        "hovertemplate": f"%{{y:.4g}}<extra>{'B: ' if kept else ''}{curve.words}</extra>",
+        "opacity": 0.75 if kept else 1.0,
+    }
+    if curve.fill and not kept:
+        trace["fill"] = "tozeroy"
+    return trace
+
+
+def overview(run: Run, other: Run | None = None, band: Band | None = None) -> dict[str, Any]:
+    """The overview as plotly's own description, {"data": [...], "layout": {...}}, with arrays; colours by name in `meta`.
+
+    `other`: a run to compare with, drawn thin and dashed. `band`: many runs, drawn behind the waiting messages.
+    """
+    duration = max(run.until, other.until if other else 0.0)
+    scale, unit = time_unit(duration)
+    panels = curves(run.measures)
+    data = _band(band, scale) if band else []
+    if other:
+        data += [
+            _trace(c, i, other, scale, True) for i, (_, cs) in enumerate(curves(other.measures)) for c in cs if _shown(c)
+        ]
+    data += [_trace(c, i, run, scale, False) for i, (_, cs) in enumerate(panels) for c in cs if _shown(c)]
+    return {"data": data, "layout": _layout(panels, duration * scale, unit, other is not None, band)}
+
+
+def _shown(curve: Curve) -> bool:
+    return curve.words != "delayed" or bool(np.any(curve.series.y))
+
+
+def _band(band: Band, scale: float) -> list[dict[str, Any]]:
+    edge = {"type": "scatter", "mode": "lines", "x": band.t * scale, "xaxis": "x", "yaxis": "y", "meta": "delayed", "hoverinfo": "skip"}
+    return [
+        {**edge, "y": band.low, "name": "10 % of the runs", "line": {"width": 0}},
+        {**edge, "y": band.high, "name": "90 % of the runs", "line": {"width": 0}, "fill": "tonexty"},
+        {**edge, "y": band.mid, "name": "middle of the runs", "line": {"width": 1.2, "dash": "longdash"}},
+    ]
+
+
+_GLYPHS = {"solid": "━", "dot": "┅", "dash": "╍"}
+
+
+def _layout(panels: Any, end: float, unit: str, compared: bool, band: Band | None) -> dict[str, Any]:
+    layout: dict[str, Any] = {
+        "height": 300,
+        "margin": {"l": 46, "r": 10, "t": 18, "b": 34},
+        "showlegend": False,
+        "dragmode": False,
+        "hovermode": "x unified",
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "xaxis": {"range": [0, end], "anchor": "y3", "fixedrange": True, "title": {"text": f"time ({unit})", "standoff": 4}, "zeroline": False},
+        "annotations": [],
+    }  # fmt: skip
+    for i, (what, group) in enumerate(panels):
+        low, high = _PANELS[i]
+        layout[f"yaxis{i + 1 if i else ''}"] = {
+            "domain": [low, high], "fixedrange": True, "rangemode": "tozero", "nticks": 4, "anchor": "x", "zeroline": False,
+        }  # fmt: skip
+        words = [f'<span style="color:{{{{{c.colour}}}}}"><b>{_GLYPHS[c.dash]} {c.words}</b></span>' for c in group if _shown(c)]
+        if i == 0 and compared:
+            words.append("<i>solid: A, dashed: B</i>")
+        if i == 0 and band:
+            words.append("<i>grey: 30 seeds</i>")
+        layout["annotations"].append({
+            "text": f"{'   '.join(words)}   ({what})", "x": 0, "y": high, "xref": "paper", "yref": "paper", "xanchor": "left",
+            "yanchor": "bottom", "showarrow": False, "font": {"size": 12},
+        })  # fmt: skip
+    return layout

@@ -1,0 +1,29 @@
+"""The browser's part as one script and one style sheet: the modules beside this file, joined. No build step, no network.
+
+The modules are plain ES modules, so that Node can test each; joining them is leaving out their imports and exports.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+HERE = Path(__file__).parent
+# In the order of their imports.
+MODULES = ("state", "layout", "dom", "draw", "transport", "chart", "side", "foot", "predict", "")
+_IMPORT = re.compile(r"^import .*? from \".*?\";$", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
+
+
+@cache
+def script() -> str:
+    """All modules as one, which exports what flow.js exports by default."""
+    texts = [HERE.joinpath(f"flow_{name}.js" if name else "flow.js").read_text(encoding="utf-8") for name in MODULES]
+    return "\n".join(_EXPORT.sub("", _IMPORT.sub("", text)) for text in texts)
+
+
+@cache
+def style() -> str:
+    """The style sheet."""
+    return HERE.joinpath("flow.css").read_text(encoding="utf-8")

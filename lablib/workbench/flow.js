@@ -1,0 +1,244 @@
+// The workbench in the browser: puts the parts together, owns the clock, talks to Python (or does without, on a saved page).
+import { openRun, stateAt, unpack } from "./flow_state.js";
+import { Stage, drawMark, look, palette } from "./flow_draw.js";
+import { h, refill, select } from "./flow_dom.js";
+import { Player, Speaker, keys, transport } from "./flow_transport.js";
+import { Chart } from "./flow_chart.js";
+import { side } from "./flow_side.js";
+import { foot, numbers, sentence } from "./flow_foot.js";
+import { predict } from "./flow_predict.js";
+
+const STILL = matchMedia("(prefers-reduced-motion: reduce)"), DARK = matchMedia("(prefers-color-scheme: dark)");
+const FRAME = 0.5;                                     // seconds between frames where motion is not wanted
+
+/** Light or dark: JupyterLab's theme, else the system's. */
+const theme = () => {
+  const light = document.body?.dataset.jpThemeLight;
+  return light === "false" || (light === undefined && DARK.matches) ? "dark" : "light";
+};
+
+/** What the marks mean; only what occurs in the runs shown. */
+function legend(runs, colours) {
+  const all = [["waiting", 0, 1], ["delayed", 1, 1], ["in flight", 2, 1], ["received more than once", 2, 2], ["dead letter", 5, 1], ["worked on in vain", 7, 1]];
+  const occurs = (status, n) => runs.some((run) => (n > 1 ? run.ever.again : run.ever[status]));
+  return all.filter(([, status, n]) => occurs(status, n)).map(([words, status, n]) => {
+    const canvas = h("canvas", { width: 28, height: 28, "aria-hidden": "true" }), [colour, shape] = look(status, n), g = canvas.getContext("2d");
+    g.scale(2, 2); drawMark(g, shape, 7, 7, 4.6, colours[colour]);
+    return h("span", {}, canvas, words);
+  });
+}
+
+/**
+ * Builds the workbench in `root`. `store`: get(name), on(names, changed), ask(message) -> promise of a reply, live (is there a
+ * kernel?), source() -> promise of plotly.js, tell(cursor). Returns the function that takes it all away again.
+ */
+export function mount(root, store) {
+  const parse = (bytes) => (bytes?.byteLength ? openRun(unpack(bytes)) : null);
+  const form = store.get("form"), ask = (message) => store.ask({ ...message, cursor: player.t });
+  let run = parse(store.get("run")), other = parse(store.get("other")), state = store.get("state"), figure = null, colours = {};
+  let asked = 0, visible = true, frame = 0, last = 0, owed = 0, dirty = null, ticking = false, seekAt = state.seek?.n ?? 0;
+
+  const speaker = new Speaker();
+  const player = new Player(run, (why) => { dirty = why; wake(); });
+  if (state.seek) player.t = state.seek.t;
+
+  // ---- the page ----
+  const canvas = h("canvas", { class: "ml-canvas", role: "img" }), stage = new Stage(canvas), bar = transport(player);
+  const bigPlay = h("button", { type: "button", class: "ml-big", onclick: () => { player.play(true); box.focus(); } }, "▶  Watch the run");
+  const card = h("div", { class: "ml-predict", hidden: true, role: "group", "aria-label": "Prediction" });
+  const chart = new Chart(store.source, (t) => player.seek(t)), counters = numbers();
+  const panel = side(form, ask, player), below = foot(form, ask, player, choose, store.live);
+  const marks = h("div", { class: "ml-legend", "aria-label": "What the marks mean" });
+  const alarm = h("div", { class: "ml-alarm", role: "alert", hidden: true }), headline = h("p", { class: "ml-headline" });
+  const seed = h("input", { type: "number", class: "ml-number", step: "1", "aria-label": "Seed", title: "The seed of all chance. The same seed gives the same run.", onchange: () => ask({ do: "seed", value: Math.round(seed.valueAsNumber) }) });
+  const limits = select("Figures of AWS", [["2023", "notes 2023"], ["today", "AWS today"]], state.limits, (value) => ask({ do: "limits", value }));
+  const large = h("button", { type: "button", class: "ml-button ml-quiet", "aria-pressed": "false", title: "Larger type, for a projector", onclick: () => enlarge() }, "Aa");
+  const tools = h("div", { class: "ml-tools" }, store.live && [h("label", {}, "seed ", seed), form.limits.length ? h("label", { title: form.limits.join("\n") }, "figures ", limits) : null], large);
+  const box = h("div", { class: "ml-workbench", tabIndex: -1, "data-lm-suppress-shortcuts": "true", role: "region", "aria-label": form.title },
+    h("header", { class: "ml-head" }, h("div", {}, h("h3", {}, form.title), headline), tools), alarm,
+    h("div", { class: "ml-main" }, store.live ? panel.element : null,
+      h("div", { class: "ml-view" }, card, h("div", { class: "ml-stage" }, canvas, bigPlay), marks, bar.element, speaker.element, counters.element, chart.element)),
+    below.element);
+  root.append(box);
+
+  // ---- showing ----
+  async function choose(lane, message) {
+    stage.chosen = message;
+    below.open("why");
+    wake("choose");
+    const subject = (lane ? other : run).messages[message];
+    const life = await store.ask({ do: "why", subject, lane });
+    if (life?.clauses) below.life(message, life);
+  }
+
+  function show() {
+    run.series = figure?.series;
+    player.show(run);
+    const lanes = other ? [run, other].map((it, i) => ({ run: it, label: `${"AB"[i]}: ${state.comparison?.names[i] ?? ""}` })) : [{ run }];
+    box.classList.toggle("ml-two", lanes.length > 1);
+    stage.show(lanes);
+    refill(marks, legend(lanes.map((lane) => lane.run), colours));
+    counters.clear();
+    below.show(run);
+  }
+
+  function refresh() {
+    headline.textContent = state.headline;
+    alarm.textContent = state.alarm; alarm.hidden = !state.alarm;
+    if (document.activeElement !== seed) seed.value = state.seed;
+    limits.value = state.limits;
+    panel.refresh(state); below.refresh(state);
+    box.classList.toggle("ml-veiled", predict(card, state.question, ask));
+    for (const part of [below.element, panel.element]) part.inert = state.question?.state === "open";
+    if ((state.seek?.n ?? 0) !== seekAt) { seekAt = state.seek.n; player.playing = false; player.seek(state.seek.t); }
+    if (state.focus && state.focus !== asked) { asked = state.focus; below.open(state.focus.split("/")[0]); }
+  }
+
+  function paint() {
+    box.dataset.theme = theme();
+    colours = palette(box);
+    stage.family = getComputedStyle(box).fontFamily;
+    if (run) refill(marks, legend(other ? [other, run] : [run], colours));
+    draw();
+    wake("theme");
+  }
+
+  const draw = () => figure && colours.ink && chart.draw(figure, colours).catch((error) => { alarm.textContent = `The figure cannot be shown: ${error.message}`; alarm.hidden = false; });
+
+  function enlarge() {
+    const on = box.classList.toggle("ml-large");
+    large.setAttribute("aria-pressed", on);
+    stage.font = on ? 16 : 12; chart.large = on;
+    stage.resize(); draw(); wake("size");
+  }
+
+  // ---- the clock ----
+  function wake(why) {
+    if (why) dirty ??= why;
+    if (!frame && !ticking && visible) { last = performance.now(); frame = requestAnimationFrame(tick); }
+  }
+
+  function tick(now) {
+    frame = 0;
+    ticking = true;                                    // what advancing sets off must not ask for frames of its own
+    let dt = Math.min(0.1, (now - last) / 1000);
+    last = now;
+    if (STILL.matches && player.playing) {
+      owed += dt;
+      if (owed < FRAME) { ticking = false; frame = requestAnimationFrame(tick); return; }
+      dt = owed; owed = 0;
+    }
+    player.advance(dt);
+    const why = dirty;
+    dirty = null;
+    const moving = stage.draw(player.t, dt, STILL.matches || why === "size", colours);
+    if (why) instant(why, dt);
+    ticking = false;
+    if (visible && (player.playing || moving)) frame = requestAnimationFrame(tick);
+  }
+
+  /** Everything that follows the cursor, besides the marks. */
+  function instant(why, dt) {
+    const { t } = player, now = stage.lanes[0]?.state ?? stateAt(run, t);
+    bar.refresh(); chart.place(t); panel.time(t); below.time(run, t); speaker.tell(player, why, dt);
+    counters.refresh(run, now, t);
+    bigPlay.hidden = player.playing || t > 0 || box.classList.contains("ml-veiled");
+    if (!player.playing) canvas.setAttribute("aria-label", sentence(run, t));
+    store.tell(t, player.playing);
+  }
+
+  // ---- what comes from outside ----
+  const changed = (names) => {
+    if (names.has("state")) state = store.get("state");
+    if (names.has("figure")) figure = unpack(store.get("figure"));
+    if (names.has("run")) run = parse(store.get("run"));
+    if (names.has("other")) other = parse(store.get("other"));
+    if (names.has("run") || names.has("other") || names.has("figure")) { show(); draw(); }
+    refresh();
+    wake("data");
+  };
+  const forget = store.on(changed);
+  canvas.addEventListener("click", (event) => {
+    const hit = stage.pick(event.offsetX, event.offsetY);
+    if (hit) choose(hit.lane, hit.message);
+  });
+  canvas.addEventListener("pointermove", (event) => { canvas.style.cursor = stage.pick(event.offsetX, event.offsetY) ? "pointer" : ""; });
+  box.addEventListener("keydown", keys(player));
+  const sizes = new ResizeObserver(() => {
+    if (!colours.ink) paint();                         // styles exist only once the box is in the page
+    box.classList.toggle("ml-narrow", box.clientWidth < 760);
+    stage.resize(); wake("size");
+  });
+  sizes.observe(canvas); sizes.observe(box);
+  const sight = new IntersectionObserver(([entry]) => { visible = entry.isIntersecting; if (visible) { stage.fresh = true; wake("sight"); } });
+  sight.observe(canvas);
+  const themes = new MutationObserver(paint);
+  if (document.body) themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
+  DARK.addEventListener("change", paint);
+
+  figure = store.get("figure")?.byteLength ? unpack(store.get("figure")) : null;
+  show(); refresh(); paint();
+  return () => {
+    cancelAnimationFrame(frame); frame = -1;
+    forget(); sizes.disconnect(); sight.disconnect(); themes.disconnect(); DARK.removeEventListener("change", paint);
+    chart.close(); box.remove();
+  };
+}
+
+/** The store of a live notebook: traits of the widget, and messages with answers. Moves of a slider overtake each other. */
+function liveStore(model) {
+  const waiting = new Map(), queue = [];
+  let serial = 0, busy = 0, told = 0, later = 0;
+  const heard = (reply, buffers) => {
+    if (!waiting.has(reply.id)) return;
+    waiting.get(reply.id)({ ...reply, buffers });
+    waiting.delete(reply.id);
+    if (reply.id === busy) { busy = 0; pump(); }
+  };
+  const pump = () => {
+    if (busy || !queue.length) return;
+    const { message, done } = queue.shift();
+    busy = serial += 1;
+    waiting.set(busy, done);
+    model.send({ ...message, id: busy });
+  };
+  model.on("msg:custom", heard);
+  const ask = (message) => new Promise((done) => {
+    const old = message.do === "set" ? queue.find((q) => q.message.do === "set" && q.message.name === message.name) : null;
+    if (old) { old.message = message; const first = old.done; old.done = (reply) => { first(reply); done(reply); }; } else queue.push({ message, done });
+    pump();
+  });
+  return {
+    live: true, ask, get: (name) => model.get(`_${name}`),
+    source: async () => {
+      const reply = await ask({ do: "plotly" });
+      if (!reply.buffers?.length) throw new Error("the kernel did not send plotly.js");
+      return reply.buffers[0];
+    },
+    tell(t, playing) {
+      clearTimeout(later);
+      if (playing && performance.now() - told < 1000) return;
+      later = setTimeout(() => { told = performance.now(); if (model.get("cursor") !== t) { model.set("cursor", t); model.save_changes(); } }, playing ? 0 : 250);
+    },
+    on(changed) {
+      const names = new Set();
+      const note = (name) => () => {
+        if (!names.size) queueMicrotask(() => { const all = new Set(names); names.clear(); changed(all); });
+        names.add(name);
+      };
+      const offs = ["run", "other", "figure", "state"].map((name) => { const f = note(name); model.on(`change:_${name}`, f); return () => model.off(`change:_${name}`, f); });
+      return () => { offs.forEach((off) => off()); model.off("msg:custom", heard); clearTimeout(later); };
+    },
+  };
+}
+
+/** The store of a page without a kernel: everything is in it. */
+export function savedStore(saved) {
+  return {
+    live: false, get: (name) => saved[name], on: () => () => {}, tell: () => {},
+    source: async () => { throw new Error("plotly.js is missing from this page"); },
+    ask: async (message) => (message.do === "why" ? saved.lives[message.lane ?? 0]?.[message.subject] : message.do === "table" ? saved.table : {}),
+  };
+}
+
+export default { render: ({ model, el }) => mount(el, liveStore(model)) };

@@ -1,0 +1,76 @@
+// Small helpers to build the page: elements, icons, buttons. Nothing here knows what a run is.
+
+/** An element: h("button", {class: "x", onclick: f, "aria-label": "Play"}, children...). */
+export function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [key, value] of Object.entries(props)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (key in element && !key.includes("-") && !["list", "type", "role"].includes(key)) element[key === "class" ? "className" : key] = value;
+    else element.setAttribute(key, value === true ? "" : value);
+  }
+  if (props.class) element.className = props.class;
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+const PATHS = {
+  play: "M7 4.5v15l12-7.5z", pause: "M7 5h3.5v14H7zM13.5 5H17v14h-3.5z", start: "M6 5h2.5v14H6zM19 5v14L9.5 12z",
+  back: "M15.5 5v14L7 12z", step: "M8.5 5v14l8.5-7z", next: "M5 5v14l8-7zM13 5v14l6-7-6-7z", close: "M6 7.4 7.4 6 12 10.6 16.6 6 18 7.4 13.4 12l4.6 4.6-1.4 1.4-4.6-4.6L7.4 18 6 16.6l4.6-4.6z",
+};
+
+export function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 24 24"); svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", PATHS[name]);
+  svg.append(path);
+  return svg;
+}
+
+export const iconButton = (name, label, onclick, extra = {}) =>
+  h("button", { type: "button", class: "ml-icon", "aria-label": label, title: label, onclick, ...extra }, icon(name));
+
+export const button = (label, onclick, extra = {}) => h("button", { type: "button", class: "ml-button", onclick, ...extra }, label);
+
+let serial = 0;
+/** A fresh id, for labels that name their control. */
+export const freshId = () => `ml-${(serial += 1)}`;
+
+export function select(label, options, value, onchange) {
+  return h("select", { "aria-label": label, class: "ml-select", onchange: (e) => onchange?.(e.target.value) },
+    options.map(([key, words]) => h("option", { value: key, selected: key === value }, words)));
+}
+
+/** Puts new children in place of the old. */
+export function refill(element, ...children) {
+  element.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** A row of tabs over panels: [{id, label, panel}]; arrow keys move between tabs. Returns {element, open(id)}. */
+export function tabs(label, list) {
+  const open = (id) => {
+    for (const { id: key, tab, panel, shown } of made) {
+      const on = key === id;
+      tab.setAttribute("aria-selected", on); tab.tabIndex = on ? 0 : -1; panel.hidden = !on;
+      if (on) shown?.();
+    }
+  };
+  const made = list.map((item) => {
+    const name = freshId();
+    const tab = h("button", { type: "button", role: "tab", id: name, class: "ml-tab", onclick: () => open(item.id) }, item.label);
+    item.panel.setAttribute("role", "tabpanel"); item.panel.setAttribute("aria-labelledby", name);
+    return { ...item, tab };
+  });
+  const move = (event) => {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key], at = made.findIndex(({ tab }) => tab === event.target);
+    if (!by || at < 0) return;
+    const to = made[(at + by + made.length) % made.length];
+    open(to.id); to.tab.focus(); event.preventDefault(); event.stopPropagation();
+  };
+  const element = h("div", { class: "ml-tabs" },
+    h("div", { role: "tablist", "aria-label": label, class: "ml-tablist", onkeydown: move }, made.map(({ tab }) => tab)), list.map(({ panel }) => panel));
+  open(list[0].id);
+  return { element, open };
+}

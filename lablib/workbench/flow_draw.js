@@ -1,0 +1,277 @@
+// Draws a run at an instant on a canvas: places as boxes, messages as marks that glide to where they belong.
+import { STATUS, WAITING, DELAYED, HELD, WORKING, DONE, DEAD, LOST, VAIN, stateAt, groups, aggregate, actorsAt, serversDownAt, brief } from "./flow_state.js";
+import { HEAD, PAD, area, boxes, cells, pitchFor, slot } from "./flow_layout.js";
+
+const COLOURS = ["ink", "soft", "line", "card", "well", "waiting", "delayed", "flight", "again", "dead", "done", "lost", "accent"];
+const GLIDE = 10;                       // how fast a mark closes in on its place, per second
+const CROWD = 1500;                     // marks drawn at most; beyond, each stands for several messages
+
+/** The colours in force, from the style sheet; read again when the theme changes. */
+export function palette(element) {
+  const style = getComputedStyle(element);
+  return Object.fromEntries(COLOURS.map((name) => [name, style.getPropertyValue(`--ml-${name}`).trim()]));
+}
+
+/** What a mark looks like: [colour, shape]. Shape says it too, for those who do not see the colour. */
+export function look(status, times) {
+  if (status === DEAD) return ["dead", "cross"];
+  if (status === LOST) return ["lost", "cross"];
+  if (status === DONE) return ["done", "dot"];
+  if (status === VAIN) return ["lost", "ring"];
+  if (times > 1) return ["again", "diamond"];
+  if (status === DELAYED) return ["delayed", "ring"];
+  return status === WAITING ? ["waiting", "dot"] : ["flight", "square"];
+}
+
+export function drawMark(g, shape, x, y, r, colour) {
+  g.fillStyle = g.strokeStyle = colour;
+  g.beginPath();
+  if (shape === "dot" || shape === "ring") g.arc(x, y, shape === "ring" ? r - 1 : r, 0, 6.2832);
+  else if (shape === "square") g.roundRect(x - r * 0.9, y - r * 0.9, r * 1.8, r * 1.8, r * 0.35);
+  else if (shape === "diamond") {
+    const d = r * 1.25;
+    g.moveTo(x, y - d); g.lineTo(x + d, y); g.lineTo(x, y + d); g.lineTo(x - d, y); g.closePath();
+  } else { const d = r * 0.8; g.moveTo(x - d, y - d); g.lineTo(x + d, y + d); g.moveTo(x + d, y - d); g.lineTo(x - d, y + d); }
+  if (shape === "ring" || shape === "cross") { g.lineWidth = Math.max(1.5, r * 0.4); g.stroke(); } else g.fill();
+}
+
+/** One run drawn in one horizontal band of the canvas. */
+class Lane {
+  constructor(run, label) { this.run = run; this.label = label; this.sprites = new Map(); this.seen = -1; }
+
+  place(x, y, w, h, font) {
+    this.frame = { x, y, w, h };
+    const head = this.label ? font + 8 : 0;
+    this.boxes = boxes(this.run.places, this.run.links, w, h - head).map((b) => ({ ...b, x: b.x + x, y: b.y + y + head }));
+    this.cells = this.run.actors.map(() => null);
+    this.boxes.forEach((box, p) => {
+      const here = this.run.actors.flatMap((actor, i) => (actor.place === p ? [i] : []));
+      if (["consumer", "server"].includes(this.run.places[p].role)) cells(box, here.length).forEach((cell, n) => { this.cells[here[n]] = cell; });
+    });
+    this.seen = -1;
+  }
+
+  /** Moves every mark's target to where its message is at t. */
+  aim(t) {
+    const state = (this.state = stateAt(this.run, t, this.state));
+    if (state.next === this.seen) return;
+    this.seen = state.next;
+    this.crowds = [];
+    const wanted = new Map(), all = groups(state), { m, s, n } = this.run.moves;
+    const share = Math.min(1, CROWD / Math.max(1, all.reduce((sum, group) => sum + group.moves.length, 0)));
+    for (const { place, actor, moves } of all) {
+      const box = this.boxes[place], cell = actor >= 0 ? this.cells[actor] : null, queue = this.run.places[place].role !== "consumer";
+      const spot = cell ? { x: cell.x + this.nameWidth(cell), y: cell.y, w: cell.w - this.nameWidth(cell) - 4, h: cell.h } : area(box, this.footer(place));
+      const fit = pitchFor(spot, moves.length), few = aggregate(moves, Math.max(1, Math.floor(fit.room * (moves.length > fit.room ? 1 : share))));
+      if (few.each > 1) this.crowds.push({ place, each: few.each, box });
+      few.moves.forEach((move, i) => {
+        const at = slot(spot, i, fit.pitch, !cell && queue);
+        wanted.set(m[move], { ...at, r: fit.pitch * 0.36, look: look(s[move], n[move]), move });
+      });
+    }
+    this.wanted = wanted;
+  }
+
+  nameWidth(cell) { return cell.w > 130 ? 78 : cell.w > 74 ? 24 : 4; }
+  footer(place) { return this.run.places[place].parts && this.boxes[place].h > 110 ? 20 : 0; }
+  middle(place) { const b = this.boxes[place]; return b ? { x: b.x + b.w / 2, y: b.y + b.h / 2 } : null; }
+
+  /** Brings the marks nearer to their targets by dt seconds; true while any is still on its way. */
+  glide(dt, snap) {
+    const { o, p, s, n } = this.run.moves, step = snap ? 1 : 1 - Math.exp(-dt * GLIDE), prev = this.run.prev;
+    let moving = false;
+    for (const [message, goal] of this.wanted) {
+      let sprite = this.sprites.get(message);
+      if (!sprite) {
+        const before = prev[goal.move], from = this.middle(o[goal.move] >= 0 ? o[goal.move] : before >= 0 ? p[before] : -1);
+        this.sprites.set(message, (sprite = { x: (snap || !from ? goal : from).x, y: (snap || !from ? goal : from).y, alpha: 1, r: goal.r }));
+      }
+      Object.assign(sprite, { look: goal.look, alpha: 1, move: goal.move });
+      const dx = goal.x - sprite.x, dy = goal.y - sprite.y;
+      sprite.x += dx * step; sprite.y += dy * step; sprite.r += (goal.r - sprite.r) * step;
+      if (Math.abs(dx) + Math.abs(dy) > 0.4) moving = true;
+    }
+    for (const [message, sprite] of this.sprites) {
+      if (this.wanted.has(message)) continue;
+      const move = this.state.last[message];
+      if (snap || move < 0 || (s[move] !== DONE && s[move] !== LOST) || sprite.alpha <= 0) { this.sprites.delete(message); continue; }
+      const goal = this.middle(p[move]) ?? sprite;
+      sprite.look = look(s[move], n[move]); sprite.move = move;
+      sprite.x += (goal.x - sprite.x) * step * 0.8; sprite.y += (goal.y - sprite.y) * step * 0.8;
+      sprite.alpha -= dt * 2;
+      moving = true;
+    }
+    return moving;
+  }
+}
+
+export class Stage {
+  constructor(canvas) {
+    this.canvas = canvas; this.g = canvas.getContext("2d"); this.lanes = []; this.chosen = null; this.font = 12; this.widths = new Map();
+  }
+
+  /** `runs`: [{run, label}], one lane each, top to bottom. */
+  show(runs) {
+    this.lanes = runs.map(({ run, label }) => new Lane(run, label));
+    this.resize();
+  }
+
+  resize() {
+    const { clientWidth: w, clientHeight: h } = this.canvas, ratio = window.devicePixelRatio || 1;
+    if (!w || !h) return;
+    this.canvas.width = Math.round(w * ratio); this.canvas.height = Math.round(h * ratio);
+    this.g.setTransform(ratio, 0, 0, ratio, 0, 0); this.fontNow = "";
+    const count = this.lanes.length, gap = 10, each = (h - gap * (count - 1)) / Math.max(1, count);
+    this.lanes.forEach((lane, i) => { lane.sprites.clear(); lane.place(1, i * (each + gap) + 1, w - 2, each - 2, this.font); });
+    this.size = { w, h };
+    this.fresh = true;
+  }
+
+  /** Draws instant t. `dt`: real seconds since the last frame; `snap`: no gliding. True while marks are still moving. */
+  draw(t, dt, snap, colours) {
+    if (!this.size) return false;
+    this.g.clearRect(0, 0, this.size.w, this.size.h);
+    let moving = false;
+    for (const lane of this.lanes) {
+      lane.aim(t);
+      if (lane.glide(dt, snap || this.fresh)) moving = true;
+      this.drawLane(lane, t, colours);
+    }
+    this.fresh = false;
+    return moving;
+  }
+
+  drawLane(lane, t, c) {
+    const { g } = this, { run } = lane;
+    if (lane.label) this.text(lane.label, lane.frame.x + 2, lane.frame.y + this.font - 2, c.ink, `600 ${this.font}px`);
+    this.links(lane, c);
+    const actors = actorsAt(run, t), down = serversDownAt(run, t);
+    lane.boxes.forEach((box, p) => this.box(lane, p, box, c, down));
+    run.actors.forEach((actor, i) => lane.cells[i] && this.cell(lane.cells[i], actor, actors[i], c));
+    for (const [message, sprite] of lane.sprites) {
+      g.globalAlpha = Math.max(0, Math.min(1, sprite.alpha));
+      drawMark(g, sprite.look[1], sprite.x, sprite.y, sprite.r, c[sprite.look[0]]);
+      if (this.chosen === message) {
+        g.lineWidth = 2; g.strokeStyle = c.ink; g.beginPath(); g.arc(sprite.x, sprite.y, sprite.r + 4, 0, 6.2832); g.stroke();
+      }
+    }
+    g.globalAlpha = 1;
+    for (const { each, box } of lane.crowds) this.note(`each mark is ${each} messages`, box, c);
+  }
+
+  links(lane, c) {
+    const { g } = this;
+    g.strokeStyle = g.fillStyle = c.line; g.lineWidth = 1.5;
+    for (const [from, to] of lane.run.links) {
+      const a = lane.boxes[from], b = lane.boxes[to];
+      if (b.x < a.x) continue;                       // the way back: marks show it
+      const below = b.x < a.x + a.w && b.y > a.y;
+      const [x1, y1] = below ? [b.x + b.w / 2, a.y + a.h] : [a.x + a.w, a.y + a.h / 2];
+      const [x2, y2] = below ? [x1, b.y] : [b.x, b.y + b.h / 2];
+      g.beginPath(); g.moveTo(x1, y1);
+      const half = (x1 + x2) / 2;
+      below ? g.lineTo(x2, y2) : g.bezierCurveTo(half, y1, half, y2, x2 - 5, y2);
+      g.stroke();
+      if (!below) { g.beginPath(); g.moveTo(x2, y2); g.lineTo(x2 - 7, y2 - 4); g.lineTo(x2 - 7, y2 + 4); g.fill(); }
+    }
+  }
+
+  box(lane, p, box, c, down) {
+    const { g } = this, place = lane.run.places[p], at = (status) => lane.state.at[p * STATUS.length + status];
+    g.fillStyle = c.card; g.strokeStyle = c.line; g.lineWidth = 1;
+    g.beginPath(); g.roundRect(box.x, box.y, box.w, box.h, 8); g.fill(); g.stroke();
+    const y = box.y + this.font + 5;
+    if (place.role === "done" || place.role === "lost") return this.tally(lane, box, place, place.role === "done" ? at(DONE) : lane.state.total[LOST], c);
+    const held = at(HELD) + at(WORKING) + at(VAIN), left = at(WAITING), flying = lane.state.flying[p];
+    const told = { producer: `${brief(lane.state.sent)} sent`, consumer: `${brief(held)} held`, server: `${brief(held + left)} here`,
+      "dead-letter": `${brief(at(DEAD))}` }[place.role] ?? `${brief(left)} waiting`;
+    const extra = ["queue", "direct"].includes(place.role) ? [flying && `${brief(flying)} in flight`, at(DELAYED) && `${brief(at(DELAYED))} delayed`] : [];
+    const long = [told, ...extra.filter(Boolean)].join(" · ");
+    const title = this.fit(place.label, box.w - 2 * PAD - (box.w > 150 ? 60 : 0), `600 ${this.font}px`);
+    this.text(title, box.x + PAD, y, c.ink, `600 ${this.font}px`);
+    const room = box.w - 3 * PAD - this.width(title, `600 ${this.font}px`);
+    const words = [long, told].find((w) => this.width(w) <= room);
+    if (words) this.text(words, box.x + box.w - PAD, y, c.soft, `${this.font}px`, "right");
+    else this.text(this.fit(told, box.w - 2 * PAD, `${this.font}px`), box.x + PAD, y + this.font + 3, c.soft, `${this.font}px`);
+    if (lane.footer(p)) this.serverRow(box, place.parts, p, down, c);
+  }
+
+  tally(lane, box, place, n, c) {
+    const big = Math.min(30, box.h / 3, box.w / 3.6), colour = place.role === "done" ? c.done : n ? c.again : c.soft;
+    if (box.h < 70) {
+      this.text(place.label, box.x + PAD, box.y + box.h / 2 + 4, c.ink, `600 ${this.font}px`);
+      this.text(brief(n), box.x + box.w - PAD, box.y + box.h / 2 + 5, colour, `600 ${this.font + 3}px`, "right");
+      return;
+    }
+    this.text(this.fit(place.label, box.w - 2 * PAD, `600 ${this.font}px`), box.x + PAD, box.y + this.font + 5, c.ink, `600 ${this.font}px`);
+    this.text(brief(n), box.x + box.w / 2, box.y + box.h / 2 + big / 2, colour, `600 ${big}px`, "center");
+  }
+
+  serverRow(box, parts, p, down, c) {
+    const { g } = this, size = Math.min(16, (box.w - 2 * PAD - 60) / parts - 3), y = box.y + box.h - 8 - 10;
+    if (size < 4) return;
+    const off = Array.from({ length: parts }, (_, i) => down.has(`${p}/${i + 1}`));
+    const gone = off.filter(Boolean).length;
+    this.text(gone ? `${gone} of ${parts} servers down` : `${parts} servers`, box.x + PAD + parts * (size + 3) + 5, y + 9, gone ? c.again : c.soft, `${this.font - 1}px`);
+    off.forEach((dead, i) => {
+      const x = box.x + PAD + i * (size + 3);
+      g.fillStyle = dead ? c.card : c.well; g.strokeStyle = dead ? c.again : c.line; g.lineWidth = dead ? 1.5 : 1;
+      g.beginPath(); g.roundRect(x, y, size, 10, 2); g.fill(); g.stroke();
+      if (dead) { g.beginPath(); g.moveTo(x, y + 10); g.lineTo(x + size, y); g.stroke(); }
+    });
+  }
+
+  cell(cell, actor, state, c) {
+    const { g } = this, wide = cell.w > 130, off = state === "down" || state === "frozen";
+    g.globalAlpha = state === "" ? 0.35 : 1;
+    g.fillStyle = c.well; g.strokeStyle = off ? c.again : c.line; g.lineWidth = off ? 1.5 : 1; g.setLineDash(off ? [4, 3] : []);
+    g.beginPath(); g.roundRect(cell.x, cell.y, cell.w, cell.h, 5); g.fill(); g.stroke(); g.setLineDash([]);
+    const name = wide ? actor.name : actor.name.replace(/^.*?(\d+)$/, "$1"), y = cell.y + cell.h / 2 + this.font * 0.35;
+    if (cell.w > 74) this.text(this.fit(name, wide ? 72 : 20, `${this.font - 1}px`), cell.x + 6, y, off ? c.again : c.soft, `${this.font - 1}px`);
+    if (off) this.text(state === "down" ? "crashed" : "stalled", cell.x + cell.w - 6, y, c.again, `600 ${this.font - 1}px`, "right");
+    g.globalAlpha = 1;
+  }
+
+  note(text, box, c) {
+    const w = this.width(text, `${this.font - 1}px`) + 10, { g } = this;
+    g.fillStyle = c.card; g.globalAlpha = 0.88; g.fillRect(box.x + PAD - 2, box.y + box.h - 17 - PAD, w, 16); g.globalAlpha = 1;
+    this.text(text, box.x + PAD + 3, box.y + box.h - PAD - 5, c.ink, `${this.font - 1}px`);
+  }
+
+  text(words, x, y, colour, font, align = "left") {
+    const { g } = this;
+    this.setFont(font); g.textAlign = align; g.fillStyle = colour; g.fillText(words, x, y);
+  }
+
+  /** Measured once: setting a font and measuring costs more than drawing a mark. */
+  width(words, font = `${this.font}px`) {
+    const key = `${font}/${words}`;
+    if (this.widths.size > 2000) this.widths.clear();
+    if (!this.widths.has(key)) { this.setFont(font); this.widths.set(key, this.g.measureText(words).width); }
+    return this.widths.get(key);
+  }
+
+  setFont(font) {
+    const full = `${font} ${this.family ?? "system-ui, sans-serif"}`;
+    if (this.fontNow !== full) this.g.font = this.fontNow = full;
+  }
+
+  fit(words, room, font) {
+    if (this.width(words, font) <= room) return words;
+    let cut = words;
+    while (cut.length > 1 && this.width(cut + "…", font) > room) cut = cut.slice(0, -1);
+    return cut.trimEnd() + "…";
+  }
+
+  /** The message whose mark is nearest to a point of the canvas, at most 14 px away: {lane, message} or null. */
+  pick(x, y) {
+    let best = null, least = 14;
+    this.lanes.forEach((lane, number) => {
+      for (const [message, sprite] of lane.sprites) {
+        const far = Math.hypot(sprite.x - x, sprite.y - y);
+        if (far < least) { least = far; best = { lane: number, message }; }
+      }
+    });
+    return best;
+  }
+}

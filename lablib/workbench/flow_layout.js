@@ -1,0 +1,72 @@
+// Where the places of a topology go on the canvas, and where each mark sits in its place. Pure; tested in Node.
+
+const WEIGHT = { producer: 1.15, queue: 2.9, direct: 2.9, server: 2, consumer: 2.3, done: 1 };
+const SIDE = new Set(["lost", "dead-letter"]);               // drawn below the place that feeds them
+export const GAP = 26, HEAD = 24, PAD = 10;
+
+/** Each place's column: the longest way to it. Places are listed in the order of flow, so a link to an earlier one leads back. */
+export function ranks(places, links) {
+  const rank = places.map(() => 0), onward = links.filter(([from, to]) => from < to).sort(([a], [b]) => a - b);
+  for (const [from, to] of onward) if (!SIDE.has(places[to].role)) rank[to] = Math.max(rank[to], rank[from] + 1);
+  for (const [from, to] of onward) if (SIDE.has(places[to].role)) rank[to] = rank[from];
+  const used = [...new Set(rank)].sort((a, b) => a - b);
+  return rank.map((r) => used.indexOf(r));
+}
+
+/** A box {x, y, w, h} for each place: columns by rank from left to right; dead letters and losses beneath. */
+export function boxes(places, links, width, height) {
+  const rank = ranks(places, links), columns = Math.max(0, ...rank) + 1;
+  const members = Array.from({ length: columns }, (_, c) => places.map((_, i) => i).filter((i) => rank[i] === c));
+  const weight = members.map((list) => Math.max(0.9, ...list.map((i) => WEIGHT[places[i].role] ?? 1)));
+  const sum = weight.reduce((a, b) => a + b, 0), gap = width < 560 ? 14 : GAP;
+  const free = width - gap * (columns - 1), result = [];
+  let x = 0;
+  members.forEach((list, c) => {
+    const w = (free * weight[c]) / sum;
+    const below = list.filter((i) => SIDE.has(places[i].role)), main = list.filter((i) => !SIDE.has(places[i].role));
+    const strip = below.length ? Math.min(58, height * 0.3) : 0, top = strip ? height - strip - 8 : height;
+    main.forEach((i, n) => {
+      const h = (top - 8 * (main.length - 1)) / main.length;
+      result[i] = { x, y: n * (h + 8), w, h };
+    });
+    below.forEach((i, n) => {
+      const part = (w - 8 * (below.length - 1)) / below.length;
+      result[i] = { x: x + n * (part + 8), y: main.length ? height - strip : 0, w: part, h: main.length ? strip : height };
+    });
+    x += w + gap;
+  });
+  return result;
+}
+
+/** Cells for the actors of a place, in a grid that keeps them readable: {x, y, w, h} for each. */
+export function cells(box, count) {
+  if (!count) return [];
+  const inner = { x: box.x + PAD, y: box.y + HEAD, w: box.w - 2 * PAD, h: box.h - HEAD - PAD };
+  let columns = 1;
+  while (columns < count && inner.h / Math.ceil(count / columns) < 21 && inner.w / (columns + 1) > 26) columns++;
+  const rows = Math.ceil(count / columns), w = inner.w / columns, h = Math.min(38, inner.h / rows);
+  const top = inner.y + Math.max(0, (inner.h - h * rows) / 2);
+  return Array.from({ length: count }, (_, i) => ({
+    x: inner.x + (i % columns) * w, y: top + Math.floor(i / columns) * h, w: w - 4, h: h - 4,
+  }));
+}
+
+/** The pitch (px from mark to mark) for `count` marks in an area, and how many fit at the smallest pitch. */
+export function pitchFor(area, count, largest = 17, smallest = 7) {
+  for (let pitch = largest; pitch > smallest; pitch--)
+    if (Math.floor(area.w / pitch) * Math.floor(area.h / pitch) >= count) return { pitch, room: count };
+  return { pitch: smallest, room: Math.max(1, Math.floor(area.w / smallest) * Math.floor(area.h / smallest)) };
+}
+
+/** Where the i-th mark sits: columns fill from the right, so that the front of a queue is beside who takes from it. */
+export function slot(area, i, pitch, fromRight = true) {
+  const rows = Math.max(1, Math.floor(area.h / pitch)), column = Math.floor(i / rows), row = i % rows;
+  const used = (area.h - rows * pitch) / 2;
+  const x = fromRight ? area.x + area.w - (column + 0.5) * pitch : area.x + (column + 0.5) * pitch;
+  return { x, y: area.y + used + (row + 0.5) * pitch };
+}
+
+/** The part of a place in which marks lie. */
+export function area(box, footer = 0) {
+  return { x: box.x + PAD, y: box.y + HEAD + 2, w: Math.max(8, box.w - 2 * PAD), h: Math.max(8, box.h - HEAD - PAD - footer) };
+}

@@ -1,0 +1,368 @@
+"""The workbench: a run that is watched, stopped, changed, compared. Python computes runs; the browser plays them."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from lablib.measures import band
+from lablib.scenarios import Action, Run, Scenario
+from lablib.services._limits import Edition
+from lablib.views.biography import life
+from lablib.views.panels import overview, time_unit
+from lablib.views.theme import plotly_js
+from lablib.workbench import bundle, payload
+from lablib.workbench.question import Asking, Question
+from lablib.workbench.session import (
+    Setup, Versus, action_document, comparison, form_document, lowered, words,
+)  # fmt: skip
+
+SEEDS = 30
+RAISE = "MESSAGING_LAB_RAISE"  # when set, what goes wrong in answering the page is raised too: for tests
+
+
+class Page(anywidget.AnyWidget):
+    """A widget whose page asks questions: each message {"do": name, "id": n, ...} is answered by the method `_on_<name>`.
+
+    What goes wrong is shown on the page, in an alert, and nothing changes.
+    """
+
+    _esm = ""  # strings, not paths: a path is watched for changes, and then the widget is never freed
+    _css = ""
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        self.on_msg(type(self)._heard)
+
+    def _heard(self, content: dict[str, Any], _buffers: Any = None) -> None:
+        reply: dict[str, Any] = {}
+        buffers: list[bytes] = []
+        try:
+            answer = getattr(self, f"_on_{content.get('do')}")(**{k: v for k, v in content.items() if k not in ("do", "id")})
+            if isinstance(answer, bytes):
+                buffers = [answer]
+            else:
+                reply = answer or {}
+        except Exception as error:  # whatever it is, the learner must see it
+            self._failed(error)
+            reply = {"error": str(error)}
+            if os.environ.get(RAISE):
+                raise
+        finally:
+            self.send({**reply, "id": content.get("id")}, buffers)
+
+    def _failed(self, error: Exception) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Take it off the page and free it, its layout too."""
+        layout, self_closed = getattr(self, "layout", None), self.comm is None
+        super().close()
+        if layout is not None and not self_closed:
+            layout.close()
+
+
+class Workbench(Page):
+    """A scenario to play with. Make one with `workbench(Scenario)`; `run` is the present run, `cursor` the instant shown.
+
+    All that the page can do can be done in code: `set`, `act`, `take_back`, `seek`, `compare`, `keep`, `many`, `restore`.
+    """
+
+    _run = traitlets.Bytes(b"").tag(sync=True)
+    _other = traitlets.Bytes(b"").tag(sync=True)
+    _figure = traitlets.Bytes(b"").tag(sync=True)
+    _form = traitlets.Dict().tag(sync=True)
+    _state = traitlets.Dict().tag(sync=True)
+    cursor = traitlets.Float(0.0).tag(sync=True)
+
+    def __init__(self, setup: Setup, versus: Versus | None = None, asking: Asking | None = None) -> None:
+        self._setup, self._versus, self._asking = setup, versus, asking
+        self._alarm, self._many, self._band = "", {"on": False, "part": 0.0, "text": ""}, None
+        self._seeks, self._focus = 0, ""
+        self.run = setup.run()
+        self.other = versus.setup(setup).run() if versus else None
+        super().__init__(_form=form_document(setup.scenario), _state=self._document(), **self._drawn())
+        if self.run.cursor:
+            self.seek(self.run.cursor)
+
+    # ---- what can be done ----------------------------------------------------------------------------------------------
+
+    def set(self, **values: Any) -> None:
+        """Change parameters. The run is computed again from the same seed; the instant shown stays."""
+        self._go(self._setup.set(**values))
+
+    def act(self, kind: str, target: str = "", value: Any = None, at: float | None = None) -> None:
+        """Do something to the run at an instant (default: the one shown). The past stays, the future forks."""
+        self._go(self._setup.act(Action(kind, self.cursor if at is None else at, target, value)))
+
+    def take_back(self, index: int = -1) -> None:
+        """Take back an action, by its number in `run.actions`; by default the last."""
+        self._go(self._setup.take_back(index + len(self._setup.actions) if index < 0 else index))
+
+    def reseed(self, seed: int) -> None:
+        """Another throw of the dice."""
+        self._go(Setup(self._setup.scenario, seed, self._setup.actions, self._setup.until, self._setup.limits))
+
+    def choose_limits(self, limits: Edition) -> None:
+        """The figures of the notes ("2023") or AWS's present ones ("today")."""
+        self._go(Setup(self._setup.scenario, self._setup.seed, self._setup.actions, self._setup.until, limits))
+
+    def seek(self, time: float) -> None:
+        """Show an instant, in seconds of the run."""
+        self.cursor = min(max(0.0, float(time)), self.run.until)
+        self._seeks += 1
+        self._publish()
+
+    def compare(self, **changes: Any) -> None:
+        """Show a second lane: the same seed and load with these parameters changed."""
+        self._go(self._setup, Versus(changes))
+
+    def keep(self) -> None:
+        """Keep the present run as the second lane; what is changed from now on is compared with it."""
+        self._go(self._setup, Versus(kept=self._setup))
+
+    def stop_comparing(self) -> None:
+        """One lane again."""
+        self._go(self._setup, None)
+
+    def many(self, on: bool = True) -> None:
+        """Draw the band over many seeds behind the single run, or take it away."""
+        self._band, self._many = None, {"on": on, "part": 0.0, "text": ""}
+        if on:
+            setup = self._setup
+            self._band = band(
+                setup.scenario, SEEDS, "depth", setup.actions, setup.until, setup.limits, progress=self._progress
+            )
+            self._many = {"on": True, "part": 1.0, "text": f"The band is drawn: {SEEDS} seeds."}
+        self._redraw()
+
+    def restore(self, text: str) -> None:
+        """Show the run that a shared text stands for. Raises ValueError for a text that stands for none; nothing changes."""
+        run = Run.from_text(text)
+        if type(run.scenario) is not type(self._setup.scenario):
+            name = type(run.scenario).__name__
+            raise ValueError(f"this text is of {name}; write workbench(Run.from_text(...)) in a cell to see it")
+        self._go(Setup.of(run), None)
+        self.seek(run.cursor or 0.0)
+
+    def share(self) -> str:
+        """A short text that holds this very picture."""
+        return self.run.share(round(self.cursor, 3))
+
+    # ---- keeping the page in step --------------------------------------------------------------------------------------
+
+    def _go(self, setup: Setup, versus: Versus | None | str = "as before") -> None:
+        """Run, and only when that went well, show it."""
+        against = self._versus if isinstance(versus, str) else versus
+        run = setup.run()
+        other = against.setup(setup).run() if against else None
+        self._setup, self._versus, self.run, self.other, self._alarm = setup, against, run, other, ""
+        if self._many["on"]:
+            self._band, self._many = None, {"on": False, "part": 0.0, "text": "Something changed: switch it on again."}
+        self._redraw()
+
+    def _drawn(self) -> dict[str, bytes]:
+        figure = overview(self.run, self.other, self._band)
+        scale, unit = time_unit(self.run.until)
+        ages = self.run.measures.age_of_oldest()
+        series = [{"label": ages.label, "unit": unit, "t": ages.t, "y": ages.y * scale, "shape": ages.shape}]
+        drawn = {"_figure": payload.pack({**figure, "scale": scale, "series": series}), "_run": payload.pack(payload.describe(self.run))}
+        return drawn | {"_other": payload.pack(payload.describe(self.other)) if self.other else b""}
+
+    def _redraw(self) -> None:
+        with self.hold_sync():
+            for name, data in self._drawn().items():
+                setattr(self, name, data)
+            self._publish()
+
+    def _publish(self) -> None:
+        self._state = self._document()
+
+    def _document(self) -> dict[str, Any]:
+        """All that the page shows besides the animation and the figure."""
+        setup, run = self._setup, self.run
+        veiled = self._asking is not None and self._asking.state == "open"
+        return {
+            "values": setup.scenario.values(),
+            "seed": setup.seed,
+            "limits": setup.limits,
+            "canDo": [action_document(spec) for spec in setup.scenario.actions()],
+            "actions": [words(action, setup.scenario) for action in run.actions],
+            "headline": "" if veiled else lowered(run),
+            "summary": [[n.label, n.text] for n in run.measures.summary()],
+            "comparison": comparison(run, self.other) if self.other else None,
+            "many": self._many,
+            "share": run.share(),
+            "alarm": self._alarm,
+            "question": self._asking.show(run) if self._asking else None,
+            "seek": {"t": getattr(self, "cursor", 0.0), "n": self._seeks},
+            "focus": self._focus,
+        }
+
+    def _progress(self, done: int, of: int) -> None:
+        self._many = {"on": True, "part": done / of, "text": f"{done} of {of} runs"}
+        self._publish()
+
+    def _failed(self, error: Exception) -> None:
+        self._alarm = str(error) if isinstance(error, (ValueError, TypeError, KeyError)) else f"{type(error).__name__}: {error}"
+        self._publish()
+
+    # ---- what the page asks --------------------------------------------------------------------------------------------
+
+    def _heard(self, content: dict[str, Any], buffers: Any = None) -> None:
+        at = content.pop("cursor", None)
+        if at is not None:
+            self.cursor = min(max(0.0, float(at)), self.run.until)
+        super()._heard(content, buffers)
+
+    def _on_set(self, name: str, value: Any) -> None:
+        self.set(**{name: value})
+
+    def _on_act(self, kind: str, target: str = "", value: Any = None) -> None:
+        self.act(kind, target, value)
+
+    def _on_takeBack(self, index: int) -> None:
+        self.take_back(index)
+
+    def _on_seed(self, value: int) -> None:
+        self.reseed(value)
+
+    def _on_limits(self, value: Edition) -> None:
+        self.choose_limits(value)
+
+    def _on_compare(self, name: str, value: Any) -> None:
+        self._focus = "compare"
+        self.compare(**{name: value})
+
+    def _on_keep(self) -> None:
+        self.keep()
+
+    def _on_stopComparing(self) -> None:
+        self.stop_comparing()
+
+    def _on_many(self, on: bool) -> None:
+        self.many(on)
+
+    def _on_restore(self, text: str) -> None:
+        self.restore(text)
+
+    def _on_share(self) -> dict[str, Any]:
+        return {"text": self.share()}
+
+    def _on_why(self, subject: str, lane: int = 0) -> dict[str, Any]:
+        return life(self.other if lane and self.other else self.run, subject)._asdict()
+
+    def _on_table(self) -> dict[str, Any]:
+        return table_document(self.run)
+
+    def _on_plotly(self) -> bytes:
+        return plotly_js().encode()
+
+    def _on_answer(self, value: Any) -> None:
+        self._ask("answer", value)
+
+    def _on_skip(self) -> None:
+        self._ask("skip")
+
+    def _on_closeQuestion(self) -> None:
+        self._ask("skip")
+
+    def _on_askAgain(self) -> None:
+        self._ask("again")
+
+    def _ask(self, what: str, *arguments: Any) -> None:
+        if self._asking:
+            getattr(self._asking, what)(*arguments)
+            self._alarm = ""
+            self._publish()
+
+    def __repr__(self) -> str:
+        return repr(self.run) if self.other is None else f"{self.run!r} | B: {self.other!r}"
+
+
+def table_document(run: Run) -> dict[str, Any]:
+    """What is plotted, as a table for the page."""
+    frame = run.measures.table()
+    rows = [[f"{t:g}", *(f"{x:g}" for x in row)] for t, row in zip(frame.index, frame.to_numpy(), strict=True)]
+    return {"caption": "What is plotted, at equal steps of time", "heads": [frame.index.name, *frame.columns], "rows": rows}
+
+
+# ---- making one ------------------------------------------------------------------------------------------------------
+
+_live: dict[str, weakref.ref[Page]] = {}
+
+
+def cell_id() -> str:
+    """The notebook cell that is running; "" outside a notebook, or when the front end does not say."""
+    try:
+        from IPython import get_ipython
+
+        header = getattr(get_ipython(), "parent_header", None) or {}
+    except ImportError:
+        return ""
+    return str(header.get("metadata", {}).get("cellId", ""))
+
+
+def only_one(make: Callable[[], Page]) -> Page:
+    """What `make` makes; what the same cell made before is closed."""
+    key = cell_id()
+    before = _live.pop(key)() if key in _live else None
+    if before is not None:
+        before.close()
+    page = make()
+    if key:
+        _live[key] = weakref.ref(page)
+    return page
+
+
+def workbench(
+    what: type[Scenario] | Scenario | Run | str | Path,
+    *,
+    seed: int = 0,
+    actions: tuple[Action, ...] | list[Action] = (),
+    until: float | None = None,
+    limits: Edition = "2023",
+    compare: Mapping[str, Any] | None = None,
+    predict: Question | None = None,
+    at: float | None = None,
+    **values: Any,
+) -> Workbench:
+    """A workbench for a scenario: `workbench(VideoQueue, seed=7, rate=5)`.
+
+    `what`: a scenario class or object, a run, or a text of `run.share()`. `values`: parameters of the scenario. `compare`:
+    parameters that are different in a second lane, for example `{"mode": "direct"}`. `predict`: a question (Choice, Number,
+    Curve) to ask before the run is shown. `at`: the instant to show first, in seconds. Raises ValueError or TypeError, one line.
+    """
+    if isinstance(what, (str, Path)):
+        what = Run.from_text(str(what))
+    if isinstance(what, type) and issubclass(what, Scenario):
+        what = what(**values)
+        values = {}
+    if isinstance(what, Run):
+        setup, at = Setup.of(what), what.cursor if at is None else at
+    elif isinstance(what, Scenario):
+        setup = Setup(what, seed, tuple(actions), until, limits)
+    else:
+        raise TypeError(f"workbench({what!r}): give a scenario, a run, or a text of run.share()")
+    if values:
+        setup = setup.set(**values)
+    key = f"{type(setup.scenario).__name__}: {predict.text}" if predict else ""
+
+    def make() -> Workbench:
+        made = Workbench(setup, Versus(dict(compare)) if compare else None, Asking(predict, key) if predict else None)
+        if at is not None:
+            made.seek(at)
+        return made
+
+    made = only_one(make)
+    assert isinstance(made, Workbench)
+    return made
+
+
+Workbench._esm, Workbench._css = bundle.script(), bundle.style()
