@@ -68,46 +68,50 @@ class _Operation:
         self.output_shape: Shape | None = model.output_shape
         members = model.input_shape.members if model.input_shape else {}
         self.names = {member: xform_name(member) for member in members}
-        self.accepts = _acceptor(model.input_shape)
+        self.accepts = _structure_rule(model.input_shape) if model.input_shape else lambda params: not params
 
 
-def _acceptor(shape: Any) -> Callable[[Any], bool]:
+_Rule = tuple[type, Callable[[Any], bool] | None]  # the exact type of a value, and what else must hold
+
+
+def _rule(shape: Any) -> _Rule:
     """A quick test that says yes only to what botocore's validator accepts without a report, and no whenever it is not sure.
 
     Most calls are right, and a report costs more than the rest of the call: so botocore's validator, whose words the learner
     shall read, is asked only after a no.
     """
-    if shape is None:
-        return lambda value: not value
-    least = shape.metadata.get("min", 0)
+    least = shape.metadata.get("min")
     match shape.type_name:
         case "string":
-            return lambda value: type(value) is str and len(value) >= least
+            return str, (lambda value: len(value) >= least) if least else None
         case "integer" | "long":
-            return lambda value: type(value) is int and value >= least
+            return int, (lambda value: value >= least) if least is not None else None
         case "boolean":
-            return lambda value: type(value) is bool
+            return bool, None
         case "list":
-            item = _acceptor(shape.member)
-            return lambda value: type(value) is list and len(value) >= least and all(map(item, value))
-        case "map":
-            key, item = _acceptor(shape.key), _acceptor(shape.value)
-            return lambda value: type(value) is dict and all(map(key, value)) and all(map(item, value.values()))
+            kind, more = _rule(shape.member)
+            return list, lambda v: len(v) >= (least or 0) and all(type(x) is kind and (not more or more(x)) for x in v)
+        case "map" if not (least or _rule(shape.key)[1]):
+            kind, more = _rule(shape.value)
+            return dict, lambda v: all(
+                type(key) is str and type(x) is kind and (not more or more(x)) for key, x in v.items()
+            )
         case "structure" if not shape.is_document_type and not shape.is_tagged_union:
-            return _structure_acceptor(shape)
-    return lambda value: False
+            return dict, _structure_rule(shape)
+    return type(None), lambda value: False
 
 
-def _structure_acceptor(shape: Any) -> Callable[[Any], bool]:
-    members = {name: _acceptor(member) for name, member in shape.members.items()}
-    required = frozenset(shape.required_members)
+def _structure_rule(shape: Any) -> Callable[[Any], bool]:
+    members = {name: _rule(member) for name, member in shape.members.items()}
+    required = tuple(shape.required_members)
 
     def accepts(value: Any) -> bool:
-        if type(value) is not dict or not required.issubset(value):
-            return False
+        for name in required:
+            if name not in value:
+                return False
         for name, item in value.items():
-            member = members.get(name)
-            if member is None or not member(item):
+            rule = members.get(name)
+            if rule is None or type(item) is not rule[0] or (rule[1] is not None and not rule[1](item)):
                 return False
         return True
 
@@ -134,9 +138,8 @@ class SimulatedClient:
             report = self._validator.validate(api_params, operation.input_shape)
             if report.has_errors():
                 raise ParamValidationError(report=report.generate_report())
-        names = operation.names
+        names, door = operation.names, self._door
         params = {names[key]: value for key, value in api_params.items()}
-        door = self._door
         caller = door.caller()
         attempt = 1
         while True:

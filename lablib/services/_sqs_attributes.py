@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from hashlib import md5
 from typing import Any, NamedTuple
 
@@ -279,8 +280,13 @@ def check_body(body: str) -> None:
 
 def size_of(body: str, attributes: Mapping[str, Document] | None) -> int:
     """The size of a message in bytes: its body, and the names, types and values of its attributes."""
-    parts = ((name, a["DataType"], a.get(_value_key(a), "")) for name, a in (attributes or {}).items())
-    return len(_bytes(body)) + sum(len(_bytes(part)) for three in parts for part in three)
+    size = len(body) if body.isascii() else len(body.encode())
+    if not attributes:
+        return size
+    for name, attribute in attributes.items():
+        value = attribute.get(_value_key(attribute), "")
+        size += len(name.encode()) + len(attribute["DataType"].encode()) + len(_bytes(value))
+    return size
 
 
 def check_message_attributes(attributes: Mapping[str, Document], figures: Figures) -> None:
@@ -349,6 +355,7 @@ def select_attributes(attributes: Mapping[str, Document], wanted: Iterable[str])
 # ---- digests ---------------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=64)  # sent and soon received: the digest is asked for twice
 def md5_of_body(body: str) -> str:
     """MD5OfMessageBody: the digest of the UTF-8 text."""
     return md5(body.encode(), usedforsecurity=False).hexdigest()
@@ -360,19 +367,18 @@ def md5_of_attributes(attributes: Mapping[str, Document]) -> str:
     In the order of their names: name, type and value, each with its length in front, and before the value one byte that
     tells text (1) from bytes (2).
     """
-    digest = md5(usedforsecurity=False)
+    parts = []
     for name, attribute in sorted(attributes.items()):
         value = attribute[_value_key(attribute)]
-        for part in (name, attribute["DataType"]):
-            digest.update(_with_length(part.encode()))
-        digest.update(b"\2" if isinstance(value, bytes) else b"\1")
-        digest.update(_with_length(_bytes(value)))
-    return digest.hexdigest()
+        kind, data = attribute["DataType"], _bytes(value)
+        mark = b"\2" if isinstance(value, bytes) else b"\1"
+        parts += _length(name), name.encode(), _length(kind), kind.encode(), mark, _length(data), data
+    return md5(b"".join(parts), usedforsecurity=False).hexdigest()
 
 
 def _bytes(value: str | bytes) -> bytes:
     return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)
 
 
-def _with_length(data: bytes) -> bytes:
-    return len(data).to_bytes(4, "big") + data
+def _length(data: str | bytes) -> bytes:
+    return len(data).to_bytes(4, "big")

@@ -14,11 +14,8 @@ a time; one kernel timer stands at the earliest. A container in which dead entri
 from __future__ import annotations
 
 import heapq
-from binascii import Error as NotBase64
-from binascii import a2b_base64, b2a_base64
 from collections import deque
 from collections.abc import Callable
-from itertools import islice
 from typing import NamedTuple
 from zlib import crc32
 
@@ -120,14 +117,15 @@ class Queue:
         return message
 
     def _place(self, message: Message, chance: Stream) -> list[Server]:
-        holders = list(islice(self.fleet.shuffled(chance), self._copies))
+        holders = self.fleet.drawn(chance, self._copies)
         if not holders:
             text = "The request has failed due to a temporary failure of the server."
             raise ServiceError("ServiceUnavailable", text, status=503, sender_fault=False)
         self._sample()
         for server in holders:
             message.copies |= server.bit
-            server.tidy(len(self.messages))
+            if len(server.fresh) > SPARE:
+                server.tidy(len(self.messages))
         self.messages[message.id] = message
         self._expire_later(message)
         return holders
@@ -193,10 +191,11 @@ class Queue:
         asked = self.fleet.shuffled(call.chance) if every else self.fleet.some(call.chance)
         heard: list[Server] = []
         for server in asked:
-            heard.append(server)
-            self._take_from(server, min(share, most - len(taken)), taken, call, visibility)
-            if len(taken) == most:
-                return taken
+            if server.oldest():
+                heard.append(server)
+                self._take_from(server, min(share, most - len(taken)), taken, call, visibility)
+                if len(taken) == most or not self.visible:
+                    return taken
         for server in heard:
             self._take_from(server, most - len(taken), taken, call, visibility)
         return taken
@@ -323,19 +322,15 @@ class Queue:
 
     def handle(self, message: Message) -> str:
         """The receipt handle of a message's latest receive."""
-        text = f"{message.id}{message.receives}".encode()
-        return "AQEB" + b2a_base64(crc32(text, self._salt).to_bytes(4) + text, newline=False).decode()
+        text = f"{message.id}{message.receives}"
+        return f"AQEB{crc32(text.encode(), self._salt):08x}{text}"
 
     def read_handle(self, handle: str) -> tuple[str, int]:
         """The message's id and the number of the receive. Raises ReceiptHandleIsInvalid for a made-up one."""
-        try:
-            data = a2b_base64(handle.removeprefix("AQEB"), strict_mode=True)
-        except (NotBase64, ValueError):
-            data = b""
-        text = data[4:]
-        if len(text) < 37 or crc32(text, self._salt).to_bytes(4) != data[:4] or handle[:4] != "AQEB":
+        text = handle[12:]
+        if handle[:12] != f"AQEB{crc32(text.encode(), self._salt):08x}":
             raise ServiceError("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
-        return text[:36].decode(), int(text[36:])
+        return text[:36], int(text[36:])
 
     # ---- what happens by itself --------------------------------------------------------------------------------------
 

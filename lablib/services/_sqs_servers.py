@@ -171,11 +171,20 @@ class Fleet:
 
     def shuffled(self, chance: Stream) -> Iterator[Server]:
         """All servers that are there in random order, drawn as far as somebody looks."""
-        servers = self.up.copy()
+        servers, random = self.up.copy(), chance.random
         for left in range(len(servers), 0, -1):
-            i = chance.integer(left)
+            i = int(random() * left)
             yield servers[i]
             servers[i] = servers[left - 1]
+
+    def drawn(self, chance: Stream, k: int) -> list[Server]:
+        """`k` different servers that are there, or all when there are fewer; each as likely as any other."""
+        up, random = self.up, chance.random
+        if k == 2 and len(up) > 2:  # the usual case, without a copy of the list
+            i, j = int(random() * len(up)), int(random() * (len(up) - 1))
+            return [up[i], up[j + (j >= i)]]
+        servers = self.shuffled(chance)
+        return [server for server, _ in zip(servers, range(k), strict=False)]
 
     def of(self, copies: int) -> list[Server]:
         """The servers whose bits are set."""

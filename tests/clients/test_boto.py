@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lablib import Cloud, Fault
-from lablib.clients.boto import _acceptor
+from lablib.clients.boto import _structure_rule
 from lablib.services._base import NotSimulated
 
 
@@ -255,7 +255,7 @@ def test_the_quick_test_accepts_nothing_that_botocore_refuses(data):
         model = cloud.client("sqs").meta.service_model
     shape = model.operation_model(data.draw(st.sampled_from(model.operation_names))).input_shape
     params = data.draw(st.fixed_dictionaries({}, optional={name: PARAMETERS for name in shape.members}))
-    if _acceptor(shape)(params):
+    if _structure_rule(shape)(params):
         assert not ParamValidator().validate(params, shape).has_errors()
 
 
@@ -269,4 +269,4 @@ def test_the_quick_test_accepts_ordinary_calls(sqs):
         "CreateQueue": {"QueueName": "q", "Attributes": {"DelaySeconds": "1"}, "tags": {"a": "b"}},
     }
     for name, params in ordinary.items():
-        assert _acceptor(model.operation_model(name).input_shape)(params)
+        assert _structure_rule(model.operation_model(name).input_shape)(params)
