@@ -53,7 +53,10 @@ _sleep.__doc__, _sleep.__name__ = real_sleep.__doc__, "sleep"
 
 def _dispatch(real: Callable[[], Any], virtual: Callable[[Kernel], Any]) -> Callable[[], Any]:
     def clock() -> Any:
-        process = current_process()
+        try:
+            process = current_process()
+        except RuntimeError:  # the interpreter is shutting down, and greenlet is gone
+            process = None
         return real() if process is None else virtual(process.kernel)
 
     clock.__doc__, clock.__name__ = real.__doc__, real.__name__

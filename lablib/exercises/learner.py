@@ -1,0 +1,197 @@
+"""The learner's function, seen from outside: is it written yet, can it be called, what does it remember, what went wrong in it."""
+
+from __future__ import annotations
+
+import copy
+import dis
+import functools
+import inspect
+import linecache
+import re
+from collections import deque
+from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType, MethodType, TracebackType
+from typing import Any
+
+_EMPTY = frozenset({"RESUME", "NOP", "LOAD_CONST", "POP_TOP", "RETURN_VALUE", "RETURN_CONST"})
+_CONTAINERS = (set, dict, list, deque, bytearray)
+_SCALARS = (int, float, str, bytes, tuple, frozenset, type(None))
+_MANY = 10_000  # a container with more entries is data, not memory; it is not copied
+
+
+def _function(fn: Any) -> Any:
+    """The plain function behind a partial object, a bound method, a wrapper or a callable object; None when there is none."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    if not isinstance(fn, (type, FunctionType, MethodType)):
+        fn = getattr(type(fn), "__call__", None)
+    fn = inspect.unwrap(getattr(fn, "__func__", fn)) if fn else None
+    return fn if isinstance(fn, FunctionType) else None
+
+
+def is_placeholder(fn: Any) -> bool:
+    """Is the body only a docstring, `...`, `pass` or `return`? The compiled code decides, not the text."""
+    function = _function(fn)
+    if function is None or inspect.isgeneratorfunction(function):
+        return False
+    steps = list(dis.get_instructions(function))
+    return all(s.opname in _EMPTY and (s.opname not in ("LOAD_CONST", "RETURN_CONST") or s.argval is None) for s in steps)
+
+
+def why_not_callable(fn: Any, signature: str) -> str | None:
+    """One line that says why `fn` cannot be checked as a function with that signature; None when it can."""
+    name = signature.partition("(")[0]
+    if not callable(fn):
+        what = "nothing (None)" if fn is None else f"{type(fn).__name__} {fn!r:.60}"
+        return f"You passed {what}. Pass the function itself, without calling it: .check({name})"
+    if inspect.iscoroutinefunction(fn):
+        return f"Your function is async. Write an ordinary one: def {signature}"
+    if inspect.isgeneratorfunction(_function(fn)):
+        return "Your function contains yield, so a call of it does not run its body. Write it without yield."
+    try:
+        own = inspect.signature(fn)
+    except (ValueError, TypeError):
+        return None  # some builtins have none; the call itself will tell
+    try:
+        own.bind(*inspect.signature(_stub(signature)).parameters)
+    except TypeError:
+        return f"Your function takes {own}. It is called with {_stub_text(signature)}, so write: def {signature}"
+    return None
+
+
+def _stub(signature: str) -> Callable[..., Any]:
+    names = re.findall(r"\w+", signature.partition("(")[2])
+    parameters = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
+
+    def stub() -> None: ...
+
+    stub.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return stub
+
+
+def _stub_text(signature: str) -> str:
+    return "(" + signature.partition("(")[2]
+
+
+# ---- what it remembers -------------------------------------------------------------------------------------------------
+
+
+class Memory:
+    """What a function keeps between two calls: global variables it names, variables of an enclosing function, defaults, and
+    attributes of its own. A program that crashes loses them, so they are put back when a process of it starts.
+    """
+
+    def __init__(self, fn: Any) -> None:
+        self._places = list(_places(_function(fn)))
+        self._saved = {name: _copy(get()) for name, get, _ in self._places}
+        self.changed: list[str] = []
+
+    def forget(self) -> None:
+        """Put everything back as it was at the beginning, and note what had changed."""
+        for name, get, put in self._places:
+            value, saved = get(), self._saved[name]
+            if not _same(value, saved):
+                if name not in self.changed:
+                    self.changed.append(name)
+                put(_refill(value, saved))
+
+
+Place = tuple[str, Callable[[], Any], Callable[[Any], None]]
+
+
+def _places(function: Any, seen: tuple[Any, ...] = ()) -> Iterator[Place]:
+    if function is None or function in seen:
+        return
+    variables = function.__globals__
+    for name in sorted(set(_names(function.__code__)) & variables.keys()):
+        if isinstance(variables[name], FunctionType) and variables[name].__globals__ is variables:
+            yield from _places(variables[name], (*seen, function))  # a helper of the learner's
+        elif _keeps(variables[name]):
+            yield name, functools.partial(variables.get, name), functools.partial(variables.__setitem__, name)
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+        if _filled(cell) and _keeps(cell.cell_contents):
+            yield name, functools.partial(getattr, cell, "cell_contents"), functools.partial(setattr, cell, "cell_contents")
+    for name, default in _defaults(function):
+        if isinstance(default, _CONTAINERS) and _keeps(default):
+            yield name, lambda default=default: default, lambda value: None
+    for name, value in vars(function).items():
+        if _keeps(value):
+            yield name, functools.partial(getattr, function, name), functools.partial(setattr, function, name)
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def _defaults(function: Any) -> Iterator[tuple[str, Any]]:
+    values = function.__defaults__ or ()
+    arguments = function.__code__.co_varnames[: function.__code__.co_argcount]
+    yield from zip(arguments[len(arguments) - len(values) :], values)
+    yield from (function.__kwdefaults__ or {}).items()
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
+
+
+def _keeps(value: Any) -> bool:
+    return (isinstance(value, _CONTAINERS) and len(value) <= _MANY) or isinstance(value, _SCALARS)
+
+
+def _copy(value: Any) -> Any:
+    if not isinstance(value, _CONTAINERS):
+        return value
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # it holds something that cannot be copied, such as a client
+        return copy.copy(value)
+
+
+def _same(value: Any, saved: Any) -> bool:
+    try:
+        return value is saved or (type(value) is type(saved) and bool(value == saved))
+    except Exception:  # entries whose == has an opinion of its own, such as arrays
+        return False
+
+
+def _refill(value: Any, saved: Any) -> Any:
+    """`saved`, in the same object where it is a container: others may hold it."""
+    if type(value) is not type(saved) or not isinstance(value, _CONTAINERS):
+        return _copy(saved)
+    value.clear()
+    (value.update if isinstance(value, (set, dict)) else value.extend)(saved)
+    return value
+
+
+# ---- what went wrong in it ---------------------------------------------------------------------------------------------
+
+
+def describe_error(error: BaseException, fn: Any) -> str:
+    """What the function raised, with the learner's own line."""
+    text = str(error)
+    name = type(error).__name__
+    first = f"Your function raised {name}: {text}" if text else f"Your function raised {name}."
+    line = learner_line(error.__traceback__, fn)
+    return f"{first}\n  {line}" if line else first
+
+
+def learner_line(traceback: TracebackType | None, fn: Any) -> str:
+    """The innermost line of the learner's in a traceback: its number in the cell and its text; "" when there is none."""
+    function = _function(fn)
+    home = function.__code__.co_filename if function else ""
+    found = None
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == home:
+            found = home, traceback.tb_lineno
+        traceback = traceback.tb_next
+    if found is None:
+        return ""
+    text = linecache.getline(*found).strip()
+    return f"line {found[1]}: {text}" if text else f"line {found[1]}"

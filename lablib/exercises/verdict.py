@@ -1,0 +1,129 @@
+"""A verdict: what came of a check, in words, and the smallest failing case to look at again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lablib.exercises.case import Case, counted
+from lablib.exercises.progress import State
+from lablib.exercises.stage import Problem, Stage
+from lablib.kernel import Row, Trace
+
+if TYPE_CHECKING:
+    from lablib.measures import Measures
+
+_HEAD, _TAIL = 7, 8  # lines of a story that are told when it is too long
+
+
+@dataclass(frozen=True, repr=False)
+class Verdict:
+    """The answer of a check. `state` is "not attempted", "failed" or "passed"; true when passed.
+
+    `case` is the smallest failing case, `score` what a challenge counted (None elsewhere).
+    """
+
+    id: str
+    state: State
+    text: str
+    case: Case | None = None
+    score: float | None = None
+    _replay: Callable[[], Replay] | None = field(default=None, compare=False)
+
+    def replay(self) -> Replay:
+        """Run the smallest failing case once more, to look at its trace. Raises ValueError when there is none."""
+        if self._replay is None:
+            raise ValueError(f"{self.id}: there is no failing case to replay")
+        return self._replay()
+
+    def __bool__(self) -> bool:
+        return self.state == "passed"
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, repr=False)
+class Replay:
+    """A failing case, run to the end of its story. `trace` holds all that happened, `until` is when it ended (seconds)."""
+
+    title: str
+    case: Case
+    problem: str
+    trace: Trace
+    until: float
+    subjects: tuple[str, ...] = ()
+    calls: tuple[int, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def seed(self) -> int:
+        """The seed of the case."""
+        return self.case.seed
+
+    @property
+    def measures(self) -> Measures:
+        """Series and numbers of this run."""
+        from lablib.measures import Measures
+
+        return Measures(self.trace, until=self.until)
+
+    @property
+    def story(self) -> str:
+        """What happened to the messages and orders in question, a line for each event."""
+        return "\n".join(self._lines())
+
+    def _lines(self) -> list[str]:
+        return [f"{row.time:9.3f} s  {_label(row, self.labels)}{_words(row, self.trace)}" for row in _story(self)]
+
+    def explain(self, subject: str) -> str:
+        """The life of one message (MessageId) or order in words."""
+        return self.trace.explain(subject)
+
+    def __repr__(self) -> str:
+        return f"{self.title}: {self.problem.splitlines()[0]} {self.case}. {self.until:.1f} s, {len(self.trace)} rows in .trace"
+
+
+def _story(replay: Replay) -> list[Row]:
+    """The rows about the subjects, the crashes between them, what caused them, and the calls in question."""
+    trace, rows = replay.trace, set(replay.calls)
+    about = [row for row in trace if row.subject and row.subject in replay.subjects]
+    if about:
+        rows |= {row.index for row in about}
+        rows |= {r.index for row in about for r in trace.chain(row.index) if not (trace.is_api(r.index) or r.subject)}
+        actors = {row.actor for row in about}
+        crashes = [row for row in trace.where(("Crashed", "Restarted")) if row.actor in actors]
+        rows |= {row.index for row in crashes if row.index > about[0].index}
+    return [trace[i] for i in sorted(rows)]
+
+
+def _words(row: Row, trace: Trace) -> str:
+    if not trace.is_api(row.index):
+        return trace.describe(row)
+    answer = counted(row.detail, "message") if isinstance(row.detail, int) else row.detail
+    return f"{row.actor} calls {row.kind}: {answer}"
+
+
+def _label(row: Row, labels: dict[str, str]) -> str:
+    width = max(map(len, labels.values()), default=0)
+    name = labels.get(row.subject, "")
+    return f"{name:{width}}  " if width else ""
+
+
+def conclude(replay: Replay, id: str) -> str:
+    """The text of a failed check."""
+    story = replay._lines()
+    if len(story) > _HEAD + _TAIL + 1:
+        story[_HEAD:-_TAIL] = [f"{'':9}    ... {len(story) - _HEAD - _TAIL} more lines in replay().story"]
+    parts = [f"{id}: failed.", replay.problem, f"Smallest case found: {replay.case}."]
+    parts += ["What happened in it:", *story] if story else []
+    return "\n".join([*parts, f'Replay it: exercise("{id}").replay()'])
+
+
+def look_back(stage: Stage, title: str, problem: Problem) -> Replay:
+    """What is kept of a stage on which something went wrong."""
+    until = stage.trace[-1].time if len(stage.trace) else 0.0
+    return Replay(
+        title, stage.case, problem.what, stage.trace, until, problem.subjects, problem.calls, stage.labels
+    )
