@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Cloud:
     """Simulated AWS in virtual time. The same seed and the same code give the same run, everywhere.
 
-    `seed`: any whole number. `limits`: "2023" for the figures of the course notes, "today" for AWS's present ones. `strict`:
-    check every answer against botocore's model of it. `assume`: values for what AWS does not publish, such as
+    `seed`: any whole number. `limits`: "2023" for the figures of the course notes, "today" for AWS's present ones.
+    `strict`: check every answer against botocore's model of it. `assume`: values for what AWS does not publish, such as
     `{"sqs.servers": 3}`; `lablib.limits()` lists them. Raises ValueError or TypeError for values that make no sense.
     """
 
@@ -48,7 +48,7 @@ class Cloud:
         self._services: dict[tuple[str, str], Service] = {}
         self._door: Any = None
 
-    # ---- calling AWS ---------------------------------------------------------------------------------------------------
+    # ---- calling AWS ------------------------------------------------------------------------------------------------
 
     def client(self, service_name: str, region_name: str | None = None, *, config: Any = None, **_: Any) -> Any:
         """A boto3 client whose calls end in this cloud. Arguments are those of `boto3.client`; credentials are ignored.
@@ -67,7 +67,9 @@ class Cloud:
         from lablib.clients import boto
 
         region = region_name or self.region_name
-        return boto.make_resource(lambda name, **kwargs: self.client(name, region, config=kwargs.get("config")), service_name)
+        return boto.make_resource(
+            lambda name, **kwargs: self.client(name, region, config=kwargs.get("config")), service_name
+        )
 
     def direct(self, service_name: str) -> DirectClient:
         """A plain client for the lab's own actors: same calls, no validation, no retries, a third of the cost."""
@@ -91,7 +93,7 @@ class Cloud:
         process = self.kernel.current
         return process.name if process else "you"
 
-    # ---- running -------------------------------------------------------------------------------------------------------
+    # ---- running ----------------------------------------------------------------------------------------------------
 
     @property
     def now(self) -> float:
@@ -104,7 +106,8 @@ class Cloud:
         return self.kernel.processes
 
     def spawn(self, fn: Callable[..., Any], *args: Any, name: str | None = None) -> Process:
-        """Start an ordinary function as a process. It runs when time passes: `cloud.advance`, or any call that waits."""
+        """Start an ordinary function as a process. It runs when time passes: `cloud.advance`, or any call that
+        waits."""
         return self.kernel.spawn(fn, *args, name=name)
 
     def kill(self, process: Process | str) -> None:
@@ -143,7 +146,7 @@ class Cloud:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
-    # ---- looking back --------------------------------------------------------------------------------------------------
+    # ---- looking back -----------------------------------------------------------------------------------------------
 
     @property
     def api_log(self) -> pandas.DataFrame:
@@ -165,6 +168,8 @@ def _load(name: str) -> type[Service]:
         raise NotSimulated(f"service {name!r} is not simulated. This lab simulates: {', '.join(known)}")
     module = importlib.import_module(f"lablib.services.{name}_" if name == "lambda" else f"lablib.services.{name}")
     found: type[Service] = next(
-        c for c in vars(module).values() if isinstance(c, type) and issubclass(c, Service) and c.__module__ == module.__name__
+        c
+        for c in vars(module).values()
+        if isinstance(c, type) and issubclass(c, Service) and c.__module__ == module.__name__
     )
     return found

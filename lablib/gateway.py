@@ -1,8 +1,8 @@
 """The front door. Every call passes here, from boto3 and from the lab's own actors.
 
-In order: one row in the API log; the request travels; who calls may be asked (IAM comes with its lab; its place
-is marked in `Gateway.call`); faults; the service's handler; the answer travels; the row is completed. A call that is lost on the way costs the
-caller its whole read timeout, as it does with a real SDK.
+In order: one row in the API log; the request travels; who calls may be asked (IAM comes with its lab; its place is
+marked in `Gateway.call`); faults; the service's handler; the answer travels; the row is completed. A call that is lost
+on the way costs the caller its whole read timeout, as it does with a real SDK.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class AnswerLost(Exception):
 class Fault:
     """Something that goes wrong at the front door.
 
-    `kind`: "throttle" (the service refuses the call), "lost_request" (it never arrives), "lost_answer" (it takes effect, the
-    caller never hears of it), "partial" (single entries of a batch fail). `operations` are AWS's names, empty for all;
-    `callers` is a pattern such as "producer*"; it is active from `start` until `end` (seconds since the run began), hits with
-    `probability` (0 to 1), and at most `count` times.
+    `kind`: "throttle" (the service refuses the call), "lost_request" (it never arrives), "lost_answer" (it takes
+    effect, the caller never hears of it), "partial" (single entries of a batch fail). `operations` are AWS's names,
+    empty for all; `callers` is a pattern such as "producer*"; it is active from `start` until `end` (seconds since the
+    run began), hits with `probability` (0 to 1), and at most `count` times.
     """
 
     kind: FaultKind
@@ -96,15 +96,23 @@ class Gateway:
         self._chance = chance
         self.faults = Faults(kernel, chance)
         half = lognormal(figures["api.latency_median"], figures["api.latency_p95"])
-        self._latency = [half.at((i + 0.5) / _QUANTILES) / 2 for i in range(_QUANTILES)]  # one way: half of a round trip
+        self._latency = [
+            half.at((i + 0.5) / _QUANTILES) / 2 for i in range(_QUANTILES)
+        ]  # one way: half of a round trip
 
     def call(
-        self, caller: str, service: Service, name: str, params: dict[str, Any], operation: str, read_timeout: float = 60.0
+        self,
+        caller: str,
+        service: Service,
+        name: str,
+        params: dict[str, Any],
+        operation: str,
+        read_timeout: float = 60.0,
     ) -> dict[str, Any]:
         """Call `service.name(**params)` as `caller`, and block until the answer is there.
 
-        `name` is the operation in snake_case, `operation` as AWS writes it. Raises ServiceError, NotSimulated, or AnswerLost
-        after `read_timeout` seconds.
+        `name` is the operation in snake_case, `operation` as AWS writes it. Raises ServiceError, NotSimulated, or
+        AnswerLost after `read_timeout` seconds.
         """
         target = service.operation(name)
         if not target.parameters.issuperset(params):

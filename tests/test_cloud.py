@@ -23,7 +23,8 @@ def story(seed):
                 time.sleep(0.5)
         def consumer():
             while True:
-                for m in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5, MaxNumberOfMessages=3).get("Messages", []):
+                for m in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5, MaxNumberOfMessages=3).get("Messages",
+                []):
                     time.sleep(1.5)
                     sqs.delete_message(QueueUrl=url, ReceiptHandle=m["ReceiptHandle"])
         cloud.spawn(producer)

@@ -87,7 +87,9 @@ def test_a_throttle_refuses_the_call_and_changes_nothing(cloud, sqs, url):
     assert len(cloud.trace.where(kind="Sent")) == 1
 
 
-@pytest.mark.parametrize(("kind", "detail", "stored"), [("lost_answer", "AnswerLost", 1), ("lost_request", "RequestLost", 0)])
+@pytest.mark.parametrize(
+    ("kind", "detail", "stored"), [("lost_answer", "AnswerLost", 1), ("lost_request", "RequestLost", 0)]
+)
 def test_a_lost_call_costs_the_read_timeout_and_only_a_lost_answer_took_effect(cloud, sqs, url, kind, detail, stored):
     cloud.faults.add(Fault(kind, operations=("SendMessage",), count=1))
     began = cloud.now

@@ -1,14 +1,14 @@
 """boto3's face on the front door. The only file that imports boto3 and botocore.
 
-`make_client` returns a real boto3 client: its methods, paginators, exceptions, and botocore's own parameter validation. Only
-`_make_api_call` is ours, in a base class inserted at botocore's documented `creating-client-class` event; every generated
-method ends there. Dispatch is a table made from names, so there is no code for single operations.
+`make_client` returns a real boto3 client: its methods, paginators, exceptions, and botocore's own parameter validation.
+Only `_make_api_call` is ours, in a base class inserted at botocore's documented `creating-client-class` event; every
+generated method ends there. Dispatch is a table made from names, so there is no code for single operations.
 
-Nothing can reach AWS: the credentials are made up, configuration files and the environment are not read, and a client has no
-endpoint to talk to.
+Nothing can reach AWS: the credentials are made up, configuration files and the environment are not read, and a client
+has no endpoint to talk to.
 
-Building a client from its model takes botocore some 50 ms, so one is built per service, region and configuration, and each
-cloud gets a shallow copy that knows its own door.
+Building a client from its model takes botocore some 50 ms, so one is built per service, region and configuration, and
+each cloud gets a shallow copy that knows its own door.
 """
 
 from __future__ import annotations
@@ -35,10 +35,13 @@ ParamValidationError = botocore.exceptions.ParamValidationError
 
 # What botocore itself retries as throttling (botocore user guide, "Retries").
 _THROTTLES = frozenset(
-    "Throttling ThrottlingException ThrottledException RequestThrottledException TooManyRequestsException RequestThrottled "
-    "ProvisionedThroughputExceededException TransactionInProgressException RequestLimitExceeded BandwidthLimitExceeded "
-    "LimitExceededException SlowDown PriorRequestNotComplete EC2ThrottledException".split()
-)
+    (
+        "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottledException", "RequestThrottled",
+        "TooManyRequestsException", "ProvisionedThroughputExceededException", "TransactionInProgressException",
+        "RequestLimitExceeded", "BandwidthLimitExceeded", "LimitExceededException", "SlowDown",
+        "PriorRequestNotComplete", "EC2ThrottledException",
+    )
+)  # fmt: skip
 _RETRIES = {"2023": {"mode": "legacy", "total_max_attempts": 5}, "today": {"mode": "standard", "total_max_attempts": 3}}
 
 
@@ -75,10 +78,11 @@ _Rule = tuple[type, Callable[[Any], bool] | None]  # the exact type of a value, 
 
 
 def _rule(shape: Any) -> _Rule:
-    """A quick test that says yes only to what botocore's validator accepts without a report, and no whenever it is not sure.
+    """A quick test that says yes only to what botocore's validator accepts without a report, and no whenever it is not
+    sure.
 
-    Most calls are right, and a report costs more than the rest of the call: so botocore's validator, whose words the learner
-    shall read, is asked only after a no.
+    Most calls are right, and a report costs more than the rest of the call: so botocore's validator, whose words the
+    learner shall read, is asked only after a no.
     """
     least = shape.metadata.get("min")
     match shape.type_name:
@@ -215,8 +219,8 @@ def _may_retry(problem: ServiceError | AnswerLost) -> bool:
 
 
 def _backoff(mode: str, attempt: int, problem: ServiceError | AnswerLost, u: float) -> float:
-    """Seconds before the next attempt. legacy: u * 2**(n-1). standard: u * min(scale * 2**(n-1), 20), where the scale is 1 s
-    for throttling and 0.05 s for everything else (botocore's retry handlers)."""
+    """Seconds before the next attempt. legacy: u * 2**(n-1). standard: u * min(scale * 2**(n-1), 20), where the scale
+    is 1 s for throttling and 0.05 s for everything else (botocore's retry handlers)."""
     if mode == "legacy":
         return round(u * 2 ** (attempt - 1), 6)
     scale = 1.0 if isinstance(problem, ServiceError) and problem.code in _THROTTLES else 0.05

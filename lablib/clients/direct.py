@@ -1,4 +1,5 @@
-"""A plain face on the front door for the lab's own actors: boto3's spelling, no validation, no retries, a third of the cost."""
+"""A plain face on the front door for the lab's own actors: boto3's spelling, no validation, no retries, a third of the
+cost."""
 
 from __future__ import annotations
 
@@ -24,8 +25,8 @@ def pascal(name: str) -> str:
 
 
 class DirectClient:
-    """`direct.send_message(QueueUrl=..., MessageBody=...)`: as boto3's client, but errors are ServiceError and nothing is
-    retried. `caller` tells who calls: a function without arguments."""
+    """`direct.send_message(QueueUrl=..., MessageBody=...)`: as boto3's client, but errors are ServiceError and nothing
+    is retried. `caller` tells who calls: a function without arguments."""
 
     def __init__(self, gateway: Gateway, service: Service, caller: Callable[[], str]) -> None:
         self._gateway = gateway

@@ -1,8 +1,8 @@
 """Chance: one seed, many independent named streams.
 
-Each name has its own stream, so an actor that is added draws from a stream of its own and changes what nobody else draws.
-Only `Random.random()` is used, whose sequence Python promises to keep; what is computed from it with logarithms is rounded to
-whole microseconds, so that the last bit of a platform's mathematics library does not show.
+Each name has its own stream, so an actor that is added draws from a stream of its own and changes what nobody else
+draws. Only `Random.random()` is used, whose sequence Python promises to keep; what is computed from it with logarithms
+is rounded to whole microseconds, so that the last bit of a platform's mathematics library does not show.
 """
 
 from __future__ import annotations
@@ -108,12 +108,12 @@ class Stream:
         chosen = []
         for _ in range(min(k, len(left))):
             x = self.random() * total
-            for place, i in enumerate(left):
-                x -= weights[i]
-                if x < 0:
-                    break
+            place = 0
+            while place < len(left) - 1 and x >= weights[left[place]]:
+                x -= weights[left[place]]
+                place += 1
+            total -= weights[left[place]]
             chosen.append(left.pop(place))
-            total -= weights[i]
         return chosen
 
     def draw(self, distribution: Distribution) -> float:
@@ -146,7 +146,8 @@ class Chance:
         return (self._hash(name, str(key)) >> 75) / (1 << 53)
 
     def uuid(self, name: str) -> str:
-        """The next identifier of the series `name`, in the form of a UUID: a counter, scrambled so that it shows no order."""
+        """The next identifier of the series `name`, in the form of a UUID: a counter, scrambled so that it shows no
+        order."""
         series = self._series.get(name)
         if series is None:
             h = f"{self._hash('uuid', name):032x}"

@@ -1,8 +1,8 @@
 """Virtual time: a heap of things to come.
 
-The model: `now` is float seconds since the run began. It moves only when an entry is taken off the heap, and then it jumps.
-An entry is `(time, serial, item)`; the serial makes ties first in, first out, and no two entries ever compare equal. An item
-is a `Timer` (a callback) or a line of execution that wants to go on (`process.py`).
+The model: `now` is float seconds since the run began. It moves only when an entry is taken off the heap, and then it
+jumps. An entry is `(time, serial, item)`; the serial makes ties first in, first out, and no two entries ever compare
+equal. An item is a `Timer` (a callback) or a line of execution that wants to go on (`process.py`).
 """
 
 from __future__ import annotations

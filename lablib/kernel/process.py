@@ -1,13 +1,14 @@
 """Processes: plain functions that block in virtual time. The only file that knows greenlets.
 
-The model. A *line* is something that can block: each `Process`, and the main line (a notebook cell, a test). There is one way
-to block, `Kernel.wait`. Whoever blocks drives the loop: it takes entries off the heap, runs callbacks, and when the entry is
-another line's wake-up it switches straight to it; when the entry is its own wake-up it goes on. So no scheduler sits in the
-middle, a call at the top of a cell works like one in a process, and a process that is alone never switches at all.
+The model. A *line* is something that can block: each `Process`, and the main line (a notebook cell, a test). There is
+one way to block, `Kernel.wait`. Whoever blocks drives the loop: it takes entries off the heap, runs callbacks, and when
+the entry is another line's wake-up it switches straight to it; when the entry is its own wake-up it goes on. So no
+scheduler sits in the middle, a call at the top of a cell works like one in a process, and a process that is alone never
+switches at all.
 
-A wake-up is valid while its serial is the line's `wake`; leaving `wait` for any reason makes it stale, and stale entries are
-skipped. Whatever goes wrong while driving (a process that raises, a callback that raises, an interrupt, nothing left to
-happen) is handed to the main line, which raises it: the process that happened to drive is not to blame.
+A wake-up is valid while its serial is the line's `wake`; leaving `wait` for any reason makes it stale, and stale
+entries are skipped. Whatever goes wrong while driving (a process that raises, a callback that raises, an interrupt,
+nothing left to happen) is handed to the main line, which raises it: the process that happened to drive is not to blame.
 
 Rejected: generators (`yield` in the learner's code, no boto3), threads (14 to 28 times slower, cannot be killed), a hub
 greenlet (two switches for one).
@@ -16,37 +17,26 @@ greenlet (two switches for one).
 from __future__ import annotations
 
 import contextvars
-import ctypes
 import heapq
-import signal as signals
-import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
+from lablib.kernel.interrupt import Interrupts, TooLong, patience
 from lablib.kernel.loop import Loop, Timer, check_duration
 
 EPOCH = 1_680_307_200.0  # time 0 of every run: 2023-04-01 00:00:00 UTC, the month of the course notes
 _LAST = 1 << 62  # added to the serial of an entry that is to come after all others of its instant
 _ESCAPES = 100  # how often a killed process may swallow its end before it is left behind
-_AGAIN = 0.1  # real seconds until patience loses itself once more
 _abandoned: list[Process] = []  # left behind for good; dropping the last reference would throw into them again
 
 
 class Stuck(RuntimeError):
     """The main line waits for something, and nothing is left that could happen."""
-
-
-class TooLong(BaseException):
-    """Code ran for too many real seconds without waiting. Raised inside that code by `Kernel.patience`.
-
-    Not an Exception, so that the `except Exception` of the code in question does not swallow it.
-    """
 
 
 class Signal:
@@ -92,7 +82,8 @@ class _MainLine:
 class Process(greenlet):
     """A running function. Made by `Kernel.spawn`; its attributes are for reading.
 
-    `name`; `alive`; `result` (what the function returned); `exception` (what it raised); `done` (a Signal, fired at the end).
+    `name`; `alive`; `result` (what the function returned); `exception` (what it raised); `done` (a Signal, fired at the
+    end).
     """
 
     def __init__(self, kernel: Kernel, fn: Callable[..., Any], args: tuple[Any, ...], name: str) -> None:
@@ -161,10 +152,10 @@ class Kernel(Loop):
         self._thrown: BaseException | None = None  # what the main line is to raise when it goes on
         self._steps = -1  # how many entries may still be taken; -1: any number
         self._begin: Process | None = None  # the process that the main line is asked to begin
-        self._interrupt: KeyboardInterrupt | None = None
-        self._attention = False  # look at _steps and _interrupt before the next entry
+        self._interrupts = Interrupts(self._stop_soon, self._spoil)
+        self._attention = False  # look at _steps and _interrupts before the next entry
 
-    # ---- processes -----------------------------------------------------------------------------------------------------
+    # ---- processes --------------------------------------------------------------------------------------------------
 
     @property
     def current(self) -> Process | None:
@@ -175,13 +166,13 @@ class Kernel(Loop):
     def spawn(self, fn: Callable[..., Any], *args: Any, name: str | None = None) -> Process:
         """Start `fn(*args)` as a process at the present instant. It runs when somebody next blocks.
 
-        `name` is how it appears in the trace: the default is the function's name; a name that a running process has gets a
-        number. Raises TypeError when `fn` cannot be called.
+        `name` is how it appears in the trace: the default is the function's name; a name that a running process has
+        gets a number. Raises TypeError when `fn` cannot be called.
         """
         self._check_usable()
         if not callable(fn):
             raise TypeError(f"fn={fn!r}: must be a function; pass the function itself, without calling it")
-        base = name or getattr(fn, "__name__", type(fn).__name__)
+        base = name or str(getattr(fn, "__name__", type(fn).__name__))
         free, n = base, 1
         while free in self.processes and self.processes[free].alive:
             free = f"{base}-{(n := n + 1)}"
@@ -216,14 +207,17 @@ class Kernel(Loop):
             return None
         if error is not None:
             if isinstance(error, KeyboardInterrupt):
-                error.add_note(f"Interrupted at {self.now:g} s inside {process.name}, which has ended; the others can go on.")
+                error.add_note(
+                    f"Interrupted at {self.now:g} s inside {process.name}, which has ended; the others can go on."
+                )
             return self._to_main(error)
         return self._next()
 
-    # ---- waiting -------------------------------------------------------------------------------------------------------
+    # ---- waiting ----------------------------------------------------------------------------------------------------
 
     def wait(self, signal: Signal | None = None, timeout: float | None = None) -> bool:
-        """Block until `signal` fires (True) or `timeout` seconds have passed (False). Everything that blocks blocks here.
+        """Block until `signal` fires (True) or `timeout` seconds have passed (False). Everything that blocks blocks
+        here.
 
         Raises ValueError for a negative timeout, Stuck on the main line when nothing is left that could end the wait.
         """
@@ -263,8 +257,8 @@ class Kernel(Loop):
         self.run(self.now + check_duration("seconds", seconds))
 
     def run(self, until: float) -> None:
-        """Let virtual time pass up to `until`, in seconds since the run began; all that is due by then happens, so two short
-        runs are the same as one long run. A time in the past is an error."""
+        """Let virtual time pass up to `until`, in seconds since the run began; all that is due by then happens, so two
+        short runs are the same as one long run. A time in the past is an error."""
         if not self.now <= until < float("inf"):
             raise ValueError(f"until={until!r}: must not be before now ({self.now:g} s)")
         if self.current:
@@ -308,7 +302,7 @@ class Kernel(Loop):
             self.kill(process)
         self._heap.clear()
 
-    # ---- driving -------------------------------------------------------------------------------------------------------
+    # ---- driving ----------------------------------------------------------------------------------------------------
 
     def _drive(self, line: Process | _MainLine) -> None:
         """Make things happen until the process `line` may go on."""
@@ -317,11 +311,11 @@ class Kernel(Loop):
             self._target(heir).switch()  # comes back when somebody has taken our wake-up, or to end us
 
     def _target(self, heir: Process | _MainLine) -> greenlet:
-        """Where to switch so that `heir` goes on. A new process begins from the main line: begun from another process, it
-        would stand on that one's stack, and a thousand of them would exhaust it."""
-        if heir.glet or heir is self._main:
+        """Where to switch so that `heir` goes on. A new process begins from the main line: begun from another process,
+        it would stand on that one's stack, and a thousand of them would exhaust it."""
+        if heir.glet or not isinstance(heir, Process):
             return heir.glet
-        self._begin = heir  # type: ignore[assignment]
+        self._begin = heir
         return self._main.glet
 
     def _next(self) -> Process | _MainLine:
@@ -330,8 +324,8 @@ class Kernel(Loop):
         pop = heapq.heappop
         while heap:
             if self._attention:
-                if self._interrupt:
-                    return self._to_main(self._interrupt)
+                if self._interrupts.pending:
+                    return self._to_main(self._interrupts.pending)
                 if self._steps == 0:
                     return self._main
             time, serial, item = pop(heap)
@@ -347,7 +341,8 @@ class Kernel(Loop):
             elif item.wake == serial:
                 self.now = time
                 self._steps -= 1
-                return item  # type: ignore[no-any-return]
+                line: Process | _MainLine = item
+                return line
         if self._steps == 0:
             return self._main
         return self._to_main(Stuck(self._why_stuck()))
@@ -358,7 +353,8 @@ class Kernel(Loop):
 
     def _why_stuck(self) -> str:
         waiting = [p.name for p in self.processes.values() if p.alive]
-        who = f"{', '.join(waiting)} wait{'s' if len(waiting) == 1 else ''} for ever" if waiting else "no process is running"
+        verb = "waits" if len(waiting) == 1 else "wait"
+        who = f"{', '.join(waiting)} {verb} for ever" if waiting else "no process is running"
         return f"nothing is left to happen after {self.now:g} s, and {who}"
 
     def _enter(self) -> _MainLine:
@@ -375,13 +371,14 @@ class Kernel(Loop):
 
     def _drive_outside(self, line: _MainLine) -> None:
         """Drive from the main line: take care of Ctrl-C, and raise what went wrong meanwhile."""
-        with self._interruptible():
+        with self._interrupts:
             heir = self._next()
             while heir is not line:
                 heir.glet.switch()
                 heir, self._begin = line if self._begin is None else self._begin, None
             line.wake = -1
             error, self._thrown = self._thrown, None
+        self._attention = False
         if error is not None:
             raise error
 
@@ -400,102 +397,28 @@ class Kernel(Loop):
         process.done.fire()
         _abandoned.append(process)
 
-    # ---- interrupts ----------------------------------------------------------------------------------------------------
+    # ---- interrupts -------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        """While the main line drives, Ctrl-C stops the run between two entries and leaves the state whole."""
-        try:
-            old = signals.getsignal(signals.SIGINT)
-            if old is not signals.default_int_handler:
-                raise ValueError
-            signals.signal(signals.SIGINT, self._on_sigint)
-        except ValueError:  # not the main thread, or a host (pytest, an IDE) with a handler of its own
-            yield
-            return
-        try:
-            yield
-        finally:
-            signals.signal(signals.SIGINT, old)
-            self._interrupt, self._attention = None, False
+    def _stop_soon(self) -> KeyboardInterrupt:
+        self._attention = True
+        return KeyboardInterrupt(f"stopped at {self.now:g} s; the cloud is whole, cloud.advance() goes on")
 
-    def _on_sigint(self, number: int, frame: FrameType | None) -> None:
-        """The first Ctrl-C asks; the run stops before its next entry. When it has not stopped half a second later (a loop in
-        the learner's code that never waits), or at a second Ctrl-C, it stops where it stands."""
-        if self._interrupt is None:
-            self._interrupt = KeyboardInterrupt(f"stopped at {self.now:g} s; the cloud is whole, cloud.advance() goes on")
-            self._attention = True
-            insist = threading.Timer(0.5, self._insist, (self._interrupt,))
-            insist.daemon = True
-            insist.start()
-            return
-        if _in_engine(frame):
-            self.closed = True
-            raise KeyboardInterrupt("stopped in the middle of an operation: this cloud is not whole, make a new Cloud")
-        raise KeyboardInterrupt
+    def _spoil(self) -> None:
+        self.closed = True
 
-    def _insist(self, interrupt: KeyboardInterrupt) -> None:
-        if self._interrupt is interrupt:
-            signals.raise_signal(signals.SIGINT)
-
-    @contextmanager
-    def patience(self, seconds: float) -> Iterator[None]:
+    def patience(self, seconds: float) -> AbstractContextManager[None]:
         """Raise TooLong in this thread when the block is not over after `seconds` of real time.
 
-        A process that swallows it is left behind for good the next moment. The cloud is not whole after that: make a new one.
+        A process that swallows it is left behind for good the next moment. The cloud is not whole after that: make a
+        new one.
         """
-        over = threading.Event()
-        lock = threading.Lock()
-        me = threading.get_ident()
-        throw = ctypes.pythonapi.PyThreadState_SetAsyncExc
-        alarm = getattr(signals, "SIGALRM", None)
-        old = None
-        if alarm and threading.current_thread() is threading.main_thread():
-            old = signals.signal(alarm, self._leave_behind)
+        return patience(seconds, self._leave_behind)
 
-        def watch() -> None:
-            pause = seconds
-            while not over.wait(pause):
-                with lock:
-                    if over.is_set():
-                        return
-                    if alarm and old is not None and pause < seconds:
-                        signals.pthread_kill(me, alarm)
-                    else:
-                        throw(ctypes.c_ulong(me), ctypes.py_object(TooLong))
-                pause = min(seconds / 2, _AGAIN)
-
-        thread = threading.Thread(target=watch, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            while thread.is_alive():
-                try:
-                    with lock:
-                        over.set()
-                        throw(ctypes.c_ulong(me), None)  # what was thrown and has not arrived yet
-                    thread.join()
-                except TooLong:
-                    continue
-            if alarm and old is not None:
-                signals.signal(alarm, old)
-
-    def _leave_behind(self, number: int, frame: FrameType | None) -> None:
+    def _leave_behind(self) -> None:
         """Go on with the main line, and never again with the process that swallows what ends it."""
         process = self.current
         if process is None:
             raise TooLong
         process.alive = False
         _abandoned.append(process)
-        self._to_main(TooLong().with_traceback(None)).glet.switch()
-
-
-def _in_engine(frame: FrameType | None) -> bool:
-    """Is the engine at work in this frame, so that stopping here could leave something half done?"""
-    engine = ("lablib.kernel", "lablib.services", "lablib.gateway", "lablib.clients")
-    while frame is not None and frame.f_code is not Process._body.__code__:
-        if frame.f_globals.get("__name__", "").startswith(engine):
-            return True
-        frame = frame.f_back
-    return sys.is_finalizing()
+        self._to_main(TooLong()).glet.switch()

@@ -1,7 +1,7 @@
 """The standard library's clock, virtual inside a process and real everywhere else.
 
-`install` replaces the functions of the `time` module once, when lablib is imported, by ones that ask who is calling. A swap
-while a run lasts would be wrong: background threads (the Jupyter kernel has several) must keep their real time.
+`install` replaces the functions of the `time` module once, when lablib is imported, by ones that ask who is calling. A
+swap while a run lasts would be wrong: background threads (the Jupyter kernel has several) must keep their real time.
 `datetime.now()` cannot be replaced this way and stays real: lessons use `time.time()`.
 """
 
@@ -28,12 +28,13 @@ _installed = False
 
 
 def install() -> None:
-    """Make `time.sleep`, `time.time`, `time.monotonic` and their kin virtual inside processes. Doing it twice does no harm."""
+    """Make `time.sleep`, `time.time`, `time.monotonic` and their kin virtual inside processes. Doing it twice does no
+    harm."""
     global _installed
     if _installed:
         return
     _installed = True
-    time.sleep = _sleep
+    setattr(time, "sleep", _sleep)  # noqa: B010  assigning it is an error to mypy
     for name, virtual in _VIRTUAL.items():
         setattr(time, name, _dispatch(getattr(time, name), virtual))
 

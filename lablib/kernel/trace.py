@@ -1,10 +1,12 @@
 """The trace: everything that happened, once, with what caused it.
 
-The model: rows in columns, appended in the order of time. A name (of a kind, a resource, a subject, an actor) is kept once and
-stands in the columns as a number; a row costs 40 bytes and its detail. `cause` is the number of an earlier row, or -1.
+The model: rows in columns, appended in the order of time. A name (of a kind, a resource, a subject, an actor) is kept
+once and stands in the columns as a number; a row costs 40 bytes and its detail. `cause` is the number of an earlier
+row, or -1.
 
-Two sorts of rows. *API rows* (`open`, `complete`) carry an operation's name; `until` is when the answer came back, `detail` how
-many messages it handled, or the error code. *Transitions* (`add`) carry a past participle (`Sent`, `Received`).
+Two sorts of rows. *API rows* (`open`, `complete`) carry an operation's name; `until` is when the answer came back,
+`detail` how many messages it handled, or the error code. *Transitions* (`add`) carry a past participle (`Sent`,
+`Received`).
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ COLUMNS = ("time", *CODES, "cause", "until")
 class Row(NamedTuple):
     """One row of the trace, in words."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # a row has a number; nobody needs tuple.index here
     time: float
     kind: str
     resource: str
@@ -79,7 +81,7 @@ class Trace:
     def __len__(self) -> int:
         return len(self.details)
 
-    # ---- writing -------------------------------------------------------------------------------------------------------
+    # ---- writing ----------------------------------------------------------------------------------------------------
 
     def add(
         self,
@@ -121,7 +123,7 @@ class Trace:
         for name in ("add", "open", "complete"):
             setattr(self, name, _ignore)
 
-    # ---- reading -------------------------------------------------------------------------------------------------------
+    # ---- reading ----------------------------------------------------------------------------------------------------
 
     def column(self, name: str) -> array[Any]:
         """A whole column: times as floats, names as codes (see `code` and `name`). Do not change it."""

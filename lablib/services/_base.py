@@ -16,8 +16,8 @@ ACCOUNT = "123456789012"  # the account number that AWS uses in its own examples
 class ServiceError(Exception):
     """An error that AWS documents: the caller sees it as a ClientError of class `shape` with `code` and `message`.
 
-    `shape` is its name in the service's model; `code` what stands on the wire (the same when not given); `status` is HTTP's;
-    `sender_fault` tells whether the caller is to blame.
+    `shape` is its name in the service's model; `code` what stands on the wire (the same when not given); `status` is
+    HTTP's; `sender_fault` tells whether the caller is to blame.
     """
 
     def __init__(
@@ -47,7 +47,9 @@ class Arn(NamedTuple):
     def parse(cls, text: str) -> Arn | None:
         """The parts of an ARN; None when `text` is not one."""
         parts = text.split(":", 5)
-        return cls(*parts[2:]) if len(parts) == 6 and parts[:2] == ["arn", "aws"] and all(parts[2:3] + parts[5:]) else None
+        return (
+            cls(*parts[2:]) if len(parts) == 6 and parts[:2] == ["arn", "aws"] and all(parts[2:3] + parts[5:]) else None
+        )
 
     def __str__(self) -> str:
         return f"arn:aws:{':'.join(self)}"
@@ -124,7 +126,9 @@ class Service:
             handler = getattr(type(self), name, None)
             parameters = list(inspect.signature(handler).parameters) if callable(handler) else []
             if parameters[1:2] != ["call"]:
-                raise NotSimulated(f"{self.name}.{name} is not simulated. This lab simulates: {', '.join(self.coverage())}")
+                raise NotSimulated(
+                    f"{self.name}.{name} is not simulated. This lab simulates: {', '.join(self.coverage())}"
+                )
             found = Operation(getattr(self, name), frozenset(parameters[2:]))
             self._operations[name] = found
         return found
@@ -136,7 +140,9 @@ class Service:
         return [n for n, f in public if list(inspect.signature(f).parameters)[1:2] == ["call"]]
 
 
-def run_batch(call: Call, entries: list[dict[str, Any]], single: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+def run_batch(
+    call: Call, entries: list[dict[str, Any]], single: Callable[[dict[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
     """Handle the entries of a batch one by one: `single` returns an entry's result or raises ServiceError.
 
     The answer lists `Successful` and `Failed` entries as AWS does: the call itself succeeds even when entries fail.
@@ -148,6 +154,11 @@ def run_batch(call: Call, entries: list[dict[str, Any]], single: Callable[[dict[
                 raise ServiceError("InternalError", "Please try again.", status=500, sender_fault=False)
             answer["Successful"].append({"Id": entry["Id"]} | single(entry))
         except ServiceError as error:
-            failed = {"Id": entry["Id"], "SenderFault": error.sender_fault, "Code": error.code, "Message": error.message}
+            failed = {
+                "Id": entry["Id"],
+                "SenderFault": error.sender_fault,
+                "Code": error.code,
+                "Message": error.message,
+            }
             answer["Failed"].append(failed)
     return dict(answer)

@@ -1,10 +1,10 @@
 """Every figure of AWS as data: its value in the course notes of 2023, its value today, and where that is written.
 
-A figure with `assumed=True` is a parameter of the model for which AWS publishes no number; `Cloud(assume={name: value})`
-changes it. All others are AWS's and follow the edition: `Cloud(limits="2023")` or `Cloud(limits="today")`.
+A figure with `assumed=True` is a parameter of the model for which AWS publishes no number; `Cloud(assume={name:
+value})` changes it. All others are AWS's and follow the edition: `Cloud(limits="2023")` or `Cloud(limits="today")`.
 
-Sources: "notes" are the course notes (April 2023); "API" is the service's API reference as shipped in botocore; "guide" is
-the service's developer guide; "price list" is the service's price page for us-east-1.
+Sources: "notes" are the course notes (April 2023); "API" is the service's API reference as shipped in botocore; "guide"
+is the service's developer guide; "price list" is the service's price page for us-east-1.
 """
 
 from __future__ import annotations
@@ -40,10 +40,11 @@ def _assumed(name: str, value: Any, unit: str, why: str, low: float = 0.0, high:
     return Figure(name, value, value, unit, why, True, low, high)
 
 
+_LATENCY = "assumed; notes: below 10 ms; SQS FAQ today: tens or low hundreds of milliseconds"
 _GENERAL = (
-    Figure("api.latency_median", 0.006, 0.020, "s", "notes: below 10 ms; SQS FAQ today: tens or low hundreds of milliseconds", True, 0, 60),
-    Figure("api.latency_p95", 0.010, 0.080, "s", "notes: below 10 ms; SQS FAQ today: tens or low hundreds of milliseconds", True, 0, 60),
-)  # fmt: skip
+    Figure("api.latency_median", 0.006, 0.020, "s", _LATENCY, True, 0, 60),
+    Figure("api.latency_p95", 0.010, 0.080, "s", _LATENCY, True, 0, 60),
+)
 
 _CREATE = "API: CreateQueue"
 _SQS: tuple[Figure, ...] = (
@@ -85,7 +86,7 @@ _SQS: tuple[Figure, ...] = (
     _assumed("sqs.move_rate", 100, "messages/s", "rate of a move task for which no rate was given", 1, 500),
 )
 
-_PRICE = "price list: Amazon SQS pricing, us-east-1, standard queue, up to 100 billion requests a month; quoted in March 2026"
+_PRICE = "price list: SQS, us-east-1, standard queue, up to 100 billion requests a month; quoted in March 2026"
 _PRICES = (
     _aws("sqs.price_per_million", 0.40, 0.40, "$", _PRICE),
     _aws("sqs.price_free", 1_000_000, 1_000_000, "requests a month", _PRICE),

@@ -367,7 +367,7 @@ def md5_of_attributes(attributes: Mapping[str, Document]) -> str:
     In the order of their names: name, type and value, each with its length in front, and before the value one byte that
     tells text (1) from bytes (2).
     """
-    parts = []
+    parts: list[bytes] = []
     for name, attribute in sorted(attributes.items()):
         value = attribute[_value_key(attribute)]
         kind, data = attribute["DataType"], _bytes(value)

@@ -1,7 +1,7 @@
 """The budgets, measured here and now: `python tests/bench`, or `python tests/bench simpy memory` for some of them.
 
-Speeds are compared within one run on one machine; where the budget is an absolute time, so is the figure. Exit status 1 when a
-budget is broken.
+Speeds are compared within one run on one machine; where the budget is an absolute time, so is the figure. Exit status 1
+when a budget is broken.
 """
 
 import sys
@@ -38,7 +38,10 @@ def main(names: list[str]) -> int:
         value, how = measure()
         holds = value <= bound if relation == "<=" else value >= bound
         broken += not holds
-        print(f"{title:<46} {value:>10.3g} {relation} {bound:>5g} {unit:<6} {'ok' if holds else 'BROKEN':<7} {how}", flush=True)
+        print(
+            f"{title:<46} {value:>10.3g} {relation} {bound:>5g} {unit:<6} {'ok' if holds else 'BROKEN':<7} {how}",
+            flush=True,
+        )
     return 1 if broken else 0
 
 

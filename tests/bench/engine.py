@@ -38,7 +38,9 @@ def boto_lives(sqs, url, n):
 def plain_lives(sqs, url, n):
     for _ in range(n):
         sqs.send_message(QueueUrl=url, MessageBody="hello")
-        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=20).get("Messages", []):
+        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=20).get(
+            "Messages", []
+        ):
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
 
@@ -109,17 +111,22 @@ def life_against_moto(n=60):
 
 
 def grow(n):
-    """Send n messages, then receive and delete them all. Returns seconds and, when tracing memory, the peak in bytes."""
+    """Send n messages, then receive and delete them all. Returns seconds and, when tracing memory, the peak in
+    bytes."""
     with Cloud(seed=1, assume={"sqs.outages_per_hour": 0}) as cloud:
         sqs = cloud.direct("sqs")
         url = sqs.create_queue(QueueName="orders")["QueueUrl"]
 
         def program():
             for _ in range(n // 10):
-                sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": str(i), "MessageBody": "hello"} for i in range(10)])
+                sqs.send_message_batch(
+                    QueueUrl=url, Entries=[{"Id": str(i), "MessageBody": "hello"} for i in range(10)]
+                )
             left = n
             while left:
-                messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=20, VisibilityTimeout=43200)
+                messages = sqs.receive_message(
+                    QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=20, VisibilityTimeout=43200
+                )
                 for message in messages["Messages"]:
                     sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
                 left -= len(messages["Messages"])
@@ -158,7 +165,9 @@ def an_hour(seed=7):
 
         def consumer():
             while True:
-                for message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20, MaxNumberOfMessages=10).get("Messages", []):
+                for message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20, MaxNumberOfMessages=10).get(
+                    "Messages", []
+                ):
                     time.sleep(2)
                     sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 

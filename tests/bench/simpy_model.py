@@ -1,10 +1,10 @@
 """The yardstick: the same queue as a SimPy model, in SimPy's idiom.
 
-The same physics as the lab's standard queue: servers with copies, a long poll that asks the servers in random order, visibility
-timeout and retention, receipt handles, digests, a request and an answer that travel, a row for each call and each transition.
-SimPy's idiom is that an entity is a process which waits for what comes first: a message waits to be received or to expire, then
-to be deleted, to be shown again, or to expire. What a life does not touch (delay, dead letters, outages, errors, limits,
-batches, approximate counters) is left out, in SimPy's favour.
+The same physics as the lab's standard queue: servers with copies, a long poll that asks the servers in random order,
+visibility timeout and retention, receipt handles, digests, a request and an answer that travel, a row for each call and
+each transition. SimPy's idiom is that an entity is a process which waits for what comes first: a message waits to be
+received or to expire, then to be deleted, to be shown again, or to expire. What a life does not touch (delay, dead
+letters, outages, errors, limits, batches, approximate counters) is left out, in SimPy's favour.
 """
 
 import random
@@ -93,7 +93,8 @@ class Queue:
         return answer
 
     def live(self, message):
-        """A message: visible until it is received, hidden until it is deleted or its timeout ends, gone when it expires."""
+        """A message: visible until it is received, hidden until it is deleted or its timeout ends, gone when it
+        expires."""
         expired = self.env.timeout(self.retention)
         while True:
             self.show(message)

@@ -54,7 +54,9 @@ def test_botocore_validates_the_parameters(cloud, sqs, url):
     text = str(caught.value)
     for part in ("Invalid type for parameter MessageBody", 'Unknown parameter in input: "Colour"', "DelaySeconds"):
         assert part in text
-    with pytest.raises(botocore.exceptions.ParamValidationError, match='Missing required parameter in input: "QueueUrl"'):
+    with pytest.raises(
+        botocore.exceptions.ParamValidationError, match='Missing required parameter in input: "QueueUrl"'
+    ):
         sqs.receive_message()
     with pytest.raises(botocore.exceptions.ParamValidationError, match="QueueUrl"):
         sqs.receive_message(QueueUrl=None)
@@ -102,8 +104,10 @@ def test_a_waiter_waits_in_virtual_time_at_the_top_of_a_cell_and_in_a_process(cl
         "waiters": {
             "QueueExists": {
                 "operation": "GetQueueUrl", "delay": 10, "maxAttempts": 20,
-                "acceptors": [{"matcher": "status", "expected": 200, "state": "success"},
-                              {"matcher": "error", "expected": "AWS.SimpleQueueService.NonExistentQueue", "state": "retry"}],
+                "acceptors": [
+                    {"matcher": "status", "expected": 200, "state": "success"},
+                    {"matcher": "error", "expected": "AWS.SimpleQueueService.NonExistentQueue", "state": "retry"},
+                ],
             }
         },
     }  # fmt: skip
@@ -160,7 +164,9 @@ def test_the_learners_retry_configuration_counts(cloud, url):
     answer = patient.send_message(QueueUrl=url, MessageBody="x")
     assert answer["ResponseMetadata"]["RetryAttempts"] == 2
     assert 4 < cloud.now - began < 5
-    assert len(cloud.trace.where(kind="Sent")) == 3, "a lost answer that is retried is a duplicate: the sender cannot know"
+    assert len(cloud.trace.where(kind="Sent")) == 3, (
+        "a lost answer that is retried is a duplicate: the sender cannot know"
+    )
 
 
 def test_an_answer_that_stays_lost_is_boto3s_timeout(cloud, url):
@@ -191,7 +197,7 @@ def test_regions_are_worlds_of_their_own(cloud, sqs, url):
 def test_strict_mode_refuses_an_answer_that_aws_would_not_give(cloud, sqs, monkeypatch):
     service = cloud.service("sqs")
     monkeypatch.setattr(type(service), "list_queues", lambda self, call: {"QueueUrls": "one"})
-    with pytest.raises(AssertionError, match="the simulated list_queues does not answer as AWS does: .*QueueUrls"):
+    with pytest.raises(AssertionError, match=r"the simulated list_queues does not answer as AWS does: .*QueueUrls"):
         sqs.list_queues()
 
 
@@ -243,8 +249,12 @@ def test_the_seam_is_where_botocore_says_it_is():
 
 PARAMETERS = st.recursive(
     st.none() | st.booleans() | st.integers(-2, 50000) | st.text(max_size=3) | st.binary(max_size=2),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["Id", "MessageBody", "ReceiptHandle", "DataType", "StringValue", "x"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["Id", "MessageBody", "ReceiptHandle", "DataType", "StringValue", "x"]), inner, max_size=3
+        )
+    ),
     max_leaves=8,
 )
 
@@ -254,7 +264,7 @@ def test_the_quick_test_accepts_nothing_that_botocore_refuses(data):
     with Cloud() as cloud:
         model = cloud.client("sqs").meta.service_model
     shape = model.operation_model(data.draw(st.sampled_from(model.operation_names))).input_shape
-    params = data.draw(st.fixed_dictionaries({}, optional={name: PARAMETERS for name in shape.members}))
+    params = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(shape.members, PARAMETERS)))
     if _structure_rule(shape)(params):
         assert not ParamValidator().validate(params, shape).has_errors()
 

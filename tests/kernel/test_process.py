@@ -15,8 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lablib.kernel import Kernel, Signal, Stuck
-from lablib.kernel.process import TooLong
+from lablib.kernel import Kernel, Signal, Stuck, TooLong
 
 
 @pytest.fixture

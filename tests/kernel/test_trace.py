@@ -94,14 +94,16 @@ def build(rows):
 @given(st.lists(ROWS, max_size=8), st.lists(ROWS, max_size=8))
 def test_equal_traces_have_equal_digests_and_others_have_not(a, b):
     assert build(a).digest() == build(a).digest()
-    same = [r[:3] + (repr(r[3]),) for r in a] == [r[:3] + (repr(r[3]),) for r in b]
+    same = [(*r[:3], repr(r[3])) for r in a] == [(*r[:3], repr(r[3])) for r in b]
     assert (build(a).digest() == build(b).digest()) == same
 
 
 def test_the_digest_is_a_fixed_function_of_the_rows(trace):
     """Golden: computed by hand from the documented columns, so that it holds on any machine."""
     sha = hashlib.sha256()
-    names = "\n".join(["", "SendMessage", "orders", "you", "Sent", "m1", "Received", "consumer-1", "BecameVisible", "other", "m2"])
+    names = "\n".join(
+        ["", "SendMessage", "orders", "you", "Sent", "m1", "Received", "consumer-1", "BecameVisible", "other", "m2"]
+    )
     sha.update(names.encode())
     import struct
 
