@@ -90,8 +90,7 @@ class Cloud:
         return self.gateway.faults
 
     def _caller(self) -> str:
-        process = self.kernel.current
-        return process.name if process else "you"
+        return self.kernel.current_name("you")
 
     # ---- running ----------------------------------------------------------------------------------------------------
 

@@ -114,7 +114,7 @@ class Gateway:
         `name` is the operation in snake_case, `operation` as AWS writes it. Raises ServiceError, NotSimulated, or
         AnswerLost after `read_timeout` seconds.
         """
-        target = service.operation(name)
+        target = service.operations.get(name) or service.operation(name)
         if not target.parameters.issuperset(params):
             extra = ", ".join(sorted(params.keys() - target.parameters))
             raise NotSimulated(f"{service.name}.{name}: parameter {extra} is not simulated")
@@ -122,7 +122,7 @@ class Gateway:
         stream = self._chance.stream(caller)
         random = stream.random
         row = trace.open(operation, service.resource_of(params), caller)
-        call = Call(caller, row, stream)
+        call = Call(caller, row, stream, 0.0)
         detail: int | str = "CallerGone"  # what the row says when the caller is killed while it waits
         try:
             wait(None, latency[int(random() * _QUANTILES)])

@@ -24,7 +24,6 @@ import botocore.exceptions
 import botocore.session
 from botocore import xform_name
 from botocore.config import Config
-from botocore.model import Shape
 from botocore.validate import ParamValidator
 
 from lablib.gateway import AnswerLost, Gateway
@@ -42,6 +41,7 @@ _THROTTLES = frozenset(
         "PriorRequestNotComplete", "EC2ThrottledException",
     )
 )  # fmt: skip
+_VALIDATOR = ParamValidator()
 _RETRIES = {"2023": {"mode": "legacy", "total_max_attempts": 5}, "today": {"mode": "standard", "total_max_attempts": 3}}
 
 
@@ -53,37 +53,57 @@ class Door:
     ) -> None:
         self.kernel = kernel
         self.call = gateway.call
-        self.trace = trace
+        self.rows = trace.details
         self.stream = chance.stream
         self.caller = caller
         self.strict = strict
         self.request_prefix = f"{chance.seed & 0xFFFFFFFF:08x}-0000-4000-a000-"
 
 
-class _Operation:
-    """One row of the dispatch table: the model's shapes and the spelling of each parameter."""
-
-    __slots__ = ("accepts", "input_shape", "name", "names", "output_shape")
-
-    def __init__(self, model: Any) -> None:
-        self.name = xform_name(model.name)
-        self.input_shape: Shape | None = model.input_shape
-        self.output_shape: Shape | None = model.output_shape
-        members = model.input_shape.members if model.input_shape else {}
-        self.names = {member: xform_name(member) for member in members}
-        self.accepts = _structure_rule(model.input_shape) if model.input_shape else lambda params: not params
-
-
 _Rule = tuple[type, Callable[[Any], bool] | None]  # the exact type of a value, and what else must hold
 
 
-def _rule(shape: Any) -> _Rule:
-    """A quick test that says yes only to what botocore's validator accepts without a report, and no whenever it is not
-    sure.
+class _Operation:
+    """One row of the dispatch table: the model's shapes, and for each parameter its spelling in Python and its rule."""
 
-    Most calls are right, and a report costs more than the rest of the call: so botocore's validator, whose words the
-    learner shall read, is asked only after a no.
-    """
+    __slots__ = ("input_shape", "members", "name", "output_shape", "required")
+
+    def __init__(self, model: Any) -> None:
+        self.name = xform_name(model.name)
+        self.input_shape: Any = model.input_shape
+        self.output_shape: Any = model.output_shape
+        members = model.input_shape.members if model.input_shape else {}
+        self.members = {name: (xform_name(name), *_rule(member)) for name, member in members.items()}
+        self.required = tuple(model.input_shape.required_members) if model.input_shape else ()
+
+    def parameters(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The parameters in Python's spelling. Raises ParamValidationError with botocore's report when they are wrong.
+
+        Most calls are right, and botocore's validator, which collects a report, costs more than all the rest of a call.
+        So it is asked only when our quick test, which says yes only to what it would accept, does not say yes.
+        """
+        sure = True
+        params = {}
+        for name in self.required:
+            if name not in given:
+                sure = False
+        for name, value in given.items():
+            member = self.members.get(name)
+            if member is None:
+                sure = False
+                continue
+            params[member[0]] = value
+            if type(value) is not member[1] or (member[2] is not None and not member[2](value)):
+                sure = False
+        if not sure and self.input_shape is not None:
+            report = _VALIDATOR.validate(given, self.input_shape)
+            if report.has_errors():
+                raise ParamValidationError(report=report.generate_report())
+        return params
+
+
+def _rule(shape: Any) -> _Rule:
+    """A quick test of a value: yes only to what botocore's validator accepts, no whenever it is not sure."""
     least = shape.metadata.get("min")
     match shape.type_name:
         case "string":
@@ -132,18 +152,13 @@ class SimulatedClient:
     _service_model: Any
     meta: Any
     exceptions: Any
-    _validator = ParamValidator()
 
     def _make_api_call(self, operation_name: str, api_params: dict[str, Any]) -> dict[str, Any]:
         operation = self._table.get(operation_name)
         if operation is None:
             operation = self._table[operation_name] = _Operation(self._service_model.operation_model(operation_name))
-        if not operation.accepts(api_params):
-            report = self._validator.validate(api_params, operation.input_shape)
-            if report.has_errors():
-                raise ParamValidationError(report=report.generate_report())
-        names, door = operation.names, self._door
-        params = {names[key]: value for key, value in api_params.items()}
+        params = operation.parameters(api_params)
+        door = self._door
         caller = door.caller()
         attempt = 1
         while True:
@@ -178,7 +193,7 @@ class SimulatedClient:
 
     def _metadata(self, status: int, retries: int) -> dict[str, Any]:
         return {
-            "RequestId": f"{self._door.request_prefix}{len(self._door.trace):012x}",
+            "RequestId": f"{self._door.request_prefix}{len(self._door.rows):012x}",
             "HTTPStatusCode": status,
             "HTTPHeaders": {},
             "RetryAttempts": retries,
@@ -189,7 +204,7 @@ class SimulatedClient:
         if operation.output_shape is None:
             problem = f"an answer where AWS gives none: {answer}" if answer else ""
         else:
-            report = self._validator.validate(answer, operation.output_shape)
+            report = _VALIDATOR.validate(answer, operation.output_shape)
             problem = report.generate_report() if report.has_errors() else ""
         if problem:
             raise AssertionError(f"the simulated {operation.name} does not answer as AWS does: {problem}")

@@ -163,6 +163,11 @@ class Kernel(Loop):
         line = getcurrent()
         return line if line.__class__ is Process and line.kernel is self else None
 
+    def current_name(self, outside: str) -> str:
+        """The name of the process that is running, or `outside` on the main line."""
+        line = getcurrent()
+        return line.name if line.__class__ is Process and line.kernel is self else outside
+
     def spawn(self, fn: Callable[..., Any], *args: Any, name: str | None = None) -> Process:
         """Start `fn(*args)` as a process at the present instant. It runs when somebody next blocks.
 
@@ -385,7 +390,7 @@ class Kernel(Loop):
     def _end_again(self, process: Process) -> None:
         process.escapes += 1
         if process.escapes > _ESCAPES:  # `while True: try: ... except: pass` would hold us for ever
-            if process.killer_waits:
+            if process.killer_waits and process.parent:
                 process.parent.switch()
             self._abandon(process)
             self._target(self._next()).switch()

@@ -104,7 +104,7 @@ class Service:
     phrases: ClassVar[dict[str, Phrase]] = {}
 
     world: World
-    _operations: dict[str, Operation] = field(default_factory=dict, repr=False)
+    operations: dict[str, Operation] = field(default_factory=dict, repr=False)
 
     @property
     def now(self) -> float:
@@ -121,7 +121,7 @@ class Service:
 
     def operation(self, name: str) -> Operation:
         """The operation with that snake_case name. Raises NotSimulated when this service has none."""
-        found = self._operations.get(name)
+        found = self.operations.get(name)
         if found is None:
             handler = getattr(type(self), name, None)
             parameters = list(inspect.signature(handler).parameters) if callable(handler) else []
@@ -130,7 +130,7 @@ class Service:
                     f"{self.name}.{name} is not simulated. This lab simulates: {', '.join(self.coverage())}"
                 )
             found = Operation(getattr(self, name), frozenset(parameters[2:]))
-            self._operations[name] = found
+            self.operations[name] = found
         return found
 
     @classmethod

@@ -346,6 +346,8 @@ def check_system_attributes(attributes: Mapping[str, Document]) -> None:
 
 def select_attributes(attributes: Mapping[str, Document], wanted: Iterable[str]) -> dict[str, Document]:
     """Those of a message's attributes that a receiver asks for: by name, by `prefix.*`, or all by `All` or `.*`."""
+    if wanted == ["All"]:
+        return dict(attributes)
     names = tuple(wanted)
     prefixes = tuple(name[:-2] for name in names if name.endswith(".*"))
     everything = "All" in names or "" in prefixes
@@ -372,13 +374,11 @@ def md5_of_attributes(attributes: Mapping[str, Document]) -> str:
         value = attribute[_value_key(attribute)]
         kind, data = attribute["DataType"], _bytes(value)
         mark = b"\2" if isinstance(value, bytes) else b"\1"
-        parts += _length(name), name.encode(), _length(kind), kind.encode(), mark, _length(data), data
+        for part in (name.encode(), kind.encode()):
+            parts += len(part).to_bytes(4, "big"), part
+        parts += mark, len(data).to_bytes(4, "big"), data
     return md5(b"".join(parts), usedforsecurity=False).hexdigest()
 
 
 def _bytes(value: str | bytes) -> bytes:
     return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)
-
-
-def _length(data: str | bytes) -> bytes:
-    return len(data).to_bytes(4, "big")

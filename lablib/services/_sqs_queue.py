@@ -247,10 +247,11 @@ class Queue:
         surviving = message.copies & ~self.fleet.up_bits
         self.remove(message)
         message.row = self.trace.add("Deleted", self.name, id, call.caller, call.row, number)
-        message.copies = surviving
-        for server in self.fleet.of(surviving):
-            server.ghosts[id] = message
-            self._note_outage(server)
+        if surviving:
+            message.copies = surviving
+            for server in self.fleet.of(surviving):
+                server.ghosts[id] = message
+                self._note_outage(server)
 
     def change_visibility(self, call: Call, handle: str, timeout: int) -> None:
         """Hide a message for `timeout` seconds from now; 0 shows it at once. Not remembered for its next receive.

@@ -26,6 +26,7 @@ class Message:
         "attributes",
         "body",
         "copies",
+        "digest",
         "first",
         "id",
         "received",
@@ -45,6 +46,7 @@ class Message:
         self.id = id
         self.body = body
         self.attributes = attributes  # None when there are none, as is usual
+        self.digest = ""  # MD5OfMessageAttributes, when it has some
         self.trace_header = trace_header
         self.sender = sender
         self.sent = sent

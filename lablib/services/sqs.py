@@ -303,7 +303,7 @@ class Sqs(Service):
         message = queue.send(call, message_body, size, delay, message_attributes or None, header)
         answer = {"MD5OfMessageBody": checks.md5_of_body(message_body), "MessageId": message.id}
         if message_attributes:
-            answer["MD5OfMessageAttributes"] = checks.md5_of_attributes(message_attributes)
+            message.digest = answer["MD5OfMessageAttributes"] = checks.md5_of_attributes(message_attributes)
         if message_system_attributes:
             answer["MD5OfMessageSystemAttributes"] = checks.md5_of_attributes(message_system_attributes)
         return answer
@@ -392,7 +392,8 @@ class Sqs(Service):
             attributes = checks.select_attributes(message.attributes, own)
             if attributes:
                 document["MessageAttributes"] = attributes
-                document["MD5OfMessageAttributes"] = checks.md5_of_attributes(attributes)
+                all_of_them = len(attributes) == len(message.attributes) and message.digest
+                document["MD5OfMessageAttributes"] = all_of_them or checks.md5_of_attributes(attributes)
         return document
 
     def _system_attributes(self, message: Message) -> dict[str, str]:

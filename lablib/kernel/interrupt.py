@@ -1,0 +1,120 @@
+"""Stopping code that does not stop by itself: Ctrl-C, and a limit to patience."""
+
+from __future__ import annotations
+
+import ctypes
+import signal as signals
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_INSIST = 0.5  # seconds after which a run that was asked to stop is stopped where it stands
+_AGAIN = 0.5  # seconds after which code that swallowed TooLong is left behind
+_ENGINE = ("lablib.kernel", "lablib.services", "lablib.gateway", "lablib.clients")
+
+
+class Interrupts:
+    """While the main line drives, Ctrl-C stops the run between two events and leaves the state whole.
+
+    The first Ctrl-C asks: `ask` returns what the run is to raise at its next event, and `pending` holds it. When the
+    run has not stopped half a second later (a loop in the learner's code that never waits), or at a second Ctrl-C, it
+    is stopped where it stands; when that is the middle of an operation, `spoil` is told that the state can no longer be
+    trusted.
+    """
+
+    def __init__(self, ask: Callable[[], KeyboardInterrupt], spoil: Callable[[], None]) -> None:
+        self._ask = ask
+        self._spoil = spoil
+        self._listening = False
+        self.pending: KeyboardInterrupt | None = None
+
+    def __enter__(self) -> None:
+        # A host with a handler of its own (pytest, an IDE) keeps it, and only the main thread may set one.
+        if _on_main_thread() and signals.getsignal(signals.SIGINT) is signals.default_int_handler:
+            signals.signal(signals.SIGINT, self._on_sigint)
+            self._listening = True
+
+    def __exit__(self, *_: object) -> None:
+        if self._listening:
+            signals.signal(signals.SIGINT, signals.default_int_handler)
+            self._listening = False
+        self.pending = None
+
+    def _on_sigint(self, number: int, frame: FrameType | None) -> None:
+        if self.pending is None:
+            self.pending = self._ask()
+            insist = threading.Timer(_INSIST, self._insist, (self.pending,))
+            insist.daemon = True
+            insist.start()
+        elif _in_engine(frame):
+            self._spoil()
+            raise KeyboardInterrupt("stopped in the middle of an operation: this cloud is not whole, make a new Cloud")
+        else:
+            raise KeyboardInterrupt
+
+    def _insist(self, interrupt: KeyboardInterrupt) -> None:
+        if self.pending is interrupt:
+            signals.raise_signal(signals.SIGINT)
+
+
+def _on_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def _in_engine(frame: FrameType | None) -> bool:
+    """Is the engine at work in this frame, so that stopping here could leave something half done?"""
+    while frame is not None and frame.f_code.co_name != "_body":  # the learner's function starts in Process._body
+        if frame.f_globals.get("__name__", "").startswith(_ENGINE):
+            return True
+        frame = frame.f_back
+    return False
+
+
+class TooLong(BaseException):
+    """Code ran for too many real seconds without waiting. Raised inside that code by `patience`.
+
+    Not an Exception, so that the `except Exception` of the code in question does not swallow it.
+    """
+
+
+@contextmanager
+def patience(seconds: float, leave_behind: Callable[[], None]) -> Iterator[None]:
+    """Raise TooLong in this thread when the block is not over after `seconds` of real time.
+
+    Code that swallows it (`except:` in an endless loop) is met by a signal half a second later, in which `leave_behind`
+    is called; that needs POSIX and the main thread, elsewhere TooLong is raised again and again.
+    """
+    over, lock = threading.Event(), threading.Lock()
+    me = threading.get_ident()
+    throw = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    alarm = getattr(signals, "SIGALRM", None) if _on_main_thread() else None
+    old = signals.signal(alarm, lambda number, frame: leave_behind()) if alarm else None
+
+    def watch() -> None:
+        pause = seconds
+        while not over.wait(pause):
+            with lock:
+                if over.is_set():
+                    return
+                if alarm and pause < seconds:
+                    signals.pthread_kill(me, alarm)
+                else:
+                    throw(ctypes.c_ulong(me), ctypes.py_object(TooLong))
+            pause = min(seconds / 2, _AGAIN)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        while watcher.is_alive():
+            try:
+                with lock:
+                    over.set()
+                    throw(ctypes.c_ulong(me), None)  # what was thrown and has not arrived yet
+                watcher.join()
+            except TooLong:
+                continue
+        if alarm:
+            signals.signal(alarm, old)
