@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lablib.cloud import Cloud
@@ -92,6 +94,13 @@ class Run:
     def from_text(cls, text: str) -> Run:
         """The run that a text of `share()` stands for. Raises ValueError with one clear line for anything else."""
         return share.decode(text)
+
+    def to_html(self, path: str | Path) -> Path:
+        """Write one self-contained page that needs no kernel and no network: the animation plays and scrubs in it."""
+        made: Path = import_module("lablib.workbench").to_html(
+            self, path
+        )  # by name: a scenario knows no floor above it
+        return made
 
     def at_cursor(self, cursor: float | None) -> Run:
         """The same run, looked at at another instant (seconds, from 0 to `until`)."""

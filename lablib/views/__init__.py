@@ -1,4 +1,5 @@
-"""Figures of runs: pure functions from a run to a `plotly.graph_objects.Figure`. They compute nothing twice and change nothing."""
+"""Figures of runs: pure functions from a run to a `plotly.graph_objects.Figure`. They compute nothing twice and
+change nothing."""
 
 from lablib.views.biography import Life, life, lives
 from lablib.views.figures import compare, latency, overview, stays, sweep

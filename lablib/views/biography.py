@@ -1,7 +1,8 @@
-"""One message's life: every transition in words, the API call that did it, and a last sentence computed from the trace."""
+"""One message's life: every transition in words, the API call that did it, and a sentence that sums it up."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -64,11 +65,12 @@ def _sentences(run: Run, rows: list[Row]) -> Iterable[str]:
         who = _names(row.actor for row in received)
         handed = f", received {_TIMES.get(len(received), f'{len(received)} times')} ({who})"
     yield f"{begin} at {first.time:.3f} s{handed}, {_end(run, rows, last)}."
-    for before, row in zip(received, received[1:], strict=False):
+    for before, row in itertools.pairwise(received):
         yield _again(run.trace, rows, before, row)
     late = next((row for row in rows if row.kind == "DeleteIgnored"), None)
     if late:
-        yield f"{late.actor or 'Somebody'} deleted it at {late.time:.3f} s with an outdated receipt handle: that deletes nothing."
+        who = late.actor or "Somebody"
+        yield f"{who} deleted it at {late.time:.3f} s with an outdated receipt handle: that deletes nothing."
     gone = next((row for row in rows if row.kind == "TimedOut"), None)
     if gone and any(row.kind == "WorkEnded" and row.time > gone.time for row in rows):
         yield "The worker did the work all the same: nobody was waiting for it any more."
@@ -102,7 +104,9 @@ def _again(trace: Trace, rows: list[Row], before: Row, row: Row) -> str:
     copy = next((r for r in between if r.kind == "CopyReturned"), None)
     when = f"It was received again at {row.time:.3f} s because"
     if copy:
-        return f"{when} a copy came back at {copy.time:.3f} s from a server that had been unavailable when it was deleted."
+        return (
+            f"{when} a copy came back at {copy.time:.3f} s from a server that had been unavailable when it was deleted."
+        )
     shown = next((r for r in between if r.kind == "BecameVisible"), None)
     if shown is None:
         return f"{when} it was delivered at least once, as the queue promises, and not exactly once."
@@ -112,8 +116,12 @@ def _again(trace: Trace, rows: list[Row], before: Row, row: Row) -> str:
     hidden = f"its visibility timeout of {shown.time - before.time:.1f} s ended at {shown.time:.3f} s"
     if crashed:
         return f"{when} {before.actor} crashed at {crashed.time:.3f} s before it deleted it, and {hidden}."
-    work = next((r for r in rows if r.kind == "WorkStarted" and r.actor == before.actor and r.index > before.index), None)
-    done = next((r for r in rows if work and r.kind == "WorkEnded" and r.actor == before.actor and r.index > work.index), None)
+    work = next(
+        (r for r in rows if r.kind == "WorkStarted" and r.actor == before.actor and r.index > before.index), None
+    )
+    done = next(
+        (r for r in rows if work and r.kind == "WorkEnded" and r.actor == before.actor and r.index > work.index), None
+    )
     if work is None or work.time > shown.time:
         return f"{when} {hidden}, before {before.actor} began to work on it."
     if done is None or done.time > shown.time:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,8 @@ def latency(*runs: Run, names: Sequence[str] = (), theme: Theme | None = None) -
         data.append(_line(seconds, share, name, i, hv=True))
         marks = [float(np.percentile(seconds, p)) for p in _SHARES] if len(seconds) else []
         data.append({
-            "type": "scatter", "mode": "markers", "x": np.array(marks), "y": np.array(_SHARES[: len(marks)], dtype=float),
+            "type": "scatter", "mode": "markers", "x": np.array(marks),
+            "y": np.array(_SHARES[: len(marks)], dtype=float),
             "meta": colour, "name": f"{name}: percentiles", "hovertemplate": "p%{y:.0f}: %{x:.3g} s<extra></extra>",
             "marker": {"size": 8, "symbol": ("circle", "square", "diamond", "x")[i % 4]},
         })  # fmt: skip
@@ -62,52 +63,63 @@ def latency(*runs: Run, names: Sequence[str] = (), theme: Theme | None = None) -
     return _figure(_plain(data, notes, "seconds from send to delete", "share of the messages (%)"), theme)
 
 
-def stays(run: Run, most: int = 60, start: int = 0, *, theme: Theme | None = None) -> go.Figure:
-    """Messages' lives as bars, one line each: thin while it waits, thick while it is in flight, a diamond at each delivery again.
+_ENDS = ("Deleted", "Expired", "MovedToDeadLetterQueue", "Answered", "Refused", "TimedOut", "WorkEnded")
+_NOTHING_NEW = ("VisibilityChanged", "DeleteIgnored", "MovedToBack", "Accepted")
+_STAYS_KEY = (
+    '<span style="color:{{waiting}}">━ waiting</span>   <span style="color:{{flight}}"><b>▬ in flight</b></span>   '
+    '<span style="color:{{again}}">◆ delivered again</span>'
+)
 
-    `most`: how many messages; `start`: from which one on, in the order of sending. Raises ValueError when there are none.
+
+def stays(run: Run, most: int = 60, start: int = 0, *, theme: Theme | None = None) -> go.Figure:
+    """Messages' lives as bars, a line each: thin while it waits, thick in flight, a diamond where delivered again.
+
+    `most`: how many messages; `start`: from which one on, as they were sent. Raises ValueError when there are none.
     """
-    rows = run.trace.where(kind=("Sent", "Requested"))[start : start + most]
-    if not rows or most < 1:
-        raise ValueError(f"start={start!r}, most={most!r}: this run has {len(run.trace.where(kind=('Sent', 'Requested')))} messages")
+    sent = run.trace.where(kind=("Sent", "Requested"))
+    if most < 1 or start < 0 or not sent[start : start + most]:
+        raise ValueError(f"start={start!r}, most={most!r}: this run has {len(sent)} messages")
     scale, unit = panels.time_unit(run.until)
-    waits: list[Any] = [[], []]
-    flights: list[Any] = [[], []]
-    again: list[Any] = [[], []]
-    ended = {"Deleted", "Expired", "MovedToDeadLetterQueue", "Answered", "Refused", "TimedOut", "WorkEnded"}
-    for number, sent in enumerate(rows, start + 1):
-        at, held, seen = sent.time, False, 0
-        for row in (*run.trace.where(subject=sent.subject), None):
-            if row is not None and row.kind in ("VisibilityChanged", "DeleteIgnored", "MovedToBack", "Accepted"):
-                continue
-            now = run.until if row is None else row.time
-            if at is not None:
-                x, y = flights if held else waits
-                x += [at * scale, now * scale, None]
-                y += [number, number, None]
-            if row is None or row.kind in ended:
-                at = None if row is None or row.kind != "WorkEnded" or sent.kind == "Requested" else now
-                continue
-            at, held = now, row.kind in ("Received", "WorkStarted", "WorkEnded")
-            seen += row.kind == "Received"
-            if row.kind == "Received" and seen > 1:
-                again[0].append(now * scale)
-                again[1].append(number)
-    base = {"type": "scatter", "hoverinfo": "skip", "connectgaps": False}
-    data = [
-        {**base, "mode": "lines", "x": waits[0], "y": waits[1], "meta": "waiting", "name": "waiting", "line": {"width": 1.5}},
-        {**base, "mode": "lines", "x": flights[0], "y": flights[1], "meta": "flight", "name": "in flight", "line": {"width": 5}},
-        {**base, "mode": "markers", "x": again[0], "y": again[1], "meta": "again", "name": "again", "marker": {"symbol": "diamond", "size": 9}},
-    ]  # fmt: skip
-    words = "<span style='color:{{waiting}}'>━ waiting</span>   <span style='color:{{flight}}'><b>▬ in flight</b></span>   <span style='color:{{again}}'>◆ delivered again</span>"
-    notes = [{"text": words, "x": 0, "y": 1.02, "xref": "paper", "yref": "paper", "showarrow": False, "xanchor": "left", "yanchor": "bottom"}]
+    points: dict[str, list[Any]] = {"waiting": [], "flight": [], "again": []}
+    for number, first in enumerate(sent[start : start + most], start + 1):
+        for what, *times in _stays_of(run, first.subject):
+            points[what] += [(t * scale, number) for t in times] + [(None, None)]
+    sizes: dict[str, dict[str, Any]] = {
+        "waiting": {"mode": "lines", "line": {"width": 1.5}},
+        "flight": {"mode": "lines", "line": {"width": 5}},
+        "again": {"mode": "markers", "marker": {"symbol": "diamond", "size": 9}},
+    }
+    data = []
+    for what, size in sizes.items():
+        x, y = zip(*points[what], strict=True) if points[what] else ((), ())
+        data.append({"type": "scatter", "x": list(x), "y": list(y), "meta": what, "name": what, **size})
+    key = {"text": _STAYS_KEY, "x": 0, "y": 1.02, "xref": "paper", "yref": "paper", "showarrow": False}
+    notes = [{**key, "xanchor": "left", "yanchor": "bottom"}]
     return _figure(_plain(data, notes, f"time ({unit})", "message, in the order of sending"), theme)
+
+
+def _stays_of(run: Run, subject: str) -> Iterator[tuple[Any, ...]]:
+    """("waiting" or "flight", from, to) for each stay of a message, ("again", at) for each delivery after the first."""
+    since, where, receives = 0.0, "", 0
+    for row in run.trace.where(subject=subject):
+        if row.kind in _NOTHING_NEW or (row.kind == "WorkEnded" and where == "flight" and receives):
+            continue
+        if where:
+            yield where, since, row.time
+        receives += row.kind == "Received"
+        if row.kind == "Received" and receives > 1:
+            yield "again", row.time
+        held = row.kind in ("Received", "WorkStarted")
+        since, where = row.time, "" if row.kind in _ENDS else "flight" if held else "waiting"
+    if where:
+        yield where, since, run.until
 
 
 def sweep(
     x: Sequence[float], curves: Mapping[str, Sequence[float]], *, x_title: str, y_title: str, theme: Theme | None = None
 ) -> go.Figure:
-    """What one parameter does: `curves` (name -> a value for each of `x`) over the parameter's values, names at the ends.
+    """What one parameter does: `curves` (name -> a value for each of `x`) over the parameter's values, names at the
+    ends.
 
     Raises ValueError when a curve has another number of values than `x`.
     """
@@ -116,7 +128,13 @@ def sweep(
         if len(y) != len(x):
             raise ValueError(f"curves[{name!r}] has {len(y)} values for {len(x)} of x")
         trace = _line(np.array(x, dtype=float), np.array(y, dtype=float), name, i)
-        data.append({**trace, "mode": "lines+markers", "marker": {"size": 7, "symbol": ("circle", "square", "diamond", "x")[i % 4]}})
+        data.append(
+            {
+                **trace,
+                "mode": "lines+markers",
+                "marker": {"size": 7, "symbol": ("circle", "square", "diamond", "x")[i % 4]},
+            }
+        )
         if len(x):
             notes.append(_label(float(x[-1]), float(y[-1]), name, SERIES[i % len(SERIES)], (0, -14), "right"))
     return _figure(_plain(data, notes, x_title, y_title), theme)
@@ -131,14 +149,20 @@ def _called(names: Sequence[str], count: int) -> list[str]:
 
 def _line(x: Any, y: Any, name: str, i: int, hv: bool = False) -> dict[str, Any]:
     line = {"width": 2, "dash": DASHES[i % len(DASHES)], "shape": "hv" if hv else "linear"}
-    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "name": name, "meta": SERIES[i % len(SERIES)], "line": line}
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": x,
+        "y": y,
+        "name": name,
+        "meta": SERIES[i % len(SERIES)],
+        "line": line,
+    }
 
 
 def _label(x: float, y: float, text: str, colour: str, by: tuple[int, int], anchor: str = "left") -> dict[str, Any]:
-    return {
-        "x": x, "y": y, "text": f"<span style='color:{{{{{colour}}}}}'>{text}</span>", "showarrow": False, "xanchor": anchor,
-        "xshift": by[0], "yshift": -by[1] if anchor == "left" else -by[1],
-    }  # fmt: skip
+    words = f"<span style='color:{{{{{colour}}}}}'>{text}</span>"
+    return {"x": x, "y": y, "text": words, "showarrow": False, "xanchor": anchor, "xshift": by[0], "yshift": -by[1]}
 
 
 def _plain(data: list[dict[str, Any]], notes: list[dict[str, Any]], x: str, y: str) -> dict[str, Any]:

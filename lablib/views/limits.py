@@ -10,8 +10,8 @@ from lablib.services._limits import FIGURES
 def limits(service: str | None = None, changed: bool = False) -> pd.DataFrame:
     """Every figure the lab uses. `service`: only that service's ("sqs"). `changed`: only those that differ since 2023.
 
-    A figure whose source begins with "assumed" is the model's own; `Cloud(assume={figure: value})` changes it. Raises ValueError
-    for a service without figures.
+    A figure whose source begins with "assumed" is the model's own; `Cloud(assume={figure: value})` changes it.
+    Raises ValueError for a service without figures.
     """
     services = sorted({name.split(".")[0] for name in FIGURES})
     if service is not None and service not in services:

@@ -1,4 +1,4 @@
-"""The overview of a run: messages, age of the oldest, rates, over one axis of time. As plain data, because it is drawn live."""
+"""The overview of a run: messages, age of the oldest, rates, over one axis of time. Plain data: it is drawn live."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lablib.measures import Band, Measures, Series
 from lablib.scenarios import Run
 
 _MOST_POINTS = 1600
-_PANELS = ((0.68, 1.0), (0.36, 0.60), (0.0, 0.26))  # where the panels lie, from the top, in parts of the height
+_PANELS = ((0.66, 1.0), (0.34, 0.57), (0.0, 0.24))  # where the panels lie, from the top, in parts of the height
 
 
 class Curve(NamedTuple):
@@ -44,7 +44,9 @@ def thin(series: Series, until: float, most: int = _MOST_POINTS) -> Series:
     stretch = np.minimum((t / max(until, 1e-9) * (most // 4)).astype(int), most // 4)
     order = np.lexsort((y, stretch))
     edge = np.flatnonzero(np.diff(stretch)) + 1
-    keep = np.unique(np.concatenate([[0], edge, edge - 1, [len(t) - 1], order[np.append(0, edge)], order[np.append(edge - 1, -1)]]))
+    keep = np.unique(
+        np.concatenate([[0], edge, edge - 1, [len(t) - 1], order[np.append(0, edge)], order[np.append(edge - 1, -1)]])
+    )
     return series._replace(t=t[keep], y=y[keep])
 
 
@@ -60,7 +62,10 @@ def curves(measures: Measures) -> tuple[tuple[str, tuple[Curve, ...]], ...]:
                 Curve(measures.delayed(), "delayed", "delayed", "dash"),
             ),
         ),
-        ("s", (Curve(measures.age_of_oldest(), "longest wait" if direct else "age of the oldest", "again", fill=True),)),
+        (
+            "s",
+            (Curve(measures.age_of_oldest(), "longest wait" if direct else "age of the oldest", "again", fill=True),),
+        ),
         (
             "per second",
             (
@@ -83,7 +88,11 @@ def _trace(curve: Curve, panel: int, run: Run, scale: float, kept: bool) -> dict
         "yaxis": f"y{number}",
         "meta": curve.colour,
         "name": f"{'B: ' if kept else ''}{curve.words}",
-        "line": {"shape": "hv" if series.shape == "step" else "linear", "width": 1.3 if kept else 1.8, "dash": "dash" if kept else curve.dash},
+        "line": {
+            "shape": "hv" if series.shape == "step" else "linear",
+            "width": 1.3 if kept else 1.8,
+            "dash": "dash" if kept else curve.dash,
+        },
         "hovertemplate": f"%{{y:.4g}}<extra>{'B: ' if kept else ''}{curve.words}</extra>",
         "opacity": 0.75 if kept else 1.0,
     }
@@ -93,7 +102,7 @@ def _trace(curve: Curve, panel: int, run: Run, scale: float, kept: bool) -> dict
 
 
 def overview(run: Run, other: Run | None = None, band: Band | None = None) -> dict[str, Any]:
-    """The overview as plotly's own description, {"data": [...], "layout": {...}}, with arrays; colours by name in `meta`.
+    """The overview as plotly's own description, {"data": ..., "layout": ...}, with arrays; colours by name in `meta`.
 
     `other`: a run to compare with, drawn thin and dashed. `band`: many runs, drawn behind the waiting messages.
     """
@@ -103,7 +112,10 @@ def overview(run: Run, other: Run | None = None, band: Band | None = None) -> di
     data = _band(band, scale) if band else []
     if other:
         data += [
-            _trace(c, i, other, scale, True) for i, (_, cs) in enumerate(curves(other.measures)) for c in cs if _shown(c)
+            _trace(c, i, other, scale, True)
+            for i, (_, cs) in enumerate(curves(other.measures))
+            for c in cs
+            if _shown(c)
         ]
     data += [_trace(c, i, run, scale, False) for i, (_, cs) in enumerate(panels) for c in cs if _shown(c)]
     return {"data": data, "layout": _layout(panels, duration * scale, unit, other is not None, band)}
@@ -114,7 +126,15 @@ def _shown(curve: Curve) -> bool:
 
 
 def _band(band: Band, scale: float) -> list[dict[str, Any]]:
-    edge = {"type": "scatter", "mode": "lines", "x": band.t * scale, "xaxis": "x", "yaxis": "y", "meta": "delayed", "hoverinfo": "skip"}
+    edge = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": band.t * scale,
+        "xaxis": "x",
+        "yaxis": "y",
+        "meta": "delayed",
+        "hoverinfo": "skip",
+    }
     return [
         {**edge, "y": band.low, "name": "10 % of the runs", "line": {"width": 0}},
         {**edge, "y": band.high, "name": "90 % of the runs", "line": {"width": 0}, "fill": "tonexty"},
@@ -127,28 +147,36 @@ _GLYPHS = {"solid": "━", "dot": "┅", "dash": "╍"}
 
 def _layout(panels: Any, end: float, unit: str, compared: bool, band: Band | None) -> dict[str, Any]:
     layout: dict[str, Any] = {
-        "height": 300,
-        "margin": {"l": 46, "r": 10, "t": 18, "b": 34},
+        "height": 248,
+        "margin": {"l": 46, "r": 10, "t": 16, "b": 30},
         "showlegend": False,
         "dragmode": False,
         "hovermode": "x unified",
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "xaxis": {"range": [0, end], "anchor": "y3", "fixedrange": True, "title": {"text": f"time ({unit})", "standoff": 4}, "zeroline": False},
+        "xaxis": {
+            "range": [0, end], "anchor": "y3", "fixedrange": True, "zeroline": False,
+            "title": {"text": f"time ({unit})", "standoff": 4},
+        },
         "annotations": [],
     }  # fmt: skip
     for i, (what, group) in enumerate(panels):
         low, high = _PANELS[i]
         layout[f"yaxis{i + 1 if i else ''}"] = {
-            "domain": [low, high], "fixedrange": True, "rangemode": "tozero", "nticks": 4, "anchor": "x", "zeroline": False,
+            "domain": [low, high], "fixedrange": True, "rangemode": "tozero", "nticks": 3, "anchor": "x",
+            "zeroline": False,
         }  # fmt: skip
-        words = [f'<span style="color:{{{{{c.colour}}}}}"><b>{_GLYPHS[c.dash]} {c.words}</b></span>' for c in group if _shown(c)]
+        words = [
+            f'<span style="color:{{{{{c.colour}}}}}"><b>{_GLYPHS[c.dash]} {c.words}</b></span>'
+            for c in group
+            if _shown(c)
+        ]
         if i == 0 and compared:
             words.append("<i>solid: A, dashed: B</i>")
         if i == 0 and band:
             words.append("<i>grey: 30 seeds</i>")
         layout["annotations"].append({
-            "text": f"{'   '.join(words)}   ({what})", "x": 0, "y": high, "xref": "paper", "yref": "paper", "xanchor": "left",
-            "yanchor": "bottom", "showarrow": False, "font": {"size": 12},
+            "text": f"{'   '.join(words)}   ({what})", "x": 0, "y": high, "xref": "paper", "yref": "paper",
+            "xanchor": "left", "yanchor": "bottom", "showarrow": False, "font": {"size": 12},
         })  # fmt: skip
     return layout

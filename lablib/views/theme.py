@@ -1,6 +1,7 @@
-"""Colours and layout that all figures share: Okabe and Ito's colours, which people with any colour vision can tell apart.
+"""Colours and layout that all figures share: Okabe and Ito's colours, which people with any colour vision can tell
+apart.
 
-A figure names a colour by what it means ("waiting"); a theme gives it. Each pair that shares a panel differs in dash or fill too.
+A figure names a colour by what it means ("waiting"); a theme gives it. Curves that share a panel differ in dash too.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ Theme = Literal["light", "dark"]
 # Okabe-Ito, a little darker or lighter where a line of theirs would have less than 3:1 contrast with the background.
 COLOURS: dict[str, dict[str, str]] = {
     "light": {
-        "ink": "#1b2733", "soft": "#586572", "line": "#dfe4e9", "paper": "#ffffff", "waiting": "#0072b2", "flight": "#b87400",
+        "ink": "#1b2733", "soft": "#586572", "line": "#dfe4e9", "paper": "#ffffff",
+        "waiting": "#0072b2", "flight": "#b87400",
         "delayed": "#6c7a88", "again": "#d55e00", "done": "#00855f", "dead": "#a8527f", "lost": "#444c55",
     },
     "dark": {
-        "ink": "#e8edf2", "soft": "#9fabb7", "line": "#36414c", "paper": "#12171d", "waiting": "#56b4e9", "flight": "#e69f00",
+        "ink": "#e8edf2", "soft": "#9fabb7", "line": "#36414c", "paper": "#12171d",
+        "waiting": "#56b4e9", "flight": "#e69f00",
         "delayed": "#93a1af", "again": "#f58442", "done": "#2fc49b", "dead": "#d993b8", "lost": "#b4bdc6",
     },
 }  # fmt: skip
@@ -49,7 +52,7 @@ def ink(text: str, theme: Theme) -> str:
 
 
 def paint(spec: dict[str, Any], theme: Theme) -> dict[str, Any]:
-    """A figure's description in the colours of a theme: a trace's `meta` names the colour of its line, marker and fill."""
+    """A figure's description in the colours of a theme: a trace's `meta` names its colour."""
     colours = COLOURS[theme]
     data = []
     for trace in spec["data"]:

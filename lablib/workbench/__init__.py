@@ -5,10 +5,11 @@ from types import ModuleType
 from typing import Any
 
 from lablib.workbench.export import to_html
+from lablib.workbench.prediction import Prediction, predict
 from lablib.workbench.question import Choice, Curve, Number
 from lablib.workbench.widget import Workbench, workbench
 
-__all__ = ["Choice", "Curve", "Number", "Workbench", "to_html", "workbench"]
+__all__ = ["Choice", "Curve", "Number", "Prediction", "Workbench", "predict", "to_html", "workbench"]
 
 
 class _Callable(ModuleType):

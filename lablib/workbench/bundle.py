@@ -1,4 +1,5 @@
-"""The browser's part as one script and one style sheet: the modules beside this file, joined. No build step, no network.
+"""The browser's part as one script and one style sheet: the modules here, joined. No build step, no
+network.
 
 The modules are plain ES modules, so that Node can test each; joining them is leaving out their imports and exports.
 """
@@ -17,8 +18,13 @@ _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 
 @cache
-def script() -> str:
-    """All modules as one, which exports what flow.js exports by default."""
+def script(prediction: bool = False) -> str:
+    """All modules as one, which exports what flow.js exports by default; or the page of a prediction alone."""
+    if prediction:
+        return script().replace(
+            "export default { render: ({ model, el }) => mount(",
+            "export default { render: ({ model, el }) => mountPrediction(",
+        )
     texts = [HERE.joinpath(f"flow_{name}.js" if name else "flow.js").read_text(encoding="utf-8") for name in MODULES]
     return "\n".join(_EXPORT.sub("", _IMPORT.sub("", text)) for text in texts)
 

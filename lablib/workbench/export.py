@@ -50,7 +50,9 @@ def to_html(run: Run, path: str | Path, other: Run | None = None) -> Path:
     try:
         if run.cursor:
             made.seek(run.cursor)
-        saved = {name: base64.b64encode(getattr(made, f"_{name}")).decode() for name in ("run", "other", "figure")}
+        saved: dict[str, Any] = {
+            name: base64.b64encode(getattr(made, f"_{name}")).decode() for name in ("run", "other", "figure")
+        }
         saved |= {"form": made._form, "state": made._state, "table": table_document(run)}
     finally:
         made.close()

@@ -57,7 +57,7 @@ export function mount(root, store) {
   const box = h("div", { class: "ml-workbench", tabIndex: -1, "data-lm-suppress-shortcuts": "true", role: "region", "aria-label": form.title },
     h("header", { class: "ml-head" }, h("div", {}, h("h3", {}, form.title), headline), tools), alarm,
     h("div", { class: "ml-main" }, store.live ? panel.element : null,
-      h("div", { class: "ml-view" }, card, h("div", { class: "ml-stage" }, canvas, bigPlay), marks, bar.element, speaker.element, counters.element, chart.element)),
+      h("div", { class: "ml-view" }, card, h("div", { class: "ml-stage" }, canvas, bigPlay), bar.element, h("div", { class: "ml-under" }, marks, speaker.element), counters.element, chart.element)),
     below.element);
   root.append(box);
 
@@ -97,7 +97,7 @@ export function mount(root, store) {
   function paint() {
     box.dataset.theme = theme();
     colours = palette(box);
-    stage.family = getComputedStyle(box).fontFamily;
+    stage.family = chart.family = getComputedStyle(box).fontFamily;
     if (run) refill(marks, legend(other ? [other, run] : [run], colours));
     draw();
     wake("theme");
@@ -139,9 +139,10 @@ export function mount(root, store) {
 
   /** Everything that follows the cursor, besides the marks. */
   function instant(why, dt) {
-    const { t } = player, now = stage.lanes[0]?.state ?? stateAt(run, t);
+    const { t } = player, states = stage.lanes.map((lane) => lane.state ?? stateAt(lane.run, t));
     bar.refresh(); chart.place(t); panel.time(t); below.time(run, t); speaker.tell(player, why, dt);
-    counters.refresh(run, now, t);
+    counters.refresh(run, states, t);
+    bigPlay.style.left = `${stage.heart()}px`;
     bigPlay.hidden = player.playing || t > 0 || box.classList.contains("ml-veiled");
     if (!player.playing) canvas.setAttribute("aria-label", sentence(run, t));
     store.tell(t, player.playing);
@@ -171,7 +172,7 @@ export function mount(root, store) {
   });
   sizes.observe(canvas); sizes.observe(box);
   const sight = new IntersectionObserver(([entry]) => { visible = entry.isIntersecting; if (visible) { stage.fresh = true; wake("sight"); } });
-  sight.observe(canvas);
+  sight.observe(box);
   const themes = new MutationObserver(paint);
   if (document.body) themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
   DARK.addEventListener("change", paint);
@@ -226,10 +227,27 @@ function liveStore(model) {
         if (!names.size) queueMicrotask(() => { const all = new Set(names); names.clear(); changed(all); });
         names.add(name);
       };
-      const offs = ["run", "other", "figure", "state"].map((name) => { const f = note(name); model.on(`change:_${name}`, f); return () => model.off(`change:_${name}`, f); });
+      const offs = ["run", "other", "figure", "state", "question"].map((name) => { const f = note(name); model.on(`change:_${name}`, f); return () => model.off(`change:_${name}`, f); });
       return () => { offs.forEach((off) => off()); model.off("msg:custom", heard); clearTimeout(later); };
     },
   };
+}
+
+/** A prediction in a cell of its own. */
+export function mountPrediction(root, store) {
+  const card = h("div", { class: "ml-predict", role: "group", "aria-label": "Prediction" }), alarm = h("div", { class: "ml-alarm", role: "alert", hidden: true });
+  const box = h("div", { class: "ml-workbench", "data-lm-suppress-shortcuts": "true" }, card, alarm);
+  const show = () => {
+    const question = store.get("question");
+    box.dataset.theme = theme();
+    alarm.textContent = question.alarm ?? ""; alarm.hidden = !question.alarm;
+    predict(card, question, store.ask);
+  };
+  const forget = store.on(show), themes = new MutationObserver(show);
+  themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
+  root.append(box);
+  show();
+  return () => { forget(); themes.disconnect(); box.remove(); };
 }
 
 /** The store of a page without a kernel: everything is in it. */

@@ -38,8 +38,12 @@ export class Chart {
       while (this.latest) {
         const [next, theme] = this.latest;
         this.latest = null;
-        const data = next.data.map((trace) => paint(trace, theme));
-        await this.lib.react(this.plot, data, { ...next.layout, height: this.height ?? next.layout.height }, CONFIG);
+        const layout = JSON.parse(JSON.stringify(next.layout).replace(/\{\{(\w+)\}\}/g, (_, name) => theme[name]));
+        const size = this.large ? 16 : 12;
+        for (const note of layout.annotations) note.font = { size };
+        Object.assign(layout, { font: { size, color: theme.soft, family: this.family }, height: this.large ? layout.height * 1.25 : layout.height });
+        this.scale = next.scale;
+        await this.lib.react(this.plot, next.data.map((trace) => paint(trace, theme)), layout, CONFIG);
         this.place(this.t ?? 0);
       }
     } finally { this.busy = false; }

@@ -35,6 +35,12 @@ export function drawMark(g, shape, x, y, r, colour) {
   if (shape === "ring" || shape === "cross") { g.lineWidth = Math.max(1.5, r * 0.4); g.stroke(); } else g.fill();
 }
 
+/** Where the marks lie in an actor's cell: beside its name, in one row at half height when they fit. */
+function inCell(cell, name, count) {
+  const spot = { x: cell.x + name, y: cell.y, w: Math.max(8, cell.w - name - 4), h: cell.h }, pitch = Math.min(17, cell.h);
+  return count * pitch <= spot.w ? { ...spot, y: cell.y + (cell.h - pitch) / 2, h: pitch } : spot;
+}
+
 /** One run drawn in one horizontal band of the canvas. */
 class Lane {
   constructor(run, label) { this.run = run; this.label = label; this.sprites = new Map(); this.seen = -1; }
@@ -61,7 +67,7 @@ class Lane {
     const share = Math.min(1, CROWD / Math.max(1, all.reduce((sum, group) => sum + group.moves.length, 0)));
     for (const { place, actor, moves } of all) {
       const box = this.boxes[place], cell = actor >= 0 ? this.cells[actor] : null, queue = this.run.places[place].role !== "consumer";
-      const spot = cell ? { x: cell.x + this.nameWidth(cell), y: cell.y, w: cell.w - this.nameWidth(cell) - 4, h: cell.h } : area(box, this.footer(place));
+      const spot = cell ? inCell(cell, this.nameWidth(cell), moves.length) : area(box, this.footer(place));
       const fit = pitchFor(spot, moves.length), few = aggregate(moves, Math.max(1, Math.floor(fit.room * (moves.length > fit.room ? 1 : share))));
       if (few.each > 1) this.crowds.push({ place, each: few.each, box });
       few.moves.forEach((move, i) => {
@@ -261,6 +267,12 @@ export class Stage {
     let cut = words;
     while (cut.length > 1 && this.width(cut + "…", font) > room) cut = cut.slice(0, -1);
     return cut.trimEnd() + "…";
+  }
+
+  /** The middle of the widest place, across: where there is room at the start. */
+  heart() {
+    const widest = this.lanes[0]?.boxes?.reduce((a, b) => (b.w > a.w ? b : a));
+    return widest ? widest.x + widest.w / 2 : 0;
   }
 
   /** The message whose mark is nearest to a point of the canvas, at most 14 px away: {lane, message} or null. */

@@ -11,31 +11,33 @@ export const table = (caption, heads, rows) => h("table", { class: "ml-table" },
 export function numbers() {
   const element = h("dl", { class: "ml-numbers", "aria-label": "At this instant" });
   const cards = new Map();
-  function card(label, value, unit, tone) {
+  function card(label, value, unit, tone, second) {
     if (!cards.has(label)) {
       const dd = h("dd", {}), box = h("div", { class: `ml-card ${tone ?? ""}` }, h("dt", {}, label), dd);
       cards.set(label, { dd, box });
       element.append(box);
     }
-    const { dd } = cards.get(label), words = unit ? `${value} ${unit}` : value;
-    if (dd.textContent !== words) dd.replaceChildren(value, unit ? h("small", {}, ` ${unit}`) : "");
+    const { dd } = cards.get(label), key = `${value} ${second ?? ""}`;
+    if (dd.dataset.key !== key) { dd.dataset.key = key; dd.replaceChildren(value, second == null ? "" : h("span", { class: "ml-second", title: "run B" }, ` / ${second}`), unit ? h("small", {}, ` ${unit}`) : ""); }
   }
-  function refresh(run, state, t) {
-    const total = state.total;
-    card("sent", brief(state.sent));
-    card("waiting", brief(total[WAITING]), "", "ml-waiting");
-    card("in flight", brief(total[HELD] + total[WORKING]), "", "ml-flight");
-    if (run.ever[DELAYED]) card("delayed", brief(total[DELAYED]));
-    card("done", brief(total[DONE]), "", "ml-ok");
-    for (const series of run.series ?? []) card(series.label, brief(valueAt(series, t)), series.unit);
-    card("delivered twice", brief(state.duplicates), "", state.duplicates ? "ml-bad" : "");
-    if (run.ever[DEAD]) card("dead letters", brief(total[DEAD]));
-    if (run.ever[LOST]) card("lost", brief(total[LOST]));
+  /** `states`: what is where in run A, and in run B when there are two. */
+  function refresh(run, states, t) {
+    const put = (label, value, tone) => { const [a, b] = states.map((s) => brief(value(s))); card(label, a, "", tone, b); };
+    const ever = (status) => states.some((s) => s.run.ever[status]);
+    put("sent", (s) => s.sent);
+    put("waiting", (s) => s.total[WAITING], "ml-waiting");
+    put("in flight", (s) => s.total[HELD] + s.total[WORKING], "ml-flight");
+    if (ever(DELAYED)) put("delayed", (s) => s.total[DELAYED]);
+    put("done", (s) => s.total[DONE], "ml-ok");
+    for (const series of run.series ?? []) card(series.label, brief(valueAt(series, t)), series.unit, "", series.other && brief(valueAt(series.other, t)));
+    if (states.some((s) => s.run.ever.again)) put("delivered again", (s) => s.duplicates, "ml-bad");
+    if (ever(DEAD)) put("dead letters", (s) => s.total[DEAD]);
+    if (ever(LOST)) put("lost", (s) => s.total[LOST], "ml-bad");
   }
   return { element, refresh, clear: () => { cards.clear(); refill(element); } };
 }
 
-const jump = (player, t, words) => h("button", { type: "button", class: "ml-jump", onclick: () => { player.play(false); player.seek(t); } }, words ?? clock(t, player.run.duration, player.run.duration <= 3600));
+const jump = (player, t, words) => h("button", { type: "button", class: "ml-jump", onclick: () => { player.play(false); player.seek(t); } }, words ?? clock(t, player.run.duration));
 
 /** The transcript of notable events. */
 function events(player) {
@@ -75,7 +77,7 @@ function why(player, choose) {
     show(message, life) {
       field.value = message + 1;
       refill(answer, h("p", { class: "ml-verdict" }, life.sentence),
-        h("ol", { class: "ml-clauses" }, life.clauses.map(([t, words, api]) => h("li", {}, jump(player, t, clock(t, player.run.duration, true)), h("span", {}, words), api ? h("code", {}, api) : null))),
+        h("ol", { class: "ml-clauses" }, life.clauses.map(([t, words, api]) => h("li", {}, jump(player, t, clock(t, player.run.duration, player.run.duration <= 900)), h("span", {}, words), api ? h("code", {}, api) : null))),
         h("p", { class: "ml-hint" }, `MessageId ${life.subject}`));
     },
   };
@@ -107,7 +109,7 @@ function compare(form, ask) {
       stop.hidden = !c;
       if (!c) return refill(result, h("p", { class: "ml-hint" }, "Two runs side by side: the same seed and load, one thing different."));
       refill(result, h("p", { class: "ml-verdict" }, c.sentence),
-        c.divergence ? h("p", {}, "They part at ", jump(player, c.divergence.t), `: ${c.divergence.text}`) : null,
+        c.divergence ? h("p", {}, "They part at ", jump(player, c.divergence.t), ": ", c.divergence.text) : null,
         table("The two runs in numbers", ["", `A: ${c.names[0]}`, `B: ${c.names[1]}`], c.rows.map(([label, a, b, differs]) => [label, a, differs ? h("strong", {}, b) : b])));
     },
   };

@@ -74,49 +74,57 @@ export function side(form, ask, player) {
   const settings = h("fieldset", { class: "ml-settings" }, h("legend", {}, "What if"),
     first.map(({ element }) => element),
     rest.length ? h("details", {}, h("summary", {}, `${rest.length} more settings`), rest.map(({ element }) => element)) : null, help);
-  const when = h("strong", {}), done = h("ul", { class: "ml-done", "aria-label": "Actions so far" }), list = h("div", {});
-  const actions = h("fieldset", { class: "ml-actions" }, h("legend", {}, "Do something now"), h("p", { class: "ml-hint" }, "At ", when, " the future forks; the past stays."), list, done);
+  const when = h("strong", {}), done = h("ul", { class: "ml-done", "aria-label": "Actions so far" }), now = actionForm(form, ask);
+  const actions = h("fieldset", { class: "ml-actions" }, h("legend", {}, "Do something now"), now.element, h("p", { class: "ml-hint" }, "At ", when, " the future forks; the past stays."), done);
   const element = h("aside", { class: "ml-side", "aria-label": "Settings and actions" }, settings, actions);
-  let known = "", rows = [];
 
   function refresh(next) {
     state = next;
     for (const { spec, set } of controls) if (!sent.get(spec.name)) set(state.values[spec.name]);
-    const specs = JSON.stringify(state.canDo);
-    if (specs !== known) {
-      known = specs;
-      rows = state.canDo.map((spec) => actionRow(spec, form, ask));
-      refill(list, rows.map((row) => row.element));
-      actions.hidden = !rows.length;
-    }
-    for (const row of rows) row.refresh(state);
+    now.refresh(state);
+    actions.hidden = !state.canDo.length;
     refill(done, state.actions.map((words, i) => h("li", {}, h("span", {}, words), h("button", { type: "button", class: "ml-icon ml-small", "aria-label": `Take back: ${words}`, title: "Take back", onclick: () => ask({ do: "takeBack", index: i }) }, icon("close")))));
   }
   return { element, refresh, time: (t) => { when.textContent = clock(t, player.run.duration); } };
 }
 
-function actionRow(spec, form, ask) {
-  const isSet = spec.kind === "set", find = (name) => form.params.find((p) => p.name === name);
-  const targets = isSet ? spec.targets.map((name) => [name, find(name)?.label ?? name]) : spec.targets.map((name) => [name, name]);
-  const target = targets.length > 1 || isSet ? select(`${spec.label}: which`, targets, targets[0]?.[0], () => suit()) : null;
-  const field = h("input", { type: "number", class: "ml-number", step: "any", "aria-label": `${spec.label}: how much` }), unit = h("span", { class: "ml-unit" });
-  const choice = h("select", { class: "ml-select", "aria-label": `${spec.label}: to what` });
-  const param = () => (isSet ? find(target.value) : spec.value);
-  let values = {};
+/** What can be done now: pick a kind, whom it hits and how much, and do it. Returns {element, refresh(state)}. */
+function actionForm(form, ask) {
+  let specs = [], values = {};
+  const find = (name) => form.params.find((p) => p.name === name), spec = () => specs.find((s) => s.kind === kind.value);
+  const kind = h("select", { class: "ml-select ml-kind", "aria-label": "What to do", onchange: () => suit() });
+  const target = h("select", { class: "ml-select", "aria-label": "To what", onchange: () => fit() });
+  const field = h("input", { type: "number", class: "ml-number", step: "any", "aria-label": "How much" }), unit = h("span", { class: "ml-unit" });
+  const choice = h("select", { class: "ml-select", "aria-label": "New value" });
+  const param = () => (spec()?.kind === "set" ? find(target.value) : spec()?.value);
   function suit() {
-    const p = param(), words = p?.choices?.length;
-    field.hidden = unit.hidden = !p || words; choice.hidden = !words;
-    if (words) refill(choice, p.choices.map((c) => h("option", { value: c }, c)));
-    if (!p || words) return;
-    field.min = p.low; field.max = p.high; unit.textContent = p.unit;
-    field.value = isSet ? values[p.name] ?? p.value : p.value;
+    const names = spec()?.targets ?? [];
+    refill(target, names.map((name) => h("option", { value: name }, spec().kind === "set" ? find(name)?.label ?? name : name)));
+    target.hidden = names.length < 2; go.title = spec()?.help ?? "";
+    fit();
   }
-  suit();
+  function fit() {
+    const p = param(), some = p?.choices?.length;
+    field.hidden = unit.hidden = !p || some; choice.hidden = !some;
+    if (some) refill(choice, p.choices.map((c) => h("option", { value: c }, c)));
+    else if (p) { field.min = p.low; field.max = p.high; unit.textContent = p.unit; field.value = spec().kind === "set" ? values[p.name] ?? p.value : p.value; }
+  }
   const act = () => {
-    const p = param(), value = !p ? null : p.choices?.length ? choice.value : p.whole ? Math.round(field.valueAsNumber) : field.valueAsNumber;
-    ask({ do: "act", kind: spec.kind, target: target ? target.value : targets[0]?.[0] ?? "", value: Number.isNaN(value) ? null : value });
+    const p = param(), value = !p ? null : p.choices.length ? choice.value : p.whole ? Math.round(field.valueAsNumber) : field.valueAsNumber;
+    ask({ do: "act", kind: kind.value, target: target.value, value: Number.isNaN(value) ? null : value });
   };
-  const go = button(isSet ? "Change" : spec.label, act, { title: spec.help });
-  const element = h("div", { class: "ml-action" }, go, target, field, choice, unit);
-  return { element, refresh: (state) => { const before = values; values = state.values; if (isSet && before !== values && document.activeElement !== field) suit(); } };
+  const go = button("Do it", act, { class: "ml-button ml-do" });
+  return {
+    element: h("div", { class: "ml-action" }, kind, target, h("span", { class: "ml-value" }, field, choice, unit), go),
+    refresh(state) {
+      const before = JSON.stringify([specs, values]);
+      const chosen = [kind.value, target.value];
+      specs = state.canDo; values = state.values;
+      if (before === JSON.stringify([specs, values])) return;
+      refill(kind, specs.map((s) => h("option", { value: s.kind }, s.label)));
+      if (specs.some((s) => s.kind === chosen[0])) kind.value = chosen[0];
+      suit();
+      if (spec()?.targets.includes(chosen[1])) { target.value = chosen[1]; fit(); }
+    },
+  };
 }

@@ -153,10 +153,10 @@ const WORDS = {
 
 /** One move in words. */
 export function tell(run, move) {
-  const { m, a, n, k } = run.moves, kind = run.kinds[k[move]];
+  const { m, a, n, k, o } = run.moves, kind = run.kinds[k[move]];
   const words = WORDS[kind] ?? `{message}: ${kind.replace(/(?!^)([A-Z])/g, (c) => " " + c.toLowerCase())}`;
   const again = n[move] > 1 ? ` again (receive ${n[move]})` : "";
-  return words.replace("{actor}", run.actors[a[move]]?.name ?? "somebody").replace("{again}", again)
+  return words.replace("{actor}", run.actors[a[move]]?.name ?? run.places[o[move]]?.label ?? "somebody").replace("{again}", again)
     .replace("{message}", `message ${m[move] + 1}`);
 }
 
@@ -172,13 +172,12 @@ export function tellAt(run, t) {
 
 const two = (x) => String(x).padStart(2, "0");
 
-/** A time of the run for people: 0:42.1, 1:02:03, or 3 d 04:05; `fine` adds milliseconds. */
+/** A time of the run for people: 42.1 s, then 1:02:03, then 3 d 04:05; `fine` adds what is finer. */
 export function clock(t, duration, fine = false) {
-  const whole = Math.floor(t + 1e-9), s = whole % 60, min = Math.floor(whole / 60) % 60, h = Math.floor(whole / 3600);
-  const rest = Math.max(0, t - whole);
-  const part = fine ? rest.toFixed(3).slice(1) : duration <= 600 ? "." + Math.floor(rest * 10 + 1e-6) : "";
-  if (duration > 172800) return `${Math.floor(h / 24)} d ${two(h % 24)}:${two(min)}${fine ? `:${two(s)}${part}` : ""}`;
-  return h || duration >= 3600 ? `${h}:${two(min)}:${two(s)}${part}` : `${min}:${two(s)}${part}`;
+  if (duration <= 900) return `${t.toFixed(fine ? 3 : 1)} s`;
+  const whole = Math.floor(t + 1e-9), s = two(whole % 60), min = two(Math.floor(whole / 60) % 60), h = Math.floor(whole / 3600);
+  const part = fine ? Math.max(0, t - whole).toFixed(3).slice(1) : "";
+  return duration > 172800 ? `${Math.floor(h / 24)} d ${two(h % 24)}:${min}${fine ? `:${s}${part}` : ""}` : `${h}:${min}:${s}${part}`;
 }
 
 const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });   // made once: making one takes a millisecond

@@ -67,7 +67,7 @@ export function transport(player) {
       play.replaceChildren(...iconButton(playing ? "pause" : "play", label).children);
       play.setAttribute("aria-label", label); play.title = label;
     }
-    const words = clock(t, run.duration, !playing && run.duration <= 172800);
+    const words = clock(t, run.duration, !playing);
     put(now, words);
     bar.value = (1000 * t) / run.duration;
     bar.style.setProperty("--done", `${(100 * t) / run.duration}%`);
@@ -83,14 +83,16 @@ export function transport(player) {
 export class Speaker {
   constructor() { this.element = h("div", { class: "ml-spoken", role: "status", "aria-live": "polite" }); this.heard = 0; this.wait = 0; }
 
+  say(words) { this.element.textContent = this.element.title = words; }
+
   tell(player, why, dt = 0) {
     const { run, t } = player;
     this.wait -= dt;
-    if (why === "step") this.element.textContent = `${clock(t, run.duration, true)}  ${tellAt(run, t) || "nothing happens"}`;
+    if (why === "step") this.say(tellAt(run, t) || "The run ends here.");
     const count = upTo(run.notable.t, t);
     if (why === "play" && count > this.heard && this.wait <= 0) {
       this.wait = 1.5;
-      this.element.textContent = `${clock(run.notable.t[count - 1], run.duration)}  ${run.notable.text[count - 1]}`;
+      this.say(`${clock(run.notable.t[count - 1], run.duration)}: ${run.notable.text[count - 1]}`);
     }
     this.heard = count;
   }

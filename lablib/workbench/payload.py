@@ -1,7 +1,7 @@
 """A run as bytes for the browser: which message was where when, in flat arrays; a fold over the trace.
 
-`flow_state.js` reads this and says what it means. Arrays stay arrays on the way (no JSON of a hundred thousand numbers), so a
-run of a thousand messages is packed in a few milliseconds.
+`flow_state.js` reads this and says what it means. Arrays stay arrays on the way (no JSON of a hundred thousand
+numbers), so a run of a thousand messages is packed in a few milliseconds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lablib.scenarios.scenario import Topology
 WAITING, DELAYED, HELD, WORKING, DONE, DEAD, LOST, VAIN = range(8)
 DTYPES = {"f8": np.float64, "f4": np.float32, "i4": np.int32, "u1": np.uint8}
 
-# What a transition does to a message: its status after it, and whose place it is then at: the resource's or the actor's.
+# What a transition does to a message: its status, and whose place it is then at, the resource's or the actor's.
 MOVES = {
     "Sent": (WAITING, "resource"),
     "BecameVisible": (WAITING, "resource"),
@@ -43,7 +43,7 @@ SERVERS = {"ServerUnavailable": 0, "ServerAvailable": 1}
 
 
 def pack(document: Any) -> bytes:
-    """A JSON-able document that may hold numpy arrays, as bytes: its JSON, then the arrays, each at a multiple of eight."""
+    """A JSON-able document that may hold numpy arrays, as bytes: its JSON, then the arrays at multiples of eight."""
     arrays: list[list[Any]] = []
     blobs: list[bytes] = []
     offset = 0
@@ -68,7 +68,9 @@ def pack(document: Any) -> bytes:
 def describe(run: Run) -> dict[str, Any]:
     """A run as the document that the animation plays."""
     trace, topology = run.trace, run.topology
-    columns = {name: np.frombuffer(trace.column(name), dtype=np.int32) for name in ("kind", "resource", "subject", "actor")}
+    columns = {
+        name: np.frombuffer(trace.column(name), dtype=np.int32) for name in ("kind", "resource", "subject", "actor")
+    }
     columns["time"] = np.frombuffer(trace.column("time"), dtype=np.float64)
     columns["until"] = np.frombuffer(trace.column("until"), dtype=np.float64)
     place = _places(trace, topology, columns)
@@ -104,7 +106,9 @@ def _links(topology: Topology) -> list[tuple[int, int]]:
 
 def _places(trace: Trace, topology: Topology, columns: dict[str, np.ndarray]) -> np.ndarray:
     """Name code -> number of the place whose pattern it matches, or -1. An exact name goes before a pattern."""
-    found = np.full(int(max((c.max(initial=0) for n, c in columns.items() if n in ("resource", "actor")), default=0)) + 1, -1)
+    found = np.full(
+        int(max((c.max(initial=0) for n, c in columns.items() if n in ("resource", "actor")), default=0)) + 1, -1
+    )
     patterns = sorted(enumerate(topology.places), key=lambda pair: "*" in pair[1].match)
     for code in np.union1d(columns["resource"], columns["actor"]).tolist():
         name = trace.name(code)
@@ -132,6 +136,7 @@ def _moves(
     rows = np.flatnonzero(np.isin(kinds, list(of_kind)) & (subjects > 0))
     lookup = np.zeros(int(kinds.max(initial=0)) + 1, dtype=np.uint8)
     lookup[list(of_kind)] = list(of_kind.values())
+    rows = rows[_believed(lookup[kinds[rows]], subjects[rows], columns["actor"][rows])]
     k = lookup[kinds[rows]]
     codes, first, m = np.unique(subjects[rows], return_index=True, return_inverse=True)
     order = np.argsort(first)  # messages are numbered as they appear
@@ -164,7 +169,9 @@ def _moves(
         "m": m,
         "k": k,
         "p": p.astype(np.int32),
-        "a": np.where(np.isin(s, (HELD, WORKING, VAIN)) | (whose == 2), actor_of[columns["actor"][rows]], -1).astype(np.int32),
+        "a": np.where(np.isin(s, (HELD, WORKING, VAIN)) | (whose == 2), actor_of[columns["actor"][rows]], -1).astype(
+            np.int32
+        ),
         "o": np.where(np.isin(k, (names.index("Sent"), names.index("Requested"))), who, -1).astype(np.int32),
         "s": s,
         "n": np.minimum(n, 255).astype(np.uint8),
@@ -172,6 +179,17 @@ def _moves(
         "d": d.astype(np.uint8),
     }
     return moves, [trace.name(c) for c in codes[order].tolist()]
+
+
+def _believed(k: np.ndarray, subject: np.ndarray, actor: np.ndarray) -> np.ndarray:
+    """Which rows move a message. Work moves it only while its worker holds it: a worker may go on after the message has
+    become visible again, or was deleted by another."""
+    names = list(MOVES)
+    work = np.isin(k, [names.index("WorkStarted"), names.index("WorkEnded")])
+    last = _latest(subject, np.where(work, -1, np.arange(len(k))))
+    held = (k[last] == names.index("Received")) & (actor[last] == actor)
+    direct = np.isin(k[last], [names.index("Accepted"), names.index("TimedOut")])
+    return ~work | ((last >= 0) & (held | direct))
 
 
 def _running(group: np.ndarray, hit: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Predict first: questions with an answer that the run gives, and the learner's guesses, kept in the learner's folder."""
+"""Predict first: questions that the run answers, and the learner's guesses, kept in the learner's folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from lablib.scenarios import Run
 
 @dataclass(frozen=True)
 class Choice:
-    """Which of several? `options` maps what is offered to the reply for whoever chose it; `answer(run)` gives the right one.
+    """Which of several? `options` maps what is offered to the reply for whoever chose it; `answer(run)` gives the
+    right one.
 
     Without a run (`predict` in a plain cell) `answer` may be the right option itself.
     """
@@ -79,7 +80,8 @@ class Number:
 
 @dataclass(frozen=True)
 class Curve:
-    """What will it look like? Drawn in `columns` steps from 0 to `high`; `answer(run)` gives a Series, shown as its means.
+    """What will it look like? Drawn in `columns` steps from 0 to `high`; `answer(run)` gives a Series, shown as its
+    means.
 
     `label` and `unit`: what is drawn. `reply(guess, result)` may give the reply; by default it compares the peaks.
     """
@@ -109,9 +111,7 @@ class Curve:
         return [round(width * (i + 0.5), 3) for i in range(self.columns)]
 
     def reveal(self, guess: list[float], run: Run | None) -> dict[str, Any]:
-        if run is None:
-            raise ValueError("a Curve needs a run: use it as workbench(Scenario, predict=Curve(...)), or give predict(..., run=)")
-        series, fine = self.answer(run), 20
+        series, fine = _truth(self.answer, run), 20
         grid = (np.arange(self.columns * fine) + 0.5) * self.duration / (self.columns * fine)
         result = series.at(grid).reshape(self.columns, fine).mean(axis=1).round(3).tolist()
         return {"result": result, "reply": self._reply(guess, result), "right": False}
@@ -130,18 +130,14 @@ Question = Choice | Number | Curve
 
 
 def _truth(answer: Any, run: Run | None) -> Any:
-    if not callable(answer):
-        return answer
-    if run is None:
-        raise ValueError("this question's answer comes from a run: give predict(..., run=)")
-    return answer(run)
+    return answer(run) if callable(answer) else answer
 
 
 # ---- the learner's guesses -------------------------------------------------------------------------------------------
 
 
 class Guesses:
-    """The guesses by question, in `predictions.json` of the learner's folder. A folder that cannot be written is no error."""
+    """The guesses by question, in `predictions.json` of the learner's folder. An unwritable folder is no error."""
 
     def __init__(self) -> None:
         self._path = Path(os.environ.get("MESSAGING_LAB_HOME") or ".messaging-lab") / "predictions.json"

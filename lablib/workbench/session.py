@@ -1,4 +1,4 @@
-"""What a workbench holds, without any widget: a setup (scenario, seed, actions, ...), what it is compared with, and its run."""
+"""What a workbench holds, without any widget: a setup (scenario, seed, actions, ...), and what it is compared with."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ class Versus:
 def spec_document(spec: ParamSpec) -> dict[str, Any]:
     """A parameter as the page needs it."""
     return {
-        "name": spec.name, "label": spec.label, "low": spec.low, "high": spec.high, "step": spec.step, "unit": spec.unit,
+        "name": spec.name, "label": spec.label, "low": spec.low, "high": spec.high, "step": spec.step,
+        "unit": spec.unit,
         "help": spec.help, "aws": spec.aws, "choices": list(spec.choices), "log": spec.log, "kind": spec.kind.__name__,
         "whole": spec.kind is int, "value": spec.default,
     }  # fmt: skip
@@ -74,8 +75,16 @@ def action_document(spec: ActionSpec) -> dict[str, Any]:
 
 def form_document(scenario: Scenario) -> dict[str, Any]:
     """What does not change while a workbench lives: title, parameters, the figures that differ between the editions."""
-    changed = [f"{f.name}: {f.notes} in the notes of 2023, {f.today} {f.unit} today" for f in FIGURES.values() if f.notes != f.today]
-    return {"title": scenario.title, "params": [spec_document(s) for s in scenario.params().values()], "limits": changed}
+    changed = [
+        f"{f.name}: {f.notes} in the notes of 2023, {f.today} {f.unit} today"
+        for f in FIGURES.values()
+        if f.notes != f.today
+    ]
+    return {
+        "title": scenario.title,
+        "params": [spec_document(s) for s in scenario.params().values()],
+        "limits": changed,
+    }
 
 
 def words(action: Action, scenario: Scenario) -> str:
@@ -85,7 +94,11 @@ def words(action: Action, scenario: Scenario) -> str:
     if action.kind == "set" and action.target in params:
         param = params[action.target]
         return f"{action.at:.1f} s: {param.label} = {action.value} {param.unit}".rstrip()
-    value = f" {action.value} {spec.value_param.unit}".rstrip() if action.value is not None and spec and spec.value_param else ""
+    value = (
+        f" {action.value} {spec.value_param.unit}".rstrip()
+        if action.value is not None and spec and spec.value_param
+        else ""
+    )
     return f"{action.at:.1f} s: {action.kind.replace('_', ' ')} {action.target}".rstrip() + value
 
 
@@ -94,9 +107,7 @@ def differences(a: Setup, b: Setup) -> tuple[str, str]:
     if type(a.scenario) is not type(b.scenario):
         return type(a.scenario).__name__, type(b.scenario).__name__
     ours, theirs, specs = a.scenario.values(), b.scenario.values(), a.scenario.params()
-    pairs = [
-        (f"{specs[n].label} {ours[n]}", f"{specs[n].label} {theirs[n]}") for n in specs if ours[n] != theirs[n]
-    ]
+    pairs = [(f"{specs[n].label} {ours[n]}", f"{specs[n].label} {theirs[n]}") for n in specs if ours[n] != theirs[n]]
     if a.seed != b.seed:
         pairs.append((f"seed {a.seed}", f"seed {b.seed}"))
     if a.limits != b.limits:
@@ -126,7 +137,7 @@ def comparison(a: Run, b: Run) -> dict[str, Any]:
         "names": differences(Setup.of(a), Setup.of(b)),
         "rows": rows,
         "sentence": found.sentence,
-        "divergence": parting and {"t": parting.time, "text": parting.text},
+        "divergence": parting and {"t": parting.time, "text": parting.text.partition(": ")[2]},
     }
 
 

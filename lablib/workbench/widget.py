@@ -2,78 +2,44 @@
 
 from __future__ import annotations
 
-import os
-import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
-from lablib.measures import band
+from lablib.measures import Band, band
 from lablib.scenarios import Action, Run, Scenario
 from lablib.services._limits import Edition
 from lablib.views.biography import life
 from lablib.views.panels import overview, time_unit
 from lablib.views.theme import plotly_js
 from lablib.workbench import bundle, payload
+from lablib.workbench.page import Page, only_one
 from lablib.workbench.question import Asking, Question
 from lablib.workbench.session import (
-    Setup, Versus, action_document, comparison, form_document, lowered, words,
+    Setup,
+    Versus,
+    action_document,
+    comparison,
+    form_document,
+    lowered,
+    words,
 )  # fmt: skip
 
 SEEDS = 30
-RAISE = "MESSAGING_LAB_RAISE"  # when set, what goes wrong in answering the page is raised too: for tests
-
-
-class Page(anywidget.AnyWidget):
-    """A widget whose page asks questions: each message {"do": name, "id": n, ...} is answered by the method `_on_<name>`.
-
-    What goes wrong is shown on the page, in an alert, and nothing changes.
-    """
-
-    _esm = ""  # strings, not paths: a path is watched for changes, and then the widget is never freed
-    _css = ""
-
-    def __init__(self, **traits: Any) -> None:
-        super().__init__(**traits)
-        self.on_msg(type(self)._heard)
-
-    def _heard(self, content: dict[str, Any], _buffers: Any = None) -> None:
-        reply: dict[str, Any] = {}
-        buffers: list[bytes] = []
-        try:
-            answer = getattr(self, f"_on_{content.get('do')}")(**{k: v for k, v in content.items() if k not in ("do", "id")})
-            if isinstance(answer, bytes):
-                buffers = [answer]
-            else:
-                reply = answer or {}
-        except Exception as error:  # whatever it is, the learner must see it
-            self._failed(error)
-            reply = {"error": str(error)}
-            if os.environ.get(RAISE):
-                raise
-        finally:
-            self.send({**reply, "id": content.get("id")}, buffers)
-
-    def _failed(self, error: Exception) -> None:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Take it off the page and free it, its layout too."""
-        layout, self_closed = getattr(self, "layout", None), self.comm is None
-        super().close()
-        if layout is not None and not self_closed:
-            layout.close()
 
 
 class Workbench(Page):
-    """A scenario to play with. Make one with `workbench(Scenario)`; `run` is the present run, `cursor` the instant shown.
+    """A scenario to play with. Make one with `workbench(Scenario)`; `run` is the present run, `cursor` the instant
+    shown.
 
-    All that the page can do can be done in code: `set`, `act`, `take_back`, `seek`, `compare`, `keep`, `many`, `restore`.
+    All that the page can do can be done in code: `set`, `act`, `take_back`, `seek`, `compare`, `keep`, `many`,
+    `restore`.
     """
 
+    _esm = bundle.script()
+    _css = bundle.style()
     _run = traitlets.Bytes(b"").tag(sync=True)
     _other = traitlets.Bytes(b"").tag(sync=True)
     _figure = traitlets.Bytes(b"").tag(sync=True)
@@ -83,7 +49,8 @@ class Workbench(Page):
 
     def __init__(self, setup: Setup, versus: Versus | None = None, asking: Asking | None = None) -> None:
         self._setup, self._versus, self._asking = setup, versus, asking
-        self._alarm, self._many, self._band = "", {"on": False, "part": 0.0, "text": ""}, None
+        self._alarm, self._many = "", {"on": False, "part": 0.0, "text": ""}
+        self._band: Band | None = None
         self._seeks, self._focus = 0, ""
         self.run = setup.run()
         self.other = versus.setup(setup).run() if versus else None
@@ -91,7 +58,7 @@ class Workbench(Page):
         if self.run.cursor:
             self.seek(self.run.cursor)
 
-    # ---- what can be done ----------------------------------------------------------------------------------------------
+    # ---- what can be done ------------------------------------------------------------------------------------------
 
     def set(self, **values: Any) -> None:
         """Change parameters. The run is computed again from the same seed; the instant shown stays."""
@@ -143,7 +110,7 @@ class Workbench(Page):
         self._redraw()
 
     def restore(self, text: str) -> None:
-        """Show the run that a shared text stands for. Raises ValueError for a text that stands for none; nothing changes."""
+        """Show the run that a shared text stands for. Raises ValueError for any other text; nothing changes."""
         run = Run.from_text(text)
         if type(run.scenario) is not type(self._setup.scenario):
             name = type(run.scenario).__name__
@@ -155,9 +122,9 @@ class Workbench(Page):
         """A short text that holds this very picture."""
         return self.run.share(round(self.cursor, 3))
 
-    # ---- keeping the page in step --------------------------------------------------------------------------------------
+    # ---- keeping the page in step ----------------------------------------------------------------------------------
 
-    def _go(self, setup: Setup, versus: Versus | None | str = "as before") -> None:
+    def _go(self, setup: Setup, versus: Versus | str | None = "as before") -> None:
         """Run, and only when that went well, show it."""
         against = self._versus if isinstance(versus, str) else versus
         run = setup.run()
@@ -170,9 +137,13 @@ class Workbench(Page):
     def _drawn(self) -> dict[str, bytes]:
         figure = overview(self.run, self.other, self._band)
         scale, unit = time_unit(self.run.until)
-        ages = self.run.measures.age_of_oldest()
-        series = [{"label": ages.label, "unit": unit, "t": ages.t, "y": ages.y * scale, "shape": ages.shape}]
-        drawn = {"_figure": payload.pack({**figure, "scale": scale, "series": series}), "_run": payload.pack(payload.describe(self.run))}
+        ages = [run.measures.age_of_oldest() for run in (self.run, self.other) if run]
+        shown = [{"label": s.label, "unit": unit, "t": s.t, "y": s.y * scale, "shape": s.shape} for s in ages]
+        series = [{**shown[0], "other": shown[-1] if self.other else None}]
+        drawn = {
+            "_figure": payload.pack({**figure, "scale": scale, "series": series}),
+            "_run": payload.pack(payload.describe(self.run)),
+        }
         return drawn | {"_other": payload.pack(payload.describe(self.other)) if self.other else b""}
 
     def _redraw(self) -> None:
@@ -210,10 +181,12 @@ class Workbench(Page):
         self._publish()
 
     def _failed(self, error: Exception) -> None:
-        self._alarm = str(error) if isinstance(error, (ValueError, TypeError, KeyError)) else f"{type(error).__name__}: {error}"
+        self._alarm = (
+            str(error) if isinstance(error, (ValueError, TypeError, KeyError)) else f"{type(error).__name__}: {error}"
+        )
         self._publish()
 
-    # ---- what the page asks --------------------------------------------------------------------------------------------
+    # ---- what the page asks ----------------------------------------------------------------------------------------
 
     def _heard(self, content: dict[str, Any], buffers: Any = None) -> None:
         at = content.pop("cursor", None)
@@ -290,35 +263,14 @@ def table_document(run: Run) -> dict[str, Any]:
     """What is plotted, as a table for the page."""
     frame = run.measures.table()
     rows = [[f"{t:g}", *(f"{x:g}" for x in row)] for t, row in zip(frame.index, frame.to_numpy(), strict=True)]
-    return {"caption": "What is plotted, at equal steps of time", "heads": [frame.index.name, *frame.columns], "rows": rows}
+    return {
+        "caption": "What is plotted, at equal steps of time",
+        "heads": [frame.index.name, *frame.columns],
+        "rows": rows,
+    }
 
 
 # ---- making one ------------------------------------------------------------------------------------------------------
-
-_live: dict[str, weakref.ref[Page]] = {}
-
-
-def cell_id() -> str:
-    """The notebook cell that is running; "" outside a notebook, or when the front end does not say."""
-    try:
-        from IPython import get_ipython
-
-        header = getattr(get_ipython(), "parent_header", None) or {}
-    except ImportError:
-        return ""
-    return str(header.get("metadata", {}).get("cellId", ""))
-
-
-def only_one(make: Callable[[], Page]) -> Page:
-    """What `make` makes; what the same cell made before is closed."""
-    key = cell_id()
-    before = _live.pop(key)() if key in _live else None
-    if before is not None:
-        before.close()
-    page = make()
-    if key:
-        _live[key] = weakref.ref(page)
-    return page
 
 
 def workbench(
@@ -335,9 +287,10 @@ def workbench(
 ) -> Workbench:
     """A workbench for a scenario: `workbench(VideoQueue, seed=7, rate=5)`.
 
-    `what`: a scenario class or object, a run, or a text of `run.share()`. `values`: parameters of the scenario. `compare`:
-    parameters that are different in a second lane, for example `{"mode": "direct"}`. `predict`: a question (Choice, Number,
-    Curve) to ask before the run is shown. `at`: the instant to show first, in seconds. Raises ValueError or TypeError, one line.
+    `what`: a scenario class or object, a run, or a text of `run.share()`. `values`: parameters of the scenario.
+    `compare`: parameters that are different in a second lane, such as `{"mode": "direct"}`. `predict`: a question
+    (Choice, Number, Curve) to ask before the run is shown. `at`: the instant to show first, in
+    seconds. Raises ValueError or TypeError, one line.
     """
     if isinstance(what, (str, Path)):
         what = Run.from_text(str(what))
@@ -363,6 +316,3 @@ def workbench(
     made = only_one(make)
     assert isinstance(made, Workbench)
     return made
-
-
-Workbench._esm, Workbench._css = bundle.script(), bundle.style()

@@ -1,0 +1,245 @@
+"""The workbench in Python: what the page asks, what it is told, and that a failure changes nothing."""
+
+import gc
+import weakref
+
+import pytest
+from ipywidgets.widgets.widget import _instances
+
+import lablib
+from lablib.scenarios import Action, Run
+from lablib.scenarios.lab01 import Promises, VideoQueue
+from lablib.workbench import Workbench, page, to_html, workbench
+
+
+@pytest.fixture
+def bench():
+    made = workbench(VideoQueue, seed=7)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def sent(bench, monkeypatch):
+    """Asks as the page does; returns the reply."""
+
+    def ask(do, **message):
+        replies = []
+        monkeypatch.setattr(bench, "send", lambda content, buffers=None: replies.append((content, buffers)))
+        bench._handle_custom_msg({"do": do, "id": 5, **message}, [])
+        ((reply, buffers),) = replies
+        assert reply["id"] == 5
+        return reply | ({"buffers": buffers} if buffers else {})
+
+    return ask
+
+
+def drawn(bench):
+    return bench._run, bench._figure
+
+
+def test_the_module_can_be_called_whichever_way_it_is_imported():
+    from lablib import workbench as module
+
+    for call in (module, lablib.workbench, workbench):
+        made = call(VideoQueue, seed=3)
+        assert isinstance(made, Workbench)
+        made.close()
+
+
+def test_its_text_is_the_result_in_one_line(bench):
+    assert repr(bench) == repr(VideoQueue().run(seed=7))
+    bundle, _ = bench._repr_mimebundle_()
+    assert bundle["text/plain"] == repr(bench)
+    bench.compare(mode="direct")
+    assert repr(bench) == f"{VideoQueue().run(seed=7)!r} | B: {VideoQueue(mode='direct').run(seed=7)!r}"
+
+
+def test_a_setting_changes_the_run_and_back_gives_the_same_bytes(bench, sent):
+    before = drawn(bench)
+    bench.cursor = 50.0
+    assert sent("set", name="rate", value=3.0, cursor=61.5) == {"id": 5}
+    assert bench.run.scenario.rate == 3.0
+    assert bench._state["values"]["rate"] == 3.0
+    assert bench.cursor == 61.5, "the picture goes on from the same instant"
+    assert drawn(bench) != before
+    sent("set", name="rate", value=VideoQueue().rate)
+    assert drawn(bench) == before
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ({"do": "set", "name": "rate", "value": -1}, "rate=-1: must be a number from 0.1"),
+        ({"do": "set", "name": "nonsense", "value": 1}, "nonsense"),
+        ({"do": "act", "kind": "explode"}, "explode"),
+        ({"do": "act", "kind": "crash", "target": "nobody"}, "nobody"),
+        ({"do": "takeBack", "index": 4}, "there are 0 actions"),
+        ({"do": "restore", "text": "ml1-nonsense"}, ""),
+        ({"do": "limits", "value": "1999"}, "1999"),
+        ({"do": "why", "subject": "nobody"}, "nothing in this run is about"),
+        ({"do": "nothing of the kind"}, "_on_nothing of the kind"),
+    ],
+)
+def test_a_failure_is_shown_and_changes_nothing(bench, sent, message, words):
+    before, run = drawn(bench), bench.run
+    reply = sent(**message)
+    assert reply["error"]
+    assert words in bench._state["alarm"]
+    assert "\n" not in bench._state["alarm"]
+    assert (drawn(bench), bench.run) == (before, run)
+    sent("set", name="consumers", value=5)
+    assert bench._state["alarm"] == "", "the next thing that works clears it"
+
+
+def test_a_failure_is_raised_under_test(bench, sent, monkeypatch):
+    monkeypatch.setenv(page.RAISE, "1")
+    with pytest.raises(ValueError, match="rate"):
+        bench._heard({"do": "set", "id": 1, "name": "rate", "value": -1})
+
+
+def test_an_action_forks_at_the_cursor_keeps_the_past_and_can_be_taken_back(bench, sent):
+    before = bench.run
+    sent("act", kind="crash", target="consumer-1", cursor=62.0)
+    assert bench.run.actions == (Action("crash", 62.0, "consumer-1"),)
+    (words,) = bench._state["actions"]
+    assert "62.0 s: crash consumer-1" in words
+    past = [row for row in before.trace if row.time < 62 and not before.trace.is_api(row.index)]
+    assert past == [row for row in bench.run.trace if row.time < 62 and not bench.run.trace.is_api(row.index)]
+    assert bench.run.digest != before.digest
+    sent("act", kind="set", target="consumers", value=6, cursor=30.0)
+    assert [a.kind for a in bench.run.actions] == ["set", "crash"], "in the order of time"
+    sent("takeBack", index=1)
+    sent("takeBack", index=0)
+    assert bench.run == before
+
+
+def test_compare_names_the_difference_and_the_parting(bench, sent):
+    sent("compare", name="consumers", value=6)
+    shown = bench._state["comparison"]
+    assert list(shown["names"]) == ["consumers 3", "consumers 6"]
+    assert bench._other
+    assert 0 <= shown["divergence"]["t"] <= 300
+    assert any(differs for *_, differs in shown["rows"])
+    assert {row[0] for row in shown["rows"]} >= {"duplicates", "cost"}
+    sent("set", name="rate", value=3.0)
+    assert bench.other.scenario.values() == VideoQueue(rate=3.0, consumers=6).values(), "one thing stays different"
+    sent("stopComparing")
+    assert bench._other == b""
+    assert bench._state["comparison"] is None
+
+
+def test_a_kept_run_stays_while_the_other_changes(bench, sent):
+    kept = bench.run
+    sent("keep")
+    sent("set", name="batch_size", value=10)
+    assert bench.other == kept
+    assert list(bench._state["comparison"]["names"]) == ["batch size 10", "batch size 1"]
+
+
+def test_the_band_reports_progress_and_goes_when_something_changes(bench, sent, monkeypatch):
+    monkeypatch.setattr("lablib.workbench.widget.SEEDS", 4)
+    parts = []
+    bench.observe(lambda change: parts.append(change["new"]["many"]["part"]), "_state")
+    before = bench._figure
+    sent("many", on=True)
+    assert parts[:4] == [0.25, 0.5, 0.75, 1.0]
+    assert bench._figure != before
+    assert bench._run == workbench(VideoQueue, seed=7)._run, "the run itself stays"
+    sent("set", name="consumers", value=4)
+    assert bench._state["many"]["on"] is False
+    sent("many", on=False)
+
+
+def test_a_shared_text_restores_the_same_picture(bench, sent):
+    bench.set(consumers=5)
+    bench.act("crash", "consumer-2", at=70.0)
+    text = sent("share", cursor=75.25)["text"]
+    assert len(text) <= 200
+    other = workbench(VideoQueue)
+    other.restore(text)
+    assert drawn(other) == drawn(bench)
+    assert other.cursor == other._state["seek"]["t"] == 75.25
+    third = workbench(text)
+    assert (drawn(third), third.cursor) == (drawn(bench), 75.25)
+
+
+def test_a_text_of_another_scenario_says_what_to_do(bench, sent):
+    reply = sent("restore", text=Promises().run(seed=1).share())
+    assert "this text is of Promises" in reply["error"]
+
+
+def test_the_limits_switch(bench, sent):
+    assert bench._form["limits"], "some figures differ"
+    sent("limits", value="today")
+    assert bench.run.limits == "today"
+    assert bench.run.digest != VideoQueue().run(seed=7).digest
+
+
+def test_why_and_the_table_and_plotly(bench, sent):
+    subject = bench.run.trace.where(kind="Sent")[3].subject
+    life = sent("why", subject=subject)
+    assert life["subject"] == subject
+    assert life["sentence"].startswith("Sent at ")
+    assert [clause[2] for clause in life["clauses"]][:2] == ["SendMessage", "ReceiveMessage"]
+    table = sent("table")
+    assert table["heads"][0] == "time (s)"
+    assert all(len(row) == len(table["heads"]) for row in table["rows"])
+    (source,) = sent("plotly")["buffers"]
+    assert len(source) > 1_000_000
+
+
+@pytest.mark.parametrize("what", [42, None, "made up", int, ["VideoQueue"]])
+def test_what_is_no_scenario_is_one_clear_line(what):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        workbench(what)
+    assert "\n" not in str(caught.value)
+
+
+def test_values_go_to_the_scenario_and_unknown_ones_are_refused():
+    assert workbench(VideoQueue, rate=3.0).run.scenario.rate == 3.0
+    assert workbench(VideoQueue(), rate=3.0).run.scenario.rate == 3.0
+    with pytest.raises(TypeError, match="has no parameter 'rat'"):
+        workbench(VideoQueue, rat=3.0)
+
+
+def test_a_cell_that_is_run_again_closes_its_workbench_and_no_other(monkeypatch):
+    monkeypatch.setattr(page, "cell_id", lambda: "cell-1")
+    first = workbench(VideoQueue)
+    monkeypatch.setattr(page, "cell_id", lambda: "cell-2")
+    second = workbench(VideoQueue)
+    monkeypatch.setattr(page, "cell_id", lambda: "cell-1")
+    third = workbench(VideoQueue)
+    assert (first.comm, second.comm is None, third.comm is None) == (None, False, False)
+    assert repr(first) == repr(third), "a closed one still says its result"
+
+
+def test_nothing_is_left_of_a_closed_workbench():
+    workbench(VideoQueue).close()
+    known = len(_instances)
+    made = workbench(VideoQueue)
+    made.set(rate=2.0)
+    gone = weakref.ref(made)
+    made.close()
+    del made
+    gc.collect()
+    assert gone() is None
+    assert len(_instances) == known, "its layout is gone too"
+
+
+@pytest.mark.parametrize("other", [None, VideoQueue(mode="direct").run(seed=7)])
+def test_a_page_to_keep_holds_everything_itself(tmp_path, other):
+    run = VideoQueue().run(seed=7)
+    path = to_html(run, tmp_path / "run.html", other)
+    text = path.read_text(encoding="utf-8")
+    assert "http-equiv" not in text
+    assert 'src="' not in text.replace("`", "")[: text.index("<script>")]
+    assert repr(run) in text
+    assert text.count("</script>") == 2, "nothing inside a script ends it"
+    assert run.trace.where(kind="Sent")[0].subject in text
+
+
+def test_to_html_is_a_method_of_the_run_too(tmp_path):
+    run = Run.from_text(VideoQueue().run(seed=7).share(42.0))
+    run.to_html(tmp_path / "run.html")
+    assert (tmp_path / "run.html").stat().st_size > 5_000_000
