@@ -1,6 +1,6 @@
 """Exercises: the learner writes a function, the lab looks for the case that breaks it.
 
-    exercise("01.idempotent").check(consumer)     # also .hint() .solution() .replay() .state
+exercise("01.idempotent").check(consumer)     # also .hint() .solution() .replay() .state
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Exercises: what a learner's function is to do, and the engine that checks it.
 
-An exercise is a class: it says what it asks for, what may go wrong (the dials of its `Case`), and how one try goes (`trial`): set
-the stage, run the function, judge the trace. The engine does the rest. It tries the plain case first, so that simple mistakes get
-their simple message. Then it searches the cases for one that breaks the function, makes it small, and tells from its trace what
-happened.
+An exercise is a class: it says what it asks for, what may go wrong (the dials of its `Case`), and how one try goes
+(`trial`): set the stage, run the function, judge the trace. The engine does the rest. It tries the plain case first, so
+that simple mistakes get their simple message. Then it searches the cases for one that breaks the function, makes it
+small, and tells from its trace what happened.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-import lablib
 from lablib.exercises import learner, progress
 from lablib.exercises.case import Case
 from lablib.exercises.progress import Record, State
 from lablib.exercises.search import smallest_failing
 from lablib.exercises.stage import Problem, Stage
 from lablib.exercises.verdict import Replay, Verdict, conclude, look_back
-from lablib.kernel.process import TooLong
+from lablib.kernel import TooLong
 
 
 class Text(str):
@@ -55,8 +54,9 @@ class Exercise:
     """One exercise. Derive from it; the docstring's first line is its title.
 
     `signature`: how the learner's function is written. `hints`: the ladder, gentle first. `plain`: the case
-    in which nothing goes wrong; its class says what the search may vary. `covered`: what a function that passed has stood, in words. `target`, `par`: of
-    a challenge, what the score may be and what our own solution gets.
+    in which nothing goes wrong; its class says what the search may vary. `covered`: what a function that passed has
+    stood, in words. `target`, `par`: of a challenge, what the score (in `unit`, less is better) may be, and about what
+    our own solution gets.
     """
 
     id: ClassVar[str]
@@ -68,6 +68,7 @@ class Exercise:
     most_rows: ClassVar[int] = 6_000
     target: ClassVar[float | None] = None
     par: ClassVar[float | None] = None
+    unit: ClassVar[str] = ""
 
     seconds: float = 15.0  # real seconds after which the search ends
     patience: float = 4.0  # real seconds that one try may take
@@ -95,7 +96,7 @@ class Exercise:
         """ "not attempted", "failed" or "passed": as the latest check of a function that was written found it."""
         return progress.record(self.id).state
 
-    # ---- checking ------------------------------------------------------------------------------------------------------
+    # ---- checking ----------------------------------------------------------------------------------------------------
 
     def check(self, fn: Callable[..., Any]) -> Verdict:
         """Try the function in many cases, and say whether it holds in all of them."""
@@ -139,7 +140,10 @@ class Exercise:
             problem = found
         except TooLong as error:
             line = learner.learner_line(error.__traceback__, fn)
-            text = f"Your function ran {self.patience:g} real seconds without waiting or calling AWS. Does a loop never end?"
+            text = (
+                f"Your function ran {self.patience:g} real seconds without "
+                "waiting or calling AWS. Does a loop never end?"
+            )
             problem = Problem(f"{text}\n  {line}" if line else text)
         except (Exception, SystemExit) as error:
             problem = Problem(learner.describe_error(error, fn))
@@ -152,7 +156,10 @@ class Exercise:
         text = conclude(outcome.replay, self.id)
         if memory.changed:
             names = ", ".join(f"`{name}`" for name in memory.changed)
-            text += f"\nNote: your function keeps something in {names}. A program that crashes loses it, and no other one sees it."
+            text += (
+                f"\nNote: your function keeps something in {names}. A program "
+                "that crashes loses it, and no other one sees it."
+            )
 
         def again() -> Replay:
             with contextlib.redirect_stdout(_Nowhere()):
@@ -164,8 +171,8 @@ class Exercise:
     def _passed(self, score: float | None, complete: bool) -> Verdict:
         text = f"{self.id}: passed. It held with {self.covered}."
         if score is not None:
-            text = f"{self.id}: passed with {score:,.0f}. Target {self.target:,.0f}, par {self.par:,.0f}."
-            text += " You beat par!" if self.par and score < self.par else ""
+            text = f"{self.id}: passed with {score:,.0f} {self.unit}. Target {self.target:,.0f}, par {self.par:,.0f}."
+            text += " At par or better: well done!" if self.par and score <= self.par else ""
         if not complete:
             text += f" (The search stopped early, after {self.seconds:g} real seconds.)"
         return Verdict(self.id, "passed", text, score=score)
@@ -176,7 +183,7 @@ class Exercise:
             raise ValueError(f'{self.id}: nothing to replay yet; first run exercise("{self.id}").check({self.name})')
         return self._last.replay()
 
-    # ---- helping -------------------------------------------------------------------------------------------------------
+    # ---- helping -----------------------------------------------------------------------------------------------------
 
     def hint(self, number: int | None = None) -> Text:
         """The next hint, or the one with that number (1 is the first)."""
@@ -189,7 +196,9 @@ class Exercise:
         return Text(f"Hint {self._rung} of {last}: {self.hints[self._rung - 1]}{end}")
 
     def solution(self, sure: bool = False) -> Text:
-        """The source of our solution. Asks first: it is shown with `sure=True` only. Raises FileNotFoundError without its file."""
+        """The source of our solution. Asks first: it is shown with `sure=True` only. Raises FileNotFoundError without
+        its file.
+        """
         if not sure:
             seen = progress.record(self.id).hints
             return Text(
@@ -212,20 +221,23 @@ def _noted(record: Record, verdict: Verdict) -> Record:
 def solution_source(id: str) -> str:
     """The solution of an exercise, from the source of its lab: the function that is checked there, without the markers.
 
-    Raises FileNotFoundError when the folder `solutions/` is not beside the package, LookupError when it has no such check.
+    Raises FileNotFoundError when the folder `solutions/` is not beside the package, LookupError when it has no such
+    check.
     """
-    folder = Path(lablib.__file__).resolve().parents[1] / "solutions"
+    folder = Path(__file__).resolve().parents[2] / "solutions"
     files = sorted(folder.glob(f"{id.partition('.')[0]}-*.py"))
     if not files:
-        raise FileNotFoundError(f"the solutions are in the folder solutions/ of the project, and {folder} has none of this lab")
+        raise FileNotFoundError(
+            f"the solutions are in the folder solutions/ of the project, and {folder} has none of this lab"
+        )
     return find_solution(files[0].read_text(encoding="utf-8"), id)
 
 
 def find_solution(source: str, id: str) -> str:
     """The region between the solution markers that stands last before the check of `id`, in its whole cell."""
-    check = re.search(rf"""exercise\(\s*["']{re.escape(id)}["']\s*\)\s*\.check\(\s*(\w+)""", source)
+    check = re.search(rf"""^.*exercise\(\s*["']{re.escape(id)}["']\s*\)\s*\.check\(\s*(\w+)""", source, re.MULTILINE)
     before = source[: check.start()] if check else ""
-    starts = [m.start() for m in re.finditer(rf"^def {check[1]}\(" if check else "$^", before, re.MULTILINE)]
+    starts = [m.start() for m in re.finditer(rf"^def {check[1]}\(", before, re.MULTILINE)] if check else []
     if not starts:
         raise LookupError(f"the source has no solution of {id}")
     cell = re.split(r"^# ?%%", before[starts[-1] :], maxsplit=1, flags=re.MULTILINE)[0]

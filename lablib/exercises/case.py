@@ -1,8 +1,8 @@
 """A case: one situation in which a learner's function is tried, as data.
 
-A case is a frozen dataclass of small whole numbers, its dials. Zero (or the lowest value) is the harmless setting. Cases are
-ordered by their dials, the first dial first: the smallest failing case is the least of them in this order, so a dial stands the
-earlier, the less one wants to read about it. The seed comes last.
+A case is a frozen dataclass of small whole numbers, its dials. Zero (or the lowest value) is the harmless setting.
+Cases are ordered by their dials, the first dial first: the smallest failing case is the least of them in this order, so
+a dial stands the earlier, the less one wants to read about it. The seed comes last.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import field, fields
 from typing import Any, NamedTuple
 
+_ORDINALS = ("", "1st", "2nd", "3rd", "4th", "5th")
 HIGHEST = 100  # the search draws from no larger range: Hypothesis mixes constants of the source into larger ones
 
 
@@ -28,7 +29,9 @@ def counted(n: int, noun: str) -> str:
 
 
 def dial(low: int, high: int, words: str | Callable[[int], str]) -> Any:
-    """A field of a case: from `low` (the default) to `high`. `words` is a noun to count, or a function from a value to words."""
+    """A field of a case: from `low` (the default) to `high`. `words` is a noun to count, or a function from a value to
+    words.
+    """
     if not 0 <= low <= high <= HIGHEST:
         raise ValueError(f"low={low!r}, high={high!r}: needs 0 <= low <= high <= {HIGHEST}")
     say = words if callable(words) else lambda n, noun=words: counted(n, noun)
@@ -56,11 +59,14 @@ def seeds(high: int = 20) -> Any:
 
 
 def crash(noun: str, steps: int) -> Any:
-    """A dial for a crash: 0 for none, else in one of the first `steps` pieces of work (`noun`), before or after it is done."""
+    """A dial for a crash: 0 for none, else in one of the first `steps` pieces of work (`noun`), before or after it is
+    done.
+    """
 
     def words(setting: int) -> str:
         step, after = crash_point(setting)
-        return f"a crash {'right after' if after else 'just before'} {noun} number {step}" if setting else ""
+        moment = "right after" if after else "just before the end of"
+        return f"a crash {moment} the {_ORDINALS[step]} {noun}" if setting else ""
 
     return dial(0, 2 * steps, words)
 

@@ -1,4 +1,6 @@
-"""What must hold in any run, whatever the consumer does: nothing is lost, nothing is charged twice. Judged over the trace."""
+"""What must hold in any run, whatever the consumer does: nothing is lost, nothing is charged twice. Judged over the
+trace.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,12 @@ def once(n: int) -> str:
 
 def judge_work(stage: Stage, url: str) -> None:
     """Every message that was sent is worked on, then deleted. Raises Problem."""
-    held = stage.held(url)
+    held = set(stage.held(url))
+    life: dict[str, dict[str, list[Row]]] = {}
+    for row in stage.trace:
+        life.setdefault(row.subject, {}).setdefault(row.kind, []).append(row)
     for order, (message,) in stage.sent.items():
-        done = stage.trace.where("WorkEnded", subject=message)
-        received = stage.trace.where("Received", subject=message)
-        deleted = stage.trace.where("Deleted", subject=message)
+        done, received, deleted = (life[message].get(kind, []) for kind in ("WorkEnded", "Received", "Deleted"))
         if message in held and received:
             often = f"It was received {once(len(received))} and processed {once(len(done))}."
             raise Problem(
@@ -28,7 +31,9 @@ def judge_work(stage: Stage, url: str) -> None:
         if message in held:
             raise Problem(f"{order} was not received in {stage.cloud.now:.0f} s.", [message])
         if not done:
-            raise Problem(f"{order} is lost: {_deleted_early(stage.trace, deleted[0], 'its work was done')}.", [message])
+            raise Problem(
+                f"{order} is lost: {_deleted_early(stage.trace, deleted[0], 'its work was done')}.", [message]
+            )
 
 
 def _deleted_early(trace: Trace, deleted: Row, before: str) -> str:
@@ -45,20 +50,25 @@ def judge_charges(stage: Stage, amounts: dict[str, int]) -> None:
         if row.subject not in amounts:
             _strange_order(stage, row)
         if row.detail != amounts[row.subject]:
-            raise Problem(f"{row.subject} was charged {row.detail!r:.30}, but its amount is {amounts[row.subject]}.", [row.subject])
+            raise Problem(
+                f"{row.subject} was charged {row.detail!r:.30}, but its amount is {amounts[row.subject]}.",
+                [row.subject],
+            )
     for order in amounts:
         charges = trace.where("Charged", subject=order)
         about = [order, *stage.sent.get(order, ())]
         if len(charges) > 1:
             first, second = charges[:2]
             who = f"at {first.time:.2f} s by {first.actor} and at {second.time:.2f} s by {second.actor}"
-            raise Problem(f"{order} was charged {once(len(charges))}, {who}: {_why_again(stage, first, second)}.", about)
+            raise Problem(f"{order} was charged {once(len(charges))}, {who}: {_why_again(stage, first, second)}", about)
         deleted = trace.where("Deleted", subject=tuple(stage.sent.get(order, ())))
         if not charges and deleted:
             why = _deleted_early(trace, deleted[0], "the charge")
             raise Problem(f"{order} was never charged: {why}. The message is gone, and nobody will try again.", about)
         if not charges:
-            raise Problem(f"{order} was never charged. Its message is still in the queue after {stage.cloud.now:.0f} s.", about)
+            raise Problem(
+                f"{order} was never charged. Its message is still in the queue after {stage.cloud.now:.0f} s.", about
+            )
 
 
 def _strange_order(stage: Stage, row: Row) -> None:
@@ -79,24 +89,32 @@ def _message_of(trace: Trace, row: Row) -> str:
 def _why_again(stage: Stage, first: Row, second: Row) -> str:
     """Why an order was charged a second time, from what happened before it."""
     trace, order = stage.trace, first.subject
-    reasons = []
+    reasons, lessons = [], []
     for row in trace.where("Crashed", actor=first.actor):
         if first.index < row.index < second.index:
-            reasons.append(f"{first.actor} crashed at {row.time:.2f} s, after it had charged and before it deleted the message")
-    looks = [r for r in trace.where("LookedUp", subject=order, actor=second.actor) if r.index < second.index and not r.detail]
-    if looks and looks[-1].index < first.index:
+            reasons.append(
+                f"{first.actor} crashed at {row.time:.2f} s, after it had charged and before it deleted the message"
+            )
+    looks = [
+        r for r in trace.where("LookedUp", subject=order, actor=second.actor) if r.index < second.index and not r.detail
+    ]
+    raced = bool(looks) and looks[-1].index < first.index
+    if raced:
         reasons.append(
             f"{second.actor} asked the ledger at {looks[-1].time:.2f} s and heard that {order} was not charged, "
-            f"but {first.actor} charged it before {second.actor} did. Asking and charging must be one step"
+            f"but {first.actor} charged it before {second.actor} did"
         )
-    if _message_of(trace, first) != _message_of(trace, second):
-        ids = " and ".join(f"{_message_of(trace, row)[:4]}..." for row in (first, second))
-        reasons.append(f"it came in two messages, {ids}, because the shop had sent it twice. Two MessageIds, one order")
-        if first.actor != second.actor and not looks:
-            reasons.append(f"What {first.actor} remembers, {second.actor} does not know")
+        lessons.append("Asking and charging must be one step.")
+    messages = [_message_of(trace, row) for row in (first, second)]
+    if messages[0] != messages[1]:
+        reasons.append("it came in two messages, because the shop had sent it twice")
+        lessons.append("Two MessageIds, one order.")
+        if first.actor != second.actor and not raced:
+            lessons.append(f"What {first.actor} remembers, {second.actor} does not know.")
     elif second.cause >= 0:
         reasons.append(f"its message was {trace.describe(trace[second.cause])}")
-    return ". ".join(reasons) or "your function charged it again on its own"
+    why = "; ".join(reasons) or "your function charged it again on its own"
+    return " ".join([f"{why}.", *lessons])
 
 
 def judge_rest(stage: Stage, url: str, amounts: dict[str, int]) -> None:

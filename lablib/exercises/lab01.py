@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from lablib.actors.arrivals import Arrivals, day, random_gaps, spike, steady_gaps
@@ -28,7 +29,7 @@ Function = Callable[..., Any]
 _SENDS = ("SendMessage", "SendMessageBatch")
 
 
-# ---- 01.producer -------------------------------------------------------------------------------------------------------
+# ---- 01.producer -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, order=True)
@@ -48,8 +49,10 @@ class Producer(Exercise):
     hints = (
         "SendMessageBatch takes 1 to 10 entries. Cut the list into pieces of ten: orders[0:10], orders[10:20], ...",
         "Each entry needs an Id that no other entry of the same call has. The position in the piece will do: str(i).",
-        "The call can succeed while single entries fail. answer.get('Failed', []) lists them, each with the Id that you gave it.",
-        "Keep a list of what is left. Send its first ten. What failed stays in the list. Go on until the list is empty.",
+        "The call can succeed while single entries fail. answer.get('Failed', "
+        "[]) lists them, each with the Id that you gave it.",
+        "Keep a list of what is left. Send its first ten. What failed "
+        "stays in the list. Go on until the list is empty.",
     )
     covered = "0 to 25 orders, failing entries, throttled calls and a lost answer"
     plain = ProducerCase(orders=12)
@@ -58,13 +61,20 @@ class Producer(Exercise):
         orders = [f"order-{n + 1}" for n in range(case.orders)]
         given = list(orders)
         url = stage.queue("orders")
-        for kind, count, share in (("throttle", case.throttled, 1), ("lost_answer", case.lost, 1), ("partial", case.failing, 0.6)):
+        for kind, count, share in (
+            ("throttle", case.throttled, 1),
+            ("lost_answer", case.lost, 1),
+            ("partial", case.failing, 0.6),
+        ):
             if count:
                 stage.cloud.faults.add(Fault(kind, _SENDS, "producer", probability=share, count=count))  # type: ignore[arg-type]
-        stage.call("producer", stage.cloud.client("sqs"), url, given, until=600)
+        stage.call("producer", stage.sqs, url, given, until=600)
         _judge_producer(stage, case, orders, url)
         if given != orders:
-            raise Problem("Your function changed the list `orders` that it was given. Others may still need it: copy it with list(orders).")
+            raise Problem(
+                "Your function changed the list `orders` that it was given. "
+                "Others may still need it: copy it with list(orders)."
+            )
 
 
 def _judge_producer(stage: Stage, case: ProducerCase, orders: list[str], url: str) -> None:
@@ -72,20 +82,22 @@ def _judge_producer(stage: Stage, case: ProducerCase, orders: list[str], url: st
     stored = Counter(m.body for m in messages)
     strange = [body for body in stored if body not in orders]
     if strange:
-        raise Problem(f"There is a message {strange[0]!r:.60} in the queue. Send each order as it is: MessageBody=order")
+        raise Problem(
+            f"There is a message {strange[0]!r:.60} in the queue. Send each order as it is: MessageBody=order"
+        )
     calls = stage.api_calls(*_SENDS)
     missing = [order for order in orders if not stored[order]]
     if missing and not case.failing:
         raise Problem(f"{missing[0]} is not in the queue: it was never sent.", calls=calls)
     if missing:
         raise Problem(
-            f"{missing[0]} is not in the queue: SQS took it in none of {counted(len(calls), 'call')}. A call can succeed while "
+            f"{missing[0]} is not in the queue after {counted(len(calls), 'call')}. A call can succeed while "
             "entries of it fail. The answer lists them under Failed; send those again, as often as it takes.",
             calls=calls,
         )
     for order in orders:
         rows = stage.trace.where("Sent", subject=tuple(m.id for m in messages if m.body == order))
-        if any(_was_told(stage.trace[early.cause], late) for early, late in zip(rows, rows[1:])):
+        if any(_was_told(stage.trace[early.cause], late) for early, late in pairwise(rows)):
             raise Problem(
                 f"{order} was sent {once(len(rows))}, though SQS had answered that it took it. "
                 "Send only those entries again that are listed under Failed.",
@@ -105,7 +117,7 @@ def _was_told(call: Row, later: Row) -> bool:
     return isinstance(call.detail, int) and call.until < later.time
 
 
-# ---- 01.consumer -------------------------------------------------------------------------------------------------------
+# ---- 01.consumer -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, order=True)
@@ -139,7 +151,7 @@ class Consumer(Exercise):
             stage.send(url, order, order)
         work = Work(stage, Accident(stage, case.crash), seconds=0.5)
         for n in range(case.consumers):
-            stage.keep_running(f"consumer-{n + 1}", stage.cloud.client("sqs"), url, work)
+            stage.keep_running(f"consumer-{n + 1}", stage.sqs, url, work)
         stage.run(until=240, settled=lambda: not stage.held(url))
         stage.run(until=stage.cloud.now + 5)
         judge_work(stage, url)
@@ -153,7 +165,8 @@ def _judge_polls(stage: Stage, case: ConsumerCase, quiet: float) -> None:
         polls = [row for row in stage.api_calls("ReceiveMessage", since=quiet) if row.actor == name]
         if len(polls) > 12:
             raise Problem(
-                f"{name} asked {once(len(polls))} in a minute in which the queue was empty; with WaitTimeSeconds=20 it takes 3 calls. "
+                f"{name} asked {once(len(polls))} in a minute in which the queue "
+                "was empty; with WaitTimeSeconds=20 it takes 3 calls. "
                 "AWS bills every call."
             )
         if not polls:
@@ -169,7 +182,10 @@ def _judge_polls(stage: Stage, case: ConsumerCase, quiet: float) -> None:
         )
 
 
-# ---- 01.idempotent -----------------------------------------------------------------------------------------------------
+# ---- 01.idempotent ---------------------------------------------------------------------------------------------------
+
+
+_HALVES = ("", "1 to 4", "5 to 8")
 
 
 @dataclass(frozen=True, order=True)
@@ -182,9 +198,6 @@ class IdempotentCase(Case):
     seed: int = seeds()
 
 
-_HALVES = {1: "1 to 4", 2: "5 to 8"}
-
-
 class Idempotent(Exercise):
     """Charge every order exactly once."""
 
@@ -192,13 +205,18 @@ class Idempotent(Exercise):
     signature = "consumer(sqs, queue_url, ledger)"
     hints = (
         "Start from your consumer loop. json.loads(message['Body']) gives a dict with 'order_id' and 'amount'.",
-        "The same order can come again: the same message after a crash or an outage, or another message with the same order in it. "
+        "The same order can come again: the same message after a crash or an "
+        "outage, or another message with the same order in it. "
         "So what tells you that it is the same order?",
-        "What a consumer keeps in its own memory is gone when it crashes, and other consumers never see it. The ledger remembers.",
-        "Between ledger.charged(...) and ledger.charge(...) another consumer can charge. Look for a method that asks and charges in "
+        "What a consumer keeps in its own memory is gone when it crashes, "
+        "and other consumers never see it. The ledger remembers.",
+        "Between ledger.charged(...) and ledger.charge(...) another consumer "
+        "can charge. Look for a method that asks and charges in "
         "one step. Delete the message after it, also when the order was charged before.",
     )
-    covered = "up to 4 orders and 3 consumers, crashes around the charge, orders sent twice, and messages delivered twice"
+    covered = (
+        "up to 4 orders and 3 consumers, crashes around the charge, orders sent twice, and messages delivered twice"
+    )
     plain = IdempotentCase(orders=3)
 
     def trial(self, stage: Stage, fn: Function, case: IdempotentCase) -> None:
@@ -210,7 +228,7 @@ class Idempotent(Exercise):
             for server in range(4 * case.outage - 3, 4 * case.outage + 1):
                 stage.cloud.kernel.at(0.2, queue.make_unavailable, server, 19.8)
         for n in range(case.consumers):
-            stage.keep_running(f"consumer-{n + 1}", stage.cloud.client("sqs"), url, ledger)
+            stage.keep_running(f"consumer-{n + 1}", stage.sqs, url, ledger)
         shop = stage.cloud.spawn(_shop, stage, url, amounts, case.twice, name="shop")
         stage.run(until=25)
         stage.run(until=300, settled=lambda: not shop.alive and not stage.held(url))
@@ -220,7 +238,7 @@ class Idempotent(Exercise):
 
 
 def _shop(stage: Stage, url: str, amounts: dict[str, int], twice: int) -> None:
-    """Send an order every half a second; the first ones twice, as a producer does whose first answer was slow to come."""
+    """Send an order every half a second; the first ones twice, as a producer does whose answer was slow to come."""
     for n, (order, amount) in enumerate(amounts.items()):
         body = json.dumps({"order_id": order, "amount": amount})
         stage.cloud.kernel.run(max(stage.cloud.now, 0.5 * n))
@@ -229,7 +247,7 @@ def _shop(stage: Stage, url: str, amounts: dict[str, int], twice: int) -> None:
             stage.cloud.kernel.sleep(0.04)
 
 
-# ---- 01.fleet ----------------------------------------------------------------------------------------------------------
+# ---- 01.fleet --------------------------------------------------------------------------------------------------------
 
 _LIMIT = 30.0  # seconds
 
@@ -244,8 +262,12 @@ class Load:
     length: float = 0.0
 
     def __str__(self) -> str:
-        text = f"{self.rate:g} messages/s with {self.work:g} s of work each"
-        return f"{text}, {self.factor:g} times as many for {self.length:g} s" if self.length else text
+        text = f"rate {self.rate:g}, work {self.work:g}"
+        return (
+            f"{text}, factor {self.factor:g}, length {self.length:g}"
+            if self.length
+            else f"{text}, no spike (factor 1, length 0)"
+        )
 
 
 _LOADS = (
@@ -276,12 +298,14 @@ class Fleet(Exercise):
     id = "01.fleet"
     signature = "fleet(rate, work, factor, length)"
     hints = (
-        "One consumer does 1/work messages a second. Outside the spike the fleet must do at least `rate` messages a second.",
+        "One consumer does 1/work messages a second. Outside the spike "
+        "the fleet must do at least `rate` messages a second.",
         "In the spike rate*factor messages come in a second, and n consumers take n/work of them. The rest waits: "
         "after `length` seconds that is (rate*factor - n/work) * length messages.",
         "The last message of the spike waits longest: until the fleet has taken all that is before it. That takes "
         "length * (rate*factor*work/n - 1) seconds, and then its own work begins.",
-        "Waiting and work together must stay under 30 s. Solve that for n, round up with math.ceil, and take no fewer than "
+        "Waiting and work together must stay under 30 s. Solve that for "
+        "n, round up with math.ceil, and take no fewer than "
         "the quiet time needs.",
     )
     covered = "all loads, from a quiet day to eight times as many messages at once"
@@ -292,21 +316,24 @@ class Fleet(Exercise):
         load = _LOADS[case.load]
         n = stage.call("fleet", load.rate, load.work, load.factor, load.length, until=60)
         if isinstance(n, bool) or not isinstance(n, int):
-            raise Problem(f"Your function returned {n!r:.40}. A fleet is a whole number of consumers, such as 3: use math.ceil.")
+            raise Problem(
+                f"Your function returned {n!r:.40}. A fleet is a whole number of consumers, such as 3: use math.ceil."
+            )
         if n < 1:
             raise Problem(f"Your function returned {n}. Without a consumer nothing is done: 1 is the least.")
         age, trace = rehearse(load, min(n, _plenty(load)), case.seed)
         stage.trace = trace
         if age >= _LIMIT:
             over = "more than 90" if age > 90 else f"{age:.1f}"
-            raise Problem(f"{counted(n, 'consumer')} cannot keep up with {load}: the oldest message became {over} s old.")
+            raise Problem(f"{counted(n, 'consumer')} cannot keep up: the oldest message became {over} s old.")
         if n > 1:
             fewer = min(n - 1, _plenty(load))
             age, trace = rehearse(load, fewer, case.seed)
             if age < _LIMIT:
                 stage.trace = trace
                 raise Problem(
-                    f"{n} consumers are too many for {load}: {fewer} keep up as well, and the oldest message becomes {age:.1f} s old."
+                    f"{n} consumers are too many: {fewer} keep up as well, and "
+                    f"the oldest message becomes {age:.1f} s old."
                 )
 
 
@@ -317,7 +344,9 @@ def _plenty(load: Load) -> int:
 
 @lru_cache(maxsize=256)
 def rehearse(load: Load, consumers: int, seed: int) -> tuple[float, Trace]:
-    """The greatest age of the oldest message (seconds) with that many consumers, and the trace. Arrivals and work are even."""
+    """The greatest age of the oldest message (seconds) with that many consumers, and the trace. Arrivals and work are
+    even.
+    """
     with Cloud(seed, assume={"sqs.outages_per_hour": 0}) as cloud:
         kernel, sqs = cloud.kernel, cloud.direct("sqs")
         url = sqs.create_queue(QueueName="videos", Attributes={"VisibilityTimeout": "600"})["QueueUrl"]
@@ -339,7 +368,7 @@ def rehearse(load: Load, consumers: int, seed: int) -> tuple[float, Trace]:
     return age, cloud.trace
 
 
-# ---- 01.challenge ------------------------------------------------------------------------------------------------------
+# ---- 01.challenge ----------------------------------------------------------------------------------------------------
 
 _DAY = 86_400.0
 _ORDERS = 1_000
@@ -357,13 +386,16 @@ class Challenge(Exercise):
     id = "01.challenge"
     signature = "consumer(sqs, queue_url, process)"
     hints = (
-        "Count the calls of a plain consumer: every order needs a receive and a delete, and every 20 quiet seconds a receive that "
+        "Count the calls of a plain consumer: every order needs a receive "
+        "and a delete, and every 20 quiet seconds a receive that "
         "brings nothing. Where can one call do the work of ten?",
-        "DeleteMessageBatch deletes up to ten messages with one call. But a long poll returns with the first message, so there is "
+        "DeleteMessageBatch deletes up to ten messages with one call. But a "
+        "long poll returns with the first message, so there is "
         "only one to delete.",
         "You have 60 seconds. A consumer that sleeps first and receives then finds several messages. "
         "time.sleep costs nothing.",
-        "Nineteen of 20 orders must be done in 60 s. So sleep most of that time, receive up to ten without hurry, process them, "
+        "Nineteen of 20 orders must be done in 60 s. So sleep most of that "
+        "time, receive up to ten without hurry, process them, "
         "delete them in one batch, and look again at once only when all ten came.",
     )
     covered = "three days of a thousand orders"
@@ -373,11 +405,12 @@ class Challenge(Exercise):
     patience = 20.0
     target = 4_000
     par = 3_000
+    unit = "calls"
 
     def trial(self, stage: Stage, fn: Function, case: ChallengeCase) -> float:
         url = stage.queue("orders", VisibilityTimeout=120)
         work = Work(stage, Accident(stage, 0), seconds=0.2)
-        stage.keep_running("consumer-1", stage.cloud.client("sqs"), url, work)
+        stage.keep_running("consumer-1", stage.sqs, url, work)
         shop = stage.cloud.spawn(_day_of_orders, stage, url, name="shop")
         stage.run(2 * _DAY, lambda: not shop.alive, every=60)
         calls = stage.api_calls()
@@ -401,7 +434,9 @@ def _judge_day(stage: Stage, calls: list[Row], target: float) -> float:
 
     p95 = Measures(stage.trace).p(95)
     if p95 > _P95:
-        raise Problem(f"One order in 20 took more than {p95:.0f} s from send to delete. At most {_P95:.0f} s are allowed.")
+        raise Problem(
+            f"One order in 20 took more than {p95:.0f} s from send to delete. At most {_P95:.0f} s are allowed."
+        )
     if len(calls) > target:
         empty = sum(row.kind == "ReceiveMessage" and not row.detail for row in calls)
         kinds = Counter(row.kind for row in calls)

@@ -1,4 +1,6 @@
-"""The learner's function, seen from outside: is it written yet, can it be called, what does it remember, what went wrong in it."""
+"""The learner's function, seen from outside: is it written yet, can it be called, what does it remember, what went
+wrong in it.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,13 @@ _MANY = 10_000  # a container with more entries is data, not memory; it is not c
 
 
 def _function(fn: Any) -> Any:
-    """The plain function behind a partial object, a bound method, a wrapper or a callable object; None when there is none."""
+    """The plain function behind a partial object, a bound method, a wrapper or a callable object; None when there is
+    none.
+    """
     while isinstance(fn, functools.partial):
         fn = fn.func
     if not isinstance(fn, (type, FunctionType, MethodType)):
-        fn = getattr(type(fn), "__call__", None)
+        fn = inspect.getattr_static(type(fn), "__call__", None)
     fn = inspect.unwrap(getattr(fn, "__func__", fn)) if fn else None
     return fn if isinstance(fn, FunctionType) else None
 
@@ -35,7 +39,9 @@ def is_placeholder(fn: Any) -> bool:
     if function is None or inspect.isgeneratorfunction(function):
         return False
     steps = list(dis.get_instructions(function))
-    return all(s.opname in _EMPTY and (s.opname not in ("LOAD_CONST", "RETURN_CONST") or s.argval is None) for s in steps)
+    return all(
+        s.opname in _EMPTY and (s.opname not in ("LOAD_CONST", "RETURN_CONST") or s.argval is None) for s in steps
+    )
 
 
 def why_not_callable(fn: Any, signature: str) -> str | None:
@@ -73,12 +79,12 @@ def _stub_text(signature: str) -> str:
     return "(" + signature.partition("(")[2]
 
 
-# ---- what it remembers -------------------------------------------------------------------------------------------------
+# ---- what it remembers -----------------------------------------------------------------------------------------------
 
 
 class Memory:
-    """What a function keeps between two calls: global variables it names, variables of an enclosing function, defaults, and
-    attributes of its own. A program that crashes loses them, so they are put back when a process of it starts.
+    """What a function keeps between two calls: global variables it names, variables of an enclosing function, defaults,
+    and attributes of its own. A program that crashes loses them, so they are put back when a process of it starts.
     """
 
     def __init__(self, fn: Any) -> None:
@@ -103,20 +109,32 @@ def _places(function: Any, seen: tuple[Any, ...] = ()) -> Iterator[Place]:
     if function is None or function in seen:
         return
     variables = function.__globals__
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
+    around = {name: cell.cell_contents for name, cell in cells.items() if _filled(cell)}
     for name in sorted(set(_names(function.__code__)) & variables.keys()):
-        if isinstance(variables[name], FunctionType) and variables[name].__globals__ is variables:
-            yield from _places(variables[name], (*seen, function))  # a helper of the learner's
-        elif _keeps(variables[name]):
+        if _keeps(variables[name]):
             yield name, functools.partial(variables.get, name), functools.partial(variables.__setitem__, name)
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
-        if _filled(cell) and _keeps(cell.cell_contents):
-            yield name, functools.partial(getattr, cell, "cell_contents"), functools.partial(setattr, cell, "cell_contents")
+    for name, value in around.items():
+        if _keeps(value):
+            cell = cells[name]
+            yield (
+                name,
+                functools.partial(getattr, cell, "cell_contents"),
+                functools.partial(setattr, cell, "cell_contents"),
+            )
+    for helper in [*(variables.get(name) for name in sorted(set(_names(function.__code__)))), *around.values()]:
+        if isinstance(helper, FunctionType) and helper.__globals__ is variables:
+            yield from _places(helper, (*seen, function))
     for name, default in _defaults(function):
         if isinstance(default, _CONTAINERS) and _keeps(default):
-            yield name, lambda default=default: default, lambda value: None
+            yield name, functools.partial(_the, default), _the
     for name, value in vars(function).items():
         if _keeps(value):
             yield name, functools.partial(getattr, function, name), functools.partial(setattr, function, name)
+
+
+def _the(value: Any) -> Any:
+    return value
 
 
 def _names(code: CodeType) -> Iterator[str]:
@@ -170,7 +188,7 @@ def _refill(value: Any, saved: Any) -> Any:
     return value
 
 
-# ---- what went wrong in it ---------------------------------------------------------------------------------------------
+# ---- what went wrong in it -------------------------------------------------------------------------------------------
 
 
 def describe_error(error: BaseException, fn: Any) -> str:
@@ -183,7 +201,7 @@ def describe_error(error: BaseException, fn: Any) -> str:
 
 
 def learner_line(traceback: TracebackType | None, fn: Any) -> str:
-    """The innermost line of the learner's in a traceback: its number in the cell and its text; "" when there is none."""
+    """The learner's innermost line in a traceback, its number in the cell and its text; "" when there is none."""
     function = _function(fn)
     home = function.__code__.co_filename if function else ""
     found = None

@@ -17,12 +17,14 @@ _PHRASES = {
     "WorkEnded": lambda row, trace: f"{row.actor} has done the work",
     "Charged": lambda row, trace: f"charged {row.detail} by {row.actor}",
     "ChargeRefused": lambda row, trace: f"not charged again by {row.actor}: the ledger had it already",
-    "LookedUp": lambda row, trace: f"{row.actor} asks the ledger whether it is charged: {'yes' if row.detail else 'no'}",
+    "LookedUp": lambda row, trace: (
+        f"{row.actor} asks the ledger whether it is charged: {'yes' if row.detail else 'no'}"
+    ),
 }
 
 
 class Accident:
-    """Crashes the process that does some piece of work, before or after it is done. `setting` is a crash dial's value."""
+    """Crashes the process that does some piece of work, before or after it is done (`setting`: a crash dial)."""
 
     def __init__(self, stage: Stage, setting: int) -> None:
         self._stage = stage
@@ -52,9 +54,11 @@ class Work:
     def __call__(self, body: str) -> None:
         """Work on the message with this body."""
         stage = self._stage
-        if body not in stage.sent:
+        if not isinstance(body, str) or body not in stage.sent:
             what = "the whole message" if isinstance(body, dict) else f"{body!r:.60}"
-            stage.fail(f'process was called with {what}. Call it with the text of one message: process(message["Body"])')
+            stage.fail(
+                f'process was called with {what}. Call it with the text of one message: process(message["Body"])'
+            )
         step = self._accident.begin()
         subject, actor = stage.sent[body][0], stage.caller
         row = stage.trace.add("WorkStarted", "work", subject, actor, in_hand(stage.trace, actor, (subject,)))

@@ -1,8 +1,8 @@
 """What a learner has done: the state of every exercise, kept in a file in the learner's own folder.
 
 The folder is the environment variable MESSAGING_LAB_HOME, else `.messaging-lab` in the current folder; the file is
-`progress.json`. A write replaces the file as a whole. A file that cannot be read is moved aside; where nothing can be written, the
-lab works on without saving. Both are said in one line.
+`progress.json`. A write replaces the file as a whole. A file that cannot be read is moved aside; where nothing can be
+written, the lab works on without saving. Both are said in one line.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ _unsaved: dict[Path, dict[str, Record]] = {}  # what could not be written, by fi
 
 @dataclass(frozen=True)
 class Record:
-    """One exercise: its `state`, how often it was checked, the hints seen, whether the solution was, the best score (least)."""
+    """One exercise: its `state`, how often it was checked, the hints seen, whether the solution was, the best score
+    (least).
+    """
 
     state: State = "not attempted"
     attempts: int = 0
@@ -77,7 +79,9 @@ def _parse(text: str) -> dict[str, Record]:
 
 def _record(**values: Any) -> Record:
     known = {f.name for f in fields(Record)}
-    new = replace(Record(), **{name: value for name, value in values.items() if name in known})  # a later version may know more
+    new = replace(
+        Record(), **{name: value for name, value in values.items() if name in known}
+    )  # a later version may know more
     good = new.state in STATES and all(isinstance(n, int) and n >= 0 for n in (new.attempts, new.hints))
     if not good or not isinstance(new.solution_seen, bool) or not isinstance(new.best, (int, float, type(None))):
         raise ValueError("not a record")

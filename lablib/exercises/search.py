@@ -16,11 +16,13 @@ class _Found(Exception):
     """Tells Hypothesis that a case fails."""
 
 
-def smallest_failing(space: type[C], fails: Callable[[C], bool], examples: int, seconds: float) -> tuple[C | None, bool]:
+def smallest_failing(
+    space: type[C], fails: Callable[[C], bool], examples: int, seconds: float
+) -> tuple[C | None, bool]:
     """The smallest case found that fails, None when all hold; and whether the search came to its end.
 
-    Hypothesis draws at most `examples` cases, the same ones each time, and shrinks what fails. After `seconds` of real time no
-    further case is tried. `fails` is asked once a case.
+    Hypothesis draws at most `examples` cases, the same ones each time, and shrinks what fails. After `seconds` of real
+    time no further case is tried. `fails` is asked once a case.
     """
     import hypothesis
     from hypothesis import configuration, strategies
@@ -48,7 +50,9 @@ def smallest_failing(space: type[C], fails: Callable[[C], bool], examples: int, 
         suppress_health_check=list(hypothesis.HealthCheck),
         verbosity=hypothesis.Verbosity.quiet,
     )
-    @hypothesis.given(strategies.builds(space, **{n: strategies.integers(d.low, d.high) for n, d in space.dials().items()}))
+    @hypothesis.given(
+        strategies.builds(space, **{n: strategies.integers(d.low, d.high) for n, d in space.dials().items()})
+    )
     def attempt(case: C) -> None:
         if look(case):
             raise _Found
@@ -60,4 +64,4 @@ def smallest_failing(space: type[C], fails: Callable[[C], bool], examples: int, 
         pass
     finally:
         configuration.set_hypothesis_home_dir(None)
-    return min((case for case, failed in known.items() if failed), default=None), complete
+    return min((case for case, failed in known.items() if failed), default=None), complete  # type: ignore[type-var]

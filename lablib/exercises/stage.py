@@ -19,8 +19,9 @@ _PHRASES = {
 
 
 class Problem(Exception):
-    """What is wrong, in words. `subjects` are the messages and orders whose rows in the trace tell how it came about; `calls` are
-    rows of API calls that tell it."""
+    """What is wrong, in words. `subjects` are the messages and orders whose rows in the trace tell how it came about;
+    `calls` are rows of API calls that tell it.
+    """
 
     def __init__(self, what: str, subjects: Iterable[str] = (), calls: Iterable[Row] = ()) -> None:
         super().__init__(what)
@@ -36,6 +37,7 @@ class Stage:
         self.case = case
         self.cloud = Cloud(case.seed, assume={"sqs.outages_per_hour": 0})
         self.cloud.trace.phrases.update(_PHRASES)
+        self.sqs = self.cloud.client("sqs")  # here, because the first one takes long to make
         self.labels: dict[str, str] = {}  # how a subject is called in a story
         self.sent: dict[str, list[str]] = {}  # the MessageIds under which something was sent
         self.trace = self.cloud.trace  # what is judged and replayed
@@ -50,7 +52,7 @@ class Stage:
     def queue(self, name: str, **attributes: Any) -> str:
         """Create a queue. Returns its URL."""
         given = {key: str(value) for key, value in attributes.items()}
-        url: str = self.cloud.client("sqs").create_queue(QueueName=name, Attributes=given)["QueueUrl"]
+        url: str = self.sqs.create_queue(QueueName=name, Attributes=given)["QueueUrl"]
         return url
 
     def send(self, url: str, body: str, name: str) -> None:
@@ -58,25 +60,29 @@ class Stage:
         call = Call("shop", -1, self.cloud.chance.stream("shop"))
         message_id = self.cloud.service("sqs").send_message(call, queue_url=url, message_body=body)["MessageId"]
         self.sent.setdefault(name, []).append(message_id)
-        self.labels[message_id] = f"message {message_id[:4]}"
+        self.labels[message_id] = f"message {sum(map(len, self.sent.values()))}"
         self.labels[name] = name
 
     def held(self, url: str) -> list[str]:
         """The ids of all messages that are in a queue now, visible or not."""
         return list(self.cloud.service("sqs").queue(url).messages)
 
-    # ---- the learner's function ----------------------------------------------------------------------------------------
+    # ---- the learner's function --------------------------------------------------------------------------------------
 
     def call(self, name: str, *args: Any, until: float) -> Any:
-        """Run the function as a process to its end, and return what it returns. A Problem when it still runs at `until`."""
+        """Run the function as a process to its end, and return what it returns. A Problem when it still runs at
+        `until`.
+        """
         self.learners.append(name)
         process = self.cloud.spawn(self._fn, *args, name=name)
         if not self.run(until, lambda: not process.alive):
-            raise Problem(f"Your function had not returned after {until:g} virtual seconds. It should end when its work is done.")
+            raise Problem(
+                f"Your function had not returned after {until:g} virtual seconds. It should end when its work is done."
+            )
         return process.result
 
     def keep_running(self, name: str, *args: Any, restart: float = 5.0) -> None:
-        """Run the function as a process that must not end. One that crashes is started again after `restart` seconds."""
+        """Run the function as a process that must not end. `restart` seconds after a crash it starts again."""
         self.learners.append(name)
         self._crashes[name] = Signal(self.cloud.kernel)
         self.cloud.spawn(self._supervise, name, args, restart, name=f"supervisor of {name}")
@@ -95,7 +101,8 @@ class Stage:
     def _endless(self, args: tuple[Any, ...]) -> None:
         self._fn(*args)
         self.fail(
-            f"Your function returned at {self.cloud.now:.2f} s. A consumer runs for ever: it asks for messages again and again."
+            f"Your function returned at {self.cloud.now:.2f} s. A consumer "
+            "runs for ever: it asks for messages again and again."
         )
 
     def fail(self, what: str, *subjects: str) -> None:
@@ -114,7 +121,7 @@ class Stage:
         self._crashes[self.caller].fire()
         self.cloud.kernel.wait(Signal(self.cloud.kernel))
 
-    # ---- time ----------------------------------------------------------------------------------------------------------
+    # ---- time --------------------------------------------------------------------------------------------------------
 
     def run(self, until: float, settled: Callable[[], bool] = lambda: False, every: float = 1.0) -> bool:
         """Let virtual time pass until it is settled (True), or up to `until` seconds since the beginning (False).
@@ -138,10 +145,13 @@ class Stage:
         name, most = Counter(row.actor for row in calls).most_common(1)[0]
         text = f"{name} made {counted(most, 'call')} in {self.cloud.now:.0f} virtual seconds"
         if empty > len(calls) / 2:
-            return f"{text}, most of them ReceiveMessage calls that brought nothing. Let SQS wait for messages: WaitTimeSeconds=20."
+            return (
+                f"{text}, most of them ReceiveMessage calls that brought nothing. "
+                "Let SQS wait for messages: WaitTimeSeconds=20."
+            )
         return f"{text}. Every call costs money and time."
 
     def api_calls(self, *operations: str, since: float = 0.0) -> list[Row]:
-        """The completed and running API calls of the learner's processes, of these operations (all when none is named)."""
+        """The API calls of the learner's processes since then, of these operations (all when none is named)."""
         rows = (row for row in self.trace if self.trace.is_api(row.index) and row.time >= since)
         return [r for r in rows if r.actor in self.learners and (not operations or r.kind in operations)]

@@ -46,7 +46,7 @@ class Verdict:
 
 @dataclass(frozen=True, repr=False)
 class Replay:
-    """A failing case, run to the end of its story. `trace` holds all that happened, `until` is when it ended (seconds)."""
+    """A failing case, run to the end of its story. `trace` holds all that happened, up to `until` seconds."""
 
     title: str
     case: Case
@@ -82,7 +82,10 @@ class Replay:
         return self.trace.explain(subject)
 
     def __repr__(self) -> str:
-        return f"{self.title}: {self.problem.splitlines()[0]} {self.case}. {self.until:.1f} s, {len(self.trace)} rows in .trace"
+        return (
+            f"{self.title}: {self.problem.splitlines()[0]} {self.case}. "
+            f"{self.until:.1f} s, {len(self.trace)} rows in .trace"
+        )
 
 
 def _story(replay: Replay) -> list[Row]:
@@ -124,6 +127,4 @@ def conclude(replay: Replay, id: str) -> str:
 def look_back(stage: Stage, title: str, problem: Problem) -> Replay:
     """What is kept of a stage on which something went wrong."""
     until = stage.trace[-1].time if len(stage.trace) else 0.0
-    return Replay(
-        title, stage.case, problem.what, stage.trace, until, problem.subjects, problem.calls, stage.labels
-    )
+    return Replay(title, stage.case, problem.what, stage.trace, until, problem.subjects, problem.calls, stage.labels)

@@ -1,0 +1,530 @@
+"""The check engine with tiny exercises: whatever a learner passes, the answer is one clear verdict."""
+
+import functools
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from lablib.exercises import Case, Exercise, Problem, all_exercises, dial, exercise, progress
+from lablib.exercises.base import find_solution
+from lablib.exercises.case import HIGHEST, crash, seeds
+from lablib.exercises.learner import is_placeholder
+
+
+@dataclass(frozen=True, order=True)
+class SumCase(Case):
+    size: int = dial(0, 30, "number")
+    offset: int = dial(0, 20, lambda n: f"offset {n}" if n else "")
+    seed: int = seeds(3)
+
+
+class Sum(Exercise):
+    """Add numbers up."""
+
+    id = "00.sum"
+    signature = "add(sqs, numbers)"
+    hints = ("first", "second", "third")
+    covered = "0 to 30 numbers"
+    plain = SumCase(size=2)
+
+    def trial(self, stage, fn, case):
+        numbers = [case.offset + n for n in range(case.size)]
+        result = stage.call("adder", stage.sqs, numbers, until=60)
+        if result != sum(numbers):
+            raise Problem(f"The sum of {numbers} is {sum(numbers)}, not {result!r}.")
+
+
+class Loop(Exercise):
+    """Receive for ever."""
+
+    id = "00.loop"
+    signature = "loop(sqs, queue_url)"
+    hints = ("one", "two", "three")
+    covered = "nothing"
+    plain = SumCase()
+    examples = 2
+    most_rows = 500
+
+    def trial(self, stage, fn, case):
+        stage.keep_running("looper", stage.sqs, stage.queue("q"))
+        stage.run(until=100)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("MESSAGING_LAB_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(progress, "_unsaved", {})
+    return tmp_path / "home"
+
+
+def good(sqs, numbers):
+    return sum(numbers)
+
+
+# ---- what is passed --------------------------------------------------------------------------------------------------
+
+
+def placeholders():
+    def dots(sqs, numbers): ...
+
+    def documented(sqs, numbers):
+        """Add the numbers."""
+        ...
+
+    def passing(sqs, numbers):
+        pass
+
+    def returning(sqs, numbers):
+        return None
+
+    return [dots, documented, passing, returning, lambda sqs, numbers: None, functools.partial(dots)]
+
+
+@pytest.mark.parametrize("fn", placeholders())
+def test_a_placeholder_is_not_attempted_and_leaves_no_trace(fn, home):
+    verdict = Sum().check(fn)
+    assert repr(verdict) == "00.sum: not attempted. Write add(sqs, numbers), then run this cell again."
+    assert not verdict
+    assert not home.exists()
+
+
+def test_a_function_that_does_something_is_no_placeholder():
+    def returns_a_value(sqs, numbers):
+        return 0
+
+    def calls(sqs, numbers):
+        print()
+
+    def raises(sqs, numbers):
+        raise NotImplementedError
+
+    def generates(sqs, numbers):
+        yield
+
+    assert not any(map(is_placeholder, (returns_a_value, calls, raises, generates, len, 3, None)))
+
+
+async def asynchronous(sqs, numbers):
+    return sum(numbers)
+
+
+def generating(sqs, numbers):
+    yield sum(numbers)
+
+
+@pytest.mark.parametrize(
+    ("fn", "words"),
+    [
+        (None, "You passed nothing (None). Pass the function itself, without calling it: .check(add)"),
+        (3, "You passed int 3."),
+        (good(None, [1]), "You passed int 1."),
+        (
+            lambda numbers: 0,
+            "Your function takes (numbers). It is called with (sqs, numbers), so write: def add(sqs, numbers)",
+        ),
+        (lambda sqs, numbers, more: 0, "so write: def add(sqs, numbers)"),
+        (lambda sqs, *, numbers: 0, "so write: def add(sqs, numbers)"),
+        (asynchronous, "is async"),
+        (generating, "contains yield"),
+    ],
+)
+def test_what_is_no_such_function_gets_one_clear_line(fn, words):
+    verdict = Sum().check(fn)
+    assert verdict.state == "failed"
+    assert words in repr(verdict)
+    assert len(repr(verdict).splitlines()) == 1
+    with pytest.raises(ValueError, match="no failing case"):
+        verdict.replay()
+
+
+class Adder:
+    def __call__(self, sqs, numbers):
+        return sum(numbers)
+
+    def method(self, sqs, numbers):
+        return sum(numbers)
+
+
+@pytest.mark.parametrize(
+    "fn",
+    [
+        good,
+        Adder(),
+        Adder().method,
+        functools.partial(good),
+        lambda *all: sum(all[1]),
+        lambda sqs, numbers, n=0: sum(numbers),
+    ],
+)
+def test_anything_that_can_be_called_so_is_taken(fn):
+    verdict = Sum().check(fn)
+    assert repr(verdict) == "00.sum: passed. It held with 0 to 30 numbers."
+    assert verdict
+
+
+# ---- what it does ----------------------------------------------------------------------------------------------------
+
+
+def test_the_smallest_failing_case_is_found_and_replayed():
+    def fails_from_seven_on(sqs, numbers):
+        time.sleep(1)
+        return sum(numbers) if len(numbers) < 7 else 0
+
+    add = Sum()
+    verdict = add.check(fails_from_seven_on)
+    assert repr(verdict).splitlines() == [
+        "00.sum: failed.",
+        "The sum of [0, 1, 2, 3, 4, 5, 6] is 21, not 0.",
+        "Smallest case found: 7 numbers, seed 0.",
+        'Replay it: exercise("00.sum").replay()',
+    ]
+    replay = add.replay()
+    assert repr(replay).startswith("00.sum: The sum of [0, 1, 2, 3, 4, 5, 6] is 21, not 0. 7 numbers, seed 0.")
+    assert replay.seed == 0
+
+
+def test_an_error_comes_with_the_line_that_raised_it():
+    def divides(sqs, numbers):
+        return sum(numbers) / len(numbers) * len(numbers)
+
+    text = repr(Sum().check(divides))
+    assert "Your function raised ZeroDivisionError: division by zero" in text
+    assert ": return sum(numbers) / len(numbers) * len(numbers)" in text
+    assert "0 numbers, seed 0" in text
+
+
+def helper(numbers):
+    return numbers[99]
+
+
+@pytest.mark.parametrize(
+    ("fn", "words"),
+    [
+        (lambda sqs, numbers: sqs.send_message(QueueUrl="x"), 'Missing required parameter in input: "MessageBody"'),
+        (lambda sqs, numbers: sqs.send_message(QueueUrl="x", MessageBody="x"), "QueueDoesNotExist"),
+        (lambda sqs, numbers: sqs.receive(), "has no attribute 'receive'"),
+        (lambda sqs, numbers: helper(numbers), "IndexError: list index out of range\n  line "),
+        (lambda sqs, numbers: sys.exit("bye"), "SystemExit: bye"),
+        (lambda sqs, numbers: good(sqs), "missing 1 required positional argument"),
+        (lambda sqs, numbers: exec("raise RecursionError"), "Your function raised RecursionError."),
+    ],
+)
+def test_every_error_is_passed_through_in_words(fn, words):
+    verdict = Sum().check(fn)
+    assert verdict.state == "failed"
+    assert words in repr(verdict)
+
+
+def test_an_operation_that_is_not_simulated_says_so():
+    def subscribes(sqs, numbers):
+        return sqs.create_queue(QueueName="a.fifo", Attributes={"FifoQueue": "true"})
+
+    assert "NotSimulated: FIFO" in repr(Sum().check(subscribes))
+
+
+def test_prints_appear_once(capsys):
+    def prints(sqs, numbers):
+        print("adding", len(numbers))
+        print("to stderr", file=sys.stderr)
+        return sum(numbers)
+
+    verdict = Sum().check(prints)
+    assert verdict
+    assert capsys.readouterr() == ("adding 2\n", "to stderr\n")
+
+
+def never(sqs, numbers):
+    while True:
+        pass
+
+
+def never_but_swallows(sqs, numbers):
+    while True:
+        try:
+            sqs.receive_message(QueueURL="typo")
+        except:  # noqa: E722
+            pass
+
+
+def never_in_virtual_time(sqs, numbers):
+    while True:
+        time.sleep(0)
+
+
+@pytest.mark.parametrize("fn", [never, never_but_swallows, never_in_virtual_time])
+def test_a_function_that_never_ends_is_ended(fn):
+    start = time.monotonic()
+    add = Sum()
+    add.patience = 0.4
+    text = repr(add.check(fn))
+    assert "ran 0.4 real seconds without waiting or calling AWS" in text
+    assert time.monotonic() - start < 10
+    assert Sum().check(good)  # and all is well afterwards
+
+
+def test_a_function_that_waits_for_ever_is_ended():
+    def waits(sqs, numbers):
+        while True:
+            time.sleep(5)
+
+    assert "had not returned after 60 virtual seconds" in repr(Sum().check(waits))
+
+
+def test_too_many_calls_end_the_try():
+    def polls(sqs, queue_url):
+        while True:
+            sqs.receive_message(QueueUrl=queue_url)
+
+    def asks(sqs, queue_url):
+        while True:
+            try:
+                sqs.get_queue_attributes(QueueUrl=queue_url)
+            except:  # noqa: E722
+                pass
+
+    def leaves(sqs, queue_url):
+        sqs.receive_message(QueueUrl=queue_url)
+
+    assert "calls that brought nothing. Let SQS wait for messages: WaitTimeSeconds=20." in repr(Loop().check(polls))
+    assert "Every call costs money and time." in repr(Loop().check(asks))
+    assert "Your function returned at" in repr(Loop().check(leaves))
+
+
+counter = 0
+seen = []
+
+
+def test_what_a_function_remembers_does_not_spoil_the_next_case_and_is_put_back():
+    def counts(sqs, numbers, cache={}):  # noqa: B006
+        global counter
+        counter += 1
+        seen.append(numbers)
+        cache[len(cache)] = numbers
+        counts.calls = getattr(counts, "calls", 0) + 1
+        return sum(numbers) if counter == len(seen) == len(cache) == 1 else None
+
+    counts.calls = 5
+    verdict = Sum().check(counts)
+    assert verdict, verdict
+    assert (counter, seen, counts.__defaults__, counts.calls) == (0, [], ({},), 5)
+
+
+def test_a_failure_names_what_the_function_remembers():
+    def forgets_half(sqs, numbers):
+        seen.extend(numbers)
+        return sum(seen) if len(seen) < 5 else 0
+
+    assert "Note: your function keeps something in `seen`." in repr(Sum().check(forgets_half))
+    assert seen == []
+
+
+# ---- the search ------------------------------------------------------------------------------------------------------
+
+
+def test_dials_say_what_they_allow():
+    assert str(SumCase(1, 0, 2)) == "1 number, seed 2"
+    assert str(SumCase(2, 3)) == "2 numbers, offset 3, seed 0"
+    with pytest.raises(ValueError, match=f"<= {HIGHEST}"):
+        dial(0, HIGHEST + 1, "x")
+    words = crash("charge", 2).metadata["dial"].words
+    assert [words(n) for n in range(4)] == [
+        "",
+        "a crash just before the end of the 1st charge",
+        "a crash right after the 1st charge",
+        "a crash just before the end of the 2nd charge",
+    ]
+
+
+def test_the_search_stops_when_its_time_is_over_and_says_so():
+    class Slow(Sum):
+        seconds = 0.2
+
+        def trial(self, stage, fn, case):
+            time.sleep(0.05)
+
+    assert "(The search stopped early, after 0.2 real seconds.)" in repr(Slow().check(good))
+
+
+def test_the_search_is_the_same_everywhere(tmp_path):
+    """In another process, with other modules loaded and another hash seed; and nothing stays in the current folder."""
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import json, csv, decimal\n"
+        "from exercises import lab01_answers as a; from lablib import exercise\n"
+        "print(exercise('01.idempotent').check(a.idempotent_check_then_act))"
+    )
+    tests = os.path.dirname(os.path.dirname(__file__))
+    texts = set()
+    for seed in ("0", "77"):
+        env = os.environ | {"PYTHONHASHSEED": seed}
+        done = subprocess.run(
+            [sys.executable, "-c", code, tests], env=env, cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        assert done.stderr == ""
+        texts.add(done.stdout)
+    from exercises import lab01_answers
+
+    texts.add(repr(exercise("01.idempotent").check(lab01_answers.idempotent_check_then_act)) + "\n")
+    assert len(texts) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["home"]
+
+
+# ---- progress --------------------------------------------------------------------------------------------------------
+
+
+def test_progress_is_kept(home):
+    add = Sum()
+    assert add.state == "not attempted"
+    add.check(None)
+    assert (add.state, repr(add)) == ("failed", "00.sum Add numbers up: add(sqs, numbers), failed")
+    add.check(good)
+    add.hint()
+    assert add.state == "passed" == Sum().state
+    add.check(placeholders()[0])
+    assert add.state == "passed"
+    kept = json.loads((home / "progress.json").read_text())["exercises"]["00.sum"]
+    assert kept == {"state": "passed", "attempts": 2, "hints": 1, "solution_seen": False, "best": None}
+    assert [p.name for p in home.iterdir() if p.is_file()] == ["progress.json"]
+
+
+def test_the_best_score_is_the_least():
+    class Golf(Sum):
+        target, par, unit, examples = 9.0, 5.0, "strokes", 1
+        strokes = 7.0
+
+        def trial(self, stage, fn, case):
+            return self.strokes
+
+    golf = Golf()
+    assert repr(golf.check(good)) == "00.sum: passed with 7 strokes. Target 9, par 5."
+    golf.strokes = 4.0
+    assert repr(golf.check(good)).endswith("par 5. At par or better: well done!")
+    golf.strokes = 8.0
+    golf.check(good)
+    assert progress.record("00.sum").best == 4.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"exercises": 3}',
+        '{"exercises": {"00.sum": {"state": "won"}}}',
+        '{"exercises": {"00.sum": {"hints": -1}}}',
+        "\x00\xff",
+    ],
+)
+def test_an_unreadable_file_is_moved_aside(home, text, capsys):
+    home.mkdir()
+    (home / "progress.json").write_text(text)
+    assert Sum().check(good)
+    assert (
+        capsys.readouterr().out
+        == "Your progress file could not be read. It is now progress.unreadable-1.json, beside a new one.\n"
+    )
+    assert (home / "progress.unreadable-1.json").read_text() == text
+    assert Sum().state == "passed"
+
+
+def test_what_a_later_version_knows_is_no_reason_to_fail(home):
+    home.mkdir()
+    (home / "progress.json").write_text('{"version": 9, "exercises": {"00.sum": {"state": "passed", "stars": 3}}}')
+    assert Sum().state == "passed"
+
+
+def test_a_folder_that_cannot_be_written_is_said_once(monkeypatch, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("MESSAGING_LAB_HOME", str(tmp_path / "file" / "home"))
+    add = Sum()
+    assert add.check(good)
+    assert add.state == "passed"
+    add.check(None)
+    assert add.state == "failed"
+    assert capsys.readouterr().out.count("Your progress is not saved") == 1
+
+
+# ---- helping ---------------------------------------------------------------------------------------------------------
+
+
+def test_hints_are_a_ladder():
+    add = Sum()
+    assert [repr(add.hint()).splitlines()[0] for _ in range(4)] == [
+        "Hint 1 of 3: first",
+        "Hint 2 of 3: second",
+        "Hint 3 of 3: third",
+        "Hint 3 of 3: third",
+    ]
+    assert repr(add.hint(2)) == "Hint 2 of 3: second"
+    assert progress.record("00.sum").hints == 3
+    for bad in (0, 4, "x"):
+        with pytest.raises(ValueError, match="from 1 to 3"):
+            add.hint(bad)
+
+
+def test_every_exercise_has_a_ladder_and_a_title():
+    for e in all_exercises():
+        assert len(e.hints) >= 3
+        assert e.title
+        assert e.signature.startswith(f"{e.name}(")
+
+
+def test_the_solution_asks_first():
+    assert repr(Sum().solution()).startswith("You have seen 0 of 3 hints.")
+    assert not progress.record("00.sum").solution_seen
+    with pytest.raises(FileNotFoundError, match="solutions/"):
+        Sum().solution(sure=True)
+
+
+SOURCE = '''
+# %%
+def consumer(sqs, queue_url, process):
+    """Take messages."""
+    ### BEGIN SOLUTION
+    while True:
+        process(1)
+    ### END SOLUTION
+
+# %%
+exercise("01.consumer").check(consumer)
+
+# %%
+import json
+
+def consumer(sqs, queue_url, ledger):
+    ### BEGIN SOLUTION
+    return 2
+    ### END SOLUTION
+
+exercise("01.idempotent").check(consumer)
+'''
+
+
+def test_a_solution_is_found_in_the_source_of_the_lab():
+    assert find_solution(SOURCE, "01.consumer") == (
+        'def consumer(sqs, queue_url, process):\n    """Take messages."""\n    while True:\n        process(1)\n'
+    )
+    assert find_solution(SOURCE, "01.idempotent") == "def consumer(sqs, queue_url, ledger):\n    return 2\n"
+    with pytest.raises(LookupError, match=r"01\.fleet"):
+        find_solution(SOURCE, "01.fleet")
+
+
+def test_an_unknown_exercise_is_named_with_a_near_one():
+    with pytest.raises(ValueError, match=r"did you mean '01\.idempotent'"):
+        exercise("01.idempotant")
+    with pytest.raises(ValueError, match=r"there are 01.producer, 01.consumer"):
+        exercise("zzz")
+
+
+def test_nothing_can_be_replayed_before_a_check():
+    with pytest.raises(ValueError, match="nothing to replay yet"):
+        Sum().replay()
+    add = Sum()
+    add.check(good)
+    with pytest.raises(ValueError, match="no failing case"):
+        add.replay()
