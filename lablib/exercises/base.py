@@ -141,8 +141,8 @@ class Exercise:
         except TooLong as error:
             line = learner.learner_line(error.__traceback__, fn)
             text = (
-                f"Your function ran {self.patience:g} real seconds without "
-                "waiting or calling AWS. Does a loop never end?"
+                f"Your function ran {self.patience:g} real seconds without waiting or calling AWS. "
+                "Does a loop never end? Does an `except:` hide an error?"
             )
             problem = Problem(f"{text}\n  {line}" if line else text)
         except (Exception, SystemExit) as error:

@@ -83,7 +83,7 @@ class Replay:
 
     def __repr__(self) -> str:
         return (
-            f"{self.title}: {self.problem.splitlines()[0]} {self.case}. "
+            f"{self.title}: {self.problem.splitlines()[0]} Case: {self.case}. "
             f"{self.until:.1f} s, {len(self.trace)} rows in .trace"
         )
 

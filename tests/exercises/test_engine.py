@@ -184,7 +184,7 @@ def test_the_smallest_failing_case_is_found_and_replayed():
         'Replay it: exercise("00.sum").replay()',
     ]
     replay = add.replay()
-    assert repr(replay).startswith("00.sum: The sum of [0, 1, 2, 3, 4, 5, 6] is 21, not 0. 7 numbers, seed 0.")
+    assert repr(replay).startswith("00.sum: The sum of [0, 1, 2, 3, 4, 5, 6] is 21, not 0. Case: 7 numbers, seed 0.")
     assert replay.seed == 0
 
 
