@@ -153,6 +153,7 @@ class Kernel(Loop):
         self._steps = -1  # how many entries may still be taken; -1: any number
         self._begin: Process | None = None  # the process that the main line is asked to begin
         self._interrupts = Interrupts(self._stop_soon, self._spoil)
+        self._calling_back = False
         self._attention = False  # look at _steps and _interrupts before the next entry
 
     # ---- processes --------------------------------------------------------------------------------------------------
@@ -192,7 +193,10 @@ class Kernel(Loop):
             return
         process.killed = True
         if process is getcurrent():
-            raise GreenletExit
+            if not self._calling_back:
+                raise GreenletExit
+            process.wake = self._push(self.now, process)  # it only drives; it ends when the callback is over
+            return
         process.killer_waits = True
         process.parent = getcurrent()
         process.wake = -1
@@ -243,6 +247,8 @@ class Kernel(Loop):
         drive = self._drive_outside if outside else self._drive
         if signal is None:
             drive(line)
+            if line.killed:
+                self._end_again(line)
             return False
         line.fired = False
         signal._waiting.append(line)
@@ -251,6 +257,8 @@ class Kernel(Loop):
         finally:
             if not line.fired:
                 signal._waiting.remove(line)
+        if line.killed:
+            self._end_again(line)
         return bool(line.fired)
 
     def sleep(self, seconds: float) -> None:
@@ -339,10 +347,13 @@ class Kernel(Loop):
                     continue
                 self.now = time
                 self._steps -= 1
+                self._calling_back = True
                 try:
                     item.fn(*item.args)
                 except BaseException as error:
                     return self._to_main(error)
+                finally:
+                    self._calling_back = False
             elif item.wake == serial:
                 self.now = time
                 self._steps -= 1

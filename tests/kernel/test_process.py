@@ -157,6 +157,27 @@ def test_a_process_may_kill_another_and_itself(kernel):
     assert kernel.now == 5
 
 
+def test_a_callback_may_kill_the_very_process_that_drives_it(kernel):
+    seen = []
+
+    def worker():
+        try:
+            kernel.sleep(10)  # alone, so it drives the loop itself
+        finally:
+            seen.append(("ended", kernel.now))
+
+    process = kernel.spawn(worker)
+
+    def crash():
+        kernel.kill(process)
+        seen.append(("the callback went on", kernel.now))
+
+    kernel.at(3, crash)
+    kernel.advance(20)
+    assert seen == [("the callback went on", 3), ("ended", 3)]
+    assert not process.alive and kernel.now == 20
+
+
 def test_a_killed_waiter_leaves_the_signal(kernel):
     bell = Signal(kernel)
     process = kernel.spawn(kernel.wait, bell)
