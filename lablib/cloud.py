@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,7 @@ class Cloud:
         self.kernel = Kernel()
         self.trace = Trace(self.kernel)
         self.gateway = Gateway(self.kernel, self.trace, self.chance, self.figures)
+        self._caller = partial(self.kernel.current_name, "you")
         self._strict = strict
         self._services: dict[tuple[str, str], Service] = {}
         self._door: Any = None
@@ -88,9 +90,6 @@ class Cloud:
     def faults(self) -> Faults:
         """What goes wrong at the front door: `cloud.faults.add(Fault("lost_answer", operations=("SendMessage",)))`."""
         return self.gateway.faults
-
-    def _caller(self) -> str:
-        return self.kernel.current_name("you")
 
     # ---- running ----------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import copy
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import boto3.session
@@ -113,16 +113,26 @@ def _rule(shape: Any) -> _Rule:
         case "boolean":
             return bool, None
         case "list":
-            kind, more = _rule(shape.member)
-            return list, lambda v: len(v) >= (least or 0) and all(type(x) is kind and (not more or more(x)) for x in v)
-        case "map" if not (least or _rule(shape.key)[1]):
-            kind, more = _rule(shape.value)
-            return dict, lambda v: all(
-                type(key) is str and type(x) is kind and (not more or more(x)) for key, x in v.items()
-            )
+            every = _every(_rule(shape.member))
+            return list, lambda value: len(value) >= (least or 0) and every(value)
+        case "map" if not least:
+            keys, values = _every(_rule(shape.key)), _every(_rule(shape.value))
+            return dict, lambda value: keys(value) and values(value.values())
         case "structure" if not shape.is_document_type and not shape.is_tagged_union:
             return dict, _structure_rule(shape)
     return type(None), lambda value: False
+
+
+def _every(rule: _Rule) -> Callable[[Iterable[Any]], bool]:
+    kind, more = rule
+
+    def accepts(items: Iterable[Any]) -> bool:
+        for item in items:
+            if type(item) is not kind or (more is not None and not more(item)):
+                return False
+        return True
+
+    return accepts
 
 
 def _structure_rule(shape: Any) -> Callable[[Any], bool]:
@@ -192,8 +202,9 @@ class SimulatedClient:
         return error
 
     def _metadata(self, status: int, retries: int) -> dict[str, Any]:
+        door = self._door
         return {
-            "RequestId": f"{self._door.request_prefix}{len(self._door.rows):012x}",
+            "RequestId": f"{door.request_prefix}{len(door.rows):012x}",
             "HTTPStatusCode": status,
             "HTTPHeaders": {},
             "RetryAttempts": retries,

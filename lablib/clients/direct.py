@@ -12,7 +12,6 @@ from lablib.gateway import Gateway
 from lablib.services._base import Service
 
 
-@cache
 def snake(name: str) -> str:
     """`QueueUrl` -> `queue_url`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
@@ -22,6 +21,15 @@ def snake(name: str) -> str:
 def pascal(name: str) -> str:
     """`receive_message` -> `ReceiveMessage`."""
     return "".join(part.capitalize() for part in name.split("_"))
+
+
+class _Snake(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        self[name] = snake(name)
+        return self[name]
+
+
+_SNAKE = _Snake()
 
 
 class DirectClient:
@@ -39,7 +47,7 @@ class DirectClient:
         door, service, caller, operation = self._gateway.call, self._service, self._caller, pascal(name)
 
         def call(**params: Any) -> dict[str, Any]:
-            return door(caller(), service, name, {snake(k): v for k, v in params.items()}, operation)
+            return door(caller(), service, name, {_SNAKE[k]: v for k, v in params.items()}, operation)
 
         setattr(self, name, call)
         return call

@@ -76,17 +76,18 @@ class Trace:
         self.details: list[Any] = []
         self.api_kinds: set[int] = set()
         self.phrases: dict[str, Phrase] = {}
-        self.add = self._writer()
+        self.add, self.open = self._writers()
 
     def __len__(self) -> int:
         return len(self.details)
 
     # ---- writing ----------------------------------------------------------------------------------------------------
 
-    def _writer(self) -> Callable[..., int]:
-        """`add`, as a closure: every call and every transition passes here, and looking up attributes is a third of it."""
+    def _writers(self) -> tuple[Callable[..., int], Callable[[str, str, str], int]]:
+        """`add` and `open`, as closures: every call and transition passes here, and look-ups would cost a third."""
         loop, codes, details, detail_of = self._loop, self._codes, self.details, self.details.append
         time, kinds, resources, subjects, actors, causes, untils = (self._columns[name].append for name in COLUMNS)
+        is_api = self.api_kinds.add
 
         def add(
             kind: str,
@@ -108,12 +109,12 @@ class Trace:
             detail_of(detail)
             return len(details) - 1
 
-        return add
+        def open(operation: str, resource: str, actor: str) -> int:
+            """Append the row of an API call that starts now."""
+            is_api(codes[operation])
+            return add(operation, resource, "", actor)
 
-    def open(self, operation: str, resource: str, actor: str) -> int:
-        """Append the row of an API call that starts now."""
-        self.api_kinds.add(self._codes[operation])
-        return self.add(operation, resource, "", actor)
+        return add, open
 
     def complete(self, row: int, detail: int | str) -> None:
         """Note that the call's answer arrived now: `detail` is the number of messages handled, or the error code."""

@@ -262,14 +262,15 @@ def check_arn(value: str, parameter: str) -> Arn:
 # ---- bodies and attributes of a message ------------------------------------------------------------------------------
 
 
+def _forbidden(text: str) -> re.Match[str] | None:
+    return None if text.isascii() and text.isprintable() else _FORBIDDEN.search(text)
+
+
 def check_body(body: str) -> None:
     """Raise MissingParameter for an empty body, InvalidMessageContents for characters that SQS refuses."""
     if not body:
         raise missing("MessageBody")
-    if body.isascii() and body.isprintable():
-        return
-    bad = _FORBIDDEN.search(body)
-    if bad:
+    if bad := _forbidden(body):
         raise ServiceError(
             "InvalidMessageContents",
             f"Invalid binary character '#x{ord(bad[0]):X}' was found in the message body, "
@@ -298,32 +299,37 @@ def check_message_attributes(attributes: Mapping[str, Document], figures: Figure
         _check_message_attribute(name, attribute, figures)
 
 
-def _check_message_attribute(name: str, attribute: Document, figures: Figures) -> None:
-    longest = figures["sqs.attribute_name_length"]
+@lru_cache(maxsize=256)
+def _naming_fault(name: str, kind: str, longest: int) -> str:
+    """What SQS says to an attribute's name and type; nothing when they are good."""
     if not 1 <= len(name) <= longest:
-        raise bad_parameter(
-            f"Message (user) attribute name must be 1 to {longest} characters long. It has {len(name)}."
-        )
+        return f"Message (user) attribute name must be 1 to {longest} characters long. It has {len(name)}."
     if name.lower().startswith(("aws.", "amazon.")):
-        raise bad_parameter(f"Message (user) attribute name '{name}' must not begin with 'AWS.' or 'Amazon.'.")
+        return f"Message (user) attribute name '{name}' must not begin with 'AWS.' or 'Amazon.'."
     if not _ATTRIBUTE_NAME.fullmatch(name):
-        raise bad_parameter(
+        return (
             f"The message attribute name '{name}' is invalid. Attribute name can contain A-Z, a-z, 0-9, "
             "underscore (_), hyphen (-), and period (.) characters."
         )
-    kind = attribute["DataType"]
     if not _DATA_TYPE.fullmatch(kind) or len(kind) > longest:
-        raise bad_parameter(
+        return (
             f"The type of message (user) attribute '{name}' is invalid. "
             "You must use only the following supported type prefixes: Binary, Number, String."
         )
+    return ""
+
+
+def _check_message_attribute(name: str, attribute: Document, figures: Figures) -> None:
+    kind = attribute["DataType"]
+    if fault := _naming_fault(name, kind, figures["sqs.attribute_name_length"]):
+        raise bad_parameter(fault)
     value = attribute.get(_value_key(attribute))
     if not value:
         kind = kind.partition(".")[0]
         raise bad_parameter(f"Message (user) attribute '{name}' must contain a non-empty value of type '{kind}'.")
     if kind.startswith("Number") and not _is_number(value):
         raise bad_parameter(f"Can't cast the value of message (user) attribute '{name}' to a number.")
-    if isinstance(value, str) and _FORBIDDEN.search(value):
+    if isinstance(value, str) and _forbidden(value):
         raise bad_parameter(f"Message (user) attribute '{name}' contains a character that is not allowed.")
 
 
@@ -374,10 +380,14 @@ def md5_of_attributes(attributes: Mapping[str, Document]) -> str:
         value = attribute[_value_key(attribute)]
         kind, data = attribute["DataType"], _bytes(value)
         mark = b"\2" if isinstance(value, bytes) else b"\1"
-        for part in (name.encode(), kind.encode()):
-            parts += len(part).to_bytes(4, "big"), part
-        parts += mark, len(data).to_bytes(4, "big"), data
+        parts += _with_length(name), _with_length(kind), mark, len(data).to_bytes(4, "big"), data
     return md5(b"".join(parts), usedforsecurity=False).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _with_length(text: str) -> bytes:
+    data = text.encode()
+    return len(data).to_bytes(4, "big") + data
 
 
 def _bytes(value: str | bytes) -> bytes:

@@ -53,7 +53,8 @@ class Sqs(Service):
         """The name of the queue that a call is about."""
         url = params.get("queue_url")
         if url:
-            return str(url).rpartition("/")[2]
+            queue = self._by_url.get(url)
+            return queue.name if queue else str(url).rpartition("/")[2]
         return str(params.get("queue_name") or params.get("source_arn", "")).rpartition(":")[2]
 
     def queue(self, name_or_url: str) -> Queue:
