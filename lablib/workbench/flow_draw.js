@@ -94,8 +94,9 @@ class Lane {
       }
       Object.assign(sprite, { look: goal.look, alpha: 1, move: goal.move });
       const dx = goal.x - sprite.x, dy = goal.y - sprite.y;
+      if (Math.abs(dx) + Math.abs(dy) + Math.abs(goal.r - sprite.r) < 0.4) { Object.assign(sprite, { x: goal.x, y: goal.y, r: goal.r }); continue; }
       sprite.x += dx * step; sprite.y += dy * step; sprite.r += (goal.r - sprite.r) * step;
-      if (Math.abs(dx) + Math.abs(dy) > 0.4) moving = true;
+      moving = true;
     }
     for (const [message, sprite] of this.sprites) {
       if (this.wanted.has(message)) continue;

@@ -18,6 +18,7 @@ export function numbers() {
       element.append(box);
     }
     const { dd } = cards.get(label), key = `${value} ${second ?? ""}`;
+    dd.parentElement.classList.toggle("ml-zero", key.trim() === "0" || key === "0 0");
     if (dd.dataset.key !== key) { dd.dataset.key = key; dd.replaceChildren(value, second == null ? "" : h("span", { class: "ml-second", title: "run B" }, ` / ${second}`), unit ? h("small", {}, ` ${unit}`) : ""); }
   }
   /** `states`: what is where in run A, and in run B when there are two. */

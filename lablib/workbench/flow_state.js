@@ -45,7 +45,7 @@ export function openRun(run) {
   const { t, m } = run.moves, last = new Int32Array(run.messages.length).fill(-1);
   run.prev = new Int32Array(t.length);
   for (let i = 0; i < t.length; i++) { run.prev[i] = last[m[i]]; last[m[i]] = i; }
-  const instants = new Set([0, run.duration, ...t, ...run.marks.t, ...run.notable.t]);
+  const instants = new Set([0, run.duration, ...t, ...run.notable.t, ...run.servers.t]);
   run.instants = Float64Array.from(instants).sort();
   run.ever = STATUS.map((_, status) => run.moves.s.includes(status));   // which statuses occur at all
   run.ever.again = run.moves.n.some((times) => times > 1);

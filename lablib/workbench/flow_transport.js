@@ -40,7 +40,7 @@ export function transport(player) {
   const ticks = h("div", { class: "ml-ticks", "aria-hidden": "true" });
   const bar = h("input", { type: "range", class: "ml-scrub", min: "0", max: "1000", step: "any", "aria-label": "Time in the run",
     oninput: () => player.seek((bar.valueAsNumber / 1000) * player.run.duration) });
-  const rate = h("output", { class: "ml-rate" });
+  const rate = h("span", { class: "ml-rate", "aria-hidden": "true" });
   const speed = h("input", { type: "range", class: "ml-speed", min: "0", max: String(SPEEDS.length - 1), step: "1", "aria-label": "Speed",
     title: "Speed: how much faster than real time", oninput: () => { player.speed = SPEEDS[speed.valueAsNumber]; refresh(); } });
   const element = h("div", { class: "ml-transport", role: "group", "aria-label": "Time" },

@@ -1,0 +1,403 @@
+"""The workbench in a real JupyterLab: each thing a learner can do with it, done as a learner does it."""
+
+import re
+
+import nbformat
+import pytest
+from playwright.sync_api import Locator, expect
+
+from lablib.scenarios import Action
+from lablib.scenarios.lab01 import VideoQueue
+from lablib.workbench import to_html
+
+pytestmark = pytest.mark.browser
+
+SETUP = (
+    "from lablib.scenarios.lab01 import VideoQueue\nfrom lablib.workbench import Choice, Curve, predict, workbench\n"
+)
+PIXELS = "canvas => canvas.toDataURL()"
+PLOTTED = "plot => JSON.stringify((plot.data ?? []).map(({x, y, name}) => [name, Array.from(x), Array.from(y)]))"
+HEAP = "Performance.getMetrics"
+
+
+class Bench:
+    """What a learner sees and touches of one workbench."""
+
+    def __init__(self, notebook, number=0):
+        self.notebook, self.page = notebook, notebook.page
+        self.box = self.page.locator(".ml-workbench").nth(number)
+        self.box.scroll_into_view_if_needed()
+        self.canvas, self.plot, self.now = (self.box.locator(f".ml-{x}") for x in ("canvas", "plot", "now"))
+
+    def button(self, name: str) -> Locator:
+        return self.box.get_by_role("button", name=name)
+
+    def tab(self, name: str) -> None:
+        self.box.get_by_role("tab", name=name).click()
+
+    def time(self) -> float:
+        """The instant shown, after the frames that a key or a click set off."""
+        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        return float(self.now.inner_text().split()[0])
+
+    def seek(self, to: float) -> None:
+        """To an instant, with the time slider."""
+        self.box.get_by_label("Time in the run").evaluate(
+            "(bar, part) => { bar.value = part; bar.dispatchEvent(new Event('input', {bubbles: true})) }",
+            1000 * to / 300,
+        )
+        self.still()
+
+    def still(self) -> str:
+        """The picture, once nothing moves any more."""
+        before = ""
+        for _ in range(60):
+            self.page.wait_for_timeout(120)
+            now = self.canvas.evaluate(PIXELS)
+            if now == before:
+                return now
+            before = now
+        pytest.fail("the marks never came to rest")
+
+    def number(self, label: str) -> str:
+        return self.box.locator(".ml-card", has_text=label).locator("dd").inner_text()
+
+    def drawn(self) -> str:
+        expect(self.plot.locator(".main-svg").first).to_be_visible(timeout=30_000)
+        return self.plot.evaluate(PLOTTED)
+
+    def changed(self, before: str) -> str:
+        """What is plotted, once it differs from before."""
+        for _ in range(100):
+            if (now := self.drawn()) != before:
+                return now
+            self.page.wait_for_timeout(100)
+        pytest.fail("the figure did not change")
+
+    def turn(self, label: str, key: str) -> str:
+        before = self.drawn()
+        self.box.get_by_role("slider", name=label, exact=True).press(key)
+        return self.changed(before)
+
+
+@pytest.fixture(scope="module")
+def run_cells(open_notebook, lab):
+    """A function that writes a notebook of these cells into the learner's folder, opens it and runs it."""
+    count = iter(range(100))
+
+    def run(*cells: str, **view):
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        book = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(SETUP + cell) for cell in cells], metadata=kernel
+        )
+        name = f"workbench-{next(count)}.ipynb"
+        nbformat.write(book, lab.folder / name)
+        notebook = open_notebook(name, **view)
+        notebook.run_all()
+        notebook.page.locator(".ml-workbench").first.wait_for()
+        return notebook
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def notebook(run_cells):
+    return run_cells("w = workbench(VideoQueue, seed=7)\nw", "print(w.run)")
+
+
+@pytest.fixture
+def bench(notebook):
+    """The workbench as it is when it is new; the console stayed silent."""
+    made = Bench(notebook)
+    made.box.focus()
+    if made.button("Pause").count():
+        made.button("Pause").click()
+    made.tab("Share")
+    made.box.get_by_label("Text to restore").fill(VideoQueue().run(seed=7).share(0.0))
+    made.button("Restore").click()
+    expect(made.now).to_have_text("0.000 s")
+    made.tab("What happened")
+    made.drawn()
+    yield made
+    assert notebook.console_errors == []
+
+
+def test_play_moves_the_marks_and_pause_stops_them(bench):
+    before = bench.still()
+    bench.button("Watch the run").click()
+    bench.page.wait_for_timeout(1500)
+    assert bench.canvas.evaluate(PIXELS) != before
+    bench.page.keyboard.press("Space")
+    rest, at = bench.still(), bench.time()
+    assert 5 < at < 60, "ten times real time"
+    bench.page.wait_for_timeout(500)
+    assert (bench.still(), bench.time()) == (rest, at)
+
+
+def test_a_step_back_undoes_a_step(bench):
+    bench.seek(70)
+    for _ in range(3):
+        before = (bench.still(), bench.time(), bench.number("waiting"))
+        bench.box.focus()
+        bench.page.keyboard.press("ArrowRight")
+        assert bench.time() > before[1]
+        bench.page.keyboard.press("ArrowLeft")
+        assert bench.time() <= before[1]
+        bench.page.keyboard.press("ArrowRight")
+        after = (bench.still(), bench.time())
+        bench.page.keyboard.press("ArrowLeft")
+        bench.page.keyboard.press("ArrowRight")
+        assert (bench.still(), bench.time()) == after
+    cells = bench.page.locator(".jp-Notebook .jp-CodeCell")
+    assert cells.count() == 2, "the keys did nothing to the notebook"
+
+
+def test_a_step_is_told_in_the_live_region(bench):
+    bench.button("One event forward").click()
+    spoken = bench.box.get_by_role("status").first
+    expect(spoken).to_have_text(re.compile("Front end sent message 1|received message 1"))
+    assert spoken.get_attribute("aria-live") == "polite"
+
+
+def test_the_numbers_are_those_of_the_measures(bench):
+    measures = VideoQueue().run(seed=7).measures
+    for t in (65.0, 92.5, 140.0):
+        bench.seek(t)
+        now = measures.at(bench.time())
+        assert bench.number("waiting") == f"{now['messages waiting']:g}" or float(
+            bench.number("waiting")
+        ) == measures.depth().at(t)
+        assert float(bench.number("in flight")) == measures.in_flight().at(t)
+
+
+def test_a_setting_runs_again_from_the_same_seed_at_the_same_instant(bench):
+    bench.seek(80)
+    first, waiting = bench.drawn(), bench.number("waiting")
+    more = bench.turn("consumers", "ArrowRight")
+    assert more != first
+    assert bench.time() == 80
+    assert float(bench.number("waiting")) < float(waiting)
+    assert bench.turn("consumers", "ArrowLeft") == first
+
+
+def test_an_action_forks_the_future_keeps_the_past_and_can_be_taken_back(bench):
+    bench.seek(64)
+    before, figure = bench.still(), bench.drawn()
+    bench.button("Do it").click()
+    forked = bench.changed(figure)
+    expect(bench.box.get_by_role("list", name="Actions so far")).to_contain_text("64.0 s: crash consumer-1")
+    bench.seek(30)
+    past = bench.still()
+    bench.seek(64)
+    assert bench.canvas.evaluate(PIXELS) != before, "the crash is seen"
+    bench.box.get_by_role("button", name="Take back").click()
+    assert bench.changed(forked) == figure
+    bench.seek(30)
+    assert bench.still() == past
+    bench.seek(64)
+    assert bench.still() == before
+
+
+def test_the_next_event_of_interest_and_the_transcript(bench):
+    run = VideoQueue().run(7, [Action("crash", 64.0, "consumer-1")])
+    bench.tab("Share")
+    bench.box.get_by_label("Text to restore").fill(run.share(0.0))
+    bench.button("Restore").click()
+    bench.tab("What happened")
+    listed = bench.box.get_by_role("list", name="Events of interest").get_by_role("listitem")
+    expect(listed).to_have_count(len(run.notable()))
+    bench.box.focus()
+    bench.page.keyboard.press("n")
+    assert bench.time() == pytest.approx(run.notable()[0].time, abs=0.001)
+    expect(bench.box.get_by_role("status").first).to_contain_text(run.notable()[0].text)
+    listed.nth(1).get_by_role("button").click()
+    assert bench.time() == pytest.approx(run.notable()[1].time, abs=0.001)
+
+
+def test_a_click_on_a_message_tells_its_life(bench):
+    bench.seek(90)
+    bench.still()
+    box = bench.canvas.bounding_box()
+    for x in range(20, 80):
+        at = {"x": box["width"] * x / 100, "y": box["height"] * 0.3}
+        bench.canvas.hover(position=at)
+        if bench.canvas.evaluate("c => c.style.cursor") == "pointer":
+            bench.canvas.click(position=at)
+            break
+    life = bench.box.locator(".ml-life")
+    expect(life.locator(".ml-verdict")).to_have_text(re.compile(r"^Sent at [\d.]+ s.*(deleted|waiting|in flight)"))
+    expect(life.locator("code").first).to_have_text("SendMessage")
+    assert life.locator("li").count() >= 2
+
+
+def test_a_click_on_the_figure_moves_the_cursor(bench):
+    bench.drawn()
+    box = bench.plot.bounding_box()
+    bench.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert 120 < bench.time() < 180
+    line = bench.box.locator(".ml-cursor").bounding_box()
+    assert line["x"] == pytest.approx(box["x"] + box["width"] / 2, abs=2)
+
+
+def test_compare_shows_two_lanes_and_names_the_difference(bench):
+    bench.seek(100)
+    one = bench.canvas.bounding_box()["height"]
+    bench.tab("Compare")
+    bench.box.get_by_label("Setting to change").select_option(label="hand over by")
+    bench.box.get_by_role("button", name="Compare", exact=True).click()
+    expect(bench.box.get_by_role("columnheader", name="B: hand over by direct")).to_be_visible()
+    assert bench.canvas.bounding_box()["height"] > 1.5 * one
+    assert " / " in bench.number("waiting")
+    expect(bench.box.locator(".ml-foot")).to_contain_text("They part at")
+    assert bench.time() == 100
+    bench.button("Stop comparing").click()
+    expect(bench.box.get_by_role("columnheader", name="B: hand over by direct")).to_have_count(0)
+
+
+def test_many_runs_draw_a_band_behind_the_one(bench):
+    bench.tab("Many runs")
+    before = bench.drawn()
+    bench.box.get_by_role("switch").check()
+    expect(bench.box.get_by_text("The band is drawn")).to_be_visible(timeout=60_000)
+    assert "90 % of the runs" in bench.changed(before)
+    bench.box.get_by_role("switch").uncheck()
+    bench.page.wait_for_timeout(1500)
+    assert bench.drawn() == before
+
+
+def test_a_shared_text_restores_the_picture_and_a_bad_one_changes_nothing(bench):
+    bench.turn("consumers", "ArrowRight")
+    bench.seek(77)
+    picture, figure = bench.still(), bench.drawn()
+    bench.tab("Share")
+    field = bench.box.get_by_label("Text that holds this run")
+    expect(field).to_have_value(re.compile("^ml1-"))
+    bench.tab("What happened")
+    bench.tab("Share")
+    bench.page.wait_for_timeout(300)
+    text = field.input_value()
+    bench.turn("consumers", "ArrowRight")
+    bench.seek(10)
+    bench.box.get_by_label("Text to restore").fill("ml1-not-a-text")
+    before = bench.drawn()
+    bench.button("Restore").click()
+    expect(bench.box.get_by_role("alert")).to_be_visible()
+    assert (bench.drawn(), bench.time()) == (before, 10)
+    bench.box.get_by_label("Text to restore").fill(text)
+    bench.button("Restore").click()
+    assert bench.changed(before) == figure
+    assert bench.still() == picture
+    expect(bench.box.get_by_role("alert")).to_be_hidden()
+
+
+def test_the_data_behind_the_figure_is_a_table(bench):
+    bench.tab("Data")
+    expect(bench.box.get_by_role("columnheader", name="time (s)")).to_be_visible()
+    assert bench.box.get_by_role("row").count() > 50
+
+
+def test_every_control_has_a_name(bench):
+    nameless = bench.box.evaluate(
+        """box => [...box.querySelectorAll("button, input, select, [role=slider], [role=tab]")]
+        .filter(e => e.offsetParent)
+        .filter(e => !(e.getAttribute("aria-label") || e.labels?.length || e.textContent.trim()))
+        .map(e => e.outerHTML)"""
+    )
+    assert nameless == []
+
+
+def test_running_again_leaves_one_live_workbench_and_a_reload_brings_it_back(notebook, bench):
+    notebook.run_all()
+    expect(notebook.page.locator(".ml-workbench")).to_have_count(1)
+    Bench(notebook).drawn()
+
+
+def test_no_memory_grows_over_200_runs(notebook, bench):
+    client = notebook.page.context.new_cdp_session(notebook.page)
+    client.send("Performance.enable")
+    client.send("HeapProfiler.enable")
+    slide = """async ([from, count]) => {
+        const box = document.querySelector('.ml-workbench'), plot = box.querySelector('.ml-plot');
+        const setting = [...box.querySelectorAll('.ml-setting')].find(s => s.textContent.startsWith('consumers'));
+        const slider = setting.querySelector('[type=range]');
+        for (let i = from; i < from + count; i++) {
+            const drawn = new Promise(done => plot.once('plotly_afterplot', done));
+            slider.value = 60 + 20 * (i % 7);
+            slider.dispatchEvent(new Event('input', {bubbles: true}));
+            await drawn;
+        }
+    }"""
+
+    def heap() -> tuple[float, float]:
+        client.send("HeapProfiler.collectGarbage")
+        found = {m["name"]: m["value"] for m in client.send(HEAP)["metrics"]}
+        return found["JSHeapUsedSize"], found["Nodes"]
+
+    notebook.page.evaluate(slide, [1, 50])
+    before = heap()
+    notebook.page.evaluate(slide, [51, 200])
+    after = heap()
+    assert after[0] < before[0] + 4_000_000
+    assert after[1] < before[1] * 1.1
+
+
+def test_predict_first_covers_the_result_and_the_reveal_follows_the_answer(run_cells):
+    question = "Choice('Who waits?', {'visitors': 'Not here.', 'videos': 'Yes.'}, answer=lambda run: 'videos')"
+    cell = f"workbench(VideoQueue, seed=7, predict={question})"
+    notebook = run_cells(
+        cell, "predict('01.x', Choice('In a cell?', {'yes': 'Right.', 'no': 'Look again.'}, answer='yes'))"
+    )
+    first, second = Bench(notebook), Bench(notebook, 1)
+    expect(first.box.get_by_text("Who waits?")).to_be_visible()
+    expect(first.plot).to_be_hidden()
+    expect(first.button("Play")).to_be_hidden()
+    first.box.get_by_label("visitors").check()
+    first.button("That is my guess").click()
+    expect(first.box.get_by_text("Not here.")).to_be_visible()
+    expect(first.plot).to_be_visible()
+    second.box.get_by_label("no", exact=True).check()
+    second.button("That is my guess").click()
+    expect(second.box.get_by_text("Look again.")).to_be_visible()
+    notebook.run_all()
+    expect(Bench(notebook).box.get_by_text("Not here.")).to_be_visible()
+    assert notebook.console_errors == []
+
+
+def test_a_page_that_was_kept_plays_and_scrubs_without_a_kernel_or_network(chromium, tmp_path):
+    path = to_html(VideoQueue().run(7, [Action("crash", 64.0, "consumer-1")]), tmp_path / "run.html")
+    page = chromium.new_page(viewport={"width": 1280, "height": 720})
+    errors, asked = [], []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.context.set_offline(True)
+    page.goto(path.as_uri())
+    made = Bench(type("Saved", (), {"page": page}))
+    made.drawn()
+    made.button("Watch the run").click()
+    page.wait_for_timeout(800)
+    page.keyboard.press("Space")
+    assert made.time() > 2
+    made.seek(100)
+    assert made.time() == 100
+    made.tab("Ask why")
+    made.button("Ask why").click()
+    expect(made.box.locator(".ml-verdict").first).to_have_text(re.compile("^Sent at "))
+    made.tab("Data")
+    expect(made.box.get_by_role("columnheader", name="time (s)")).to_be_visible()
+    assert errors == []
+    assert [url for url in asked if not url.startswith(("file:", "blob:", "data:"))] == []
+    page.close()
+
+
+def test_reduced_motion_steps_and_does_not_glide(chromium, tmp_path):
+    path = to_html(VideoQueue().run(seed=7), tmp_path / "run.html")
+    page = chromium.new_page(viewport={"width": 1280, "height": 720}, reduced_motion="reduce")
+    page.goto(path.as_uri())
+    made = Bench(type("Saved", (), {"page": page}))
+    made.button("Watch the run").click()
+    seen = set()
+    for _ in range(30):
+        page.wait_for_timeout(50)
+        seen.add(made.canvas.evaluate(PIXELS))
+    assert 2 <= len(seen) <= 6, "about two frames a second"
+    page.close()
