@@ -6,7 +6,8 @@ from lablib.kernel.trace import Phrase, Row, Trace
 
 
 def _ended(row: Row, trace: Trace) -> str:
-    return f"{row.actor} has done the work, {row.time - trace[row.cause].time:.3g} s after it began"
+    done = "could not do" if row.detail == "failed" else "has done"
+    return f"{row.actor} {done} the work, {row.time - trace[row.cause].time:.3g} s after it began"
 
 
 PHRASES: dict[str, Phrase] = {

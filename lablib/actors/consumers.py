@@ -7,10 +7,14 @@ from typing import Any
 
 from lablib.actors.fleet import Worker
 from lablib.actors.producers import insist
-from lablib.kernel import Kernel, Trace
+from lablib.gateway import AnswerLost
+from lablib.kernel import Kernel, Signal, Trace
+from lablib.services._base import ServiceError
 
-Work = Callable[[Worker, str, str, int], None]
-"""Does the work on a message: called with the worker, the MessageId, the body, and the row Received."""
+Work = Callable[[Worker, str, str, int], Any]
+"""Does the work on a message: called with the worker, the MessageId, the body, and the row Received. When it returns
+False, the work has failed, and the message is not deleted.
+"""
 
 
 class Consumer:
@@ -44,16 +48,15 @@ class Consumer:
             messages = self._receive(worker)
             worker.thaw()
             for message, row in zip(messages, self._rows(worker.name, len(messages))):
-                self._work(worker, message["MessageId"], message["Body"], row)
-                insist(
-                    self._kernel,
-                    self._sqs.delete_message,
-                    QueueUrl=self._queue_url,
-                    ReceiptHandle=message["ReceiptHandle"],
-                )
+                self._handle(worker, message, row)
                 worker.thaw()
             if not messages and self._until_empty:
                 return
+
+    def _handle(self, worker: Worker, message: dict[str, Any], row: int) -> None:
+        if self._work(worker, message["MessageId"], message["Body"], row) is not False:
+            target = {"QueueUrl": self._queue_url, "ReceiptHandle": message["ReceiptHandle"]}
+            insist(self._kernel, self._sqs.delete_message, **target)
 
     def _receive(self, worker: Worker) -> list[dict[str, Any]]:
         wait = self._settings["wait_time"]
@@ -75,3 +78,36 @@ class Consumer:
             if kinds[index] == received and actors[index] == me:
                 rows.append(index)
         return rows[::-1]
+
+
+class HeartbeatConsumer(Consumer):
+    """A consumer that, while it works on a message, hides it again every `heartbeat` seconds (a setting; 0: never).
+
+    Each time it calls ChangeMessageVisibility with the setting `visibility_timeout`. Only the message that is being
+    worked on is extended, not the rest of its batch. Source of the pattern: SQS developer guide, "Amazon SQS
+    visibility timeout".
+    """
+
+    def _handle(self, worker: Worker, message: dict[str, Any], row: int) -> None:
+        in_hand, over = [message["ReceiptHandle"]], Signal(self._kernel)
+        if self._settings["heartbeat"]:
+            self._kernel.spawn(self._beat, worker, in_hand, over, name=worker.name)
+        try:
+            super()._handle(worker, message, row)
+        finally:  # also when the worker crashes: its heartbeat ends with it
+            in_hand.clear()
+            over.fire()
+
+    def _beat(self, worker: Worker, in_hand: list[str], over: Signal) -> None:
+        while in_hand and not self._kernel.wait(over, self._settings["heartbeat"]):
+            worker.thaw()  # a program that is frozen is frozen as a whole
+            for handle in in_hand:
+                self._extend(handle)
+
+    def _extend(self, handle: str) -> None:
+        seconds = self._settings["visibility_timeout"]
+        target = {"QueueUrl": self._queue_url, "ReceiptHandle": handle}
+        try:
+            self._sqs.change_message_visibility(**target, VisibilityTimeout=seconds)
+        except (ServiceError, AnswerLost):
+            pass  # too late, or no answer: the work goes on, and so does the heart

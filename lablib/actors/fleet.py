@@ -57,8 +57,17 @@ class Worker:
             lost, self._lost = self._lost, 0.0
             self._kernel.wait(None, lost)
 
-    def work(self, place: str, subject: str, cause: int, seconds: float, then: Callable[[], None] | None = None) -> int:
-        """Work on `subject` for `seconds`, and longer when frozen meanwhile; `then` is the rest of the work.
+    def work(
+        self,
+        place: str,
+        subject: str,
+        cause: int,
+        seconds: float,
+        then: Callable[[], None] | None = None,
+        failed: bool = False,
+    ) -> int:
+        """Work on `subject` for `seconds`, and longer when frozen meanwhile; `then` is the rest of the work. `failed`:
+        it comes to nothing in the end.
 
         Writes WorkStarted and WorkEnded; returns the row of the latter.
         """
@@ -67,7 +76,7 @@ class Worker:
         self.hold(seconds)
         if then:
             then()
-        return self._trace.add("WorkEnded", place, subject, self.name, row)
+        return self._trace.add("WorkEnded", place, subject, self.name, row, "failed" if failed else None)
 
     def freeze(self, seconds: float) -> None:
         """Stop its progress for `seconds` from now."""

@@ -13,39 +13,23 @@ from lablib.actors.fleet import Worker
 from lablib.cloud import Cloud
 from lablib.scenarios.param import Param
 from lablib.scenarios.scenario import ActionSpec, Place, Scenario, Topology
-from lablib.scenarios.scenes import SERVERS, FleetScenario, FleetScene, QueueScene, server_down
+from lablib.scenarios.scenes import (
+    BATCH_SIZE,
+    DONE,
+    FRONT_END,
+    LOST,
+    OUTAGES,
+    SPREAD,
+    VISIBILITY_TIMEOUT,
+    WAIT_TIME,
+    FleetScenario,
+    FleetScene,
+    QueueScene,
+    queue_topology,
+    server_down,
+)
 
 DAY = 86_400.0
-_FRONT_END = Place("front-end", "Front end", "producer", "front-end*")
-_DONE = Place("done", "Done", "done", "")
-_LOST = Place("lost", "Lost", "lost", "")
-
-
-# ---- parameters that several scenarios have ------------------------------------------------------------------------
-
-_SPREAD = Param(
-    2.0, low=1.0, high=10.0, step=0.5, unit="times", label="spread of the work time",
-    help="One message in 20 takes more than this many times the work time. 1: all take the same.",
-)  # fmt: skip
-_BATCH_SIZE = Param(
-    1, low=1, high=10, step=1, unit="messages", label="batch size", live=True,
-    aws="MaxNumberOfMessages", figure="sqs.batch_entries",
-    help="How many messages a consumer asks for in one receive.",
-)  # fmt: skip
-_WAIT_TIME = Param(
-    20, low=0, high=20, step=1, unit="s", label="wait time", live=True,
-    aws="WaitTimeSeconds", figure="sqs.wait_max",
-    help="How long a receive waits for a message. 0: short polling.",
-)  # fmt: skip
-_VISIBILITY_TIMEOUT = Param(
-    30, low=0, high=600, step=1, unit="s", label="visibility timeout", live=True,
-    aws="VisibilityTimeout", figure="sqs.visibility_max",
-    help="How long a received message stays hidden from other consumers. AWS allows up to 43,200 s, which is 12 hours.",
-)  # fmt: skip
-_OUTAGES = Param(
-    0.5, low=0.0, high=360.0, step=0.5, unit="per hour", label="server outages", figure="sqs.outages_per_hour",
-    help="How often each of the queue's servers is away for a short time. An assumption: AWS gives no number.",
-)  # fmt: skip
 
 
 class VideoQueue(FleetScenario):
@@ -91,19 +75,19 @@ class VideoQueue(FleetScenario):
         1.0, low=0.01, high=600.0, step=0.1, unit="s", label="work time", live=True, log=True,
         help="Half of the videos take less than this, half take more.",
     )  # fmt: skip
-    spread: float = _SPREAD
-    batch_size: int = _BATCH_SIZE
-    wait_time: int = _WAIT_TIME
+    spread: float = SPREAD
+    batch_size: int = BATCH_SIZE
+    wait_time: int = WAIT_TIME
     pause: float = Param(
         1.0, low=0.1, high=60.0, step=0.1, unit="s", label="pause after an empty short poll", log=True,
         help="How long a consumer sleeps when a short poll gave nothing.",
     )  # fmt: skip
-    visibility_timeout: int = _VISIBILITY_TIMEOUT
+    visibility_timeout: int = VISIBILITY_TIMEOUT
     retention: int = Param(
         345_600, low=60, high=1_209_600, step=60, unit="s", label="retention period", aws="MessageRetentionPeriod",
         figure="sqs.retention_max", log=True, help="A message that is older than this is lost.",
     )  # fmt: skip
-    outages: float = _OUTAGES
+    outages: float = OUTAGES
     restart: float = Param(
         20.0, low=0.0, high=600.0, step=1.0, unit="s", label="restart after",
         help="When a crashed consumer starts again. 0: never.",
@@ -137,20 +121,8 @@ class VideoQueue(FleetScenario):
                 ("front-end", "lost"),
                 ("workers", "lost"),
             )
-            return Topology((_FRONT_END, door, workers, _DONE, _LOST), links)
-        return _queue_topology("videos", workers)
-
-
-def _queue_topology(queue: str, consumers: Place) -> Topology:
-    middle = Place("queue", f"Queue {queue}", "queue", queue, SERVERS)
-    links = (
-        ("front-end", "queue"),
-        ("queue", consumers.id),
-        (consumers.id, "queue"),
-        (consumers.id, "done"),
-        ("queue", "lost"),
-    )
-    return Topology((_FRONT_END, middle, consumers, _DONE, _LOST), links)
+            return Topology((FRONT_END, door, workers, DONE, LOST), links)
+        return queue_topology("videos", workers)
 
 
 class _Videos(FleetScene):
@@ -260,8 +232,8 @@ class Promises(FleetScenario):
     consumers: int = Param(
         1, low=0, high=10, step=1, unit="jobs", label="jobs", live=True, help="Jobs that come at the same time."
     )
-    batch_size: int = replace(_BATCH_SIZE, default=10, live=False)
-    outages: float = replace(_OUTAGES, default=12.0)
+    batch_size: int = replace(BATCH_SIZE, default=10, live=False)
+    outages: float = replace(OUTAGES, default=12.0)
 
     def build(self, cloud: Cloud) -> FleetScene:
         return _PromisesScene(cloud, self)
@@ -273,7 +245,7 @@ class Promises(FleetScenario):
         return (*super().actions(), server_down())
 
     def topology(self) -> Topology:
-        return _queue_topology("orders", Place("consumers", "Job", "consumer", "consumer-*"))
+        return queue_topology("orders", Place("consumers", "Job", "consumer", "consumer-*"))
 
 
 class _PromisesScene(QueueScene):
@@ -327,7 +299,7 @@ class Fleet(FleetScenario):
         log=True,
         help="A consumer's own work on a message.",
     )
-    spread: float = _SPREAD
+    spread: float = SPREAD
     connections: int = Param(
         0,
         low=0,
@@ -348,9 +320,9 @@ class Fleet(FleetScenario):
         live=True,
         help="How long a message's query keeps its connection.",
     )
-    batch_size: int = _BATCH_SIZE
-    wait_time: int = _WAIT_TIME
-    visibility_timeout: int = _VISIBILITY_TIMEOUT
+    batch_size: int = BATCH_SIZE
+    wait_time: int = WAIT_TIME
+    visibility_timeout: int = VISIBILITY_TIMEOUT
 
     def build(self, cloud: Cloud) -> FleetScene:
         return _SharedScene(cloud, self)
@@ -359,7 +331,7 @@ class Fleet(FleetScenario):
         return (*super().actions(), server_down())
 
     def topology(self) -> Topology:
-        return _queue_topology("jobs", Place("consumers", "Consumers", "consumer", "consumer-*"))
+        return queue_topology("jobs", Place("consumers", "Consumers", "consumer", "consumer-*"))
 
 
 class _SharedScene(QueueScene):

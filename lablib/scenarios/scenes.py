@@ -7,16 +7,61 @@ from typing import Any
 
 from lablib.actors import producers
 from lablib.actors.arrivals import Arrivals, Intensity, random_gaps, steady_gaps
-from lablib.actors.consumers import Consumer
+from lablib.actors.consumers import Consumer, Work
 from lablib.actors.fleet import Fleet, Worker
 from lablib.cloud import Cloud
 from lablib.kernel import lognormal
-from lablib.scenarios.param import ParamSpec
-from lablib.scenarios.scenario import Action, ActionSpec, Scenario, Scene
+from lablib.scenarios.param import Param, ParamSpec
+from lablib.scenarios.scenario import Action, ActionSpec, Place, Scenario, Scene, Topology
 from lablib.services._base import Call
 from lablib.services._limits import FIGURES
 
 SERVERS = int(FIGURES["sqs.servers"].notes)
+FRONT_END = Place("front-end", "Front end", "producer", "front-end*")
+DONE = Place("done", "Done", "done", "")
+LOST = Place("lost", "Lost", "lost", "")
+
+
+# ---- parameters that several scenarios have ------------------------------------------------------------------------
+
+SPREAD = Param(
+    2.0, low=1.0, high=10.0, step=0.5, unit="times", label="spread of the work time",
+    help="One message in 20 takes more than this many times the work time. 1: all take the same.",
+)  # fmt: skip
+BATCH_SIZE = Param(
+    1, low=1, high=10, step=1, unit="messages", label="batch size", live=True,
+    aws="MaxNumberOfMessages", figure="sqs.batch_entries",
+    help="How many messages a consumer asks for in one receive.",
+)  # fmt: skip
+WAIT_TIME = Param(
+    20, low=0, high=20, step=1, unit="s", label="wait time", live=True,
+    aws="WaitTimeSeconds", figure="sqs.wait_max",
+    help="How long a receive waits for a message. 0: short polling.",
+)  # fmt: skip
+VISIBILITY_TIMEOUT = Param(
+    30, low=0, high=600, step=1, unit="s", label="visibility timeout", live=True,
+    aws="VisibilityTimeout", figure="sqs.visibility_max",
+    help="How long a received message stays hidden from other consumers. AWS allows up to 43,200 s, which is 12 hours.",
+)  # fmt: skip
+OUTAGES = Param(
+    0.5, low=0.0, high=360.0, step=0.5, unit="per hour", label="server outages", figure="sqs.outages_per_hour",
+    help="How often each of the queue's servers is away for a short time. An assumption: AWS gives no number.",
+)  # fmt: skip
+
+
+def queue_topology(queue: str, consumers: Place, dead: str = "") -> Topology:
+    """A front end, a queue, its consumers; and, when it has that name, a dead-letter queue."""
+    middle = Place("queue", f"Queue {queue}", "queue", queue, SERVERS)
+    grave = (Place("dead", "Dead-letter queue", "dead-letter", dead),) if dead else ()
+    links = (
+        ("front-end", "queue"),
+        ("queue", consumers.id),
+        (consumers.id, "queue"),
+        (consumers.id, "done"),
+        *((("queue", "dead"),) if dead else ()),
+        ("queue", "lost"),
+    )
+    return Topology((FRONT_END, middle, consumers, *grave, DONE, LOST), links)
 
 
 class FleetScene(Scene):
@@ -77,6 +122,8 @@ class FleetScene(Scene):
 class QueueScene(FleetScene):
     """A front end that sends to a queue, and consumers that poll it."""
 
+    noun = "video"  # a message's body is this and a number
+
     def __init__(self, cloud: Cloud, scenario: Scenario, queue: str, **attributes: float) -> None:
         super().__init__(cloud, scenario)
         self.queue = queue
@@ -91,9 +138,7 @@ class QueueScene(FleetScene):
         answer: dict[str, Any] = getattr(self.cloud.service("sqs"), operation)(call, **params)
         return answer
 
-    def consumer(
-        self, work: Callable[[Worker, str, str, int], None] | None = None, until_empty: bool = False
-    ) -> Consumer:
+    def consumer(self, work: Work | None = None, until_empty: bool = False) -> Consumer:
         """The program of a consumer of this queue."""
         cloud = self.cloud
         return Consumer(cloud.kernel, cloud.trace, self.sqs, self.url, self.values, work or self.work, until_empty)
@@ -103,7 +148,9 @@ class QueueScene(FleetScene):
         worker.work(worker.name, message_id, row, self.work_seconds(key))
 
     def handle(self, number: int) -> None:
-        self.cloud.spawn(producers.send, self.cloud.kernel, self.sqs, self.url, f"video-{number}", name="front-end")
+        self.cloud.spawn(
+            producers.send, self.cloud.kernel, self.sqs, self.url, f"{self.noun}-{number}", name="front-end"
+        )
 
     def handle_burst(self, keys: list[str], row: int) -> None:
         self.cloud.spawn(producers.send_all, self.cloud.kernel, self.sqs, self.url, keys, name="front-end-burst")
