@@ -9,6 +9,7 @@ import { foot, numbers, sentence } from "./flow_foot.js";
 import { predict } from "./flow_predict.js";
 
 const STILL = matchMedia("(prefers-reduced-motion: reduce)"), DARK = matchMedia("(prefers-color-scheme: dark)");
+const PATIENCE = 20000;                               // ms without an answer after which the kernel is called silent
 const FRAME = 0.5;                                     // seconds between frames where motion is not wanted
 
 /** Light or dark: JupyterLab's theme, else the system's. */
@@ -159,6 +160,10 @@ export function mount(root, store) {
     wake("data");
   };
   const forget = store.on(changed);
+  store.whenSilent?.((silent) => {
+    alarm.textContent = silent ? "The kernel does not answer. It is busy, or it was restarted: then run this cell again." : state.alarm;
+    alarm.hidden = !alarm.textContent;
+  });
   canvas.addEventListener("click", (event) => {
     const hit = stage.pick(event.offsetX, event.offsetY);
     if (hit) choose(hit.lane, hit.message);
@@ -189,18 +194,20 @@ export function mount(root, store) {
 /** The store of a live notebook: traits of the widget, and messages with answers. Moves of a slider overtake each other. */
 function liveStore(model) {
   const waiting = new Map(), queue = [];
-  let serial = 0, busy = 0, told = 0, later = 0;
+  let serial = 0, busy = 0, told = 0, later = 0, patience = 0, silent = () => {};
   const heard = (reply, buffers) => {
     if (!waiting.has(reply.id)) return;
     waiting.get(reply.id)({ ...reply, buffers });
     waiting.delete(reply.id);
-    if (reply.id === busy) { busy = 0; pump(); }
+    if (reply.id === busy) { busy = 0; clearTimeout(patience); silent(false); pump(); }
   };
   const pump = () => {
     if (busy || !queue.length) return;
     const { message, done } = queue.shift();
     busy = serial += 1;
     waiting.set(busy, done);
+    clearTimeout(patience);
+    patience = setTimeout(() => silent(true), PATIENCE);
     model.send({ ...message, id: busy });
   };
   model.on("msg:custom", heard);
@@ -210,7 +217,7 @@ function liveStore(model) {
     pump();
   });
   return {
-    live: true, ask, get: (name) => model.get(`_${name}`),
+    live: true, ask, whenSilent: (f) => { silent = f; }, get: (name) => model.get(`_${name}`),
     source: async () => {
       const reply = await ask({ do: "plotly" });
       if (!reply.buffers?.length) throw new Error("the kernel did not send plotly.js");
@@ -228,7 +235,7 @@ function liveStore(model) {
         names.add(name);
       };
       const offs = ["run", "other", "figure", "state", "question"].map((name) => { const f = note(name); model.on(`change:_${name}`, f); return () => model.off(`change:_${name}`, f); });
-      return () => { offs.forEach((off) => off()); model.off("msg:custom", heard); clearTimeout(later); };
+      return () => { offs.forEach((off) => off()); model.off("msg:custom", heard); clearTimeout(later); clearTimeout(patience); };
     },
   };
 }

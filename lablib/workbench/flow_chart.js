@@ -41,7 +41,8 @@ export class Chart {
         const layout = JSON.parse(JSON.stringify(next.layout).replace(/\{\{(\w+)\}\}/g, (_, name) => theme[name]));
         const size = this.large ? 16 : 12;
         for (const note of layout.annotations) note.font = { size };
-        Object.assign(layout, { font: { size, color: theme.soft, family: this.family }, height: this.large ? layout.height * 1.25 : layout.height });
+        Object.assign(layout, { font: { size, color: theme.soft, family: this.family }, height: layout.height * (this.large ? 1.3 : 1) });
+        if (this.large) for (const side of "ltb") layout.margin[side] *= 1.4;
         this.scale = next.scale;
         await this.lib.react(this.plot, next.data.map((trace) => paint(trace, theme)), layout, CONFIG);
         this.place(this.t ?? 0);

@@ -46,7 +46,7 @@ class Lane {
   constructor(run, label) { this.run = run; this.label = label; this.sprites = new Map(); this.seen = -1; }
 
   place(x, y, w, h, font) {
-    this.frame = { x, y, w, h };
+    this.frame = { x, y, w, h }; this.font = font;
     const head = this.label ? font + 8 : 0;
     this.boxes = boxes(this.run.places, this.run.links, w, h - head).map((b) => ({ ...b, x: b.x + x, y: b.y + y + head }));
     this.cells = this.run.actors.map(() => null);
@@ -78,7 +78,7 @@ class Lane {
     this.wanted = wanted;
   }
 
-  nameWidth(cell) { return cell.w > 130 ? 78 : cell.w > 74 ? 24 : 4; }
+  nameWidth(cell) { return cell.w > 11 * this.font ? 6.5 * this.font : cell.w > 6 * this.font ? 2 * this.font : 4; }
   footer(place) { return this.run.places[place].parts && this.boxes[place].h > 110 ? 20 : 0; }
   middle(place) { const b = this.boxes[place]; return b ? { x: b.x + b.w / 2, y: b.y + b.h / 2 } : null; }
 
@@ -194,12 +194,12 @@ export class Stage {
       "dead-letter": `${brief(at(DEAD))}` }[place.role] ?? `${brief(left)} waiting`;
     const extra = ["queue", "direct"].includes(place.role) ? [flying && `${brief(flying)} in flight`, at(DELAYED) && `${brief(at(DELAYED))} delayed`] : [];
     const long = [told, ...extra.filter(Boolean)].join(" · ");
-    const title = this.fit(place.label, box.w - 2 * PAD - (box.w > 150 ? 60 : 0), `600 ${this.font}px`);
+    const title = this.fit(place.label, box.w - 2 * PAD, `600 ${this.font}px`);
     this.text(title, box.x + PAD, y, c.ink, `600 ${this.font}px`);
     const room = box.w - 3 * PAD - this.width(title, `600 ${this.font}px`);
     const words = [long, told].find((w) => this.width(w) <= room);
     if (words) this.text(words, box.x + box.w - PAD, y, c.soft, `${this.font}px`, "right");
-    else this.text(this.fit(told, box.w - 2 * PAD, `${this.font}px`), box.x + PAD, y + this.font + 3, c.soft, `${this.font}px`);
+    else if (place.role !== "consumer") this.text(this.fit(told, box.w - 2 * PAD, `${this.font}px`), box.x + PAD, y + this.font + 3, c.soft, `${this.font}px`);
     if (lane.footer(p)) this.serverRow(box, place.parts, p, down, c);
   }
 
@@ -229,12 +229,12 @@ export class Stage {
   }
 
   cell(cell, actor, state, c) {
-    const { g } = this, wide = cell.w > 130, off = state === "down" || state === "frozen";
+    const { g } = this, wide = cell.w > 11 * this.font, off = state === "down" || state === "frozen";
     g.globalAlpha = state === "" ? 0.35 : 1;
     g.fillStyle = c.well; g.strokeStyle = off ? c.again : c.line; g.lineWidth = off ? 1.5 : 1; g.setLineDash(off ? [4, 3] : []);
     g.beginPath(); g.roundRect(cell.x, cell.y, cell.w, cell.h, 5); g.fill(); g.stroke(); g.setLineDash([]);
     const name = wide ? actor.name : actor.name.replace(/^.*?(\d+)$/, "$1"), y = cell.y + cell.h / 2 + this.font * 0.35;
-    if (cell.w > 74) this.text(this.fit(name, wide ? 72 : 20, `${this.font - 1}px`), cell.x + 6, y, off ? c.again : c.soft, `${this.font - 1}px`);
+    if (cell.w > 6 * this.font) this.text(this.fit(name, wide ? 6.1 * this.font : 1.7 * this.font, `${this.font - 1}px`), cell.x + 6, y, off ? c.again : c.soft, `${this.font - 1}px`);
     if (off) this.text(state === "down" ? "crashed" : "stalled", cell.x + cell.w - 6, y, c.again, `600 ${this.font - 1}px`, "right");
     g.globalAlpha = 1;
   }

@@ -115,7 +115,7 @@ function actionForm(form, ask) {
   };
   const go = button("Do it", act, { class: "ml-button ml-do" });
   return {
-    element: h("div", { class: "ml-action" }, kind, target, h("span", { class: "ml-value" }, field, choice, unit), go),
+    element: h("div", { class: "ml-action" }, kind, h("div", { class: "ml-whom" }, target, h("span", { class: "ml-value" }, field, choice, unit)), go),
     refresh(state) {
       const before = JSON.stringify([specs, values]);
       const chosen = [kind.value, target.value];

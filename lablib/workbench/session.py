@@ -124,19 +124,34 @@ def differences(a: Setup, b: Setup) -> tuple[str, str]:
     return ", ".join(first) + more, ", ".join(second) + more
 
 
+# What a direct call names otherwise than a queue, so that the two can be laid side by side.
+_SAME = {"requests": "sent", "answered": "done", "longest wait": "highest age of oldest"}
+
+
+def _texts(run: Run) -> dict[str, str]:
+    texts = {_SAME.get(n.label, n.label): n.text for n in run.measures.summary()}
+    return texts if "lost" in texts else {**texts, "lost": f"{run.measures.lost:,}"}
+
+
 def comparison(a: Run, b: Run) -> dict[str, Any]:
     """Two runs side by side for the page: names, rows of numbers, the sentence, the first event at which they part."""
     found = compare(a, b)
-    texts = [{n.label: n.text for n in run.measures.summary()} for run in (a, b)]
-    rows = []
-    for label, *_ in found.rows:
-        ours, theirs = (t.get(label, "–") for t in texts)
-        rows.append([label, ours, theirs, ours != theirs])
+    ours, theirs = _texts(a), _texts(b)
+    rows = [
+        [label, ours.get(label, "–"), theirs.get(label, "–"), ours.get(label) != theirs.get(label)]
+        for label in dict.fromkeys([*ours, *theirs])
+    ]
+    parted = [
+        f"{label} {ours[label]} against {theirs[label]}"
+        for label in ours
+        if ours[label] != theirs.get(label, ours[label])
+    ]
+    sentence = f"{'; '.join(parted[:5])}."
     parting = found.first_divergence
     return {
         "names": differences(Setup.of(a), Setup.of(b)),
         "rows": rows,
-        "sentence": found.sentence,
+        "sentence": sentence[0].upper() + sentence[1:] if parted else found.sentence,
         "divergence": parting and {"t": parting.time, "text": parting.text.partition(": ")[2]},
     }
 
