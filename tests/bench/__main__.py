@@ -7,10 +7,10 @@ when a budget is broken.
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-import browser
-import engine
+import engine  # noqa: E402  found on the path of the line above
+import workbench  # noqa: E402
 
 BUDGETS = [
     ("import", "import lablib", engine.import_time, "<=", 0.25, "s"),
@@ -20,8 +20,8 @@ BUDGETS = [
     ("growth", "cost of a message, 10^6 / 10^3", engine.cost_growth, "<=", 1.3, "x"),
     ("memory", "memory of a message", engine.memory, "<=", 700, "bytes"),
     ("hour", "5,000 messages, 4 consumers, a virtual hour", engine.hour, "<=", 2.0, "s"),
-    ("run", "a workbench's standard run", browser.standard_run, "<=", 60, "ms"),
-    ("paint", "slider to painted figure, 95th percentile", browser.slider_to_paint, "<=", 150, "ms"),
+    ("run", "a workbench's standard run", workbench.standard_run, "<=", 60, "ms"),
+    ("paint", "slider to painted figure, 95th percentile", workbench.slider_to_paint, "<=", 150, "ms"),
 ]
 
 

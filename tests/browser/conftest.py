@@ -1,147 +1,35 @@
-"""A real JupyterLab, started as a learner starts it, and a headless Chromium that looks at it."""
+"""Fixtures over the harness: one server and one browser for all tests, a page for each file."""
 
-import os
-import re
-import shutil
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
-import nbformat
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-START_MS = 120_000
-RUN_MS = 180_000
-ERROR = "[data-mime-type='application/vnd.jupyter.stderr'], [data-mime-type='application/vnd.jupyter.error']"
-# All code cells have their number, or one failed and nothing runs. JupyterLab adds cells to the page bit by bit.
-DONE = """([wanted, error]) => {
-    const found = document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt');
-    const prompts = [...found].map(prompt => prompt.textContent.trim());
-    const numbered = prompts.filter(text => /^\\[\\d+\\]:$/.test(text)).length;
-    return numbered >= wanted || (document.querySelector(error) !== null && !prompts.includes('[*]:'));
-}"""
+from browser import harness
+from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    if CHROMIUM is None:
+    if harness.CHROMIUM is None:
         pytest.skip("no Chromium on this machine; on Debian: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with harness.chromium() as browser:
         yield browser
-        browser.close()
-
-
-@dataclass
-class Lab:
-    """A running JupyterLab: its address, its token, and the folder it serves."""
-
-    base: str
-    token: str
-    folder: Path
-
-    def address(self, notebook: str) -> str:
-        return f"{self.base}/lab/tree/{notebook}?token={self.token}&reset"
 
 
 @pytest.fixture(scope="session")
-def lab(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """`messaging-lab --no-browser` on fresh copies, with Jupyter's own settings of this machine left out."""
-    home = tmp_path_factory.mktemp("learner")
-    environment = {k: v for k, v in os.environ.items() if k != "MESSAGING_LAB_HOME"}
-    environment |= {"JUPYTER_CONFIG_DIR": str(home / "config"), "JUPYTER_RUNTIME_DIR": str(home / "run")}
-    server = subprocess.Popen(
-        [sys.executable, "-c", "from lablib.cli import main; raise SystemExit(main())", "--no-browser"],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=home,
-        env=environment,
-    )
-    try:
-        assert server.stdout
-        for line in server.stdout:
-            if found := re.search(r"(http://\S+?)/lab\S*\?token=(\S+)", line):
-                break
-        else:
-            pytest.fail("messaging-lab ended without an address")
-        yield Lab(found[1], found[2], home / "my-labs")
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(30)
-
-
-@dataclass
-class Notebook:
-    """A notebook open in the browser, and what went wrong on its page so far."""
-
-    page: Page
-    code_cells: int
-    console_errors: list[str] = field(default_factory=list)
-
-    def wait_until_idle(self) -> None:
-        """The status bar tells; the indicator above the notebook says idle even before there is a kernel."""
-        self.page.get_by_text("| Idle").wait_for(timeout=START_MS)
-
-    def run_all(self) -> None:
-        """Run > Run All Cells, until each code cell has its number, or one fails."""
-        self.page.get_by_role("menuitem", name="Run", exact=True).click()
-        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        self.page.wait_for_function(DONE, arg=[self.code_cells, ERROR], timeout=RUN_MS)
-        self.wait_until_idle()
-
-    def cell_errors(self) -> list[str]:
-        """The text of each error, and of anything written to stderr, below a cell."""
-        return self.page.locator(ERROR).all_inner_texts()
-
-    def slider(self, label: str) -> Locator:
-        """The knob of the slider with this description; focus it and press arrow keys."""
-        row = self.page.locator(".jupyter-widgets", has=self.page.locator("> .widget-label", has_text=label))
-        return row.locator(".noUi-handle").first
-
-    def nudge(self, label: str, steps: int) -> None:
-        knob = self.slider(label)
-        knob.scroll_into_view_if_needed()
-        knob.focus()
-        for _ in range(abs(steps)):
-            self.page.keyboard.press("ArrowRight" if steps > 0 else "ArrowLeft")
+def lab(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[harness.Lab]:
+    with harness.jupyterlab(tmp_path_factory.mktemp("learner")) as lab:
+        yield lab
 
 
 @pytest.fixture(scope="module")
-def open_notebook(chromium: Browser, lab: Lab):
+def open_notebook(chromium: Browser, lab: harness.Lab) -> Iterator[Callable[..., harness.Notebook]]:
     """A function that opens a notebook of the lab's folder, by name, in a fresh page; closed after the file's tests."""
-    pages: list[Page] = []
+    opened: list[harness.Notebook] = []
 
-    def opened(name: str, width: int = 1400, height: int = 1000) -> Notebook:
-        page = chromium.new_page(viewport={"width": width, "height": height})
-        pages.append(page)
-        cells = nbformat.read(lab.folder / name, as_version=4).cells
-        notebook = Notebook(page, sum(cell.cell_type == "code" for cell in cells))
+    def open_one(name: str, width: int = 1400, height: int = 1000) -> harness.Notebook:
+        opened.append(harness.open_notebook(chromium, lab, name, width, height))
+        return opened[-1]
 
-        def listen(message: ConsoleMessage) -> None:
-            if message.type == "error":
-                notebook.console_errors.append(message.text)
-
-        page.on("console", listen)
-        page.on("pageerror", lambda error: notebook.console_errors.append(str(error)))
-        page.goto(lab.address(name))
-        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=START_MS)
-        notebook.wait_until_idle()
-        return notebook
-
-    yield opened
-    for page in pages:
-        page.close()
+    yield open_one
+    for notebook in opened:
+        notebook.page.close()

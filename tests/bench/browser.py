@@ -1,9 +1,0 @@
-"""Budgets of the workbench."""
-
-
-def standard_run():
-    raise NotImplementedError
-
-
-def slider_to_paint():
-    raise NotImplementedError
