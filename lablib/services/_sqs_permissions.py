@@ -11,7 +11,7 @@ import re
 
 from lablib.services._base import ServiceError
 from lablib.services._sqs_attributes import NAME, Document, bad_value, missing
-from lablib.services._sqs_queue import Queue
+from lablib.services._sqs_common import AnyQueue
 
 _GRANTABLE = (
     "*",
@@ -26,7 +26,7 @@ _GRANTABLE = (
 )
 
 
-def grant(queue: Queue, label: str, accounts: list[str], actions: list[str]) -> str:
+def grant(queue: AnyQueue, label: str, accounts: list[str], actions: list[str]) -> str:
     """The queue's policy with one more statement. Raises InvalidParameterValue, MissingParameter, OverLimit."""
     policy = _policy(queue)
     _check(label, accounts, actions, queue.world.figures["sqs.policy_actions"])
@@ -44,7 +44,7 @@ def grant(queue: Queue, label: str, accounts: list[str], actions: list[str]) -> 
     return json.dumps(policy)
 
 
-def revoke(queue: Queue, label: str) -> str:
+def revoke(queue: AnyQueue, label: str) -> str:
     """The queue's policy without the statement of that label; empty when none is left."""
     policy = _policy(queue)
     left = [statement for statement in policy["Statement"] if statement.get("Sid") != label]
@@ -53,7 +53,7 @@ def revoke(queue: Queue, label: str) -> str:
     return json.dumps(policy | {"Statement": left}) if left else ""
 
 
-def _policy(queue: Queue) -> Document:
+def _policy(queue: AnyQueue) -> Document:
     text = queue.attributes.get("Policy")
     policy: Document = json.loads(text) if text else {"Version": "2008-10-17", "Id": f"{queue.arn}/{queue.name}"}
     statements = policy.get("Statement", [])

@@ -12,13 +12,13 @@ from typing import Any
 
 from lablib.services._base import Call
 from lablib.services._sqs_attributes import size_of
-from lablib.services._sqs_queue import Queue
+from lablib.services._sqs_common import AnyQueue
 
 
 class MoveTask:
     """One task. Without `target` every message goes back to the queue it came from. `rate` is in messages a second."""
 
-    def __init__(self, source: Queue, target: Queue | None, rate: int | None, call: Call) -> None:
+    def __init__(self, source: AnyQueue, target: AnyQueue | None, rate: int | None, call: Call) -> None:
         world = source.world
         self.source, self.target, self.rate = source, target, rate
         identity = {"taskId": world.chance.uuid("sqs/tasks"), "sourceArn": source.arn}
@@ -80,6 +80,6 @@ class MoveTask:
             row = self.source.trace.add("Redriven", self.source.name, message.id, "", self._row, target.name)
             size = size_of(message.body, message.attributes)
             call = Call(message.sender, row, self._chance)
-            target.send(call, message.body, size, 0, message.attributes, message.trace_header)
+            target.send_again(call, message, size)
             self.moved += 1
         self.source.kernel.after(self._pause, self._move)

@@ -25,6 +25,7 @@ from lablib.services._sqs_attributes import (
     no_such_queue,
     sqs_error,
 )
+from lablib.services._sqs_common import AnyQueue
 from lablib.services._sqs_phrases import PHRASES
 from lablib.services._sqs_queue import Queue
 from lablib.services._sqs_redrive import MoveTask
@@ -43,8 +44,8 @@ class Sqs(Service):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self._queues: dict[str, Queue] = {}
-        self._by_url: dict[str, Queue] = {}
+        self._queues: dict[str, AnyQueue] = {}
+        self._by_url: dict[str, AnyQueue] = {}
         self._deleted: dict[str, float] = {}
         self._tasks: list[MoveTask] = []
         self._base_url = f"https://sqs.{self.world.region}.amazonaws.com/{self.world.account}/"
@@ -57,7 +58,7 @@ class Sqs(Service):
             return queue.name if queue else str(url).rpartition("/")[2]
         return str(params.get("queue_name") or params.get("source_arn", "")).rpartition(":")[2]
 
-    def queue(self, name_or_url: str) -> Queue:
+    def queue(self, name_or_url: str) -> AnyQueue:
         """The queue itself, to look into and to let its servers fail. Raises KeyError when there is none."""
         name = name_or_url.rpartition("/")[2]
         if name not in self._queues:
@@ -96,7 +97,7 @@ class Sqs(Service):
         self.world.trace.add("QueueCreated", queue_name, "", call.caller, call.row)
         return {"QueueUrl": self._base_url + queue_name}
 
-    def _check_same(self, queue: Queue, given: dict[str, str]) -> None:
+    def _check_same(self, queue: AnyQueue, given: dict[str, str]) -> None:
         for name, value in given.items():
             if queue.attributes.get(name, "") != value:
                 text = f"A queue already exists with the same name and a different value for attribute {name}"
@@ -118,7 +119,7 @@ class Sqs(Service):
         self._later(self._delete, queue, call)
         return {}
 
-    def _delete(self, queue: Queue, call: Call) -> None:
+    def _delete(self, queue: AnyQueue, call: Call) -> None:
         if self._queues.get(queue.name) is queue:
             queue.close()
             del self._queues[queue.name], self._by_url[self._base_url + queue.name]
@@ -176,7 +177,7 @@ class Sqs(Service):
         chosen = {n: v for n, v in everything.items() if "All" in attribute_names or n in attribute_names}
         return {"Attributes": chosen} if chosen else {}
 
-    def _attributes(self, queue: Queue, call: Call) -> dict[str, str]:
+    def _attributes(self, queue: AnyQueue, call: Call) -> dict[str, str]:
         """All attributes of a queue. Its counters lag: they are exact after a minute of quiet (GetQueueAttributes)."""
         lag = call.chance.draw(exponential(self.world.figures["sqs.counter_lag"]))
         counts = queue.counts(min(lag, self.world.figures["sqs.counter_lag_max"]))
@@ -208,7 +209,7 @@ class Sqs(Service):
         self._later(self._purge, queue, call)
         return {}
 
-    def _purge(self, queue: Queue, call: Call) -> None:
+    def _purge(self, queue: AnyQueue, call: Call) -> None:
         self.world.trace.add("QueuePurged", queue.name, "", call.caller, call.row, queue.clear())
 
     def _later(self, fn: Callable[..., None], *args: Any) -> None:
@@ -219,7 +220,7 @@ class Sqs(Service):
         else:
             fn(*args)
 
-    def _queue(self, queue_url: str) -> Queue:
+    def _queue(self, queue_url: str) -> AnyQueue:
         queue = self._by_url.get(queue_url)
         if queue is None:
             parts = _URL.fullmatch(queue_url)
@@ -230,7 +231,7 @@ class Sqs(Service):
             queue = self._queues[parts[2]]
         return queue
 
-    def _by_arn(self, arn: str) -> Queue | None:
+    def _by_arn(self, arn: str) -> AnyQueue | None:
         name = arn.rpartition(":")[2]
         return self._queues.get(name) if arn == self.arn(name) else None
 
@@ -377,7 +378,7 @@ class Sqs(Service):
             return {}
         return {"Messages": [self._document(queue, m, system, message_attribute_names or []) for m in messages]}
 
-    def _document(self, queue: Queue, message: Message, system: list[str], own: list[str]) -> Document:
+    def _document(self, queue: AnyQueue, message: Message, system: list[str], own: list[str]) -> Document:
         document: Document = {
             "MessageId": message.id,
             "ReceiptHandle": queue.handle(message),
@@ -485,7 +486,7 @@ class Sqs(Service):
         task.cancel()
         return {"ApproximateNumberOfMessagesMoved": task.moved}
 
-    def _resource(self, arn: str, parameter: str) -> Queue:
+    def _resource(self, arn: str, parameter: str) -> AnyQueue:
         checks.check_arn(arn, parameter)
         queue = self._by_arn(arn)
         if queue is None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, precondition, rule
 
 from lablib.cloud import Cloud
-from lablib.services import _sqs_queue, _sqs_servers
+from lablib.services import _sqs_common, _sqs_queue, _sqs_servers
 from lablib.services._base import Call, ServiceError
 
 RETENTION, VISIBILITY, TIMES = 300, 30, 3
@@ -45,7 +45,7 @@ class QueueMachine(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.patch = pytest.MonkeyPatch()
-        for module in (_sqs_queue, _sqs_servers):
+        for module in (_sqs_common, _sqs_queue, _sqs_servers):
             self.patch.setattr(module, "SPARE", 2)  # so that dead entries are cleaned up in short runs too
         self.cloud = Cloud(seed=5, assume={"sqs.outages_per_hour": 0, "sqs.servers": 3, "sqs.servers_asked": 1})
         self.service = self.cloud.service("sqs")
