@@ -95,7 +95,10 @@ def stays(run: Run, most: int = 60, start: int = 0, *, theme: Theme | None = Non
         data.append({"type": "scatter", "x": list(x), "y": list(y), "meta": what, "name": what, **size})
     key = {"text": _STAYS_KEY, "x": 0, "y": 1.02, "xref": "paper", "yref": "paper", "showarrow": False}
     notes = [{**key, "xanchor": "left", "yanchor": "bottom"}]
-    return _figure(_plain(data, notes, f"time ({unit})", "message, in the order of sending"), theme)
+    spec = _plain(data, notes, f"time ({unit})", "message, in the order of sending")
+    for axis in ("xaxis", "yaxis"):
+        spec["layout"][axis]["rangemode"] = "normal"
+    return _figure(spec, theme)
 
 
 def _stays_of(run: Run, subject: str) -> Iterator[tuple[Any, ...]]:

@@ -13,6 +13,10 @@ _MOST_POINTS = 1600
 _PANELS = ((0.66, 1.0), (0.34, 0.57), (0.0, 0.24))  # where the panels lie, from the top, in parts of the height
 
 
+# How long a run lasts at most (s), what a rate per second is multiplied by, and the name of its unit.
+_TEMPOS = ((900.0, 1, "second"), (10_800.0, 60, "minute"), (float("inf"), 3600, "hour"))
+
+
 class Curve(NamedTuple):
     """One curve of a panel: what it shows, in which colour and dash, whether the area below is filled."""
 
@@ -50,9 +54,15 @@ def thin(series: Series, until: float, most: int = _MOST_POINTS) -> Series:
     return series._replace(t=t[keep], y=y[keep])
 
 
-def curves(measures: Measures) -> tuple[tuple[str, tuple[Curve, ...]], ...]:
+def curves(measures: Measures, duration: float) -> tuple[tuple[str, tuple[Curve, ...]], ...]:
     """The three panels: the unit of each, and its curves."""
     direct = measures.is_direct
+    scale, unit = time_unit(duration)
+    per, tempo = next((x, name) for limit, x, name in _TEMPOS if duration <= limit)
+
+    def scaled(series: Series, factor: float) -> Series:
+        return series._replace(y=series.y * factor)
+
     return (
         (
             "messages" if not direct else "requests",
@@ -63,14 +73,21 @@ def curves(measures: Measures) -> tuple[tuple[str, tuple[Curve, ...]], ...]:
             ),
         ),
         (
-            "s",
-            (Curve(measures.age_of_oldest(), "longest wait" if direct else "age of the oldest", "again", fill=True),),
+            unit,
+            (
+                Curve(
+                    scaled(measures.age_of_oldest(), scale),
+                    "longest wait" if direct else "age of the oldest",
+                    "again",
+                    fill=True,
+                ),
+            ),
         ),
         (
-            "per second",
+            f"per {tempo}",
             (
-                Curve(measures.rate("sent"), "requested" if direct else "sent", "waiting", "dot"),
-                Curve(measures.rate("deleted"), "answered" if direct else "deleted", "done"),
+                Curve(scaled(measures.rate("sent"), per), "requested" if direct else "sent", "waiting", "dot"),
+                Curve(scaled(measures.rate("deleted"), per), "answered" if direct else "deleted", "done"),
             ),
         ),
     )
@@ -108,12 +125,12 @@ def overview(run: Run, other: Run | None = None, band: Band | None = None) -> di
     """
     duration = max(run.until, other.until if other else 0.0)
     scale, unit = time_unit(duration)
-    panels = curves(run.measures)
+    panels = curves(run.measures, duration)
     data = _band(band, scale) if band else []
     if other:
         data += [
             _trace(c, i, other, scale, True)
-            for i, (_, cs) in enumerate(curves(other.measures))
+            for i, (_, cs) in enumerate(curves(other.measures, duration))
             for c in cs
             if _shown(c)
         ]

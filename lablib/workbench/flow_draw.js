@@ -68,7 +68,7 @@ class Lane {
     for (const { place, actor, moves } of all) {
       const box = this.boxes[place], cell = actor >= 0 ? this.cells[actor] : null, queue = this.run.places[place].role !== "consumer";
       const spot = cell ? inCell(cell, this.nameWidth(cell), moves.length) : area(box, this.footer(place));
-      const fit = pitchFor(spot, moves.length), few = aggregate(moves, Math.max(1, Math.floor(fit.room * (moves.length > fit.room ? 1 : share))));
+      const fit = pitchFor(spot, moves.length), few = aggregate(moves, Math.max(1, Math.floor(fit.room * (moves.length > fit.room ? 1 : share))), m);
       if (few.each > 1) this.crowds.push({ place, each: few.each, box });
       few.moves.forEach((move, i) => {
         const at = slot(spot, i, fit.pitch, !cell && queue);
@@ -163,7 +163,7 @@ export class Stage {
       }
     }
     g.globalAlpha = 1;
-    for (const { each, box } of lane.crowds) this.note(`each mark is ${each} messages`, box, c);
+    for (const { each, box } of lane.crowds) this.note(`1 mark ≈ ${each} messages`, box, c);
   }
 
   links(lane, c) {
@@ -200,7 +200,7 @@ export class Stage {
     const words = [long, told].find((w) => this.width(w) <= room);
     if (words) this.text(words, box.x + box.w - PAD, y, c.soft, `${this.font}px`, "right");
     else if (place.role !== "consumer") this.text(this.fit(told, box.w - 2 * PAD, `${this.font}px`), box.x + PAD, y + this.font + 3, c.soft, `${this.font}px`);
-    if (lane.footer(p)) this.serverRow(box, place.parts, p, down, c);
+    if (lane.footer(p)) this.serverRow(lane, box, place.parts, p, down, c);
   }
 
   tally(lane, box, place, n, c) {
@@ -214,12 +214,12 @@ export class Stage {
     this.text(brief(n), box.x + box.w / 2, box.y + box.h / 2 + big / 2, colour, `600 ${big}px`, "center");
   }
 
-  serverRow(box, parts, p, down, c) {
+  serverRow(lane, box, parts, p, down, c) {
     const { g } = this, size = Math.min(16, (box.w - 2 * PAD - 60) / parts - 3), y = box.y + box.h - 8 - 10;
     if (size < 4) return;
     const off = Array.from({ length: parts }, (_, i) => down.has(`${p}/${i + 1}`));
     const gone = off.filter(Boolean).length;
-    this.text(gone ? `${gone} of ${parts} servers down` : `${parts} servers`, box.x + PAD + parts * (size + 3) + 5, y + 9, gone ? c.again : c.soft, `${this.font - 1}px`);
+    if (gone || !lane.crowds.some((crowd) => crowd.place === p)) this.text(gone ? `${gone} of ${parts} servers down` : `${parts} servers`, box.x + PAD + parts * (size + 3) + 5, y + 9, gone ? c.again : c.soft, `${this.font - 1}px`);
     off.forEach((dead, i) => {
       const x = box.x + PAD + i * (size + 3);
       g.fillStyle = dead ? c.card : c.well; g.strokeStyle = dead ? c.again : c.line; g.lineWidth = dead ? 1.5 : 1;
@@ -241,8 +241,8 @@ export class Stage {
 
   note(text, box, c) {
     const w = this.width(text, `${this.font - 1}px`) + 10, { g } = this;
-    g.fillStyle = c.card; g.globalAlpha = 0.88; g.fillRect(box.x + PAD - 2, box.y + box.h - 17 - PAD, w, 16); g.globalAlpha = 1;
-    this.text(text, box.x + PAD + 3, box.y + box.h - PAD - 5, c.ink, `${this.font - 1}px`);
+    g.fillStyle = c.card; g.globalAlpha = 0.88; g.fillRect(box.x + box.w - PAD - w, box.y + box.h - 14 - PAD, w, 16); g.globalAlpha = 1;
+    this.text(text, box.x + box.w - PAD, box.y + box.h - PAD + 1, c.ink, `${this.font - 1}px`, "right");
   }
 
   text(words, x, y, colour, font, align = "left") {

@@ -103,10 +103,14 @@ export function groups(state) {
   return [...found.values()];
 }
 
-/** At most `room` of the moves; each mark stands for `each` messages. */
-export function aggregate(moves, room) {
-  const each = Math.max(1, Math.ceil(moves.length / Math.max(1, room)));
-  return { each, moves: each === 1 ? moves : moves.filter((_, i) => i % each === 0) };
+/**
+ * At most `room` of the moves, when there are more: those of every `each`-th message, by its number (`message[move]`), so that
+ * the same messages are shown as others come and go. Each mark then stands for about `each` messages, a power of two: when it
+ * grows, half of the marks stay where they are.
+ */
+export function aggregate(moves, room, message) {
+  const each = 2 ** Math.max(0, Math.ceil(Math.log2(moves.length / Math.max(1, room))));
+  return { each, moves: each === 1 ? moves : moves.filter((move) => message[move] % each === 0).slice(0, room) };
 }
 
 /** Each actor's state at t: "" (not seen yet), "up", "down", "frozen" or "gone". */

@@ -87,11 +87,14 @@ test("times and numbers for people", () => {
   assert.equal(flow.usualSpeed(300), 10);
 });
 
-test("more marks than room: each stands for several, none is left out", () => {
-  const moves = Array.from({ length: 1003 }, (_, i) => i), few = flow.aggregate(moves, 100);
-  assert.equal(few.each, 11);
+test("more marks than room: each stands for several, and they are always the same", () => {
+  const moves = Array.from({ length: 1003 }, (_, i) => i), few = flow.aggregate(moves, 100, moves);
+  assert.equal(few.each, 16);
   assert.ok(few.moves.length <= 100 && few.moves.length * few.each >= moves.length);
-  assert.equal(flow.aggregate(moves.slice(0, 100), 100).each, 1);
+  assert.equal(flow.aggregate(moves.slice(0, 100), 100, moves).each, 1);
+  const later = flow.aggregate(moves.slice(5), 100, moves), half = flow.aggregate(moves, 50, moves);
+  assert.ok(half.moves.every((move) => few.moves.includes(move)), "fewer marks are some of those before");
+  assert.deepEqual(later.moves, few.moves.slice(1), "who is shown does not change when others leave");
 });
 
 test("places: columns in the order of flow, inside the canvas, without overlap; losses beneath", () => {
