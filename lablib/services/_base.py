@@ -84,6 +84,28 @@ class Call:
         return self.partial > 0 and self.chance.coin(self.partial)
 
 
+class TokenBucket:
+    """A limit on calls: each takes a token; `rate` tokens a second flow in, at most `size` are kept. It starts full."""
+
+    __slots__ = ("_filled", "_tokens", "rate", "size")
+
+    def __init__(self, rate: float, size: float, now: float) -> None:
+        self.rate = rate
+        self.size = size
+        self._tokens = size
+        self._filled = now
+
+    def ready(self, now: float) -> bool:
+        """Is there a token?"""
+        self._tokens = min(self.size, self._tokens + (now - self._filled) * self.rate)
+        self._filled = now
+        return self._tokens >= 1 - 1e-9  # a third of a token, three times
+
+    def take(self) -> None:
+        """Take the token that `ready` found."""
+        self._tokens -= 1
+
+
 Handler = Callable[..., dict[str, Any]]
 
 

@@ -36,8 +36,13 @@ _INTEGERS = {  # name of the attribute: lowest value, and the figures of its hig
     "VisibilityTimeout": (0, "sqs.visibility_max", "sqs.visibility"),
     "KmsDataKeyReusePeriodSeconds": (60, "sqs.data_key_reuse_max", None),
 }
-_FIFO_ONLY = ("DeduplicationScope", "FifoThroughputLimit")
-QUEUE_ATTRIBUTES = ("All", *COMPUTED, *_INTEGERS, *_TEXTS, *_FIFO_ONLY, "FifoQueue", "ContentBasedDeduplication")
+_FIFO_CHOICES = {  # of a FIFO queue: the values, the default first
+    "FifoQueue": ("true",),
+    "ContentBasedDeduplication": ("false", "true"),
+    "DeduplicationScope": ("queue", "messageGroup"),
+    "FifoThroughputLimit": ("perQueue", "perMessageGroupId"),
+}
+QUEUE_ATTRIBUTES = ("All", *COMPUTED, *_INTEGERS, *_TEXTS, *_FIFO_CHOICES)
 
 SYSTEM_ATTRIBUTES = (  # of a message, that a receiver may ask for
     "All",
@@ -53,6 +58,8 @@ SYSTEM_ATTRIBUTES = (  # of a message, that a receiver may ask for
 )
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")  # of a queue, an entry of a batch, a permission
+_FIFO_ID = re.compile(r"[!-~]+")  # letters, digits and punctuation of ASCII
+_WRONG_TYPE = "The request include parameter that is not valid for this queue type."
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ATTRIBUTE_NAME = re.compile(r"(?!.*\.\.)(?!\.)[A-Za-z0-9_.-]+(?<!\.)")
 _DATA_TYPE = re.compile(r"(String|Number|Binary)(\..+)?", re.DOTALL)
@@ -126,40 +133,50 @@ class RedrivePolicy(NamedTuple):
     max_receive_count: int
 
 
-def default_attributes(figures: Figures) -> dict[str, str]:
-    """What CreateQueue gives a standard queue whose creator says nothing."""
+def default_attributes(figures: Figures, fifo: bool = False) -> dict[str, str]:
+    """What CreateQueue gives a queue whose creator says nothing more."""
     numbers = {name: str(figures[default]) for name, (_, _, default) in _INTEGERS.items() if default}
-    return numbers | {"SqsManagedSseEnabled": "true" if figures["sqs.managed_sse"] else "false"}
+    choices = {name: values[0] for name, values in _FIFO_CHOICES.items()} if fifo else {}
+    return numbers | {"SqsManagedSseEnabled": "true" if figures["sqs.managed_sse"] else "false"} | choices
 
 
-def check_name(name: str) -> None:
-    """Raise InvalidParameterValue unless `name` may be the name of a standard queue."""
-    if not NAME.fullmatch(name):
+def check_name(name: str, fifo: bool = False) -> None:
+    """Raise InvalidParameterValue unless `name` may be the name of a queue of this type."""
+    if not fifo and not NAME.fullmatch(name):
         raise bad_parameter("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
+    if fifo and not (name.endswith(".fifo") and NAME.fullmatch(name[:-5]) and len(name) <= 80):
+        raise bad_parameter(
+            "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, "
+            "must end with .fifo suffix and be 1 to 80 in length."
+        )
 
 
-def check_attributes(attributes: Mapping[str, str], figures: Figures) -> dict[str, str]:
+def check_attributes(
+    attributes: Mapping[str, str], figures: Figures, fifo: bool = False, current: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """The attributes in the form in which AWS returns them; an empty value means: remove.
 
-    Raises InvalidAttributeName, InvalidAttributeValue or InvalidParameterValue, as AWS does.
+    `current` are those the queue has. Raises InvalidAttributeName, InvalidAttributeValue or InvalidParameterValue, as
+    AWS does.
     """
     if attributes.get("KmsMasterKeyId") and attributes.get("SqsManagedSseEnabled", "").lower() == "true":
         one = "You can use one type of server-side encryption (SSE) at one time."
         raise ServiceError("InvalidAttributeName", f"{one} You can either enable KMS SSE or SQS SSE.")
-    clean = {name: _check_attribute(name, value, figures) for name, value in attributes.items()}
+    clean = {name: _check_attribute(name, value, figures, fifo) for name, value in attributes.items()}
     if clean.get("KmsMasterKeyId"):
         clean["SqsManagedSseEnabled"] = "false"
     elif clean.get("SqsManagedSseEnabled") == "true":
         clean["KmsMasterKeyId"] = ""
+    both = {**(current or {}), **clean}
+    if both.get("FifoThroughputLimit") == "perMessageGroupId" and both.get("DeduplicationScope") != "messageGroup":
+        reason = " Reason: perMessageGroupId is allowed only when DeduplicationScope is messageGroup."
+        raise _bad_attribute("FifoThroughputLimit", reason)
     return clean
 
 
-def _check_attribute(name: str, value: str, figures: Figures) -> str:
-    if name == "FifoQueue" and value.lower() == "true":
-        raise NotSimulated("FIFO queues are not simulated yet: leave out FifoQueue to get a standard queue")
-    if name in _FIFO_ONLY:
-        text = f"You can specify the {name} only when FifoQueue is set to true."
-        raise ServiceError("InvalidAttributeName", text)
+def _check_attribute(name: str, value: str, figures: Figures, fifo: bool) -> str:
+    if name in _FIFO_CHOICES:
+        return _check_fifo_attribute(name, value, fifo)
     if name in _INTEGERS:
         low, high, _ = _INTEGERS[name]
         if re.fullmatch(r"[0-9]{1,9}", value) and low <= int(value) <= figures[high]:
@@ -170,8 +187,21 @@ def _check_attribute(name: str, value: str, figures: Figures) -> str:
     return _TEXT_CHECKS[name](value, figures) if value and name in _TEXT_CHECKS else value
 
 
-def _bad_attribute(name: str) -> ServiceError:
-    return ServiceError("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
+def _check_fifo_attribute(name: str, value: str, fifo: bool) -> str:
+    if not fifo and name in ("DeduplicationScope", "FifoThroughputLimit"):
+        text = f"You can specify the {name} only when FifoQueue is set to true."
+        raise ServiceError("InvalidAttributeName", text)
+    if not fifo:
+        raise unknown_attribute(name)
+    if name in ("FifoQueue", "ContentBasedDeduplication"):
+        value = value.lower()
+    if value in _FIFO_CHOICES[name]:
+        return value
+    raise _bad_attribute(name, " Reason: Modifying queue type is not supported." if name == "FifoQueue" else "")
+
+
+def _bad_attribute(name: str, reason: str = "") -> ServiceError:
+    return ServiceError("InvalidAttributeValue", f"Invalid value for the parameter {name}.{reason}")
 
 
 def _json_map(text: str) -> Document | None:
@@ -277,6 +307,37 @@ def check_body(body: str) -> None:
             "the set of allowed characters is "
             "#x9 | #xA | #xD | [#x20 to #xD7FF] | [#xE000 to #xFFFD] | [#x10000 to #x10FFFF]",
         )
+
+
+def check_standard_send(group: str | None, deduplication: str | None, figures: Figures) -> None:
+    """Raise what a standard queue says to the parameters of a FIFO queue. Raises NotSimulated for fair queues."""
+    if deduplication is not None:
+        raise bad_value(deduplication, "MessageDeduplicationId", _WRONG_TYPE)
+    if group is not None and figures["sqs.fair_queues"]:
+        raise NotSimulated("MessageGroupId on a standard queue (fair queues) is not simulated: leave it out")
+    if group is not None:
+        raise bad_value(group, "MessageGroupId", _WRONG_TYPE)
+
+
+def check_fifo_send(group: str | None, deduplication: str | None, delay: int | None, figures: Figures) -> None:
+    """Raise MissingParameter without a group, InvalidParameterValue for bad ids or a delay of its own."""
+    if not group:
+        raise missing("MessageGroupId")
+    check_fifo_id(group, "MessageGroupId", figures)
+    if deduplication is not None:
+        check_fifo_id(deduplication, "MessageDeduplicationId", figures)
+    if delay:
+        raise bad_value(delay, "DelaySeconds", _WRONG_TYPE)
+
+
+def check_fifo_id(id: str, parameter: str, figures: Figures, fifo: bool = True) -> None:
+    """Raise InvalidParameterValue unless `id` may be a value of this parameter, which only FIFO queues have."""
+    if not fifo:
+        raise bad_value(id, parameter, _WRONG_TYPE)
+    longest = figures["sqs.fifo_id_length"]
+    if len(id) > longest or not _FIFO_ID.fullmatch(id):
+        only = f"{parameter} can only include alphanumeric and punctuation characters."
+        raise bad_value(id, parameter, f"{only} 1 to {longest} in length.")
 
 
 def size_of(body: str, attributes: Mapping[str, Document] | None) -> int:

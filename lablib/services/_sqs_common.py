@@ -109,7 +109,7 @@ class BaseQueue(Generic[M]):
         """Store a new message of `size` bytes, hidden for `delay` seconds. Raises ServiceUnavailable."""
         raise NotImplementedError
 
-    def send_again(self, call: Call, old: Message, size: int) -> M:
+    def send_again(self, call: Call, old: Any, size: int) -> M:
         """Store a new message with the contents of one that a redrive brings."""
         return self.send(call, old.body, size, 0, old.attributes, old.trace_header)
 

@@ -10,8 +10,8 @@ import json
 from base64 import b64encode
 from typing import Any
 
-from lablib.services._base import Call
-from lablib.services._sqs_attributes import size_of
+from lablib.services._base import Call, ServiceError
+from lablib.services._sqs_attributes import bad_parameter, size_of, sqs_error
 from lablib.services._sqs_common import AnyQueue
 
 
@@ -83,3 +83,36 @@ class MoveTask:
             target.send_again(call, message, size)
             self.moved += 1
         self.source.kernel.after(self._pause, self._move)
+
+
+class MoveTasks:
+    """All tasks of one region, the oldest first."""
+
+    def __init__(self) -> None:
+        self._tasks: list[MoveTask] = []
+
+    def start(self, source: AnyQueue, target: AnyQueue | None, rate: int | None, call: Call) -> MoveTask:
+        """Begin to move messages out of `source`. Raises InvalidParameterValue as AWS does."""
+        if target is source:
+            raise bad_parameter("Source queue arn and destination queue arn cannot be the same.")
+        if target and target.fifo != source.fifo:
+            raise bad_parameter("Source queue and destination queue must be of the same type.")
+        if any(task.active and task.source is source for task in self._tasks):
+            only = "Only one active task is allowed for a source queue arn at a given time."
+            raise bad_parameter(f"There is already a task running. {only}")
+        self._tasks.append(MoveTask(source, target, rate, call))
+        return self._tasks[-1]
+
+    def of(self, source: AnyQueue) -> list[MoveTask]:
+        """The tasks of a source, the newest first."""
+        return [task for task in reversed(self._tasks) if task.source is source]
+
+    def cancel(self, handle: str) -> MoveTask:
+        """Cancel the task with this handle. Raises ResourceNotFoundException or UnsupportedOperation."""
+        task = next((task for task in self._tasks if task.handle == handle), None)
+        if task is None:
+            raise ServiceError("ResourceNotFoundException", "Task does not exist.", status=404)
+        if task.status != "RUNNING":
+            raise sqs_error("UnsupportedOperation", f"Only a running task can be cancelled; this one is {task.status}.")
+        task.cancel()
+        return task

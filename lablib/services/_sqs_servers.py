@@ -59,6 +59,17 @@ class Message:
         self.received = sent  # when it was last received
         self.row = -1  # its latest row in the trace
 
+    def system_attributes(self, epoch: float) -> dict[str, str]:
+        """What a receiver can ask for besides the body, by its name; empty where there is nothing."""
+        return {
+            "SenderId": f"AROALABROLEFORPROCESS:{self.sender}",  # role id and session, as for a program on EC2
+            "SentTimestamp": str(int((epoch + self.sent) * 1000)),
+            "ApproximateReceiveCount": str(self.receives),
+            "ApproximateFirstReceiveTimestamp": str(int((epoch + self.first) * 1000)),
+            "AWSTraceHeader": self.trace_header,
+            "DeadLetterQueueSourceArn": self.source,
+        }
+
 
 class Server:
     """One of a queue's servers; the first is number 1. It knows its copies and when it is away."""

@@ -1,8 +1,8 @@
-"""Amazon SQS: standard queues.
+"""Amazon SQS: standard and FIFO queues.
 
 An operation is a method; what it checks, which error it raises, and its answer follow the SQS API reference
-(2012-11-05). The physics of a queue is in `_sqs_queue`, what SQS accepts in `_sqs_attributes`, moving messages back
-from a dead-letter queue in `_sqs_redrive`.
+(2012-11-05). The physics of a queue is in `_sqs_queue` and `_sqs_fifo`, what SQS accepts in `_sqs_attributes`, moving
+messages back from a dead-letter queue in `_sqs_redrive`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from lablib.kernel import exponential
 from lablib.services import _sqs_attributes as checks
 from lablib.services import _sqs_permissions as permissions
-from lablib.services._base import Call, NotSimulated, Service, ServiceError, World, run_batch
+from lablib.services._base import Call, Service, ServiceError, World, run_batch
 from lablib.services._sqs_attributes import (
     Document,
     bad_parameter,
@@ -26,13 +26,14 @@ from lablib.services._sqs_attributes import (
     sqs_error,
 )
 from lablib.services._sqs_common import AnyQueue
+from lablib.services._sqs_fifo import FifoQueue
 from lablib.services._sqs_phrases import PHRASES
 from lablib.services._sqs_queue import Queue
-from lablib.services._sqs_redrive import MoveTask
+from lablib.services._sqs_redrive import MoveTasks
 from lablib.services._sqs_servers import Message
 
 _URL = re.compile(r"https?://[^/]+/([0-9]{12})/([^/]+)")
-_WRONG_TYPE = "The request include parameter that is not valid for this queue type."
+_OPTIONAL = ["DelaySeconds", "MessageAttributes", "MessageSystemAttributes", "MessageGroupId", "MessageDeduplicationId"]
 
 
 class Sqs(Service):
@@ -47,7 +48,7 @@ class Sqs(Service):
         self._queues: dict[str, AnyQueue] = {}
         self._by_url: dict[str, AnyQueue] = {}
         self._deleted: dict[str, float] = {}
-        self._tasks: list[MoveTask] = []
+        self._tasks = MoveTasks()
         self._base_url = f"https://sqs.{self.world.region}.amazonaws.com/{self.world.account}/"
 
     def resource_of(self, params: Document) -> str:
@@ -76,8 +77,9 @@ class Sqs(Service):
         tags: dict[str, str] | None = None,
     ) -> Document:
         figures = self.world.figures
-        given = checks.check_attributes(attributes or {}, figures)
-        checks.check_name(queue_name)
+        fifo = (attributes or {}).get("FifoQueue", "").lower() == "true"
+        given = checks.check_attributes(attributes or {}, figures, fifo)
+        checks.check_name(queue_name, fifo)
         existing = self._queues.get(queue_name)
         if existing:
             self._check_same(existing, given)
@@ -89,9 +91,9 @@ class Sqs(Service):
             )
             raise sqs_error("QueueDeletedRecently", text)
         arn = self.arn(queue_name)
-        self._check_redrive(given, arn, attributes)
-        queue = Queue(self.world, queue_name, arn, self._by_arn)
-        queue.configure(checks.default_attributes(figures) | given)
+        self._check_redrive(given, arn, attributes, fifo)
+        queue: AnyQueue = (FifoQueue if fifo else Queue)(self.world, queue_name, arn, self._by_arn)
+        queue.configure(checks.default_attributes(figures, fifo) | given)
         queue.tags.update(tags or {})
         self._queues[queue_name] = self._by_url[self._base_url + queue_name] = queue
         self.world.trace.add("QueueCreated", queue_name, "", call.caller, call.row)
@@ -103,13 +105,16 @@ class Sqs(Service):
                 text = f"A queue already exists with the same name and a different value for attribute {name}"
                 raise ServiceError("QueueNameExists", text, code="QueueAlreadyExists")
 
-    def _check_redrive(self, given: dict[str, str], source: str, asked: dict[str, str] | None) -> None:
+    def _check_redrive(self, given: dict[str, str], source: str, asked: dict[str, str] | None, fifo: bool) -> None:
         policy = checks.parse_redrive_policy(given.get("RedrivePolicy"))
         if policy is None or asked is None:
             return
         grave = self._by_arn(policy.target)
         if grave is None:
             raise bad_value(asked["RedrivePolicy"], "RedrivePolicy", "Dead letter target does not exist.")
+        if grave.fifo != fifo:
+            reason = "Dead-letter queue must be same type of queue as the source.."
+            raise bad_value(asked["RedrivePolicy"], "RedrivePolicy", reason)
         if not checks.allows_source(grave.attributes.get("RedriveAllowPolicy"), source):
             reason = "Dead letter target does not allow this queue as a source (RedriveAllowPolicy)."
             raise bad_value(asked["RedrivePolicy"], "RedrivePolicy", reason)
@@ -194,8 +199,8 @@ class Sqs(Service):
 
     def set_queue_attributes(self, call: Call, *, queue_url: str, attributes: dict[str, str]) -> Document:
         queue = self._queue(queue_url)
-        given = checks.check_attributes(attributes, self.world.figures)
-        self._check_redrive(given, queue.arn, attributes)
+        given = checks.check_attributes(attributes, self.world.figures, queue.fifo, queue.attributes)
+        self._check_redrive(given, queue.arn, attributes, queue.fifo)
         self._later(queue.configure, given)
         return {}
 
@@ -283,10 +288,29 @@ class Sqs(Service):
         message_group_id: str | None = None,
         message_deduplication_id: str | None = None,
     ) -> Document:
-        queue, figures = self._queue(queue_url), self.world.figures
+        queue = self._queue(queue_url)
+        if queue.fifo:
+            queue.throttle(call, "send", (message_group_id or "",))
+        own = (message_attributes, message_system_attributes, message_group_id, message_deduplication_id)
+        return self._send(queue, call, message_body, delay_seconds, *own)
+
+    def _send(
+        self,
+        queue: AnyQueue,
+        call: Call,
+        message_body: str,
+        delay_seconds: int | None,
+        message_attributes: Document | None,
+        message_system_attributes: Document | None,
+        group: str | None,
+        deduplication: str | None,
+    ) -> Document:
+        figures = self.world.figures
         checks.check_body(message_body)
-        if message_group_id is not None or message_deduplication_id is not None:
-            self._refuse_fifo(message_group_id, message_deduplication_id)
+        if queue.fifo:
+            checks.check_fifo_send(group, deduplication, delay_seconds, figures)
+        elif group is not None or deduplication is not None:
+            checks.check_standard_send(group, deduplication, figures)
         delay = queue.delay
         if delay_seconds is not None:
             delay, longest = delay_seconds, figures["sqs.delay_max"]
@@ -302,46 +326,39 @@ class Sqs(Service):
         if size > queue.message_size:
             text = f"Message must be shorter than {queue.message_size} bytes."
             raise bad_parameter(f"One or more parameters are invalid. Reason: {text}")
-        message = queue.send(call, message_body, size, delay, message_attributes or None, header)
+        own = message_attributes or None
+        message = queue.send(call, message_body, size, delay, own, header, group or "", deduplication or "")
         answer = {"MD5OfMessageBody": checks.md5_of_body(message_body), "MessageId": message.id}
         if message_attributes:
-            message.digest = answer["MD5OfMessageAttributes"] = checks.md5_of_attributes(message_attributes)
+            answer["MD5OfMessageAttributes"] = checks.md5_of_attributes(message_attributes)
+            message.digest = message.digest or answer["MD5OfMessageAttributes"]  # a repeated send changes nothing
         if message_system_attributes:
             answer["MD5OfMessageSystemAttributes"] = checks.md5_of_attributes(message_system_attributes)
+        if queue.fifo:
+            answer["SequenceNumber"] = str(message.sequence)
         return answer
 
-    def _refuse_fifo(self, group: str | None, deduplication: str | None) -> None:
-        if deduplication is not None:
-            raise bad_value(deduplication, "MessageDeduplicationId", _WRONG_TYPE)
-        if self.world.figures["sqs.fair_queues"]:
-            raise NotSimulated("MessageGroupId on a standard queue (fair queues) is not simulated: leave it out")
-        raise bad_value(group, "MessageGroupId", _WRONG_TYPE)
-
     def send_message_batch(self, call: Call, *, queue_url: str, entries: list[Document]) -> Document:
-        self._check_batch(queue_url, entries, "SendMessageBatchRequestEntry")
+        queue = self._check_batch(queue_url, entries, "SendMessageBatchRequestEntry")
         total = sum(checks.size_of(entry["MessageBody"], entry.get("MessageAttributes")) for entry in entries)
         longest = self.world.figures["sqs.message_size"]
         if total > longest:
             text = f"Batch requests cannot be longer than {longest} bytes. You have sent {total} bytes."
             raise sqs_error("BatchRequestTooLong", text)
+        if queue.fifo:
+            if not all(entry.get("MessageGroupId") for entry in entries):
+                raise bad_parameter(missing("MessageGroupId").message)
+            queue.throttle(call, "send", dict.fromkeys(entry["MessageGroupId"] for entry in entries))
 
         def send(entry: Document) -> Document:
-            return self.send_message(
-                call,
-                queue_url=queue_url,
-                message_body=entry["MessageBody"],
-                delay_seconds=entry.get("DelaySeconds"),
-                message_attributes=entry.get("MessageAttributes"),
-                message_system_attributes=entry.get("MessageSystemAttributes"),
-                message_group_id=entry.get("MessageGroupId"),
-                message_deduplication_id=entry.get("MessageDeduplicationId"),
-            )
+            return self._send(queue, call, entry["MessageBody"], *map(entry.get, _OPTIONAL))
 
         return run_batch(call, entries, send)
 
-    def _check_batch(self, queue_url: str, entries: list[Document], kind: str) -> None:
-        self._queue(queue_url)
+    def _check_batch(self, queue_url: str, entries: list[Document], kind: str) -> AnyQueue:
+        queue = self._queue(queue_url)
         checks.check_batch([entry["Id"] for entry in entries], kind, self.world.figures["sqs.batch_entries"])
+        return queue
 
     # ---- receiving ---------------------------------------------------------------------------------------------------
 
@@ -368,12 +385,13 @@ class Sqs(Service):
             if not 0 <= wait <= longest:
                 raise bad_value(wait, "WaitTimeSeconds", f"Must be >= 0 and <= {longest}, if provided.")
         if receive_request_attempt_id is not None:
-            raise bad_value(receive_request_attempt_id, "ReceiveRequestAttemptId", _WRONG_TYPE)
+            checks.check_fifo_id(receive_request_attempt_id, "ReceiveRequestAttemptId", figures, queue.fifo)
         system = [*(attribute_names or ()), *(message_system_attribute_names or ())]
         for name in system:
             if name not in checks.SYSTEM_ATTRIBUTES:
                 raise checks.unknown_attribute(name)
-        messages = queue.receive(call, max_number_of_messages, visibility, wait)
+        queue.throttle(call, "receive")
+        messages = queue.receive(call, max_number_of_messages, visibility, wait, receive_request_attempt_id)
         if not messages:
             return {}
         return {"Messages": [self._document(queue, m, system, message_attribute_names or []) for m in messages]}
@@ -386,7 +404,7 @@ class Sqs(Service):
             "Body": message.body,
         }
         if system:
-            values = self._system_attributes(message)
+            values = message.system_attributes(self.world.kernel.epoch)
             chosen = {name: value for name, value in values.items() if value and ("All" in system or name in system)}
             if chosen:
                 document["Attributes"] = chosen
@@ -398,28 +416,21 @@ class Sqs(Service):
                 document["MD5OfMessageAttributes"] = all_of_them or checks.md5_of_attributes(attributes)
         return document
 
-    def _system_attributes(self, message: Message) -> dict[str, str]:
-        epoch = self.world.kernel.epoch
-        return {
-            "SenderId": f"AROALABROLEFORPROCESS:{message.sender}",  # role id and session, as for a program on EC2
-            "SentTimestamp": str(int((epoch + message.sent) * 1000)),
-            "ApproximateReceiveCount": str(message.receives),
-            "ApproximateFirstReceiveTimestamp": str(int((epoch + message.first) * 1000)),
-            "AWSTraceHeader": message.trace_header,
-            "DeadLetterQueueSourceArn": message.source,
-        }
-
     # ---- deleting, hiding --------------------------------------------------------------------------------------------
 
     def delete_message(self, call: Call, *, queue_url: str, receipt_handle: str) -> Document:
-        self._queue(queue_url).delete(call, receipt_handle)
+        queue = self._queue(queue_url)
+        queue.throttle(call, "delete")
+        queue.delete(call, receipt_handle)
         return {}
 
     def delete_message_batch(self, call: Call, *, queue_url: str, entries: list[Document]) -> Document:
-        self._check_batch(queue_url, entries, "DeleteMessageBatchRequestEntry")
+        queue = self._check_batch(queue_url, entries, "DeleteMessageBatchRequestEntry")
+        queue.throttle(call, "delete")
 
         def delete(entry: Document) -> Document:
-            return self.delete_message(call, queue_url=queue_url, receipt_handle=entry["ReceiptHandle"])
+            queue.delete(call, entry["ReceiptHandle"])
+            return {}
 
         return run_batch(call, entries, delete)
 
@@ -427,20 +438,22 @@ class Sqs(Service):
         self, call: Call, *, queue_url: str, receipt_handle: str, visibility_timeout: int
     ) -> Document:
         queue = self._queue(queue_url)
-        check_range(visibility_timeout, "VisibilityTimeout", 0, self.world.figures["sqs.visibility_max"])
-        queue.change_visibility(call, receipt_handle, visibility_timeout)
+        queue.throttle(call, "change")
+        return self._change_visibility(queue, call, receipt_handle, visibility_timeout)
+
+    def _change_visibility(self, queue: AnyQueue, call: Call, handle: str, timeout: int) -> Document:
+        check_range(timeout, "VisibilityTimeout", 0, self.world.figures["sqs.visibility_max"])
+        queue.change_visibility(call, handle, timeout)
         return {}
 
     def change_message_visibility_batch(self, call: Call, *, queue_url: str, entries: list[Document]) -> Document:
-        self._check_batch(queue_url, entries, "ChangeMessageVisibilityBatchRequestEntry")
+        queue = self._check_batch(queue_url, entries, "ChangeMessageVisibilityBatchRequestEntry")
+        queue.throttle(call, "change")
 
         def change(entry: Document) -> Document:
             if "VisibilityTimeout" not in entry:
                 raise missing("VisibilityTimeout")
-            handle, timeout = entry["ReceiptHandle"], entry["VisibilityTimeout"]
-            return self.change_message_visibility(
-                call, queue_url=queue_url, receipt_handle=handle, visibility_timeout=timeout
-            )
+            return self._change_visibility(queue, call, entry["ReceiptHandle"], entry["VisibilityTimeout"])
 
         return run_batch(call, entries, change)
 
@@ -462,29 +475,17 @@ class Sqs(Service):
         if not any(queue.redrive and queue.redrive.target == source.arn for queue in self._queues.values()):
             raise bad_parameter("Source queue must be configured as a Dead Letter Queue.")
         target = self._resource(destination_arn, "DestinationArn") if destination_arn is not None else None
-        if target is source:
-            raise bad_parameter("Source queue arn and destination queue arn cannot be the same.")
-        if any(task.active and task.source is source for task in self._tasks):
-            only = "Only one active task is allowed for a source queue arn at a given time."
-            raise bad_parameter(f"There is already a task running. {only}")
-        task = MoveTask(source, target, max_number_of_messages_per_second, call)
-        self._tasks.append(task)
+        task = self._tasks.start(source, target, max_number_of_messages_per_second, call)
         return {"TaskHandle": task.handle}
 
     def list_message_move_tasks(self, call: Call, *, source_arn: str, max_results: int = 1) -> Document:
         check_range(max_results, "MaxResults", 1, self.world.figures["sqs.move_tasks_listed"])
         source = self._resource(source_arn, "SourceArn")
-        tasks = [task for task in reversed(self._tasks) if task.source is source]
-        return {"Results": [task.describe(self.world.kernel.epoch) for task in tasks[:max_results]]}
+        tasks = self._tasks.of(source)[:max_results]
+        return {"Results": [task.describe(self.world.kernel.epoch) for task in tasks]}
 
     def cancel_message_move_task(self, call: Call, *, task_handle: str) -> Document:
-        task = next((task for task in self._tasks if task.handle == task_handle), None)
-        if task is None:
-            raise ServiceError("ResourceNotFoundException", "Task does not exist.", status=404)
-        if task.status != "RUNNING":
-            raise sqs_error("UnsupportedOperation", f"Only a running task can be cancelled; this one is {task.status}.")
-        task.cancel()
-        return {"ApproximateNumberOfMessagesMoved": task.moved}
+        return {"ApproximateNumberOfMessagesMoved": self._tasks.cancel(task_handle).moved}
 
     def _resource(self, arn: str, parameter: str) -> AnyQueue:
         checks.check_arn(arn, parameter)

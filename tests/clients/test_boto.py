@@ -127,11 +127,12 @@ def test_a_waiter_waits_in_virtual_time_at_the_top_of_a_cell_and_in_a_process(cl
     cloud.run(lambda: waiter.wait(QueueName="late"))
 
 
-def test_an_operation_or_parameter_that_is_not_simulated_says_so(cloud, sqs, url):
+def test_an_operation_or_parameter_that_is_not_simulated_says_so(cloud, sqs, url, monkeypatch):
     with pytest.raises(NotSimulated, match="dynamodb"):
         cloud.client("dynamodb")
-    with pytest.raises(NotSimulated):
-        sqs.create_queue(QueueName="x.fifo", Attributes={"FifoQueue": "true"})
+    monkeypatch.delattr("lablib.services.sqs.Sqs.purge_queue")
+    with pytest.raises(NotSimulated, match="purge_queue is not simulated"):
+        sqs.purge_queue(QueueUrl=url)
 
 
 def test_throttles_are_retried_as_boto3_does_it_in_virtual_time(cloud, sqs, url):

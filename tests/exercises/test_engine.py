@@ -220,11 +220,12 @@ def test_every_error_is_passed_through_in_words(fn, words):
     assert words in repr(verdict)
 
 
-def test_an_operation_that_is_not_simulated_says_so():
-    def subscribes(sqs, numbers):
-        return sqs.create_queue(QueueName="a.fifo", Attributes={"FifoQueue": "true"})
+def test_an_operation_that_is_not_simulated_says_so(monkeypatch):
+    def purges(sqs, numbers):
+        return sqs.purge_queue(QueueUrl="https://sqs.us-east-1.amazonaws.com/123456789012/orders")
 
-    assert "NotSimulated: FIFO" in repr(Sum().check(subscribes))
+    monkeypatch.delattr("lablib.services.sqs.Sqs.purge_queue")
+    assert "NotSimulated: sqs.purge_queue" in repr(Sum().check(purges))
 
 
 def test_prints_appear_once(capsys):

@@ -785,8 +785,6 @@ def test_every_transition_has_words():
 
 def test_what_is_not_simulated_says_so():
     lab = Lab(limits="today")
-    with pytest.raises(NotSimulated, match="FIFO queues"):
-        lab.create("orders-2.fifo", FifoQueue="true")
     with pytest.raises(NotSimulated, match="fair queues"):
         lab.send(MessageGroupId="tenant-1")
 

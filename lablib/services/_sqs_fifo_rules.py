@@ -1,0 +1,116 @@
+"""What a FIFO queue remembers for a while: sends and receives that may be repeated, and how many calls it had."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection
+from typing import Generic, TypeVar
+
+from lablib.services._base import Call, ServiceError, TokenBucket, World
+from lablib.services._sqs_servers import IN_FLIGHT, Message
+
+M = TypeVar("M", bound=Message)
+
+
+class Deduplication(Generic[M]):
+    """The messages of the last minutes by their deduplication ids.
+
+    The window counts from the first send, and survives receive and delete. Every id is noted for its group and for the
+    queue, so that a queue whose scope is changed knows the ids from before. (SQS developer guide, "Using the message
+    deduplication ID"; the latter recorded from AWS.)
+    """
+
+    def __init__(self, world: World) -> None:
+        self._kernel = world.kernel
+        self._window = world.figures["sqs.fifo_deduplication"]
+        self._known: dict[tuple[str | None, str], M] = {}
+        self._ends: deque[tuple[float, tuple[str | None, str], M]] = deque()
+
+    def original(self, group: str | None, id: str) -> M | None:
+        """The message that a send with this id repeats; `group` is None where the whole queue is the scope."""
+        now, ends, known = self._kernel.now, self._ends, self._known
+        while ends and ends[0][0] <= now:
+            _, key, message = ends.popleft()
+            if known.get(key) is message:
+                del known[key]
+        return known.get((group, id))
+
+    def note(self, message: M, group: str, id: str) -> None:
+        """A message was sent: the window of its id begins."""
+        end = self._kernel.now + self._window
+        for key in ((None, id), (group, id)):
+            self._known[key] = message
+            self._ends.append((end, key, message))
+
+
+class Attempts(Generic[M]):
+    """The last minutes' answers by their ReceiveRequestAttemptId, to be given again while no message has changed."""
+
+    def __init__(self, world: World) -> None:
+        self._kernel = world.kernel
+        self._window = world.figures["sqs.fifo_attempt"]
+        self._answers: dict[str, list[tuple[M, int]]] = {}
+        self._ends: deque[tuple[float, str, list[tuple[M, int]]]] = deque()
+
+    def note(self, token: str, messages: list[M]) -> None:
+        """These messages were received with that token."""
+        answer = self._answers[token] = [(message, message.stamp) for message in messages]
+        self._ends.append((self._kernel.now + self._window, token, answer))
+
+    def repeat(self, token: str) -> list[M]:
+        """The messages received with that token; none when it has ended, or when one of them has changed since."""
+        while self._ends and self._ends[0][0] <= self._kernel.now:
+            _, ended, answer = self._ends.popleft()
+            if self._answers.get(ended) is answer:
+                del self._answers[ended]
+        answer = self._answers.get(token, [])
+        same = all(message.stamp == stamp and message.state == IN_FLIGHT for message, stamp in answer)
+        return [message for message, _ in answer] if same else []
+
+    def renew(self, token: str) -> None:
+        """They were given again, and that was no change."""
+        answer = self._answers[token]
+        answer[:] = [(message, message.stamp) for message, _ in answer]
+
+
+class Throughput:
+    """How many calls a second a FIFO queue takes: for each action, and in high-throughput mode for each group's sends.
+
+    A batch is one call. (SQS developer guide, "Amazon SQS message quotas", "High throughput for FIFO queues". That
+    visibility changes have a limit of their own, and that a group's limit is on sends, is assumed.)
+    """
+
+    def __init__(self, world: World, queue: str) -> None:
+        self._world = world
+        self._queue = queue
+        self._burst = world.figures["sqs.fifo_burst"]
+        self._actions: dict[str, TokenBucket] = {}
+        self._groups: dict[str, TokenBucket] = {}
+        self.high = False
+
+    def choose(self, high: bool) -> None:
+        """Switch high-throughput mode on or off."""
+        if high != self.high:
+            self.high = high
+            self._actions.clear()
+
+    def check(self, call: Call, action: str, groups: Collection[str]) -> None:
+        """Count one call. Raises ThrottlingException when it is one too many (AWS publishes no text: assumed)."""
+        now = self._world.kernel.now
+        buckets = [("", self._bucket(self._actions, action, "sqs.fifo_high_calls" if self.high else "sqs.fifo_calls"))]
+        if self.high:
+            buckets += [(group, self._bucket(self._groups, group, "sqs.fifo_group_calls")) for group in groups]
+        for group, bucket in buckets:
+            if not bucket.ready(now):
+                detail = {"limit": bucket.rate, "group": group}
+                self._world.trace.add("Throttled", self._queue, "", call.caller, call.row, detail)
+                raise ServiceError("ThrottlingException", "Rate exceeded")
+        for _, bucket in buckets:
+            bucket.take()
+
+    def _bucket(self, buckets: dict[str, TokenBucket], name: str, figure: str) -> TokenBucket:
+        bucket = buckets.get(name)
+        if bucket is None:
+            now, rate = self._world.kernel.now, self._world.figures[figure]
+            bucket = buckets[name] = TokenBucket(rate, max(1.0, rate * self._burst), now)
+        return bucket
