@@ -189,6 +189,16 @@ def test_order_is_counted_on_first_deliveries():
     assert Measures(book.trace).order_violations() == 2
 
 
+def test_order_in_a_fifo_queue_is_counted_within_groups():
+    book = Book()
+    for i, subject in enumerate("abcd"):
+        book(i, "Sent", "q.fifo", subject, detail=1)
+        book(i, "JoinedGroup", "q.fifo", subject, detail="even" if subject in "bd" else "odd")
+    for i, subject in enumerate("bcad"):  # a comes after c of its group; d does not, though it comes last
+        book(10 + i, "Received", "q.fifo", subject, until=99)
+    assert Measures(book.trace).order_violations() == 1
+
+
 def test_direct_calls_by_hand():
     book = Book()
     for time, key in ((0, "a"), (1, "b"), (2, "c"), (3, "d")):

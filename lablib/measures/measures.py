@@ -292,17 +292,22 @@ class Measures:
         return sum(n > 1 for n in self.receives.values())
 
     def order_violations(self) -> int:
-        """Messages that were delivered, for the first time, after one that had been sent later to the same queue."""
-        resource, subject = self._codes["resource"], self._codes["subject"]
+        """Messages that were delivered, for the first time, after one that had been sent later to the same queue; in
+        a FIFO queue, to the same message group.
+        """
+        resource, subject, trace = self._codes["resource"], self._codes["subject"], self.trace
         place = {key: i for i, key in enumerate(zip(*(c[self._is("Sent")].tolist() for c in (resource, subject))))}
-        newest: dict[int, int] = {}
+        joined = self._rows("JoinedGroup").tolist()
+        group = {(int(resource[row]), int(subject[row])): trace.details[row] for row in joined}
+        newest: dict[tuple[int, str], int] = {}
         seen, count = set(), 0
         for key in zip(*(c[self._is("Received")].tolist() for c in (resource, subject))):
             if key in seen or key not in place:
                 continue
             seen.add(key)
-            count += place[key] < newest.get(key[0], -1)
-            newest[key[0]] = max(place[key], newest.get(key[0], -1))
+            line = (key[0], group.get(key, ""))
+            count += place[key] < newest.get(line, -1)
+            newest[line] = max(place[key], newest.get(line, -1))
         return count
 
     def latency(self) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lablib.actors import producers
@@ -10,7 +10,7 @@ from lablib.actors.arrivals import Arrivals, Intensity, random_gaps, steady_gaps
 from lablib.actors.consumers import Consumer, Work
 from lablib.actors.fleet import Fleet, Worker
 from lablib.cloud import Cloud
-from lablib.kernel import lognormal
+from lablib.kernel import Process, lognormal
 from lablib.scenarios.param import Param, ParamSpec
 from lablib.scenarios.scenario import Action, ActionSpec, Place, Scenario, Scene, Topology
 from lablib.services._base import Call
@@ -124,7 +124,7 @@ class QueueScene(FleetScene):
 
     noun = "video"  # a message's body is this and a number
 
-    def __init__(self, cloud: Cloud, scenario: Scenario, queue: str, **attributes: float) -> None:
+    def __init__(self, cloud: Cloud, scenario: Scenario, queue: str, **attributes: float | str) -> None:
         super().__init__(cloud, scenario)
         self.queue = queue
         self.sqs = cloud.direct("sqs")
@@ -143,9 +143,29 @@ class QueueScene(FleetScene):
         cloud = self.cloud
         return Consumer(cloud.kernel, cloud.trace, self.sqs, self.url, self.values, work or self.work, until_empty)
 
-    def work(self, worker: Worker, message_id: str, key: str, row: int) -> None:
-        """Work on one message."""
+    def work(self, worker: Worker, message_id: str, key: str, row: int) -> bool | None:
+        """Work on one message. False: it failed."""
         worker.work(worker.name, message_id, row, self.work_seconds(key))
+        return None
+
+    def work_or_crash(self, worker: Worker, message_id: str, key: str, row: int, seconds: float) -> None:
+        """Work on one message; the worker crashes in the middle with the chance `crashes`. Each delivery has luck of
+        its own.
+        """
+        kernel, keyed = self.cloud.kernel, self.cloud.chance.keyed
+        delivery, crash = f"{key}/{self.cloud.trace.details[row]}", None
+        if keyed("crash", delivery) < self.values["crashes"]:
+            moment = round(seconds * keyed("moment of the crash", delivery), 6)
+            crash = kernel.after(moment, self._crash_in_work, worker, worker.process)
+        try:
+            worker.work(worker.name, message_id, row, seconds)
+        finally:
+            if crash:
+                crash.cancel()
+
+    def _crash_in_work(self, worker: Worker, process: Process | None) -> None:
+        if worker in self.fleet.workers and worker.process is process:  # it may have been taken out of the fleet
+            self.fleet.crash(worker.name)
 
     def handle(self, number: int) -> None:
         self.cloud.spawn(
@@ -167,8 +187,8 @@ class QueueScene(FleetScene):
             )
 
 
-def _texts(attributes: dict[str, float]) -> dict[str, str]:
-    return {name: str(int(value)) for name, value in attributes.items()}
+def _texts(attributes: Mapping[str, float | str]) -> dict[str, str]:
+    return {name: value if isinstance(value, str) else str(int(value)) for name, value in attributes.items()}
 
 
 class FleetScenario(Scenario):
