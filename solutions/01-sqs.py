@@ -283,9 +283,8 @@ promises = Promises().run(seed=7)
 print(promises)
 
 # %% [markdown]
-# **What to notice.** Each line below is a message, from left to right in time. A bar that ends without a consumer has
-# expired. A diamond is a delivery that happened again. The later start of the job costs the messages of the first
-# day.
+# **What to notice.** Each line below is a message. It begins when the message is sent. A cross is where it expired:
+# nobody came for it in four days. A diamond is a delivery that happened again.
 
 # %%
 views.stays(promises, most=40)

@@ -67,12 +67,13 @@ _ENDS = ("Deleted", "Expired", "MovedToDeadLetterQueue", "Answered", "Refused", 
 _NOTHING_NEW = ("VisibilityChanged", "DeleteIgnored", "MovedToBack", "Accepted")
 _STAYS_KEY = (
     '<span style="color:{{waiting}}">━ waiting</span>   <span style="color:{{flight}}"><b>▬ in flight</b></span>   '
-    '<span style="color:{{again}}">◆ delivered again</span>'
+    '<span style="color:{{again}}">◆ delivered again</span>   <span style="color:{{ink}}">✕ expired</span>'
 )
 
 
 def stays(run: Run, most: int = 60, start: int = 0, *, theme: Theme | None = None) -> go.Figure:
-    """Messages' lives as bars, a line each: thin while it waits, thick in flight, a diamond where delivered again.
+    """Messages' lives as bars, a line each: thin while it waits, thick in flight, a diamond where delivered again, a
+    cross where it expired.
 
     `most`: how many messages; `start`: from which one on, as they were sent. Raises ValueError when there are none.
     """
@@ -80,7 +81,7 @@ def stays(run: Run, most: int = 60, start: int = 0, *, theme: Theme | None = Non
     if most < 1 or start < 0 or not sent[start : start + most]:
         raise ValueError(f"start={start!r}, most={most!r}: this run has {len(sent)} messages")
     scale, unit = panels.time_unit(run.until)
-    points: dict[str, list[Any]] = {"waiting": [], "flight": [], "again": []}
+    points: dict[str, list[Any]] = {"waiting": [], "flight": [], "again": [], "ink": []}
     for number, first in enumerate(sent[start : start + most], start + 1):
         for what, *times in _stays_of(run, first.subject):
             points[what] += [(t * scale, number) for t in times] + [(None, None)]
@@ -88,11 +89,13 @@ def stays(run: Run, most: int = 60, start: int = 0, *, theme: Theme | None = Non
         "waiting": {"mode": "lines", "line": {"width": 1.5}},
         "flight": {"mode": "lines", "line": {"width": 5}},
         "again": {"mode": "markers", "marker": {"symbol": "diamond", "size": 9}},
+        "ink": {"mode": "markers", "marker": {"symbol": "x", "size": 6}},
     }
     data = []
     for what, size in sizes.items():
         x, y = zip(*points[what], strict=True) if points[what] else ((), ())
-        data.append({"type": "scatter", "x": list(x), "y": list(y), "meta": what, "name": what, **size})
+        name = "expired" if what == "ink" else what
+        data.append({"type": "scatter", "x": list(x), "y": list(y), "meta": what, "name": name, **size})
     key = {"text": _STAYS_KEY, "x": 0, "y": 1.02, "xref": "paper", "yref": "paper", "showarrow": False}
     notes = [{**key, "xanchor": "left", "yanchor": "bottom"}]
     spec = _plain(data, notes, f"time ({unit})", "message, in the order of sending")
@@ -102,7 +105,7 @@ def stays(run: Run, most: int = 60, start: int = 0, *, theme: Theme | None = Non
 
 
 def _stays_of(run: Run, subject: str) -> Iterator[tuple[Any, ...]]:
-    """("waiting" or "flight", from, to) for each stay of a message, ("again", at) for each delivery after the first."""
+    """A message's stays ("waiting" or "flight", from, to), repeated deliveries ("again", at) and expiry ("ink", at)."""
     since, where, receives = 0.0, "", 0
     for row in run.trace.where(subject=subject):
         if row.kind in _NOTHING_NEW or (row.kind == "WorkEnded" and where == "flight" and receives):
@@ -112,6 +115,8 @@ def _stays_of(run: Run, subject: str) -> Iterator[tuple[Any, ...]]:
         receives += row.kind == "Received"
         if row.kind == "Received" and receives > 1:
             yield "again", row.time
+        if row.kind == "Expired":
+            yield "ink", row.time
         held = row.kind in ("Received", "WorkStarted")
         since, where = row.time, "" if row.kind in _ENDS else "flight" if held else "waiting"
     if where:

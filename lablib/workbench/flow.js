@@ -173,7 +173,7 @@ export function mount(root, store) {
   const sizes = new ResizeObserver(() => {
     if (!colours.ink) paint();                         // styles exist only once the box is in the page
     box.classList.toggle("ml-narrow", box.clientWidth < 760);
-    stage.resize(); wake("size");
+    stage.resize(); chart.resize(); wake("size");
   });
   sizes.observe(canvas); sizes.observe(box);
   const sight = new IntersectionObserver(([entry]) => { visible = entry.isIntersecting; if (visible) { stage.fresh = true; wake("sight"); } });

@@ -78,6 +78,13 @@ export class Chart {
     go(event);
   }
 
+  /** The box may change its width while the window does not (a side bar closes), which plotly would not notice. */
+  resize() {
+    const width = this.element.clientWidth, drawn = this.plot._fullLayout;
+    if (!drawn || !width || this.busy || Math.abs(width - drawn.width) < 2) return;
+    this.lib.Plots.resize(this.plot).then(() => this.place(this.t ?? 0));
+  }
+
   close() { if (this.lib && this.plot._fullLayout) this.lib.purge(this.plot); }
 }
 

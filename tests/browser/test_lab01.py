@@ -21,7 +21,7 @@ def notebook(open_notebook):
 @pytest.fixture
 def bench(notebook) -> Locator:
     """The first workbench of the lab, with its figure drawn."""
-    found = notebook.page.locator(".ml-workbench").first
+    found = notebook.page.locator(".ml-workbench:has(.ml-plot)").first
     found.scroll_into_view_if_needed()
     expect(found.locator(".ml-plot .main-svg").first).to_be_visible(timeout=30_000)
     return found

@@ -239,6 +239,19 @@ def test_a_click_on_the_figure_moves_the_cursor(bench):
     assert line["x"] == pytest.approx(box["x"] + box["width"] / 2, abs=2)
 
 
+def test_the_figure_follows_the_width_of_its_box(bench):
+    bench.drawn()
+    shell = bench.box.locator("..")
+    try:
+        shell.evaluate("box => box.style.width = '760px'")
+        width = (
+            "plot => Math.abs(plot._fullLayout.width - plot.parentElement.clientWidth) < 3 && plot.clientWidth < 700"
+        )
+        bench.page.wait_for_function(f"plot => ({width})(plot)", arg=bench.plot.element_handle(), timeout=10_000)
+    finally:
+        shell.evaluate("box => box.style.width = ''")
+
+
 def test_compare_shows_two_lanes_and_names_the_difference(bench):
     bench.seek(100)
     one = bench.canvas.bounding_box()["height"]
