@@ -31,11 +31,65 @@ def _received(row: Row, trace: Trace) -> str:
     earlier = next((r for r in reversed(before) if r.kind == "Received"), None)
     shown = next((r for r in reversed(before) if r.kind in _SHOWS), None)
     if earlier is None or shown is None or shown.index < earlier.index:
-        return f"received by {row.actor} from {row.resource} (receive {row.detail}), hidden until {_at(row.until)}"
+        plain = f"received by {row.actor} from {row.resource} (receive {row.detail}), hidden until {_at(row.until)}"
+        return plain + _after_waiting(row, trace)
     again = f"received again by {row.actor} at {_at(row.time)} because {_why_visible(shown, trace)}"
     if shown.kind == "CopyReturned":
         return again
     return f"{again}, {_meanwhile(earlier, row, trace)}"
+
+
+_HIDES = ("Received", "ReceiveRepeated", "VisibilityChanged")
+_FREES = ("Deleted", "Expired", "MovedToDeadLetterQueue", "BecameVisible")
+
+
+def _joined_group(row: Row, trace: Trace) -> str:
+    ahead = _ahead(row, trace)
+    latest = {r.subject: r for r in trace.where(_HIDES + _FREES, row.resource, ahead) if r.index < row.index}
+    hidden = next((latest[m] for m in ahead if m in latest and latest[m].kind in _HIDES), None)
+    waits = (
+        f"; it waits behind message {hidden.subject}, which is in flight until {_at(hidden.until)}" if hidden else ""
+    )
+    return f"in group {row.detail} of {row.resource}{waits}"
+
+
+def _ahead(joined: Row, trace: Trace) -> tuple[str, ...]:
+    """The messages that were in its group before it, in order."""
+    same = trace.where("JoinedGroup", joined.resource)
+    return tuple(r.subject for r in same if r.index < joined.index and r.detail == joined.detail)
+
+
+def _after_waiting(row: Row, trace: Trace) -> str:
+    """What a message of a FIFO queue waited for before its first receive: the last in front of it that gave way."""
+    joined = next(iter(trace.where("JoinedGroup", row.resource, row.subject)), None)
+    ahead = _ahead(joined, trace) if joined else ()
+    freed = [r for r in trace.where(_FREES, row.resource, ahead) if joined and joined.index < r.index < row.index]
+    if not freed:
+        return ""
+    how = _LEFT[freed[-1].kind]
+    return f"; until {_at(freed[-1].time)} it waited behind message {freed[-1].subject} of its group, which then {how}"
+
+
+_LEFT = {
+    "Deleted": "was deleted",
+    "Expired": "expired",
+    "MovedToDeadLetterQueue": "moved to the dead-letter queue",
+    "BecameVisible": "was visible again",
+}
+
+
+def _deduplicated(row: Row, trace: Trace) -> str:
+    sent = next(iter(trace.where("Sent", row.resource, row.subject)), None)
+    first = f" at {_at(sent.time)}" if sent else ""
+    return (
+        f"{row.actor} sent it once more: accepted, not stored, because the deduplication id is that of the send{first}"
+    )
+
+
+def _throttled(row: Row, trace: Trace) -> str:
+    action = trace[row.cause].kind if row.cause >= 0 else "a call"
+    group = f" for group {row.detail['group']}" if row.detail["group"] else ""
+    return f"{row.resource} refused {action} by {row.actor}: more than {row.detail['limit']} calls a second{group}"
 
 
 def _meanwhile(earlier: Row, row: Row, trace: Trace) -> str:
@@ -56,10 +110,10 @@ def _why_visible(shown: Row, trace: Trace) -> str:
     if shown.kind == "CopyReturned":
         return _copy_returned(shown, trace)
     cause = trace[shown.cause]
-    if cause.kind == "Sent":
-        return f"its delay of {cause.until - cause.time:g} s ended at {_at(shown.time)}"
+    if cause.kind in ("Sent", "MovedToDeadLetterQueue"):
+        return f"its delay of {round(shown.time - cause.time, 6):g} s ended at {_at(shown.time)}"
     length = f"{round(cause.until - cause.time, 6):g} s"
-    if cause.kind == "Received":
+    if cause.kind in ("Received", "ReceiveRepeated"):
         return f"its visibility timeout of {length} ended at {_at(shown.time)}"
     if cause.until == cause.time:
         return f"{cause.actor} made it visible at {_at(shown.time)}"
@@ -80,9 +134,16 @@ def _delete_ignored(row: Row, trace: Trace) -> str:
     if before and before[-1].kind != "Received":
         return f"{start}: the message was already gone, {before[-1].kind.lower()} at {_at(before[-1].time)}"
     newest = before[-1] if before else None
+    if newest and newest.detail == row.detail and (shown := _shown_between(newest, row, trace)):
+        return f"{start}: its receipt handle had expired at {_at(shown.time)}"
     if newest is None or newest.detail == row.detail:
         return f"{start}: the message was already gone"
     return f"{start}: its receipt handle is of receive {row.detail}, and {newest.actor} had received it since"
+
+
+def _shown_between(first: Row, last: Row, trace: Trace) -> Row | None:
+    rows = trace.where("BecameVisible", subject=first.subject)
+    return next((r for r in rows if first.index < r.index < last.index), None)
 
 
 def _server_unavailable(row: Row, trace: Trace) -> str:
@@ -94,7 +155,13 @@ PHRASES: dict[str, Phrase] = {
     "QueueDeleted": lambda row, trace: f"queue {row.resource} deleted by {row.actor}, with all its messages",
     "QueuePurged": lambda row, trace: f"queue {row.resource} purged by {row.actor}: {row.detail} messages are gone",
     "Sent": _sent,
+    "JoinedGroup": _joined_group,
+    "Deduplicated": _deduplicated,
+    "Throttled": _throttled,
     "Received": _received,
+    "ReceiveRepeated": lambda row, trace: (
+        f"given to {row.actor} again for the same ReceiveRequestAttemptId, hidden until {_at(row.until)}"
+    ),
     "BecameVisible": lambda row, trace: f"visible in {row.resource}: {_why_visible(row, trace)}",
     "VisibilityChanged": lambda row, trace: f"hidden until {_at(row.until)} by {row.actor}, instead of what was left",
     "Deleted": lambda row, trace: f"deleted by {row.actor}",
