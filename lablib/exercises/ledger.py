@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from lablib.exercises.case import crash_point
 from lablib.exercises.stage import Stage
@@ -15,6 +15,7 @@ _LOOK = 0.05  # seconds of a look into the ledger
 _PHRASES = {
     "WorkStarted": lambda row, trace: f"{row.actor} works on it",
     "WorkEnded": lambda row, trace: f"{row.actor} has done the work",
+    "WorkFailed": lambda row, trace: f"the work of {row.actor} fails",
     "Charged": lambda row, trace: f"charged {row.detail} by {row.actor}",
     "ChargeRefused": lambda row, trace: f"not charged again by {row.actor}: the ledger had it already",
     "LookedUp": lambda row, trace: (
@@ -42,30 +43,78 @@ class Accident:
             self._stage.crash()
 
 
-class Work:
-    """`process(body)`: work on a message, which takes `seconds`."""
+class WorkFailed(Exception):
+    """The work on a message has failed: there is no result."""
 
-    def __init__(self, stage: Stage, accident: Accident, seconds: float) -> None:
+
+class Work:
+    """`process(body)`: work on a message, which takes `seconds`.
+
+    `steps(body)`: in how many steps of that many seconds. `fails(body, step)`: does it fail there (steps from 1)?
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        accident: Accident,
+        seconds: float,
+        steps: Callable[[str], int] = lambda body: 1,
+        fails: Callable[[str, int], bool] = lambda body, step: False,
+    ) -> None:
         stage.trace.phrases.update(_PHRASES)
-        self._stage = stage
-        self._accident = accident
-        self._seconds = seconds
+        self.stage = stage
+        self.accident = accident
+        self.seconds = seconds
+        self.steps = steps
+        self.fails = fails
 
     def __call__(self, body: str) -> None:
-        """Work on the message with this body."""
-        stage = self._stage
-        if not isinstance(body, str) or body not in stage.sent:
+        """Work on the message with this body. Raises WorkFailed."""
+        job = Job(self, body, "process")
+        while job.step():
+            pass
+
+    def begin(self, body: str) -> Job:
+        """Begin to work on the message with this body, step by step."""
+        return Job(self, body, "begin")
+
+
+class Job:
+    """The work on one message, in steps. Nothing is done before the first `step()`."""
+
+    def __init__(self, work: Work, body: str, called: str) -> None:
+        self._stage, self._work, self._body = work.stage, work, body
+        if not isinstance(body, str) or body not in work.stage.sent:
             what = "the whole message" if isinstance(body, dict) else f"{body!r:.60}"
-            stage.fail(
-                f'process was called with {what}. Call it with the text of one message: process(message["Body"])'
+            work.stage.fail(
+                f'{called} was called with {what}. Call it with the text of one message: {called}(message["Body"])'
             )
-        step = self._accident.begin()
-        subject, actor = stage.sent[body][0], stage.caller
-        row = stage.trace.add("WorkStarted", "work", subject, actor, in_hand(stage.trace, actor, (subject,)))
-        stage.cloud.kernel.sleep(self._seconds)
-        self._accident.strike(step, after=False)
-        stage.trace.add("WorkEnded", "work", subject, actor, row)
-        self._accident.strike(step, after=True)
+        self._done = 0
+        self._over = ""
+        self._row = -1
+
+    def step(self) -> bool:
+        """Do the next step. True: there is more to do; False: the work is done. Raises WorkFailed."""
+        work, stage = self._work, self._stage
+        subject, actor = stage.sent[self._body][0], stage.caller
+        if self._over:
+            stage.fail(f"step() was called again after the work on {self._body} had {self._over}.", subject)
+        accident = work.accident.begin()
+        if not self._done:
+            cause = in_hand(stage.trace, actor, (subject,))
+            self._row = stage.trace.add("WorkStarted", "work", subject, actor, cause)
+        stage.cloud.kernel.sleep(work.seconds)
+        work.accident.strike(accident, after=False)
+        self._done += 1
+        if work.fails(self._body, self._done):
+            self._over = "failed"
+            stage.trace.add("WorkFailed", "work", subject, actor, self._row)
+            raise WorkFailed(f"the work on {self._body} failed")
+        if self._done >= work.steps(self._body):
+            self._over = "ended"
+            stage.trace.add("WorkEnded", "work", subject, actor, self._row)
+        work.accident.strike(accident, after=True)
+        return not self._over
 
 
 class Ledger:

@@ -1,0 +1,134 @@
+"""Lab 02's exercises: solutions pass, wrong answers fail with their own reason, and the lab as shipped is not
+attempted.
+"""
+
+import json
+import math
+import re
+import time
+
+import pytest
+from exercises import lab02_answers as answers
+
+from lablib.exercises import all_exercises, exercise
+
+LAB = [e.id for e in all_exercises() if e.id.startswith("02.")]
+
+
+@pytest.fixture(autouse=True)
+def fresh_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("MESSAGING_LAB_HOME", str(tmp_path))
+    for e in all_exercises():
+        monkeypatch.setattr(e, "seconds", 300.0)  # a busy machine must not cut the search short
+        monkeypatch.setattr(e, "patience", 60.0)
+
+
+def test_every_exercise_has_wrong_answers():
+    assert all(sum(id == wrong for wrong, *_ in answers.WRONG) >= 2 for id in LAB)
+
+
+@pytest.mark.parametrize("id", LAB)
+def test_as_shipped_it_is_not_attempted(id):
+    scope = {}
+    exec(f"def {exercise(id).signature}:\n    '''Write this.'''\n    ...", scope)
+    verdict = exercise(id).check(scope[exercise(id).name])
+    assert verdict.state == "not attempted" == exercise(id).state
+    assert repr(verdict) == f"{id}: not attempted. Write {exercise(id).signature}, then run this cell again."
+
+
+@pytest.mark.parametrize("id", LAB)
+def test_our_solution_passes(id):
+    scope = {"json": json, "math": math, "time": time}
+    exec(exercise(id).solution(sure=True), scope)
+    verdict = exercise(id).check(scope[exercise(id).name])
+    assert verdict.state == "passed" == exercise(id).state, verdict
+    assert "stopped early" not in verdict.text
+    if exercise(id).par:
+        assert verdict.score <= exercise(id).par
+
+
+@pytest.mark.parametrize(("id", "fn", "patterns"), answers.WRONG, ids=lambda x: getattr(x, "__name__", None))
+def test_a_wrong_answer_fails_with_its_own_reason(id, fn, patterns):
+    verdict = exercise(id).check(fn)
+    assert verdict.state == "failed"
+    missing = [p for p in patterns if not re.search(p, verdict.text)]
+    assert not missing, verdict.text
+    assert len(verdict.text.splitlines()) <= 24
+
+
+@pytest.mark.parametrize(
+    ("id", "fn"), [("02.poison", answers.poison_in_batches), ("02.heartbeat", answers.heartbeat_of_an_hour)]
+)
+def test_the_same_answer_gets_the_same_verdict(id, fn):
+    first, second = exercise(id).check(fn), exercise(id).check(fn)
+    assert first == second
+    assert first.replay().trace.digest() == second.replay().trace.digest()
+
+
+@pytest.mark.parametrize("id", LAB)
+def test_wrong_answers_of_an_exercise_get_different_sentences(id):
+    sentences = [exercise(id).check(fn).text.splitlines()[1] for wrong, fn, _ in answers.WRONG if wrong == id]
+    assert len(set(sentences)) == len(sentences)
+
+
+def test_a_heartbeat_in_a_batch_is_told_why_and_not_only_what_sqs_said():
+    verdict = exercise("02.heartbeat").check(answers.heartbeat_in_a_batch)
+    assert "MessageNotInflight" not in verdict.text
+    assert "waited behind others" in verdict.replay().problem
+
+
+def test_hiding_the_whole_batch_is_a_heartbeat_too():
+    def consumer(sqs, queue_url, begin):
+        while True:
+            answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=20)
+            left = [(m["ReceiptHandle"], m["Body"]) for m in answer.get("Messages", [])]
+            while left:
+                try:
+                    work = begin(left[0][1])
+                    while work.step():
+                        for handle, _ in left:
+                            sqs.change_message_visibility(
+                                QueueUrl=queue_url, ReceiptHandle=handle, VisibilityTimeout=30
+                            )
+                    sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=left[0][0])
+                except Exception:
+                    pass
+                left.pop(0)
+                for handle, _ in left:
+                    sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=handle, VisibilityTimeout=30)
+
+    assert exercise("02.heartbeat").check(consumer)
+
+
+@pytest.mark.parametrize("share", [0.9875, 0.99, 0.995])
+def test_a_timeout_near_the_slow_end_is_right(share):
+    assert exercise("02.timeout").check(lambda durations: math.ceil(sorted(durations)[int(1000 * share)]))
+
+
+def test_a_queue_that_waits_by_itself_is_long_polling_too():
+    def consumer(sqs, queue_url, process):
+        sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"ReceiveMessageWaitTimeSeconds": "20"})
+        while True:
+            for message in sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", []):
+                process(message["Body"])
+                sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+    assert exercise("02.longpoll").check(consumer)
+
+
+def test_handing_back_in_one_batch_is_right_too():
+    def consumer(sqs, queue_url, process, stopping):
+        while not stopping():
+            answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=20)
+            handles = []
+            for message in answer.get("Messages", []):
+                if stopping():
+                    handles.append(message["ReceiptHandle"])
+                    continue
+                process(message["Body"])
+                sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            if handles:
+                entries = [{"Id": str(i), "ReceiptHandle": h, "VisibilityTimeout": 0} for i, h in enumerate(handles)]
+                sqs.change_message_visibility_batch(QueueUrl=queue_url, Entries=entries)
+
+    assert exercise("02.shutdown").check(consumer)
