@@ -231,7 +231,7 @@ url = sqs.create_queue(QueueName="orders")["QueueUrl"]
 
 
 def flood():
-    for n in range(10):
+    for _ in range(10):
         sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": str(i), "MessageBody": "order"} for i in range(10)])
 
 
