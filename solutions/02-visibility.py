@@ -120,20 +120,27 @@ timeouts = [5, 10, 15, 20, 30, 40, 50, 60, 90, 120, 180, 240]
 
 
 def slowest(timeout, crashes):
-    runs = [Visibility(visibility_timeout=timeout, crashes=crashes, consumers=8).run(seed=s) for s in range(10)]
-    return sum(run.measures.age_of_oldest().max for run in runs) / len(runs)
+    """Seconds from send to delete that 19 jobs of 20 do not exceed; a job that is never done counts to the end."""
+    times = []
+    for seed in range(10):
+        run = Visibility(visibility_timeout=timeout, crashes=crashes, consumers=8).run(seed=seed)
+        end = {row.subject: row.time for row in run.trace.where(kind="Deleted")}
+        sent = [row for row in run.trace.where(kind="Sent") if row.time < 150]
+        times += [end.get(row.subject, run.until) - row.time for row in sent]
+    return sorted(times)[len(times) * 19 // 20]
 
 
 views.sweep(
     timeouts,
     {"no crashes": [slowest(t, 0.0) for t in timeouts], "crashes": [slowest(t, 0.1) for t in timeouts]},
     x_title="visibility timeout (s)",
-    y_title="highest age of the oldest message (s)",
+    y_title="slowest jobs: seconds until done",
 )
 
 # %% [markdown]
-# **What to notice.** Too short, and the workers waste their time on work that is done already. Too long, and each
-# crash hurts. The best place is a little above the slow end of the work time. Exercise 2 finds it.
+# **What to notice.** Too short, and the slow jobs never end: each time, another worker begins them before the delete
+# comes. Too long, and each crash hurts. The best place is a little above the slow end of the work time. Exercise 2 finds
+# it.
 #
 # ### Try it (in the workbench above)
 #

@@ -91,7 +91,7 @@ class HeartbeatConsumer(Consumer):
     def _handle(self, worker: Worker, message: dict[str, Any], row: int) -> None:
         in_hand, over = [message["ReceiptHandle"]], Signal(self._kernel)
         if self._settings["heartbeat"]:
-            self._kernel.spawn(self._beat, worker, in_hand, over, name=worker.name)
+            self._kernel.spawn(self._beat, worker, in_hand, over, name=f"heartbeat of {worker.name}")
         try:
             super()._handle(worker, message, row)
         finally:  # also when the worker crashes: its heartbeat ends with it
