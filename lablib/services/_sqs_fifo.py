@@ -8,9 +8,9 @@ first messages of the queue are searched for groups that are free. (SQS develope
 frees was recorded from AWS.)
 
 How it stays fast (see also `_sqs_common`): each group has its messages in a deque; all that were ever received are the
-first few of it. The first messages of free groups are in a heap; an entry counts while that message is visible and
-still the first of its group. Messages behind the searched ones are in no group yet. No copies, no servers: AWS promises
-that a FIFO queue adds no duplicates.
+first few of it. The first messages of free groups are in a heap; an entry counts while that message is visible: once
+the first of its group, it stays that until it goes. Messages behind the searched ones are in no group yet. No copies,
+no servers: AWS promises that a FIFO queue adds no duplicates.
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ class FifoQueue(BaseQueue[FifoMessage]):
         while free:
             first = free[0][2]
             group = first.group
-            if group and first.state == VISIBLE and group.line[0] is first:
+            if group and first.state == VISIBLE:
                 return group
             heapq.heappop(free)
             if group and group.offered is first:

@@ -20,8 +20,8 @@ from lablib.cloud import Cloud
 from lablib.services import _sqs_common
 from lablib.services._base import Call, ServiceError
 
-RETENTION, VISIBILITY, DELAY, TIMES, WINDOW, MOST = 900, 30, 5, 3, 6, 5
-GROUPS = ("a", "b", "c")
+RETENTION, VISIBILITY, DELAY, TIMES, WINDOW, MOST = 900, 30, 0, 3, 8, 6
+GROUPS = ("a", "a", "b", "c")
 
 
 @dataclass(eq=False)
@@ -142,10 +142,11 @@ class FifoMachine(RuleBasedStateMachine):
         most=st.integers(1, 10),
         visibility=st.sampled_from([None, None, 0, 5, 120]),
         token=st.sampled_from([None, None, "one", "two"]),
-        dead=st.booleans(),
+        dead=st.sampled_from([False, False, True]),
+        back=st.sampled_from([0, 0, 1, 2]),
     )
-    def receive(self, most, visibility, token, dead):
-        """Whoever crashes uses none of the handles; nothing forces a rule to use them."""
+    def receive(self, most, visibility, token, dead, back):
+        """Whoever crashes uses none of the handles; others hand the first few back at once."""
         url, visibility = self.dead if dead else self.url, VISIBILITY if visibility is None else visibility
         parameters = {"queue_url": url, "max_number_of_messages": most, "attribute_names": ["All"]}
         parameters |= {"receive_request_attempt_id": token} if token else {}
@@ -166,6 +167,8 @@ class FifoMachine(RuleBasedStateMachine):
         if token and expected:
             end = self.tokens[url, token][0] if again else self.now + 300
             self.tokens[url, token] = end, [(m, self.look(m)) for m in expected]
+        for message in expected[:back]:
+            self.change_visibility(message.handles[-1], 0)
         return multiple(*([] if again else [d["ReceiptHandle"] for d in answer]))
 
     def look(self, message):
