@@ -139,7 +139,8 @@ views.sweep(
 
 # %% [markdown]
 # **What to notice.** Too short, and the slow jobs never end: each time, another worker begins them before the delete
-# comes. Too long, and each crash hurts. The best place is a little above the slow end of the work time. Exercise 2 finds
+# comes. (At 5 seconds all workers are busy with such work, so a message waits, and its first worker may still be in
+# time.) Too long, and each crash hurts. The best place is a little above the slow end of the work time. Exercise 2 finds
 # it.
 #
 # ### Try it (in the workbench above)
