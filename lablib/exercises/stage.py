@@ -12,6 +12,8 @@ from lablib.exercises.learner import Memory
 from lablib.kernel import Process, Row, Signal
 from lablib.services._base import Call
 
+_RESTART = 5.0  # seconds from a crash to the next start
+
 _PHRASES = {
     "Crashed": lambda row, trace: f"{row.actor} crashed",
     "Restarted": lambda row, trace: f"{row.actor} started again, with an empty memory",
@@ -55,10 +57,13 @@ class Stage:
         url: str = self.sqs.create_queue(QueueName=name, Attributes=given)["QueueUrl"]
         return url
 
-    def send(self, url: str, body: str, name: str) -> None:
-        """The shop sends a message, in no time, and its id is remembered under `name`."""
+    def send(self, url: str, body: str, name: str, **more: str) -> None:
+        """The shop sends a message, in no time, and its id is remembered under `name`. `more`: for a FIFO queue, its
+        group and deduplication id.
+        """
         call = Call("shop", -1, self.cloud.chance.stream("shop"))
-        message_id = self.cloud.service("sqs").send_message(call, queue_url=url, message_body=body)["MessageId"]
+        sent = self.cloud.service("sqs").send_message(call, queue_url=url, message_body=body, **more)
+        message_id = sent["MessageId"]
         self.sent.setdefault(name, []).append(message_id)
         self.labels[message_id] = f"message {sum(map(len, self.sent.values()))}"
         self.labels[name] = name
@@ -69,19 +74,34 @@ class Stage:
 
     # ---- the learner's function --------------------------------------------------------------------------------------
 
-    def call(self, name: str, *args: Any, until: float) -> Any:
+    def call(self, name: str, *args: Any, until: float, crash: Callable[[], bool] | None = None) -> Any:
         """Run the function as a process to its end, and return what it returns. A Problem when it still runs at
-        `until`.
+        `until`. Once `crash()` is true it crashes, and is called again with the same arguments.
         """
         self.learners.append(name)
         process = self.cloud.spawn(self._fn, *args, name=name)
+        if crash and self._reaches(crash, process, until):
+            self.cloud.kill(process)
+            crashed = self.trace.add("Crashed", actor=name)
+            self.run(self.cloud.now + _RESTART)
+            self._memory.forget()
+            self.trace.add("Restarted", actor=name, cause=crashed)
+            process = self.cloud.spawn(self._fn, *args, name=name)
         if not self.run(until, lambda: not process.alive):
             raise Problem(
                 f"Your function had not returned after {until:g} virtual seconds. It should end when its work is done."
             )
         return process.result
 
-    def keep_running(self, name: str, *args: Any, restart: float = 5.0) -> None:
+    def _reaches(self, crash: Callable[[], bool], process: Process, until: float) -> bool:
+        """Go on until `crash()` is true, and no event further. False when the process came to its end before."""
+        cloud = self.cloud
+        while process.alive and cloud.now < until and len(self.trace) <= self._most_rows and cloud.step():
+            if crash():
+                return process.alive
+        return False
+
+    def keep_running(self, name: str, *args: Any, restart: float = _RESTART) -> None:
         """Run the function as a process that must not end. `restart` seconds after a crash it starts again."""
         self.learners.append(name)
         self._crashes[name] = Signal(self.cloud.kernel)

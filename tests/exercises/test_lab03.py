@@ -1,0 +1,132 @@
+"""Lab 03's exercises: solutions pass, wrong answers fail with their own reason, and the lab as shipped is not
+attempted.
+"""
+
+import json
+import re
+import time
+
+import pytest
+from exercises import lab03_answers as answers
+
+from lablib.exercises import all_exercises, exercise
+
+LAB = [e.id for e in all_exercises() if e.id.startswith("03.")]
+
+
+@pytest.fixture(autouse=True)
+def fresh_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("MESSAGING_LAB_HOME", str(tmp_path))
+    for e in all_exercises():
+        monkeypatch.setattr(e, "seconds", 300.0)  # a busy machine must not cut the search short
+        monkeypatch.setattr(e, "patience", 60.0)
+
+
+def test_every_exercise_has_wrong_answers():
+    assert all(sum(id == wrong for wrong, *_ in answers.WRONG) >= 2 for id in LAB)
+
+
+@pytest.mark.parametrize("id", LAB)
+def test_as_shipped_it_is_not_attempted(id):
+    scope = {}
+    exec(f"def {exercise(id).signature}:\n    '''Write this.'''\n    ...", scope)
+    verdict = exercise(id).check(scope[exercise(id).name])
+    assert verdict.state == "not attempted" == exercise(id).state
+    assert repr(verdict) == f"{id}: not attempted. Write {exercise(id).signature}, then run this cell again."
+
+
+@pytest.mark.parametrize("id", LAB)
+def test_our_solution_passes(id):
+    scope = {"json": json, "time": time}
+    exec(exercise(id).solution(sure=True), scope)
+    verdict = exercise(id).check(scope[exercise(id).name])
+    assert verdict.state == "passed" == exercise(id).state, verdict
+    assert "stopped early" not in verdict.text
+
+
+@pytest.mark.parametrize(("id", "fn", "patterns"), answers.WRONG, ids=lambda x: getattr(x, "__name__", None))
+def test_a_wrong_answer_fails_with_its_own_reason(id, fn, patterns):
+    verdict = exercise(id).check(fn)
+    assert verdict.state == "failed"
+    missing = [p for p in patterns if not re.search(p, verdict.text)]
+    assert not missing, verdict.text
+    assert len(verdict.text.splitlines()) <= 24
+
+
+@pytest.mark.parametrize(
+    ("id", "fn"), [("03.consumer", answers.consumer_deletes_at_the_end), ("03.stuck", answers.stuck_buries_only)]
+)
+def test_the_same_answer_gets_the_same_verdict(id, fn):
+    first, second = exercise(id).check(fn), exercise(id).check(fn)
+    assert first == second
+    assert first.replay().trace.digest() == second.replay().trace.digest()
+
+
+@pytest.mark.parametrize("id", LAB)
+def test_wrong_answers_of_an_exercise_get_different_sentences(id):
+    alike = {answers.producer_id_of_the_customer}  # it drops an order as the body's own id does
+    mine = [fn for wrong, fn, _ in answers.WRONG if wrong == id and fn not in alike]
+    sentences = [exercise(id).check(fn).text.splitlines()[1] for fn in mine]
+    assert len(set(sentences)) == len(sentences)
+
+
+def test_a_batch_that_leaves_the_rest_of_the_group_alone_is_right_too():
+    def consumer(sqs, queue_url, process):
+        while True:
+            ask = {"MaxNumberOfMessages": 5, "WaitTimeSeconds": 20, "AttributeNames": ["MessageGroupId"]}
+            failed = set()
+            for message in sqs.receive_message(QueueUrl=queue_url, **ask).get("Messages", []):
+                group = message["Attributes"]["MessageGroupId"]
+                if group in failed:
+                    continue
+                try:
+                    process(message["Body"])
+                except Exception:
+                    failed.add(group)
+                    continue
+                sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+    assert exercise("03.consumer").check(consumer)
+
+
+def test_a_producer_may_send_in_batches():
+    def producer(sqs, queue_url, orders):
+        entries = [
+            {
+                "Id": order["id"],
+                "MessageBody": order["text"],
+                "MessageGroupId": order["customer"],
+                "MessageDeduplicationId": order["id"],
+            }
+            for order in orders
+        ]
+        sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
+
+    assert exercise("03.producer").check(producer)
+
+
+@pytest.mark.parametrize("receives", [3, 5, 10])
+def test_any_sensible_number_of_receives_frees_the_queue(receives):
+    def free(sqs, queue_url, in_hand):
+        answers.stuck_gives_back_only(sqs, queue_url, in_hand)
+        answers._bury_after(sqs, queue_url, receives)
+
+    assert exercise("03.stuck").check(free)
+
+
+def test_the_receive_of_the_crashed_consumer_counts():
+    def free(sqs, queue_url, in_hand):
+        answers.stuck_gives_back_only(sqs, queue_url, in_hand)
+        answers._bury_after(sqs, queue_url, 2)
+
+    verdict = exercise("03.stuck").check(free)
+    assert "order-2 is in the dead-letter queue" in verdict.text
+    assert "received by consumer-9" in verdict.text
+
+
+def test_a_crash_of_the_producer_is_told():
+    verdict = exercise("03.producer").check(answers.producer_new_id_each_time)
+    story = verdict.replay().story
+    assert "producer crashed" in story
+    assert "producer started again, with an empty memory" in story
+    assert story.count("sent to orders.fifo by producer") == 2
