@@ -77,7 +77,9 @@ class Groups(Exercise):
     def trial(self, stage: Stage, fn: Function, case: GroupsCase) -> None:
         system = _SYSTEMS[case.system]
         messages = [system.message(n) for n in range(case.messages)]
-        groups = [_checked_group(fn(system.name, dict(message))) for message in messages]
+        groups = stage.cloud.run(lambda: [fn(system.name, dict(message)) for message in messages])
+        for group in groups:
+            _check_group(group)
         url = stage.queue(f"{system.name}.fifo", **_FIFO)
         for n, (message, group) in enumerate(zip(messages, groups, strict=True), 1):
             _send(stage, url, message, f"message {n} ({message[system.key]})", group, str(n))
@@ -97,10 +99,9 @@ class _Part(NamedTuple):
     group: str
 
 
-def _checked_group(group: Any) -> str:
+def _check_group(group: Any) -> None:
     if not isinstance(group, str) or not group:
         raise Problem(f"Your function returned {group!r:.60}. A message group id is a text of 1 to 128 characters.")
-    return group
 
 
 def _send(stage: Stage, url: str, message: dict[str, str], name: str, group: str, deduplication: str) -> None:
