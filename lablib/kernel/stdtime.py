@@ -7,7 +7,9 @@ swap while a run lasts would be wrong: background threads (the Jupyter kernel ha
 
 from __future__ import annotations
 
+import sys
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +27,8 @@ _VIRTUAL: dict[str, Callable[[Kernel], float | int]] = {
     "perf_counter_ns": lambda k: round(k.now * 1_000_000) * 1_000,
 }
 _installed = False
+_LONG = 2.0  # real seconds after which a learner wonders what is going on
+_HINT = "time.sleep({0:g}) at the top of a cell takes {0:g} real seconds; cloud.advance({0:g}) lets virtual time pass"
 
 
 def install() -> None:
@@ -42,6 +46,8 @@ def install() -> None:
 def _sleep(seconds: float, /) -> None:
     process = current_process()
     if process is None:
+        if seconds >= _LONG and sys._getframe(1).f_globals.get("__name__") == "__main__":
+            warnings.warn(_HINT.format(seconds), stacklevel=2)
         real_sleep(seconds)
     elif seconds < 0:
         raise ValueError("sleep length must be non-negative")

@@ -150,7 +150,7 @@ const WORDS = {
   Sent: "{actor} sent {message}", Received: "{actor} received {message}{again}", Deleted: "{actor} deleted {message}",
   BecameVisible: "{message} is visible again", Available: "{message}: its delay is over", Expired: "{message} expired",
   CopyReturned: "a copy of {message} came back from a server", WorkStarted: "{actor} began to work on {message}",
-  WorkEnded: "{actor} finished the work on {message}", MovedToDeadLetterQueue: "{message} moved to the dead-letter queue",
+  WorkEnded: "{actor} ended the work on {message}", MovedToDeadLetterQueue: "{message} moved to the dead-letter queue",
   Requested: "{actor} asked for {message}", Accepted: "{message} was accepted", Refused: "{message} was refused",
   Answered: "{message} was answered", TimedOut: "the caller gave up on {message}", Redriven: "{message} was redriven",
 };

@@ -56,22 +56,24 @@ def call_against_validation(n=1500):
 
     def measure():
         handles = []
-        calls = {
-            "SendMessage": lambda: {"QueueUrl": url, "MessageBody": "hello", "MessageAttributes": ATTRIBUTES},
-            "ReceiveMessage": lambda: {"QueueUrl": url, **RECEIVE, "MaxNumberOfMessages": 1},
-            "DeleteMessage": lambda: {"QueueUrl": url, "ReceiptHandle": handles.pop()},
-        }
+        send = {"QueueUrl": url, "MessageBody": "hello", "MessageAttributes": ATTRIBUTES}
+        receive = {"QueueUrl": url, **RECEIVE, "MaxNumberOfMessages": 1}
         whole = validation = 0.0
-        for name, params in calls.items():
+        for name in ("SendMessage", "ReceiveMessage", "DeleteMessage"):
             method, shape = getattr(sqs, xform_name(name)), sqs.meta.service_model.operation_model(name).input_shape
-            prepared = [params() for _ in range(n)]
+            prepared = [send] * n if name == "SendMessage" else [receive] * n
+            if name == "DeleteMessage":
+                prepared = [{"QueueUrl": url, "ReceiptHandle": handle} for handle in handles]
+            gc.collect()
             began = clock()
-            answers = [method(**p) for p in prepared]
+            for params in prepared:
+                answer = method(**params)
+                if "Messages" in answer:
+                    handles.append(answer["Messages"][0]["ReceiptHandle"])
             middle = clock()
-            for p in prepared:
-                validator.validate(p, shape).has_errors()
+            for params in prepared:
+                validator.validate(params, shape).has_errors()
             whole, validation = whole + middle - began, validation + clock() - middle
-            handles = [m["ReceiptHandle"] for answer in answers for m in answer.get("Messages", [])]
         return whole / validation, whole / n / 3, validation / n / 3
 
     with Cloud(seed=1) as cloud:

@@ -1,5 +1,7 @@
 """The `time` module: virtual inside a process, real everywhere else."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -67,6 +69,13 @@ def test_background_threads_keep_real_time_while_a_run_lasts(kernel):
     kernel.advance(2e6)
     thread.join()
     assert 0.04 < slept[0] < 5
+
+
+def test_a_long_sleep_at_the_top_of_a_cell_says_what_to_use_instead():
+    code = "import lablib, time; time.sleep(0.01); time.sleep(2)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stderr.count("cloud.advance(2) lets virtual time pass") == 1
+    assert "0.01" not in out.stderr
 
 
 def test_negative_sleep_is_the_standard_error(kernel):
