@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
-from typing import Any
 
 from lablib.actors.consumers import HeartbeatConsumer
 from lablib.actors.fleet import Worker
@@ -104,26 +103,10 @@ class _VisibilityScene(QueueScene):
         self._directly("set_queue_attributes", queue_url=self.url, attributes={"RedrivePolicy": json.dumps(policy)})
 
     def work(self, worker: Worker, message_id: str, key: str, row: int) -> bool:
-        """Work on one message. False: it failed. The worker may crash in the middle: each delivery has luck of its
-        own.
-        """
-        kernel, keyed, seconds = self.cloud.kernel, self.cloud.chance.keyed, self.work_seconds(key)
-        delivery = f"{key}/{self.cloud.trace.details[row]}"
-        fails = keyed("poison", key) < self.values["poison"]
-        crash = None
-        if keyed("crash", delivery) < self.values["crashes"]:
-            moment = round(seconds * keyed("moment of the crash", delivery), 6)
-            crash = kernel.after(moment, self._crash, worker, worker.process)
-        try:
-            worker.work(worker.name, message_id, row, seconds, failed=fails)
-        finally:
-            if crash:
-                crash.cancel()
+        """Work on one message. False: it failed."""
+        fails = self.cloud.chance.keyed("poison", key) < self.values["poison"]
+        self.work_or_crash(worker, message_id, key, row, self.work_seconds(key), failed=fails)
         return not fails
-
-    def _crash(self, worker: Worker, process: Any) -> None:
-        if worker in self.fleet.workers and worker.process is process:  # it may have been taken out of the fleet
-            self.fleet.crash(worker.name)
 
 
 class Polling(FleetScenario):

@@ -148,9 +148,11 @@ class QueueScene(FleetScene):
         worker.work(worker.name, message_id, row, self.work_seconds(key))
         return None
 
-    def work_or_crash(self, worker: Worker, message_id: str, key: str, row: int, seconds: float) -> None:
+    def work_or_crash(
+        self, worker: Worker, message_id: str, key: str, row: int, seconds: float, failed: bool = False
+    ) -> None:
         """Work on one message; the worker crashes in the middle with the chance `crashes`. Each delivery has luck of
-        its own.
+        its own. `failed`: the work ends without success.
         """
         kernel, keyed = self.cloud.kernel, self.cloud.chance.keyed
         delivery, crash = f"{key}/{self.cloud.trace.details[row]}", None
@@ -158,7 +160,7 @@ class QueueScene(FleetScene):
             moment = round(seconds * keyed("moment of the crash", delivery), 6)
             crash = kernel.after(moment, self._crash_in_work, worker, worker.process)
         try:
-            worker.work(worker.name, message_id, row, seconds)
+            worker.work(worker.name, message_id, row, seconds, failed=failed)
         finally:
             if crash:
                 crash.cancel()

@@ -17,6 +17,7 @@ BUDGETS = [
     ("call", "one boto3 call / botocore's validation of it", engine.call_against_validation, "<=", 2.5, "x"),
     ("simpy", "message lives a second / SimPy's", engine.life_against_simpy, ">=", 2.0, "x"),
     ("moto", "message lives a second through boto3 / moto's", engine.life_against_moto, ">=", 100, "x"),
+    ("fifo", "a FIFO life / a standard life", engine.fifo_against_standard, "<=", 2.0, "x"),
     ("growth", "cost of a message, 10^6 / 10^3", engine.cost_growth, "<=", 1.3, "x"),
     ("memory", "memory of a message", engine.memory, "<=", 700, "bytes"),
     ("hour", "5,000 messages, 4 consumers, a virtual hour", engine.hour, "<=", 2.0, "s"),

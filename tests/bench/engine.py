@@ -117,6 +117,34 @@ def life_against_moto(n=60):
     return theirs / ours, f"{ours / n * 1e6:.0f} us a life, moto {theirs / n * 1e6:.0f} us"
 
 
+def fifo_against_standard(n=3000):
+    """A life on a FIFO queue with a hundred groups and a backlog, over one on a standard queue."""
+
+    def lives(fifo):
+        with Cloud(seed=2, limits="today", assume={"sqs.fifo_burst": 60}) as cloud:
+            sqs = cloud.direct("sqs")
+            high = {"DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"}
+            attributes = {"FifoQueue": "true"} | high if fifo else {}
+            url = sqs.create_queue(QueueName="q.fifo" if fifo else "q", Attributes=attributes)["QueueUrl"]
+
+            def send(i):
+                own = {"MessageGroupId": f"truck-{i % 100}", "MessageDeduplicationId": str(i)} if fifo else {}
+                sqs.send_message(QueueUrl=url, MessageBody="x", **own)
+
+            def live():
+                for i in range(n, 2 * n):
+                    send(i)
+                    for message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", ()):
+                        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+            for i in range(n):
+                send(i)
+            return cloud.run(lambda: timed(live))
+
+    fifo, standard = best(lambda: lives(True), 3), best(lambda: lives(False), 3)
+    return fifo / standard, f"{fifo / n * 1e6:.1f} us a FIFO life, {standard / n * 1e6:.1f} us a standard one"
+
+
 def grow(n):
     """Send n messages, then receive and delete them all. Returns seconds and, when tracing memory, the peak in
     bytes."""

@@ -1,0 +1,59 @@
+"""What every exercise of every lab promises: as shipped it is not attempted, our solution passes, each recorded wrong
+answer fails with its own reason, and the same answer always gets the same verdict.
+"""
+
+import json
+import math
+import re
+import time
+
+import pytest
+from exercises import lab01_answers, lab02_answers, lab03_answers
+
+from lablib.exercises import all_exercises, exercise
+
+pytestmark = pytest.mark.usefixtures("patient_home")
+IDS = [e.id for e in all_exercises()]
+WRONG = [*lab01_answers.WRONG, *lab02_answers.WRONG, *lab03_answers.WRONG]
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_it_has_at_least_two_recorded_wrong_answers(id):
+    assert sum(id == wrong for wrong, *_ in WRONG) >= 2
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_as_shipped_it_is_not_attempted(id):
+    scope = {}
+    exec(f"def {exercise(id).signature}:\n    '''Write this.'''\n    ...", scope)
+    verdict = exercise(id).check(scope[exercise(id).name])
+    assert verdict.state == "not attempted" == exercise(id).state
+    assert repr(verdict) == f"{id}: not attempted. Write {exercise(id).signature}, then run this cell again."
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_our_solution_passes(id):
+    scope = {"json": json, "math": math, "time": time}
+    exec(exercise(id).solution(sure=True), scope)
+    verdict = exercise(id).check(scope[exercise(id).name])
+    assert verdict.state == "passed" == exercise(id).state, verdict
+    assert "stopped early" not in verdict.text
+    if exercise(id).par:
+        assert verdict.score <= exercise(id).par
+
+
+@pytest.mark.parametrize(("id", "fn", "patterns"), WRONG, ids=lambda x: getattr(x, "__name__", None))
+def test_a_wrong_answer_fails_with_its_own_reason(id, fn, patterns):
+    verdict = exercise(id).check(fn)
+    assert verdict.state == "failed"
+    missing = [p for p in patterns if not re.search(p, verdict.text)]
+    assert not missing, verdict.text
+    assert len(verdict.text.splitlines()) <= 24
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_the_same_answer_gets_the_same_verdict(id):
+    fn = [fn for wrong, fn, _ in WRONG if wrong == id][-1]
+    first, second = exercise(id).check(fn), exercise(id).check(fn)
+    assert first == second
+    assert first.replay().trace.digest() == second.replay().trace.digest()
