@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from lablib.kernel import Chance, Kernel, Trace, lognormal
+from lablib.kernel import Chance, Kernel, Stream, Trace, lognormal
 from lablib.kernel.loop import check_duration
 from lablib.services._base import Call, NotSimulated, Operation, Service, ServiceError
 
@@ -94,6 +94,7 @@ class Gateway:
         self._wait = kernel.wait
         self._trace = trace
         self._chance = chance
+        self._streams: dict[str, Stream] = {}
         self.faults = Faults(kernel, chance)
         half = lognormal(figures["api.latency_median"], figures["api.latency_p95"])
         self._latency = [
@@ -119,7 +120,9 @@ class Gateway:
             extra = ", ".join(sorted(params.keys() - target.parameters))
             raise NotSimulated(f"{service.name}.{name}: parameter {extra} is not simulated")
         wait, trace, latency = self._wait, self._trace, self._latency
-        stream = self._chance.stream(caller)
+        stream = self._streams.get(caller)
+        if stream is None:
+            stream = self._streams[caller] = self._chance.stream(caller)
         random = stream.random
         row = trace.open(operation, service.resource_of(params), caller)
         call = Call(caller, row, stream, 0.0)
@@ -137,7 +140,10 @@ class Gateway:
                 wait(None, read_timeout)
                 raise AnswerLost(took_effect=fault.kind == "lost_answer")
             wait(None, latency[int(random() * _QUANTILES)])
-            detail = _count(operation, answer)
+            if operation == "ReceiveMessage":
+                detail = len(answer["Messages"]) if answer else 0
+            else:
+                detail = len(answer["Successful"]) if "Successful" in answer else 1
         except ServiceError as error:
             wait(None, latency[int(random() * _QUANTILES)])
             detail = error.code
@@ -156,10 +162,3 @@ class Gateway:
         if fault.kind == "partial":
             call.partial = fault.probability
         return target.handler(call, **params)
-
-
-def _count(operation: str, answer: dict[str, Any]) -> int:
-    """How many messages an answer is about: messages received, entries that succeeded, else one."""
-    if operation == "ReceiveMessage":
-        return len(answer.get("Messages", ()))
-    return len(answer["Successful"]) if "Successful" in answer else 1

@@ -288,7 +288,7 @@ class Sqs(Service):
         message_group_id: str | None = None,
         message_deduplication_id: str | None = None,
     ) -> Document:
-        queue = self._queue(queue_url)
+        queue = self._by_url.get(queue_url) or self._queue(queue_url)
         if queue.fifo:
             queue.throttle(call, "send", (message_group_id or "",))
         own = (message_attributes, message_system_attributes, message_group_id, message_deduplication_id)
