@@ -14,7 +14,7 @@ from lablib.clients.direct import DirectClient
 from lablib.gateway import Faults, Gateway
 from lablib.kernel import Chance, Kernel, Process, Trace
 from lablib.kernel.loop import check_duration
-from lablib.services._base import NotSimulated, Service, World
+from lablib.services._base import ACCOUNT, NotSimulated, Principal, Service, World
 from lablib.services._limits import Edition, figures
 
 if TYPE_CHECKING:
@@ -44,25 +44,42 @@ class Cloud:
         self.chance = Chance(seed)
         self.kernel = Kernel()
         self.trace = Trace(self.kernel)
-        self.gateway = Gateway(self.kernel, self.trace, self.chance, self.figures)
+        self.gateway = Gateway(self.kernel, self.trace, self.chance, self.figures, self.service)
         self._caller = partial(self.kernel.current_name, "you")
         self._strict = strict
-        self._services: dict[tuple[str, str], Service] = {}
+        self._services: dict[tuple[str, str, str], Service] = {}
+        self._shared: dict[str, Any] = {}
+        self._foreign = False
         self._door: Any = None
 
     # ---- calling AWS ------------------------------------------------------------------------------------------------
 
-    def client(self, service_name: str, region_name: str | None = None, *, config: Any = None, **_: Any) -> Any:
+    def client(
+        self,
+        service_name: str,
+        region_name: str | None = None,
+        *,
+        role: str | None = None,
+        account: str = ACCOUNT,
+        config: Any = None,
+        **_: Any,
+    ) -> Any:
         """A boto3 client whose calls end in this cloud. Arguments are those of `boto3.client`; credentials are ignored.
 
-        Raises NotSimulated for a service that this lab has not.
+        `role`: the name of an IAM role (made with `create_role`) as which to call; else the account's administrator
+        calls. `account`: the twelve digits of another account. Raises NotSimulated for a service that this lab has not,
+        and ValueError for a role that does not exist.
         """
         from lablib.clients import boto
 
         region = region_name or self.region_name
         if self._door is None:
             self._door = boto.Door(self.kernel, self.gateway, self.trace, self.chance, self._caller, self._strict)
-        return boto.make_client(self._door, self.service(service_name, region), region, self.limits, config)
+        service = self.service(service_name, region, account)
+        return boto.make_client(self._door, service, region, self.limits, config, self._principal(role, account))
+
+    def _principal(self, role: str | None, account: str) -> Principal | None:
+        return self.service("iam", account=account).principal(role) if role is not None else None
 
     def resource(self, service_name: str, region_name: str | None = None) -> Any:
         """A boto3 resource, for example `cloud.resource("sqs").get_queue_by_name(QueueName="orders")`."""
@@ -73,17 +90,26 @@ class Cloud:
             lambda name, **kwargs: self.client(name, region, config=kwargs.get("config")), service_name
         )
 
-    def direct(self, service_name: str) -> DirectClient:
+    def direct(self, service_name: str, *, role: str | None = None, account: str = ACCOUNT) -> DirectClient:
         """A plain client for the lab's own actors: same calls, no validation, no retries, a third of the cost."""
-        return DirectClient(self.gateway, self.service(service_name), self._caller)
+        service = self.service(service_name, account=account)
+        return DirectClient(self.gateway, service, self._caller, self._principal(role, account))
 
-    def service(self, name: str, region_name: str | None = None) -> Any:
+    def service(self, name: str, region_name: str | None = None, account: str = ACCOUNT) -> Any:
         """The simulated service itself, from inside: for faults and for looking under the bonnet."""
-        key = (name, region_name or self.region_name)
+        kind = _load(name)
+        key = (name, self.region_name if kind.everywhere else region_name or self.region_name, account)
         if key not in self._services:
-            world = World(self.kernel, self.trace, self.chance, self.figures, key[1])
-            self._services[key] = service = _load(name)(world)
+            world = World(
+                self.kernel, self.trace, self.chance, self.figures, self.gateway, key[1], account, self._shared
+            )
+            self._services[key] = service = kind(world)
             self.trace.phrases.update(service.phrases)
+            if account != ACCOUNT:
+                self._foreign = True
+            if self._foreign:  # from now on a resource may be another account's
+                for known in self._services.values():
+                    known.guarded = True
         return self._services[key]
 
     @property

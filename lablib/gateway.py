@@ -1,20 +1,22 @@
 """The front door. Every call passes here, from boto3 and from the lab's own actors.
 
-In order: one row in the API log; the request travels; who calls may be asked (IAM comes with its lab; its place is
-marked in `Gateway.call`); faults; the service's handler; the answer travels; the row is completed. A call that is lost
-on the way costs the caller its whole read timeout, as it does with a real SDK.
+In order: one row in the API log; the request travels; faults; access policies decide; the service's handler; the answer
+travels; the row is completed. A call that is lost on the way costs the caller its whole read timeout, as it does with a
+real SDK. Services reach each other by the same door (`deliver`), without the waiting.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import Any, Literal
 
 from lablib.kernel import Chance, Kernel, Stream, Trace, lognormal
 from lablib.kernel.loop import check_duration
-from lablib.services._base import Call, NotSimulated, Operation, Service, ServiceError
+from lablib.services._base import Arn, Call, NotSimulated, Operation, Principal, Service, ServiceError
 
 FaultKind = Literal["throttle", "lost_request", "lost_answer", "partial"]
 _KINDS: tuple[FaultKind, ...] = ("throttle", "lost_request", "lost_answer", "partial")
@@ -88,9 +90,17 @@ class Faults:
 
 
 class Gateway:
-    """The door between callers and services of one cloud."""
+    """The door between callers and services of one cloud. `find` gives the service of a name, region and account."""
 
-    def __init__(self, kernel: Kernel, trace: Trace, chance: Chance, figures: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        trace: Trace,
+        chance: Chance,
+        figures: dict[str, Any],
+        find: Callable[[str, str, str], Service],
+    ) -> None:
+        self._find = find
         self._wait = kernel.wait
         self._trace = trace
         self._chance = chance
@@ -109,32 +119,30 @@ class Gateway:
         params: dict[str, Any],
         operation: str,
         read_timeout: float = 60.0,
+        principal: Principal | None = None,
     ) -> dict[str, Any]:
         """Call `service.name(**params)` as `caller`, and block until the answer is there.
 
-        `name` is the operation in snake_case, `operation` as AWS writes it. Raises ServiceError, NotSimulated, or
-        AnswerLost after `read_timeout` seconds.
+        `name` is the operation in snake_case, `operation` as AWS writes it; `principal` is who calls for access
+        policies, None the account's administrator. Raises ServiceError, NotSimulated, or AnswerLost after
+        `read_timeout` seconds.
         """
         target = service.operations.get(name) or service.operation(name)
         if not target.parameters.issuperset(params):
-            extra = ", ".join(sorted(params.keys() - target.parameters))
-            raise NotSimulated(f"{service.name}.{name}: parameter {extra} is not simulated")
+            raise _not_simulated(service, name, params, target)
         wait, trace, latency = self._wait, self._trace, self._latency
-        stream = self._streams.get(caller)
-        if stream is None:
-            stream = self._streams[caller] = self._chance.stream(caller)
+        stream = self._streams.get(caller) or self._stream(caller)
         random = stream.random
         row = trace.open(operation, service.resource_of(params), caller)
-        call = Call(caller, row, stream, 0.0)
+        call = Call(caller, row, stream, 0.0, principal)
         detail: int | str = "CallerGone"  # what the row says when the caller is killed while it waits
         try:
             wait(None, latency[int(random() * _QUANTILES)])
             fault = self.faults.pick(caller, operation) if self.faults.active else None
-            if fault is None:
-                # IAM: here identity and resource policies will decide. Today everybody may do everything.
+            if fault is None and principal is None and not service.guarded:
                 answer = target.handler(call, **params)
             else:
-                answer = self._go_wrong(fault, service, target, params, call)
+                answer = self._handle(fault, service, name, operation, params, call)
             if fault is not None and fault.kind in _LOST:
                 detail = _LOST[fault.kind]
                 wait(None, read_timeout)
@@ -152,13 +160,76 @@ class Gateway:
             trace.complete(row, detail)
         return answer
 
-    def _go_wrong(
-        self, fault: Fault, service: Service, target: Operation, params: dict[str, Any], call: Call
+    def deliver(
+        self, to: Arn, name: str, params: dict[str, Any], *, principal: Principal, caller: str, cause: int
     ) -> dict[str, Any]:
-        if fault.kind == "throttle":
-            raise ServiceError(*service.throttle, sender_fault=False)
-        if fault.kind == "lost_request":
-            return {}
-        if fault.kind == "partial":
-            call.partial = fault.probability
-        return target.handler(call, **params)
+        """Call an operation of the service that owns `to`, for another service: no time passes. See `Peers`."""
+        service = self._find(to.service, to.region, to.account)
+        operation = pascal(name)
+        row = self._trace.open(operation, service.resource_of(params), caller, cause)
+        call = Call(caller, row, self._streams.get(caller) or self._stream(caller), 0.0, principal)
+        detail: int | str = 1
+        try:
+            fault = self.faults.pick(caller, operation) if self.faults.active else None
+            answer = self._handle(fault, service, name, operation, params, call)
+            if fault is not None and fault.kind in _LOST:
+                detail = _LOST[fault.kind]
+                raise AnswerLost(took_effect=fault.kind == "lost_answer")
+        except ServiceError as error:
+            detail = error.code
+            raise
+        finally:
+            self._trace.complete(row, detail)
+        return answer
+
+    def _stream(self, caller: str) -> Stream:
+        stream = self._streams[caller] = self._chance.stream(caller)
+        return stream
+
+    def _handle(
+        self, fault: Fault | None, service: Service, name: str, operation: str, params: dict[str, Any], call: Call
+    ) -> dict[str, Any]:
+        """The call arrives, or goes wrong: the way of all calls that are not as simple as most are."""
+        if fault is not None:
+            if fault.kind == "throttle":
+                raise ServiceError(*service.throttle, sender_fault=False)
+            if fault.kind == "lost_request":
+                return {}
+            if fault.kind == "partial":
+                call.partial = fault.probability
+        if call.principal is not None or service.guarded:
+            service = self._admit(service, operation, params, call)
+        return service.operation(name).handler(call, **params)
+
+    def _admit(self, service: Service, operation: str, params: dict[str, Any], call: Call) -> Service:
+        """Let access policies decide. Returns the service of the account that owns the resource.
+
+        Raises ServiceError when access is denied, with one row in the trace that tells why.
+        """
+        from lablib.services._policy import Request, administrator, decide
+
+        owner = service.owner_of(params)
+        caller = call.principal or administrator(service.world.account)
+        if owner != service.world.account:
+            service = self._find(service.name, service.world.region, owner)
+            call.principal = caller
+        access = service.access(operation, params)
+        request = Request(access.action, access.resource, caller, owner, {**access.context, **caller.context})
+        decision = decide(request, access.policy)
+        if not decision:
+            resource = service.resource_of(params)
+            self._trace.add("AccessDenied", resource, "", call.caller, call.row, decision.explain())
+            shape, status = service.access_denied
+            raise ServiceError(shape, decision.message(), status=status)
+        return service
+
+
+def _not_simulated(service: Service, name: str, params: dict[str, Any], target: Operation) -> NotSimulated:
+    extra = ", ".join(sorted(params.keys() - target.parameters))
+    return NotSimulated(f"{service.name}.{name}: parameter {extra} is not simulated")
+
+
+@cache
+def pascal(name: str) -> str:
+    """`receive_message` -> `ReceiveMessage`."""
+    return "".join(part.capitalize() for part in name.split("_"))

@@ -28,7 +28,7 @@ from botocore.validate import ParamValidator
 
 from lablib.gateway import AnswerLost, Gateway
 from lablib.kernel import Chance, Kernel, Trace
-from lablib.services._base import Service, ServiceError
+from lablib.services._base import Principal, Service, ServiceError
 
 ParamValidationError = botocore.exceptions.ParamValidationError
 
@@ -158,6 +158,7 @@ class SimulatedClient:
     _door: Door
     _service: Service
     _read_timeout: float
+    _principal: Principal | None
     _table: dict[str, _Operation]
     _service_model: Any
     meta: Any
@@ -173,7 +174,9 @@ class SimulatedClient:
         attempt = 1
         while True:
             try:
-                answer = door.call(caller, self._service, operation.name, params, operation_name, self._read_timeout)
+                answer = door.call(
+                    caller, self._service, operation.name, params, operation_name, self._read_timeout, self._principal
+                )
                 break
             except (ServiceError, AnswerLost) as problem:
                 retries = self.meta.config.retries
@@ -298,13 +301,21 @@ def _template(service: str, region: str, edition: str, config: Config | None) ->
         return _templates[key][0]
 
 
-def make_client(door: Door, service: Service, region: str, edition: str, config: Config | None = None) -> Any:
-    """A boto3 client of `service` whose calls go through `door`."""
+def make_client(
+    door: Door,
+    service: Service,
+    region: str,
+    edition: str,
+    config: Config | None = None,
+    principal: Principal | None = None,
+) -> Any:
+    """A boto3 client of `service` whose calls go through `door`, as `principal`."""
     template = _template(service.name, region, edition, config)
     client = object.__new__(type(template))  # copy.copy would ask the client for __setstate__, and it for its model
     client.__dict__.update(template.__dict__)
     client._door = door
     client._service = service
+    client._principal = principal
     client._read_timeout = client.meta.config.read_timeout
     return client
 

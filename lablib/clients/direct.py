@@ -5,22 +5,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
-from lablib.gateway import Gateway
-from lablib.services._base import Service
+from lablib.gateway import Gateway, pascal
+from lablib.services._base import Principal, Service
 
 
 def snake(name: str) -> str:
     """`QueueUrl` -> `queue_url`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
-
-
-@cache
-def pascal(name: str) -> str:
-    """`receive_message` -> `ReceiveMessage`."""
-    return "".join(part.capitalize() for part in name.split("_"))
 
 
 class _Snake(dict[str, str]):
@@ -36,8 +29,11 @@ class DirectClient:
     """`direct.send_message(QueueUrl=..., MessageBody=...)`: as boto3's client, but errors are ServiceError and nothing
     is retried. `caller` tells who calls: a function without arguments."""
 
-    def __init__(self, gateway: Gateway, service: Service, caller: Callable[[], str]) -> None:
+    def __init__(
+        self, gateway: Gateway, service: Service, caller: Callable[[], str], principal: Principal | None = None
+    ) -> None:
         self._gateway = gateway
+        self._principal = principal
         self._service = service
         self._caller = caller
 
@@ -46,8 +42,11 @@ class DirectClient:
             raise AttributeError(name)
         door, service, caller, operation = self._gateway.call, self._service, self._caller, pascal(name)
 
+        principal = self._principal
+
         def call(**params: Any) -> dict[str, Any]:
-            return door(caller(), service, name, {_SNAKE[k]: v for k, v in params.items()}, operation)
+            given = {_SNAKE[k]: v for k, v in params.items()}
+            return door(caller(), service, name, given, operation, principal=principal)
 
         setattr(self, name, call)
         return call

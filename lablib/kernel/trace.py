@@ -83,7 +83,7 @@ class Trace:
 
     # ---- writing ----------------------------------------------------------------------------------------------------
 
-    def _writers(self) -> tuple[Callable[..., int], Callable[[str, str, str], int]]:
+    def _writers(self) -> tuple[Callable[..., int], Callable[..., int]]:
         """`add` and `open`, as closures: every call and transition passes here, and look-ups would cost a third."""
         loop, codes, details, detail_of = self._loop, self._codes, self.details, self.details.append
         time, kinds, resources, subjects, actors, causes, untils = (self._columns[name].append for name in COLUMNS)
@@ -109,10 +109,10 @@ class Trace:
             detail_of(detail)
             return len(details) - 1
 
-        def open(operation: str, resource: str, actor: str) -> int:
+        def open(operation: str, resource: str, actor: str, cause: int = -1) -> int:
             """Append the row of an API call that starts now."""
             is_api(codes[operation])
-            return add(operation, resource, "", actor)
+            return add(operation, resource, "", actor, cause)
 
         return add, open
 

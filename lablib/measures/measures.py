@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from lablib.clients.direct import pascal
+from lablib.gateway import pascal
 from lablib.kernel import Trace
 from lablib.measures.series import Array, Number, Series, ages, number, steps
 from lablib.services._limits import figures as figures_of

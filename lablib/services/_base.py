@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from lablib.kernel import Chance, Kernel, Stream, Trace
 from lablib.kernel.trace import Phrase
+
+if TYPE_CHECKING:
+    from lablib.services._policy import Policy
 
 ACCOUNT = "123456789012"  # the account number that AWS uses in its own examples
 
@@ -55,29 +58,74 @@ class Arn(NamedTuple):
         return f"arn:aws:{':'.join(self)}"
 
 
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls, as access policies see it. Where a principal may be None, None is the account's administrator.
+
+    `arn` is that of a user or of a role's session, empty for an AWS service; `role` the ARN of the role behind the
+    session; `service` such as "sns.amazonaws.com". `identity` gives the policies attached to it, now: they can change
+    while a program runs. `context` holds condition keys that are known of the caller, such as `aws:SourceArn`.
+    """
+
+    account: str
+    arn: str = ""
+    role: str = ""
+    service: str = ""
+    identity: Callable[[], tuple[Policy, ...]] = tuple
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+class Access(NamedTuple):
+    """What a call wants to do, for access policies: an action (`sqs:SendMessage`) on a resource (its ARN, or "*"), the
+    policy that the resource itself has, and condition keys that are known of the request."""
+
+    action: str
+    resource: str = "*"
+    policy: Policy | None = None
+    context: Mapping[str, str] = {}
+
+
+class Peers(Protocol):
+    """How a service reaches another one: through the front door, as its own principal."""
+
+    def deliver(
+        self, to: Arn, name: str, params: dict[str, Any], *, principal: Principal, caller: str, cause: int
+    ) -> dict[str, Any]:
+        """Call operation `name` of the service, region and account of the ARN `to`, without waiting.
+
+        `caller` is the name in the API log ("sns/orders"), `cause` the row that led to it. Raises ServiceError (also
+        when access is denied), and AnswerLost when an injected fault loses the call.
+        """
+
+
 @dataclass(slots=True)
 class World:
-    """What a service may know of the world it lives in."""
+    """What a service may know of the world it lives in. `shared` is common to all services of a cloud, whatever their
+    account and region: the names of buckets are."""
 
     kernel: Kernel
     trace: Trace
     chance: Chance
     figures: dict[str, Any]
+    peers: Peers
     region: str = "us-east-1"
     account: str = ACCOUNT
+    shared: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Call:
     """One call as its handler sees it: who calls, the row of the API log, the caller's own randomness.
 
-    `partial` is the probability with which an injected fault makes single entries of a batch fail.
+    `partial` is the probability with which an injected fault makes single entries of a batch fail; `principal` is
+    the caller for access policies, None for the account's administrator.
     """
 
     caller: str
     row: int
     chance: Stream
     partial: float = 0.0
+    principal: Principal | None = None
 
     def entry_fails(self) -> bool:
         """Does an injected fault make this entry of a batch fail?"""
@@ -119,14 +167,19 @@ class Operation:
 
 @dataclass(eq=False)
 class Service:
-    """A service in one region. A public method is an operation; parameters and answers are AWS's documents."""
+    """A service in one region of one account. A public method is an operation; parameters and answers are AWS's
+    documents. `guarded`: some resource has a policy, or other accounts exist, so that even the administrator is asked.
+    """
 
     name: ClassVar[str]
     throttle: ClassVar[tuple[str, str]] = ("ThrottlingException", "Rate exceeded")
+    access_denied: ClassVar[tuple[str, int]] = ("AccessDeniedException", 400)  # shape and HTTP status
     phrases: ClassVar[dict[str, Phrase]] = {}
+    everywhere: ClassVar[bool] = False  # the same in all regions, as IAM is
 
     world: World
     operations: dict[str, Operation] = field(default_factory=dict, repr=False)
+    guarded: bool = False
 
     @property
     def now(self) -> float:
@@ -140,6 +193,14 @@ class Service:
     def resource_of(self, params: dict[str, Any]) -> str:
         """The resource that a call is about, for the API log; empty when it is about none."""
         return ""
+
+    def owner_of(self, params: dict[str, Any]) -> str:
+        """The account of the resource that a call is about; its own when nothing says otherwise."""
+        return self.world.account
+
+    def access(self, operation: str, params: dict[str, Any]) -> Access:
+        """What the call of `operation` (in AWS's spelling) wants to do, for access policies."""
+        return Access(f"{self.name}:{operation}")
 
     def operation(self, name: str) -> Operation:
         """The operation with that snake_case name. Raises NotSimulated when this service has none."""

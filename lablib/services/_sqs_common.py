@@ -11,20 +11,22 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable, Collection
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 from zlib import crc32
 
 from lablib.kernel import Signal, Timer
 from lablib.services._base import Call, ServiceError, World
 from lablib.services._sqs_attributes import (
     Document,
-    RedrivePolicy,
     bad_value,
     no_such_queue,
     parse_redrive_policy,
     sqs_error,
 )
 from lablib.services._sqs_servers import DELAYED, GONE, IN_FLIGHT, NEVER, SPARE, VISIBLE, Message
+
+if TYPE_CHECKING:
+    from lablib.services._policy import Policy
 
 M = TypeVar("M", bound=Message)
 
@@ -79,7 +81,8 @@ class BaseQueue(Generic[M]):
         self.retention = number["MessageRetentionPeriod"]
         self.wait = number["ReceiveMessageWaitTimeSeconds"]
         self.visibility = number["VisibilityTimeout"]
-        self.redrive: RedrivePolicy | None = parse_redrive_policy(self.attributes.get("RedrivePolicy"))
+        self.redrive = parse_redrive_policy(self.attributes.get("RedrivePolicy"))
+        self.policy = _parse_policy(self.attributes.get("Policy"), self.name)
         self.modified = self.kernel.now
         self._rearm()
 
@@ -387,6 +390,14 @@ class BaseQueue(Generic[M]):
         if now - self._sampled >= 1.0:
             self._sampled = now
             self._history.append((now, Counts(self.visible, self.in_flight, self.delayed)))
+
+
+def _parse_policy(text: str | None, name: str) -> Policy | None:
+    if text is None:
+        return None
+    from lablib.services._policy import Policy
+
+    return Policy.parse(text, name=name)
 
 
 AnyQueue = BaseQueue[Any]

@@ -15,7 +15,7 @@ from typing import Any
 from lablib.kernel import exponential
 from lablib.services import _sqs_attributes as checks
 from lablib.services import _sqs_permissions as permissions
-from lablib.services._base import Call, Service, ServiceError, World, run_batch
+from lablib.services._base import Access, Call, Service, ServiceError, World, run_batch
 from lablib.services._sqs_attributes import (
     Document,
     bad_parameter,
@@ -41,6 +41,7 @@ class Sqs(Service):
 
     name = "sqs"
     throttle = ("RequestThrottled", "Rate exceeded")
+    access_denied = ("AccessDenied", 403)
     phrases = PHRASES
 
     def __init__(self, world: World) -> None:
@@ -58,6 +59,18 @@ class Sqs(Service):
             queue = self._by_url.get(url)
             return queue.name if queue else str(url).rpartition("/")[2]
         return str(params.get("queue_name") or params.get("source_arn", "")).rpartition(":")[2]
+
+    def owner_of(self, params: Document) -> str:
+        """The account in the queue's URL."""
+        parts = _URL.fullmatch(str(params.get("queue_url", "")))
+        return params.get("queue_owner_aws_account_id") or (parts[1] if parts else self.world.account)
+
+    def access(self, operation: str, params: Document) -> Access:
+        """A right to send, delete or change covers the batch form too (API: AddPermission)."""
+        name = str(params.get("queue_url") or params.get("queue_name") or params.get("source_arn", ""))
+        queue = self._queues.get(re.split("[/:]", name)[-1])
+        arn = queue.arn if queue else self.arn(name) if name else "*"
+        return Access(f"sqs:{operation.removesuffix('Batch')}", arn, queue.policy if queue else None)
 
     def queue(self, name_or_url: str) -> AnyQueue:
         """The queue itself, to look into and to let its servers fail. Raises KeyError when there is none."""
@@ -93,7 +106,7 @@ class Sqs(Service):
         arn = self.arn(queue_name)
         self._check_redrive(given, arn, attributes, fifo)
         queue: AnyQueue = (FifoQueue if fifo else Queue)(self.world, queue_name, arn, self._by_arn)
-        queue.configure(checks.default_attributes(figures, fifo) | given)
+        self._configure(queue, checks.default_attributes(figures, fifo) | given)
         queue.tags.update(tags or {})
         self._queues[queue_name] = self._by_url[self._base_url + queue_name] = queue
         self.world.trace.add("QueueCreated", queue_name, "", call.caller, call.row)
@@ -201,7 +214,7 @@ class Sqs(Service):
         queue = self._queue(queue_url)
         given = checks.check_attributes(attributes, self.world.figures, queue.fifo, queue.attributes)
         self._check_redrive(given, queue.arn, attributes, queue.fifo)
-        self._later(queue.configure, given)
+        self._later(self._configure, queue, given)
         return {}
 
     def purge_queue(self, call: Call, *, queue_url: str) -> Document:
@@ -216,6 +229,10 @@ class Sqs(Service):
 
     def _purge(self, queue: AnyQueue, call: Call) -> None:
         self.world.trace.add("QueuePurged", queue.name, "", call.caller, call.row, queue.clear())
+
+    def _configure(self, queue: AnyQueue, attributes: dict[str, str]) -> None:
+        queue.configure(attributes)
+        self.guarded = self.guarded or queue.policy is not None
 
     def _later(self, fn: Callable[..., None], *args: Any) -> None:
         """Do what takes AWS up to a minute to spread."""
@@ -266,12 +283,12 @@ class Sqs(Service):
     ) -> Document:
         queue = self._queue(queue_url)
         policy = permissions.grant(queue, label, aws_account_ids, actions)
-        self._later(queue.configure, {"Policy": policy})
+        self._later(self._configure, queue, {"Policy": policy})
         return {}
 
     def remove_permission(self, call: Call, *, queue_url: str, label: str) -> Document:
         queue = self._queue(queue_url)
-        self._later(queue.configure, {"Policy": permissions.revoke(queue, label)})
+        self._later(self._configure, queue, {"Policy": permissions.revoke(queue, label)})
         return {}
 
     # ---- sending -----------------------------------------------------------------------------------------------------

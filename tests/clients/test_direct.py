@@ -3,7 +3,8 @@
 import pytest
 
 from lablib import Cloud
-from lablib.clients.direct import pascal, snake
+from lablib.clients.direct import snake
+from lablib.gateway import pascal
 from lablib.services._base import ServiceError
 
 
