@@ -16,20 +16,12 @@ from typing import Any, Literal
 
 from lablib.kernel import Chance, Kernel, Stream, Trace, lognormal
 from lablib.kernel.loop import check_duration
-from lablib.services._base import Arn, Call, NotSimulated, Operation, Principal, Service, ServiceError
+from lablib.services._base import AnswerLost, Arn, Call, NotSimulated, Operation, Principal, Service, ServiceError
 
 FaultKind = Literal["throttle", "lost_request", "lost_answer", "partial"]
 _KINDS: tuple[FaultKind, ...] = ("throttle", "lost_request", "lost_answer", "partial")
 _LOST = {"lost_request": "RequestLost", "lost_answer": "AnswerLost"}
 _QUANTILES = 1024
-
-
-class AnswerLost(Exception):
-    """No answer came within the caller's read timeout. `took_effect` tells what the caller cannot know."""
-
-    def __init__(self, took_effect: bool) -> None:
-        super().__init__("the answer was lost" if took_effect else "the request was lost")
-        self.took_effect = took_effect
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,14 @@ class NotSimulated(Exception):
     """AWS has it, this lab has not. The text says what, and what to do instead where there is something."""
 
 
+class AnswerLost(Exception):
+    """No answer came within the caller's read timeout. `took_effect` tells what the caller cannot know."""
+
+    def __init__(self, took_effect: bool) -> None:
+        super().__init__("the answer was lost" if took_effect else "the request was lost")
+        self.took_effect = took_effect
+
+
 class Arn(NamedTuple):
     """An Amazon Resource Name, `arn:aws:service:region:account:resource`."""
 
