@@ -143,24 +143,23 @@ def decide(
     for source in guards:
         if not source.grant(request):
             return Decision(request, False, missing=source)
+    within = caller.account == request.owner and not caller.service
+    own = identity.grant(request)
+    needs_both = not within or kind in ("key", "trust")
+    if own and not needs_both and not ceilings:
+        return Decision(request, True, (own,))
     let_in = resource.grant(request)
     level = let_in.statement.means(request) if let_in else NOBODY
-    within = caller.account == request.owner and not caller.service
-    must_let_in = caller.service or kind in ("key", "trust") or (not within and identity.grant(request))
-    if must_let_in and level == NOBODY:
+    if level == NOBODY and needs_both and (own or within or caller.service):
         return Decision(request, False, missing=resource)
     if let_in and (caller.service or (within and level == SELF)):
         return Decision(request, True, (let_in,))
-    allowing = [let_in] if let_in and level > ACCOUNT else []
-    if not within or not allowing:
-        own = identity.grant(request)
-        if own is None:
-            return Decision(request, False, missing=identity, alternatives=(resource,) if within else ())
-        allowing.append(own)
+    if own is None and (level <= ACCOUNT or not within):
+        return Decision(request, False, missing=identity, alternatives=(resource,) if within else ())
     for source in ceilings:
         if not source.grant(request):
             return Decision(request, False, missing=source)
-    return Decision(request, True, tuple(allowing))
+    return Decision(request, True, tuple(cited for cited in (let_in, own) if cited))
 
 
 @lru_cache

@@ -47,11 +47,15 @@ def pattern(text: str, keys: Keys | None = None, *, arn: bool = False, ignore_ca
     nothing. `arn`: a wildcard stays within its part of the ARN, as the operators ArnLike and ArnEquals want it.
     """
     if keys is None or "${" not in text:
-        return _compiled(((text, True),), arn, ignore_case)
+        return _plain(text, arn, ignore_case)
     return _compiled(_filled(text, keys), arn, ignore_case)
 
 
 @lru_cache(maxsize=4096)
+def _plain(text: str, arn: bool, ignore_case: bool) -> re.Pattern[str]:
+    return _compiled(((text, True),), arn, ignore_case)
+
+
 def _compiled(parts: tuple[tuple[str, bool], ...] | None, arn: bool, ignore_case: bool) -> re.Pattern[str]:
     if parts is None:
         return re.compile(r"(?!)")

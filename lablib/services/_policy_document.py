@@ -79,6 +79,13 @@ class Request:
         }
 
 
+def _fits(patterns: tuple[str, ...], text: str, keys: Keys | None, ignore_case: bool) -> bool:
+    for one in patterns:
+        if one in ("*", text) or pattern(one, keys, ignore_case=ignore_case).fullmatch(text):
+            return True
+    return False
+
+
 # ---- a statement -----------------------------------------------------------------------------------------------------
 
 
@@ -138,10 +145,10 @@ class Statement:
         """The elements that do not fit the request; none when the statement applies."""
         if not self.means(request):
             yield "NotPrincipal" if self.not_who else "Principal"
-        if any(pattern(p, ignore_case=True).fullmatch(request.action) for p in self.actions) == self.not_actions:
+        if _fits(self.actions, request.action, None, True) == self.not_actions:
             yield "NotAction" if self.not_actions else "Action"
         keys = request.keys if self.variables else None
-        if any(pattern(p, keys).fullmatch(request.resource) for p in self.resources) == self.not_resources:
+        if _fits(self.resources, request.resource, keys, False) == self.not_resources:
             yield "NotResource" if self.not_resources else "Resource"
         for condition in self.conditions:
             if not condition.holds(request.keys):
@@ -251,8 +258,12 @@ def _load(text: str) -> dict[str, Any]:
 
     try:
         document = json.loads(text, object_pairs_hook=unique)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise MalformedPolicy("Policy", f"is not JSON: {error}") from None
+    except json.JSONDecodeError as error:
+        raise MalformedPolicy(
+            "Policy", f"is not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
+        ) from None
+    except RecursionError:
+        raise MalformedPolicy("Policy", "is nested too deeply") from None
     if not isinstance(document, dict):
         raise MalformedPolicy("Policy", "must be a JSON object with Version and Statement")
     return document
@@ -300,7 +311,7 @@ def _statement(document: Any, index: int, kind: Kind, variables: bool, place: st
         not_who,
         action == "NotAction",
         resource == "NotResource",
-        variables,
+        variables and resource is not None and "${" in str(document[resource]),
     )
 
 

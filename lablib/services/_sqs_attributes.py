@@ -15,6 +15,7 @@ from hashlib import md5
 from typing import Any, NamedTuple
 
 from lablib.services._base import Arn, NotSimulated, ServiceError
+from lablib.services._policy import MalformedPolicy, Policy
 
 Figures = Mapping[str, Any]
 Document = dict[str, Any]
@@ -213,8 +214,10 @@ def _json_map(text: str) -> Document | None:
 
 
 def _check_policy(value: str, figures: Figures) -> str:
-    if _json_map(value) is None:
-        raise _bad_attribute("Policy")
+    try:
+        Policy.parse(value)
+    except MalformedPolicy as error:
+        raise _bad_attribute("Policy", f" Reason: {error}.") from None
     return value
 
 
@@ -298,6 +301,8 @@ def _forbidden(text: str) -> re.Match[str] | None:
 
 def check_body(body: str) -> None:
     """Raise MissingParameter for an empty body, InvalidMessageContents for characters that SQS refuses."""
+    if body and body.isascii() and body.isprintable():  # nearly always
+        return
     if not body:
         raise missing("MessageBody")
     if bad := _forbidden(body):

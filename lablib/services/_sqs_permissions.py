@@ -1,7 +1,8 @@
 """Permissions on a queue: AddPermission and RemovePermission write statements into its policy.
 
-They are stored, not yet enforced. The form of the document was recorded from AWS: version 2008-10-17, one statement a
-label.
+From then on the statement decides, as any other of the policy does. It cannot name single users or roles, nor carry
+conditions: whoever needs that writes the attribute Policy (SQS API reference, AddPermission). The form of the document
+was recorded from AWS: version 2008-10-17, one statement a label.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import re
 
 from lablib.services._base import ServiceError
+from lablib.services._policy import Policy
 from lablib.services._sqs_attributes import NAME, Document, bad_value, missing
 from lablib.services._sqs_common import AnyQueue
 
@@ -24,6 +26,24 @@ _GRANTABLE = (
     "ReceiveMessage",
     "SendMessage",
 )
+
+_OWNER_ONLY = (  # no policy lets another account do these (SQS API reference, AddPermission)
+    "AddPermission",
+    "CreateQueue",
+    "DeleteQueue",
+    "ListQueueTags",
+    "ListQueues",
+    "RemovePermission",
+    "SetQueueAttributes",
+    "TagQueue",
+    "UntagQueue",
+)
+
+
+def policy_for(operation: str, queue: AnyQueue, account: str) -> Policy | None:
+    """What the queue's policy says on that operation: for some nothing beyond the `account` that owns the queue."""
+    policy = queue.policy
+    return policy.only_within(account) if policy and operation in _OWNER_ONLY else policy
 
 
 def grant(queue: AnyQueue, label: str, accounts: list[str], actions: list[str]) -> str:
