@@ -62,13 +62,16 @@ def body_policy(document):
     return FilterPolicy.parse(json.dumps(document), "MessageBody")
 
 
-def passes(document, body):
+def accepted(document):
     try:
-        policy = body_policy(document)
+        return body_policy(document)
     except ServiceError as error:
         assume(not error.message.endswith("too complex"))
         raise
-    return policy.matches({}, json.dumps(body)) == ""
+
+
+def passes(document, body):
+    return accepted(document).matches({}, json.dumps(body)) == ""
 
 
 @given(nested, objects, rules, st.data())
@@ -165,13 +168,13 @@ def test_attributes_and_body_agree_on_the_same_values(document, message):
         name: {"DataType": "String" if isinstance(v, str) else "Number", "StringValue": str(v)}
         for name, v in message.items()
     }
-    on_attributes = FilterPolicy.parse(json.dumps(document)).matches(attributes, "")
-    assert on_attributes == body_policy(document).matches({}, json.dumps(message))
+    on_body = accepted(document).matches({}, json.dumps(message))
+    assert FilterPolicy.parse(json.dumps(document)).matches(attributes, "") == on_body
 
 
 @given(nested, objects)
 def test_a_policy_survives_being_written_and_read(document, body):
-    policy = body_policy(document)
+    policy = accepted(document)
     again = FilterPolicy.parse(json.dumps(policy.document, indent=2), "MessageBody")
     assert again.document == policy.document == document
     assert again.matches({}, json.dumps(body)) == policy.matches({}, json.dumps(body))
