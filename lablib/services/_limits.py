@@ -95,6 +95,44 @@ _SQS: tuple[Figure, ...] = (
     _assumed("sqs.move_rate", 100, "messages/s", "rate of a move task for which no rate was given", 1, 500),
 )
 
+_QUOTAS = "AWS General Reference: Amazon SNS endpoints and quotas"
+_RETRIES = "guide: message delivery retries"
+_SNS: tuple[Figure, ...] = (
+    _aws("sns.message_size", 262_144, 262_144, "bytes", "API: CreateTopic, PublishBatch"),
+    _aws("sns.message_size_max", 0, 1_048_576, "bytes", "API: SetTopicAttributes (MaximumMessageSize); 0: no such"),
+    _aws("sns.large_message_subscriptions", 100, 100, "subscriptions", "API: SetTopicAttributes (MaximumMessageSize)"),
+    _aws("sns.topics", 100_000, 100_000, "topics", "notes; API: CreateTopic"),
+    _aws("sns.fifo_topics", 1000, 1000, "topics", "API: CreateTopic"),
+    _aws("sns.subscriptions", 12_500_000, 12_500_000, "subscriptions", "notes; " + _QUOTAS),
+    _aws("sns.fifo_subscriptions", 100, 100, "subscriptions", _QUOTAS),
+    _aws("sns.pending_subscriptions", 5000, 5000, "subscriptions", _QUOTAS),
+    _aws("sns.topic_filters", 200, 200, "filter policies", "guide: subscription filter policy constraints"),
+    _aws("sns.account_filters", 10_000, 10_000, "filter policies", "guide: subscription filter policy constraints"),
+    _aws("sns.batch_entries", 10, 10, "messages", "API: PublishBatch"),
+    _aws("sns.tags", 50, 50, "tags", "API: TagResource"),
+    _aws("sns.list_page", 100, 100, "entries", "API: ListTopics, ListSubscriptions"),
+    _aws("sns.token_life", 172_800, 172_800, "s", "API: Subscribe (two days)"),
+    _aws("sns.subscribe_rate", 100, 100, "calls/s", "API: Subscribe, Unsubscribe"),
+    _aws("sns.publish_rate_virginia", 30_000, 30_000, "messages/s", _QUOTAS + " (us-east-1)"),
+    _aws("sns.publish_rate_large", 9000, 9000, "messages/s", _QUOTAS + " (us-west-2, eu-west-1)"),
+    _aws("sns.publish_rate_medium", 1500, 1500, "messages/s", _QUOTAS + " (ten more regions)"),
+    _aws("sns.publish_rate", 300, 300, "messages/s", _QUOTAS + " (all other regions)"),
+    _aws("sns.email_rate", 10, 10, "messages/s", _QUOTAS),
+    _aws("sns.fifo_rate", 3000, 3000, "messages/s", "API: CreateTopic (FifoThroughputScope)"),
+    _aws("sns.fifo_group_rate", 300, 300, "messages/s", _QUOTAS),
+    _aws("sns.fifo_deduplication", 300, 300, "s", "API: Publish (MessageDeduplicationId)"),
+    _aws("sns.fifo_to_standard", False, True, "", "guide: FIFO message delivery (standard queues subscribe too)"),
+    _aws("sns.fifo_scope", False, True, "", "API: CreateTopic (FifoThroughputScope, since January 2025)"),
+    _aws("sns.fair_queues", False, True, "", "API: Publish (MessageGroupId on standard topics, since 2025)"),
+    _aws("sns.http_timeout", 15, 15, "s", "guide: make sure your endpoint is ready to process Amazon SNS messages"),
+    _aws("sns.http_delay_max", 3600, 3600, "s", _RETRIES + " (each delay, and the total of a policy)"),
+    _aws("sns.http_retries_max", 100, 100, "retries", _RETRIES),
+    _assumed("sns.delivery_median", 0.020, "s", "from Publish to the first delivery attempt", 0, 60),
+    _assumed("sns.delivery_p95", 0.060, "s", "from Publish to the first delivery attempt", 0, 60),
+    _assumed("sns.cross_region", 0.080, "s", "added when the endpoint is in another region", 0, 60),
+    _assumed("sns.retry_jitter", 0.1, "", "jitter of a retry's delay, as a share of it to both sides", 0, 1),
+)
+
 _PRICE = "price list: SQS, us-east-1, standard queue, up to 100 billion requests a month; quoted in March 2026"
 _PRICES = (
     _aws("sqs.price_per_million", 0.40, 0.40, "$", _PRICE),
@@ -102,7 +140,17 @@ _PRICES = (
     _aws("sqs.price_chunk", 65_536, 65_536, "bytes", _PRICE + ": each 64 KB of a payload is one request"),
 )
 
-FIGURES: dict[str, Figure] = {figure.name: figure for figure in (*_GENERAL, *_SQS, *_PRICES)}
+_QUOTAS = "IAM user guide: IAM and AWS STS quotas"
+_IAM = (
+    _aws("iam.roles", 1000, 1000, "roles", _QUOTAS),
+    _aws("iam.policies", 1500, 1500, "customer managed policies", _QUOTAS),
+    _aws("iam.policies_per_role", 10, 10, "managed policies", _QUOTAS),
+    _aws("iam.policy_size", 6_144, 6_144, "characters", _QUOTAS + " (managed policy)"),
+    _aws("iam.inline_size", 10_240, 10_240, "characters", _QUOTAS + " (all inline policies of a role)"),
+    _aws("iam.trust_size", 2_048, 2_048, "characters", _QUOTAS + " (role trust policy)"),
+)
+
+FIGURES: dict[str, Figure] = {figure.name: figure for figure in (*_GENERAL, *_SQS, *_PRICES, *_IAM)}
 
 
 def figures(edition: Edition = "2023", assume: Mapping[str, float] | None = None) -> dict[str, Any]:

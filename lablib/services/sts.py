@@ -1,0 +1,30 @@
+"""AWS Security Token Service: who am I?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lablib.services._base import Access, Call, Service
+from lablib.services._policy import Policy, administrator
+
+_ANYBODY = Policy.parse(
+    {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}},
+    name="STS",
+)
+
+
+class Sts(Service):
+    """STS; the same in all regions."""
+
+    name = "sts"
+    throttle = ("Throttling", "Rate exceeded")
+    access_denied = ("AccessDenied", 403)
+    everywhere = True
+
+    def access(self, operation: str, params: dict[str, Any]) -> Access:
+        """GetCallerIdentity needs no permissions (STS API reference)."""
+        return Access(f"sts:{operation}", "*", _ANYBODY)
+
+    def get_caller_identity(self, call: Call) -> dict[str, Any]:
+        caller = call.principal or administrator(self.world.account)
+        return {"UserId": caller.arn.partition("/")[2], "Account": caller.account, "Arn": caller.arn}
