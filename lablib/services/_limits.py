@@ -150,7 +150,7 @@ _IAM = (
     _aws("iam.trust_size", 2_048, 2_048, "characters", _QUOTAS + " (role trust policy)"),
 )
 
-FIGURES: dict[str, Figure] = {figure.name: figure for figure in (*_GENERAL, *_SQS, *_PRICES, *_IAM)}
+FIGURES: dict[str, Figure] = {figure.name: figure for figure in (*_GENERAL, *_SQS, *_SNS, *_PRICES, *_IAM)}
 
 
 def figures(edition: Edition = "2023", assume: Mapping[str, float] | None = None) -> dict[str, Any]:

@@ -1,0 +1,154 @@
+"""A message on its way through a topic, and the forms in which it reaches its subscribers.
+
+The JSON envelope has the fields, the order and the spaces that SNS writes (SNS developer guide, "Amazon SNS message and
+JSON formats"; that a FIFO topic's has a sequence number and no signature was recorded from AWS). The signature is an
+opaque text that depends on the message only: there is no certificate with which to check it.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from datetime import UTC, datetime
+from functools import cached_property
+from hashlib import sha256, shake_256
+from typing import TYPE_CHECKING
+
+from lablib.services._sns_attributes import Document
+
+if TYPE_CHECKING:
+    from lablib.services._sns_topics import Subscription, Topic
+
+_CERTIFICATE = "SimpleNotificationService-01d088a6f77103d0fe307c0069e40ed6.pem"
+
+
+class Message:
+    """A message that was published. `texts` holds those for single protocols of a MessageStructure json."""
+
+    def __init__(
+        self,
+        topic: Topic,
+        text: str,
+        subject: str | None = None,
+        attributes: dict[str, Document] | None = None,
+        texts: dict[str, str] | None = None,
+        group: str = "",
+        deduplication: str = "",
+    ) -> None:
+        self.topic = topic
+        self.id = ""
+        self.text = text
+        self.subject = subject
+        self.attributes = attributes or {}
+        self.texts = texts
+        self.group = group
+        self.deduplication = deduplication
+        self.sequence = ""
+        self.size = 0
+        self.row = -1
+        self.published = topic.world.kernel.now
+        self.kind = "Notification"
+        self.token = ""
+
+    def accept(self, id: str) -> None:
+        """It is stored: now it has an id, and a FIFO topic gives it its place."""
+        topic = self.topic
+        self.id = id
+        self.published = topic.world.kernel.now
+        if topic.fifo:
+            topic.sequence += 1000
+            self.sequence = str(topic.sequence)
+
+    @property
+    def content_hash(self) -> str:
+        """The deduplication id of a message that has none of its own."""
+        return sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def text_for(self, protocol: str) -> str:
+        """What subscribers of this protocol read."""
+        if self.texts is None:
+            return self.text
+        return self.texts.get(protocol, self.texts.get("default", ""))
+
+    @cached_property
+    def timestamp(self) -> str:
+        """When it was published, as SNS writes it: 2023-04-01T00:00:00.000Z."""
+        moment = datetime.fromtimestamp(self.topic.world.kernel.epoch + self.published, UTC)
+        return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
+
+    @cached_property
+    def signature(self) -> str:
+        """An opaque text of the length of a real signature."""
+        return b64encode(shake_256(f"{self.id}{self.text}".encode("utf-8", "surrogatepass")).digest(256)).decode()
+
+    @cached_property
+    def plain_attributes(self) -> dict[str, Document]:
+        """Its attributes as an envelope shows them: bytes in base64."""
+        return {
+            name: {
+                "Type": attribute["DataType"],
+                "Value": attribute["StringValue"]
+                if "StringValue" in attribute
+                else b64encode(attribute["BinaryValue"]).decode(),
+            }
+            for name, attribute in self.attributes.items()
+        }
+
+    def envelope(self, subscription: Subscription) -> str:
+        """The JSON document that a subscriber gets who has no raw delivery."""
+        fields = {name: json.dumps(value, ensure_ascii=False) for name, value in self.fields(subscription).items()}
+        if self.attributes:
+            fields["MessageAttributes"] = self._attribute_lines
+        return "{\n" + ",\n".join(f'  "{name}" : {value}' for name, value in fields.items()) + "\n}"
+
+    @cached_property
+    def _attribute_lines(self) -> str:
+        lines = (
+            f"    {json.dumps(name)} : {json.dumps(value, ensure_ascii=False, separators=(',', ':'))}"
+            for name, value in self.plain_attributes.items()
+        )
+        return "{\n" + ",\n".join(lines) + "\n  }"
+
+    def fields(self, subscription: Subscription) -> dict[str, str]:
+        """The fields of the envelope, without the attributes, in their order."""
+        topic = self.topic
+        host = f"https://sns.{topic.world.region}.amazonaws.com/"
+        fields = {"Type": self.kind, "MessageId": self.id}
+        if self.sequence:
+            fields["SequenceNumber"] = self.sequence
+        if self.token:
+            fields["Token"] = self.token
+        fields["TopicArn"] = topic.arn
+        if self.subject is not None:
+            fields["Subject"] = self.subject
+        fields["Message"] = self.text_for(subscription.protocol)
+        if self.token:
+            confirm = f"{host}?Action=ConfirmSubscription&TopicArn={topic.arn}&Token={self.token}"
+            fields["SubscribeURL"] = confirm
+        fields["Timestamp"] = self.timestamp
+        if not self.sequence:
+            fields["SignatureVersion"] = topic.attributes.get("SignatureVersion", "1")
+            fields["Signature"] = self.signature
+            fields["SigningCertURL"] = host + _CERTIFICATE
+        if not self.token:
+            fields["UnsubscribeURL"] = f"{host}?Action=Unsubscribe&SubscriptionArn={subscription.arn}"
+        return fields
+
+    def event(self, subscription: Subscription) -> bytes:
+        """The event that a Lambda function gets (Lambda developer guide, "Using AWS Lambda with Amazon SNS")."""
+        fields: Document = self.fields(subscription)
+        own = {
+            "Type": fields["Type"],
+            "MessageId": fields["MessageId"],
+            "TopicArn": fields["TopicArn"],
+            "Subject": self.subject,
+            "Message": fields["Message"],
+            "Timestamp": fields["Timestamp"],
+            "SignatureVersion": fields.get("SignatureVersion", "1"),
+            "Signature": self.signature,
+            "SigningCertUrl": fields.get("SigningCertURL", ""),
+            "UnsubscribeUrl": fields["UnsubscribeURL"],
+            "MessageAttributes": self.plain_attributes,
+        }
+        record = {"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": subscription.arn, "Sns": own}
+        return json.dumps({"Records": [record]}, ensure_ascii=False).encode("utf-8", "surrogatepass")
