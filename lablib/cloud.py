@@ -14,11 +14,20 @@ from lablib.clients.direct import DirectClient
 from lablib.gateway import Faults, Gateway
 from lablib.kernel import Chance, Kernel, Process, Trace
 from lablib.kernel.loop import check_duration
-from lablib.services._base import ACCOUNT, NotSimulated, Principal, Service, World
+from lablib.services._base import ACCOUNT, Arn, NotSimulated, Principal, Service, World
 from lablib.services._limits import Edition, figures
 
 if TYPE_CHECKING:
     import pandas
+
+_ARN_PARAMETERS = {  # the parameter in which a service's operations take the resource
+    "iam": "role_name",
+    "kms": "key_id",
+    "lambda": "function_name",
+    "s3": "bucket",
+    "sns": "topic_arn",
+    "sqs": "source_arn",
+}
 
 
 class Cloud:
@@ -180,6 +189,52 @@ class Cloud:
     def explain(self, message_id: str) -> str:
         """What happened to a message, and why, in words."""
         return self.trace.explain(message_id)
+
+    def explain_access(
+        self,
+        action: str,
+        resource: str,
+        *,
+        role: str | None = None,
+        account: str = ACCOUNT,
+        service: str | None = None,
+        source_arn: str | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> str:
+        """May somebody do that? Which statement of which policy decides; when nothing allows it, what came closest.
+
+        `action` such as "sqs:SendMessage", `resource` an ARN, or "*". Who asks: the role of that name in `account`; or
+        an AWS `service` such as "sns.amazonaws.com", for the topic or bucket with `source_arn`; else the administrator
+        of `account`. `context`: further condition keys, such as {"aws:SourceIp": "203.0.113.9"}. Nothing is done, and no
+        time passes. Raises ValueError for an action, an ARN or a role that cannot be.
+        """
+        from lablib.services._policy import Request, administrator, decide
+
+        operation = action.partition(":")[2]
+        if not operation or "*" in action:
+            raise ValueError(f'action={action!r}: must be one action, such as "sqs:SendMessage"')
+        to = Arn.parse(resource)
+        if to is None and resource != "*":
+            raise ValueError(f'resource={resource!r}: must be an ARN, or "*"')
+        if service is not None and role is not None:
+            raise ValueError(f"service={service!r} and role={role!r}: give one of the two")
+        known: dict[str, Any] = dict(context or {})
+        if source_arn is not None:
+            source = Arn.parse(source_arn)
+            known |= {"aws:SourceArn": source_arn, "aws:SourceAccount": (source and source.account) or account}
+        caller = self._principal(role, account) or administrator(account)
+        if service is not None:
+            caller = Principal(account, service=service)
+        owner, policy = account, None
+        if to is not None:
+            owned = self.service(to.service, to.region or None, to.account or account)
+            params = {
+                _ARN_PARAMETERS.get(to.service, "resource_arn"): str(to) if to.account else to.resource.split("/")[0]
+            }
+            access = owned.access(operation, params)
+            owner, policy = to.account or owned.owner_of(params), access.policy
+            known = {**access.context, **known}
+        return decide(Request(action, resource, caller, owner, known), policy).explain()
 
     def __repr__(self) -> str:
         return f"<Cloud seed={self.chance.seed} limits={self.limits!r}: {self.now:g} s, {len(self.trace)} rows>"
