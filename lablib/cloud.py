@@ -205,8 +205,8 @@ class Cloud:
 
         `action` such as "sqs:SendMessage", `resource` an ARN, or "*". Who asks: the role of that name in `account`; or
         an AWS `service` such as "sns.amazonaws.com", for the topic or bucket with `source_arn`; else the administrator
-        of `account`. `context`: further condition keys, such as {"aws:SourceIp": "203.0.113.9"}. Nothing is done, and no
-        time passes. Raises ValueError for an action, an ARN or a role that cannot be.
+        of `account`. `context`: further condition keys, such as {"aws:SourceIp": "203.0.113.9"}. Nothing is done, and
+        no time passes. Raises ValueError for an action, an ARN or a role that cannot be.
         """
         from lablib.services._policy import Request, administrator, decide
 

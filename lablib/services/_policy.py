@@ -7,7 +7,7 @@ their conditions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -48,10 +48,21 @@ class Source(NamedTuple):
                 return Cited(self.name, policy, found)
         return None
 
-    def closest(self, request: Request) -> Cited | None:
-        """Of the statements that allow something, the one of which most elements fit the request."""
-        all = [Cited(self.name, policy, s) for policy in self.policies for s in policy.grants]
-        return min(all, key=lambda cited: len(list(cited.statement.misfits(request))), default=None)
+
+def _closest(sources: Iterable[Source], request: Request) -> Cited | None:
+    """Of the statements that allow something else, the one of which most elements fit the request."""
+
+    def distance(cited: Cited) -> tuple[int, int]:
+        misfits = [element.removeprefix("Not") for element in cited.statement.misfits(request)]
+        return len(misfits), -_ORDER.index(misfits[0])
+
+    candidates = [
+        Cited(source.name, policy, s) for source in sources for policy in source.policies for s in policy.grants
+    ]
+    return min((cited for cited in candidates if not cited.statement.applies(request)), key=distance, default=None)
+
+
+_ORDER = ("Principal", "Action", "Resource", "Condition")
 
 
 _RESOURCE, _IDENTITY, _TRUST = "resource-based policy", "identity-based policy", "role trust policy"
@@ -109,10 +120,8 @@ class Decision:
         for source in self.alternatives:
             if (trusting := source.grant(request)) and missing.name == _IDENTITY:
                 yield f"{trusting} trusts the whole account, which must allow it in an identity-based policy too."
-        near = [c for source in (missing, *self.alternatives) if (c := source.closest(request))]
-        if near := [c for c in near if not c.statement.applies(request)]:
-            best = min(near, key=lambda cited: len(list(cited.statement.misfits(request))))
-            yield f"Closest is {best}, but {best.statement.why_not(request)}."
+        if near := _closest((missing, *self.alternatives), request):
+            yield f"Closest is {near}, but {near.statement.why_not(request)}."
 
 
 def decide(
