@@ -150,7 +150,21 @@ _IAM = (
     _aws("iam.trust_size", 2_048, 2_048, "characters", _QUOTAS + " (role trust policy)"),
 )
 
-FIGURES: dict[str, Figure] = {figure.name: figure for figure in (*_GENERAL, *_SQS, *_SNS, *_PRICES, *_IAM)}
+_S3: tuple[Figure, ...] = (
+    _aws("s3.buckets", 100, 10_000, "buckets", "guide: bucket quotas (10,000 since November 2024)"),
+    _aws("s3.put_size", 5_368_709_120, 5_368_709_120, "bytes", "guide: uploading objects (in a single operation)"),
+    _aws("s3.list_page", 1000, 1000, "objects", "API: ListObjectsV2"),
+    _aws("s3.delete_objects", 1000, 1000, "objects", "API: DeleteObjects"),
+    _aws("s3.event_rules", 100, 100, "configurations", "guide: event notification types and destinations"),
+    _aws("s3.event_version", "2.1", "2.5", "", "guide: event message structure"),
+    _assumed("s3.event_median", 1, "s", "median time until an event arrives; guide: usually within seconds", 0, 3600),
+    _assumed("s3.event_p95", 4, "s", "95 of 100 events arrive in less; guide: sometimes a minute or longer", 0, 3600),
+    _assumed("s3.event_duplicates", 0.001, "", "share of events that arrive twice; guide: at least once", 0, 1),
+    _assumed("s3.event_retry", 10, "s", "until S3 tries a destination again that failed", 0, 3600),
+    _assumed("s3.event_retries", 10, "retries", "of an event, before S3 gives up", 0, 1000),
+)
+
+FIGURES: dict[str, Figure] = {figure.name: figure for figure in (*_GENERAL, *_SQS, *_SNS, *_PRICES, *_IAM, *_S3)}
 
 
 def figures(edition: Edition = "2023", assume: Mapping[str, float] | None = None) -> dict[str, Any]:
