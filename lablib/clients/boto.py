@@ -82,19 +82,18 @@ class _Operation:
         Most calls are right, and botocore's validator, which collects a report, costs more than all the rest of a call.
         So it is asked only when our quick test, which says yes only to what it would accept, does not say yes.
         """
-        sure = True
-        params = {}
-        for name in self.required:
-            if name not in given:
-                sure = False
-        for name, value in given.items():
-            member = self.members.get(name)
-            if member is None:
-                sure = False
-                continue
-            params[member[0]] = value
-            if type(value) is not member[1] or (member[2] is not None and not member[2](value)):
-                sure = False
+        members, params, sure = self.members, {}, True
+        try:
+            for name in self.required:
+                if name not in given:
+                    sure = False
+            for name, value in given.items():
+                spelling, kind, more = members[name]
+                params[spelling] = value
+                if value.__class__ is not kind or (more is not None and not more(value)):
+                    sure = False
+        except KeyError:
+            sure = False
         if not sure and self.input_shape is not None:
             report = _VALIDATOR.validate(given, self.input_shape)
             if report.has_errors():
@@ -207,7 +206,7 @@ class SimulatedClient:
     def _metadata(self, status: int, retries: int) -> dict[str, Any]:
         door = self._door
         return {
-            "RequestId": f"{door.request_prefix}{len(door.rows):012x}",
+            "RequestId": "%s%012x" % (door.request_prefix, len(door.rows)),  # noqa: UP031  faster
             "HTTPStatusCode": status,
             "HTTPHeaders": {},
             "RetryAttempts": retries,

@@ -42,11 +42,13 @@ class DirectClient:
             raise AttributeError(name)
         door, service, caller, operation = self._gateway.call, self._service, self._caller, pascal(name)
 
-        principal = self._principal
+        principal, spelling = self._principal, _SNAKE
 
         def call(**params: Any) -> dict[str, Any]:
-            given = {_SNAKE[k]: v for k, v in params.items()}
-            return door(caller(), service, name, given, operation, principal=principal)
+            given = {}
+            for key, value in params.items():  # faster than a comprehension
+                given[spelling[key]] = value
+            return door(caller(), service, name, given, operation, 60.0, principal)
 
         setattr(self, name, call)
         return call

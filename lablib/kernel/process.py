@@ -108,6 +108,7 @@ class Process(greenlet):
 
     def _body(self) -> None:
         fn, args = self._call
+        self.kernel.calm = None if self.kernel._attention else self
         try:
             if not self.killed:
                 self.result = fn(*args)
@@ -142,6 +143,7 @@ class Kernel(Loop):
     """Virtual time with processes in it. One kernel belongs to one thread."""
 
     epoch = EPOCH
+    here = staticmethod(getcurrent)  # the line of execution that asks
 
     def __init__(self) -> None:
         super().__init__()
@@ -155,6 +157,7 @@ class Kernel(Loop):
         self._interrupts = Interrupts(self._stop_soon, self._spoil)
         self._calling_back = False
         self._attention = False  # look at _steps and _interrupts before the next entry
+        self.calm: Process | None = None  # who runs, unless it is being ended or somebody asks for attention
 
     # ---- processes --------------------------------------------------------------------------------------------------
 
@@ -200,10 +203,12 @@ class Kernel(Loop):
         process.killer_waits = True
         process.parent = getcurrent()
         process.wake = -1
+        calm, self.calm = self.calm, None
         if process:
             process.throw(GreenletExit)
         else:
             self._ended(process)  # it never began
+        self.calm = None if self._attention else calm
         if process.alive:
             self._abandon(process)
 
@@ -226,7 +231,7 @@ class Kernel(Loop):
 
     def wait(self, signal: Signal | None = None, timeout: float | None = None) -> bool:
         """Block until `signal` fires (True) or `timeout` seconds have passed (False). Everything that blocks blocks
-        here.
+        here. (The front door moves `now` itself when its line is `calm` and nothing is due before.)
 
         Raises ValueError for a negative timeout, Stuck on the main line when nothing is left that could end the wait.
         """
@@ -317,11 +322,12 @@ class Kernel(Loop):
 
     # ---- driving ----------------------------------------------------------------------------------------------------
 
-    def _drive(self, line: Process | _MainLine) -> None:
+    def _drive(self, line: Process) -> None:
         """Make things happen until the process `line` may go on."""
         heir = self._next()
         if heir is not line:
             self._target(heir).switch()  # comes back when somebody has taken our wake-up, or to end us
+        self.calm = None if line.killed or self._attention else line
 
     def _target(self, heir: Process | _MainLine) -> greenlet:
         """Where to switch so that `heir` goes on. A new process begins from the main line: begun from another process,
@@ -394,7 +400,7 @@ class Kernel(Loop):
                 heir, self._begin = line if self._begin is None else self._begin, None
             line.wake = -1
             error, self._thrown = self._thrown, None
-        self._attention = False
+        self._attention, self.calm = False, None
         if error is not None:
             raise error
 
@@ -416,7 +422,7 @@ class Kernel(Loop):
     # ---- interrupts -------------------------------------------------------------------------------------------------
 
     def _stop_soon(self) -> KeyboardInterrupt:
-        self._attention = True
+        self._attention, self.calm = True, None
         return KeyboardInterrupt(f"stopped at {self.now:g} s; the cloud is whole, cloud.advance() goes on")
 
     def _spoil(self) -> None:

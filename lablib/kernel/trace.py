@@ -1,7 +1,8 @@
 """The trace: everything that happened, once, with what caused it.
 
 The model: rows in columns, appended in the order of time. A name (of a kind, a resource, a subject, an actor) is kept
-once and stands in the columns as a number; a row costs 40 bytes and its detail. `cause` is the number of an earlier
+once and stands in the columns as a number; a row costs 40 bytes and its detail. The latest rows wait in lists, because
+appending to a list takes half the time; whoever reads finds them in the columns. `cause` is the number of an earlier
 row, or -1.
 
 Two sorts of rows. *API rows* (`open`, `complete`) carry an operation's name; `until` is when the answer came back,
@@ -58,6 +59,9 @@ class _Codes(dict[str, int]):
         return code
 
 
+_BUFFER = 2000  # so many rows wait in lists before they go to the columns
+
+
 def _ignore(*args: Any, **kwargs: Any) -> int:
     return -1
 
@@ -69,10 +73,12 @@ class Trace:
         self._loop = loop
         self._codes = _Codes()
         self._names = self._codes.names
-        self._columns: dict[str, array[Any]] = {
+        self._stored: dict[str, array[Any]] = {
             name: array("d" if name in ("time", "until") else "i") for name in COLUMNS
         }
-        self._untils = self._columns["until"]
+        self._fresh: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+        self._untils = self._stored["until"]
+        self._fresh_untils = self._fresh["until"]
         self.details: list[Any] = []
         self.api_kinds: set[int] = set()
         self.phrases: dict[str, Phrase] = {}
@@ -86,8 +92,8 @@ class Trace:
     def _writers(self) -> tuple[Callable[..., int], Callable[..., int]]:
         """`add` and `open`, as closures: every call and transition passes here, and look-ups would cost a third."""
         loop, codes, details, detail_of = self._loop, self._codes, self.details, self.details.append
-        time, kinds, resources, subjects, actors, causes, untils = (self._columns[name].append for name in COLUMNS)
-        is_api = self.api_kinds.add
+        time, kinds, resources, subjects, actors, causes, untils = (self._fresh[name].append for name in COLUMNS)
+        is_api, fresh = self.api_kinds.add, self._fresh_untils
 
         def add(
             kind: str,
@@ -111,15 +117,42 @@ class Trace:
 
         def open(operation: str, resource: str, actor: str, cause: int = -1) -> int:
             """Append the row of an API call that starts now."""
-            is_api(codes[operation])
-            return add(operation, resource, "", actor, cause)
+            code = codes[operation]
+            is_api(code)
+            time(loop.now)
+            kinds(code)
+            resources(codes[resource])
+            subjects(0)
+            actors(codes[actor])
+            causes(cause)
+            untils(0.0)
+            detail_of(None)
+            if len(fresh) > _BUFFER:
+                self._store()
+            return len(details) - 1
 
         return add, open
 
     def complete(self, row: int, detail: int | str) -> None:
         """Note that the call's answer arrived now: `detail` is the number of messages handled, or the error code."""
-        self._untils[row] = self._loop.now
+        place = row - len(self._untils)
+        if place >= 0:
+            self._fresh_untils[place] = self._loop.now
+        else:
+            self._untils[row] = self._loop.now
         self.details[row] = detail
+
+    def _store(self) -> None:
+        """Move the fresh rows into the columns: appending to a list is twice as fast as to an array."""
+        for name, fresh in self._fresh.items():
+            self._stored[name].fromlist(fresh)
+            fresh.clear()
+
+    @property
+    def _columns(self) -> dict[str, array[Any]]:
+        if self._fresh_untils:
+            self._store()
+        return self._stored
 
     def freeze(self) -> None:
         """Take down nothing any more: the run is over, and how its processes are ended is no part of it."""

@@ -165,14 +165,6 @@ class TokenBucket:
 Handler = Callable[..., dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """A supported operation: its handler and the parameters (snake_case) it simulates."""
-
-    handler: Handler
-    parameters: frozenset[str]
-
-
 @dataclass(eq=False)
 class Service:
     """A service in one region of one account. A public method is an operation; parameters and answers are AWS's
@@ -186,7 +178,7 @@ class Service:
     everywhere: ClassVar[bool] = False  # the same in all regions, as IAM is
 
     world: World
-    operations: dict[str, Operation] = field(default_factory=dict, repr=False)
+    operations: dict[str, Handler] = field(default_factory=dict, repr=False)
     guarded: bool = False
 
     @property
@@ -210,19 +202,21 @@ class Service:
         """What the call of `operation` (in AWS's spelling) wants to do, for access policies."""
         return Access(f"{self.name}:{operation}")
 
-    def operation(self, name: str) -> Operation:
-        """The operation with that snake_case name. Raises NotSimulated when this service has none."""
+    def operation(self, name: str) -> Handler:
+        """The handler of the operation with that snake_case name. Raises NotSimulated when this service has none."""
         found = self.operations.get(name)
         if found is None:
-            handler = getattr(type(self), name, None)
-            parameters = list(inspect.signature(handler).parameters) if callable(handler) else []
-            if parameters[1:2] != ["call"]:
-                raise NotSimulated(
-                    f"{self.name}.{name} is not simulated. This lab simulates: {', '.join(self.coverage())}"
-                )
-            found = Operation(getattr(self, name), frozenset(parameters[2:]))
-            self.operations[name] = found
+            if name not in self.coverage():
+                known = ", ".join(self.coverage())
+                raise NotSimulated(f"{self.name}.{name} is not simulated. This lab simulates: {known}")
+            found = self.operations[name] = getattr(self, name)
         return found
+
+    def check_parameters(self, name: str, params: dict[str, Any]) -> None:
+        """Raise NotSimulated when the operation `name` does not take one of these parameters here."""
+        known = inspect.signature(self.operation(name)).parameters
+        if extra := ", ".join(sorted(set(params) - set(known))):
+            raise NotSimulated(f"{self.name}.{name}: parameter {extra} is not simulated")
 
     @classmethod
     def coverage(cls) -> list[str]:

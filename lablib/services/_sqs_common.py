@@ -196,6 +196,7 @@ class BaseQueue(Generic[M]):
         message.state = IN_FLIGHT
         message.stamp += 1
         message.receives += 1
+        message.handle = ""
         message.received = now
         if message.receives == 1:
             message.first = now
@@ -229,9 +230,8 @@ class BaseQueue(Generic[M]):
         succeeds (recorded from AWS).
         """
         self._settle()
-        id, number = self.read_handle(handle)
-        message = self.messages.get(id)
-        if message is None or message.receives != number:
+        id, _, message = self.holder(handle)
+        if message is None:
             gone = "Message does not exist or is not available for visibility timeout change."
             raise bad_value(handle, "ReceiptHandle", gone)
         if message.state != IN_FLIGHT:
@@ -249,7 +249,8 @@ class BaseQueue(Generic[M]):
 
     def remove(self, message: M) -> None:
         """Give up a message."""
-        self._sample()
+        if self.kernel.now >= self._sampled + 1:
+            self._sample()
         if message.state == IN_FLIGHT:
             self.in_flight -= 1
         elif message.state == DELAYED:
@@ -283,8 +284,22 @@ class BaseQueue(Generic[M]):
 
     def handle(self, message: M) -> str:
         """The receipt handle of a message's latest receive."""
-        text = f"{message.id}{message.receives}"
-        return f"AQEB{crc32(text.encode(), self._salt):08x}{text}"
+        if not message.handle:
+            text = f"{message.id}{message.receives}"
+            message.handle = f"AQEB{crc32(text.encode(), self._salt):08x}{text}"
+        return message.handle
+
+    def holder(self, handle: str) -> tuple[str, int, M | None]:
+        """The message's id, the number of the receive, and the message when this is the handle of its latest one.
+
+        Raises ReceiptHandleIsInvalid for a made-up handle.
+        """
+        message = self.messages.get(handle[12:48])
+        if message is not None and message.handle == handle:
+            return message.id, message.receives, message
+        id, number = self.read_handle(handle)
+        message = self.messages.get(id)
+        return id, number, message if message and message.receives == number else None
 
     def read_handle(self, handle: str) -> tuple[str, int]:
         """The message's id and the number of the receive. Raises ReceiptHandleIsInvalid for a made-up one."""
@@ -339,7 +354,8 @@ class BaseQueue(Generic[M]):
         if len(due) > 2 * (self.in_flight + self.delayed) + SPARE:
             due[:] = [entry for entry in due if entry[2].stamp == entry[3]]
             heapq.heapify(due)
-        self._arm(time)
+        if time < self._alarm:
+            self._arm(time)
 
     def _show(self, message: M) -> None:
         """A delay or a visibility timeout has ended."""
@@ -361,7 +377,8 @@ class BaseQueue(Generic[M]):
             heapq.heappush(self._expiring_late, (message.sent, self._tick, message))
         if len(expiring) > 2 * len(self.messages) + SPARE:
             self._expiring = deque(m for m in expiring if m.state != GONE)
-        self._arm(message.sent + self.retention)
+        if message.sent + self.retention < self._alarm:
+            self._arm(message.sent + self.retention)
 
     def _next_to_expire(self) -> M | None:
         expiring, late = self._expiring, self._expiring_late

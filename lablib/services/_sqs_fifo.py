@@ -298,11 +298,10 @@ class FifoQueue(BaseQueue[FifoMessage]):
     def delete(self, call: Call, handle: str) -> None:
         """As in every queue. Raises InvalidParameterValue for an outdated handle of a message that is still there."""
         self._settle()
-        id, number = self.read_handle(handle)
-        message = self.messages.get(id)
-        if message is None or message.receives != number or message.state != IN_FLIGHT:
+        id, number, message = self.holder(handle)
+        if message is None or message.state != IN_FLIGHT:
             self.trace.add("DeleteIgnored", self.name, id, call.caller, call.row, number)
-            if message:
+            if id in self.messages:
                 raise bad_value(handle, "ReceiptHandle", "The receipt handle has expired.")
             return
         self.remove(message)

@@ -30,6 +30,7 @@ class Queue(BaseQueue[Message]):
 
     def __init__(self, world: World, name: str, arn: str, find: Callable[[str], BaseQueue[Any] | None]) -> None:
         super().__init__(world, name, arn, find)
+        self._new_id = world.chance.uuid
         self.fleet = Fleet(world, name, self._own)
         self._copies = int(world.figures["sqs.copies"])
         self._most_in_flight = world.figures["sqs.in_flight"]
@@ -50,7 +51,7 @@ class Queue(BaseQueue[Message]):
     ) -> Message:
         self._settle()
         now = self.kernel.now
-        message = Message(self.world.chance.uuid("sqs/messages"), body, now, call.caller, attributes, trace_header)
+        message = Message(self._new_id("sqs/messages"), body, now, call.caller, attributes, trace_header)
         holders = self._place(message, call.chance)
         until = now + delay if delay else 0.0
         message.row = self.trace.add("Sent", self.name, message.id, call.caller, call.row, size, until)
@@ -61,7 +62,8 @@ class Queue(BaseQueue[Message]):
         else:
             for server in holders:
                 server.fresh.append(message)
-            self._wake()
+            if self.waiting:
+                self._wake()
         return message
 
     def _place(self, message: Message, chance: Stream) -> list[Server]:
@@ -69,11 +71,14 @@ class Queue(BaseQueue[Message]):
         if not holders:
             text = "The request has failed due to a temporary failure of the server."
             raise ServiceError("ServiceUnavailable", text, status=503, sender_fault=False)
-        self._sample()
+        if self.kernel.now >= self._sampled + 1:
+            self._sample()
+        copies = 0
         for server in holders:
-            message.copies |= server.bit
+            copies |= server.bit
             if len(server.fresh) > SPARE:
                 server.tidy(len(self.messages))
+        message.copies = copies
         self.messages[message.id] = message
         self._expire_later(message)
         return holders
@@ -95,7 +100,8 @@ class Queue(BaseQueue[Message]):
         if self.in_flight >= self._most_in_flight:
             text = f"Too many messages are in flight: the limit is {self._most_in_flight}."
             raise ServiceError("OverLimit", text, status=403)
-        return super().receive(call, most, visibility, wait)
+        messages = self._take(call, most, visibility, every=wait > 0)
+        return messages if messages or wait <= 0 else self._poll(call, most, visibility, self.kernel.now + wait)
 
     def _ready(self) -> bool:
         return self.visible > 0
@@ -107,30 +113,35 @@ class Queue(BaseQueue[Message]):
     def _take(self, call: Call, most: int, visibility: int, every: bool) -> list[Message]:
         """Ask servers one after the other: first each gives its share, then those that have more fill up."""
         taken: list[Message] = []
-        if not (self.visible and self.fleet.up):
+        if len(self.messages) == self.in_flight + self.delayed or not self.fleet.up:
             return taken
         self._sample()
-        most = min(most, self._most_in_flight - self.in_flight)
-        share = -(-most // self.fleet.asked(every))
+        if most > self._most_in_flight - self.in_flight:
+            most = self._most_in_flight - self.in_flight
+        share = -(-most // self.fleet.asked(every)) if most > 1 else 1
         asked = self.fleet.shuffled(call.chance) if every else self.fleet.some(call.chance)
         heard: list[Server] = []
         for server in asked:
-            if server.oldest():
+            if (server.fresh or server.returned) and (message := server.oldest()):
                 heard.append(server)
-                self._take_from(server, min(share, most - len(taken)), taken, call, visibility)
-                if len(taken) == most or not self.visible:
+                left = most - len(taken)
+                self._take_from(server, message, share if share < left else left, taken, call, visibility)
+                if len(taken) == most or len(self.messages) == self.in_flight + self.delayed:
                     return taken
         for server in heard:
-            self._take_from(server, most - len(taken), taken, call, visibility)
+            self._take_from(server, server.oldest(), most - len(taken), taken, call, visibility)
         return taken
 
-    def _take_from(self, server: Server, most: int, taken: list[Message], call: Call, visibility: int) -> None:
-        while most > 0 and (message := server.oldest()):
-            if self._is_buried(message, call):
-                continue
-            taken.append(message)
-            self._hand_out(message, call, visibility)
-            most -= 1
+    def _take_from(
+        self, server: Server, message: Message | None, most: int, taken: list[Message], call: Call, visibility: int
+    ) -> None:
+        """Take up to `most` messages of a server whose oldest one is `message`."""
+        while message and most > 0:
+            if not (self.redrive and self._is_buried(message, call)):
+                taken.append(message)
+                self._hand_out(message, call, visibility)
+                most -= 1
+            message = server.oldest() if most else None
 
     # ---- deleting, hiding --------------------------------------------------------------------------------------------
 
@@ -140,9 +151,8 @@ class Queue(BaseQueue[Message]):
         A copy on a server that is away survives, and comes back with the server.
         """
         self._settle()
-        id, number = self.read_handle(handle)
-        message = self.messages.get(id)
-        if message is None or message.receives != number:
+        id, number, message = self.holder(handle)
+        if message is None:
             self.trace.add("DeleteIgnored", self.name, id, call.caller, call.row, number)
             return
         surviving = message.copies & ~self.fleet.up_bits

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from lablib.kernel import Stream, exponential
 from lablib.services._base import World
-from lablib.services._sqs_attributes import Document
+from lablib.services._sqs_attributes import Document, md5_of_attributes, md5_of_body, select_attributes
 
 VISIBLE, DELAYED, IN_FLIGHT, GONE = range(4)
 NEVER = float("inf")
@@ -28,6 +28,7 @@ class Message:
         "copies",
         "digest",
         "first",
+        "handle",
         "id",
         "received",
         "receives",
@@ -58,6 +59,7 @@ class Message:
         self.first = sent  # when it was first received
         self.received = sent  # when it was last received
         self.row = -1  # its latest row in the trace
+        self.handle = ""  # of its latest receive; empty when nobody has asked for it
 
     def system_attributes(self, epoch: float) -> dict[str, str]:
         """What a receiver can ask for besides the body, by its name; empty where there is nothing."""
@@ -69,6 +71,28 @@ class Message:
             "AWSTraceHeader": self.trace_header,
             "DeadLetterQueueSourceArn": self.source,
         }
+
+
+    def document(self, handle: str, epoch: float, system: list[str], own: list[str] | None) -> Document:
+        """The message as ReceiveMessage answers it, with the attributes that were asked for: SQS's and its own."""
+        document: Document = {
+            "MessageId": self.id,
+            "ReceiptHandle": handle,
+            "MD5OfBody": md5_of_body(self.body),
+            "Body": self.body,
+        }
+        if system:
+            values = self.system_attributes(epoch)
+            chosen = {name: value for name, value in values.items() if value and ("All" in system or name in system)}
+            if chosen:
+                document["Attributes"] = chosen
+        if own and self.attributes:
+            attributes = select_attributes(self.attributes, own)
+            if attributes:
+                document["MessageAttributes"] = attributes
+                all_of_them = len(attributes) == len(self.attributes) and self.digest
+                document["MD5OfMessageAttributes"] = all_of_them or md5_of_attributes(attributes)
+        return document
 
 
 class Server:
@@ -185,10 +209,12 @@ class Fleet:
     def shuffled(self, chance: Stream) -> Iterator[Server]:
         """All servers that are there in random order, drawn as far as somebody looks."""
         servers, random = self.up.copy(), chance.random
-        for left in range(len(servers), 0, -1):
+        left = len(servers)
+        while left:
             i = int(random() * left)
             yield servers[i]
-            servers[i] = servers[left - 1]
+            left -= 1
+            servers[i] = servers[left]
 
     def drawn(self, chance: Stream, k: int) -> list[Server]:
         """`k` different servers that are there, or all when there are fewer; each as likely as any other."""

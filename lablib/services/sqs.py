@@ -30,7 +30,6 @@ from lablib.services._sqs_fifo import FifoQueue
 from lablib.services._sqs_phrases import PHRASES
 from lablib.services._sqs_queue import Queue
 from lablib.services._sqs_redrive import MoveTasks
-from lablib.services._sqs_servers import Message
 
 _URL = re.compile(r"https?://[^/]+/([0-9]{12})/([^/]+)")
 _OPTIONAL = ["DelaySeconds", "MessageAttributes", "MessageSystemAttributes", "MessageGroupId", "MessageDeduplicationId"]
@@ -308,8 +307,16 @@ class Sqs(Service):
         queue = self._by_url.get(queue_url) or self._queue(queue_url)
         if queue.fifo:
             queue.throttle(call, "send", (message_group_id or "",))
-        own = (message_attributes, message_system_attributes, message_group_id, message_deduplication_id)
-        return self._send(queue, call, message_body, delay_seconds, *own)
+        return self._send(
+            queue,
+            call,
+            message_body,
+            delay_seconds,
+            message_attributes,
+            message_system_attributes,
+            message_group_id,
+            message_deduplication_id,
+        )
 
     def _send(
         self,
@@ -392,8 +399,9 @@ class Sqs(Service):
         message_attribute_names: list[str] | None = None,
         receive_request_attempt_id: str | None = None,
     ) -> Document:
-        queue, figures = self._queue(queue_url), self.world.figures
-        check_range(max_number_of_messages, "MaxNumberOfMessages", 1, figures["sqs.batch_entries"])
+        queue, figures = self._by_url.get(queue_url) or self._queue(queue_url), self.world.figures
+        if not 1 <= max_number_of_messages <= figures["sqs.batch_entries"]:
+            check_range(max_number_of_messages, "MaxNumberOfMessages", 1, figures["sqs.batch_entries"])
         visibility, wait = queue.visibility, queue.wait
         if visibility_timeout is not None:
             visibility = check_range(visibility_timeout, "VisibilityTimeout", 0, figures["sqs.visibility_max"])
@@ -403,41 +411,26 @@ class Sqs(Service):
                 raise bad_value(wait, "WaitTimeSeconds", f"Must be >= 0 and <= {longest}, if provided.")
         if receive_request_attempt_id is not None:
             checks.check_fifo_id(receive_request_attempt_id, "ReceiveRequestAttemptId", figures, queue.fifo)
-        system = [*(attribute_names or ()), *(message_system_attribute_names or ())]
+        system = attribute_names or message_system_attribute_names or []
+        if attribute_names and message_system_attribute_names:
+            system = attribute_names + message_system_attribute_names
         for name in system:
             if name not in checks.SYSTEM_ATTRIBUTES:
                 raise checks.unknown_attribute(name)
-        queue.throttle(call, "receive")
+        if queue.fifo:
+            queue.throttle(call, "receive")
         messages = queue.receive(call, max_number_of_messages, visibility, wait, receive_request_attempt_id)
         if not messages:
             return {}
-        return {"Messages": [self._document(queue, m, system, message_attribute_names or []) for m in messages]}
-
-    def _document(self, queue: AnyQueue, message: Message, system: list[str], own: list[str]) -> Document:
-        document: Document = {
-            "MessageId": message.id,
-            "ReceiptHandle": queue.handle(message),
-            "MD5OfBody": checks.md5_of_body(message.body),
-            "Body": message.body,
-        }
-        if system:
-            values = message.system_attributes(self.world.kernel.epoch)
-            chosen = {name: value for name, value in values.items() if value and ("All" in system or name in system)}
-            if chosen:
-                document["Attributes"] = chosen
-        if own and message.attributes:
-            attributes = checks.select_attributes(message.attributes, own)
-            if attributes:
-                document["MessageAttributes"] = attributes
-                all_of_them = len(attributes) == len(message.attributes) and message.digest
-                document["MD5OfMessageAttributes"] = all_of_them or checks.md5_of_attributes(attributes)
-        return document
+        epoch = self.world.kernel.epoch
+        return {"Messages": [m.document(queue.handle(m), epoch, system, message_attribute_names) for m in messages]}
 
     # ---- deleting, hiding --------------------------------------------------------------------------------------------
 
     def delete_message(self, call: Call, *, queue_url: str, receipt_handle: str) -> Document:
-        queue = self._queue(queue_url)
-        queue.throttle(call, "delete")
+        queue = self._by_url.get(queue_url) or self._queue(queue_url)
+        if queue.fifo:
+            queue.throttle(call, "delete")
         queue.delete(call, receipt_handle)
         return {}
 
