@@ -111,8 +111,10 @@ class Bucket:
         """Its ARN; a bucket's has neither region nor account."""
         return f"arn:aws:s3:::{self.name}"
 
-    def __len__(self) -> int:
-        return len(self._objects)
+    @property
+    def empty(self) -> bool:
+        """Has it no objects?"""
+        return not self._objects
 
     def find(self, key: str) -> Stored | None:
         """The object with that key."""

@@ -45,6 +45,12 @@ _ACTIONS = {  # operations whose right has another name (Service authorization r
 }
 
 
+# Who may create buckets in an account of his own learns that a name is taken, without the owner's leave.
+_NAME_IS_TAKEN = Policy.parse(
+    {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}
+)
+
+
 def _removed(row: Row, trace: Trace) -> str:
     return f"object {row.subject} deleted from bucket {row.resource} by {row.actor}"
 
@@ -96,6 +102,8 @@ class S3(Service):
         elif operation == "ListObjectsV2":
             context["s3:prefix"] = params.get("prefix", "")
         action = f"s3:{_ACTIONS.get(operation, operation)}"
+        if operation == "CreateBucket":
+            return Access(action, arn, _NAME_IS_TAKEN if bucket else None)
         return Access(action, arn, bucket.policy if bucket else None, context)
 
     def bucket(self, name: str) -> Bucket:
@@ -122,7 +130,8 @@ class S3(Service):
         region = self._location((create_bucket_configuration or {}).get("LocationConstraint"))
         existing = self._registry.buckets.get(bucket)
         if existing:
-            self._check_may_exist(existing, region)
+            caller = call.principal.account if call.principal else self.world.account
+            self._check_may_exist(existing, region, caller)
         else:
             own = [b for b in self._registry.buckets.values() if b.account == self.world.account]
             if len(own) >= self.world.figures["s3.buckets"]:
@@ -148,9 +157,9 @@ class S3(Service):
             raise ServiceError("IllegalLocationConstraintException", text)
         return asked
 
-    def _check_may_exist(self, existing: Bucket, region: str) -> None:
+    def _check_may_exist(self, existing: Bucket, region: str, caller: str) -> None:
         """To create one's own bucket again is an error everywhere but in us-east-1 (CreateBucket)."""
-        if existing.account != self.world.account:
+        if existing.account != caller:
             text = (
                 "The requested bucket name is not available. The bucket namespace is shared by all users of the "
                 "system. Please select a different name and try again."
@@ -161,7 +170,7 @@ class S3(Service):
             raise ServiceError("BucketAlreadyOwnedByYou", text, status=409)
 
     def delete_bucket(self, call: Call, *, bucket: str) -> Document:
-        if len(self._bucket(bucket)):
+        if not self._bucket(bucket).empty:
             raise ServiceError("BucketNotEmpty", "The bucket you tried to delete is not empty", status=409)
         del self._registry.buckets[bucket]
         self.world.trace.add("BucketDeleted", bucket, "", call.caller, call.row)
@@ -239,8 +248,8 @@ class S3(Service):
         return {"Body": Body(stored.body), "AcceptRanges": "bytes", **self._head(stored)}
 
     def head_object(self, call: Call, *, bucket: str, key: str) -> Document:
-        stored = self._registry.buckets.get(bucket) and self._bucket(bucket).find(key)
-        if not stored:
+        stored = self._bucket(bucket).find(key) if bucket in self._registry.buckets else None
+        if stored is None:
             raise ServiceError("404", "Not Found", status=404)
         return {"AcceptRanges": "bytes", **self._head(stored)}
 

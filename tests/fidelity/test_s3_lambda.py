@@ -1,0 +1,341 @@
+"""What AWS documents, or was seen to do, with S3 as a source of events and with Lambda. Through boto3, in strict mode.
+
+"recorded" means that public test suites recorded it from AWS; "guide" is the service's guide, "API" its reference;
+"reported" that users quote the text; "ours" that none was found.
+"""
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+
+from lablib import Cloud
+
+ACCOUNT = "123456789012"
+QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:uploads"
+BUCKET = "photos-of-spring"
+UNABLE = "Unable to validate the following destination configurations"
+OVERLAP = "Configurations overlap. Configurations on the same bucket cannot share a common event type."
+AMBIGUOUS = (
+    "Configuration is ambiguously defined. Cannot have overlapping suffixes in two rules if the prefixes are "
+    "overlapping for the same event type."
+)
+
+
+def make(limits="2023", region="us-east-1"):
+    calm = {"sqs.outages_per_hour": 0, "s3.event_duplicates": 0}
+    return Cloud(seed=1, limits=limits, strict=True, assume=calm, region_name=region)
+
+
+@pytest.fixture
+def cloud():
+    return make()
+
+
+@pytest.fixture
+def s3(cloud):
+    client = cloud.client("s3")
+    client.create_bucket(Bucket=BUCKET)
+    return client
+
+
+def queue(cloud, source=f"arn:aws:s3:::{BUCKET}", account=ACCOUNT):
+    condition = {"ArnLike": {"aws:SourceArn": source}, "StringEquals": {"aws:SourceAccount": account}}
+    statement = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    statement |= {"Resource": QUEUE, "Condition": condition}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    return cloud.client("sqs").create_queue(QueueName="uploads", Attributes={"Policy": policy})["QueueUrl"]
+
+
+def rule(events=("s3:ObjectCreated:*",), arn=QUEUE, kind="Queue", id=None, **filters):
+    document = {f"{kind}Arn": arn, "Events": list(events)} | ({"Id": id} if id else {})
+    rules = [{"Name": name, "Value": value} for name, value in filters.items()]
+    return document | ({"Filter": {"Key": {"FilterRules": rules}}} if rules else {})
+
+
+def notify(s3, *rules, kind="Queue", **more):
+    configuration = {f"{kind}Configurations": list(rules)}
+    s3.put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration=configuration, **more)
+
+
+def refused(call, *args, **parameters):
+    """Code, message and HTTP status of the error that a call gives."""
+    with pytest.raises(ClientError) as caught:
+        call(*args, **parameters)
+    response = caught.value.response
+    return response["Error"]["Code"], response["Error"]["Message"], response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def receive(cloud, url):
+    sqs = cloud.client("sqs")
+    messages = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20, MaxNumberOfMessages=10).get("Messages", [])
+    for message in messages:
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return [json.loads(message["Body"]) for message in messages]
+
+
+# ---- buckets and objects ---------------------------------------------------------------------------------------------
+
+
+class TestBuckets:
+    @pytest.mark.parametrize("name", ["ab", "a" * 64, "Photos", "a_b", "a..b", "-ab", "ab-", "192.168.5.4", "xn--ab",
+                                      "sthree-ab", "ab-s3alias", "ab--ol-s3"])  # fmt: skip
+    def test_names(self, cloud, name):
+        """Guide: general purpose bucket naming rules."""
+        answer = refused(cloud.client("s3").create_bucket, Bucket=name)
+        assert answer == ("InvalidBucketName", "The specified bucket is not valid.", 400)
+
+    @pytest.mark.parametrize("name", ["abc", "a" * 63, "a.b-c", "1ab", "my.example.s3.bucket"])
+    def test_good_names(self, cloud, name):
+        assert cloud.client("s3").create_bucket(Bucket=name)["Location"] == f"/{name}"
+
+    def test_a_bucket_of_one_s_own_can_be_created_again_in_us_east_1(self, s3):
+        """API: CreateBucket, BucketAlreadyOwnedByYou."""
+        s3.create_bucket(Bucket=BUCKET)
+
+    def test_elsewhere_it_cannot(self):
+        """API: CreateBucket, BucketAlreadyOwnedByYou."""
+        s3 = make(region="eu-west-1").client("s3")
+        asked = {"Bucket": BUCKET, "CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}
+        assert s3.create_bucket(**asked)["Location"] == f"http://{BUCKET}.s3.amazonaws.com/"
+        text = "Your previous request to create the named bucket succeeded and you already own it."
+        assert refused(s3.create_bucket, **asked) == ("BucketAlreadyOwnedByYou", text, 409)
+
+    def test_the_name_of_another_account(self, cloud, s3):
+        """API: CreateBucket, BucketAlreadyExists; error responses."""
+        text = (
+            "The requested bucket name is not available. The bucket namespace is shared by all users of the system. "
+            "Please select a different name and try again."
+        )
+        other = cloud.client("s3", account="444455556666")
+        assert refused(other.create_bucket, Bucket=BUCKET) == ("BucketAlreadyExists", text, 409)
+
+    @pytest.mark.parametrize(
+        ("region", "constraint", "code"),
+        [
+            ("us-east-1", "us-east-1", "InvalidLocationConstraint"),
+            ("us-east-1", "nowhere", "InvalidLocationConstraint"),
+            ("eu-west-1", None, "IllegalLocationConstraintException"),
+            ("eu-west-1", "us-west-2", "IllegalLocationConstraintException"),
+        ],
+    )
+    def test_the_location_fits_the_endpoint(self, region, constraint, code):
+        """API: error responses; recorded."""
+        asked = {"CreateBucketConfiguration": {"LocationConstraint": constraint}} if constraint else {}
+        got, text, status = refused(make(region=region).client("s3").create_bucket, Bucket=BUCKET, **asked)
+        assert (got, status) == (code, 400)
+        which = constraint or "unspecified"
+        incompatible = (
+            f"The {which} location constraint is incompatible for the region specific endpoint this request was"
+        )
+        assert text.startswith("The specified location-constraint is not valid" if "Invalid" in code else incompatible)
+
+    def test_the_location_is_known(self, cloud):
+        """API: GetBucketLocation is empty in us-east-1. The endpoint of us-east-1 creates buckets anywhere."""
+        s3 = cloud.client("s3")
+        s3.create_bucket(Bucket="at-home")
+        s3.create_bucket(Bucket="abroad", CreateBucketConfiguration={"LocationConstraint": "EU"})
+        assert s3.get_bucket_location(Bucket="at-home").get("LocationConstraint") is None
+        assert s3.get_bucket_location(Bucket="abroad")["LocationConstraint"] == "eu-west-1"
+
+    def test_how_many(self):
+        """Guide: 100 in the notes' time, 10,000 since November 2024."""
+        s3 = make().client("s3")
+        for n in range(100):
+            s3.create_bucket(Bucket=f"bucket-{n}")
+        text = "You have attempted to create more buckets than allowed"
+        assert refused(s3.create_bucket, Bucket="one-more") == ("TooManyBuckets", text, 400)
+        assert make("today").figures["s3.buckets"] == 10_000
+
+    def test_missing_and_not_empty(self, s3):
+        """API: error responses."""
+        missing = ("NoSuchBucket", "The specified bucket does not exist", 404)
+        assert refused(s3.put_object, Bucket="missing", Key="a") == missing
+        assert refused(s3.list_objects_v2, Bucket="missing") == missing
+        assert refused(s3.head_bucket, Bucket="missing") == ("404", "Not Found", 404)
+        s3.put_object(Bucket=BUCKET, Key="a")
+        assert refused(s3.delete_bucket, Bucket=BUCKET) == (
+            "BucketNotEmpty", "The bucket you tried to delete is not empty", 409,
+        )  # fmt: skip
+        s3.delete_object(Bucket=BUCKET, Key="a")
+        s3.delete_bucket(Bucket=BUCKET)
+        assert refused(s3.delete_bucket, Bucket=BUCKET) == missing
+
+    def test_objects(self, s3):
+        """API: error responses; guide: object keys, object metadata."""
+        assert refused(s3.get_object, Bucket=BUCKET, Key="a") == ("NoSuchKey", "The specified key does not exist.", 404)
+        assert refused(s3.head_object, Bucket=BUCKET, Key="a") == ("404", "Not Found", 404)
+        assert refused(s3.put_object, Bucket=BUCKET, Key="é" * 513) == ("KeyTooLongError", "Your key is too long", 400)
+        code, _, status = refused(s3.put_object, Bucket=BUCKET, Key="a", Metadata={"m": "x" * 2048})
+        assert (code, status) == ("MetadataTooLarge", 400)
+        code, _, status = refused(s3.delete_objects, Bucket=BUCKET, Delete={"Objects": [{"Key": "a"}] * 1001})
+        assert (code, status) == ("MalformedXML", 400)
+        code, _, status = refused(s3.list_objects_v2, Bucket=BUCKET, ContinuationToken="?")
+        assert (code, status) == ("InvalidArgument", 400)
+
+    def test_policies(self, s3):
+        """API: error responses. The text of the first is ours."""
+        assert refused(s3.get_bucket_policy, Bucket=BUCKET) == (
+            "NoSuchBucketPolicy", "The bucket policy does not exist", 404,
+        )  # fmt: skip
+        code, text, status = refused(s3.put_bucket_policy, Bucket=BUCKET, Policy='{"Statement": []}')
+        assert (code, status) == ("MalformedPolicy", 400)
+        assert "Statement" in text
+        statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::other/*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        answer = refused(s3.put_bucket_policy, Bucket=BUCKET, Policy=policy)
+        assert answer == ("MalformedPolicy", "Policy has invalid resource", 400)
+
+
+# ---- S3: notifications -----------------------------------------------------------------------------------------------
+
+
+class TestRules:
+    @pytest.mark.parametrize(
+        ("one", "other", "message"),
+        [
+            (rule(), rule(), OVERLAP),
+            (rule(), rule(["s3:ObjectCreated:Put"]), OVERLAP),
+            (rule(prefix="images"), rule(prefix="images/raw"), AMBIGUOUS),
+            (rule(suffix="jpg"), rule(suffix=".jpg"), AMBIGUOUS),
+            (rule(), rule(suffix=".jpg"), AMBIGUOUS),
+            (rule(prefix="images"), rule(suffix=".jpg"), AMBIGUOUS),
+            (rule(), rule(["s3:ObjectRemoved:*"]), None),
+            (rule(prefix="images"), rule(prefix="logs"), None),
+            (rule(prefix="images", suffix=".jpg"), rule(prefix="images", suffix=".png"), None),
+            (rule(["s3:ObjectCreated:Put"]), rule(["s3:ObjectCreated:Copy"]), None),
+        ],
+    )
+    def test_two_rules_cannot_want_the_same_event(self, cloud, s3, one, other, message):
+        """Guide: filtering by object key name. The texts are reported."""
+        queue(cloud)
+        if message is None:
+            notify(s3, one, other)
+        else:
+            assert refused(notify, s3, one, other) == ("InvalidArgument", message, 400)
+            assert "QueueConfigurations" not in s3.get_bucket_notification_configuration(Bucket=BUCKET)
+
+    def test_not_even_with_different_destinations(self, cloud, s3):
+        """Guide: "S3 event to many queues" takes a topic."""
+        queue(cloud)
+        topic = rule(kind="Topic", arn=f"arn:aws:sns:us-east-1:{ACCOUNT}:uploads")
+        both = {"QueueConfigurations": [rule()], "TopicConfigurations": [topic]}
+        put = s3.put_bucket_notification_configuration
+        assert refused(put, Bucket=BUCKET, NotificationConfiguration=both) == ("InvalidArgument", OVERLAP, 400)
+
+    @pytest.mark.parametrize(
+        ("bad", "message"),
+        [
+            (rule(arn="invalid-queue"), "The ARN could not be parsed"),  # recorded
+            (rule(arn=f"arn:aws:sns:us-east-1:{ACCOUNT}:x"), "The ARN could not be parsed"),
+            (rule(INVALID="x"), "filter rule name must be either prefix or suffix"),  # recorded
+            (rule(prefix="a", Prefix="b"), "Cannot specify more than one prefix rule in a filter."),
+            (rule(prefix="a" * 1025), "Size of filter rule value cannot exceed 1024 bytes in UTF-8 representation"),
+            (rule(["s3:ObjectCreated"]), "A specified event is not supported for notifications."),
+            (
+                rule(arn=f"arn:aws:sqs:eu-west-1:{ACCOUNT}:uploads"),
+                "A specified destination is in a different region than the bucket. You must use a destination that "
+                "resides in the same region as the bucket.",
+            ),
+            (rule(arn=QUEUE + ".fifo"), UNABLE),  # guide: FIFO queues are not supported
+            (rule(arn=QUEUE + "-missing"), UNABLE),  # recorded
+        ],
+        ids=lambda value: str(value)[-60:],
+    )
+    def test_what_a_rule_must_be(self, cloud, s3, bad, message):
+        queue(cloud)
+        assert refused(notify, s3, rule(["s3:ObjectRemoved:*"]), bad) == ("InvalidArgument", message, 400)
+        assert "QueueConfigurations" not in s3.get_bucket_notification_configuration(Bucket=BUCKET)
+
+    def test_a_destination_can_be_left_unchecked(self, s3):
+        """Recorded: SkipDestinationValidation."""
+        notify(s3, rule(arn=QUEUE + "-missing", id="id123"), SkipDestinationValidation=True)
+        (found,) = s3.get_bucket_notification_configuration(Bucket=BUCKET)["QueueConfigurations"]
+        assert found == {"Id": "id123", "QueueArn": QUEUE + "-missing", "Events": ["s3:ObjectCreated:*"]}
+
+    @pytest.mark.parametrize(
+        ("source", "account"), [("arn:aws:s3:::other", ACCOUNT), (f"arn:aws:s3:::{BUCKET}", "1" * 12)]
+    )
+    def test_the_destination_s_policy_must_let_this_bucket_in(self, cloud, s3, source, account):
+        """Guide: granting permissions to publish event notification messages to a destination."""
+        queue(cloud, source, account)
+        assert refused(notify, s3, rule()) == ("InvalidArgument", UNABLE, 400)
+        explanation = cloud.trace.where("AccessDenied")[-1].detail
+        assert "s3.amazonaws.com may not sqs:SendMessage" in explanation
+
+    def test_names_of_filters_are_shown_with_a_capital_and_ids_are_made(self, cloud, s3):
+        """Recorded."""
+        queue(cloud)
+        notify(s3, rule(prefix="testupload/", suffix="testfile.txt"))
+        (found,) = s3.get_bucket_notification_configuration(Bucket=BUCKET)["QueueConfigurations"]
+        assert found.pop("Id")
+        rules = [{"Name": "Prefix", "Value": "testupload/"}, {"Name": "Suffix", "Value": "testfile.txt"}]
+        assert found == {"QueueArn": QUEUE, "Events": ["s3:ObjectCreated:*"], "Filter": {"Key": {"FilterRules": rules}}}
+        s3.put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration={})
+        assert "QueueConfigurations" not in s3.get_bucket_notification_configuration(Bucket=BUCKET)
+
+    def test_ids_differ(self, cloud, s3):
+        """Reported."""
+        queue(cloud)
+        text = "Same ID used for multiple configurations. IDs must be unique"
+        both = (rule(id="x"), rule(["s3:ObjectRemoved:*"], id="x"))
+        assert refused(notify, s3, *both) == ("InvalidArgument", text, 400)
+
+    def test_a_hundred_rules(self, s3):
+        """Guide: up to 100 configurations. The text is ours."""
+        rules = [rule(prefix=f"{n:03}") for n in range(101)]
+        notify(s3, *rules[:100], SkipDestinationValidation=True)
+        assert refused(notify, s3, *rules, SkipDestinationValidation=True)[0] == "InvalidArgument"
+
+
+class TestEvents:
+    def test_the_test_event(self, cloud, s3):
+        """Guide: event message structure."""
+        url = queue(cloud)
+        notify(s3, rule())
+        (event,) = receive(cloud, url)
+        assert list(event) == ["Service", "Event", "Time", "Bucket", "RequestId", "HostId"]
+        assert (event["Service"], event["Event"], event["Bucket"]) == ("Amazon S3", "s3:TestEvent", BUCKET)
+
+    @pytest.mark.parametrize(("limits", "version"), [("2023", "2.1"), ("today", "2.5")])
+    def test_the_document(self, limits, version):
+        """Recorded in 2023; guide, event message structure, for the version of today."""
+        cloud = make(limits)
+        s3 = cloud.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
+        url = queue(cloud)
+        notify(s3, rule(id="new"))
+        receive(cloud, url)
+        etag = s3.put_object(Bucket=BUCKET, Key="a b@c", Body=b"something")["ETag"]
+        cloud.advance(60)
+        ((record,),) = [body["Records"] for body in receive(cloud, url)]
+        about = record.pop("s3")
+        sequencer = about["object"].pop("sequencer")
+        assert len(sequencer) == 18 and int(sequencer, 16)
+        assert record.pop("eventTime").startswith("2023-04-01T00:00:00.")
+        assert sorted(record.pop("responseElements")) == ["x-amz-id-2", "x-amz-request-id"]
+        assert record.pop("userIdentity")["principalId"].startswith("AWS:")
+        assert record.pop("requestParameters")["sourceIPAddress"]
+        about["bucket"].pop("ownerIdentity")
+        assert record == {
+            "eventVersion": version, "eventSource": "aws:s3", "awsRegion": "us-east-1",
+            "eventName": "ObjectCreated:Put",
+        }  # fmt: skip
+        assert about == {
+            "s3SchemaVersion": "1.0",
+            "configurationId": "new",
+            "bucket": {"name": BUCKET, "arn": f"arn:aws:s3:::{BUCKET}"},
+            "object": {"key": "a+b%40c", "size": 9, "eTag": etag.strip('"')},
+        }
+
+    def test_a_removed_object_has_neither_size_nor_tag(self, cloud, s3):
+        """Recorded."""
+        url = queue(cloud)
+        s3.put_object(Bucket=BUCKET, Key="a", Body=b"x")
+        notify(s3, rule(["s3:ObjectRemoved:Delete"]))
+        receive(cloud, url)
+        s3.delete_object(Bucket=BUCKET, Key="a")
+        cloud.advance(60)
+        ((record,),) = [body["Records"] for body in receive(cloud, url)]
+        assert record["eventName"] == "ObjectRemoved:Delete"
+        assert sorted(record["s3"]["object"]) == ["key", "sequencer"]
