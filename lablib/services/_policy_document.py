@@ -69,6 +69,7 @@ class Request:
             del known["aws:PrincipalAccount"]
         else:
             known["aws:PrincipalArn"] = caller.role or self.who
+            known["kms:CallerAccount"] = caller.account
             known["aws:PrincipalType"] = "AssumedRole" if caller.role else "User" if caller.arn else "Account"
         if ":user/" in caller.arn:
             known["aws:username"] = caller.arn.rpartition("/")[2]

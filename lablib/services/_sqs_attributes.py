@@ -175,6 +175,14 @@ def check_attributes(
     return clean
 
 
+def check_same(current: Mapping[str, str], given: Mapping[str, str]) -> None:
+    """Raise QueueNameExists unless a queue with the attributes `current` is what somebody asks for who gives these."""
+    for name, value in given.items():
+        if current.get(name, "") != value:
+            text = f"A queue already exists with the same name and a different value for attribute {name}"
+            raise ServiceError("QueueNameExists", text, code="QueueAlreadyExists")
+
+
 def _check_attribute(name: str, value: str, figures: Figures, fifo: bool) -> str:
     if name in _FIFO_CHOICES:
         return _check_fifo_attribute(name, value, fifo)

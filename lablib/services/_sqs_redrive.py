@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from collections.abc import Callable
 from typing import Any
 
 from lablib.services._base import Call, ServiceError
-from lablib.services._sqs_attributes import bad_parameter, size_of, sqs_error
+from lablib.services._sqs_attributes import (
+    allows_source,
+    bad_parameter,
+    bad_value,
+    parse_redrive_policy,
+    size_of,
+    sqs_error,
+)
 from lablib.services._sqs_common import AnyQueue
 
 
@@ -83,6 +91,25 @@ class MoveTask:
             target.send_again(call, message, size)
             self.moved += 1
         self.source.kernel.after(self._pause, self._move)
+
+
+def check_target(
+    find: Callable[[str], AnyQueue | None], given: dict[str, str], source: str, asked: dict[str, str] | None, fifo: bool
+) -> None:
+    """Raise InvalidParameterValue unless the RedrivePolicy in `given`, if there is one, names a dead-letter queue that
+    the queue with the ARN `source` may use. `asked` are the attributes as the caller wrote them."""
+    policy = parse_redrive_policy(given.get("RedrivePolicy"))
+    if policy is None or asked is None:
+        return
+    grave = find(policy.target)
+    if grave is None:
+        raise bad_value(asked["RedrivePolicy"], "RedrivePolicy", "Dead letter target does not exist.")
+    if grave.fifo != fifo:
+        reason = "Dead-letter queue must be same type of queue as the source.."
+        raise bad_value(asked["RedrivePolicy"], "RedrivePolicy", reason)
+    if not allows_source(grave.attributes.get("RedriveAllowPolicy"), source):
+        reason = "Dead letter target does not allow this queue as a source (RedriveAllowPolicy)."
+        raise bad_value(asked["RedrivePolicy"], "RedrivePolicy", reason)
 
 
 class MoveTasks:

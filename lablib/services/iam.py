@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from lablib.services._base import Access, Call, Principal, Service, ServiceError, World
+from lablib.services._pages import page_of
 from lablib.services._policy import MalformedPolicy, Policy
 
 Document = dict[str, Any]
@@ -418,9 +419,6 @@ def _tags(tags: list[Document] | None) -> dict[str, str]:
 
 
 def _page(names: list[str], key: str, describe: Callable[[str], Any], marker: str | None, max_items: int) -> Document:
-    """One page of a list; the marker is the name after which it goes on."""
-    left = [name for name in names if marker is None or name > marker]
-    answer: Document = {key: [describe(name) for name in left[:max_items]], "IsTruncated": len(left) > max_items}
-    if answer["IsTruncated"]:
-        answer["Marker"] = left[max_items - 1]
-    return answer
+    page, after = page_of(names, marker, max_items)
+    answer: Document = {key: [describe(name) for name in page], "IsTruncated": after is not None}
+    return answer | ({"Marker": after} if after else {})

@@ -27,9 +27,10 @@ from lablib.services._sqs_attributes import (
 )
 from lablib.services._sqs_common import AnyQueue
 from lablib.services._sqs_fifo import FifoQueue
+from lablib.services._sqs_kms import DataKeys
 from lablib.services._sqs_phrases import PHRASES
 from lablib.services._sqs_queue import Queue
-from lablib.services._sqs_redrive import MoveTasks
+from lablib.services._sqs_redrive import MoveTasks, check_target
 
 _URL = re.compile(r"https?://[^/]+/([0-9]{12})/([^/]+)")
 _OPTIONAL = ["DelaySeconds", "MessageAttributes", "MessageSystemAttributes", "MessageGroupId", "MessageDeduplicationId"]
@@ -49,6 +50,7 @@ class Sqs(Service):
         self._by_url: dict[str, AnyQueue] = {}
         self._deleted: dict[str, float] = {}
         self._tasks = MoveTasks()
+        self._data_keys = DataKeys(world)
         self._base_url = f"https://sqs.{self.world.region}.amazonaws.com/{self.world.account}/"
 
     def resource_of(self, params: Document) -> str:
@@ -69,7 +71,8 @@ class Sqs(Service):
         name = str(params.get("queue_url") or params.get("queue_name") or params.get("source_arn", ""))
         queue = self._queues.get(re.split("[/:]", name)[-1])
         arn = queue.arn if queue else self.arn(name) if name else "*"
-        return Access(f"sqs:{operation.removesuffix('Batch')}", arn, queue.policy if queue else None)
+        policy = permissions.policy_for(operation, queue, self.world.account) if queue else None
+        return Access(f"sqs:{operation.removesuffix('Batch')}", arn, policy)
 
     def queue(self, name_or_url: str) -> AnyQueue:
         """The queue itself, to look into and to let its servers fail. Raises KeyError when there is none."""
@@ -94,7 +97,7 @@ class Sqs(Service):
         checks.check_name(queue_name, fifo)
         existing = self._queues.get(queue_name)
         if existing:
-            self._check_same(existing, given)
+            checks.check_same(existing.attributes, given)
             return {"QueueUrl": self._base_url + queue_name}
         wait = figures["sqs.recreate_wait"]
         if self.now - self._deleted.get(queue_name, -wait) < wait:
@@ -103,33 +106,13 @@ class Sqs(Service):
             )
             raise sqs_error("QueueDeletedRecently", text)
         arn = self.arn(queue_name)
-        self._check_redrive(given, arn, attributes, fifo)
+        check_target(self._by_arn, given, arn, attributes, fifo)
         queue: AnyQueue = (FifoQueue if fifo else Queue)(self.world, queue_name, arn, self._by_arn)
         self._configure(queue, checks.default_attributes(figures, fifo) | given)
         queue.tags.update(tags or {})
         self._queues[queue_name] = self._by_url[self._base_url + queue_name] = queue
         self.world.trace.add("QueueCreated", queue_name, "", call.caller, call.row)
         return {"QueueUrl": self._base_url + queue_name}
-
-    def _check_same(self, queue: AnyQueue, given: dict[str, str]) -> None:
-        for name, value in given.items():
-            if queue.attributes.get(name, "") != value:
-                text = f"A queue already exists with the same name and a different value for attribute {name}"
-                raise ServiceError("QueueNameExists", text, code="QueueAlreadyExists")
-
-    def _check_redrive(self, given: dict[str, str], source: str, asked: dict[str, str] | None, fifo: bool) -> None:
-        policy = checks.parse_redrive_policy(given.get("RedrivePolicy"))
-        if policy is None or asked is None:
-            return
-        grave = self._by_arn(policy.target)
-        if grave is None:
-            raise bad_value(asked["RedrivePolicy"], "RedrivePolicy", "Dead letter target does not exist.")
-        if grave.fifo != fifo:
-            reason = "Dead-letter queue must be same type of queue as the source.."
-            raise bad_value(asked["RedrivePolicy"], "RedrivePolicy", reason)
-        if not checks.allows_source(grave.attributes.get("RedriveAllowPolicy"), source):
-            reason = "Dead letter target does not allow this queue as a source (RedriveAllowPolicy)."
-            raise bad_value(asked["RedrivePolicy"], "RedrivePolicy", reason)
 
     def delete_queue(self, call: Call, *, queue_url: str) -> Document:
         queue = self._queue(queue_url)
@@ -139,6 +122,7 @@ class Sqs(Service):
     def _delete(self, queue: AnyQueue, call: Call) -> None:
         if self._queues.get(queue.name) is queue:
             queue.close()
+            self._data_keys.follow(queue)
             del self._queues[queue.name], self._by_url[self._base_url + queue.name]
             self._deleted[queue.name] = self.now
             self.world.trace.add("QueueDeleted", queue.name, "", call.caller, call.row)
@@ -212,7 +196,7 @@ class Sqs(Service):
     def set_queue_attributes(self, call: Call, *, queue_url: str, attributes: dict[str, str]) -> Document:
         queue = self._queue(queue_url)
         given = checks.check_attributes(attributes, self.world.figures, queue.fifo, queue.attributes)
-        self._check_redrive(given, queue.arn, attributes, queue.fifo)
+        check_target(self._by_arn, given, queue.arn, attributes, queue.fifo)
         self._later(self._configure, queue, given)
         return {}
 
@@ -231,6 +215,7 @@ class Sqs(Service):
 
     def _configure(self, queue: AnyQueue, attributes: dict[str, str]) -> None:
         queue.configure(attributes)
+        self._data_keys.follow(queue)
         self.guarded = self.guarded or queue.policy is not None
 
     def _later(self, fn: Callable[..., None], *args: Any) -> None:
@@ -307,6 +292,8 @@ class Sqs(Service):
         queue = self._by_url.get(queue_url) or self._queue(queue_url)
         if queue.fifo:
             queue.throttle(call, "send", (message_group_id or "",))
+        if self._data_keys.queues:
+            self._data_keys.before_send(queue, call)
         return self._send(
             queue,
             call,
@@ -373,6 +360,7 @@ class Sqs(Service):
             if not all(entry.get("MessageGroupId") for entry in entries):
                 raise bad_parameter(missing("MessageGroupId").message)
             queue.throttle(call, "send", dict.fromkeys(entry["MessageGroupId"] for entry in entries))
+        self._data_keys.before_send(queue, call)
 
         def send(entry: Document) -> Document:
             return self._send(queue, call, entry["MessageBody"], *map(entry.get, _OPTIONAL))
@@ -419,9 +407,13 @@ class Sqs(Service):
                 raise checks.unknown_attribute(name)
         if queue.fifo:
             queue.throttle(call, "receive")
+        if self._data_keys.queues:
+            self._data_keys.before_receive(queue, call)
         messages = queue.receive(call, max_number_of_messages, visibility, wait, receive_request_attempt_id)
         if not messages:
             return {}
+        if self._data_keys.queues:
+            self._data_keys.received(queue, call, messages)
         epoch = self.world.kernel.epoch
         return {"Messages": [m.document(queue.handle(m), epoch, system, message_attribute_names) for m in messages]}
 
