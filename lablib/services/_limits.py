@@ -127,6 +127,8 @@ _SNS: tuple[Figure, ...] = (
     _aws("sns.http_timeout", 15, 15, "s", "guide: make sure your endpoint is ready to process Amazon SNS messages"),
     _aws("sns.http_delay_max", 3600, 3600, "s", _RETRIES + " (each delay, and the total of a policy)"),
     _aws("sns.http_retries_max", 100, 100, "retries", _RETRIES),
+    _aws("sns.sms_spend_limit", 1, 1, "$ a month", "guide: SMS spend, the first limit of a new account"),
+    _assumed("sns.sms_price", 0.00645, "$", "price of one text message; AWS's differs by country and carrier", 0, 1),
     _assumed("sns.delivery_median", 0.020, "s", "from Publish to the first delivery attempt", 0, 60),
     _assumed("sns.delivery_p95", 0.060, "s", "from Publish to the first delivery attempt", 0, 60),
     _assumed("sns.cross_region", 0.080, "s", "added when the endpoint is in another region", 0, 60),

@@ -10,6 +10,8 @@ from lablib.services._base import Access, Call, Service, ServiceError, TokenBuck
 from lablib.services._sns_attributes import Document, account_of, invalid, not_found, split_arn
 from lablib.services._sns_delivery import Courier
 from lablib.services._sns_inbox import Inbox, Inboxes
+from lablib.services._sns_metrics import metrics
+from lablib.services._sns_outside import Outside, Phones
 from lablib.services._sns_phrases import PHRASES
 from lablib.services._sns_topics import Subscription, Topic
 
@@ -48,8 +50,12 @@ class SnsBase(Service):
         super().__init__(world)
         self.topics: dict[str, Topic] = {}
         self.everywhere_else: Everywhere = world.shared.setdefault("sns", Everywhere(world.kernel))
-        self.courier = Courier(world, self.everywhere_else.inboxes)
+        self.outside = Outside(world, self.everywhere_else.inboxes)
+        self.courier = Courier(world, self.outside)
+        self._direct: dict[str, Topic] = {}  # for publishing to an endpoint without a topic
         self._buckets: dict[str, TokenBucket] = {}
+        self._subscribing: dict[str, TokenBucket] = {}
+        self._unsubscribing: dict[str, TokenBucket] = {}
 
     # ---- from inside -------------------------------------------------------------------------------------------------
 
@@ -63,6 +69,15 @@ class SnsBase(Service):
     def inbox(self, endpoint: str) -> Inbox:
         """What an endpoint outside AWS received: a URL, an e-mail address, a phone number, a device's endpoint ARN."""
         return self.everywhere_else.inboxes[endpoint]
+
+    def metrics(self, topic: str) -> dict[str, float]:
+        """What CloudWatch would show of the topic with that name: the sum of each metric since the run began."""
+        return metrics(self.world.trace, topic)
+
+    @property
+    def phones(self) -> Phones:
+        """What this account knows about text messages here: `phones.opt_out(number)` is an answer of STOP."""
+        return self.outside.phones
 
     # ---- for the front door ------------------------------------------------------------------------------------------
 
@@ -117,14 +132,16 @@ class SnsBase(Service):
         account = principal.account if principal else self.world.account
         return account, (principal and principal.arn) or f"arn:aws:iam::{account}:root"
 
-    def _limit(self, action: str, figure: str, call: Call, count: int = 1, resource: str = "") -> None:
+    def _limit(
+        self, buckets: dict[str, TokenBucket], name: str, figure: str, call: Call, resource: str, count: int = 1
+    ) -> None:
         """Count so many calls, or messages. Raises Throttling when they are too many (API reference, common errors)."""
         now, rate = self.now, self.world.figures[figure]
-        bucket = self._buckets.get(action)
+        bucket = buckets.get(name)
         if bucket is None:
-            bucket = self._buckets[action] = TokenBucket(rate, rate, now)
+            bucket = buckets[name] = TokenBucket(rate, rate, now)
         if not bucket.ready(now):
-            self.world.trace.add("Throttled", resource, "", call.caller, call.row, {"limit": rate, "group": ""})
+            self.world.trace.add("Throttled", resource, "", call.caller, call.row, {"limit": rate, "group": name})
             raise ServiceError(*self.throttle)
         for _ in range(count):
             bucket.take()

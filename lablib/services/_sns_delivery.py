@@ -17,8 +17,9 @@ from typing import Any
 
 from lablib.kernel import lognormal
 from lablib.services._base import AnswerLost, Arn, ServiceError, World
-from lablib.services._sns_inbox import Inboxes
 from lablib.services._sns_messages import Message
+from lablib.services._sns_metrics import DLQ_FAILED
+from lablib.services._sns_outside import Outside
 from lablib.services._sns_topics import Subscription
 
 _QUANTILES = 1024
@@ -40,13 +41,13 @@ class Delivery:
 
 
 class Courier:
-    """Delivers the messages of the topics of one region. `inboxes` are the endpoints outside."""
+    """Delivers the messages of the topics of one account in one region."""
 
-    def __init__(self, world: World, inboxes: Inboxes) -> None:
+    def __init__(self, world: World, outside: Outside) -> None:
         self._world = world
         self._kernel = world.kernel
         self._trace = world.trace
-        self._inboxes = inboxes
+        self._outside = outside
         figures = world.figures
         latency = lognormal(figures["sns.delivery_median"], figures["sns.delivery_p95"])
         self._latency = [latency.at((i + 0.5) / _QUANTILES) for i in range(_QUANTILES)]
@@ -88,7 +89,7 @@ class Courier:
     def _try(self, delivery: Delivery) -> None:
         subscription = delivery.subscription
         delivery.attempt += 1
-        if subscription.deleted:
+        if subscription.deleted and not delivery.message.token:
             self._note("DeliveryDropped", delivery, "the subscription was deleted")
             self._end(delivery)
         elif subscription.protocol in _MANAGED:
@@ -144,8 +145,10 @@ class Courier:
 
     def _try_inbox(self, delivery: Delivery) -> None:
         subscription = delivery.subscription
-        headers, body = outside_form(delivery.message, subscription)
-        status, delay = self._inboxes[subscription.endpoint].take(headers, body)
+        why = self._outside.refuses(subscription)
+        if why:
+            return self._failed(delivery, why, False)
+        status, delay = self._outside.take(delivery.message, subscription)
         if delay > self._patience:
             self._kernel.after(self._patience, self._failed, delivery, "Timeout", True)
         elif delay:
@@ -157,7 +160,7 @@ class Courier:
         if status < 400:
             self._delivered(delivery, {})
         else:
-            self._failed(delivery, str(status), status >= 500 or status == 429)
+            self._failed(delivery, str(status), status >= 500)
 
     # ---- the end of an attempt ---------------------------------------------------------------------------------------
 
@@ -190,7 +193,7 @@ class Courier:
                 self._enqueue(queue, delivery)
             except (ServiceError, AnswerLost) as error:
                 reason = error.code if isinstance(error, ServiceError) else "Timeout"
-                self._note("DeliveryDropped", delivery, f"the dead-letter queue {queue.resource} failed: {reason}")
+                self._note("DeliveryDropped", delivery, f"{DLQ_FAILED} {queue.resource} failed: {reason}")
             else:
                 self._note("MovedToDeadLetterQueue", delivery, queue.resource)
         self._end(delivery)
@@ -211,35 +214,3 @@ class Courier:
         return self._trace.add(
             kind, subscription.topic.name, message.id, subscription.name, delivery.row, detail, until
         )
-
-
-def outside_form(message: Message, subscription: Subscription) -> tuple[dict[str, str], str]:
-    """The headers and the body that an endpoint outside AWS gets."""
-    protocol = subscription.protocol
-    if protocol in ("http", "https"):
-        return _request(message, subscription)
-    text = message.text_for(protocol)
-    if protocol == "email-json":
-        text = message.envelope(subscription)
-    if protocol.startswith("email"):
-        sender = subscription.topic.attributes.get("DisplayName") or "AWS Notifications"
-        headers = {"From": f"{sender} <no-reply@sns.amazonaws.com>", "To": subscription.endpoint}
-        return headers | {"Subject": message.subject or "AWS Notification Message"}, text
-    return {}, text
-
-
-def _request(message: Message, subscription: Subscription) -> tuple[dict[str, str], str]:
-    """An HTTP POST (SNS developer guide, "HTTP/HTTPS headers")."""
-    headers = {
-        "x-amz-sns-message-type": message.kind,
-        "x-amz-sns-message-id": message.id,
-        "x-amz-sns-topic-arn": subscription.topic.arn,
-        "x-amz-sns-subscription-arn": subscription.arn,
-        "Content-Type": subscription.policy["requestPolicy"]["headerContentType"],
-        "User-Agent": "Amazon Simple Notification Service Agent",
-    }
-    if message.token:
-        del headers["x-amz-sns-subscription-arn"]
-    if subscription.raw and not message.token:
-        return headers | {"x-amz-sns-rawdelivery": "true"}, message.text_for(subscription.protocol)
-    return headers, message.envelope(subscription)

@@ -59,6 +59,11 @@ class Message:
             topic.sequence += 1000
             self.sequence = str(topic.sequence)
 
+    def answer(self) -> Document:
+        """What Publish answers."""
+        sequence = {"SequenceNumber": self.sequence} if self.sequence else {}
+        return {"MessageId": self.id} | sequence
+
     @property
     def content_hash(self) -> str:
         """The deduplication id of a message that has none of its own."""
@@ -93,6 +98,12 @@ class Message:
             }
             for name, attribute in self.attributes.items()
         }
+
+    @cached_property
+    def broken_attributes(self) -> list[str]:
+        """The names of those of type String.Array that are no arrays."""
+        arrays = {name: a["StringValue"] for name, a in self.attributes.items() if a["DataType"] == "String.Array"}
+        return [name for name, text in arrays.items() if not _is_array(text)]
 
     def envelope(self, subscription: Subscription) -> str:
         """The JSON document that a subscriber gets who has no raw delivery."""
@@ -152,3 +163,10 @@ class Message:
         }
         record = {"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": subscription.arn, "Sns": own}
         return json.dumps({"Records": [record]}, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _is_array(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), list)
+    except ValueError:
+        return False

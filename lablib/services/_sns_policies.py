@@ -92,8 +92,8 @@ _TOPIC_PARTS = ("defaultHealthyRetryPolicy", "defaultThrottlePolicy", "defaultRe
 _OWN_PARTS = ("healthyRetryPolicy", "throttlePolicy", "requestPolicy")
 
 
-def check_delivery_policy(text: str, figures: Figures, topic: bool) -> None:
-    """Raise InvalidParameter, which names the field, unless a topic (or a subscription) may have this policy."""
+def check_delivery_policy(text: str, figures: Figures, topic: bool) -> str:
+    """The policy of a topic (or a subscription) as AWS returns it. Raises InvalidParameter, which names the field."""
     policy = _object(_load(text), "")
     if topic:
         _known(policy, ("http",), "")
@@ -110,6 +110,11 @@ def check_delivery_policy(text: str, figures: Figures, topic: bool) -> None:
     if rate is not None and (type(rate) is not int or rate < 1):
         raise _refuse(f"{parts[1]}.maxReceivesPerSecond must be an integer from 1")
     _known(request, ("headerContentType",), parts[2])
+    given = {name: value for name, value in policy.items() if value is not None}
+    if topic:
+        return json.dumps({"http": {"disableSubscriptionOverrides": False} | given}, separators=(",", ":"))
+    form: Document = {"healthyRetryPolicy": None, "sicklyRetryPolicy": None, "throttlePolicy": None}
+    return json.dumps(form | {"requestPolicy": None, "guaranteed": False} | given, separators=(",", ":"))
 
 
 def _check_retries(merged: Document, given: Document, part: str, figures: Figures) -> None:

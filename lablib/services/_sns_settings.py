@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lablib.services._base import NotSimulated, ServiceError
 from lablib.services._sns_attributes import Figures, invalid, queue_arn
 from lablib.services._sns_policies import check_delivery_policy
+from lablib.services._sns_topics import TOPIC_ACTIONS
 
 if TYPE_CHECKING:
     from lablib.services._sns_topics import Subscription, Topic
@@ -49,7 +50,7 @@ def check_topic_attributes(
     if clean.get("FifoThroughputScope") == "Topic" and current and current.group_scope:
         raise invalid("FifoThroughputScope Reason: the scope MessageGroup cannot be changed back to Topic")
     if current and int(clean.get("MaximumMessageSize") or 0) > figures["sns.message_size"]:
-        check_large_messages(current, figures)
+        check_large_messages([one.protocol for one in current.subscriptions.values()], figures)
     return clean
 
 
@@ -69,46 +70,57 @@ def _topic_attribute(name: str, value: str, fifo: bool, figures: Figures, creati
         raise invalid(f"{name}: Invalid value [{value}]. Must be {' or '.join(_CHOICES[name])}.")
     if name.endswith("SampleRate") and not (re.fullmatch("[0-9]{1,3}", value) and int(value) <= 100):
         raise invalid(f"{name}: Invalid value [{value}]. Must be an integer from 0 to 100.")
-    if name in _TOPIC_CHECKS and value:
-        _TOPIC_CHECKS[name](value, figures)
+    return _TOPIC_CHECKS[name](value, figures) if name in _TOPIC_CHECKS and value else value
+
+
+def _check_display_name(value: str, figures: Figures) -> str:
+    if len(value) > 100:
+        raise invalid("DisplayName Reason: must be at most 100 characters long")
     return value
 
 
-def _check_display_name(value: str, figures: Figures) -> None:
-    if len(value) > 100:
-        raise invalid("DisplayName Reason: must be at most 100 characters long")
-
-
-def _check_access_policy(value: str, figures: Figures) -> None:
+def _check_access_policy(value: str, figures: Figures) -> str:
     from lablib.services._policy import MalformedPolicy, Policy
 
     try:
         Policy.parse(value)
     except MalformedPolicy as error:
         raise invalid(f"Policy Error: {error.field}: {error.why}") from None
+    statements = json.loads(value)["Statement"]
+    for statement in statements if isinstance(statements, list) else [statements]:
+        actions = statement.get("Action", [])
+        check_actions(actions if isinstance(actions, list) else [actions])
+    return value
 
 
-def _check_message_size(value: str, figures: Figures) -> None:
+def check_actions(actions: list[str]) -> None:
+    """Raise InvalidParameter unless a topic's policy may speak about these actions: a wildcard it may not have."""
+    known = {f"sns:{action}".lower() for action in TOPIC_ACTIONS}
+    if not {action.lower() for action in actions} <= known:
+        raise invalid("Policy statement action out of service scope!")
+
+
+def _check_message_size(value: str, figures: Figures) -> str:
     longest = figures["sns.message_size_max"]
     if not longest:
         raise invalid("AttributeName")
     if not re.fullmatch("[0-9]{1,9}", value) or not 1024 <= int(value) <= longest:
         raise invalid(f"MaximumMessageSize: Invalid value [{value}]. Must be an integer from 1024 to {longest}.")
+    return value
 
 
-def check_large_messages(topic: Topic, figures: Figures) -> None:
+def check_large_messages(protocols: list[str], figures: Figures) -> None:
     """Topics that take more than 256 KiB have few subscriptions, of three protocols (API: SetTopicAttributes)."""
     few = figures["sns.large_message_subscriptions"]
-    protocols = {one.protocol for one in topic.subscriptions.values()}
-    if len(topic.subscriptions) > few or not protocols <= {"sqs", "lambda", "firehose"}:
+    if len(protocols) > few or not {*protocols} <= {"sqs", "lambda", "firehose"}:
         only = f"at most {few} subscriptions, each with the protocol sqs, firehose or lambda"
         raise invalid(f"MaximumMessageSize Reason: a topic with messages above 256 KiB has {only}")
 
 
-_TOPIC_CHECKS: dict[str, Callable[[str, Figures], None]] = {
+_TOPIC_CHECKS: dict[str, Callable[[str, Figures], str]] = {
     "DeliveryPolicy": lambda value, figures: check_delivery_policy(value, figures, topic=True),
     "DisplayName": _check_display_name,
-    "KmsMasterKeyId": lambda value, figures: None,
+    "KmsMasterKeyId": lambda value, figures: value,
     "MaximumMessageSize": _check_message_size,
     "Policy": _check_access_policy,
 }
@@ -166,9 +178,7 @@ def _check_filter(value: str, subscription: Subscription, figures: Figures) -> s
 def _check_delivery(value: str, subscription: Subscription, figures: Figures) -> str:
     if value and subscription.protocol not in ("http", "https"):
         raise invalid(f"DeliveryPolicy: Delivery protocol [{subscription.protocol}] does not support delivery policies")
-    if value:
-        check_delivery_policy(value, figures, topic=False)
-    return value
+    return check_delivery_policy(value, figures, topic=False) if value else value
 
 
 def _check_redrive(value: str, subscription: Subscription, figures: Figures) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from hashlib import shake_256
+from urllib.parse import parse_qsl, urlsplit
 
 from lablib.services._base import Call, NotSimulated, ServiceError
 from lablib.services._sns_attributes import Document, invalid, is_phone, not_found, queue_arn, split_arn
@@ -19,10 +20,17 @@ from lablib.services._sns_topics import Subscription, Topic
 
 _PROTOCOLS = ("http", "https", "email", "email-json", "sms", "sqs", "application", "lambda", "firehose")
 _ASKED = ("http", "https", "email", "email-json")  # these always confirm
+_SNAKE = {"TopicArn": "topic_arn", "Token": "token", "SubscriptionArn": "subscription_arn"}
 _TOKEN = re.compile("[0-9a-f]{64,}")
 _WELCOME = (
     "You have chosen to subscribe to the topic {}.\n"
     "To confirm the subscription, visit the SubscribeURL included in this message."
+)
+
+
+_FAREWELL = (
+    "You have chosen to deactivate subscription {}.\n"
+    "To cancel this operation and restore the subscription, visit the SubscribeURL included in this message."
 )
 
 
@@ -40,17 +48,19 @@ class Subscribing(SnsBase):
         return_subscription_arn: bool = False,
     ) -> Document:
         topic = self._topic(topic_arn)
-        self._limit("Subscribe", "sns.subscribe_rate", call)
+        self._limit(self._subscribing, "", "sns.subscribe_rate", call, topic.name)
         self._check_endpoint(topic, protocol, endpoint)
         owner, principal = self._owner(call)
         new = Subscription(topic, "", protocol, endpoint, owner, principal)
+        home = new.target.account if new.target else owner
+        new.confirmed = new.authenticated = protocol not in _ASKED and home == owner
         try:
             clean = check_subscription_attributes(attributes or {}, new, self.world.figures)
         except ServiceError as error:
             raise in_subscribe(error) from None
         subscription = topic.endpoints.get((protocol, endpoint))
         if subscription is None:
-            self._check_room(topic, new, "FilterPolicy" in clean)
+            self._check_room(topic, new, bool(clean.get("FilterPolicy")))
             subscription = self._add(new, clean, call)
         elif any(subscription.attributes.get(name, "") != value for name, value in clean.items()):
             raise invalid("Attributes Reason: Subscription already exists with different attributes")
@@ -63,14 +73,15 @@ class Subscribing(SnsBase):
         topic = subscription.topic
         subscription.arn = f"{topic.arn}:{self.world.chance.uuid('sns/subscriptions')}"
         subscription.configure(attributes)
-        home = subscription.target.account if subscription.target else subscription.owner
-        subscription.confirmed = subscription.protocol not in _ASKED and home == subscription.owner
-        subscription.authenticated = subscription.confirmed
+        self._enter(subscription)
+        self.world.trace.add("Subscribed", topic.name, "", call.caller, call.row, subscription.name)
+        return subscription
+
+    def _enter(self, subscription: Subscription) -> None:
+        topic = subscription.topic
         topic.subscriptions[subscription.arn] = subscription
         topic.endpoints[subscription.protocol, subscription.endpoint] = subscription
         self.everywhere_else.subscriptions[subscription.arn] = subscription
-        self.world.trace.add("Subscribed", topic.name, "", call.caller, call.row, subscription.name)
-        return subscription
 
     def _check_endpoint(self, topic: Topic, protocol: str, endpoint: str) -> None:
         if protocol not in _PROTOCOLS:
@@ -84,13 +95,13 @@ class Subscribing(SnsBase):
         if protocol.startswith("email") and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", endpoint):
             raise invalid("Email address")
         if protocol == "sms" and not is_phone(endpoint):
-            raise invalid(f"Invalid SMS endpoint: {endpoint}")
+            raise ServiceError("InvalidParameter", f"Invalid SMS endpoint: {endpoint}")
         if protocol == "lambda" and not re.fullmatch(r"arn:aws:lambda:[^:]+:[0-9]{12}:function:\S+", endpoint):
             raise invalid("Lambda endpoint ARN")
         if protocol == "sqs":
             self._check_queue(topic, endpoint)
-        if protocol == "application":
-            self._check_device(endpoint)
+        if protocol == "application" and endpoint not in self.outside.devices:
+            raise invalid(f"Endpoint Reason: Endpoint does not exist for endpoint {endpoint}")
 
     def _check_queue(self, topic: Topic, endpoint: str) -> None:
         arn = queue_arn(endpoint)
@@ -103,9 +114,6 @@ class Subscribing(SnsBase):
         if topic.fifo and not fifo and not self.world.figures["sns.fifo_to_standard"]:
             raise invalid(f"{reason} Please use FIFO SQS queue")
 
-    def _check_device(self, endpoint: str) -> None:
-        raise NotSimulated("subscriptions with the protocol application are not simulated")
-
     def _check_room(self, topic: Topic, new: Subscription, filtered: bool) -> None:
         figures = self.world.figures
         most = figures["sns.fifo_subscriptions" if topic.fifo else "sns.subscriptions"]
@@ -114,11 +122,10 @@ class Subscribing(SnsBase):
         if filtered:
             self._check_filters(topic)
         if topic.message_size > figures["sns.message_size"]:
-            topic.endpoints[new.protocol, new.endpoint] = topic.subscriptions[""] = new
-            try:
-                check_large_messages(topic, figures)
-            finally:
-                del topic.endpoints[new.protocol, new.endpoint], topic.subscriptions[""]
+            check_large_messages([*(one.protocol for one in topic.subscriptions.values()), new.protocol], figures)
+        waiting = [one for one in self.everywhere_else.tokens.values() if not one.confirmed and one.owner == new.owner]
+        if not new.confirmed and len(waiting) >= figures["sns.pending_subscriptions"]:
+            raise ServiceError("SubscriptionLimitExceeded", "Too many subscriptions wait for confirmation", status=403)
 
     def _check_filters(self, topic: Topic) -> None:
         figures = self.world.figures
@@ -139,15 +146,17 @@ class Subscribing(SnsBase):
         subscription.token, subscription.token_ends = token, self.now + life
         shared.tokens[token] = subscription
         self.world.kernel.after(life, self._lapse, subscription, token)
-        request = Message(topic, _WELCOME.format(topic.arn))
-        request.id = self.world.chance.uuid("sns/messages")
-        request.kind, request.token = "SubscriptionConfirmation", token
+        leaving = subscription.deleted
+        request = Message(topic, _FAREWELL.format(subscription.arn) if leaving else _WELCOME.format(topic.arn))
+        request.kind = "UnsubscribeConfirmation" if leaving else "SubscriptionConfirmation"
+        request.id, request.token = self.world.chance.uuid("sns/messages"), token
         request.row = self.world.trace.add(
             "ConfirmationSent", topic.name, request.id, call.caller, call.row, subscription.name
         )
         self.courier.send(request, subscription)
 
     def _lapse(self, subscription: Subscription, token: str) -> None:
+        self.everywhere_else.tokens.pop(token, None)
         if subscription.token == token and not subscription.confirmed and not subscription.deleted:
             self._remove(subscription)
             subscription.topic.removed -= 1  # it never was one
@@ -155,18 +164,54 @@ class Subscribing(SnsBase):
     def confirm_subscription(
         self, call: Call, *, topic_arn: str, token: str, authenticate_on_unsubscribe: str = "false"
     ) -> Document:
-        parts = split_arn(topic_arn, "TopicArn")
+        parts = topic_arn.split(":")
         if not _TOKEN.fullmatch(token):
             raise ServiceError("InvalidParameter", "Invalid token")
         subscription = self.everywhere_else.tokens.get(token)
-        if subscription is None or subscription.deleted or subscription.topic.arn != topic_arn:
-            raise invalid("Topic" if parts[3] != self.world.region else "Token")
+        region = subscription.topic.world.region if subscription else self.world.region
+        if len(parts) < 6 or parts[3] != region:
+            raise invalid("Topic")
+        if subscription is None or subscription.topic.deleted:
+            raise invalid("Token")
+        if subscription.deleted:  # it was removed by mistake, and its owner takes that back
+            subscription.deleted = subscription.confirmed = False
+            subscription.topic.removed -= 1
+            self._enter(subscription)
         if not subscription.confirmed:
             subscription.confirmed = True
             subscription.authenticated = authenticate_on_unsubscribe.lower() == "true"
             name = subscription.topic.name
             self.world.trace.add("SubscriptionConfirmed", name, "", call.caller, call.row, subscription.name)
         return {"SubscriptionArn": subscription.arn}
+
+    def visit(self, url: str) -> Document:
+        """Open a SubscribeURL or an UnsubscribeURL, as somebody does who got one: nobody knows who it is.
+
+        Raises ValueError for another URL, and ServiceError as the operation does.
+        """
+        query = dict(parse_qsl(urlsplit(url).query))
+        action, visitor = query.pop("Action", ""), "visitor"
+        if action not in ("ConfirmSubscription", "Unsubscribe"):
+            raise ValueError(f"url={url!r}: must be a SubscribeURL or an UnsubscribeURL of SNS")
+        params = {_SNAKE[name]: value for name, value in query.items() if name in _SNAKE}
+        row = self.world.trace.open(action, self.resource_of(params), visitor)
+        call = Call(visitor, row, self.world.chance.stream(visitor))
+        if action == "ConfirmSubscription":
+            answer = self.confirm_subscription(call, **params)
+        else:
+            answer = self._unsubscribe_unknown(call, **params)
+        self.world.trace.complete(row, 1)
+        return answer
+
+    def _unsubscribe_unknown(self, call: Call, *, subscription_arn: str) -> Document:
+        """Somebody removes a subscription: its owner is told, and can take it back."""
+        subscription = self.everywhere_else.subscriptions.get(subscription_arn)
+        if subscription and subscription.authenticated:
+            raise ServiceError("AuthorizationError", "Only its owner may remove this subscription", status=403)
+        self.unsubscribe(call, subscription_arn=subscription_arn)
+        if subscription:
+            self._ask(subscription, call)
+        return {}
 
     # ---- changing, removing ------------------------------------------------------------------------------------------
 
@@ -175,7 +220,7 @@ class Subscribing(SnsBase):
         subscription = self.everywhere_else.subscriptions.get(subscription_arn)
         if subscription is None and len(parts) < 7:
             raise invalid("SubscriptionId")
-        self._limit("Unsubscribe", "sns.subscribe_rate", call)
+        self._limit(self._unsubscribing, "", "sns.subscribe_rate", call, parts[5])
         if subscription is None:
             return {}
         if not subscription.confirmed:
@@ -210,6 +255,8 @@ class Subscribing(SnsBase):
     def _subscription(self, arn: str) -> Subscription:
         split_arn(arn, "SubscriptionArn")
         subscription = self.everywhere_else.subscriptions.get(arn)
+        if subscription is None and len(arn.split(":")) < 7:
+            raise invalid("SubscriptionId")
         if subscription is None:
             raise not_found("Subscription")
         return subscription

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from lablib.services._base import Arn, Principal, TokenBucket, World
 from lablib.services._sns_attributes import Document
+from lablib.services._sns_metrics import INVALID_ATTRIBUTES
 from lablib.services._sns_policies import effective_policy, retry_delays
+from lablib.services._sqs_fifo_rules import Deduplication
 
 if TYPE_CHECKING:
     from lablib.services._policy import Policy
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from lablib.services._sns_filters import FilterPolicy
     from lablib.services._sns_messages import Message
 
-_DEFAULT_ACTIONS = (
+TOPIC_ACTIONS = (  # what a topic's policy may allow or deny
     "GetTopicAttributes",
     "SetTopicAttributes",
     "AddPermission",
@@ -30,9 +32,13 @@ _DEFAULT_ACTIONS = (
 
 
 class Topic:
-    """A topic. `existing_subscriptions` counts as if so many more had been made: for limits, without the memory."""
+    """A topic. `existing_subscriptions` counts as if so many more had been made: for limits, without the memory.
+
+    `direct`: the topic that an endpoint has to itself when one publishes to it without a topic.
+    """
 
     existing_subscriptions = 0
+    direct = False
 
     def __init__(self, world: World, name: str, arn: str) -> None:
         self.world = world
@@ -49,7 +55,8 @@ class Topic:
         context = {"aws:SourceArn": arn, "aws:SourceAccount": world.account}
         self.principal = Principal(account=world.account, service="sns.amazonaws.com", context=context)
         self.sequence = 10_000_000_000_000_000_000
-        self.throughput: dict[str, TokenBucket] = {}
+        self.groups: dict[str, TokenBucket] = {}  # how many messages each group may still publish; "" is the topic
+        self.repeats: Deduplication[Message] = Deduplication(world, "sns.fifo_deduplication")
         self._policy: tuple[str, Policy] | None = None
         self.configure({})
 
@@ -71,7 +78,7 @@ class Topic:
             "Sid": "__default_statement_ID",
             "Effect": "Allow",
             "Principal": {"AWS": "*"},
-            "Action": [f"SNS:{action}" for action in _DEFAULT_ACTIONS],
+            "Action": [f"SNS:{action}" for action in TOPIC_ACTIONS],
             "Resource": self.arn,
             "Condition": {"StringEquals": {"AWS:SourceOwner": self.world.account}},
         }
@@ -161,9 +168,10 @@ class Subscription:
 
     def refuses(self, message: Message) -> str:
         """Why its filter policy keeps a message out; empty when it lets it pass."""
-        if self.filter is None:
-            return ""
-        return self.filter.matches(message.attributes, message.text)
+        why = self.filter.matches(message.attributes, message.text) if self.filter else ""
+        if why and self.scope == "MessageAttributes" and message.broken_attributes:
+            return f"{INVALID_ATTRIBUTES}: {', '.join(message.broken_attributes)} must be a JSON array; {why}"
+        return why
 
     @property
     def policy(self) -> Document:

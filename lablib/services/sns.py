@@ -7,20 +7,25 @@ in `_sns_messages`.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from lablib.services import _sns_attributes as checks
+from lablib.services import _sns_permissions as permissions
 from lablib.services._base import Call, NotSimulated, ServiceError, run_batch
 from lablib.services._sns_attributes import Document, invalid
 from lablib.services._sns_messages import Message
+from lablib.services._sns_outside import payload
+from lablib.services._sns_push import Pushing
 from lablib.services._sns_settings import check_tags, check_topic_attributes
+from lablib.services._sns_sms import Texting
 from lablib.services._sns_subscribing import Subscribing
-from lablib.services._sns_topics import Topic
+from lablib.services._sns_topics import Subscription, Topic
 
 _NO_TARGET = "TopicArn or TargetArn Reason: no value for required parameter"
 
 
-class Sns(Subscribing):
+class Sns(Subscribing, Texting, Pushing):
     """Amazon SNS in one region."""
 
     # ---- topics ------------------------------------------------------------------------------------------------------
@@ -64,7 +69,8 @@ class Sns(Subscribing):
         self.guarded = self.guarded or "Policy" in topic.attributes
 
     def delete_topic(self, call: Call, *, topic_arn: str) -> Document:
-        checks.split_arn(topic_arn, "TopicArn")
+        if checks.split_arn(topic_arn, "TopicArn")[3] != self.world.region:
+            raise invalid("TopicArn")
         topic = self.topics.get(topic_arn.rpartition(":")[2])
         if topic and topic.arn == topic_arn:
             for subscription in list(topic.subscriptions.values()):
@@ -115,6 +121,18 @@ class Sns(Subscribing):
             raise ServiceError("ResourceNotFound", "Resource does not exist", status=404)
         return topic
 
+    def add_permission(
+        self, call: Call, *, topic_arn: str, label: str, aws_account_id: list[str], action_name: list[str]
+    ) -> Document:
+        topic = self._topic(topic_arn)
+        self._configure(topic, {"Policy": permissions.grant(topic, label, aws_account_id, action_name)})
+        return {}
+
+    def remove_permission(self, call: Call, *, topic_arn: str, label: str) -> Document:
+        topic = self._topic(topic_arn)
+        self._configure(topic, {"Policy": permissions.revoke(topic, label)})
+        return {}
+
     # ---- publishing --------------------------------------------------------------------------------------------------
 
     def publish(
@@ -133,7 +151,11 @@ class Sns(Subscribing):
     ) -> Document:
         if sum(given is not None for given in (topic_arn, target_arn, phone_number)) != 1:
             raise invalid(_NO_TARGET)
-        topic = self._topic(topic_arn or target_arn or "")
+        if phone_number is not None:
+            return self._text(phone_number, message, subject, message_attributes, call)
+        if target_arn and ":endpoint/" in target_arn:
+            return self._push(target_arn, message, subject, message_structure, message_attributes, call)
+        topic = self._topic(topic_arn) if topic_arn is not None else self._topic(target_arn or "", "TargetArn")
         ids = (message_group_id, message_deduplication_id)
         prepared = self._prepare(topic, message, subject, message_structure, message_attributes, *ids)
         if prepared.size > topic.message_size:
@@ -154,6 +176,50 @@ class Sns(Subscribing):
             raise ServiceError("BatchRequestTooLong", text)
         self._throttle(topic, list(prepared.values()), call)
         return run_batch(call, entries, lambda entry: self._store(prepared[entry["Id"]], call))
+
+    def _text(
+        self, number: str, text: str, subject: str | None, attributes: dict[str, Document] | None, call: Call
+    ) -> Document:
+        """A text message to one telephone."""
+        checks.check_phone(number)
+        return self._publish_direct("sms", number, text, subject, None, attributes, call)
+
+    def _push(
+        self,
+        arn: str,
+        text: str,
+        subject: str | None,
+        structure: str | None,
+        attributes: dict[str, Document] | None,
+        call: Call,
+    ) -> Document:
+        """A notification to one device. Its payload is checked before anything is stored."""
+        platform = self._ready_device(arn).application.platform
+        payload(platform, {"default": text} if structure is None else checks.parse_structure(text))
+        return self._publish_direct("application", arn, text, subject, structure, attributes, call)
+
+    def _publish_direct(
+        self,
+        protocol: str,
+        endpoint: str,
+        text: str,
+        subject: str | None,
+        structure: str | None,
+        attributes: dict[str, Document] | None,
+        call: Call,
+    ) -> Document:
+        """Publish to an endpoint without a topic: it has one of its own, which nobody else sees."""
+        name = endpoint.rpartition("/")[2]
+        topic = self._direct.get(endpoint)
+        if topic is None:
+            topic = self._direct[endpoint] = Topic(self.world, name, endpoint)
+            topic.direct = True
+            topic.subscriptions[""] = Subscription(topic, "", protocol, endpoint, self.world.account, "")
+        message = self._prepare(topic, text, subject, structure, attributes, None, None)
+        if message.size > topic.message_size:
+            raise invalid("Message too long")
+        self._throttle(topic, [message], call)
+        return self._store(message, call)
 
     def _prepare(
         self,
@@ -182,7 +248,7 @@ class Sns(Subscribing):
             if structure != "json":
                 raise invalid("MessageStructure")
             message.texts = checks.parse_structure(text)
-            if "default" not in message.texts:
+            if "default" not in message.texts and not topic.direct:
                 raise invalid("Message Structure - No default entry in JSON message body")
         return message
 
@@ -208,13 +274,27 @@ class Sns(Subscribing):
             raise NotSimulated("MessageGroupId on a standard topic (fair queues) is not simulated: leave it out")
 
     def _throttle(self, topic: Topic, messages: list[Message], call: Call) -> None:
-        self._limit("Publish", self._publish_rate, call, len(messages), topic.name)
+        """Raise Throttling when these are too many: for the account, and for a FIFO topic and its groups."""
+        self._limit(self._buckets, "", self._publish_rate, call, topic.name, len(messages))
+        if topic.fifo:
+            if not topic.group_scope:
+                self._limit(topic.groups, "", "sns.fifo_rate", call, topic.name, len(messages))
+            for group, count in Counter(message.group for message in messages).items():
+                self._limit(topic.groups, group, "sns.fifo_group_rate", call, topic.name, count)
 
     def _store(self, message: Message, call: Call) -> Document:
         """Publish answers when the message is stored; its deliveries begin now."""
         topic, trace = message.topic, self.world.trace
+        if topic.fifo:
+            original = topic.repeats.original(message.group if topic.group_scope else None, message.deduplication)
+            if original:
+                trace.add("Deduplicated", topic.name, original.id, call.caller, call.row, message.deduplication)
+                return original.answer()
+            topic.repeats.note(message, message.group, message.deduplication)
         message.accept(self.world.chance.uuid("sns/messages"))
         message.row = trace.add("Published", topic.name, message.id, call.caller, call.row, message.size)
+        if topic.fifo:
+            trace.add("JoinedGroup", topic.name, message.id, "", message.row, message.group)
         for subscription in topic.subscriptions.values():
             if not subscription.confirmed:
                 continue
@@ -222,4 +302,4 @@ class Sns(Subscribing):
                 trace.add("FilteredOut", topic.name, message.id, subscription.name, message.row, why)
             else:
                 self.courier.send(message, subscription)
-        return {"MessageId": message.id}
+        return message.answer()
