@@ -363,7 +363,15 @@ def test_the_difference_is_told_in_numbers():
     assert sentence.startswith("Done ")
     assert " against " in sentence
     both = compare(VideoQueue().run(1), VideoQueue(mode="direct").run(1))
-    assert "refused 93 in the second only; timed out 100 in the second only" in both.sentence
+    told = "Refused 93 in the second only; timed out 100 in the second only; done 605 against 412; lost 0 against 193;"
+    assert both.sentence.startswith(told)
+
+
+def test_a_direct_call_is_laid_beside_a_queue_under_the_same_names():
+    rows = {label: pair for label, *pair, _ in compare(VideoQueue().run(1), VideoQueue(mode="direct").run(1)).rows}
+    assert rows["sent"] == [606, 606]
+    assert rows["lost"] == [0, 193]
+    assert not {"requests", "answered", "longest wait"} & set(rows)
 
 
 def test_a_band_lies_around_its_runs():

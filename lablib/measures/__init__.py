@@ -1,6 +1,6 @@
 """What can be counted in a run: series over time and numbers, for one run, for two side by side, for many."""
 
-from lablib.measures.compare import Band, Comparison, band, compare, first_difference
+from lablib.measures.compare import Band, Comparison, band, bands, compare, first_difference
 from lablib.measures.measures import RATES, Measures, Work
 from lablib.measures.series import Number, Series
 
@@ -13,6 +13,7 @@ __all__ = [
     "Series",
     "Work",
     "band",
+    "bands",
     "compare",
     "first_difference",
 ]

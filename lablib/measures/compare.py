@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lablib.kernel import Trace
-from lablib.measures.series import Array, Number
+from lablib.measures.series import Array, Number, number
 
 if TYPE_CHECKING:
     from lablib.scenarios import Action, Notable, Run, Scenario
@@ -27,17 +27,28 @@ class Comparison:
     sentence: str
 
 
+# What a direct call names otherwise than a queue.
+_SAME = {"requests": "sent", "answered": "done", "longest wait": "highest age of oldest"}
+
+
 def compare(a: Run, b: Run) -> Comparison:
-    """The numbers of two runs beside each other. What only one of them has is nan in the other."""
-    ours, theirs = ({n.label: n for n in run.measures.summary()} for run in (a, b))
-    labels = list(dict.fromkeys([*ours, *theirs]))
+    """The numbers of two runs beside each other, under the same labels where one is a direct call. What only one of
+    them has is nan in the other.
+    """
+    ours, theirs = _numbers(a), _numbers(b)
     rows = []
-    for label in labels:
+    for label in dict.fromkeys([*ours, *theirs]):
         one, other = ours.get(label), theirs.get(label)
         unit = (one or other).unit  # type: ignore[union-attr]
         rows.append((label, one.value if one else math.nan, other.value if other else math.nan, unit))
     parted = _parting(a, b)
     return Comparison(rows, parted, _sentence(ours, theirs, parted))
+
+
+def _numbers(run: Run) -> dict[str, Number]:
+    """A run's results by label."""
+    found = {(label := _SAME.get(n.label, n.label)): n._replace(label=label) for n in run.measures.summary()}
+    return found if "lost" in found else {**found, "lost": number("lost", run.measures.lost)}
 
 
 def _parting(a: Run, b: Run) -> Notable | None:
@@ -85,7 +96,8 @@ def _sentence(a: dict[str, Number], b: dict[str, Number], parted: Notable | None
     changed += [f"{x.label} {x.text} against {b[x.label].text}" for x in a.values() if _differ(x, b.get(x.label))]
     if not changed:
         return "The two runs differ in details, but not in these numbers."
-    return f"{'; '.join(changed[:5])}.".capitalize()
+    sentence = "; ".join(changed[:5])
+    return f"{sentence[0].upper()}{sentence[1:]}."
 
 
 def _differ(number: Number, other: Number | None) -> bool:
@@ -118,16 +130,33 @@ def band(
 
     `measure` is a name that `Measures.series` knows; `progress(done, of)` is called after each run. Raises ValueError.
     """
+    slices = enumerate(bands(scenario, seeds, measure, actions, until, limits, points), 1)
+    for done, so_far in slices:
+        found = so_far
+        if progress:
+            progress(done, seeds)
+    return found()
+
+
+def bands(
+    scenario: Scenario,
+    seeds: int = 30,
+    measure: str = "depth",
+    actions: Iterable[Action] = (),
+    until: float | None = None,
+    limits: Any = "2023",
+    points: int = 201,
+) -> Iterator[Callable[[], Band]]:
+    """The same in slices, for whoever has other things to do between two runs: after each run, a function that gives
+    the band of the runs so far.
+    """
     from lablib.scenarios.run import check, simulate
 
     if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= 1000:
         raise ValueError(f"seeds={seeds!r}: must be a whole number from 1 to 1000")
     arguments = check(scenario, 0, tuple(actions), until, limits)
     grid = np.linspace(0.0, arguments[3], points)
-    values = []
+    values: list[Array] = []
     for seed in range(seeds):
         values.append(simulate(arguments[0], seed, *arguments[2:]).measures.series(measure).at(grid))
-        if progress:
-            progress(seed + 1, seeds)
-    low, mid, high = np.percentile(values, (10, 50, 90), axis=0)
-    return Band(grid, low, mid, high)
+        yield lambda: Band(grid, *np.percentile(values, (10, 50, 90), axis=0))

@@ -156,7 +156,7 @@ class Measures:
         messages of a queue, the end of a request whose worker crashed.
         """
         resource, subject = self._codes["resource"], self._codes["subject"]
-        for row in self._rows("MovedToDeadLetterQueue").tolist():
+        for row in self._moved_by_sqs.tolist():
             target = self._resource(self.trace.details[row])
             yield np.array([row]), np.array([target]), subject[[row]], np.array([VISIBLE])
         for row in self._rows(*_EMPTIES).tolist():
@@ -272,10 +272,30 @@ class Measures:
 
     @property
     def waiting(self) -> int:
-        """Messages that are still in a queue at the end, in whatever state; or callers that still wait."""
+        """Messages that are still in a queue at the end, in whatever state; or callers that still wait. What lies in a
+        dead-letter queue does not wait for anybody: see `dead`.
+        """
         if self.is_direct:
             return self.sent - len(self._rows("Answered", "TimedOut", "Refused"))
-        return int(self.depth().last + self.in_flight().last + self.delayed().last)
+        return self._left() - self.dead
+
+    @property
+    def dead(self) -> int:
+        """Messages that are in a dead-letter queue at the end, in whatever state."""
+        queues = dict.fromkeys(self.trace.details[row] for row in self._rows("MovedToDeadLetterQueue").tolist())
+        return sum(self._left(queue) for queue in queues)
+
+    def _left(self, resource: str | None = None) -> int:
+        return int(sum(series(resource).last for series in (self.depth, self.in_flight, self.delayed)))
+
+    @cached_property
+    def _moved_by_sqs(self) -> Array:
+        """The rows of messages that SQS moved to a dead-letter queue. What SNS moves there is sent to it, in a row of
+        its own.
+        """
+        rows = self._rows("MovedToDeadLetterQueue")
+        cause, failed = self._codes["cause"][rows], self.trace.code("DeliveryFailed")
+        return rows[(cause < 0) | (self._codes["kind"][cause] != failed)]
 
     @property
     def lost(self) -> int:
@@ -373,11 +393,12 @@ class Measures:
         """Requests as SQS bills them: each 64 KB of what a call carries is one (SQS pricing page)."""
         chunk = self.figures["sqs.price_chunk"]
         calls = self._is(*(pascal(name) for name in Sqs.coverage()))
-        carried, cause = np.zeros(len(calls)), self._codes["cause"]
-        sizes = {row.subject: row.detail for row in self.trace.where("Sent")}
-        for row in self._rows("Sent", "Received"):
-            if cause[row] >= 0:
-                carried[cause[row]] += sizes.get(self.trace.name(self._codes["subject"][row]), 0)
+        cause, subject = self._codes["cause"], self._codes["subject"]
+        sizes, sent = np.zeros(len(self.trace._names)), self._rows("Sent")
+        sizes[subject[sent]] = [self.trace.details[row] for row in sent.tolist()]
+        moved = self._rows("Sent", "Received")
+        moved = moved[cause[moved] >= 0]
+        carried = np.bincount(cause[moved], sizes[subject[moved]], minlength=len(calls))
         return int(np.maximum(1, np.ceil(carried[calls] / chunk)).sum())
 
     def cost(self) -> float:
@@ -451,6 +472,9 @@ class Measures:
             refused, late = len(self._rows("Refused")), len(self._rows("TimedOut"))
             ends = f"{self.done} answered, {refused} refused, {late} timed out"
             return f"{self.sent} requests, {ends}, longest wait {age.max:.1f} s"
-        lost, twice = f", {self.lost} lost" if self.lost else "", self.duplicates()
+        lost, twice, dead = f", {self.lost} lost" if self.lost else "", self.duplicates(), self.dead
+        lost += f", {dead} dead letter{'s' * (dead != 1)}" if dead else ""
         ends = f"{self.done} done, {self.waiting} waiting{lost}, {twice} duplicate{'s' * (twice != 1)}"
-        return f"{self.sent} sent, {ends}, age of oldest {age.last:.1f} s"
+        published = len(self._rows("Published"))
+        head = f"{published} published, " if published else ""
+        return f"{head}{self.sent} sent, {ends}, age of oldest {age.last:.1f} s"

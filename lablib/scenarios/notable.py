@@ -28,6 +28,11 @@ _PLAIN: dict[str, tuple[str, Callable[[Row], str]]] = {
     "ServerUnavailable": ("server down", lambda r: f"A server of {r.resource} becomes unavailable."),
     "CopyReturned": ("copy returned", lambda r: "A deleted message is back: a server with a copy was away."),
     "TimedOut": ("caller timed out", lambda r: "A caller stops waiting: no answer within its timeout."),
+    "FilteredOut": ("filtered", lambda r: f"A filter policy keeps a message out: {r.actor} does not get it."),
+    "DeliveryFailed": ("delivery failed", lambda r: f"A delivery to {r.actor} fails: {r.detail['reason']}."),
+    "DeliveryDropped": ("dropped", lambda r: f"A message is lost for {r.actor}: {r.detail}."),
+    "EventDropped": ("dropped", lambda r: f"An event of {r.resource} is lost: {r.actor} did not take it."),
+    "InvocationFailed": ("function failed", lambda r: f"The function {r.resource} fails."),
     "Refused": ("refused", lambda r: "A request is refused: all workers are busy and the backlog is full."),
 }  # fmt: skip
 _ERRORS = {
@@ -44,7 +49,16 @@ _THROTTLES = (
     "OverLimit",
     "ProvisionedThroughputExceededException",
 )
-_SERIES = ("TimedOut", "Refused", "Expired", "CopyReturned")  # often many at a time: the first is told
+_SERIES = (
+    "TimedOut",
+    "Refused",
+    "Expired",
+    "CopyReturned",
+    "FilteredOut",
+    "DeliveryFailed",
+    "DeliveryDropped",
+)  # often many at a time: the first is told
+_PER_ACTOR = ("FilteredOut", "DeliveryFailed", "DeliveryDropped")  # a series for each endpoint
 _QUIET = 30.0  # seconds without another one that end a series, or a hundredth of the run so far
 
 
@@ -55,24 +69,25 @@ def notable(trace: Trace) -> list[Notable]:
 
 
 def _transitions(trace: Trace) -> Iterator[Notable]:
-    last: dict[str, float] = {}
+    last: dict[object, float] = {}
     for row in trace.where(kind=tuple(_PLAIN)):
         kind, words = _PLAIN[row.kind]
-        before = last.get(row.kind)
-        last[row.kind] = row.time
+        series = (row.kind, row.actor) if row.kind in _PER_ACTOR else row.kind
+        before = last.get(series)
+        last[series] = row.time
         if row.kind not in _SERIES or before is None or row.time - before > max(_QUIET, row.time / 100):
             yield Notable(row.time, row.index, kind, words(row))
 
 
 def _duplicates(trace: Trace) -> Iterator[Notable]:
-    first: dict[str, Row] = {}
-    for row in trace.where(kind="Received"):
-        before = first.setdefault(row.subject, row)
-        if before is not row:
-            who = "it again" if before.actor == row.actor else f"it after {before.actor}"
-            yield Notable(
-                row.time, row.index, "duplicate", f"A message is delivered again: {row.actor} receives {who}."
-            )
+    kinds, subjects, actors = (trace.column(name) for name in ("kind", "subject", "actor"))
+    received, first = trace.code("Received"), dict[int, int]()
+    for index, kind in enumerate(kinds):
+        if kind != received or (before := first.setdefault(subjects[index], index)) == index:
+            continue
+        who = "it again" if actors[before] == actors[index] else f"it after {trace.name(actors[before])}"
+        row = trace[index]
+        yield Notable(row.time, index, "duplicate", f"A message is delivered again: {row.actor} receives {who}.")
 
 
 def _calls(trace: Trace) -> Iterator[Notable]:

@@ -16,13 +16,17 @@ from lablib.services._limits import Edition
 if TYPE_CHECKING:
     from lablib.scenarios.run import Run
 
-Role = Literal["producer", "queue", "server", "consumer", "dead-letter", "done", "direct", "lost"]
+Role = Literal[
+    "producer", "topic", "bucket", "queue", "server", "consumer", "function", "endpoint", "dead-letter", "done",
+    "direct", "lost",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Place:
     """A place where messages can be. `match` is a pattern (fnmatch) of the actors or resources in the trace that are
-    this place; a queue may have `parts`: its servers.
+    this place, or several with spaces between: a topic is "orders sns/orders". A queue may have `parts`: its servers.
+    An "endpoint" is an inbox outside AWS: an address, a telephone, a web server.
     """
 
     id: str
@@ -106,6 +110,7 @@ class Scenario:
     """
 
     duration: ClassVar[float] = 300.0  # how long a run lasts when nobody says, in virtual seconds
+    services: ClassVar[tuple[str, ...]] = ("sqs",)  # whose figures the workbench lists
     questions: ClassVar[tuple[Any, ...]] = ()  # what to ask before the run is shown; labs may set it
     _specs: ClassVar[MappingProxyType[str, ParamSpec]] = MappingProxyType({})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -20,12 +21,26 @@ class Clause(NamedTuple):
     api: str
 
 
+class Kin(NamedTuple):
+    """Another message that this one comes from, or that comes from it: its id, and in words what it is."""
+
+    subject: str
+    words: str
+
+
 class Life(NamedTuple):
-    """A message's life: its id, what happened, and one sentence that says how it went and why."""
+    """A message's life: its id, what happened, and one sentence that says how it went and why.
+
+    `again`: when it was delivered again, and why. `group`: its message group, "" for none. `kin`: its original and its
+    copies, where a topic or a bucket made several of one.
+    """
 
     subject: str
     clauses: list[Clause]
     sentence: str
+    again: list[tuple[float, str]] = []
+    group: str = ""
+    kin: list[Kin] = []
 
 
 def life(run: Run, subject: str) -> Life:
@@ -33,7 +48,7 @@ def life(run: Run, subject: str) -> Life:
     rows = run.trace.where(subject=subject) if subject else []
     if not rows:
         raise KeyError(f"nothing in this run is about {subject!r}: pass a MessageId from its trace")
-    return _life(run, subject, rows)
+    return _life(run, subject, rows, _children(run.trace))
 
 
 def lives(run: Run) -> list[Life]:
@@ -42,13 +57,54 @@ def lives(run: Run) -> list[Life]:
     for row in run.trace:
         if row.subject:
             found.setdefault(row.subject, []).append(row)
-    return [_life(run, subject, rows) for subject, rows in found.items()]
+    children = _children(run.trace)
+    return [_life(run, subject, rows, children) for subject, rows in found.items()]
 
 
-def _life(run: Run, subject: str, rows: list[Row]) -> Life:
+def _life(run: Run, subject: str, rows: list[Row], children: Children) -> Life:
     trace = run.trace
     clauses = [Clause(row.time, trace.describe(row), _api(trace, row)) for row in rows]
-    return Life(subject, clauses, " ".join(_sentences(run, rows)))
+    received = [row for row in rows if row.kind == "Received"]
+    again = [(row.time, _again(trace, rows, before, row)) for before, row in itertools.pairwise(received)]
+    group = next((str(row.detail) for row in rows if row.kind == "JoinedGroup"), "")
+    sentence = " ".join(_sentences(run, rows, [words for _, words in again]))
+    return Life(subject, clauses, sentence, again, group, _kin(trace, rows, children))
+
+
+_MAKERS = ("Published", "ObjectCreated")  # what they tell of becomes other messages
+_MADE = ("Sent", "InvocationStarted", *_MAKERS)
+Children = dict[str, list[Kin]]
+
+
+def _children(trace: Trace) -> Children:
+    """What was made of each original: copies in queues, invocations, and from an object a message at a topic."""
+    found: Children = {}
+    if not any(trace.code(kind) >= 0 for kind in _MAKERS):
+        return found
+    for row in trace.where(kind=_MADE):
+        origin = _origin(trace, row)
+        if origin:
+            words = f"the copy in {row.resource}" if row.kind == "Sent" else f"what came of it in {row.resource}"
+            found.setdefault(origin.subject, []).append(Kin(row.subject, words))
+    return found
+
+
+def _origin(trace: Trace, row: Row) -> Row | None:
+    """What a row's subject was made of: the next original up the chain of causes."""
+    subject = row.subject
+    while row.cause >= 0:
+        row = trace[row.cause]
+        if row.kind in _MAKERS and row.subject != subject:
+            return row
+    return None
+
+
+def _kin(trace: Trace, rows: list[Row], children: Children) -> list[Kin]:
+    origin, kin = _origin(trace, rows[0]), list(dict.fromkeys(children.get(rows[0].subject, [])))
+    if origin:
+        verb = "published to" if origin.kind == "Published" else "stored in"
+        kin.insert(0, Kin(origin.subject, f"what {origin.actor} {verb} {origin.resource}"))
+    return kin
 
 
 def _api(trace: Trace, row: Row) -> str:
@@ -56,8 +112,11 @@ def _api(trace: Trace, row: Row) -> str:
     return trace[row.cause].kind if row.cause >= 0 and trace.is_api(row.cause) else ""
 
 
-def _sentences(run: Run, rows: list[Row]) -> Iterable[str]:
+def _sentences(run: Run, rows: list[Row], again: list[str]) -> Iterable[str]:
     first, last = rows[0], rows[-1]
+    if first.kind in _MAKERS:
+        yield _passed_on(run, rows)
+        return
     received = [row for row in rows if row.kind == "Received"]
     begin = "Asked for" if first.kind == "Requested" else "Sent"
     handed = ""
@@ -65,8 +124,7 @@ def _sentences(run: Run, rows: list[Row]) -> Iterable[str]:
         who = _names(row.actor for row in received)
         handed = f", received {_TIMES.get(len(received), f'{len(received)} times')} ({who})"
     yield f"{begin} at {first.time:.3f} s{handed}, {_end(run, rows, last)}."
-    for before, row in itertools.pairwise(received):
-        yield _again(run.trace, rows, before, row)
+    yield from again
     late = next((row for row in rows if row.kind == "DeleteIgnored"), None)
     if late:
         who = late.actor or "Somebody"
@@ -74,6 +132,28 @@ def _sentences(run: Run, rows: list[Row]) -> Iterable[str]:
     gone = next((row for row in rows if row.kind == "TimedOut"), None)
     if gone and any(row.kind == "WorkEnded" and row.time > gone.time for row in rows):
         yield "The worker did the work all the same: nobody was waiting for it any more."
+
+
+def _passed_on(run: Run, rows: list[Row]) -> str:
+    """What a topic or a bucket did with it."""
+    first, ends = rows[0], Counter(row.kind for row in rows)
+    failed = ends["DeliveryFailed"] - ends["MovedToDeadLetterQueue"] - ends["DeliveryDropped"]
+    told = [
+        (ends["Delivered"] + ends["EventDelivered"], "delivered to {}"),
+        (
+            ends["FilteredOut"],
+            "kept out by {} filter policies" if ends["FilteredOut"] > 1 else "kept out by {} filter policy",
+        ),
+        (
+            max(0, failed),
+            "{} attempts failed and were repeated" if failed > 1 else "{} attempt failed and was repeated",
+        ),
+        (ends["MovedToDeadLetterQueue"], "{} in a dead-letter queue"),
+        (ends["DeliveryDropped"] + ends["EventDropped"], "lost for {}"),
+    ]
+    said = ", ".join(words.format(count) for count, words in told if count) or "nobody has got it yet"
+    verb = "Published to" if first.kind == "Published" else "Stored in"
+    return f"{verb} {first.resource} at {first.time:.3f} s: {said}; the last at {rows[-1].time:.3f} s."
 
 
 def _names(names: Iterable[str]) -> str:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import base64
 import html
 import json
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from lablib.scenarios import Run
 from lablib.views.biography import lives
 from lablib.views.theme import plotly_js
-from lablib.workbench import bundle
+from lablib.workbench import bundle, payload
 from lablib.workbench.session import Setup, Versus
-from lablib.workbench.widget import Workbench, table_document
+from lablib.workbench.widget import Workbench, life_document, summary_document, table_document
 
 _MOST_LIVES = 3000  # beyond, the page would weigh more than it tells
 
@@ -53,7 +52,12 @@ def to_html(run: Run, path: str | Path, other: Run | None = None) -> Path:
         saved: dict[str, Any] = {
             name: base64.b64encode(getattr(made, f"_{name}")).decode() for name in ("run", "other", "figure")
         }
-        saved |= {"form": made._form, "state": made._state, "table": table_document(run)}
+        saved |= {
+            "form": made._form,
+            "state": made._state,
+            "table": table_document(run),
+            "summary": summary_document(run),
+        }
     finally:
         made.close()
     saved["lives"] = [_lives(one) for one in (run, other) if one is not None]
@@ -72,8 +76,11 @@ def to_html(run: Run, path: str | Path, other: Run | None = None) -> Path:
     return target
 
 
-def _lives(run: Run) -> dict[str, Any]:
-    return {one.subject: one._asdict() for one in islice(lives(run), _MOST_LIVES)}
+def _lives(run: Run) -> list[dict[str, Any] | None]:
+    """The lives by the messages' numbers; what a topic sends outside shares its original's."""
+    subjects = payload.subjects(run)[:_MOST_LIVES]
+    found = {one.subject: life_document(one, subjects) for one in lives(run)}
+    return [found.get(subject) for subject in subjects]
 
 
 def _inside_script(text: str) -> str:

@@ -1,6 +1,7 @@
 // The workbench in the browser: puts the parts together, owns the clock, talks to Python (or does without, on a saved page).
 import { openRun, stateAt, unpack } from "./flow_state.js";
-import { Stage, drawMark, look, palette } from "./flow_draw.js";
+import { Stage } from "./flow_draw.js";
+import { legend, palette } from "./flow_marks.js";
 import { h, refill, select } from "./flow_dom.js";
 import { Player, Speaker, keys, transport } from "./flow_transport.js";
 import { Chart } from "./flow_chart.js";
@@ -17,17 +18,6 @@ const theme = () => {
   const light = document.body?.dataset.jpThemeLight;
   return light === "false" || (light === undefined && DARK.matches) ? "dark" : "light";
 };
-
-/** What the marks mean; only what occurs in the runs shown. */
-function legend(runs, colours) {
-  const all = [["waiting", 0, 1], ["delayed", 1, 1], ["in flight", 2, 1], ["received more than once", 2, 2], ["dead letter", 5, 1], ["worked on in vain", 7, 1]];
-  const occurs = (status, n) => runs.some((run) => (n > 1 ? run.ever.again : run.ever[status]));
-  return all.filter(([, status, n]) => occurs(status, n)).map(([words, status, n]) => {
-    const canvas = h("canvas", { width: 28, height: 28, "aria-hidden": "true" }), [colour, shape] = look(status, n), g = canvas.getContext("2d");
-    g.scale(2, 2); drawMark(g, shape, 7, 7, 4.6, colours[colour]);
-    return h("span", {}, canvas, words);
-  });
-}
 
 /**
  * Builds the workbench in `root`. `store`: get(name), on(names, changed), ask(message) -> promise of a reply, live (is there a
@@ -67,8 +57,7 @@ export function mount(root, store) {
     stage.chosen = message;
     below.open("why");
     wake("choose");
-    const subject = (lane ? other : run).messages[message];
-    const life = await store.ask({ do: "why", subject, lane });
+    const life = await store.ask({ do: "why", message, lane });
     if (life?.clauses) below.life(message, life);
   }
 
@@ -262,7 +251,7 @@ export function savedStore(saved) {
   return {
     live: false, get: (name) => saved[name], on: () => () => {}, tell: () => {},
     source: async () => { throw new Error("plotly.js is missing from this page"); },
-    ask: async (message) => (message.do === "why" ? saved.lives[message.lane ?? 0]?.[message.subject] : message.do === "table" ? saved.table : {}),
+    ask: async (message) => (message.do === "why" ? saved.lives[message.lane ?? 0]?.[message.message] : message.do === "table" ? saved.table : message.do === "numbers" ? { summary: saved.summary } : {}),
   };
 }
 

@@ -1,131 +1,24 @@
-// Draws a run at an instant on a canvas: places as boxes, messages as marks that glide to where they belong.
-import { STATUS, WAITING, DELAYED, HELD, WORKING, DONE, DEAD, LOST, VAIN, stateAt, groups, aggregate, actorsAt, serversDownAt, brief } from "./flow_state.js";
-import { HEAD, PAD, area, boxes, cells, pitchFor, slot } from "./flow_layout.js";
-
-const COLOURS = ["ink", "soft", "line", "card", "well", "waiting", "delayed", "flight", "again", "dead", "done", "lost", "accent"];
-const GLIDE = 10;                       // how fast a mark closes in on its place, per second
-const CROWD = 1500;                     // marks drawn at most; beyond, each stands for several messages
-
-/** The colours in force, from the style sheet; read again when the theme changes. */
-export function palette(element) {
-  const style = getComputedStyle(element);
-  return Object.fromEntries(COLOURS.map((name) => [name, style.getPropertyValue(`--ml-${name}`).trim()]));
-}
-
-/** What a mark looks like: [colour, shape]. Shape says it too, for those who do not see the colour. */
-export function look(status, times) {
-  if (status === DEAD) return ["dead", "cross"];
-  if (status === LOST) return ["lost", "cross"];
-  if (status === DONE) return ["done", "dot"];
-  if (status === VAIN) return ["lost", "ring"];
-  if (times > 1) return ["again", "diamond"];
-  if (status === DELAYED) return ["delayed", "ring"];
-  return status === WAITING ? ["waiting", "dot"] : ["flight", "square"];
-}
-
-export function drawMark(g, shape, x, y, r, colour) {
-  g.fillStyle = g.strokeStyle = colour;
-  g.beginPath();
-  if (shape === "dot" || shape === "ring") g.arc(x, y, shape === "ring" ? r - 1 : r, 0, 6.2832);
-  else if (shape === "square") g.roundRect(x - r * 0.9, y - r * 0.9, r * 1.8, r * 1.8, r * 0.35);
-  else if (shape === "diamond") {
-    const d = r * 1.25;
-    g.moveTo(x, y - d); g.lineTo(x + d, y); g.lineTo(x, y + d); g.lineTo(x - d, y); g.closePath();
-  } else { const d = r * 0.8; g.moveTo(x - d, y - d); g.lineTo(x + d, y + d); g.moveTo(x + d, y - d); g.lineTo(x - d, y + d); }
-  if (shape === "ring" || shape === "cross") { g.lineWidth = Math.max(1.5, r * 0.4); g.stroke(); } else g.fill();
-}
-
-/** Where the marks lie in an actor's cell: beside its name, in one row at half height when they fit. */
-function inCell(cell, name, count) {
-  const spot = { x: cell.x + name, y: cell.y, w: Math.max(8, cell.w - name - 4), h: cell.h }, pitch = Math.min(17, cell.h);
-  return count * pitch <= spot.w ? { ...spot, y: cell.y + (cell.h - pitch) / 2, h: pitch } : spot;
-}
-
-/** One run drawn in one horizontal band of the canvas. */
-class Lane {
-  constructor(run, label) { this.run = run; this.label = label; this.sprites = new Map(); this.seen = -1; }
-
-  place(x, y, w, h, font) {
-    this.frame = { x, y, w, h }; this.font = font;
-    const head = this.label ? font + 8 : 0;
-    this.boxes = boxes(this.run.places, this.run.links, w, h - head).map((b) => ({ ...b, x: b.x + x, y: b.y + y + head }));
-    this.cells = this.run.actors.map(() => null);
-    this.boxes.forEach((box, p) => {
-      const here = this.run.actors.flatMap((actor, i) => (actor.place === p ? [i] : []));
-      if (["consumer", "server"].includes(this.run.places[p].role)) cells(box, here.length).forEach((cell, n) => { this.cells[here[n]] = cell; });
-    });
-    this.seen = -1;
-  }
-
-  /** Moves every mark's target to where its message is at t. */
-  aim(t) {
-    const state = (this.state = stateAt(this.run, t, this.state));
-    if (state.next === this.seen) return;
-    this.seen = state.next;
-    this.crowds = [];
-    const wanted = new Map(), all = groups(state), { m, s, n } = this.run.moves;
-    const share = Math.min(1, CROWD / Math.max(1, all.reduce((sum, group) => sum + group.moves.length, 0)));
-    for (const { place, actor, moves } of all) {
-      const box = this.boxes[place], cell = actor >= 0 ? this.cells[actor] : null, queue = this.run.places[place].role !== "consumer";
-      const spot = cell ? inCell(cell, this.nameWidth(cell), moves.length) : area(box, this.footer(place));
-      const fit = pitchFor(spot, moves.length), few = aggregate(moves, Math.max(1, Math.floor(fit.room * (moves.length > fit.room ? 1 : share))), m);
-      if (few.each > 1) this.crowds.push({ place, each: few.each, box });
-      few.moves.forEach((move, i) => {
-        const at = slot(spot, i, fit.pitch, !cell && queue);
-        wanted.set(m[move], { ...at, r: fit.pitch * 0.36, look: look(s[move], n[move]), move });
-      });
-    }
-    this.wanted = wanted;
-  }
-
-  nameWidth(cell) { return cell.w > 11 * this.font ? 6.5 * this.font : cell.w > 6 * this.font ? 2 * this.font : 4; }
-  footer(place) { return this.run.places[place].parts && this.boxes[place].h > 110 ? 20 : 0; }
-  middle(place) { const b = this.boxes[place]; return b ? { x: b.x + b.w / 2, y: b.y + b.h / 2 } : null; }
-
-  /** Brings the marks nearer to their targets by dt seconds; true while any is still on its way. */
-  glide(dt, snap) {
-    const { o, p, s, n } = this.run.moves, step = snap ? 1 : 1 - Math.exp(-dt * GLIDE), prev = this.run.prev;
-    let moving = false;
-    for (const [message, goal] of this.wanted) {
-      let sprite = this.sprites.get(message);
-      if (!sprite) {
-        const before = prev[goal.move], from = this.middle(o[goal.move] >= 0 ? o[goal.move] : before >= 0 ? p[before] : -1);
-        this.sprites.set(message, (sprite = { x: (snap || !from ? goal : from).x, y: (snap || !from ? goal : from).y, alpha: 1, r: goal.r }));
-      }
-      Object.assign(sprite, { look: goal.look, alpha: 1, move: goal.move });
-      const dx = goal.x - sprite.x, dy = goal.y - sprite.y;
-      if (Math.abs(dx) + Math.abs(dy) + Math.abs(goal.r - sprite.r) < 0.4) { Object.assign(sprite, { x: goal.x, y: goal.y, r: goal.r }); continue; }
-      sprite.x += dx * step; sprite.y += dy * step; sprite.r += (goal.r - sprite.r) * step;
-      moving = true;
-    }
-    for (const [message, sprite] of this.sprites) {
-      if (this.wanted.has(message)) continue;
-      const move = this.state.last[message];
-      if (snap || move < 0 || (s[move] !== DONE && s[move] !== LOST) || sprite.alpha <= 0) { this.sprites.delete(message); continue; }
-      const goal = this.middle(p[move]) ?? sprite;
-      sprite.look = look(s[move], n[move]); sprite.move = move;
-      sprite.x += (goal.x - sprite.x) * step * 0.8; sprite.y += (goal.y - sprite.y) * step * 0.8;
-      sprite.alpha -= dt * 2;
-      moving = true;
-    }
-    return moving;
-  }
-}
+// Draws runs at an instant on a canvas: places as boxes, messages as marks that glide to where they belong.
+import { STATUS, WAITING, DELAYED, HELD, WORKING, DONE, DEAD, LOST, VAIN, HERE, RETRY, FILTERED, PASSED, DELIVERED, actorsAt, serversDownAt, brief } from "./flow_state.js";
+import { PAD } from "./flow_layout.js";
+import { Band } from "./flow_band.js";
+import { Stamps } from "./flow_marks.js";
 
 export class Stage {
   constructor(canvas) {
-    this.canvas = canvas; this.g = canvas.getContext("2d"); this.lanes = []; this.chosen = null; this.font = 12; this.widths = new Map();
+    this.canvas = canvas; this.g = canvas.getContext("2d"); this.lanes = []; this.chosen = null; this.font = 12; this.widths = new Map(); this.stamps = new Stamps();
   }
 
   /** `runs`: [{run, label}], one lane each, top to bottom. */
   show(runs) {
-    this.lanes = runs.map(({ run, label }) => new Lane(run, label));
+    this.lanes = runs.map(({ run, label }) => new Band(run, label));
     this.resize();
   }
 
   resize() {
     const { clientWidth: w, clientHeight: h } = this.canvas, ratio = window.devicePixelRatio || 1;
     if (!w || !h) return;
+    this.ratio = ratio;
     this.canvas.width = Math.round(w * ratio); this.canvas.height = Math.round(h * ratio);
     this.g.setTransform(ratio, 0, 0, ratio, 0, 0); this.fontNow = "";
     const count = this.lanes.length, gap = 10, each = (h - gap * (count - 1)) / Math.max(1, count);
@@ -140,7 +33,7 @@ export class Stage {
     this.g.clearRect(0, 0, this.size.w, this.size.h);
     let moving = false;
     for (const lane of this.lanes) {
-      lane.aim(t);
+      lane.aim(t, snap || this.fresh);
       if (lane.glide(dt, snap || this.fresh)) moving = true;
       this.drawLane(lane, t, colours);
     }
@@ -157,7 +50,11 @@ export class Stage {
     run.actors.forEach((actor, i) => lane.cells[i] && this.cell(lane.cells[i], actor, actors[i], c));
     for (const [message, sprite] of lane.sprites) {
       g.globalAlpha = Math.max(0, Math.min(1, sprite.alpha));
-      drawMark(g, sprite.look[1], sprite.x, sprite.y, sprite.r, c[sprite.look[0]]);
+      this.stamps.draw(g, sprite.look, sprite.x, sprite.y, sprite.r, c, this.ratio);
+      if (sprite.flash > 0) {
+        g.globalAlpha = sprite.flash; g.lineWidth = 2; g.strokeStyle = c.again;
+        g.beginPath(); g.arc(sprite.x, sprite.y, sprite.r + 9 * (1 - sprite.flash), 0, 6.2832); g.stroke();
+      }
       if (this.chosen === message) {
         g.lineWidth = 2; g.strokeStyle = c.ink; g.beginPath(); g.arc(sprite.x, sprite.y, sprite.r + 4, 0, 6.2832); g.stroke();
       }
@@ -189,11 +86,8 @@ export class Stage {
     g.beginPath(); g.roundRect(box.x, box.y, box.w, box.h, 8); g.fill(); g.stroke();
     const y = box.y + this.font + 5;
     if (place.role === "done" || place.role === "lost") return this.tally(lane, box, place, place.role === "done" ? at(DONE) : lane.state.total[LOST], c);
-    const held = at(HELD) + at(WORKING) + at(VAIN), left = at(WAITING), flying = lane.state.flying[p];
-    const told = { producer: `${brief(lane.state.sent)} sent`, consumer: `${brief(held)} held`, server: `${brief(held + left)} here`,
-      "dead-letter": `${brief(at(DEAD))}` }[place.role] ?? `${brief(left)} waiting`;
-    const extra = ["queue", "direct"].includes(place.role) ? [flying && `${brief(flying)} in flight`, at(DELAYED) && `${brief(at(DELAYED))} delayed`] : [];
-    const long = [told, ...extra.filter(Boolean)].join(" · ");
+    const [told, ...extra] = this.counters(lane, place, p, at);
+    const long = [told, ...extra].join(" · ");
     const title = this.fit(place.label, box.w - 2 * PAD, `600 ${this.font}px`);
     this.text(title, box.x + PAD, y, c.ink, `600 ${this.font}px`);
     const room = box.w - 3 * PAD - this.width(title, `600 ${this.font}px`);
@@ -201,6 +95,23 @@ export class Stage {
     if (words) this.text(words, box.x + box.w - PAD, y, c.soft, `${this.font}px`, "right");
     else if (place.role !== "consumer") this.text(this.fit(told, box.w - 2 * PAD, `${this.font}px`), box.x + PAD, y + this.font + 3, c.soft, `${this.font}px`);
     if (lane.footer(p)) this.serverRow(lane, box, place.parts, p, down, c);
+  }
+
+  /** What a place's head says, the most important first. */
+  counters(lane, place, p, at) {
+    const { state } = lane, n = brief, held = at(HELD) + at(WORKING) + at(VAIN), left = at(WAITING);
+    const some = (count, words) => (count ? [`${n(count)} ${words}`] : []);
+    switch (place.role) {
+      case "producer": return [`${n(state.from[p])} sent`];
+      case "consumer": return [`${n(held)} held`];
+      case "server": return [`${n(held + left)} here`];
+      case "dead-letter": return [n(at(DEAD))];
+      case "endpoint": return [`${n(at(DELIVERED))} received`];
+      case "function": return [`${n(held)} running`, ...some(at(RETRY), "to retry")];
+      case "topic": return [`${n(at(HERE))} here`, ...some(at(FILTERED), "filtered"), ...some(at(RETRY), "to retry")];
+      case "bucket": return [`${n(at(HERE) + at(PASSED))} objects`];
+      default: return [`${n(left)} waiting`, ...some(state.flying[p], "in flight"), ...some(at(DELAYED), "delayed")];
+    }
   }
 
   tally(lane, box, place, n, c) {

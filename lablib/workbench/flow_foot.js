@@ -69,7 +69,7 @@ function why(player, choose) {
   const answer = h("div", { class: "ml-life", "aria-live": "polite" }, h("p", { class: "ml-hint" }, "Click a message in the picture, or give its number, to see its life and what caused each step."));
   const field = h("input", { type: "number", class: "ml-number", min: "1", value: "1", "aria-label": "Number of the message", onkeydown: (e) => { if (e.key === "Enter") ask(0); } });
   const ask = (by) => {
-    const to = Math.min(player.run.messages.length, Math.max(1, (field.valueAsNumber || 1) + by));
+    const to = Math.min(player.run.messages, Math.max(1, (field.valueAsNumber || 1) + by));
     field.value = to;
     choose(0, to - 1);
   };
@@ -78,6 +78,8 @@ function why(player, choose) {
     show(message, life) {
       field.value = message + 1;
       refill(answer, h("p", { class: "ml-verdict" }, life.sentence),
+        life.group ? h("p", {}, "Message group: ", h("strong", {}, life.group)) : null,
+        life.kin?.length ? h("p", { class: "ml-kin" }, life.kin.map(([other, words]) => button(`message ${other + 1}: ${words}`, () => choose(0, other)))) : null,
         h("ol", { class: "ml-clauses" }, life.clauses.map(([t, words, api]) => h("li", {}, jump(player, t, clock(t, player.run.duration, player.run.duration <= 900)), h("span", {}, words), api ? h("code", {}, api) : null))),
         h("p", { class: "ml-hint" }, `MessageId ${life.subject}`));
     },
@@ -120,11 +122,12 @@ function compare(form, ask) {
 function many(ask) {
   const bar = h("progress", { max: 1, value: 0, "aria-label": "Runs done" }), words = h("span", { role: "status" });
   const box = h("input", { type: "checkbox", role: "switch", onchange: () => ask({ do: "many", on: box.checked }) });
+  const stop = button("Call it off", () => ask({ do: "many", on: false }));
   return {
-    panel: h("div", {}, h("label", { class: "ml-row" }, box, "Show 30 seeds behind this run"), h("div", { class: "ml-row" }, bar, words), h("p", { class: "ml-hint" }, "One run lies: it is one throw of the dice. The band holds the middle 80 % of 30 runs with other seeds; a difference smaller than the band is luck.")),
+    panel: h("div", {}, h("label", { class: "ml-row" }, box, "Show 30 seeds behind this run"), h("div", { class: "ml-row" }, bar, words, stop), h("p", { class: "ml-hint" }, "One run lies: it is one throw of the dice. The band holds the middle 80 % of 30 runs with other seeds; a difference smaller than the band is luck.")),
     refresh(state) {
       const { on, part, text } = state.many;
-      box.checked = on; bar.hidden = !on || part >= 1; bar.value = part; words.textContent = text;
+      box.checked = on; bar.hidden = stop.hidden = !on || part >= 1; bar.value = part; words.textContent = text;
     },
   };
 }
@@ -152,24 +155,34 @@ function data(ask) {
       const found = await ask({ do: "table" });
       if (found?.rows) refill(body, table(found.caption, found.heads, found.rows));
     },
-    summary: (state) => table("The whole run", ["", "value"], state.summary.map(([label, text]) => [label, text])),
+  };
+}
+
+/** The results of the whole run, fetched when they are looked at. */
+function results(ask) {
+  const panel = h("div", { class: "ml-columns" });
+  return {
+    panel,
+    async shown() {
+      const found = await ask({ do: "numbers" });
+      if (found?.summary) refill(panel, table("The whole run", ["", "value"], found.summary));
+    },
   };
 }
 
 /** All tabs. Returns {element, open, show(run), refresh(state), time(run, t), life(message, life)}. */
 export function foot(form, ask, player, choose, live) {
-  const parts = { events: events(player), why: why(player, choose), numbers: { panel: h("div", { class: "ml-columns" }) }, compare: compare(form, ask), many: many(ask), share: share(ask), data: data(ask) };
-  let openTable = false;
-  parts.data.shownNow = () => { openTable = true; parts.data.shown(); };
+  const parts = { events: events(player), why: why(player, choose), numbers: results(ask), compare: compare(form, ask), many: many(ask), share: share(ask), data: data(ask) };
+  const looked = () => { for (const part of [parts.data, parts.numbers]) if (!part.panel.hidden && part.seen) part.shown(); };
+  const fetched = (id) => () => { parts[id].seen = true; parts[id].shown(); };
   const list = [["events", "What happened"], ["why", "Ask why"], ["numbers", "Numbers"], ["compare", "Compare"], ["many", "Many runs"], ["share", "Share"], ["data", "Data"]];
   const kept = live ? list : list.filter(([id]) => ["events", "why", "numbers", "compare", "data"].includes(id));
-  const { element, open } = tabs("More about this run", kept.map(([id, label]) => ({ id, label, panel: parts[id].panel, shown: id === "data" ? parts.data.shownNow : id === "share" ? parts.share.shown : undefined })));
+  const { element, open } = tabs("More about this run", kept.map(([id, label]) => ({ id, label, panel: parts[id].panel, shown: parts[id].shown && fetched(id) })));
   if (!live) parts.compare.panel.firstChild.hidden = true;
   return {
     element: h("section", { class: "ml-foot", "aria-label": "More about this run" }, element), open,
-    show: (run) => { parts.events.show(run); if (openTable && !parts.data.panel.hidden) parts.data.shown(); },
+    show: (run) => { parts.events.show(run); looked(); },
     refresh(state) {
-      refill(parts.numbers.panel, parts.data.summary(state));
       parts.compare.refresh(state, player); parts.many.refresh(state); parts.share.refresh(state);
     },
     time: parts.events.time, life: parts.why.show,

@@ -3,10 +3,18 @@
 // A run's `moves` are parallel arrays, one entry for each time a message changed place or status, in the order of time:
 //   t time (s), m message, p place, o place it came from (-1), a actor (-1), s status, n how often received so far,
 //   q its queue's place (-1), k kind (an index into run.kinds), d 1 where the message is delivered a second time.
+// `messages` is how many there are; `groups` (or null) gives each message's group in `of`; `holds` says when (t) a message (m)
+// was hidden until when (u).
 
-export const STATUS = ["waiting", "delayed", "in flight", "working", "done", "dead letter", "lost", "worked on in vain"];
-export const [WAITING, DELAYED, HELD, WORKING, DONE, DEAD, LOST, VAIN] = STATUS.keys();   // VAIN counts as LOST too: the caller gave up
-const KINDS = { f8: Float64Array, f4: Float32Array, i4: Int32Array, u1: Uint8Array };
+export const STATUS = ["waiting", "delayed", "in flight", "working", "done", "dead letter", "lost", "worked on in vain",
+  "being passed on", "waiting for the next attempt", "filtered out", "passed on", "delivered outside"];
+// VAIN counts as LOST too: the caller gave up. From HERE on: what topics and buckets do; none of it is a message in a queue.
+export const [WAITING, DELAYED, HELD, WORKING, DONE, DEAD, LOST, VAIN, HERE, RETRY, FILTERED, PASSED, DELIVERED] = STATUS.keys();
+const LEFT = new Set([DONE, LOST, FILTERED, PASSED, DELIVERED]);   // no mark stays behind
+const KINDS = { f8: Float64Array, f4: Float32Array, i4: Int32Array, i2: Int16Array, i1: Int8Array, u1: Uint8Array };
+
+/** Does a message with this status lie nowhere any more? */
+export const hasLeft = (status) => LEFT.has(status);
 
 /** Reads what payload.pack() in Python wrote: JSON in which {"$": i} stands for the i-th typed array behind it. */
 export function unpack(bytes) {
@@ -42,7 +50,7 @@ export function upTo(sorted, x) {
 
 /** Adds to an unpacked run what playing it needs: each move's predecessor, and the instants at which anything happened. */
 export function openRun(run) {
-  const { t, m } = run.moves, last = new Int32Array(run.messages.length).fill(-1);
+  const { t, m } = run.moves, last = new Int32Array(run.messages).fill(-1);
   run.prev = new Int32Array(t.length);
   for (let i = 0; i < t.length; i++) { run.prev[i] = last[m[i]]; last[m[i]] = i; }
   const instants = new Set([0, run.duration, ...t, ...run.notable.t, ...run.servers.t]);
@@ -54,10 +62,11 @@ export function openRun(run) {
 
 function freshState(run) {
   return {
-    run, t: 0, next: 0, sent: 0, duplicates: 0,
-    last: new Int32Array(run.messages.length).fill(-1),            // each message's latest move
+    run, t: 0, next: 0, sent: 0, published: 0, duplicates: 0,
+    last: new Int32Array(run.messages).fill(-1),            // each message's latest move
     at: new Int32Array(run.places.length * STATUS.length),         // messages by place and status
     flying: new Int32Array(run.places.length),                     // in flight, by the queue they belong to
+    from: new Int32Array(run.places.length),                       // messages that began there
     total: new Int32Array(STATUS.length),
   };
 }
@@ -71,9 +80,13 @@ function count(state, move, by) {
 }
 
 function turn(state, move, by) {
-  const { run, last } = state, { m, d } = run.moves, before = run.prev[move];
+  const { run, last } = state, { m, d, s, o } = run.moves, before = run.prev[move];
   count(state, move, by);
-  if (before >= 0) count(state, before, -by); else state.sent += by;
+  if (before >= 0) count(state, before, -by);
+  else {
+    if (s[move] < HERE) state.sent += by; else if (s[move] === HERE) state.published += by;
+    if (o[move] >= 0 && s[move] <= HERE) state.from[o[move]] += by;
+  }
   state.duplicates += by * d[move];
   last[m[move]] = by > 0 ? move : before;
 }
@@ -94,7 +107,7 @@ export function stateAt(run, t, state) {
 /** The messages to draw, in groups of one place and one actor, each in the order of arrival there. */
 export function groups(state) {
   const { run, last } = state, { p, a, s } = run.moves, found = new Map();
-  const shown = last.filter((move) => move >= 0 && s[move] !== DONE && s[move] !== LOST && p[move] >= 0).sort();
+  const shown = last.filter((move) => move >= 0 && !LEFT.has(s[move]) && p[move] >= 0).sort();
   for (const move of shown) {
     const key = `${p[move]}/${a[move]}`;
     if (!found.has(key)) found.set(key, { place: p[move], actor: a[move], moves: [] });
@@ -153,6 +166,12 @@ const WORDS = {
   WorkEnded: "{actor} ended the work on {message}", MovedToDeadLetterQueue: "{message} moved to the dead-letter queue",
   Requested: "{actor} asked for {message}", Accepted: "{message} was accepted", Refused: "{message} was refused",
   Answered: "{message} was answered", TimedOut: "the caller gave up on {message}", Redriven: "{message} was redriven",
+  Published: "{actor} published {message}", ObjectCreated: "{actor} stored an object, {message}", FilteredOut: "a filter policy keeps {message} out",
+  PassedOn: "the topic has passed on {message}", DeliveryFailed: "an attempt to deliver {message} failed", Delivered: "{message} was delivered",
+  DeliveredAtLast: "{message} was delivered at last", GivenUp: "{message} goes to the dead-letter queue of its subscription",
+  DeliveryDropped: "{message} is lost: the topic tries no more", EventDelivered: "the bucket has told of {message}", EventDropped: "the event of {message} is lost",
+  InvocationStarted: "{actor} began with {message}", InvocationEnded: "{actor} is done with {message}", InvocationFailed: "{message} failed",
+  InvocationThrottled: "{message} was throttled",
 };
 
 /** One move in words. */

@@ -15,9 +15,11 @@ import numpy as np
 from lablib.kernel import Trace
 from lablib.scenarios import Run
 from lablib.scenarios.scenario import Topology
+from lablib.workbench import fanout
 
-WAITING, DELAYED, HELD, WORKING, DONE, DEAD, LOST, VAIN = range(8)
-DTYPES = {"f8": np.float64, "f4": np.float32, "i4": np.int32, "u1": np.uint8}
+WAITING, DELAYED, HELD, WORKING, DONE, DEAD, LOST, VAIN, HERE, RETRY, FILTERED, PASSED, DELIVERED = range(13)
+DTYPES = {t: np.dtype(t) for t in ("f8", "f4", "i4", "i2", "i1", "u1")}
+GROUPS_NAMED = 24  # of more groups only the first are named on the page: the legend has no room for them
 
 # What a transition does to a message: its status, and whose place it is then at, the resource's or the actor's.
 MOVES = {
@@ -36,7 +38,27 @@ MOVES = {
     "Answered": (DONE, "done"),
     "Refused": (LOST, "lost"),
     "TimedOut": (LOST, "lost"),
+    "Published": (HERE, "resource"),
+    "ObjectCreated": (HERE, "resource"),
+    "EventDelivered": (PASSED, "resource"),
+    "EventDropped": (LOST, "lost"),
+    "FilteredOut": (FILTERED, "resource"),
+    "DeliveryFailed": (RETRY, "resource"),
+    "Delivered": (DELIVERED, "actor"),
+    "DeliveryDropped": (LOST, "lost"),
+    "InvocationStarted": (WORKING, "actor"),
+    "InvocationEnded": (DONE, "done"),
+    "InvocationFailed": (RETRY, "resource"),
+    "InvocationThrottled": (RETRY, "resource"),
+    fanout.PASSED_ON: (PASSED, "resource"),
+    fanout.GIVEN_UP: (PASSED, "detail"),
+    fanout.AT_LAST: (PASSED, "actor"),
 }
+NAMES = list(MOVES)
+_WHOSE = ("resource", "actor", "done", "lost", "detail")
+_FROM_ACTOR = ("Sent", "Requested", "Published", "ObjectCreated")  # it begins where its sender is
+_FROM_RESOURCE = ("FilteredOut", "DeliveryFailed", "Delivered", "DeliveryDropped")  # it begins at the topic
+_HANDS = ("consumer", "server", "direct", "function")  # roles whose actors hold messages
 ACTOR_STATES = ("up", "down", "frozen")
 MARKS = {"Crashed": 1, "Restarted": 0, "Stalled": 2, "Resumed": 0}
 SERVERS = {"ServerUnavailable": 0, "ServerAvailable": 1}
@@ -65,17 +87,29 @@ def pack(document: Any) -> bytes:
     return len(head).to_bytes(4, "little") + head + b"".join(blobs)
 
 
+def small(values: np.ndarray) -> np.ndarray:
+    """Whole numbers in the narrowest type that the page reads and that holds them all."""
+    low, high = (int(values.min()), int(values.max())) if len(values) else (0, 0)
+    kind = next(k for k in ("u1", "i1", "i2", "i4") if np.iinfo(k).min <= low and high <= np.iinfo(k).max)
+    return values.astype(kind)
+
+
+def columns_of(trace: Trace) -> dict[str, np.ndarray]:
+    """The trace's columns as arrays, without a copy: the trace of a run does not grow."""
+    codes = {
+        n: np.frombuffer(trace.column(n), dtype=np.int32) for n in ("kind", "resource", "subject", "actor", "cause")
+    }
+    return codes | {n: np.frombuffer(trace.column(n), dtype=np.float64) for n in ("time", "until")}
+
+
 def describe(run: Run) -> dict[str, Any]:
     """A run as the document that the animation plays."""
     trace, topology = run.trace, run.topology
-    columns = {
-        name: np.frombuffer(trace.column(name), dtype=np.int32) for name in ("kind", "resource", "subject", "actor")
-    }
-    columns["time"] = np.frombuffer(trace.column("time"), dtype=np.float64)
-    columns["until"] = np.frombuffer(trace.column("until"), dtype=np.float64)
+    columns = columns_of(trace)
     place = _places(trace, topology, columns)
     actors, actor_of = _actors(trace, topology, columns, place)
-    moves, messages = _moves(trace, topology, columns, place, actor_of)
+    told = fanout.add(trace, columns)
+    moves, numbers = _moves(trace, topology, told, place, actor_of)
     notable = run.notable()
     return {
         "title": run.title,
@@ -86,11 +120,13 @@ def describe(run: Run) -> dict[str, Any]:
         "links": _links(topology),
         "actors": actors,
         "actorStates": ACTOR_STATES,
-        "kinds": list(MOVES),
+        "kinds": NAMES,
         "moves": moves,
-        "messages": messages,
+        "messages": len(numbers),
+        "groups": _groups(trace, columns, numbers),
+        "holds": _holds(trace, columns, numbers),
         "marks": _marks(trace, columns, actor_of),
-        "servers": _servers(trace, columns, place),
+        "servers": _servers(trace, place),
         "notable": {
             "t": np.array([n.time for n in notable], dtype=np.float64),
             "kind": [n.kind for n in notable],
@@ -99,20 +135,32 @@ def describe(run: Run) -> dict[str, Any]:
     }
 
 
+def subjects(run: Run) -> list[str]:
+    """The subject (MessageId, request id) of each message, by the number that it has on the page. Each copy that a
+    topic delivers is a message of its own; what a topic sends to an endpoint outside has the subject of the original.
+    """
+    trace = run.trace
+    codes = _numbered(fanout.add(trace, columns_of(trace)))[2]
+    return [trace.name(code % fanout.BASE) for code in codes.tolist()]
+
+
 def _links(topology: Topology) -> list[tuple[int, int]]:
     number = {place.id: i for i, place in enumerate(topology.places)}
     return [(number[a], number[b]) for a, b in topology.links]
 
 
 def _places(trace: Trace, topology: Topology, columns: dict[str, np.ndarray]) -> np.ndarray:
-    """Name code -> number of the place whose pattern it matches, or -1. An exact name goes before a pattern."""
-    found = np.full(
-        int(max((c.max(initial=0) for n, c in columns.items() if n in ("resource", "actor")), default=0)) + 1, -1
-    )
-    patterns = sorted(enumerate(topology.places), key=lambda pair: "*" in pair[1].match)
+    """Name code -> number of the place one of whose patterns it matches, or -1. An exact name goes before a pattern."""
+    found = np.full(1 + int(max(columns[n].max(initial=0) for n in ("resource", "actor"))), -1)
+    patterns = [(pattern, i) for i, place in enumerate(topology.places) for pattern in place.match.split()]
+    exact = dict(reversed(patterns))
+    wild = [(pattern, i) for pattern, i in patterns if "*" in pattern]
     for code in np.union1d(columns["resource"], columns["actor"]).tolist():
         name = trace.name(code)
-        found[code] = next((i for i, p in patterns if name and fnmatchcase(name, p.match)), -1)
+        if name in exact:
+            found[code] = exact[name]
+        elif name:
+            found[code] = next((i for pattern, i in wild if fnmatchcase(name, pattern)), -1)
     return found
 
 
@@ -120,7 +168,7 @@ def _actors(
     trace: Trace, topology: Topology, columns: dict[str, np.ndarray], place: np.ndarray
 ) -> tuple[list[dict[str, Any]], np.ndarray]:
     """The actors that hold messages, by place and name, and name code -> number in that list."""
-    working = [i for i, p in enumerate(topology.places) if p.role in ("consumer", "server", "direct")]
+    working = [i for i, p in enumerate(topology.places) if p.role in _HANDS]
     codes = [c for c in np.unique(columns["actor"]).tolist() if place[c] in working]
     codes.sort(key=lambda c: (place[c], len(trace.name(c)), trace.name(c)))
     number = np.full(len(place), -1, dtype=np.int32)
@@ -128,71 +176,84 @@ def _actors(
     return [{"name": trace.name(c), "place": int(place[c])} for c in codes], number
 
 
-def _moves(
-    trace: Trace, topology: Topology, columns: dict[str, np.ndarray], place: np.ndarray, actor_of: np.ndarray
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    of_kind = {trace.code(kind): i for i, kind in enumerate(MOVES) if trace.code(kind) >= 0}
-    kinds, subjects = columns["kind"], columns["subject"]
-    rows = np.flatnonzero(np.isin(kinds, list(of_kind)) & (subjects > 0))
-    lookup = np.zeros(int(kinds.max(initial=0)) + 1, dtype=np.uint8)
-    lookup[list(of_kind)] = list(of_kind.values())
-    rows = rows[_believed(lookup[kinds[rows]], subjects[rows], columns["actor"][rows])]
-    k = lookup[kinds[rows]]
-    codes, first, m = np.unique(subjects[rows], return_index=True, return_inverse=True)
-    order = np.argsort(first)  # messages are numbered as they appear
+def _numbered(told: fanout.Told) -> tuple[fanout.Told, np.ndarray, np.ndarray, np.ndarray]:
+    """The rows that move a message, what they do (a number in NAMES), the code of each message's subject in the order
+    of appearance, and each row's message.
+    """
+    told = told.keep(told.subject > 0)
+    told = told.keep(_believed(told.move, told.subject, told.actor))
+    codes, first, m = np.unique(told.subject, return_index=True, return_inverse=True)
+    order = np.argsort(first)
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    m = rank[m].astype(np.int32)
+    return told, told.move, codes[order], rank[m]
 
-    names = list(MOVES)
-    s = np.array([MOVES[n][0] for n in names], dtype=np.uint8)[k]
-    whose = np.array([("resource", "actor", "done", "lost", "detail").index(MOVES[n][1]) for n in names])[k]
-    here, who = place[columns["resource"][rows]], place[columns["actor"][rows]]
+
+def _moves(
+    trace: Trace, topology: Topology, told: fanout.Told, place: np.ndarray, actor_of: np.ndarray
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    told, k, codes, m = _numbered(told)
+    index = {name: i for i, name in enumerate(NAMES)}
+    is_ = lambda *names: np.isin(k, [index[name] for name in names])  # noqa: E731
+    s = np.array([status for status, _ in MOVES.values()], dtype=np.uint8)[k]
+    whose = np.array([_WHOSE.index(place_of) for _, place_of in MOVES.values()])[k]
+    here, who = place[told.resource], place[told.actor]
     role = {p.role: i for i, p in reversed(list(enumerate(topology.places)))}
     p = np.choose(whose, [here, who, role.get("done", -1), role.get("lost", -1), -1])
-    s[(k == names.index("Sent")) & (columns["until"][rows] > columns["time"][rows])] = DELAYED
+    s[is_("Sent") & (told.until > told.time)] = DELAYED
     for i in np.flatnonzero(whose == 4).tolist():
-        dead = trace.code(str(trace.details[rows[i]]))
+        dead = trace.code(str(trace.details[told.row[i]]))
         p[i] = place[dead] if 0 <= dead < len(place) and place[dead] >= 0 else role.get("dead-letter", -1)
+    graves = [i for i, q in enumerate(topology.places) if q.role == "dead-letter"]
+    s[(s == WAITING) & np.isin(p, graves)] = DEAD
 
-    late = _running(m, k == names.index("TimedOut")) > 0  # the caller gave up; a worker may not know
-    s[late & (k == names.index("WorkStarted"))] = VAIN
-    ended = late & (k == names.index("WorkEnded"))
-    s[ended], p[ended] = LOST, role.get("lost", -1)
+    timed_out, begun = is_("TimedOut"), is_("WorkStarted")
+    if timed_out.any():
+        late = running(m, timed_out) > 0  # the caller gave up; a worker may not know
+        s[late & begun] = VAIN
+        ended = late & is_("WorkEnded")
+        s[ended], p[ended] = LOST, role.get("lost", -1)
+    failed = np.flatnonzero(is_("InvocationFailed"))
+    if len(failed):
+        last = np.zeros(len(codes), dtype=int)
+        np.maximum.at(last, m, np.arange(len(m)))
+        over = failed[last[m[failed]] == failed]
+        s[over], p[over] = LOST, role.get("lost", -1)
 
-    copied = k == names.index("CopyReturned")
-    n = np.maximum(_running(m, k == names.index("Received")), 1 + _running(m, copied))
-    d = (n == 2) & ((k == names.index("Received")) & (_running(m, k == names.index("Received")) == 2))
-    waits = np.isin(k, [names.index(x) for x in ("Sent", "BecameVisible", "Requested", "CopyReturned", "Redriven")])
+    received = is_("Received")
+    times = running(m, received)
+    n = np.maximum(times, 1 + running(m, is_("CopyReturned")))
+    waits = is_("Sent", "BecameVisible", "Requested", "CopyReturned", "Redriven")
+    held = np.isin(s, (HELD, WORKING, VAIN)) | (whose == 2)
+    origin = np.select(
+        [is_(*_FROM_ACTOR), is_(*_FROM_RESOURCE), is_("InvocationStarted")], [who, here, place[told.by]], -1
+    )
     moves = {
-        "t": columns["time"][rows],
+        "t": told.time,
         "m": m,
         "k": k,
-        "p": p.astype(np.int32),
-        "a": np.where(np.isin(s, (HELD, WORKING, VAIN)) | (whose == 2), actor_of[columns["actor"][rows]], -1).astype(
-            np.int32
-        ),
-        "o": np.where(np.isin(k, (names.index("Sent"), names.index("Requested"))), who, -1).astype(np.int32),
+        "p": p,
+        "a": np.where(held, actor_of[told.actor], -1),
+        "o": origin,
         "s": s,
-        "n": np.minimum(n, 255).astype(np.uint8),
-        "q": _latest(m, np.where(waits, here, -1)).astype(np.int32),
-        "d": d.astype(np.uint8),
+        "n": np.minimum(n, 255),
+        "q": latest(m, np.where(waits, here, -1)),
+        "d": received & (n == 2) & (times == 2),
     }
-    return moves, [trace.name(c) for c in codes[order].tolist()]
+    return {name: values if name == "t" else small(values) for name, values in moves.items()}, codes
 
 
 def _believed(k: np.ndarray, subject: np.ndarray, actor: np.ndarray) -> np.ndarray:
     """Which rows move a message. Work moves it only while its worker holds it: a worker may go on after the message has
     become visible again, or was deleted by another."""
-    names = list(MOVES)
-    work = np.isin(k, [names.index("WorkStarted"), names.index("WorkEnded")])
-    last = _latest(subject, np.where(work, -1, np.arange(len(k))))
-    held = (k[last] == names.index("Received")) & (actor[last] == actor)
-    direct = np.isin(k[last], [names.index("Accepted"), names.index("TimedOut")])
+    work = np.isin(k, [NAMES.index(x) for x in ("WorkStarted", "WorkEnded")])
+    last = latest(subject, np.where(work, -1, np.arange(len(k))))
+    held = (k[last] == NAMES.index("Received")) & (actor[last] == actor)
+    direct = np.isin(k[last], [NAMES.index(x) for x in ("Accepted", "TimedOut")])
     return ~work | ((last >= 0) & (held | direct))
 
 
-def _running(group: np.ndarray, hit: np.ndarray) -> np.ndarray:
+def running(group: np.ndarray, hit: np.ndarray) -> np.ndarray:
     """For each entry: how many of its group are hits up to and including it."""
     order = np.argsort(group, kind="stable")
     total = np.cumsum(hit[order])
@@ -204,7 +265,7 @@ def _running(group: np.ndarray, hit: np.ndarray) -> np.ndarray:
     return result
 
 
-def _latest(group: np.ndarray, value: np.ndarray) -> np.ndarray:
+def latest(group: np.ndarray, value: np.ndarray) -> np.ndarray:
     """For each entry: the latest value of its group that is not -1, up to and including it; -1 when there is none."""
     order = np.argsort(group, kind="stable")
     sorted_value, sorted_group = value[order], group[order]
@@ -213,6 +274,38 @@ def _latest(group: np.ndarray, value: np.ndarray) -> np.ndarray:
     result = np.empty(len(group), dtype=int)
     result[order] = np.where(known, sorted_value[index], -1)
     return result
+
+
+def _rows(trace: Trace, columns: dict[str, np.ndarray], *kinds: str) -> np.ndarray:
+    return np.flatnonzero(np.isin(columns["kind"], [code for kind in kinds if (code := trace.code(kind)) >= 0]))
+
+
+def _number_of(codes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The number of the message with each of these subject codes; -1 for none."""
+    order = np.argsort(codes)
+    at = np.minimum(np.searchsorted(codes[order], wanted), max(0, len(codes) - 1))
+    return np.where(codes[order][at] == wanted, order[at], -1) if len(codes) else np.full(len(wanted), -1)
+
+
+def _groups(trace: Trace, columns: dict[str, np.ndarray], codes: np.ndarray) -> dict[str, Any] | None:
+    """The message groups in the order of their appearance, and each message's (`of`, -1: none); None without groups."""
+    rows = _rows(trace, columns, "JoinedGroup")
+    if not len(rows):
+        return None
+    known: dict[str, int] = {}
+    number = np.array([known.setdefault(str(trace.details[row]), len(known)) for row in rows.tolist()])
+    of = np.full(len(codes), -1)
+    m = _number_of(codes, columns["subject"][rows])
+    of[m[m >= 0]] = number[m >= 0]
+    return {"count": len(known), "names": list(known)[:GROUPS_NAMED], "of": small(of)}
+
+
+def _holds(trace: Trace, columns: dict[str, np.ndarray], codes: np.ndarray) -> dict[str, np.ndarray]:
+    """When a message was hidden, and until when: at each receive, and each time that its timeout was changed."""
+    rows = _rows(trace, columns, "Received", "VisibilityChanged")
+    m = _number_of(codes, columns["subject"][rows])
+    rows, m = rows[m >= 0], m[m >= 0]
+    return {"t": columns["time"][rows].astype("f4"), "m": small(m), "u": columns["until"][rows].astype("f4")}
 
 
 def _marks(trace: Trace, columns: dict[str, np.ndarray], actor_of: np.ndarray) -> dict[str, np.ndarray]:
@@ -232,7 +325,7 @@ def _marks(trace: Trace, columns: dict[str, np.ndarray], actor_of: np.ndarray) -
     return {"t": np.array(t, dtype=np.float64), "a": np.array(a, dtype=np.int32), "s": np.array(s, dtype=np.uint8)}
 
 
-def _servers(trace: Trace, columns: dict[str, np.ndarray], place: np.ndarray) -> dict[str, np.ndarray]:
+def _servers(trace: Trace, place: np.ndarray) -> dict[str, np.ndarray]:
     rows = [r for r in trace.where(kind=tuple(SERVERS)) if place[trace.code(r.resource)] >= 0]
     return {
         "t": np.array([r.time for r in rows], dtype=np.float64),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from lablib.measures import compare
+from lablib.measures.series import number
 from lablib.scenarios import Action, ActionSpec, ParamSpec, Run, Scenario
 from lablib.services._limits import FIGURES, Edition
 
@@ -78,7 +80,7 @@ def form_document(scenario: Scenario) -> dict[str, Any]:
     changed = [
         f"{f.name}: {f.notes} in the notes of 2023, {f.today} {f.unit} today"
         for f in FIGURES.values()
-        if f.notes != f.today
+        if f.notes != f.today and f.name.partition(".")[0] in scenario.services
     ]
     return {
         "title": scenario.title,
@@ -124,36 +126,21 @@ def differences(a: Setup, b: Setup) -> tuple[str, str]:
     return ", ".join(first) + more, ", ".join(second) + more
 
 
-# What a direct call names otherwise than a queue, so that the two can be laid side by side.
-_SAME = {"requests": "sent", "answered": "done", "longest wait": "highest age of oldest"}
-
-
-def _texts(run: Run) -> dict[str, str]:
-    texts = {_SAME.get(n.label, n.label): n.text for n in run.measures.summary()}
-    return texts if "lost" in texts else {**texts, "lost": f"{run.measures.lost:,}"}
-
-
 def comparison(a: Run, b: Run) -> dict[str, Any]:
     """Two runs side by side for the page: names, rows of numbers, the sentence, the first event at which they part."""
     found = compare(a, b)
-    ours, theirs = _texts(a), _texts(b)
-    rows = [
-        [label, ours.get(label, "–"), theirs.get(label, "–"), ours.get(label) != theirs.get(label)]
-        for label in dict.fromkeys([*ours, *theirs])
-    ]
-    parted = [
-        f"{label} {ours[label]} against {theirs[label]}"
-        for label in ours
-        if ours[label] != theirs.get(label, ours[label])
-    ]
-    sentence = f"{'; '.join(parted[:5])}."
+    pairs = [(label, *(_text(label, x, unit) for x in values), unit) for label, *values, unit in found.rows]
     parting = found.first_divergence
     return {
         "names": differences(Setup.of(a), Setup.of(b)),
-        "rows": rows,
-        "sentence": sentence[0].upper() + sentence[1:] if parted else found.sentence,
+        "rows": [[label, one, other, one != other] for label, one, other, _ in pairs],
+        "sentence": found.sentence,
         "divergence": parting and {"t": parting.time, "text": parting.text.partition(": ")[2]},
     }
+
+
+def _text(label: str, value: float, unit: str) -> str:
+    return "–" if math.isnan(value) else number(label, value, unit).text
 
 
 def lowered(run: Run) -> str:

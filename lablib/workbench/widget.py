@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import traitlets
 
-from lablib.measures import Band, band
+from lablib.measures import Band, bands
 from lablib.scenarios import Action, Run, Scenario
 from lablib.services._limits import Edition
-from lablib.views.biography import life
+from lablib.views.biography import Life, life
 from lablib.views.panels import overview, time_unit
 from lablib.views.theme import plotly_js
 from lablib.workbench import bundle, payload
@@ -47,14 +48,19 @@ class Workbench(Page):
     _state = traitlets.Dict().tag(sync=True)
     cursor = traitlets.Float(0.0).tag(sync=True)
 
-    def __init__(self, setup: Setup, versus: Versus | None = None, asking: Asking | None = None) -> None:
+    def __init__(
+        self, setup: Setup, versus: Versus | None = None, asking: Asking | None = None, lanes: bool = False
+    ) -> None:
         self._setup, self._versus, self._asking = setup, versus, asking
-        self._alarm, self._many = "", {"on": False, "part": 0.0, "text": ""}
+        self._alarm = ""
+        self._many: dict[str, Any] = {"on": False, "part": 0.0, "text": ""}
         self._band: Band | None = None
+        self._task: asyncio.Task[None] | None = None
         self._seeks, self._focus = 0, ""
         self.run = setup.run()
         self.other = versus.setup(setup).run() if versus else None
-        super().__init__(_form=form_document(setup.scenario), _state=self._document(), **self._drawn())
+        form = {**form_document(setup.scenario), "lanes": lanes}
+        super().__init__(_form=form, _state=self._document(), **self._drawn())
         if self.run.cursor:
             self.seek(self.run.cursor)
 
@@ -99,15 +105,53 @@ class Workbench(Page):
         self._go(self._setup, None)
 
     def many(self, on: bool = True) -> None:
-        """Draw the band over many seeds behind the single run, or take it away."""
+        """Draw the band over many seeds behind the single run, or take it away.
+
+        In a notebook the runs are made one by one while the kernel goes on to answer; a change calls the rest off.
+        """
+        self._call_off()
         self._band, self._many = None, {"on": on, "part": 0.0, "text": ""}
-        if on:
-            setup = self._setup
-            self._band = band(
-                setup.scenario, SEEDS, "depth", setup.actions, setup.until, setup.limits, progress=self._progress
-            )
-            self._many = {"on": True, "part": 1.0, "text": f"The band is drawn: {SEEDS} seeds."}
+        if not on:
+            return self._redraw()
+        setup = self._setup
+        slices = bands(setup.scenario, SEEDS, "depth", setup.actions, setup.until, setup.limits)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # nobody waits for the kernel: all at once
+            for done, found in enumerate(slices, 1):
+                self._one_more(done, found)
+        else:
+            self._publish()
+            self._task = loop.create_task(self._in_slices(slices))
+
+    async def _in_slices(self, slices: Any) -> None:
+        try:
+            while True:
+                await asyncio.sleep(0.02)  # whatever the page has asked meanwhile is answered here
+                done = round(self._many["part"] * SEEDS) + 1
+                self._one_more(done, next(slices))
+                if done == SEEDS:
+                    return
+        except Exception as error:  # as when the page asks: the learner must see it
+            self._many = {"on": False, "part": 0.0, "text": ""}
+            self._failed(error)
+
+    def _one_more(self, done: int, found: Callable[[], Band]) -> None:
+        self._many = {"on": True, "part": done / SEEDS, "text": f"{done} of {SEEDS} runs"}
+        if done < SEEDS:
+            return self._publish()
+        self._band, self._many["text"] = found(), f"The band is drawn: {SEEDS} seeds."
         self._redraw()
+
+    def _call_off(self) -> None:
+        if self._task:
+            self._task.cancel()
+        self._task = None
+
+    def close(self) -> None:
+        """Take it off the page and free it; runs under way are called off."""
+        self._call_off()
+        super().close()
 
     def restore(self, text: str) -> None:
         """Show the run that a shared text stands for. Raises ValueError for any other text; nothing changes."""
@@ -131,6 +175,7 @@ class Workbench(Page):
         other = against.setup(setup).run() if against else None
         self._setup, self._versus, self.run, self.other, self._alarm = setup, against, run, other, ""
         if self._many["on"]:
+            self._call_off()
             self._band, self._many = None, {"on": False, "part": 0.0, "text": "Something changed: switch it on again."}
         self._redraw()
 
@@ -166,7 +211,6 @@ class Workbench(Page):
             "canDo": [action_document(spec) for spec in setup.scenario.actions()],
             "actions": [words(action, setup.scenario) for action in run.actions],
             "headline": "" if veiled else lowered(run),
-            "summary": [[n.label, n.text] for n in run.measures.summary()],
             "comparison": comparison(run, self.other) if self.other else None,
             "many": self._many,
             "share": run.share(),
@@ -175,10 +219,6 @@ class Workbench(Page):
             "seek": {"t": getattr(self, "cursor", 0.0), "n": self._seeks},
             "focus": self._focus,
         }
-
-    def _progress(self, done: int, of: int) -> None:
-        self._many = {"on": True, "part": done / of, "text": f"{done} of {of} runs"}
-        self._publish()
 
     def _failed(self, error: Exception) -> None:
         self._alarm = (
@@ -228,8 +268,15 @@ class Workbench(Page):
     def _on_share(self) -> dict[str, Any]:
         return {"text": self.share()}
 
-    def _on_why(self, subject: str, lane: int = 0) -> dict[str, Any]:
-        return life(self.other if lane and self.other else self.run, subject)._asdict()
+    def _on_why(self, message: int, lane: int = 0) -> dict[str, Any]:
+        run = self.other if lane and self.other else self.run
+        subjects = payload.subjects(run)
+        if not 0 <= message < len(subjects):
+            raise ValueError(f"message {message + 1}: this run has {len(subjects)} messages")
+        return life_document(life(run, subjects[message]), subjects)
+
+    def _on_numbers(self) -> dict[str, Any]:
+        return {"summary": summary_document(self.run)}
 
     def _on_table(self) -> dict[str, Any]:
         return table_document(self.run)
@@ -259,6 +306,17 @@ class Workbench(Page):
         return repr(self.run) if self.other is None else f"{self.run!r} | B: {self.other!r}"
 
 
+def life_document(one: Life, subjects: list[str]) -> dict[str, Any]:
+    """A life for the page, which knows messages by their numbers."""
+    kin = [[subjects.index(k.subject), k.words] for k in one.kin if k.subject in subjects]
+    return {**one._asdict(), "kin": kin}
+
+
+def summary_document(run: Run) -> list[list[str]]:
+    """The results of the whole run for the page."""
+    return [[n.label, n.text] for n in run.measures.summary()]
+
+
 def table_document(run: Run) -> dict[str, Any]:
     """What is plotted, as a table for the page."""
     frame = run.measures.table()
@@ -283,14 +341,15 @@ def workbench(
     compare: Mapping[str, Any] | None = None,
     predict: Question | None = None,
     at: float | None = None,
+    lanes: bool = False,
     **values: Any,
 ) -> Workbench:
     """A workbench for a scenario: `workbench(VideoQueue, seed=7, rate=5)`.
 
     `what`: a scenario class or object, a run, or a text of `run.share()`. `values`: parameters of the scenario.
     `compare`: parameters that are different in a second lane, such as `{"mode": "direct"}`. `predict`: a question
-    (Choice, Number, Curve) to ask before the run is shown. `at`: the instant to show first, in
-    seconds. Raises ValueError or TypeError, one line.
+    (Choice, Number, Curve) to ask before the run is shown. `at`: the instant to show first, in seconds. `lanes`: begin
+    with the lanes open, in which each message is followed by itself. Raises ValueError or TypeError, one line.
     """
     if isinstance(what, (str, Path)):
         what = Run.from_text(str(what))
@@ -308,7 +367,8 @@ def workbench(
     key = f"{type(setup.scenario).__name__}: {predict.text}" if predict else ""
 
     def make() -> Workbench:
-        made = Workbench(setup, Versus(dict(compare)) if compare else None, Asking(predict, key) if predict else None)
+        asking = Asking(predict, key) if predict else None
+        made = Workbench(setup, Versus(dict(compare)) if compare else None, asking, lanes)
         if at is not None:
             made.seek(at)
         return made

@@ -77,7 +77,7 @@ def test_a_setting_changes_the_run_and_back_gives_the_same_bytes(bench, sent):
         ({"do": "takeBack", "index": 4}, "there are 0 actions"),
         ({"do": "restore", "text": "ml1-nonsense"}, ""),
         ({"do": "limits", "value": "1999"}, "1999"),
-        ({"do": "why", "subject": "nobody"}, "nothing in this run is about"),
+        ({"do": "why", "message": 10_000}, "message 10001: this run has"),
         ({"do": "nothing of the kind"}, "_on_nothing of the kind"),
     ],
 )
@@ -178,7 +178,7 @@ def test_the_limits_switch(bench, sent):
 
 def test_why_and_the_table_and_plotly(bench, sent):
     subject = bench.run.trace.where(kind="Sent")[3].subject
-    life = sent("why", subject=subject)
+    life = sent("why", message=3)
     assert life["subject"] == subject
     assert life["sentence"].startswith("Sent at ")
     assert [clause[2] for clause in life["clauses"]][:2] == ["SendMessage", "ReceiveMessage"]
