@@ -234,7 +234,8 @@ class Cloud:
             access = owned.access(operation, params)
             owner, policy = to.account or owned.owner_of(params), access.policy
             known = {**access.context, **known}
-        return decide(Request(action, resource, caller, owner, known), policy).explain()
+        now = self.kernel.epoch + self.now
+        return decide(Request(action, resource, caller, owner, known, now), policy).explain()
 
     def __repr__(self) -> str:
         return f"<Cloud seed={self.chance.seed} limits={self.limits!r}: {self.now:g} s, {len(self.trace)} rows>"

@@ -11,10 +11,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
-from lablib.kernel import Chance, Kernel, Stream, Trace, lognormal
+from lablib.kernel import Chance, Kernel, Row, Stream, Trace, lognormal
 from lablib.kernel.loop import check_duration
 from lablib.services._base import AnswerLost, Arn, Call, Principal, Service, ServiceError
 
@@ -98,13 +98,11 @@ class Gateway:
         self._here = kernel.here
         self._wait = kernel.wait
         self._trace = trace
+        trace.phrases["AccessDenied"] = _denied
         self._chance = chance
         self._streams: dict[str, Stream] = {}
         self.faults = Faults(kernel, chance)
-        half = lognormal(figures["api.latency_median"], figures["api.latency_p95"])
-        self._latency = [
-            half.at((i + 0.5) / _QUANTILES) / 2 for i in range(_QUANTILES)
-        ]  # one way: half of a round trip
+        self._latency = _one_way(figures["api.latency_median"], figures["api.latency_p95"])
 
     def call(
         self,
@@ -220,7 +218,8 @@ class Gateway:
             service = self._find(service.name, service.world.region, owner)
             call.principal = caller
         access = service.access(operation, params)
-        request = Request(access.action, access.resource, caller, owner, {**access.context, **caller.context})
+        context, now = {**access.context, **caller.context}, self._kernel.epoch + self._kernel.now
+        request = Request(access.action, access.resource, caller, owner, context, now)
         decision = decide(request, access.policy)
         if not decision:
             resource = service.resource_of(params)
@@ -228,6 +227,17 @@ class Gateway:
             shape, status = service.access_denied
             raise ServiceError(shape, decision.message(), status=status)
         return service
+
+
+def _denied(row: Row, trace: Trace) -> str:
+    return "access denied: " + str(row.detail).replace("\n", " ")
+
+
+@lru_cache(maxsize=16)
+def _one_way(median: float, p95: float) -> list[float]:
+    """The quantiles of the time that a request or an answer travels: half of a round trip."""
+    round_trip = lognormal(median, p95)
+    return [round_trip.at((i + 0.5) / _QUANTILES) / 2 for i in range(_QUANTILES)]
 
 
 @cache

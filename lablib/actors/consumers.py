@@ -47,7 +47,7 @@ class Consumer:
         while not worker.stopping:
             messages = self._receive(worker)
             worker.thaw()
-            for message, row in zip(messages, self._rows(worker.name, len(messages))):
+            for message, row in zip(messages, self._trace.latest("Received", worker.name, len(messages))):
                 self._handle(worker, message, row)
                 worker.thaw()
             if not messages and self._until_empty:
@@ -66,18 +66,6 @@ class Consumer:
         if answer is None or not (messages or wait):
             self._kernel.wait(worker.call_off, self._settings["pause"])
         return messages
-
-    def _rows(self, name: str, count: int) -> list[int]:
-        """The rows Received of this consumer's latest `count` messages: they are among the last of the trace."""
-        kinds, actors = self._trace.column("kind"), self._trace.column("actor")
-        received, me = self._trace.code("Received"), self._trace.code(name)
-        rows: list[int] = []
-        index = len(kinds)
-        while len(rows) < count:
-            index -= 1
-            if kinds[index] == received and actors[index] == me:
-                rows.append(index)
-        return rows[::-1]
 
 
 class HeartbeatConsumer(Consumer):

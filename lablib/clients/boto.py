@@ -17,6 +17,7 @@ import copy
 import os
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import boto3.session
@@ -24,6 +25,7 @@ import botocore.exceptions
 import botocore.session
 from botocore import xform_name
 from botocore.config import Config
+from botocore.handlers import json_decode_policies
 from botocore.validate import ParamValidator
 
 from lablib.gateway import AnswerLost, Gateway
@@ -66,7 +68,7 @@ _Rule = tuple[type, Callable[[Any], bool] | None]  # the exact type of a value, 
 class _Operation:
     """One row of the dispatch table: the model's shapes, and for each parameter its spelling in Python and its rule."""
 
-    __slots__ = ("input_shape", "members", "name", "output_shape", "required")
+    __slots__ = ("decode", "input_shape", "members", "name", "output_shape", "required")
 
     def __init__(self, model: Any) -> None:
         self.name = xform_name(model.name)
@@ -75,6 +77,9 @@ class _Operation:
         members = model.input_shape.members if model.input_shape else {}
         self.members = {name: (xform_name(name), *_rule(member)) for name, member in members.items()}
         self.required = tuple(model.input_shape.required_members) if model.input_shape else ()
+        # IAM's answers carry policies as quoted JSON, of which boto3 makes documents.
+        iam = model.service_model.service_name == "iam"
+        self.decode = partial(json_decode_policies, model=model) if iam else None
 
     def parameters(self, given: dict[str, Any]) -> dict[str, Any]:
         """The parameters in Python's spelling. Raises ParamValidationError with botocore's report when they are wrong.
@@ -185,6 +190,8 @@ class SimulatedClient:
                 attempt += 1
         if door.strict:
             self._check_answer(answer, operation)
+        if operation.decode is not None:
+            operation.decode(answer)
         answer["ResponseMetadata"] = self._metadata(200, attempt - 1)
         return answer
 

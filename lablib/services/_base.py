@@ -206,7 +206,7 @@ class Service:
         """The handler of the operation with that snake_case name. Raises NotSimulated when this service has none."""
         found = self.operations.get(name)
         if found is None:
-            if name not in self.coverage():
+            if name.startswith("_") or not _is_operation(getattr(type(self), name, None)):
                 known = ", ".join(self.coverage())
                 raise NotSimulated(f"{self.name}.{name} is not simulated. This lab simulates: {known}")
             found = self.operations[name] = getattr(self, name)
@@ -221,8 +221,12 @@ class Service:
     @classmethod
     def coverage(cls) -> list[str]:
         """The snake_case names of all simulated operations."""
-        public = ((n, f) for n, f in inspect.getmembers(cls, inspect.isfunction) if not n.startswith("_"))
-        return [n for n, f in public if list(inspect.signature(f).parameters)[1:2] == ["call"]]
+        return [n for n, f in inspect.getmembers(cls) if not n.startswith("_") and _is_operation(f)]
+
+
+def _is_operation(attribute: Any) -> bool:
+    """Is it a method whose first parameter, after self, is `call`?"""
+    return inspect.isfunction(attribute) and attribute.__code__.co_varnames[1:2] == ("call",)
 
 
 def run_batch(

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
 
@@ -44,7 +45,8 @@ NOBODY, ACCOUNT, ROLE, SELF = range(4)
 class Request:
     """What is to be decided: may `principal` do `action` on `resource`, which account `owner` owns?
 
-    `context` are the condition keys known of the request, each with its value or a list of values.
+    `context` are the condition keys known of the request, each with its value or a list of values; `now` is the time in
+    seconds since 1970.
     """
 
     action: str
@@ -52,6 +54,7 @@ class Request:
     principal: Principal
     owner: str
     context: Mapping[str, Any] = field(default_factory=dict)
+    now: float | None = None
 
     @property
     def who(self) -> str:
@@ -73,6 +76,9 @@ class Request:
             known["aws:PrincipalType"] = "AssumedRole" if caller.role else "User" if caller.arn else "Account"
         if ":user/" in caller.arn:
             known["aws:username"] = caller.arn.rpartition("/")[2]
+        if self.now is not None:
+            known["aws:CurrentTime"] = datetime.fromtimestamp(int(self.now), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            known["aws:EpochTime"] = int(self.now)
         known |= self.context
         return {
             name.lower(): tuple(map(str, value)) if isinstance(value, (list, tuple)) else (str(value),)
