@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable
 from itertools import count
 from typing import Any
 
 from lablib.actors.arrivals import Arrivals
 from lablib.gateway import AnswerLost
-from lablib.kernel import Kernel
+from lablib.kernel import Kernel, Signal
 from lablib.services._base import ServiceError
 
 _PAUSE = 1.0  # seconds between a call that failed and the next attempt
@@ -25,6 +26,44 @@ def insist(
             if attempt + 1 < attempts:
                 kernel.sleep(_PAUSE)
     return None
+
+
+class _Hand:
+    """A process of `Hands`, and the job that it has."""
+
+    def __init__(self, number: int, kernel: Kernel) -> None:
+        self.number = number
+        self.called = Signal(kernel)
+        self.job: Callable[[], Any] = int
+
+
+class Hands:
+    """Does jobs at the same time, each at once, as if each were a process `name`, `name-2`, ... of its own. But a
+    process that is done takes the next job, because a new one costs more than a short job."""
+
+    def __init__(self, kernel: Kernel, name: str) -> None:
+        self._kernel = kernel
+        self._name = name
+        self._idle: list[tuple[int, _Hand]] = []  # a heap
+        self._count = 0
+
+    def do(self, job: Callable[[], Any]) -> None:
+        """Start the job at the present instant."""
+        if self._idle:
+            hand = heapq.heappop(self._idle)[1]
+            hand.job = job
+            hand.called.fire()
+        else:
+            self._count += 1
+            hand = _Hand(self._count, self._kernel)
+            hand.job = job
+            self._kernel.spawn(self._serve, hand, name=self._name)
+
+    def _serve(self, hand: _Hand) -> None:
+        while True:
+            hand.job()
+            heapq.heappush(self._idle, (hand.number, hand))
+            self._kernel.wait(hand.called)
 
 
 def front_end(arrivals: Arrivals, handle: Callable[[int], Any]) -> None:

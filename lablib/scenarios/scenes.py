@@ -64,6 +64,13 @@ def queue_topology(queue: str, consumers: Place, dead: str = "") -> Topology:
     return Topology((FRONT_END, middle, consumers, *grave, DONE, LOST), links)
 
 
+def directly(cloud: Cloud, service: str, operation: str, **params: Any) -> dict[str, Any]:
+    """Ask a service itself, past the front door: setting the scene takes no time, and is no call of the scenario."""
+    call = Call("you", -1, cloud.chance.stream("scene"))
+    answer: dict[str, Any] = getattr(cloud.service(service), operation)(call, **params)
+    return answer
+
+
 class FleetScene(Scene):
     """Arrivals, and a fleet of workers that serve them: what all scenes with consumers have in common.
 
@@ -128,15 +135,11 @@ class QueueScene(FleetScene):
         super().__init__(cloud, scenario)
         self.queue = queue
         self.sqs = cloud.direct("sqs")
+        self.visitors = producers.Hands(cloud.kernel, "front-end")
         self.url = self._directly("create_queue", queue_name=queue, attributes=_texts(attributes))["QueueUrl"]
 
     def _directly(self, operation: str, **params: Any) -> dict[str, Any]:
-        """Ask the service itself, past the front door: setting the scene takes no time, and is no call of the
-        scenario.
-        """
-        call = Call("you", -1, self.cloud.chance.stream("scene"))
-        answer: dict[str, Any] = getattr(self.cloud.service("sqs"), operation)(call, **params)
-        return answer
+        return directly(self.cloud, "sqs", operation, **params)
 
     def consumer(self, work: Work | None = None, until_empty: bool = False) -> Consumer:
         """The program of a consumer of this queue."""
@@ -170,9 +173,8 @@ class QueueScene(FleetScene):
             self.fleet.crash(worker.name)
 
     def handle(self, number: int) -> None:
-        self.cloud.spawn(
-            producers.send, self.cloud.kernel, self.sqs, self.url, f"{self.noun}-{number}", name="front-end"
-        )
+        body = f"{self.noun}-{number}"
+        self.visitors.do(lambda: producers.send(self.cloud.kernel, self.sqs, self.url, body))
 
     def handle_burst(self, keys: list[str], row: int) -> None:
         self.cloud.spawn(producers.send_all, self.cloud.kernel, self.sqs, self.url, keys, name="front-end-burst")
