@@ -176,4 +176,5 @@ def administrator(account: str) -> Principal:
     """Who calls when nobody in particular does: a user who may do everything that an account can."""
     text = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
     everything = (Policy.parse(text, kind="identity", name="AdministratorAccess"),)
-    return Principal(account, f"arn:aws:iam::{account}:user/administrator", identity=lambda: everything)
+    known = {"aws:userid": "AIDALABADMINISTRATOR"}
+    return Principal(account, f"arn:aws:iam::{account}:user/administrator", identity=lambda: everything, context=known)

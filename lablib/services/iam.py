@@ -92,7 +92,8 @@ class Iam(Service):
             )
         account, role = self.world.account, self._roles[role_name]
         session = f"arn:aws:sts::{account}:assumed-role/{role_name}/lab"
-        return Principal(account, session, role.arn, identity=lambda: self.policies_of(role_name))
+        context = {"aws:userid": f"{role.id}:lab"}
+        return Principal(account, session, role.arn, identity=lambda: self.policies_of(role_name), context=context)
 
     def policies_of(self, role_name: str) -> tuple[Policy, ...]:
         """The identity policies of a role; none when it was deleted."""
@@ -383,7 +384,7 @@ _SERVICE_ROLES = ("AWSLambdaSQSQueueExecutionRole",)
 
 
 def _error(code: str, message: str, status: int = 400) -> ServiceError:
-    return ServiceError(f"{code}Exception", message, code=code, status=status)
+    return ServiceError(code, message, status=status)
 
 
 def _no_such_entity(message: str) -> ServiceError:

@@ -27,4 +27,4 @@ class Sts(Service):
 
     def get_caller_identity(self, call: Call) -> dict[str, Any]:
         caller = call.principal or administrator(self.world.account)
-        return {"UserId": caller.arn.partition("/")[2], "Account": caller.account, "Arn": caller.arn}
+        return {"UserId": caller.context["aws:userid"], "Account": caller.account, "Arn": caller.arn}
