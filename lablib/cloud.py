@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -241,6 +241,7 @@ class Cloud:
         return f"<Cloud seed={self.chance.seed} limits={self.limits!r}: {self.now:g} s, {len(self.trace)} rows>"
 
 
+@cache
 def _load(name: str) -> type[Service]:
     """The service class of that name: the module `lablib.services.<name>` holds it."""
     known = [m.name.rstrip("_") for m in pkgutil.iter_modules(services.__path__) if not m.name.startswith("_")]
