@@ -153,9 +153,10 @@ class TokenBucket:
 
     def ready(self, now: float) -> bool:
         """Is there a token?"""
-        self._tokens = min(self.size, self._tokens + (now - self._filled) * self.rate)
+        tokens = self._tokens + (now - self._filled) * self.rate
+        self._tokens = tokens = tokens if tokens < self.size else self.size
         self._filled = now
-        return self._tokens >= 1 - 1e-9  # a third of a token, three times
+        return tokens >= 1 - 1e-9  # a third of a token, three times
 
     def take(self) -> None:
         """Take the token that `ready` found."""

@@ -98,20 +98,27 @@ class Throughput:
     def check(self, call: Call, action: str, groups: Collection[str]) -> None:
         """Count one call. Raises ThrottlingException when it is one too many (AWS publishes no text: assumed)."""
         now = self._world.kernel.now
-        buckets = [("", self._bucket(self._actions, action, "sqs.fifo_high_calls" if self.high else "sqs.fifo_calls"))]
+        bucket = self._actions.get(action)
+        if bucket is None:
+            bucket = self._new(self._actions, action, "sqs.fifo_high_calls" if self.high else "sqs.fifo_calls")
+        if not bucket.ready(now):
+            raise self._refusal(call, bucket, "")
+        taken = [bucket]
         if self.high:
-            buckets += [(group, self._bucket(self._groups, group, "sqs.fifo_group_calls")) for group in groups]
-        for group, bucket in buckets:
-            if not bucket.ready(now):
-                detail = {"limit": bucket.rate, "group": group}
-                self._world.trace.add("Throttled", self._queue, "", call.caller, call.row, detail)
-                raise ServiceError("ThrottlingException", "Rate exceeded")
-        for _, bucket in buckets:
+            for group in groups:
+                bucket = self._groups.get(group) or self._new(self._groups, group, "sqs.fifo_group_calls")
+                if not bucket.ready(now):
+                    raise self._refusal(call, bucket, group)
+                taken.append(bucket)
+        for bucket in taken:
             bucket.take()
 
-    def _bucket(self, buckets: dict[str, TokenBucket], name: str, figure: str) -> TokenBucket:
-        bucket = buckets.get(name)
-        if bucket is None:
-            now, rate = self._world.kernel.now, self._world.figures[figure]
-            bucket = buckets[name] = TokenBucket(rate, max(1.0, rate * self._burst), now)
+    def _new(self, buckets: dict[str, TokenBucket], name: str, figure: str) -> TokenBucket:
+        now, rate = self._world.kernel.now, self._world.figures[figure]
+        bucket = buckets[name] = TokenBucket(rate, max(1.0, rate * self._burst), now)
         return bucket
+
+    def _refusal(self, call: Call, bucket: TokenBucket, group: str) -> ServiceError:
+        detail = {"limit": bucket.rate, "group": group}
+        self._world.trace.add("Throttled", self._queue, "", call.caller, call.row, detail)
+        return ServiceError("ThrottlingException", "Rate exceeded")
