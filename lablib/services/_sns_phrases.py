@@ -23,14 +23,9 @@ def _failed(row: Row, trace: Trace) -> str:
     return f"{what}; the next one is at {row.until:.1f} s" if row.until else f"{what}; SNS tries no more"
 
 
-def _moved(row: Row, trace: Trace) -> str:
-    cause = trace[row.cause] if row.cause >= 0 else None
-    if cause is None or cause.kind != "DeliveryFailed":
-        return SQS_PHRASES["MovedToDeadLetterQueue"](row, trace)
-    return f"what {row.actor} did not take is in the dead-letter queue {row.detail}"
-
-
-PHRASES: dict[str, Phrase] = {kind: SQS_PHRASES[kind] for kind in ("JoinedGroup", "Deduplicated", "Throttled")} | {
+PHRASES: dict[str, Phrase] = {
+    kind: SQS_PHRASES[kind] for kind in ("JoinedGroup", "Deduplicated", "Throttled", "MovedToDeadLetterQueue")
+} | {
     "TopicCreated": lambda row, trace: f"topic {row.resource} created by {row.actor}",
     "TopicDeleted": lambda row, trace: f"topic {row.resource} deleted by {row.actor}, with all its subscriptions",
     "Subscribed": lambda row, trace: f"{row.detail} subscribed to {row.resource} by {row.actor}",
@@ -41,6 +36,5 @@ PHRASES: dict[str, Phrase] = {kind: SQS_PHRASES[kind] for kind in ("JoinedGroup"
     "FilteredOut": _filtered_out,
     "Delivered": _delivered,
     "DeliveryFailed": _failed,
-    "MovedToDeadLetterQueue": _moved,
     "DeliveryDropped": lambda row, trace: f"lost for {row.actor}: {row.detail}",
 }

@@ -146,6 +146,13 @@ def _shown_between(first: Row, last: Row, trace: Trace) -> Row | None:
     return next((r for r in rows if first.index < r.index < last.index), None)
 
 
+def _buried(row: Row, trace: Trace) -> str:
+    """By a queue, or by a topic for one of its subscriptions."""
+    if _cause(row, trace, "DeliveryFailed"):
+        return f"what {row.actor} did not take is in the dead-letter queue {row.detail}"
+    return f"moved from {row.resource} to the dead-letter queue {row.detail}"
+
+
 def _server_unavailable(row: Row, trace: Trace) -> str:
     return f"server {row.detail} of {row.resource} is unavailable until {_at(row.until)}"
 
@@ -171,7 +178,7 @@ PHRASES: dict[str, Phrase] = {
     "MovedToBack": lambda row, trace: (
         f"moved to the back of {row.resource} after {row.detail} receives without a delete"
     ),
-    "MovedToDeadLetterQueue": lambda row, trace: f"moved from {row.resource} to the dead-letter queue {row.detail}",
+    "MovedToDeadLetterQueue": _buried,
     "Redriven": lambda row, trace: f"moved from {row.resource} to {row.detail} as a new message",
     "ServerUnavailable": _server_unavailable,
     "ServerAvailable": lambda row, trace: f"server {row.detail} of {row.resource} is available again",
