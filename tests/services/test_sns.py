@@ -1,4 +1,4 @@
-"""SNS: how topics, subscriptions and deliveries behave, read as their specification. All through boto3, in strict mode."""
+"""SNS: how topics, subscriptions and deliveries behave: their specification. All through boto3, in strict mode."""
 
 import json
 from itertools import pairwise
@@ -990,9 +990,7 @@ def test_single_entries_can_fail_inside_the_service(lab):
 )
 def test_a_subscription_that_is_refused_does_not_exist(lab, attributes):
     arn = lab.queue("billing")
-    code, message = refused(
-        lab.sns.subscribe, TopicArn=lab.topic, Protocol="sqs", Endpoint=arn, Attributes=attributes
-    )
+    code, message = refused(lab.sns.subscribe, TopicArn=lab.topic, Protocol="sqs", Endpoint=arn, Attributes=attributes)
     assert code == "InvalidParameter" and message.startswith("Invalid parameter: Attributes Reason: ")
     assert lab.sns.list_subscriptions()["Subscriptions"] == []
     assert lab.service.topic("orders").endpoints == {}
@@ -1034,7 +1032,9 @@ def test_a_delivery_policy_that_is_wrong_names_the_field(lab, policy, field):
 
 
 def test_a_policy_that_is_wrong_says_where(lab):
-    text = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Maybe", "Principal": "*", "Action": "sns:x"}]})
+    text = json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Maybe", "Principal": "*", "Action": "sns:x"}]}
+    )
     code, message = refused(
         lab.sns.set_topic_attributes, TopicArn=lab.topic, AttributeName="Policy", AttributeValue=text
     )
