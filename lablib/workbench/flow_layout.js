@@ -1,6 +1,6 @@
 // Where the places of a topology go on the canvas, and where each mark sits in its place. Pure; tested in Node.
 
-const WEIGHT = { producer: 1.15, queue: 2.9, direct: 2.9, server: 2, consumer: 2.3, done: 1 };
+const WEIGHT = { producer: 1.15, topic: 2, queue: 2.9, direct: 2.9, server: 2, consumer: 2.3, done: 1 };
 const SIDE = new Set(["lost", "dead-letter"]);               // drawn below the place that feeds them
 export const GAP = 26, HEAD = 24, PAD = 10;
 
@@ -13,22 +13,27 @@ export function ranks(places, links) {
   return rank.map((r) => used.indexOf(r));
 }
 
+/** How many branches stand below each other at most: a fan-out needs a higher picture. */
+export function branches(places, links) {
+  const rank = ranks(places, links), count = {};
+  places.forEach((place, i) => { if (!SIDE.has(place.role)) count[rank[i]] = (count[rank[i]] ?? 0) + 1; });
+  return Math.max(1, ...Object.values(count));
+}
+
 /** A box {x, y, w, h} for each place: columns by rank from left to right; dead letters and losses beneath. */
 export function boxes(places, links, width, height) {
   const rank = ranks(places, links), columns = Math.max(0, ...rank) + 1;
   const members = Array.from({ length: columns }, (_, c) => places.map((_, i) => i).filter((i) => rank[i] === c));
   const weight = members.map((list) => Math.max(0.9, ...list.map((i) => WEIGHT[places[i].role] ?? 1)));
   const sum = weight.reduce((a, b) => a + b, 0), gap = width < 560 ? 14 : GAP;
-  const free = width - gap * (columns - 1), result = [];
+  const free = width - gap * (columns - 1), result = [], branching = branches(places, links) > 1;
+  const strips = members.map((list) => (list.some((i) => SIDE.has(places[i].role)) ? Math.min(58, height * 0.3) : 0));
   let x = 0;
   members.forEach((list, c) => {
     const w = (free * weight[c]) / sum;
     const below = list.filter((i) => SIDE.has(places[i].role)), main = list.filter((i) => !SIDE.has(places[i].role));
-    const strip = below.length ? Math.min(58, height * 0.3) : 0, top = strip ? height - strip - 8 : height;
-    main.forEach((i, n) => {
-      const h = (top - 8 * (main.length - 1)) / main.length;
-      result[i] = { x, y: n * (h + 8), w, h };
-    });
+    const strip = strips[c], top = (branching ? Math.max(...strips) : strip) ? height - (branching ? Math.max(...strips) : strip) - 8 : height;
+    rows(main, places, links, result, top).forEach(([from, to], n) => { result[main[n]] = { x, y: from, w, h: to - from }; });
     below.forEach((i, n) => {
       const part = (w - 8 * (below.length - 1)) / below.length;
       result[i] = { x: x + n * (part + 8), y: main.length ? height - strip : 0, w: part, h: main.length ? strip : height };
@@ -36,6 +41,20 @@ export function boxes(places, links, width, height) {
     x += w + gap;
   });
   return result;
+}
+
+/**
+ * From where to where each place of a column reaches, down: beside what feeds it where each is fed by one of several, so that a
+ * branch is a row; else in equal parts.
+ */
+function rows(main, places, links, made, height) {
+  const feeder = main.map((i) => links.filter(([from, to]) => to === i && from < i).map(([from]) => from)).map((list) => (list.length === 1 ? made[list[0]] : null));
+  const apart = main.length > 1 && feeder.every(Boolean) && new Set(feeder).size === main.length;
+  if (apart) return feeder.map((box) => [box.y, box.y + box.h]);
+  const alone = main.length === 1 && feeder[0] && feeder[0].h < height / 1.5 ? feeder[0] : null;
+  if (alone) return [[alone.y, alone.y + alone.h]];
+  const each = (height - 8 * (main.length - 1)) / main.length;
+  return main.map((_, n) => [n * (each + 8), n * (each + 8) + each]);
 }
 
 /** Cells for the actors of a place, in a grid that keeps them readable: {x, y, w, h} for each. */
