@@ -121,6 +121,34 @@ class Cloud:
                     known.guarded = True
         return self._services[key]
 
+    def deploy(
+        self,
+        name: str,
+        handler: Callable[[Any, Any], Any],
+        *,
+        timeout: int = 3,
+        memory: int = 128,
+        role: str | None = None,
+        region_name: str | None = None,
+        account: str = ACCOUNT,
+    ) -> str:
+        """Make a Lambda function of an ordinary function `handler(event, context)`, and return its ARN.
+
+        It runs in virtual time: one process for each invocation, which is stopped after `timeout` seconds (1 to 900).
+        `role`: the name of an IAM role; with it, the function's calls are made as that role, else as the account's
+        administrator. To deploy a name again replaces the code. Raises TypeError when `handler` cannot be called,
+        ValueError for a role that does not exist, ServiceError for what Lambda does not accept.
+        """
+        if not callable(handler):
+            raise TypeError(f"handler={handler!r}: must be a function handler(event, context)")
+        principal = self._principal(role, account)
+        functions = self.service("lambda", region_name, account)
+        if principal is not None:  # from now on it matters who calls
+            self._foreign = True
+            for known in self._services.values():
+                known.guarded = True
+        return str(functions.deploy(name, handler, self._caller(), timeout, memory, principal))
+
     @property
     def faults(self) -> Faults:
         """What goes wrong at the front door: `cloud.faults.add(Fault("lost_answer", operations=("SendMessage",)))`."""

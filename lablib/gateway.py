@@ -213,6 +213,7 @@ class Gateway:
         from lablib.services._policy import Request, administrator, decide
 
         owner = service.owner_of(params)
+        call.principal = call.principal or getattr(self._kernel.current, "principal", None)  # a function with a role
         caller = call.principal or administrator(service.world.account)
         if owner != service.world.account:
             service = self._find(service.name, service.world.region, owner)

@@ -166,7 +166,41 @@ _S3: tuple[Figure, ...] = (
     _assumed("s3.event_retries", 10, "retries", "of an event, before S3 gives up", 0, 1000),
 )
 
-FIGURES: dict[str, Figure] = {figure.name: figure for figure in (*_GENERAL, *_SQS, *_SNS, *_PRICES, *_IAM, *_S3)}
+_LAMBDA_ASYNC = "guide: how Lambda handles errors and retries with asynchronous invocation"
+_LAMBDA_SQS = "guide: configuring scaling behavior for SQS event source mappings"
+_LAMBDA: tuple[Figure, ...] = (
+    _aws("lambda.timeout_max", 900, 900, "s", "guide: Lambda quotas"),
+    _aws("lambda.memory_max", 10_240, 10_240, "MB", "guide: Lambda quotas"),
+    _aws("lambda.payload_size", 6_291_456, 6_291_456, "bytes", "guide: Lambda quotas (synchronous)"),
+    _aws(
+        "lambda.event_size", 262_144, 1_048_576, "bytes", "guide: Lambda quotas (asynchronous; 1 MB since October 2025)"
+    ),
+    _aws("lambda.concurrency", 1000, 1000, "invocations", "guide: Lambda quotas (of an account in a region)"),
+    _aws("lambda.unreserved_min", 100, 100, "invocations", "guide: configuring reserved concurrency"),
+    _aws("lambda.event_retries", 2, 2, "retries", "API: PutFunctionEventInvokeConfig"),
+    _aws("lambda.event_age", 21_600, 21_600, "s", "API: PutFunctionEventInvokeConfig"),
+    _aws("lambda.event_pause_1", 60, 60, "s", _LAMBDA_ASYNC),
+    _aws("lambda.event_pause_2", 120, 120, "s", _LAMBDA_ASYNC),
+    _aws("lambda.throttle_backoff_max", 300, 300, "s", _LAMBDA_ASYNC),
+    _aws("lambda.batch_max", 10_000, 10_000, "messages", "API: CreateEventSourceMapping"),
+    _aws("lambda.batch_fifo", 10, 10, "messages", "API: CreateEventSourceMapping"),
+    _aws("lambda.window_max", 300, 300, "s", "API: CreateEventSourceMapping"),
+    _aws("lambda.pollers", 5, 5, "batches at a time", _LAMBDA_SQS),
+    _aws("lambda.pollers_more", 60, 300, "batches a minute", _LAMBDA_SQS + " (300 since November 2023)"),
+    _aws("lambda.pollers_max", 1000, 1000, "batches at a time", _LAMBDA_SQS),
+    _assumed("lambda.cold_start_median", 0.25, "s", "median time to make an environment for a function", 0, 60),
+    _assumed("lambda.cold_start_p95", 0.8, "s", "95 of 100 environments are made in less", 0, 60),
+    _assumed("lambda.environment_idle", 600, "s", "how long an environment is kept warm", 0, 86_400),
+    _assumed("lambda.event_latency", 0.05, "s", "time of an event in the queue of asynchronous invocations", 0, 3600),
+    _assumed(
+        "lambda.event_duplicates", 0.001, "", "share of events that a function gets twice; guide: at least once", 0, 1
+    ),
+    _assumed("lambda.mapping_delay", 2, "s", "until an event source mapping is enabled, changed, disabled", 0, 600),
+)
+
+FIGURES: dict[str, Figure] = {
+    figure.name: figure for figure in (*_GENERAL, *_SQS, *_SNS, *_PRICES, *_IAM, *_S3, *_LAMBDA)
+}
 
 
 def figures(edition: Edition = "2023", assume: Mapping[str, float] | None = None) -> dict[str, Any]:

@@ -7,7 +7,6 @@ of the operations and "Error responses".
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
@@ -60,19 +59,6 @@ def check_metadata(metadata: dict[str, str]) -> None:
     """Raises MetadataTooLarge."""
     if sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items()) > LONGEST_METADATA:
         raise ServiceError("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size")
-
-
-class Body(io.BytesIO):
-    """The body of a GetObject: `read()`, `iter_lines()`, `iter_chunks()`, as botocore's StreamingBody has them."""
-
-    def iter_lines(self, chunk_size: int = 1024, keepends: bool = False) -> Iterator[bytes]:
-        """The lines of what was not read yet. `chunk_size` makes no difference here."""
-        yield from self.read().splitlines(keepends)
-
-    def iter_chunks(self, chunk_size: int = 1024) -> Iterator[bytes]:
-        """What was not read yet, `chunk_size` bytes at a time."""
-        while chunk := self.read(chunk_size):
-            yield chunk
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ from urllib.parse import unquote
 
 from lablib.kernel import Row, Trace
 from lablib.services._base import Access, Call, NotSimulated, Service, ServiceError, World
+from lablib.services._body import Body
 from lablib.services._policy import MalformedPolicy, Policy, Request, administrator, decide
 from lablib.services._s3_notifications import Deliveries, Document, Event, read_rules, show_rules
 from lablib.services._s3_store import (
-    Body,
     Bucket,
     Registry,
     Stored,
