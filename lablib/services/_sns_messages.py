@@ -49,6 +49,7 @@ class Message:
         self.published = topic.world.kernel.now
         self.kind = "Notification"
         self.token = ""
+        self._heads: dict[str, str] = {}  # of the envelope, by protocol
 
     def accept(self, id: str) -> None:
         """It is stored: now it has an id, and a FIFO topic gives it its place."""
@@ -107,10 +108,14 @@ class Message:
 
     def envelope(self, subscription: Subscription) -> str:
         """The JSON document that a subscriber gets who has no raw delivery."""
-        fields = {name: json.dumps(value, ensure_ascii=False) for name, value in self.fields(subscription).items()}
+        head = self._heads.get(subscription.protocol)
+        if head is None:
+            head = self._heads[subscription.protocol] = _lines(self.fields(subscription.protocol))
+        if not self.token:
+            head += f',\n  "UnsubscribeURL" : "{self.unsubscribe_url(subscription)}"'
         if self.attributes:
-            fields["MessageAttributes"] = self._attribute_lines
-        return "{\n" + ",\n".join(f'  "{name}" : {value}' for name, value in fields.items()) + "\n}"
+            head += f',\n  "MessageAttributes" : {self._attribute_lines}'
+        return f"{{\n{head}\n}}"
 
     @cached_property
     def _attribute_lines(self) -> str:
@@ -120,10 +125,9 @@ class Message:
         )
         return "{\n" + ",\n".join(lines) + "\n  }"
 
-    def fields(self, subscription: Subscription) -> dict[str, str]:
-        """The fields of the envelope, without the attributes, in their order."""
+    def fields(self, protocol: str) -> dict[str, str]:
+        """The fields of the envelope that are the same for all subscribers of a protocol, in their order."""
         topic = self.topic
-        host = f"https://sns.{topic.world.region}.amazonaws.com/"
         fields = {"Type": self.kind, "MessageId": self.id}
         if self.sequence:
             fields["SequenceNumber"] = self.sequence
@@ -132,22 +136,28 @@ class Message:
         fields["TopicArn"] = topic.arn
         if self.subject is not None:
             fields["Subject"] = self.subject
-        fields["Message"] = self.text_for(subscription.protocol)
+        fields["Message"] = self.text_for(protocol)
         if self.token:
-            confirm = f"{host}?Action=ConfirmSubscription&TopicArn={topic.arn}&Token={self.token}"
-            fields["SubscribeURL"] = confirm
+            fields["SubscribeURL"] = self.subscribe_url
         fields["Timestamp"] = self.timestamp
         if not self.sequence:
             fields["SignatureVersion"] = topic.attributes.get("SignatureVersion", "1")
             fields["Signature"] = self.signature
-            fields["SigningCertURL"] = host + _CERTIFICATE
-        if not self.token:
-            fields["UnsubscribeURL"] = f"{host}?Action=Unsubscribe&SubscriptionArn={subscription.arn}"
+            fields["SigningCertURL"] = f"{topic.url}{_CERTIFICATE}"
         return fields
+
+    @property
+    def subscribe_url(self) -> str:
+        """Where to go to confirm."""
+        return f"{self.topic.url}?Action=ConfirmSubscription&TopicArn={self.topic.arn}&Token={self.token}"
+
+    def unsubscribe_url(self, subscription: Subscription) -> str:
+        """Where to go to get no more."""
+        return f"{self.topic.url}?Action=Unsubscribe&SubscriptionArn={subscription.arn}"
 
     def event(self, subscription: Subscription) -> bytes:
         """The event that a Lambda function gets (Lambda developer guide, "Using AWS Lambda with Amazon SNS")."""
-        fields: Document = self.fields(subscription)
+        fields = self.fields(subscription.protocol)
         own = {
             "Type": fields["Type"],
             "MessageId": fields["MessageId"],
@@ -158,11 +168,15 @@ class Message:
             "SignatureVersion": fields.get("SignatureVersion", "1"),
             "Signature": self.signature,
             "SigningCertUrl": fields.get("SigningCertURL", ""),
-            "UnsubscribeUrl": fields["UnsubscribeURL"],
+            "UnsubscribeUrl": self.unsubscribe_url(subscription),
             "MessageAttributes": self.plain_attributes,
         }
         record = {"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": subscription.arn, "Sns": own}
         return json.dumps({"Records": [record]}, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _lines(fields: dict[str, str]) -> str:
+    return ",\n".join(f'  "{name}" : {json.dumps(value, ensure_ascii=False)}' for name, value in fields.items())
 
 
 def _is_array(text: str) -> bool:

@@ -166,7 +166,7 @@ class Outside:
         headers["Subject"] = message.subject or _SUBJECTS[message.kind]
         if protocol == "email-json":
             return headers, message.envelope(subscription)
-        link = message.fields(subscription).get("SubscribeURL" if message.token else "UnsubscribeURL")
+        link = message.subscribe_url if message.token else message.unsubscribe_url(subscription)
         return headers, f"{text}\n\n--\n{link}"
 
 

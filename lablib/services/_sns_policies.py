@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import chain, repeat
 from typing import Any
 
@@ -64,8 +65,12 @@ def retry_delays(protocol: str, policy: Document | None) -> Iterator[float]:
     return _phases(0, 10, 2, 600, 10, 38, "exponential")
 
 
+@lru_cache(maxsize=256)
 def effective_policy(topics: str | None, own: str | None = None) -> Document:
-    """The delivery policy that counts: under `http` for a topic, under `subscription` for one of its subscriptions."""
+    """The delivery policy that counts: under `http` for a topic, under `subscription` for one of its subscriptions.
+
+    `topics` and `own` are their attributes DeliveryPolicy. Do not change what is returned.
+    """
     given: Document = (json.loads(topics) if topics else {}).get("http") or {}
     healthy = _HTTP_DEFAULTS | (given.get("defaultHealthyRetryPolicy") or {})
     throttle: Any = given.get("defaultThrottlePolicy")

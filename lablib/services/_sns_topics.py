@@ -52,6 +52,7 @@ class Topic:
         self.removed = 0  # subscriptions that were deleted
         self.deleted = False
         self.caller = f"sns/{name}"
+        self.url = f"https://sns.{world.region}.amazonaws.com/"
         context = {"aws:SourceArn": arn, "aws:SourceAccount": world.account}
         self.principal = Principal(account=world.account, service="sns.amazonaws.com", context=context)
         self.sequence = 10_000_000_000_000_000_000

@@ -264,8 +264,7 @@ def publish_until_throttled(lab, group):
         ]
         try:
             direct.publish_batch(TopicArn=lab.topic, PublishBatchRequestEntries=entries)
-        except ServiceError as error:
-            assert error.message == "Rate exceeded"
+        except ServiceError:
             return count
     return None
 
