@@ -220,13 +220,13 @@ class Gateway:
             call.principal = caller
         access = service.access(operation, params)
         context, now = {**access.context, **caller.context}, self._kernel.epoch + self._kernel.now
-        request = Request(access.action, access.resource, caller, owner, context, now)
-        decision = decide(request, access.policy)
-        if not decision:
-            resource = service.resource_of(params)
-            self._trace.add("AccessDenied", resource, "", call.caller, call.row, decision.explain())
-            shape, status = service.access_denied
-            raise ServiceError(shape, decision.message(), status=status)
+        for action in (access.action, *access.also):
+            decision = decide(Request(action, access.resource, caller, owner, context, now), access.policy)
+            if not decision:
+                resource = service.resource_of(params)
+                self._trace.add("AccessDenied", resource, "", call.caller, call.row, decision.explain())
+                shape, status = service.access_denied
+                raise ServiceError(shape, decision.message(), status=status)
         return service
 
 

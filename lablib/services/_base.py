@@ -85,12 +85,14 @@ class Principal:
 
 class Access(NamedTuple):
     """What a call wants to do, for access policies: an action (`sqs:SendMessage`) on a resource (its ARN, or "*"), the
-    policy that the resource itself has, and condition keys that are known of the request."""
+    policy that the resource itself has, and condition keys that are known of the request. `also` are further actions
+    that it needs on the same resource."""
 
     action: str
     resource: str = "*"
     policy: Policy | None = None
     context: Mapping[str, str] = {}
+    also: tuple[str, ...] = ()
 
 
 class Peers(Protocol):

@@ -10,6 +10,7 @@ from lablib.services._base import Access, Call, Service, ServiceError, TokenBuck
 from lablib.services._sns_attributes import Document, account_of, invalid, not_found, split_arn
 from lablib.services._sns_delivery import Courier
 from lablib.services._sns_inbox import Inbox, Inboxes
+from lablib.services._sns_kms import DataKeys
 from lablib.services._sns_metrics import metrics
 from lablib.services._sns_outside import Outside, Phones
 from lablib.services._sns_phrases import PHRASES
@@ -52,6 +53,7 @@ class SnsBase(Service):
         self.everywhere_else: Everywhere = world.shared.setdefault("sns", Everywhere(world.kernel))
         self.outside = Outside(world, self.everywhere_else.inboxes)
         self.courier = Courier(world, self.outside)
+        self._data_keys = DataKeys(world)
         self._direct: dict[str, Topic] = {}  # for publishing to an endpoint without a topic
         self._buckets: dict[str, TokenBucket] = {}
         self._subscribing: dict[str, TokenBucket] = {}
@@ -109,7 +111,8 @@ class SnsBase(Service):
             return Access(action)
         arn = params.get("topic_arn") or params.get("target_arn") or params.get("resource_arn")
         if arn is None:
-            return Access(action, self.arn(params["name"]) if operation == "CreateTopic" else "*")
+            also = ("sns:TagResource",) if params.get("tags") else ()  # API: CreateTopic
+            return Access(action, self.arn(params["name"]) if operation == "CreateTopic" else "*", also=also)
         topic = self.topics.get(str(arn).rpartition(":")[2])
         context = {f"sns:{key.title()}": params[key] for key in ("endpoint", "protocol") if params.get(key)}
         return Access(action, arn, topic.policy if topic else None, context)

@@ -67,12 +67,14 @@ class Sqs(Service):
         return params.get("queue_owner_aws_account_id") or (parts[1] if parts else self.world.account)
 
     def access(self, operation: str, params: Document) -> Access:
-        """A right to send, delete or change covers the batch form too (API: AddPermission)."""
+        """A right to send, delete or change covers the batch form too (API: AddPermission); tags at creation need one
+        of their own (API: CreateQueue)."""
         name = str(params.get("queue_url") or params.get("queue_name") or params.get("source_arn", ""))
         queue = self._queues.get(re.split("[/:]", name)[-1])
         arn = queue.arn if queue else self.arn(name) if name else "*"
         policy = permissions.policy_for(operation, queue, self.world.account) if queue else None
-        return Access(f"sqs:{operation.removesuffix('Batch')}", arn, policy)
+        also = ("sqs:TagQueue",) if operation == "CreateQueue" and params.get("tags") else ()
+        return Access(f"sqs:{operation.removesuffix('Batch')}", arn, policy, also=also)
 
     def queue(self, name_or_url: str) -> AnyQueue:
         """The queue itself, to look into and to let its servers fail. Raises KeyError when there is none."""
