@@ -18,6 +18,7 @@ import pandas as pd
 
 from lablib.gateway import pascal
 from lablib.kernel import Trace
+from lablib.measures.fanout import FanOut
 from lablib.measures.series import Array, Number, Series, ages, number, steps
 from lablib.services._limits import figures as figures_of
 from lablib.services.sqs import Sqs
@@ -299,8 +300,13 @@ class Measures:
 
     @property
     def lost(self) -> int:
-        """Messages that expired, or requests that got no answer: refused or timed out."""
-        return len(self._rows("Expired", "Refused", "TimedOut"))
+        """Messages that expired, copies that a topic could not deliver, or requests that were refused or timed out."""
+        return len(self._rows("Expired", "Refused", "TimedOut", "DeliveryDropped"))
+
+    @cached_property
+    def fanout(self) -> FanOut:
+        """What topics did, subscription by subscription."""
+        return FanOut(self.trace, self.figures)
 
     @property
     def redeliveries(self) -> int:
@@ -402,8 +408,8 @@ class Measures:
         return int(np.maximum(1, np.ceil(carried[calls] / chunk)).sum())
 
     def cost(self) -> float:
-        """Dollars for the calls to SQS, by the price list. The free first million a month is not taken off."""
-        return self.requests() * float(self.figures["sqs.price_per_million"]) / 1e6
+        """Dollars for SQS and SNS, by the price list. The free first million a month is not taken off."""
+        return self.requests() * float(self.figures["sqs.price_per_million"]) / 1e6 + self.fanout.cost
 
     # ---- all together ------------------------------------------------------------------------------------------------
 
@@ -456,7 +462,11 @@ class Measures:
                 n("longest wait", age.max, "s"),
                 n("throughput", self.throughput, "messages/s"),
             ]
+        topics = self.fanout
+        published = [n("published", len(topics.published)), n("filtered out", topics.filtered)]
+        failed = n("failed attempts", sum(branch.failed_attempts for branch in topics.branches))
         return [
+            *([*published, failed] if topics.published else []),
             n("sent", self.sent), n("done", self.done), n("still waiting", self.waiting), n("lost", self.lost),
             n("duplicates", self.duplicates()), n("out of order", self.order_violations()), *speed,
             n("highest backlog", self.depth().max, "messages"), n("highest age of oldest", age.max, "s"),

@@ -28,6 +28,7 @@ _PLAIN: dict[str, tuple[str, Callable[[Row], str]]] = {
     "ServerUnavailable": ("server down", lambda r: f"A server of {r.resource} becomes unavailable."),
     "CopyReturned": ("copy returned", lambda r: "A deleted message is back: a server with a copy was away."),
     "TimedOut": ("caller timed out", lambda r: "A caller stops waiting: no answer within its timeout."),
+    "Intervened": ("change", lambda r: str(r.detail)),
     "FilteredOut": ("filtered", lambda r: f"A filter policy keeps a message out: {r.actor} does not get it."),
     "DeliveryFailed": ("delivery failed", lambda r: f"A delivery to {r.actor} fails: {r.detail['reason']}."),
     "DeliveryDropped": ("dropped", lambda r: f"A message is lost for {r.actor}: {r.detail}."),

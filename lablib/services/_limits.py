@@ -127,6 +127,7 @@ _SNS: tuple[Figure, ...] = (
     _aws("sns.http_timeout", 15, 15, "s", "guide: make sure your endpoint is ready to process Amazon SNS messages"),
     _aws("sns.http_delay_max", 3600, 3600, "s", _RETRIES + " (each delay, and the total of a policy)"),
     _aws("sns.http_retries_max", 100, 100, "retries", _RETRIES),
+    _aws("sns.data_key_reuse", 300, 300, "s", "guide: Amazon SNS key management"),
     _aws("sns.sms_spend_limit", 1, 1, "$ a month", "guide: SMS spend, the first limit of a new account"),
     _assumed("sns.sms_price", 0.00645, "$", "price of one text message; AWS's differs by country and carrier", 0, 1),
     _assumed("sns.delivery_median", 0.020, "s", "from Publish to the first delivery attempt", 0, 60),
@@ -140,6 +141,22 @@ _PRICES = (
     _aws("sqs.price_per_million", 0.40, 0.40, "$", _PRICE),
     _aws("sqs.price_free", 1_000_000, 1_000_000, "requests a month", _PRICE),
     _aws("sqs.price_chunk", 65_536, 65_536, "bytes", _PRICE + ": each 64 KB of a payload is one request"),
+)
+
+_SNS_PRICE = "price list: SNS, us-east-1, standard topic; quoted in June 2026"
+_S3_PRICE = "price list: S3, us-east-1, S3 Standard; quoted in 2025"
+_LAMBDA_PRICE = "price list: Lambda, us-east-1, x86; quoted in 2025"
+_FAN_OUT_PRICES = (
+    _aws("sns.price_publish", 0.50, 0.50, "$ a million", _SNS_PRICE),
+    _aws("sns.price_free", 1_000_000, 1_000_000, "requests a month", _SNS_PRICE),
+    _aws("sns.price_chunk", 65_536, 65_536, "bytes", _SNS_PRICE + ": each 64 KB published is one request"),
+    _aws("sns.price_http", 0.60, 0.60, "$ a million", _SNS_PRICE + "; to SQS and Lambda: nothing"),
+    _aws("sns.price_email", 20.0, 20.0, "$ a million", _SNS_PRICE),
+    _aws("sns.price_push", 0.50, 0.50, "$ a million", _SNS_PRICE),
+    _aws("s3.price_put", 5.0, 5.0, "$ a million", _S3_PRICE + ": PUT, COPY, POST, LIST"),
+    _aws("s3.price_get", 0.40, 0.40, "$ a million", _S3_PRICE),
+    _aws("lambda.price_requests", 0.20, 0.20, "$ a million", _LAMBDA_PRICE),
+    _aws("lambda.price_gb_second", 0.0000166667, 0.0000166667, "$", _LAMBDA_PRICE),
 )
 
 _QUOTAS = "IAM user guide: IAM and AWS STS quotas"
@@ -199,7 +216,7 @@ _LAMBDA: tuple[Figure, ...] = (
 )
 
 FIGURES: dict[str, Figure] = {
-    figure.name: figure for figure in (*_GENERAL, *_SQS, *_SNS, *_PRICES, *_IAM, *_S3, *_LAMBDA)
+    figure.name: figure for figure in (*_GENERAL, *_SQS, *_SNS, *_PRICES, *_FAN_OUT_PRICES, *_IAM, *_S3, *_LAMBDA)
 }
 
 

@@ -1,0 +1,114 @@
+"""What a topic did, subscription by subscription: a fold over the trace of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from lablib.kernel import Row, Trace
+
+_KINDS = ("Published", "FilteredOut", "Delivered", "DeliveryFailed", "DeliveryDropped", "MovedToDeadLetterQueue")
+_PRICES = {"http": "http", "https": "http", "email": "email", "email-json": "email", "application": "push"}
+_MILLION = 1e6
+
+
+class Branch(NamedTuple):
+    """One subscription: the endpoint's name, its protocol ("" when nothing was tried), how many messages it got, how
+    many its filter policy kept out, the attempts that failed, the messages that went to its dead-letter queue, those
+    that were lost, those that SNS still tries to deliver, and the median seconds from Published to Delivered (nan).
+    """
+
+    endpoint: str
+    protocol: str
+    delivered: int
+    filtered: int
+    failed_attempts: int
+    dead_letters: int
+    dropped: int
+    on_the_way: int
+    median_latency: float
+
+
+class FanOut:
+    """The messages that were published to topics in a run, and what became of their copies.
+
+    `figures` are those of an edition, for the price list. The requests to confirm a subscription do not count.
+    """
+
+    def __init__(self, trace: Trace, figures: Mapping[str, Any]) -> None:
+        self._trace = trace
+        self._figures = figures
+
+    @cached_property
+    def published(self) -> dict[str, Row]:
+        """The rows Published by MessageId."""
+        return {row.subject: row for row in self._trace.where("Published")}
+
+    @cached_property
+    def branches(self) -> list[Branch]:
+        """Each subscription that a message was meant for, in the order of appearance."""
+        rows: dict[tuple[str, str], list[Row]] = {}
+        for row in self._trace.where(_KINDS):
+            if row.kind != "Published" and row.subject in self.published:
+                rows.setdefault((row.resource, row.actor), []).append(row)
+        return [self._branch(endpoint, mine) for (_, endpoint), mine in rows.items()]
+
+    def _branch(self, endpoint: str, rows: list[Row]) -> Branch:
+        count = dict.fromkeys(_KINDS, 0)
+        trying: set[str] = set()
+        protocol, delays = "", []
+        for row in rows:
+            count[row.kind] += 1
+            trying.discard(row.subject)
+            if row.kind == "DeliveryFailed" and row.until:
+                trying.add(row.subject)
+            if row.kind == "Delivered":
+                delays.append(row.time - self.published[row.subject].time)
+            if row.kind in ("Delivered", "DeliveryFailed"):
+                protocol = row.detail["protocol"]
+        _, filtered, delivered, failed, dropped, dead = count.values()
+        median = float(np.median(delays)) if delays else float("nan")
+        return Branch(endpoint, protocol, delivered, filtered, failed, dead, dropped, len(trying), median)
+
+    @property
+    def filtered(self) -> int:
+        """Copies that a filter policy kept out."""
+        return sum(branch.filtered for branch in self.branches)
+
+    @property
+    def dropped(self) -> int:
+        """Copies that are lost: not delivered, and in no dead-letter queue."""
+        return sum(branch.dropped for branch in self.branches)
+
+    def costs(self) -> dict[str, float]:
+        """Dollars for publishing and for deliveries by protocol, by the price list. The free million is not taken off.
+
+        Deliveries to queues and functions cost nothing here: the queue's own requests and the function's runs do. Each
+        64 KB of a published message is one request.
+        """
+        chunk = self._figures["sns.price_chunk"]
+        requests = sum(max(1, -(-row.detail // chunk)) for row in self.published.values())
+        found = {"publish": requests * self._figures["sns.price_publish"] / _MILLION}
+        for branch in self.branches:
+            if branch.protocol in _PRICES:
+                price = self._figures[f"sns.price_{_PRICES[branch.protocol]}"]
+                found[branch.protocol] = found.get(branch.protocol, 0.0) + branch.delivered * price / _MILLION
+            elif branch.protocol == "sms":
+                found["sms"] = found.get("sms", 0.0) + branch.delivered * self._figures["sns.sms_price"]
+        return found
+
+    @property
+    def cost(self) -> float:
+        """Dollars for SNS in all."""
+        return sum(self.costs().values())
+
+    def table(self) -> pd.DataFrame:
+        """The branches as a table: what each subscriber got, and what it did not get."""
+        columns = [name.replace("_", " ") for name in Branch._fields]
+        columns[-1] += " (s)"
+        frame = pd.DataFrame(self.branches, columns=columns).set_index("endpoint")
+        return frame.round({columns[-1]: 3})
