@@ -160,7 +160,7 @@ class Sns(Subscribing, Texting, Pushing):
         prepared = self._prepare(topic, message, subject, message_structure, message_attributes, *ids)
         if prepared.size > topic.message_size:
             raise invalid("Message too long")
-        self._throttle(topic, [prepared], call)
+        self._admit(topic, [prepared], call)
         return self._store(prepared, call)
 
     def publish_batch(
@@ -174,7 +174,7 @@ class Sns(Subscribing, Texting, Pushing):
         if sum(message.size for message in prepared.values()) > topic.message_size:
             text = "The length of all the messages put together is more than the limit."
             raise ServiceError("BatchRequestTooLong", text)
-        self._throttle(topic, list(prepared.values()), call)
+        self._admit(topic, list(prepared.values()), call)
         return run_batch(call, entries, lambda entry: self._store(prepared[entry["Id"]], call))
 
     def _text(
@@ -218,7 +218,7 @@ class Sns(Subscribing, Texting, Pushing):
         message = self._prepare(topic, text, subject, structure, attributes, None, None)
         if message.size > topic.message_size:
             raise invalid("Message too long")
-        self._throttle(topic, [message], call)
+        self._admit(topic, [message], call)
         return self._store(message, call)
 
     def _prepare(
@@ -273,8 +273,12 @@ class Sns(Subscribing, Texting, Pushing):
         if group is not None:
             raise NotSimulated("MessageGroupId on a standard topic (fair queues) is not simulated: leave it out")
 
-    def _throttle(self, topic: Topic, messages: list[Message], call: Call) -> None:
-        """Raise Throttling when these are too many: for the account, and for a FIFO topic and its groups."""
+    def _admit(self, topic: Topic, messages: list[Message], call: Call) -> None:
+        """Raise Throttling when these are too many: for the account, and for a FIFO topic and its groups.
+
+        Raises KMSAccessDenied and its like when the publisher may not use the topic's key.
+        """
+        self._data_keys.check(topic, call)
         self._limit(self._buckets, "", self._publish_rate, call, topic.name, len(messages))
         if topic.fifo:
             if not topic.group_scope:
