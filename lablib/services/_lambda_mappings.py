@@ -98,9 +98,10 @@ class Pollers:
         most = mapping.most or self._world.figures["lambda.pollers_max"]
         for number in range(len(mapping.pollers) + 1, min(wanted, most) + 1):
             name = f"poller {number} of lambda/{mapping.function}"
-            mapping.pollers.append(self._world.kernel.spawn(self._poll, mapping, number, name=name))
+            mapping.pollers.append(self._world.kernel.spawn(self._poll, mapping, name=name))
 
-    def _poll(self, mapping: Mapping, number: int) -> None:
+    def _poll(self, mapping: Mapping) -> None:
+        """One poller: batch after batch. Those above the usual number go when there is nothing to do."""
         figures, kernel = self._world.figures, self._world.kernel
         while mapping.state == "Enabled":
             function = self._find(mapping.function)
@@ -115,8 +116,8 @@ class Pollers:
                 self._handle(mapping, function, messages)
             else:
                 mapping.quiet = kernel.now
-                if number > figures["lambda.pollers"] and number == len(mapping.pollers):
-                    mapping.pollers.pop()
+                if len(mapping.pollers) > figures["lambda.pollers"] and kernel.current in mapping.pollers:
+                    mapping.pollers.remove(kernel.current)
                     return
 
     # ---- reading -----------------------------------------------------------------------------------------------------

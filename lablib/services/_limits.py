@@ -133,6 +133,7 @@ _SNS: tuple[Figure, ...] = (
     _assumed("sns.delivery_median", 0.020, "s", "from Publish to the first delivery attempt", 0, 60),
     _assumed("sns.delivery_p95", 0.060, "s", "from Publish to the first delivery attempt", 0, 60),
     _assumed("sns.cross_region", 0.080, "s", "added when the endpoint is in another region", 0, 60),
+    _assumed("sns.filter_propagation", 0, "s", "until a changed filter policy takes effect", 0, 900),
     _assumed("sns.retry_jitter", 0.1, "", "jitter of a retry's delay, as a share of it to both sides", 0, 1),
 )
 
@@ -176,8 +177,12 @@ _S3: tuple[Figure, ...] = (
     _aws("s3.delete_objects", 1000, 1000, "objects", "API: DeleteObjects"),
     _aws("s3.event_rules", 100, 100, "configurations", "guide: event notification types and destinations"),
     _aws("s3.event_version", "2.1", "2.5", "", "guide: event message structure"),
-    _assumed("s3.event_median", 1, "s", "median time until an event arrives; guide: usually within seconds", 0, 3600),
-    _assumed("s3.event_p95", 4, "s", "95 of 100 events arrive in less; guide: sometimes a minute or longer", 0, 3600),
+    _assumed(
+        "s3.event_median", 1, "s", "median time until an event arrives; guide: usually within seconds", 0.001, 3600
+    ),
+    _assumed(
+        "s3.event_p95", 4, "s", "95 of 100 events arrive in less; guide: sometimes a minute or longer", 0.001, 3600
+    ),
     _assumed("s3.event_duplicates", 0.001, "", "share of events that arrive twice; guide: at least once", 0, 1),
     _assumed("s3.event_retry", 10, "s", "until S3 tries a destination again that failed", 0, 3600),
     _assumed("s3.event_retries", 10, "retries", "of an event, before S3 gives up", 0, 1000),
@@ -205,8 +210,8 @@ _LAMBDA: tuple[Figure, ...] = (
     _aws("lambda.pollers", 5, 5, "batches at a time", _LAMBDA_SQS),
     _aws("lambda.pollers_more", 60, 300, "batches a minute", _LAMBDA_SQS + " (300 since November 2023)"),
     _aws("lambda.pollers_max", 1000, 1000, "batches at a time", _LAMBDA_SQS),
-    _assumed("lambda.cold_start_median", 0.25, "s", "median time to make an environment for a function", 0, 60),
-    _assumed("lambda.cold_start_p95", 0.8, "s", "95 of 100 environments are made in less", 0, 60),
+    _assumed("lambda.cold_start_median", 0.25, "s", "median time to make an environment for a function", 0.001, 60),
+    _assumed("lambda.cold_start_p95", 0.8, "s", "95 of 100 environments are made in less", 0.001, 60),
     _assumed("lambda.environment_idle", 600, "s", "how long an environment is kept warm", 0, 86_400),
     _assumed("lambda.event_latency", 0.05, "s", "time of an event in the queue of asynchronous invocations", 0, 3600),
     _assumed(
