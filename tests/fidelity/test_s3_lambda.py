@@ -339,3 +339,282 @@ class TestEvents:
         ((record,),) = [body["Records"] for body in receive(cloud, url)]
         assert record["eventName"] == "ObjectRemoved:Delete"
         assert sorted(record["s3"]["object"]) == ["key", "sequencer"]
+
+
+# ---- Lambda ----------------------------------------------------------------------------------------------------------
+
+FUNCTION = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:resize"
+
+
+@pytest.fixture
+def client(cloud):
+    cloud.deploy("resize", lambda event, context: event)
+    return cloud.client("lambda")
+
+
+class TestInvoke:
+    def test_what_each_type_answers(self, client):
+        """API: Invoke."""
+        for kind, status in (("RequestResponse", 200), ("Event", 202), ("DryRun", 204)):
+            assert client.invoke(FunctionName="resize", InvocationType=kind)["StatusCode"] == status
+
+    def test_unknown_functions(self, client):
+        """Reported."""
+        answer = refused(client.invoke, FunctionName="missing")
+        text = f"Function not found: arn:aws:lambda:us-east-1:{ACCOUNT}:function:missing"
+        assert answer == ("ResourceNotFoundException", text, 404)
+        abroad = FUNCTION.replace("us-east-1", "eu-west-1")
+        text = "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')"
+        assert refused(client.invoke, FunctionName=abroad) == ("ResourceNotFoundException", text, 404)
+
+    def test_a_payload_is_json(self, client):
+        """API: InvalidRequestContentException; text reported."""
+        code, text, status = refused(client.invoke, FunctionName="resize", Payload=b"{")
+        assert (code, status) == ("InvalidRequestContentException", 400)
+        assert text.startswith("Could not parse request body into json: ")
+
+    @pytest.mark.parametrize(
+        ("limits", "kind", "limit"),
+        [("2023", "Event", 262_144), ("today", "Event", 1_048_576), ("2023", "RequestResponse", 6_291_456)],
+    )
+    def test_a_payload_has_a_limit(self, limits, kind, limit):
+        """Guide: Lambda quotas; text reported."""
+        cloud = make(limits)
+        cloud.deploy("resize", lambda event, context: None)
+        payload = b'"' + b"x" * (limit - 2) + b'"'
+        client = cloud.client("lambda")
+        client.invoke(FunctionName="resize", InvocationType=kind, Payload=payload)
+        text = f"{limit + 1} byte payload is too large for the {kind} invocation type (limit {limit} bytes)"
+        answer = refused(client.invoke, FunctionName="resize", InvocationType=kind, Payload=payload + b" ")
+        assert answer == ("RequestTooLargeException", text, 413)
+
+    def test_throttling(self, client):
+        """API: TooManyRequestsException."""
+        client.put_function_concurrency(FunctionName="resize", ReservedConcurrentExecutions=0)
+        assert refused(client.invoke, FunctionName="resize") == ("TooManyRequestsException", "Rate Exceeded.", 429)
+
+    def test_a_thousand_at_a_time(self):
+        """Guide: Lambda quotas."""
+        fast = {"api.latency_median": 0.0001, "api.latency_p95": 0.0001, "lambda.event_duplicates": 0}
+        cloud = Cloud(seed=1, strict=True, assume=fast)
+        cloud.deploy("slow", lambda event, context: cloud.kernel.sleep(2))
+        client = cloud.client("lambda")
+        for _ in range(1001):
+            client.invoke(FunctionName="slow", InvocationType="Event")
+        cloud.advance(1)
+        assert cloud.service("lambda").function("slow").running == 1000
+        assert len(cloud.trace.where("InvocationThrottled")) == 1
+
+    def test_a_hundred_stay_unreserved(self, client):
+        """Guide: configuring reserved concurrency; text reported."""
+        text = (
+            "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
+            "below its minimum value of [100]."
+        )
+        client.put_function_concurrency(FunctionName="resize", ReservedConcurrentExecutions=900)
+        answer = refused(client.put_function_concurrency, FunctionName="resize", ReservedConcurrentExecutions=901)
+        assert answer == ("InvalidParameterValueException", text, 400)
+
+    def test_the_timeout_is_at_most_fifteen_minutes(self, client):
+        """Guide: Lambda quotas."""
+        client.update_function_configuration(FunctionName="resize", Timeout=900)
+        code, text, _ = refused(client.update_function_configuration, FunctionName="resize", Timeout=901)
+        assert code == "InvalidParameterValueException"
+        assert "Value '901' at 'timeout' failed to satisfy constraint" in text
+
+
+class TestPermissions:
+    def allow(self, client, sid="x", principal="s3.amazonaws.com", **more):
+        action = {"FunctionName": "resize", "StatementId": sid, "Action": "lambda:InvokeFunction"}
+        return client.add_permission(**action, Principal=principal, **more)
+
+    def test_the_statement(self, client):
+        """Guide: granting other AWS entities access to your Lambda functions."""
+        source = {"SourceArn": f"arn:aws:s3:::{BUCKET}", "SourceAccount": ACCOUNT}
+        assert json.loads(self.allow(client, **source)["Statement"]) == {
+            "Sid": "x",
+            "Effect": "Allow",
+            "Principal": {"Service": "s3.amazonaws.com"},
+            "Action": "lambda:InvokeFunction",
+            "Resource": FUNCTION,
+            "Condition": {
+                "StringEquals": {"AWS:SourceAccount": ACCOUNT},
+                "ArnLike": {"AWS:SourceArn": f"arn:aws:s3:::{BUCKET}"},
+            },
+        }
+        policy = json.loads(client.get_policy(FunctionName="resize")["Policy"])
+        assert (policy["Version"], policy["Id"], len(policy["Statement"])) == ("2012-10-17", "default", 1)
+
+    def test_an_account_means_its_root(self, client):
+        statement = json.loads(self.allow(client, principal="444455556666")["Statement"])
+        assert statement["Principal"] == {"AWS": "arn:aws:iam::444455556666:root"}
+
+    def test_errors(self, client):
+        """API: ResourceConflictException, ResourceNotFoundException; texts reported."""
+        nothing = ("ResourceNotFoundException", "The resource you requested does not exist.", 404)
+        assert refused(client.get_policy, FunctionName="resize") == nothing
+        self.allow(client)
+        code, text, status = refused(self.allow, client)
+        assert (code, status) == ("ResourceConflictException", 409)
+        assert text.startswith("The statement id (x) provided already exists.")
+        gone = ("ResourceNotFoundException", "Statement y is not found in resource policy.", 404)
+        assert refused(client.remove_permission, FunctionName="resize", StatementId="y") == gone
+        text = "The provided principal was invalid. Please check the principal and try again."
+        answer = refused(self.allow, client, "z", "nobody at all")
+        assert answer == ("InvalidParameterValueException", text, 400)
+
+
+class TestAsynchronous:
+    def test_the_defaults(self, client):
+        """API: PutFunctionEventInvokeConfig: two retries, six hours; guide: one minute, two minutes in between."""
+        assert refused(client.get_function_event_invoke_config, FunctionName="resize")[0] == "ResourceNotFoundException"
+        answer = client.put_function_event_invoke_config(FunctionName="resize")
+        assert (answer["MaximumRetryAttempts"], answer["MaximumEventAgeInSeconds"]) == (2, 21_600)
+        assert answer["FunctionArn"] == f"{FUNCTION}:$LATEST"
+
+    @pytest.mark.parametrize(
+        "bad", [{"MaximumRetryAttempts": 3}, {"MaximumEventAgeInSeconds": 21_601}], ids=lambda value: next(iter(value))
+    )
+    def test_what_can_be_set(self, client, bad):
+        """API: PutFunctionEventInvokeConfig."""
+        code, text, status = refused(client.put_function_event_invoke_config, FunctionName="resize", **bad)
+        assert (code, status) == ("InvalidParameterValueException", 400)
+        assert "failed to satisfy constraint: Member must have value less than or equal to" in text
+
+    def test_a_destination_s_document(self, cloud, client):
+        """Guide: capturing records of Lambda asynchronous invocations."""
+        url = cloud.client("sqs").create_queue(QueueName="uploads")["QueueUrl"]
+        cloud.deploy("resize", lambda event, context: 1 / 0)
+        client.put_function_event_invoke_config(
+            FunctionName="resize", MaximumRetryAttempts=1, DestinationConfig={"OnFailure": {"Destination": QUEUE}}
+        )
+        client.invoke(FunctionName="resize", InvocationType="Event", Payload=b'{"a": 1}')
+        cloud.advance(100)
+        (record,) = receive(cloud, url)
+        assert list(record) == [
+            "version", "timestamp", "requestContext", "requestPayload", "responseContext", "responsePayload",
+        ]  # fmt: skip
+        context = record["requestContext"]
+        assert (record["version"], record["requestPayload"]) == ("1.0", {"a": 1})
+        assert context.pop("requestId")
+        assert context == {
+            "functionArn": f"{FUNCTION}:$LATEST", "condition": "RetriesExhausted", "approximateInvokeCount": 2,
+        }  # fmt: skip
+        assert record["responseContext"] == {
+            "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled",
+        }  # fmt: skip
+        assert record["responsePayload"]["errorType"] == "ZeroDivisionError"
+
+
+class TestQueues:
+    def map(self, client, **more):
+        return client.create_event_source_mapping(FunctionName="resize", EventSourceArn=QUEUE, **more)
+
+    def test_the_event(self, cloud, client):
+        """Guide: using Lambda with Amazon SQS, example event."""
+        sqs, seen = cloud.client("sqs"), []
+        url = sqs.create_queue(QueueName="uploads")["QueueUrl"]
+        cloud.deploy("resize", lambda event, context: seen.append(event))
+        self.map(client)
+        cloud.advance(5)
+        attributes = {
+            "kind": {"DataType": "String", "StringValue": "x"}, "raw": {"DataType": "Binary", "BinaryValue": b"\x00"},
+        }  # fmt: skip
+        sent = sqs.send_message(QueueUrl=url, MessageBody="hello", MessageAttributes=attributes)
+        cloud.advance(5)
+        ((record,),) = [event["Records"] for event in seen]
+        system = record.pop("attributes")
+        assert system["ApproximateReceiveCount"] == "1"
+        assert sorted(system) == [
+            "ApproximateFirstReceiveTimestamp", "ApproximateReceiveCount", "SenderId", "SentTimestamp",
+        ]  # fmt: skip
+        assert record.pop("receiptHandle")
+        lists = {"stringListValues": [], "binaryListValues": []}
+        assert record == {
+            "messageId": sent["MessageId"],
+            "body": "hello",
+            "messageAttributes": {
+                "kind": {"stringValue": "x", **lists, "dataType": "String"},
+                "raw": {"binaryValue": "AA==", **lists, "dataType": "Binary"},
+            },
+            "md5OfBody": sent["MD5OfMessageBody"],
+            "md5OfMessageAttributes": sent["MD5OfMessageAttributes"],
+            "eventSource": "aws:sqs",
+            "eventSourceARN": QUEUE,
+            "awsRegion": "us-east-1",
+        }
+
+    def test_the_queue_s_visibility_timeout_is_not_less_than_the_function_s_timeout(self, cloud, client):
+        """Guide: creating and configuring an Amazon SQS event source mapping; text reported."""
+        cloud.client("sqs").create_queue(QueueName="uploads")
+        cloud.deploy("resize", lambda event, context: None, timeout=60)
+        text = "Queue visibility timeout: 30 seconds is less than Function timeout: 60 seconds"
+        assert refused(self.map, client) == ("InvalidParameterValueException", text, 400)
+        cloud.deploy("resize", lambda event, context: None, timeout=30)
+        self.map(client)
+
+    @pytest.mark.parametrize(
+        ("bad", "text"),
+        [
+            ({"BatchSize": 11}, "batch window in seconds must be greater than 0 if maximum batch size is greater than 10"),
+            ({"BatchSize": 10_001}, "Value '10001' at 'batchSize' failed to satisfy constraint"),
+            ({"MaximumBatchingWindowInSeconds": 301}, "Value '301' at 'maximumBatchingWindowInSeconds' failed"),
+            ({"ScalingConfig": {"MaximumConcurrency": 1001}}, "Value '1001' at 'scalingConfig.maximumConcurrency'"),
+        ],
+        ids=lambda value: str(value)[:40],
+    )  # fmt: skip
+    def test_what_a_mapping_can_be(self, cloud, client, bad, text):
+        """API: CreateEventSourceMapping; the first text is reported."""
+        cloud.client("sqs").create_queue(QueueName="uploads")
+        code, got, status = refused(self.map, client, **bad)
+        assert (code, status) == ("InvalidParameterValueException", 400)
+        assert text in got
+        assert client.list_event_source_mappings()["EventSourceMappings"] == []
+
+    def test_a_fifo_queue_has_small_batches_and_no_window(self, cloud, client):
+        """API: CreateEventSourceMapping. The text on the window is an emulator's."""
+        cloud.client("sqs").create_queue(QueueName="uploads.fifo", Attributes={"FifoQueue": "true"})
+        arn = {"FunctionName": "resize", "EventSourceArn": QUEUE + ".fifo"}
+        create = client.create_event_source_mapping
+        assert "at 'batchSize'" in refused(create, **arn, BatchSize=11)[1]
+        text = "Batching window is not supported for FIFO queues"
+        assert refused(create, **arn, MaximumBatchingWindowInSeconds=1)[1] == text
+
+    def test_one_mapping_for_a_queue_and_a_function(self, cloud, client):
+        """API: ResourceConflictException; text reported."""
+        cloud.client("sqs").create_queue(QueueName="uploads")
+        uuid = self.map(client)["UUID"]
+        text = (
+            f'The event source arn (" {QUEUE} ") and function (" resize ") provided mapping already exists. Please '
+            f"update or delete the existing mapping with UUID {uuid}"
+        )
+        assert refused(self.map, client) == ("ResourceConflictException", text, 409)
+
+    def test_the_role_must_be_allowed_to_read(self, cloud, client):
+        """Reported."""
+        cloud.client("sqs").create_queue(QueueName="uploads")
+        iam = cloud.client("iam")
+        trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        iam.create_role(RoleName="resizer", AssumeRolePolicyDocument=document)
+        cloud.deploy("resize", lambda event, context: None, role="resizer")
+        text = "The provided execution role does not have permissions to call ReceiveMessage on SQS"
+        assert refused(self.map, client) == ("InvalidParameterValueException", text, 400)
+        actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+        allow = {"Effect": "Allow", "Action": actions, "Resource": QUEUE}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+        iam.put_role_policy(RoleName="resizer", PolicyName="read", PolicyDocument=policy)
+        self.map(client)
+
+    def test_an_unknown_queue(self, client):
+        """The text is ours."""
+        code, text, status = refused(self.map, client)
+        assert (code, status) == ("InvalidParameterValueException", 400)
+        assert "AWS.SimpleQueueService.NonExistentQueue" in text
+
+    @pytest.mark.parametrize(("limits", "more"), [("2023", 60), ("today", 300)])
+    def test_how_fast_pollers_grow(self, limits, more):
+        """Guide: configuring scaling behavior for SQS event source mappings: five, then 300 more a minute (60 until
+        November 2023), up to 1,000."""
+        figures = make(limits).figures
+        assert [figures[f"lambda.pollers{end}"] for end in ("", "_more", "_max")] == [5, more, 1000]
