@@ -38,7 +38,7 @@ class Source(NamedTuple):
 
     def denial(self, request: Request) -> Cited | None:
         for policy in self.policies:
-            if found := policy.denial(request):
+            if policy.denials and (found := policy.denial(request)):
                 return Cited(self.name, policy, found)
         return None
 
@@ -144,7 +144,8 @@ def decide(
     kind = resource_policy.kind if resource_policy else "resource"
     resource = Source(_TRUST if kind == "trust" else _RESOURCE, (resource_policy,) if resource_policy else ())
     identity = Source(_IDENTITY, caller.identity())
-    ceilings = [Source(name, (p,)) for name, p in ((_BOUNDARY, boundary), (_SESSION, session)) if p]
+    named = ((_BOUNDARY, boundary), (_SESSION, session))
+    ceilings = [Source(name, (p,)) for name, p in named if p] if boundary or session else []
     guards = [Source(_CONTROL, (policy,)) for policy in controls]
     for source in (*guards, resource, identity, *ceilings):
         if denial := source.denial(request):

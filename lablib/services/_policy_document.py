@@ -63,27 +63,53 @@ class Request:
 
     @cached_property
     def keys(self) -> Keys:
-        """All condition keys. Their names are not case-sensitive."""
-        caller = self.principal
-        known: dict[str, Any] = {"aws:SecureTransport": "true", "aws:PrincipalAccount": caller.account}
-        known["aws:PrincipalIsAWSService"] = "true" if caller.service else "false"
-        if caller.service:
-            known["aws:PrincipalServiceName"] = caller.service
-            del known["aws:PrincipalAccount"]
-        else:
-            known["aws:PrincipalArn"] = caller.role or self.who
-            known["kms:CallerAccount"] = caller.account
-            known["aws:PrincipalType"] = "AssumedRole" if caller.role else "User" if caller.arn else "Account"
-        if ":user/" in caller.arn:
-            known["aws:username"] = caller.arn.rpartition("/")[2]
-        if self.now is not None:
-            known["aws:CurrentTime"] = datetime.fromtimestamp(int(self.now), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            known["aws:EpochTime"] = int(self.now)
-        known |= self.context
-        return {
-            name.lower(): tuple(map(str, value)) if isinstance(value, (list, tuple)) else (str(value),)
-            for name, value in known.items()
-        }
+        """All condition keys, in lower case: their names are not case-sensitive."""
+        return _Keys(self)
+
+
+class _Keys(dict[str, tuple[str, ...]]):
+    """The condition keys of a request: those of its context, and those that every request has, made when asked for."""
+
+    def __init__(self, request: Request) -> None:
+        for name, value in request.context.items():
+            self[name.lower()] = tuple(map(str, value)) if isinstance(value, (list, tuple)) else (str(value),)
+        self.request = request
+
+    def __missing__(self, name: str) -> tuple[str, ...]:
+        make = _EVERY_REQUEST.get(name)
+        value = make(self.request) if make else ""
+        found = self[name] = (value,) if value else ()
+        return found
+
+    def get(self, name: str, default: Any = ()) -> Any:
+        return self[name]
+
+
+def _kind_of(caller: Principal) -> str:
+    if caller.service:
+        return ""
+    return "AssumedRole" if caller.role else "User" if caller.arn else "Account"
+
+
+def _date(request: Request) -> str:
+    if request.now is None:
+        return ""
+    return datetime.fromtimestamp(int(request.now), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# Keys whose value follows from the request itself; an empty value: the request has no such key.
+_EVERY_REQUEST: dict[str, Callable[[Request], str]] = {
+    "aws:securetransport": lambda r: "true",
+    "aws:currenttime": _date,
+    "aws:epochtime": lambda r: "" if r.now is None else str(int(r.now)),
+    "aws:principalisawsservice": lambda r: "true" if r.principal.service else "false",
+    "aws:principalservicename": lambda r: r.principal.service,
+    "aws:principalaccount": lambda r: "" if r.principal.service else r.principal.account,
+    "aws:principalarn": lambda r: "" if r.principal.service else r.principal.role or r.who,
+    "aws:principaltype": lambda r: _kind_of(r.principal),
+    "aws:username": lambda r: r.principal.arn.rpartition("/")[2] if ":user/" in r.principal.arn else "",
+    "kms:calleraccount": lambda r: "" if r.principal.service else r.principal.account,
+}
 
 
 def _fits(patterns: tuple[str, ...], text: str, keys: Keys | None, ignore_case: bool) -> bool:
@@ -101,7 +127,8 @@ class Who:
     """The Principal element: AWS accounts and ARNs, services, everybody."""
 
     everybody: bool = False
-    aws: tuple[str, ...] = ()  # ARNs; an account is the ARN of its root
+    aws: tuple[str, ...] = ()  # ARNs
+    accounts: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     others: tuple[str, ...] = ()  # federated and canonical users: nobody here is one
 
@@ -109,15 +136,15 @@ class Who:
         """How firmly it means this caller: NOBODY, ACCOUNT, ROLE or SELF."""
         if caller.service:
             return SELF if self.everybody or caller.service in self.services or "*" in self.services else NOBODY
-        root = f"arn:aws:iam::{caller.account}:root"
-        if caller.arn and caller.arn in self.aws:
+        if caller.arn in self.aws:
             return SELF
-        if self.everybody or (caller.role and caller.role in self.aws):
+        if self.everybody or caller.role in self.aws:
             return ROLE
-        return ACCOUNT if root in self.aws else NOBODY
+        return ACCOUNT if caller.account in self.accounts else NOBODY
 
     def __str__(self) -> str:
-        return quoted((*(("*",) if self.everybody else ()), *self.aws, *self.services, *self.others))
+        everybody = ("*",) if self.everybody else ()
+        return quoted((*everybody, *self.accounts, *self.aws, *self.services, *self.others))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,19 +179,29 @@ class Statement:
         """The elements that do not fit the request; none when the statement applies."""
         if not self.means(request):
             yield "NotPrincipal" if self.not_who else "Principal"
-        if _fits(self.actions, request.action, None, True) == self.not_actions:
+        if not self._acts(request):
             yield "NotAction" if self.not_actions else "Action"
-        keys = request.keys if self.variables else None
-        if _fits(self.resources, request.resource, keys, False) == self.not_resources:
+        if not self._concerns(request):
             yield "NotResource" if self.not_resources else "Resource"
-        for condition in self.conditions:
-            if not condition.holds(request.keys):
-                yield "Condition"
-                return
+        if not self._holds(request):
+            yield "Condition"
 
     def applies(self, request: Request) -> bool:
         """Do all its elements fit the request?"""
-        return next(self.misfits(request), None) is None
+        return bool(self.means(request)) and self._acts(request) and self._concerns(request) and self._holds(request)
+
+    def _acts(self, request: Request) -> bool:
+        return _fits(self.actions, request.action, None, True) != self.not_actions
+
+    def _concerns(self, request: Request) -> bool:
+        keys = request.keys if self.variables else None
+        return _fits(self.resources, request.resource, keys, False) != self.not_resources
+
+    def _holds(self, request: Request) -> bool:
+        for condition in self.conditions:
+            if not condition.holds(request.keys):
+                return False
+        return True
 
     def why_not(self, request: Request) -> str:
         """In words, why it does not apply to the request: each element that does not fit."""
@@ -233,6 +270,8 @@ class Policy:
     def grant(self, request: Request) -> Statement | None:
         """The statement that allows the request, the one that means the caller most firmly."""
         fitting = [s for s in self.grants if s.applies(request)]
+        if len(fitting) < 2:
+            return fitting[0] if fitting else None
         return max(fitting, key=lambda s: s.means(request), default=None)
 
     def only_within(self, account: str) -> Policy:
@@ -360,14 +399,15 @@ def _resource(text: str) -> str:
     return text + ":*" * max(0, 5 - text.count(":")) if text != "*" else text  # AWS completes an ARN that is too short
 
 
+_ACCOUNT = re.compile(r"\d{12}|arn:aws:iam::\d{12}:root")
 _PRINCIPAL_ARN = re.compile(
-    r"arn:aws:(iam::\d{12}:(root|(user|role)/[^*?]+)|sts::\d{12}:(assumed-role/[^*?/]+/[^*?/]+|federated-user/[^*?]+))"
+    r"arn:aws:(iam::\d{12}:(user|role)/[^*?]+|sts::\d{12}:(assumed-role/[^*?/]+/[^*?/]+|federated-user/[^*?]+))"
 )
 
 
 def _aws(text: str) -> str:
-    if re.fullmatch("[0-9]{12}", text):
-        return f"arn:aws:iam::{text}:root"
+    if _ACCOUNT.fullmatch(text):
+        return text[-17:-5] if text.endswith(":root") else text
     if text != "*" and not _PRINCIPAL_ARN.fullmatch(text):
         raise ValueError(
             "must be the 12 digits of an account, or the whole ARN of an account's root, a user, a role or a role's "
@@ -407,7 +447,9 @@ def _principal(document: Mapping[str, Any], kind: Kind, place: str) -> tuple[Who
     found = {name: _texts(value[name], f"{field}.{name}", _PRINCIPALS[name]) for name in value}
     aws = found.get("AWS", ())
     others = found.get("Federated", ()) + found.get("CanonicalUser", ())
-    return Who("*" in aws, aws, found.get("Service", ()), others), element == "NotPrincipal"
+    accounts = tuple(name for name in aws if name.isdecimal())
+    arns = tuple(name for name in aws if name.startswith("arn:"))
+    return Who("*" in aws, arns, accounts, found.get("Service", ()), others), element == "NotPrincipal"
 
 
 def _check_sids(statements: tuple[Statement, ...], kind: Kind) -> None:

@@ -63,14 +63,14 @@ class Sqs(Service):
 
     def owner_of(self, params: Document) -> str:
         """The account in the queue's URL."""
-        parts = _URL.fullmatch(str(params.get("queue_url", "")))
+        url = str(params.get("queue_url", ""))
+        parts = None if url in self._by_url else _URL.fullmatch(url)
         return params.get("queue_owner_aws_account_id") or (parts[1] if parts else self.world.account)
 
     def access(self, operation: str, params: Document) -> Access:
-        """A right to send, delete or change covers the batch form too (API: AddPermission); tags at creation need one
-        of their own (API: CreateQueue)."""
+        """A right covers the batch form too (API: AddPermission); tags need one of their own (API: CreateQueue)."""
         name = str(params.get("queue_url") or params.get("queue_name") or params.get("source_arn", ""))
-        queue = self._queues.get(re.split("[/:]", name)[-1])
+        queue = self._by_url.get(name) or self._queues.get(re.split("[/:]", name)[-1])
         arn = queue.arn if queue else self.arn(name) if name else "*"
         policy = permissions.policy_for(operation, queue, self.world.account) if queue else None
         also = ("sqs:TagQueue",) if operation == "CreateQueue" and params.get("tags") else ()
