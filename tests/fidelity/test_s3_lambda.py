@@ -556,7 +556,7 @@ class TestQueues:
     @pytest.mark.parametrize(
         ("bad", "text"),
         [
-            ({"BatchSize": 11}, "batch window in seconds must be greater than 0 if maximum batch size is greater than 10"),
+            ({"BatchSize": 11}, "Maximum batch window in seconds must be greater than 0 if maximum batch size"),
             ({"BatchSize": 10_001}, "Value '10001' at 'batchSize' failed to satisfy constraint"),
             ({"MaximumBatchingWindowInSeconds": 301}, "Value '301' at 'maximumBatchingWindowInSeconds' failed"),
             ({"ScalingConfig": {"MaximumConcurrency": 1001}}, "Value '1001' at 'scalingConfig.maximumConcurrency'"),
