@@ -25,7 +25,7 @@ import botocore.exceptions
 import botocore.session
 from botocore import xform_name
 from botocore.config import Config
-from botocore.handlers import json_decode_policies
+from botocore.handlers import handle_copy_source_param, json_decode_policies
 from botocore.validate import ParamValidator
 
 from lablib.gateway import AnswerLost, Gateway
@@ -106,6 +106,18 @@ class _Operation:
         return params
 
 
+class _CopyObject(_Operation):
+    """CopyObject of S3: boto3 takes CopySource as a dictionary too, and quotes the key in it."""
+
+    __slots__ = ()
+
+    def parameters(self, given: dict[str, Any]) -> dict[str, Any]:
+        """As for every operation."""
+        given = dict(given)
+        handle_copy_source_param(given)
+        return super().parameters(given)
+
+
 def _rule(shape: Any) -> _Rule:
     """A quick test of a value: yes only to what botocore's validator accepts, no whenever it is not sure."""
     least = shape.metadata.get("min")
@@ -171,7 +183,8 @@ class SimulatedClient:
     def _make_api_call(self, operation_name: str, api_params: dict[str, Any]) -> dict[str, Any]:
         operation = self._table.get(operation_name)
         if operation is None:
-            operation = self._table[operation_name] = _Operation(self._service_model.operation_model(operation_name))
+            kind = _CopyObject if operation_name == "CopyObject" else _Operation
+            operation = self._table[operation_name] = kind(self._service_model.operation_model(operation_name))
         params = operation.parameters(api_params)
         door = self._door
         caller = door.caller()

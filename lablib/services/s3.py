@@ -427,9 +427,11 @@ class S3(Service):
 
 
 def _source(copy_source: Any) -> tuple[str, str]:
-    """The bucket and key in CopySource: "bucket/key", URL-encoded, or a dictionary."""
+    """The bucket and key in CopySource: "bucket/key", URL-encoded; a dictionary where boto3 is not in between."""
     if isinstance(copy_source, dict):
         return copy_source["Bucket"], copy_source["Key"]
+    if "?versionId=" in str(copy_source):
+        raise NotSimulated("s3: versions of objects are not simulated")
     bucket, slash, key = unquote(str(copy_source)).lstrip("/").partition("/")
     if not slash or not key:
         raise invalid("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
