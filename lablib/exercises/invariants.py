@@ -38,11 +38,11 @@ def judge_work(stage: Stage, url: str, but: Collection[str] = ()) -> None:
             raise Problem(f"{order} was not received in {stage.cloud.now:.0f} s.", [message])
         if not done:
             raise Problem(
-                f"{order} is lost: {_deleted_early(stage.trace, deleted[0], 'its work was done')}.", [message]
+                f"{order} is lost: {deleted_early(stage.trace, deleted[0], 'its work was done')}.", [message]
             )
 
 
-def _deleted_early(trace: Trace, deleted: Row, before: str) -> str:
+def deleted_early(trace: Trace, deleted: Row, before: str) -> str:
     """ "consumer-1 deleted its message at 1.02 s, before its work was done, and then crashed at 1.52 s" """
     text = f"{deleted.actor} deleted its message at {deleted.time:.2f} s, before {before}"
     crashes = [row for row in trace.where("Crashed", actor=deleted.actor) if row.index > deleted.index]
@@ -69,7 +69,7 @@ def judge_charges(stage: Stage, amounts: dict[str, int]) -> None:
             raise Problem(f"{order} was charged {once(len(charges))}, {who}: {_why_again(stage, first, second)}", about)
         deleted = trace.where("Deleted", subject=tuple(stage.sent.get(order, ())))
         if not charges and deleted:
-            why = _deleted_early(trace, deleted[0], "the charge")
+            why = deleted_early(trace, deleted[0], "the charge")
             raise Problem(f"{order} was never charged: {why}. The message is gone, and nobody will try again.", about)
         if not charges:
             raise Problem(

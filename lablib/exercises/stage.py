@@ -37,7 +37,7 @@ class Stage:
 
     def __init__(self, fn: Callable[..., Any], case: Case, memory: Memory, most_rows: int) -> None:
         self.case = case
-        self.cloud = Cloud(case.seed, assume={"sqs.outages_per_hour": 0})
+        self.cloud = Cloud(case.seed, assume={"sqs.outages_per_hour": 0, "s3.event_duplicates": 0})
         self.cloud.trace.phrases.update(_PHRASES)
         self.sqs = self.cloud.client("sqs")  # here, because the first one takes long to make
         self.labels: dict[str, str] = {}  # how a subject is called in a story
@@ -67,6 +67,13 @@ class Stage:
         self.sent.setdefault(name, []).append(message_id)
         self.labels[message_id] = f"message {sum(map(len, self.sent.values()))}"
         self.labels[name] = name
+
+    def publish(self, topic_arn: str, message: str, name: str, **more: Any) -> None:
+        """The shop publishes a message, in no time, and its id is remembered under `name`. `more`: its attributes."""
+        call = Call("shop", -1, self.cloud.chance.stream("shop"))
+        published = self.cloud.service("sns").publish(call, topic_arn=topic_arn, message=message, **more)
+        self.sent.setdefault(name, []).append(published["MessageId"])
+        self.labels[published["MessageId"]] = name
 
     def held(self, url: str) -> list[str]:
         """The ids of all messages that are in a queue now, visible or not."""
@@ -101,16 +108,19 @@ class Stage:
                 return process.alive
         return False
 
-    def keep_running(self, name: str, *args: Any, restart: float = _RESTART) -> None:
-        """Run the function as a process that must not end. `restart` seconds after a crash it starts again."""
+    def keep_running(self, name: str, *args: Any, restart: float = _RESTART, may_end: bool = False) -> None:
+        """Run the function as a process that must not end, unless it may. `restart` seconds after a crash it starts
+        again.
+        """
         self.learners.append(name)
         self._crashes[name] = Signal(self.cloud.kernel)
-        self.cloud.spawn(self._supervise, name, args, restart, name=f"supervisor of {name}")
+        program = self._fn if may_end else self._endless
+        self.cloud.spawn(self._supervise, name, program, args, restart, name=f"supervisor of {name}")
 
-    def _supervise(self, name: str, args: tuple[Any, ...], restart: float) -> None:
+    def _supervise(self, name: str, program: Callable[..., Any], args: tuple[Any, ...], restart: float) -> None:
         cloud = self.cloud
         while True:
-            process = cloud.spawn(self._endless, args, name=name)
+            process = cloud.spawn(program, *args, name=name)
             cloud.kernel.wait(self._crashes[name])
             cloud.kill(process)
             crash = self.trace.add("Crashed", actor=name)
@@ -118,7 +128,7 @@ class Stage:
             self._memory.forget()
             self.trace.add("Restarted", actor=name, cause=crash)
 
-    def _endless(self, args: tuple[Any, ...]) -> None:
+    def _endless(self, *args: Any) -> None:
         self._fn(*args)
         self.fail(
             f"Your function returned at {self.cloud.now:.2f} s. A consumer "

@@ -1,0 +1,193 @@
+"""A fan-out under judgement: what came through a topic into each queue, why something did not, and who else gets in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from lablib.exercises.invariants import once
+from lablib.exercises.stage import Problem, Stage
+from lablib.kernel import Row
+from lablib.services._base import ACCOUNT, Arn, Principal, ServiceError
+from lablib.services._policy import Request, administrator, decide
+
+FOREIGN = "444455556666"  # the account of somebody else
+
+
+# ---- what came through -----------------------------------------------------------------------------------------------
+
+
+def the_topic(stage: Stage, name: str) -> str:
+    """The ARN of the topic that the function was to make. Raises Problem."""
+    topics = stage.cloud.service("sns").topics
+    if name not in topics:
+        found = f" There is {', '.join(map(repr, topics))}." if topics else ""
+        raise Problem(f"There is no topic {name!r} after your function returned.{found}")
+    return str(topics[name].arn)
+
+
+def the_queues(stage: Stage, names: Iterable[str]) -> dict[str, str]:
+    """The URLs of the queues that the function was to make, by name. Raises Problem."""
+    urls = {}
+    for name in names:
+        try:
+            stage.cloud.service("sqs").queue(name)
+        except KeyError:
+            raise Problem(f"There is no queue {name!r} after your function returned.") from None
+        urls[name] = stage.sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    return urls
+
+
+def copies(stage: Stage) -> dict[str, dict[str, list[str]]]:
+    """What SNS put into queues: for each message published (its MessageId), by the queue's name, the MessageIds there.
+    They get their labels for the story.
+    """
+    trace = stage.trace
+    found: dict[str, dict[str, list[str]]] = {}
+    for sent in trace.where("Sent"):
+        if sent.actor.startswith("sns/"):
+            origin = trace[trace[sent.cause].cause].subject  # a call of SendMessage lies between
+            found.setdefault(origin, {}).setdefault(sent.resource, []).append(sent.subject)
+            stage.labels[sent.subject] = f"in {sent.resource}"
+    return found
+
+
+def judge_copies(stage: Stage, queues: dict[str, str]) -> None:
+    """Each message that the shop has published came into each queue once, and nothing else did. Raises Problem."""
+    found = copies(stage)
+    for name, (message,) in stage.sent.items():
+        for queue in queues:
+            mine = found.get(message, {}).get(queue, [])
+            if not mine:
+                raise missing(stage, name, message, queue)
+            if len(mine) > 1:
+                raise Problem(f"{name} is in queue {queue!r} {once(len(mine))}.", [message, *mine])
+    wanted = {id for message in stage.sent.values() for ids in found.get(message[0], {}).values() for id in ids}
+    for queue, url in queues.items():
+        for message in stage.cloud.service("sqs").queue(url).messages.values():
+            if message.id not in wanted:
+                raise Problem(
+                    f"In queue {queue!r} is a message that the shop has not published: {text_of(message.body)!r:.60}. "
+                    "Publish and send nothing yourself: a real order system would take it for an order.",
+                    [message.id],
+                )
+
+
+def text_of(body: str) -> str:
+    """What was published, from the body of a message in a queue: the envelope of SNS is taken off, if there is one."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return body
+    envelope = isinstance(document, dict) and document.keys() >= {"TopicArn", "Message"}
+    return str(document["Message"]) if envelope else body
+
+
+def missing(stage: Stage, name: str, message: str, queue: str) -> Problem:
+    """Why a message that was published is not in a queue."""
+    kinds = ("DeliveryFailed", "FilteredOut")
+    rows = stage.trace.where(kinds, subject=message, actor=queue)
+    what = f"{name} did not come into queue {queue!r}"
+    if not rows:
+        return Problem(f"{what}: the queue is not subscribed to the topic.", [message])
+    last = rows[-1]
+    if last.kind == "FilteredOut":
+        return Problem(f"{what}: the filter policy of its subscription keeps it out ({last.detail}).", [message])
+    if last.detail["reason"] == "AccessDenied":
+        return Problem(
+            f"{what}: SNS may not send there, and the publisher saw no error. The policy of the queue (its attribute "
+            f"Policy) decides. {_why_denied(stage, last)}",
+            [message],
+        )
+    return Problem(f"{what}: SNS could not deliver it ({last.detail['reason']}).", [message])
+
+
+def _why_denied(stage: Stage, failed: Row) -> str:
+    """What the front door found when it refused this delivery."""
+    denied = stage.trace.where("AccessDenied", resource=failed.actor)
+    lines = next((row.detail for row in reversed(denied) if row.index < failed.index), "").splitlines()
+    return " ".join(lines[1:])
+
+
+# ---- who else gets in ------------------------------------------------------------------------------------------------
+
+
+class Stranger(NamedTuple):
+    """Somebody who has no business here, in words, and as policies see him."""
+
+    who: str
+    principal: Principal
+
+
+def service(name: str, source: Arn) -> Principal:
+    """An AWS service that acts for one of its resources, in the account that the resource belongs to."""
+    account = source.account or ACCOUNT
+    return Principal(account, service=name, context={"aws:SourceArn": str(source), "aws:SourceAccount": account})
+
+
+def people() -> list[Stranger]:
+    """Who is no AWS service."""
+    intern = f"arn:aws:iam::{ACCOUNT}:role/intern"
+    session = intern.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/") + "/monday"
+    return [
+        Stranger(f"An administrator of another account, {FOREIGN},", administrator(FOREIGN)),
+        Stranger("A role of your account that has no rights at all", Principal(ACCOUNT, session, intern)),
+    ]
+
+
+def other_topics(topic_arn: str) -> list[Stranger]:
+    """Topics that are easily taken for this one."""
+    own = Arn(*topic_arn.split(":", 5)[2:])
+    stem, dot, fifo = own.resource.partition(".")
+    strangers = {
+        f"A topic of another account, {FOREIGN},": own._replace(account=FOREIGN),
+        f"Another topic of your account, {stem}-test{dot}{fifo},": own._replace(resource=f"{stem}-test{dot}{fifo}"),
+        "The topic of the same name in another region, eu-west-1,": own._replace(region="eu-west-1"),
+    }
+    return [Stranger(who, service("sns.amazonaws.com", arn)) for who, arn in strangers.items()]
+
+
+def a_bucket() -> Stranger:
+    """Another service of this account."""
+    return Stranger("A bucket of your account, invoices,", service("s3.amazonaws.com", Arn("s3", "", "", "invoices")))
+
+
+def gets_in(stage: Stage, to: str, operation: str, params: dict[str, Any], principal: Principal) -> str:
+    """Knock at the front door of the resource `to` (an ARN) as this principal: which statement of the resource's
+    policy lets him in; empty when he is refused.
+    """
+    arn = Arn(*to.split(":", 5)[2:])
+    owner = stage.cloud.service(arn.service, arn.region, arn.account)
+    try:
+        stage.cloud.gateway.deliver(arn, operation, params, principal=principal, caller="stranger", cause=-1)
+    except ServiceError as error:
+        if error.shape == owner.access_denied[0]:
+            return ""
+    access = owner.access("".join(part.capitalize() for part in operation.split("_")), params)
+    context = {**access.context, **principal.context}
+    decision = decide(Request(access.action, access.resource, principal, arn.account, context), access.policy)
+    return f"S{str(decision.cited[0])[1:]} allows it."
+
+
+def judge_door(stage: Stage, queue: str, url: str, topic_arn: str) -> None:
+    """Only this topic may send into the queue, and it may do nothing else there. Raises Problem."""
+    arn = stage.cloud.service("sqs").queue(url).arn
+    spam = {"queue_url": url, "message_body": "spam"}
+    if queue.endswith(".fifo"):
+        spam |= {"message_group_id": "spam", "message_deduplication_id": "spam"}
+    for who, principal in (*people(), a_bucket(), *other_topics(topic_arn)):
+        if why := gets_in(stage, arn, "send_message", spam, principal):
+            raise Problem(f"{who} may send into queue {queue!r}. {why} {_remedy(principal)}")
+    topic = service("sns.amazonaws.com", Arn(*topic_arn.split(":", 5)[2:]))
+    if why := gets_in(stage, arn, "receive_message", {"queue_url": url}, topic):
+        raise Problem(
+            f"The topic may do more with queue {queue!r} than it has to: it may even receive messages. {why} "
+            'All that a topic needs is "Action": "sqs:SendMessage".'
+        )
+
+
+def _remedy(stranger: Principal) -> str:
+    if stranger.service == "sns.amazonaws.com":
+        return 'Let in your own topic only: "Condition": {"ArnEquals": {"aws:SourceArn": the ARN of your topic}}.'
+    return 'Let in SNS, and nobody else: "Principal": {"Service": "sns.amazonaws.com"}.'

@@ -1,0 +1,245 @@
+"""The exercises of lab 04 about what reaches whom: a fan-out that lets nobody else in, and filter policies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from lablib.exercises.base import Exercise
+from lablib.exercises.case import Case, dial, seeds
+from lablib.exercises.fanout import copies, judge_copies, judge_door, the_queues, the_topic
+from lablib.exercises.stage import Problem, Stage
+from lablib.kernel import Stream
+from lablib.services._base import ServiceError
+
+Function = Callable[..., Any]
+
+
+# ---- 04.wiring -------------------------------------------------------------------------------------------------------
+
+_SYSTEMS = (
+    ("orders", ("email", "stock", "analytics", "labels")),
+    ("payments", ("receipts", "fraud", "ledger", "reports")),
+)
+
+
+@dataclass(frozen=True, order=True)
+class WiringCase(Case):
+    queues: int = dial(1, 4, "queue")
+    orders: int = dial(1, 3, "message")
+    system: int = dial(0, 1, lambda n: f"topic {_SYSTEMS[n][0]!r}")
+    again: int = dial(0, 1, lambda n: "your function runs twice" if n else "")
+    crash: int = dial(0, 17, lambda n: f"a crash right after call {n}, and a new start" if n else "")
+    seed: int = seeds(5)
+
+
+class Wiring(Exercise):
+    """One topic, several queues, and nobody else gets in."""
+
+    id = "04.wiring"
+    signature = "wire(sns, sqs, topic_name, queue_names)"
+    hints = (
+        "Make the topic: sns.create_topic(Name=topic_name) gives its TopicArn. Then, for each name: create the queue, "
+        "ask for its QueueArn (get_queue_attributes), and subscribe: Protocol='sqs', Endpoint=the queue's ARN.",
+        "A subscription alone moves nothing: SNS may not send into your queue until the queue's own policy says so. It "
+        "is the queue's attribute Policy, a JSON text: sqs.set_queue_attributes(QueueUrl=url, Attributes={'Policy': "
+        "json.dumps(policy)}).",
+        "The statement has Effect Allow, Principal {'Service': 'sns.amazonaws.com'}, Action sqs:SendMessage, and "
+        "Resource the queue's ARN. That lets in every topic of the world: a Condition must name yours.",
+        "'Condition': {'ArnEquals': {'aws:SourceArn': topic_arn}}. All of these calls can be repeated: they find what "
+        "is there already. So run all of them each time, in the same order, with the same attributes.",
+    )
+    covered = "1 to 4 queues, two systems, a second run, and a crash after any of its calls"
+    plain = WiringCase(queues=3, orders=2)
+
+    def trial(self, stage: Stage, fn: Function, case: WiringCase) -> None:
+        topic, known = _SYSTEMS[case.system]
+        names = known[: case.queues]
+        sns = stage.cloud.client("sns")
+
+        def wire(crash: Callable[[], bool] | None = None) -> None:
+            stage.call("wire", sns, stage.sqs, topic, list(names), until=stage.cloud.now + 200, crash=crash)
+
+        wire((lambda: len(stage.api_calls()) >= case.crash) if case.crash else None)
+        if case.again:
+            wire()
+        arn, queues = the_topic(stage, topic), the_queues(stage, names)
+        for n in range(case.orders):
+            stage.publish(arn, f"{topic[:-1]}-{n + 1}", f"{topic[:-1]}-{n + 1}")
+        stage.run(stage.cloud.now + 60)
+        judge_copies(stage, queues)
+        for name, url in queues.items():
+            judge_door(stage, name, url, arn)
+
+
+# ---- 04.filters ------------------------------------------------------------------------------------------------------
+
+
+class Order(NamedTuple):
+    """An order as the shop publishes it: what is None is not there at all."""
+
+    total: float
+    country: str | None
+    test: bool
+    coupon: str | None
+    items: tuple[tuple[str, tuple[str, ...]], ...]  # names and tags
+
+    def attributes(self) -> dict[str, dict[str, str]]:
+        """The attributes of its message."""
+        found = {"total": {"DataType": "Number", "StringValue": f"{self.total:g}"}}
+        if self.country:
+            found["country"] = {"DataType": "String", "StringValue": self.country}
+        if self.test:
+            found["test"] = {"DataType": "String", "StringValue": "yes"}
+        return found
+
+    def body(self, name: str) -> str:
+        """The text of its message, JSON."""
+        items = [{"name": item, "tags": list(tags)} for item, tags in self.items]
+        coupon = {"coupon": self.coupon} if self.coupon else {}
+        return json.dumps({"order": name, "total": self.total, "items": items} | coupon)
+
+    def __str__(self) -> str:
+        parts = [f"total {self.total:g}", f"country {self.country}" if self.country else "picked up, no country"]
+        parts += ["a test order"] * self.test + [f"coupon {self.coupon}"] * bool(self.coupon)
+        tags = (f"{item} ({', '.join(tags) or 'no tags'})" for item, tags in self.items)
+        return ", ".join([*parts, f"items: {' and '.join(tags)}"])
+
+
+class Wish(NamedTuple):
+    """What a queue is to get, in words and as a rule."""
+
+    words: str
+    wants: Callable[[Order], bool]
+
+
+WISHES = {
+    "audit": Wish("every order", lambda order: True),
+    "big": Wish("orders with a total of 100 or more", lambda order: order.total >= 100),
+    "asia": Wish("orders to KR or JP, but no test orders", lambda o: o.country in ("KR", "JP") and not o.test),
+    "abroad": Wish("orders to any country but KR", lambda order: order.country not in (None, "KR")),
+    "fragile": Wish("orders with an item that has the tag fragile", lambda o: any("fragile" in t for _, t in o.items)),
+    "spring": Wish(
+        "orders with a coupon that begins with SPRING- and a total from 20 to under 100",
+        lambda order: (order.coupon or "").startswith("SPRING-") and 20 <= order.total < 100,
+    ),
+}
+_TOTALS = (45.5, 100, 20, 250, 99.99, 19.99, 100.01)
+_COUNTRIES = ("KR", "US", None, "JP", "DE", "BR")
+_COUPONS = (None, "SPRING-10", "LATE-SPRING-5", "SPRINGTIME")
+_ITEMS = (
+    ("vase", ("glass", "fragile")),
+    ("book", ()),
+    ("fragile things: a novel", ("paper",)),
+    ("lamp", ("fragile", "electric")),
+    ("rug", ("not fragile",)),
+)
+
+
+def _draw(chance: Stream) -> Order:
+    """An order, at random."""
+    items = tuple(chance.pick(_ITEMS) for _ in range(1 + chance.integer(2)))
+    return Order(chance.pick(_TOTALS), chance.pick(_COUNTRIES), chance.coin(0.25), chance.pick(_COUPONS), items)
+
+
+@dataclass(frozen=True, order=True)
+class FiltersCase(Case):
+    orders: int = dial(1, 30, "order")
+    seed: int = seeds(40)
+
+
+class Filters(Exercise):
+    """Each queue gets the orders that it wants, and no others."""
+
+    id = "04.filters"
+    signature = "filters()"
+    hints = (
+        "Where is what a queue asks for? total, country and test are attributes of the message: FilterPolicyScope "
+        "MessageAttributes. coupon and items are in its body only: MessageBody. A policy can look at one of the two.",
+        "A key has a list of alternatives: one of them must match. All keys of a policy must match. "
+        '{"country": ["KR", "JP"]} is "KR or JP".',
+        'Numbers: {"total": [{"numeric": [">=", 100]}]}, and a range {"numeric": [">=", 20, "<", 100]}. Not there: '
+        '{"test": [{"exists": false}]}. Anything else: {"country": [{"anything-but": ["KR"]}]}. The beginning of a '
+        'text: {"prefix": "SPRING-"}.',
+        'In a body, a policy has the same shape as the JSON: {"items": {"tags": ["fragile"]}}. It goes into lists by '
+        "itself. The queue audit needs no filter policy: None.",
+    )
+    covered = "6 queues and up to 30 orders of every kind"
+    plain = FiltersCase(orders=6)
+    examples = 40
+
+    def trial(self, stage: Stage, fn: Function, case: FiltersCase) -> None:
+        asked = _checked(stage.cloud.run(fn))
+        topic = stage.cloud.client("sns").create_topic(Name="orders")["TopicArn"]
+        for queue in WISHES:
+            _subscribe(stage, topic, queue, asked.get(queue))
+        chance = stage.cloud.chance.stream("orders")
+        orders = {f"order-{n + 1}": _draw(chance) for n in range(case.orders)}
+        for name, order in orders.items():
+            stage.publish(topic, order.body(name), name, message_attributes=order.attributes())
+        stage.run(stage.cloud.now + 10)
+        found = copies(stage)
+        for name, order in orders.items():
+            (message,) = stage.sent[name]
+            for queue, wish in WISHES.items():
+                if (queue in found.get(message, {})) != wish.wants(order):
+                    raise _misdirected(stage, f"{name} ({order})", message, queue, asked.get(queue))
+
+
+def _checked(asked: Any) -> dict[str, Any]:
+    """What the function returned, when it has the form that was agreed. Raises Problem."""
+    if not isinstance(asked, dict):
+        raise Problem(f"Your function returned {asked!r:.60}. Return a dict: for each queue its policy and scope.")
+    for queue, entry in asked.items():
+        if queue not in WISHES:
+            raise Problem(f"There is no queue {queue!r:.40}. The queues are {', '.join(WISHES)}.")
+        if entry is None:
+            continue
+        if not isinstance(entry, tuple | list) or len(entry) != 2 or not isinstance(entry[0], dict):
+            raise Problem(
+                f"For queue {queue!r} your function returned {entry!r:.80}. It is to be a pair: the policy (a dict) "
+                'and its scope ("MessageAttributes" or "MessageBody"); or None for no filter policy.'
+            )
+    return asked
+
+
+def _subscribe(stage: Stage, topic: str, queue: str, entry: Any) -> None:
+    url = stage.queue(queue)
+    arn = stage.cloud.service("sqs").queue(queue).arn
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    stage.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    attributes = {}
+    if entry is not None:
+        try:
+            text = json.dumps(entry[0])
+        except (TypeError, ValueError) as error:
+            raise Problem(f"The filter policy of queue {queue!r} is no JSON: {error}.") from None
+        attributes = {"FilterPolicyScope": entry[1], "FilterPolicy": text}
+    try:
+        stage.cloud.direct("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=attributes)
+    except ServiceError as refused:
+        raise Problem(f"SNS does not take the filter policy of queue {queue!r}: {refused.message}") from None
+
+
+def _misdirected(stage: Stage, order: str, message: str, queue: str, entry: Any) -> Problem:
+    """An order is where it should not be, or is not where it should."""
+    filtered = stage.trace.where("FilteredOut", subject=message, actor=queue)
+    wish = f"Queue {queue!r} wants {WISHES[queue].words}."
+    if filtered:
+        looked = "attributes" if entry[1] == "MessageAttributes" else "body"
+        why = f"Its filter policy, which looks at the {looked}, kept it out: {filtered[0].detail}."
+        return Problem(f"{wish} It did not get {order}. {why}", [message])
+    why = f"Its filter policy lets that pass: {entry[0]!r:.150}" if entry else "Without a filter policy, all pass"
+    return Problem(f"{wish} But it got {order}. {why}.", [message])
+
+
+EXERCISES = (Wiring(), Filters())

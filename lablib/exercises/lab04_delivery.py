@@ -1,0 +1,354 @@
+"""The exercises of lab 04 about what must arrive in spite of everything: a partner who is down for hours, and answers
+that get lost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+from lablib.exercises.base import Exercise
+from lablib.exercises.case import Case, counted, crash, dial, seeds
+from lablib.exercises.fanout import copies, judge_door, missing, text_of, the_queues, the_topic
+from lablib.exercises.invariants import deleted_early, once
+from lablib.exercises.ledger import Accident, in_hand
+from lablib.exercises.stage import Problem, Stage
+from lablib.gateway import Fault
+from lablib.services._base import Call
+
+Function = Callable[..., Any]
+
+
+# ---- 04.flaky --------------------------------------------------------------------------------------------------------
+
+_URL = "https://partner.example/orders"
+_LENGTHS = (0, 60, 600, 4200)  # seconds for which the partner is down
+_WORDS = ("", "1 minute", "10 minutes", "70 minutes")
+_DOWN = 50.0  # seconds until it is
+_FIRST = 60.0  # seconds until the first order
+_LATER = 1200.0  # seconds after the partner is back
+_POSTS = 1_500  # refused posts that the partner puts up with
+_AGAIN = 3  # times that the partner may get an order
+
+_PHRASES = {
+    "Posted": lambda row, trace: f"{row.actor} posts it to the partner, which takes it",
+    "PostRefused": lambda row, trace: f"{row.actor} posts it to the partner, which answers {row.detail}",
+}
+
+
+class PartnerDown(Exception):
+    """The partner's web server answered with an error."""
+
+
+class Partner:
+    """The partner's web server: it confirms that it wants messages, takes orders, and is down for some time.
+
+    Call it with the text of an order to post that. Raises PartnerDown.
+    """
+
+    def __init__(self, stage: Stage, accident: Accident, down: float) -> None:
+        stage.trace.phrases.update(_PHRASES)
+        self._stage = stage
+        self._accident = accident
+        self._inbox = stage.cloud.service("sns").inbox(_URL)
+        self._inbox.fail(500, down, _DOWN)
+        self.back = _DOWN + down
+        self._read = 0
+        self._look()
+
+    def __call__(self, body: str) -> None:
+        stage = self._stage
+        order = text_of(body) if isinstance(body, str) else ""
+        if order not in stage.sent:
+            what = "the whole message" if isinstance(body, dict) else f"{body!r:.60}"
+            stage.fail(f'post was called with {what}. Call it with the text of one message: post(message["Body"])')
+        (message,) = stage.sent[order]
+        step = self._accident.begin()
+        stage.cloud.kernel.sleep(0.2)
+        self._accident.strike(step, after=False)
+        status, _ = self._inbox.take({}, body)
+        caller = stage.caller
+        cause = in_hand(stage.trace, caller, [id for ids in copies(stage).get(message, {}).values() for id in ids])
+        stage.trace.add("Posted" if status == 200 else "PostRefused", _URL, message, caller, cause, status)
+        refused = len(self._inbox.refused)
+        if refused > _POSTS:
+            every = (stage.cloud.now - _DOWN) / refused
+            stage.fail(
+                f"Your function posted {refused:,} times to a partner that was down, once every {every:.1f} s. That "
+                "does not help it. Leave the message in a queue: it comes back when its visibility timeout ends."
+            )
+        self._accident.strike(step, after=True)
+        if status != 200:
+            raise PartnerDown(f"the partner answered {status}")
+
+    def _look(self) -> None:
+        """Confirm what asks for it; look again in a few seconds."""
+        for arrival in self._inbox.received[self._read :]:
+            if arrival.headers.get("x-amz-sns-message-type") == "SubscriptionConfirmation":
+                asked = json.loads(arrival.body)
+                call = Call("partner", -1, self._stage.cloud.chance.stream("partner"))
+                sns = self._stage.cloud.service("sns")
+                sns.confirm_subscription(call, topic_arn=asked["TopicArn"], token=asked["Token"])
+        self._read = len(self._inbox.received)
+        self._stage.cloud.kernel.after(5.0, self._look)
+
+    def taken(self, order: str) -> list[float]:
+        """When it took this order."""
+        return [arrival.time for arrival in self._inbox.received if text_of(arrival.body) == order]
+
+
+@dataclass(frozen=True, order=True)
+class FlakyCase(Case):
+    orders: int = dial(1, 4, "order")
+    down: int = dial(0, 3, lambda n: f"the partner answers 500 for {_WORDS[n]}" if n else "")
+    crash: int = crash("call of post", 3)
+    seed: int = seeds(10)
+
+
+class Flaky(Exercise):
+    """Every order reaches a partner whose web server is down for an hour."""
+
+    id = "04.flaky"
+    signature = "deliver(sns, sqs, topic_arn, url, post)"
+    hints = (
+        "SNS tries an https endpoint again 3 times, 20 seconds apart, then the message is gone. Even the longest "
+        "delivery policy ends after an hour. What keeps a message for days?",
+        "A queue in between: subscribe a queue to the topic (its policy must let the topic in), and let your function "
+        "carry the orders from the queue to the partner, for ever.",
+        'Receive, post(message["Body"]), delete: in this order. When post raises, leave the message: it comes back '
+        "after its visibility timeout, again and again, for four days.",
+        "Catch the exception of post around this one message, and go on with the next receive. Do not set a "
+        "RedrivePolicy with a small maxReceiveCount: the partner's bad hour would use it up.",
+    )
+    covered = "1 to 4 orders, a partner that is down for up to 70 minutes, and crashes around each post"
+    plain = FlakyCase(orders=2)
+    examples = 30
+    most_rows = 20_000
+
+    def trial(self, stage: Stage, fn: Function, case: FlakyCase) -> None:
+        sns = stage.cloud.client("sns")
+        topic = sns.create_topic(Name="orders")["TopicArn"]
+        partner = Partner(stage, Accident(stage, case.crash), _LENGTHS[case.down])
+        stage.keep_running("forwarder", sns, stage.sqs, topic, _URL, partner, may_end=True)
+        names = [f"order-{n + 1}" for n in range(case.orders)]
+        for n, name in enumerate(names):
+            stage.cloud.kernel.at(_FIRST + 30 * n, stage.publish, topic, name, name)
+        stage.run(partner.back + _LATER, lambda: all(map(partner.taken, names)), every=10.0)
+        stage.run(stage.cloud.now + 150, every=10.0)
+        for name in names:
+            taken = partner.taken(name)
+            if not taken:
+                raise _lost(stage, name, partner)
+            if len(taken) > _AGAIN:
+                raise Problem(
+                    f"The partner got {name} {once(len(taken))}, the last time at {taken[-1]:.0f} s. When post has "
+                    "returned, the order is there: delete its message then.",
+                    [*stage.sent[name], *(id for ids in copies(stage)[stage.sent[name][0]].values() for id in ids)],
+                )
+
+
+def _lost(stage: Stage, order: str, partner: Partner) -> Problem:
+    """Why an order did not reach the partner: where it is now, or who let it go."""
+    (message,) = stage.sent[order]
+    places = copies(stage).get(message, {})
+    about = [message, *(id for ids in places.values() for id in ids)]
+    what = f"{order} never reached the partner"
+    back = f"The partner was down until {partner.back:.0f} s." if partner.back > _DOWN else ""
+    for queue, (copy, *_) in places.items():
+        return Problem(f"{what}: {_fate(stage, queue, copy)} {back}".rstrip(), about)
+    rows = stage.trace.where(("DeliveryFailed", "DeliveryDropped"), subject=message)
+    if not rows:
+        (published,) = stage.trace.where("Published", subject=message)
+        return Problem(
+            f"{what}: nobody was subscribed to the topic when it was published, at {published.time:.0f} s. SNS keeps "
+            "nothing for later.",
+            about,
+        )
+    failed = [row for row in rows if row.kind == "DeliveryFailed"][-1]
+    dropped = next((row for row in rows if row.kind == "DeliveryDropped"), None)
+    if failed.detail["protocol"] == "sqs":
+        return missing(stage, order, message, failed.actor)
+    tries = f"SNS tried {once(failed.detail['attempt'])} to deliver it to {failed.actor}, the last time at"
+    why = f": {dropped.detail}" if dropped else ""
+    return Problem(f"{what}: {tries} {failed.time:.0f} s, and then dropped it{why}. {back}", about)
+
+
+def _fate(stage: Stage, queue: str, copy: str) -> str:
+    """What became of an order's message that SNS had put into a queue."""
+    trace = stage.trace
+    received = trace.where("Received", subject=copy)
+    times = f"received {once(len(received))}" if received else "never received: nobody carries it to the partner"
+    last = trace.where(("Deleted", "Expired", "MovedToDeadLetterQueue", "QueuePurged"), subject=copy)
+    buried = trace.where("MovedToDeadLetterQueue", resource="orders")
+    if not last and any(row.detail == queue for row in buried):
+        return f"SNS gave up on the partner, and it lies in the dead-letter queue {queue!r}. It was {times}."
+    if not last:
+        return f"it is still in queue {queue!r} after {stage.cloud.now:.0f} s. It was {times}."
+    row = last[-1]
+    if row.kind == "MovedToDeadLetterQueue":
+        return f"it was {times}, and then SQS moved it to the dead-letter queue {row.detail!r}. Nobody looks there."
+    if row.kind == "Expired":
+        return f"it was {times}, and at {row.time:.0f} s it was older than the retention period of queue {queue!r}."
+    return f"{deleted_early(trace, row, 'the partner had it')}."
+
+
+# ---- 04.ordered ------------------------------------------------------------------------------------------------------
+
+_PEOPLE = ("ann", "bob", "eve")
+_EVENTS = ("placed", "paid", "packed", "shipped")
+_QUEUES = ("stock.fifo", "email.fifo", "analytics.fifo")
+
+
+@dataclass(frozen=True, order=True)
+class OrderedCase(Case):
+    events: int = dial(1, 8, "event")
+    queues: int = dial(1, 3, "queue")
+    crash: int = dial(0, 8, lambda n: f"a crash before the answer to publish {n} arrives" if n else "")
+    lost: int = dial(0, 3, lambda n: f"{counted(n, 'answer')} lost on the way back" if n else "")
+    seed: int = seeds(10)
+
+
+class Ordered(Exercise):
+    """One topic, several queues, each customer's events in order, and none twice."""
+
+    id = "04.ordered"
+    signature = "publisher(sns, sqs, topic_name, queue_names, events)"
+    hints = (
+        "A FIFO topic keeps the order, and it delivers to FIFO queues: create_topic(Name=topic_name, "
+        "Attributes={'FifoTopic': 'true'}), create_queue(QueueName=name, Attributes={'FifoQueue': 'true'}).",
+        "Wire them as in the first exercise: a queue policy for this topic, and a subscription. Do it before you "
+        "publish: SNS keeps nothing for those who come later.",
+        'publish(TopicArn=..., Message=json.dumps(event), MessageGroupId=event["customer"], '
+        "MessageDeduplicationId=...). The group id and the deduplication id travel on to the queues.",
+        "Your program can crash and is started again with the same list. So the deduplication id must be the same for "
+        'the same event in each run, and different for two events: event["id"].',
+    )
+    covered = "1 to 8 events of 3 customers, 1 to 3 queues, a crash while publishing, and up to 3 lost answers"
+    plain = OrderedCase(events=6, queues=2)
+
+    def trial(self, stage: Stage, fn: Function, case: OrderedCase) -> None:
+        names, sns = _QUEUES[: case.queues], stage.cloud.client("sns")
+        events = [
+            {"id": f"event-{n + 1}", "customer": _PEOPLE[n % 3], "text": _EVENTS[n // 3 % 4]}
+            for n in range(case.events)
+        ]
+        if case.lost:
+            calls = ("Publish", "PublishBatch")
+            stage.cloud.faults.add(Fault("lost_answer", calls, "publisher", count=case.lost))
+        given = [dict(event) for event in events]
+        taken = partial(stage.trace.where, ("Published", "Deduplicated"), "orders.fifo")
+        crash = (lambda: len(taken()) >= case.crash) if case.crash else None
+        stage.call("publisher", sns, stage.sqs, "orders.fifo", list(names), given, until=600, crash=crash)
+        stage.run(stage.cloud.now + 60)
+        topic, queues = the_topic(stage, "orders.fifo"), the_queues(stage, names)
+        for name, url in queues.items():
+            _judge_events(stage, name, url, events)
+        for name, url in queues.items():
+            judge_door(stage, name, url, topic)
+
+
+def _judge_events(stage: Stage, queue: str, url: str, events: list[dict[str, str]]) -> None:
+    """Each event is in this queue, once, in the group of its customer, and in order. Raises Problem."""
+    origins = {id: origin for origin, places in copies(stage).items() for id in places.get(queue, [])}
+    found: dict[str, list[Any]] = {event["id"]: [] for event in events}
+    for message in stage.cloud.service("sqs").queue(url).messages.values():  # in the order in which it took them
+        event = _event_in(queue, message.body, found)
+        found[event].append(message)
+        if message.id not in origins:
+            raise Problem(
+                f"{event} was sent straight into queue {queue!r}. Whoever sends to each queue must know them all, and "
+                "can crash between two of them. Publish each event to the topic, once.",
+                [message.id],
+            )
+        stage.labels |= {message.id: f"{event} in {queue}", origins[message.id]: event}
+    for event, mine in found.items():
+        if len(mine) > 1:
+            about = [id for message in mine for id in (origins[message.id], message.id)]
+            raise Problem(f"{event} is in queue {queue!r} {once(len(mine))}. {_why_twice(mine)}", about)
+        if not mine:
+            raise _absent(stage, queue, event, len(events))
+    _judge_groups(queue, {event: mine[0] for event, mine in found.items()}, events)
+
+
+def _why_twice(messages: list[Any]) -> str:
+    one, two = messages[:2]
+    texts = [text_of(message.body) for message in (one, two)]
+    again = "It was published again, and SNS could not know that it was the same event:"
+    if one.deduplication_id == hashlib.sha256(texts[0].encode()).hexdigest():
+        return f"{again} the deduplication ids are made from the texts, and these were {texts[0]!r} and {texts[1]!r}."
+    return f"{again} the deduplication ids were {one.deduplication_id!r:.50} and {two.deduplication_id!r:.50}."
+
+
+def _event_in(queue: str, body: str, known: Iterable[str]) -> str:
+    """The id of the event in a message."""
+    text = text_of(body)
+    try:
+        event = json.loads(text)["id"]
+    except (ValueError, TypeError, KeyError):
+        event = None
+    if event not in known:
+        raise Problem(f"In queue {queue!r} is a message {text!r:.60}. Publish each event as JSON: json.dumps(event).")
+    return str(event)
+
+
+def _absent(stage: Stage, queue: str, event: str, events: int) -> Problem:
+    """Why an event is not in a queue, from what came of the events that were published."""
+    trace = stage.trace
+    what = f"{event} is not in queue {queue!r}"
+    published = trace.where("Published", "orders.fifo")
+    if not published:
+        return Problem(f"{what}: nothing was published.")
+    subscribed = [row for row in trace.where("Subscribed", "orders.fifo") if row.detail == queue]
+    if not subscribed or trace.where("DeliveryFailed", "orders.fifo", actor=queue):
+        stage.labels[published[0].subject] = event
+        return missing(stage, event, published[0].subject, queue)
+    if published[0].index < subscribed[0].index:
+        return Problem(
+            f"{what}: the first event was published at {published[0].time:.2f} s, but the queue was subscribed at "
+            f"{subscribed[0].time:.2f} s. SNS keeps nothing for those who come later: subscribe all queues first.",
+            calls=(published[0], subscribed[0]),
+        )
+    dropped = trace.where("Deduplicated", "orders.fifo")
+    if dropped and len(published) < events:
+        return Problem(
+            f"{what}. SNS took it for a repetition: it had the deduplication id {dropped[0].detail!r:.60} of an "
+            "earlier one. Two events need two ids.",
+            [dropped[0].subject],
+        )
+    return Problem(f"{what}: it was never published.")
+
+
+def _judge_groups(queue: str, places: dict[str, Any], events: list[dict[str, str]]) -> None:
+    owners: dict[str, str] = {}  # who has each group
+    for event in events:
+        customer, group = event["customer"], places[event["id"]].group_id
+        other = owners.setdefault(group, customer)
+        if other != customer:
+            raise Problem(
+                f"In queue {queue!r} the events of {other} and {customer} are in one group, {group!r:.40}: a slow "
+                "event of one makes the other wait. Each customer is a group."
+            )
+    for customer in dict.fromkeys(owners.values()):
+        mine = [places[event["id"]] for event in events if event["customer"] == customer]
+        names = {place.id: event for event, place in places.items()}
+        if len({message.group_id for message in mine}) > 1:
+            groups = " and ".join(f"{message.group_id!r:.40}" for message in mine[:2])
+            raise Problem(
+                f"In queue {queue!r} the events of {customer} are in several groups, {groups}: a later one can be "
+                "handled before an earlier one. Each customer is a group."
+            )
+        for one, two in pairwise(mine):
+            if one.sequence > two.sequence:
+                raise Problem(
+                    f"In queue {queue!r}, {names[two.id]} of {customer} stands before {names[one.id]}. Publish the "
+                    "events in the order of the list.",
+                    [one.id, two.id],
+                )
+
+
+EXERCISES = (Flaky(), Ordered())
