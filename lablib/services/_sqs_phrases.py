@@ -79,7 +79,7 @@ _LEFT = {
 
 
 def _deduplicated(row: Row, trace: Trace) -> str:
-    sent = next(iter(trace.where("Sent", row.resource, row.subject)), None)
+    sent = next(iter(trace.where(("Sent", "Published"), row.resource, row.subject)), None)
     first = f" at {_at(sent.time)}" if sent else ""
     return (
         f"{row.actor} sent it once more: accepted, not stored, because the deduplication id is that of the send{first}"
