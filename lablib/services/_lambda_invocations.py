@@ -94,7 +94,10 @@ class Runner:
         function, kernel = invocation.function, self._world.kernel
         try:
             if not self._warm(function):
-                kernel.wait(None, self._world.chance.stream(function.actor).draw(self._cold))
+                cold = self._world.chance.stream(function.actor).draw(self._cold)
+                about = (function.name, invocation.request_id, function.actor, invocation.row)
+                self._world.trace.add("EnvironmentStarted", *about, until=kernel.now + cold)
+                kernel.wait(None, cold)
             invocation.timer = kernel.after(function.timeout, self._time_out, invocation)
             event = json.loads(payload) if payload else {}
             answer = function.handler(event, Context(function, invocation.request_id, kernel))

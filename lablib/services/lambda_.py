@@ -44,6 +44,7 @@ class Lambda(Service):
     phrases = {
         "FunctionDeployed": lambda row, trace: f"function {row.resource} deployed by {row.actor}",
         "InvocationStarted": lambda row, trace: f"function {row.resource} runs",
+        "EnvironmentStarted": lambda row, trace: f"cold start of function {row.resource}, until {row.until:.1f} s",
         "InvocationEnded": lambda row, trace: f"function {row.resource} succeeded",
         "InvocationFailed": lambda row, trace: f"function {row.resource} failed: {row.detail}",
         "InvocationThrottled": lambda row, trace: f"function {row.resource} was throttled: no concurrency left",
@@ -197,6 +198,8 @@ class Lambda(Service):
         qualifier: str = "$LATEST",
     ) -> Document:
         function = self._function(function_name)
+        if log_type != "None":
+            raise NotSimulated("lambda: logs are not simulated; what a handler prints appears where it was deployed")
         if qualifier != "$LATEST":
             raise missing(f"Function not found: {function.arn}:{qualifier}")
         content = self._payload(payload, invocation_type)

@@ -7,6 +7,8 @@ from itertools import pairwise
 
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lablib import Cloud, Fault
 from lablib.services._base import NotSimulated
@@ -211,6 +213,8 @@ def test_a_first_run_is_cold_and_the_next_one_warm():
     assert seconds({}) > 0.2
     lab.deploy(timeout=1)
     assert seconds({}) > 0.2
+    row = lab.cloud.trace.where("EnvironmentStarted")[0]
+    assert lab.cloud.trace.where("InvocationStarted")[0].time + 0.2 < row.until
 
 
 def test_concurrent_runs_need_an_environment_each(lab):
@@ -733,6 +737,8 @@ def test_what_is_not_simulated_says_what_to_do_instead(lab):
     with pytest.raises(NotSimulated, match=r"cloud\.deploy\(name, handler\)"):
         lab.client.create_function(FunctionName="x", Role="arn:aws:iam::123456789012:role/x", Code={})
     lab.deploy()
+    with pytest.raises(NotSimulated, match="logs are not simulated"):
+        lab.invoke(LogType="Tail")
     with pytest.raises(NotSimulated, match="kinesis as an event source"):
         lab.client.create_event_source_mapping(
             FunctionName="resize", EventSourceArn="arn:aws:kinesis:us-east-1:123456789012:stream/x"
@@ -752,3 +758,44 @@ def test_the_same_seed_gives_the_same_run():
         return lab.cloud.trace.digest()
 
     assert run() == run()
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(st.sampled_from(["ok", "fail", "report", "sleep"]), min_size=1, max_size=12),
+    st.integers(1, 12),
+    st.lists(st.sampled_from(["lost_request", "lost_answer", "throttle"]), max_size=2),
+    st.booleans(),
+)
+def test_no_message_is_lost_whatever_goes_wrong(plan, batch, faults, fifo):
+    """Each message is worked on until a run of the function takes it without failing; then it is gone for good."""
+    lab = Lab()
+    more = {"FifoQueue": "true"} if fifo else {}
+    url = lab.queue("orders.fifo" if fifo else "orders", VisibilityTimeout=30, **more)
+    taken, steps = [], iter(plan)
+
+    def handler(event, context):
+        ids = [record["messageId"] for record in event["Records"]]
+        step = next(steps, "ok")
+        if step == "fail":
+            raise ValueError
+        if step == "sleep":
+            time.sleep(10)
+        taken.extend(ids[1:] if step == "report" else ids)
+        return failures(ids[0]) if step == "report" else None
+
+    lab.deploy(handler=handler)
+    size = (
+        {"BatchSize": min(batch, 10)}
+        if fifo or batch <= 10
+        else {"BatchSize": batch, "MaximumBatchingWindowInSeconds": 2}
+    )
+    lab.map(source=QUEUE + ".fifo" * fifo, FunctionResponseTypes=["ReportBatchItemFailures"], **size)
+    for kind in faults:
+        lab.cloud.faults.add(Fault(kind, callers="lambda/*", count=2))
+    own = [{"MessageGroupId": "abc"[n % 3], "MessageDeduplicationId": str(n)} if fifo else {} for n in range(15)]
+    sent = {lab.sqs.send_message(QueueUrl=url, MessageBody="x", **one)["MessageId"] for one in own}
+    lab.cloud.advance(1200)
+    assert set(taken) == sent
+    assert {row.subject for row in lab.cloud.trace.where("Deleted")} == sent
+    assert lab.left(url) == (0, 0)
