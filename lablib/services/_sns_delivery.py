@@ -101,7 +101,7 @@ class Courier:
         try:
             answer = self._hand_over(delivery)
         except ServiceError as error:
-            retry = error.status >= 500 or not error.sender_fault or error.code in _THROTTLES
+            retry = error.status >= 500 or error.code in _THROTTLES
             self._failed(delivery, error.code, retry)
         except AnswerLost:
             self._failed(delivery, "Timeout", True)

@@ -143,7 +143,7 @@ class Subscribing(SnsBase):
         shared.tokens.pop(subscription.token, None)
         token = f"2336412f37{shake_256(self.world.chance.uuid('sns/tokens').encode()).hexdigest(139)}"
         life = self.world.figures["sns.token_life"]
-        subscription.token, subscription.token_ends = token, self.now + life
+        subscription.token = token
         shared.tokens[token] = subscription
         self.world.kernel.after(life, self._lapse, subscription, token)
         leaving = subscription.deleted
@@ -173,10 +173,12 @@ class Subscribing(SnsBase):
             raise invalid("Topic")
         if subscription is None or subscription.topic.deleted:
             raise invalid("Token")
-        if subscription.deleted:  # it was removed by mistake, and its owner takes that back
+        again = subscription.topic.endpoints.get((subscription.protocol, subscription.endpoint))
+        if subscription.deleted and again is None:  # it was removed by mistake, and its owner takes that back
             subscription.deleted = subscription.confirmed = False
             subscription.topic.removed -= 1
             self._enter(subscription)
+        subscription = again or subscription
         if not subscription.confirmed:
             subscription.confirmed = True
             subscription.authenticated = authenticate_on_unsubscribe.lower() == "true"
@@ -196,12 +198,16 @@ class Subscribing(SnsBase):
         params = {_SNAKE[name]: value for name, value in query.items() if name in _SNAKE}
         row = self.world.trace.open(action, self.resource_of(params), visitor)
         call = Call(visitor, row, self.world.chance.stream(visitor))
-        if action == "ConfirmSubscription":
-            answer = self.confirm_subscription(call, **params)
-        else:
-            answer = self._unsubscribe_unknown(call, **params)
-        self.world.trace.complete(row, 1)
-        return answer
+        detail: int | str = 1
+        try:
+            if action == "ConfirmSubscription":
+                return self.confirm_subscription(call, **params)
+            return self._unsubscribe_unknown(call, **params)
+        except ServiceError as error:
+            detail = error.code
+            raise
+        finally:
+            self.world.trace.complete(row, detail)
 
     def _unsubscribe_unknown(self, call: Call, *, subscription_arn: str) -> Document:
         """Somebody removes a subscription: its owner is told, and can take it back."""
@@ -249,7 +255,11 @@ class Subscribing(SnsBase):
         clean = check_subscription_attributes(given, subscription, self.world.figures)
         if clean.get("FilterPolicy") and subscription.filter is None:
             self._check_filters(subscription.topic)
-        subscription.configure(clean)
+        delay = self.world.figures["sns.filter_propagation"] if attribute_name.startswith("Filter") else 0
+        if delay:
+            self.world.kernel.after(delay, subscription.configure, clean)
+        else:
+            subscription.configure(clean)
         return {}
 
     def _subscription(self, arn: str) -> Subscription:

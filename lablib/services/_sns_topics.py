@@ -134,7 +134,6 @@ class Subscription:
         self.authenticated = False  # only its owner and the topic's may remove it
         self.deleted = False
         self.token = ""
-        self.token_ends = 0.0
         self.attributes: dict[str, str] = {}
         self.filter: FilterPolicy | None = None
         self.raw = False
@@ -182,7 +181,7 @@ class Subscription:
 
     @property
     def rate(self) -> float:
-        """How many deliveries a second it takes; 0 for no limit."""
+        """How many deliveries a second it takes; 0 for no limit. That of mail holds for each address (assumed)."""
         limit: Any = None
         if self.protocol in ("http", "https"):
             limit = (self.policy["throttlePolicy"] or {}).get("maxReceivesPerSecond")

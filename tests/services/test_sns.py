@@ -309,6 +309,17 @@ def test_a_throttled_send_is_tried_again_in_the_phases_of_a_queue(lab):
     )
 
 
+def test_a_queue_that_is_down_is_tried_until_it_is_back(lab):
+    lab.subscribed_queue("billing")
+    queue = lab.cloud.service("sqs").queue("billing")
+    for server in range(8):
+        queue.make_unavailable(server, 30)
+    id = lab.publish("patience")
+    lab.cloud.advance(60)
+    assert {row.detail["reason"] for row in lab.rows("DeliveryFailed", subject=id)} == {"ServiceUnavailable"}
+    assert lab.texts("billing") == ["patience"]
+
+
 def test_each_failed_attempt_says_when_the_next_one_is(lab):
     lab.subscribed_queue("billing")
     lab.cloud.faults.add(Fault("throttle", ("SendMessage",), callers="sns/*", count=6))
@@ -667,6 +678,18 @@ def test_the_link_to_unsubscribe_works_and_can_be_taken_back(lab):
     assert json.loads(inbox.received[2].body)["Message"] == "back again"
 
 
+def test_who_subscribed_again_meanwhile_has_one_subscription(lab):
+    _, inbox = lab.confirmed()
+    lab.publish()
+    lab.cloud.advance(1)
+    lab.service.visit(json.loads(inbox.received[0].body)["UnsubscribeURL"])
+    lab.cloud.advance(1)
+    farewell = json.loads(inbox.received[1].body)
+    new = lab.subscribe(URL, "https")
+    assert lab.service.visit(farewell["SubscribeURL"])["SubscriptionArn"] == new
+    assert len(lab.sns.list_subscriptions()["Subscriptions"]) == 1
+
+
 def test_the_link_does_not_work_where_the_owner_must_be_known(lab):
     arn = lab.subscribe(lab.queue("billing"))
     from lablib.services._base import ServiceError
@@ -776,6 +799,18 @@ def test_a_filter_can_be_changed_and_removed(lab):
     lab.publish("2")
     lab.cloud.advance(5)
     assert lab.texts("billing") == ["2"]
+
+
+def test_a_changed_filter_may_take_its_time():
+    lab = Lab(assume=EVEN | {"sns.filter_propagation": 60})
+    arn = lab.subscribe(lab.queue("billing"))
+    given = {"SubscriptionArn": arn, "AttributeName": "FilterPolicy", "AttributeValue": '{"kind": ["gold"]}'}
+    lab.sns.set_subscription_attributes(**given)
+    lab.publish("1")
+    lab.cloud.advance(60)
+    lab.publish("2")
+    lab.cloud.advance(5)
+    assert lab.texts("billing") == ["1"]
 
 
 # ---- metrics ---------------------------------------------------------------------------------------------------------
