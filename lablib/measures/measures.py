@@ -85,7 +85,8 @@ class Measures:
     """Measures of a run, or of a trace up to `until` (default: its last row). Each is computed when it is first asked
     for.
 
-    `resource` is the name of a queue (or of the place of a direct call); None means all of them together. `figures`
+    `resource` is the name of a queue (or of the place of a direct call); None means all of them together, without the
+    dead-letter queues: nothing waits there. `figures`
     are those of an edition, for the price list.
     """
 
@@ -174,11 +175,20 @@ class Measures:
             e = self._entries
             change = (e.state == state).astype(int) - (e.before == state)
             used = change != 0
-            if resource is not None:
-                used &= e.resource == self._resource(resource)
+            used &= self._of(resource, e.resource)
             self._memo[key] = Series(name, label, "messages", *steps(e.time[used], change[used], self.until))
         found: Series = self._memo[key]
         return found
+
+    def _of(self, resource: str | None, column: Array) -> Array:
+        """Which entries are of this queue; for None, of any that is no dead-letter queue."""
+        return ~np.isin(column, self._graves) if resource is None else column == self._resource(resource)
+
+    @cached_property
+    def _graves(self) -> list[int]:
+        """The dead-letter queues that got a message."""
+        rows = self._rows("MovedToDeadLetterQueue").tolist()
+        return list(dict.fromkeys(self._resource(self.trace.details[row]) for row in rows))
 
     def depth(self, resource: str | None = None) -> Series:
         """Messages that can be received (ApproximateNumberOfMessages), or requests that wait for a worker."""
@@ -216,8 +226,7 @@ class Measures:
         moved = self.trace.code("MovedToBack")
         if moved >= 0:
             used |= self._codes["kind"][e.row] == moved
-        if resource is not None:
-            used &= e.resource == self._resource(resource)
+        used &= self._of(resource, e.resource)
         names = zip(e.resource[used].tolist(), e.subject[used].tolist())
         there = ((e.state > 0) & (self._codes["kind"][e.row] != moved))[used]
         return zip(e.time[used].tolist(), names, there.tolist())
@@ -278,7 +287,7 @@ class Measures:
         """
         if self.is_direct:
             return self.sent - len(self._rows("Answered", "TimedOut", "Refused"))
-        return self._left() - self.dead
+        return self._left(None)
 
     @property
     def dead(self) -> int:
@@ -286,7 +295,7 @@ class Measures:
         queues = dict.fromkeys(self.trace.details[row] for row in self._rows("MovedToDeadLetterQueue").tolist())
         return sum(self._left(queue) for queue in queues)
 
-    def _left(self, resource: str | None = None) -> int:
+    def _left(self, resource: str | None) -> int:
         return int(sum(series(resource).last for series in (self.depth, self.in_flight, self.delayed)))
 
     @cached_property

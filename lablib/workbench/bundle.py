@@ -12,7 +12,23 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 # In the order of their imports.
-MODULES = ("state", "layout", "dom", "marks", "band", "draw", "transport", "chart", "side", "foot", "predict", "")
+MODULES = (
+    "state",
+    "layout",
+    "dom",
+    "marks",
+    "band",
+    "draw",
+    "transport",
+    "chart",
+    "menu",
+    "side",
+    "foot",
+    "stays",
+    "lanes",
+    "predict",
+    "",
+)
 _IMPORT = re.compile(r"^import .*? from \".*?\";$", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 

@@ -1,12 +1,15 @@
 // The workbench in the browser: puts the parts together, owns the clock, talks to Python (or does without, on a saved page).
 import { openRun, stateAt, unpack } from "./flow_state.js";
+import { branches } from "./flow_layout.js";
 import { Stage } from "./flow_draw.js";
 import { legend, palette } from "./flow_marks.js";
 import { h, refill, select } from "./flow_dom.js";
 import { Player, Speaker, keys, transport } from "./flow_transport.js";
+import { menu } from "./flow_menu.js";
 import { Chart } from "./flow_chart.js";
 import { side } from "./flow_side.js";
 import { foot, numbers, sentence } from "./flow_foot.js";
+import { Lanes } from "./flow_lanes.js";
 import { predict } from "./flow_predict.js";
 
 const STILL = matchMedia("(prefers-reduced-motion: reduce)"), DARK = matchMedia("(prefers-color-scheme: dark)");
@@ -36,6 +39,7 @@ export function mount(root, store) {
   // ---- the page ----
   const canvas = h("canvas", { class: "ml-canvas", role: "img" }), stage = new Stage(canvas), bar = transport(player);
   const bigPlay = h("button", { type: "button", class: "ml-big", onclick: () => { player.play(true); box.focus(); } }, "▶  Watch the run");
+  const offer = menu(ask);
   const card = h("div", { class: "ml-predict", hidden: true, role: "group", "aria-label": "Prediction" });
   const chart = new Chart(store.source, (t) => player.seek(t)), counters = numbers();
   const panel = side(form, ask, player), below = foot(form, ask, player, choose, store.live);
@@ -44,17 +48,20 @@ export function mount(root, store) {
   const seed = h("input", { type: "number", class: "ml-number", step: "1", "aria-label": "Seed", title: "The seed of all chance. The same seed gives the same run.", onchange: () => ask({ do: "seed", value: Math.round(seed.valueAsNumber) }) });
   const limits = select("Figures of AWS", [["2023", "notes 2023"], ["today", "AWS today"]], state.limits, (value) => ask({ do: "limits", value }));
   const large = h("button", { type: "button", class: "ml-button ml-quiet", "aria-pressed": "false", title: "Larger type, for a projector", onclick: () => enlarge() }, "Aa");
-  const tools = h("div", { class: "ml-tools" }, store.live && [h("label", {}, "seed ", seed), form.limits.length ? h("label", { title: form.limits.join("\n") }, "figures ", limits) : null], large);
+  const lives = new Lanes({ choose: (message) => choose(0, message, true), life: (message) => ask({ do: "why", message, lane: 0 }), seek: (t) => player.seek(t) });
+  const lanesOn = h("button", { type: "button", class: "ml-button ml-quiet", "aria-pressed": "false", title: "Follow single messages over time", onclick: () => openLanes(lives.element.hidden) }, "Lanes");
+  const tools = h("div", { class: "ml-tools" }, store.live && [h("label", {}, "seed ", seed), form.limits.length ? h("label", { title: form.limits.join("\n") }, "figures ", limits) : null], lanesOn, large);
   const box = h("div", { class: "ml-workbench", tabIndex: -1, "data-lm-suppress-shortcuts": "true", role: "region", "aria-label": form.title },
     h("header", { class: "ml-head" }, h("div", {}, h("h3", {}, form.title), headline), tools), alarm,
     h("div", { class: "ml-main" }, store.live ? panel.element : null,
-      h("div", { class: "ml-view" }, card, h("div", { class: "ml-stage" }, canvas, bigPlay), bar.element, h("div", { class: "ml-under" }, marks, speaker.element), counters.element, chart.element)),
+      h("div", { class: "ml-view" }, card, h("div", { class: "ml-stage" }, canvas, bigPlay, offer.element), bar.element, h("div", { class: "ml-under" }, marks, speaker.element), lives.element, counters.element, chart.element)),
     below.element);
   root.append(box);
 
   // ---- showing ----
-  async function choose(lane, message) {
+  async function choose(lane, message, fromLanes = false) {
     stage.chosen = message;
+    if (!lane && !fromLanes && !lives.element.hidden) return lives.pin(message, true);
     below.open("why");
     wake("choose");
     const life = await store.ask({ do: "why", message, lane });
@@ -66,9 +73,12 @@ export function mount(root, store) {
     player.show(run);
     const lanes = other ? [run, other].map((it, i) => ({ run: it, label: `${"AB"[i]}: ${state.comparison?.names[i] ?? ""}` })) : [{ run }];
     box.classList.toggle("ml-two", lanes.length > 1);
+    const rows = Math.max(...lanes.map((lane) => branches(lane.run.places, lane.run.links)));
+    canvas.parentElement.style.height = rows > 2 ? `calc(var(--ml-stage) * ${(0.42 * rows + 0.3).toFixed(2)})` : "";
     stage.show(lanes);
     refill(marks, legend(lanes.map((lane) => lane.run), colours));
     counters.clear();
+    lives.show(run);
     below.show(run);
   }
 
@@ -87,13 +97,19 @@ export function mount(root, store) {
   function paint() {
     box.dataset.theme = theme();
     colours = palette(box);
-    stage.family = chart.family = getComputedStyle(box).fontFamily;
+    stage.family = chart.family = lives.family = getComputedStyle(box).fontFamily;
+    lives.legend(colours);
     if (run) refill(marks, legend(other ? [other, run] : [run], colours));
     draw();
     wake("theme");
   }
 
   const draw = () => figure && colours.ink && chart.draw(figure, colours).catch((error) => { alarm.textContent = `The figure cannot be shown: ${error.message}`; alarm.hidden = false; });
+
+  function openLanes(on) {
+    lives.open(on); lanesOn.setAttribute("aria-pressed", on);
+    wake("size");
+  }
 
   function enlarge() {
     const on = box.classList.toggle("ml-large");
@@ -132,6 +148,7 @@ export function mount(root, store) {
     const { t } = player, states = stage.lanes.map((lane) => lane.state ?? stateAt(lane.run, t));
     bar.refresh(); chart.place(t); panel.time(t); below.time(run, t); speaker.tell(player, why, dt);
     counters.refresh(run, states, t);
+    lives.draw(t, states[0], colours, stage.chosen, player.playing);
     bigPlay.style.left = `${stage.heart()}px`;
     bigPlay.hidden = player.playing || t > 0 || box.classList.contains("ml-veiled");
     if (!player.playing) canvas.setAttribute("aria-label", sentence(run, t));
@@ -154,10 +171,15 @@ export function mount(root, store) {
     alarm.hidden = !alarm.textContent;
   });
   canvas.addEventListener("click", (event) => {
-    const hit = stage.pick(event.offsetX, event.offsetY);
+    const at = [event.offsetX, event.offsetY], hit = stage.pick(...at), actor = hit ? null : stage.actorAt(...at);
+    offer.close();
     if (hit) choose(hit.lane, hit.message);
+    else if (actor && store.live) offer.open(actor, ...at, state.canDo);
   });
-  canvas.addEventListener("pointermove", (event) => { canvas.style.cursor = stage.pick(event.offsetX, event.offsetY) ? "pointer" : ""; });
+  canvas.addEventListener("pointermove", (event) => {
+    const at = [event.offsetX, event.offsetY];
+    canvas.style.cursor = stage.pick(...at) || (store.live && stage.actorAt(...at)) ? "pointer" : "";
+  });
   box.addEventListener("keydown", keys(player));
   const sizes = new ResizeObserver(() => {
     if (!colours.ink) paint();                         // styles exist only once the box is in the page
@@ -172,7 +194,7 @@ export function mount(root, store) {
   DARK.addEventListener("change", paint);
 
   figure = store.get("figure")?.byteLength ? unpack(store.get("figure")) : null;
-  show(); refresh(); paint();
+  show(); refresh(); paint(); openLanes(Boolean(form.lanes));
   return () => {
     cancelAnimationFrame(frame); frame = -1;
     forget(); sizes.disconnect(); sight.disconnect(); themes.disconnect(); DARK.removeEventListener("change", paint);

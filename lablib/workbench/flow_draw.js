@@ -69,12 +69,12 @@ export class Stage {
     for (const [from, to] of lane.run.links) {
       const a = lane.boxes[from], b = lane.boxes[to];
       if (b.x < a.x) continue;                       // the way back: marks show it
-      const below = b.x < a.x + a.w && b.y > a.y;
-      const [x1, y1] = below ? [b.x + b.w / 2, a.y + a.h] : [a.x + a.w, a.y + a.h / 2];
-      const [x2, y2] = below ? [x1, b.y] : [b.x, b.y + b.h / 2];
+      const below = b.y >= a.y + a.h;
+      const [x1, y1] = below ? [Math.min(b.x + b.w / 2, a.x + a.w - 12), a.y + a.h] : [a.x + a.w, a.y + a.h / 2];
+      const [x2, y2] = below ? [b.x + b.w / 2, b.y] : [b.x, b.y + b.h / 2];
       g.beginPath(); g.moveTo(x1, y1);
-      const half = (x1 + x2) / 2;
-      below ? g.lineTo(x2, y2) : g.bezierCurveTo(half, y1, half, y2, x2 - 5, y2);
+      const half = (x1 + x2) / 2, turn = (y1 + y2) / 2;
+      if (below) { g.lineTo(x1, turn); g.lineTo(x2, turn); g.lineTo(x2, y2); } else g.bezierCurveTo(half, y1, half, y2, x2 - 5, y2);
       g.stroke();
       if (!below) { g.beginPath(); g.moveTo(x2, y2); g.lineTo(x2 - 7, y2 - 4); g.lineTo(x2 - 7, y2 + 4); g.fill(); }
     }
@@ -91,9 +91,10 @@ export class Stage {
     const title = this.fit(place.label, box.w - 2 * PAD, `600 ${this.font}px`);
     this.text(title, box.x + PAD, y, c.ink, `600 ${this.font}px`);
     const room = box.w - 3 * PAD - this.width(title, `600 ${this.font}px`);
-    const words = [long, told].find((w) => this.width(w) <= room);
+    const words = [long, told].find((w) => this.width(w) <= room && (w === long || !extra.length || place.role !== "topic"));
+    const under = [long, extra.join(" · "), told].find((w) => w && this.width(w) <= box.w - 2 * PAD) ?? told;
     if (words) this.text(words, box.x + box.w - PAD, y, c.soft, `${this.font}px`, "right");
-    else if (place.role !== "consumer") this.text(this.fit(told, box.w - 2 * PAD, `${this.font}px`), box.x + PAD, y + this.font + 3, c.soft, `${this.font}px`);
+    else if (place.role !== "consumer") this.text(this.fit(under, box.w - 2 * PAD, `${this.font}px`), box.x + PAD, y + this.font + 3, c.soft, `${this.font}px`);
     if (lane.footer(p)) this.serverRow(lane, box, place.parts, p, down, c);
   }
 
@@ -185,6 +186,12 @@ export class Stage {
   heart() {
     const widest = this.lanes[0]?.boxes?.reduce((a, b) => (b.w > a.w ? b : a));
     return widest ? widest.x + widest.w / 2 : 0;
+  }
+
+  /** The name of the actor whose cell a point is in; null for none. In the upper picture only: there actions act. */
+  actorAt(x, y) {
+    const lane = this.lanes[0], i = lane?.cells?.findIndex((cell) => cell && x >= cell.x && x <= cell.x + cell.w && y >= cell.y && y <= cell.y + cell.h) ?? -1;
+    return i < 0 ? null : lane.run.actors[i].name;
   }
 
   /** The message whose mark is nearest to a point of the canvas, at most 14 px away: {lane, message} or null. */

@@ -1,5 +1,5 @@
 // Below the picture: what happened, one message's life, the comparison, many runs, sharing, the data.
-import { STATUS, WAITING, DELAYED, HELD, WORKING, DONE, LOST, DEAD, brief, clock, stateAt, upTo, valueAt } from "./flow_state.js";
+import { STATUS, WAITING, DELAYED, HELD, WORKING, DONE, LOST, DEAD, HERE, RETRY, FILTERED, DELIVERED, brief, clock, stateAt, upTo, valueAt } from "./flow_state.js";
 import { button, h, iconButton, refill, select, tabs } from "./flow_dom.js";
 
 /** A table: heads, rows of cells (words or elements); `id` names the first column as row heads. */
@@ -25,6 +25,7 @@ export function numbers() {
   function refresh(run, states, t) {
     const put = (label, value, tone) => { const [a, b] = states.map((s) => brief(value(s))); card(label, a, "", tone, b); };
     const ever = (status) => states.some((s) => s.run.ever[status]);
+    if (ever(HERE)) put("published", (s) => s.published);
     put("sent", (s) => s.sent);
     put("waiting", (s) => s.total[WAITING], "ml-waiting");
     put("in flight", (s) => s.total[HELD] + s.total[WORKING], "ml-flight");
@@ -33,6 +34,9 @@ export function numbers() {
     for (const series of run.series ?? []) card(series.label, brief(valueAt(series, t)), series.unit, "", series.other && brief(valueAt(series.other, t)));
     if (states.some((s) => s.run.ever.again)) put("delivered again", (s) => s.duplicates, "ml-bad");
     if (ever(DEAD)) put("dead letters", (s) => s.total[DEAD]);
+    if (ever(RETRY)) put("to try again", (s) => s.total[RETRY], "ml-bad");
+    if (ever(FILTERED)) put("filtered out", (s) => s.total[FILTERED]);
+    if (ever(DELIVERED)) put("delivered outside", (s) => s.total[DELIVERED], "ml-ok");
     if (ever(LOST)) put("lost", (s) => s.total[LOST], "ml-bad");
   }
   return { element, refresh, clear: () => { cards.clear(); refill(element); } };

@@ -29,13 +29,15 @@ export function boxes(places, links, width, height) {
   const free = width - gap * (columns - 1), result = [], branching = branches(places, links) > 1;
   const strips = members.map((list) => (list.some((i) => SIDE.has(places[i].role)) ? Math.min(58, height * 0.3) : 0));
   let x = 0;
+  const deepest = branching ? Math.max(...strips) : 0;
   members.forEach((list, c) => {
     const w = (free * weight[c]) / sum;
     const below = list.filter((i) => SIDE.has(places[i].role)), main = list.filter((i) => !SIDE.has(places[i].role));
-    const strip = strips[c], top = (branching ? Math.max(...strips) : strip) ? height - (branching ? Math.max(...strips) : strip) - 8 : height;
-    rows(main, places, links, result, top).forEach(([from, to], n) => { result[main[n]] = { x, y: from, w, h: to - from }; });
+    const strip = strips[c], taken = Math.max(strip, deepest), top = taken ? height - taken - 8 : height;
+    rows(main, places, links, result, top, branching).forEach(([from, to], n) => { result[main[n]] = { x, y: from, w, h: to - from }; });
+    const wide = branching && below.length > 1 && c + 1 < columns && !strips[c + 1] ? w + gap + (free * weight[c + 1]) / sum : w;
     below.forEach((i, n) => {
-      const part = (w - 8 * (below.length - 1)) / below.length;
+      const part = (wide - 8 * (below.length - 1)) / below.length;
       result[i] = { x: x + n * (part + 8), y: main.length ? height - strip : 0, w: part, h: main.length ? strip : height };
     });
     x += w + gap;
@@ -47,11 +49,11 @@ export function boxes(places, links, width, height) {
  * From where to where each place of a column reaches, down: beside what feeds it where each is fed by one of several, so that a
  * branch is a row; else in equal parts.
  */
-function rows(main, places, links, made, height) {
+function rows(main, places, links, made, height, branching) {
   const feeder = main.map((i) => links.filter(([from, to]) => to === i && from < i).map(([from]) => from)).map((list) => (list.length === 1 ? made[list[0]] : null));
   const apart = main.length > 1 && feeder.every(Boolean) && new Set(feeder).size === main.length;
   if (apart) return feeder.map((box) => [box.y, box.y + box.h]);
-  const alone = main.length === 1 && feeder[0] && feeder[0].h < height / 1.5 ? feeder[0] : null;
+  const alone = branching && main.length === 1 && feeder[0] && feeder[0].h < height / 1.5 ? feeder[0] : null;
   if (alone) return [[alone.y, alone.y + alone.h]];
   const each = (height - 8 * (main.length - 1)) / main.length;
   return main.map((_, n) => [n * (each + 8), n * (each + 8) + each]);

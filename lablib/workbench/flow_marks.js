@@ -29,7 +29,7 @@ function plain(status, times) {
   if (status === VAIN) return ["lost", "ring"];
   if (status === FILTERED) return ["soft", "triangle"];
   if (status === RETRY) return ["again", "ring"];
-  if (status >= HERE) return ["accent", "dot"];
+  if (status >= HERE) return ["ink", "dot"];
   if (times > 1) return ["again", "diamond"];
   if (status === DELAYED) return ["delayed", "ring"];
   return status === WAITING ? ["waiting", "dot"] : ["flight", "square"];
@@ -104,5 +104,5 @@ export function legend(runs, colours) {
   const rule = groups.count > looks ? `${groups.count} groups share ${looks} looks: click a message to see its group`
     : "colour and centre say the message group";
   return [...states, h("span", { class: "ml-groups", title: rule }, h("em", {}, groups.count > NAMED ? `${groups.count} groups:` : "groups:"),
-    names.map((name, i) => swatch(look(HELD, 1, i), colours, name.length > 14 ? `${name.slice(0, 8)}…` : name, name)), groups.count > names.length ? "…" : "")];
+    names.map((name, i) => swatch(look(HELD, 1, i), colours, name.length > 14 ? `${name.slice(0, 8)}…` : name, name)), groups.count > names.length ? `… ${groups.count > looks ? `(${looks} looks)` : ""}` : "")];
 }

@@ -48,11 +48,16 @@ export function upTo(sorted, x) {
   return low;
 }
 
-/** Adds to an unpacked run what playing it needs: each move's predecessor, and the instants at which anything happened. */
+/** Adds to an unpacked run what playing it needs: each move's predecessor, each message's first and final move, and the instants at which anything happened. */
 export function openRun(run) {
   const { t, m } = run.moves, last = new Int32Array(run.messages).fill(-1);
   run.prev = new Int32Array(t.length);
-  for (let i = 0; i < t.length; i++) { run.prev[i] = last[m[i]]; last[m[i]] = i; }
+  run.first = new Int32Array(run.messages);
+  for (let i = 0; i < t.length; i++) {
+    run.prev[i] = last[m[i]]; last[m[i]] = i;
+    if (run.prev[i] < 0) run.first[m[i]] = i;
+  }
+  run.final = last;
   const instants = new Set([0, run.duration, ...t, ...run.notable.t, ...run.servers.t]);
   run.instants = Float64Array.from(instants).sort();
   run.ever = STATUS.map((_, status) => run.moves.s.includes(status));   // which statuses occur at all

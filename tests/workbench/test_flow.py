@@ -12,7 +12,11 @@ import pytest
 
 from lablib.scenarios import Action, Run
 from lablib.scenarios.lab01 import SCENARIOS, Fleet, Promises, VideoQueue
+from lablib.scenarios.lab02 import Visibility
+from lablib.scenarios.lab03 import Trucks
+from lablib.views import life
 from lablib.workbench import bundle, payload
+from workbench.fanout_scene import HOOK, QUEUES, FanoutForTests
 
 TEST = Path(__file__).with_name("flow_test.mjs")
 NODE = shutil.which("node")
@@ -23,6 +27,10 @@ RUNS = {
     "direct": lambda: VideoQueue(mode="direct").run(seed=7),
     "promises": lambda: Promises().run(seed=1),
     "fleet": lambda: Fleet().run(seed=2),
+    "poison": lambda: Visibility(poison=0.3, max_receives=2, visibility_timeout=25).run(seed=2),
+    "groups": lambda: Trucks(trucks=30).run(seed=2, until=20.0),
+    "fanout": lambda: FanoutForTests().run(seed=3),
+    "grave": lambda: FanoutForTests(grave=True).run(seed=3),
 }
 
 
@@ -31,7 +39,8 @@ def counts(run: Run, t: float) -> dict[str, float]:
     m = run.measures
     before = {row.subject for row in run.trace.where(kind="Received") if row.time <= t}
     again = [r.subject for r in run.trace.where(kind="Received") if r.time <= t]
-    lost = [r for r in run.trace.where(kind=("Expired", "Refused", "TimedOut")) if r.time <= t]
+    losses = ("Expired", "Refused", "TimedOut", "DeliveryDropped")
+    lost = [r for r in run.trace.where(kind=losses) if r.time <= t]
     found = {
         "sent": len([r for r in run.trace.where(kind=("Sent", "Requested")) if r.time <= t]),
         "lost": len(lost),
@@ -114,3 +123,90 @@ def test_a_run_in_which_nothing_happens_can_be_drawn():
     packed = payload.describe(run)
     assert len(packed["moves"]["t"]) == 0
     assert payload.pack(packed)
+
+
+@pytest.fixture(scope="module")
+def fanout():
+    return FanoutForTests(grave=True).run(seed=3)
+
+
+def statuses(run, *wanted):
+    """The moves with one of these statuses: (time, subject, place's id or "")."""
+    moves, subjects, places = payload.describe(run)["moves"], payload.subjects(run), run.topology.places
+    chosen = np.flatnonzero(np.isin(moves["s"], wanted)).tolist()
+    return [
+        (moves["t"][i], subjects[moves["m"][i]], places[moves["p"][i]].id if moves["p"][i] >= 0 else "") for i in chosen
+    ]
+
+
+def test_each_message_has_its_number_on_the_page(fanout):
+    for run in (fanout, VideoQueue().run(seed=7)):
+        described, subjects = payload.describe(run), payload.subjects(run)
+        assert described["messages"] == len(subjects) == described["moves"]["m"].max() + 1
+        sent = run.trace.where(kind="Sent")
+        assert {row.subject for row in sent} <= set(subjects)
+
+
+def test_a_published_message_stays_at_its_topic_until_each_endpoint_was_tried(fanout):
+    here = statuses(fanout, payload.HERE)
+    passed = {subject: t for t, subject, place in statuses(fanout, payload.PASSED) if place == "topic"}
+    assert {place for *_, place in here} == {"topic"}
+    assert len(here) == len(fanout.trace.where(kind="Published"))
+    for t, subject, _ in here[:40]:
+        tries = [row.time for row in fanout.trace.where(kind=("Delivered", "DeliveryFailed"), subject=subject)
+                 if row.detail["attempt"] == 1]  # fmt: skip
+        assert passed[subject] == max(tries) > t
+
+
+def test_copies_deliveries_and_what_becomes_of_them(fanout):
+    moves, places = payload.describe(fanout)["moves"], fanout.topology.places
+    topic = next(i for i, place in enumerate(places) if place.id == "topic")
+    copies = moves["k"] == payload.NAMES.index("Sent")
+    assert (moves["o"][copies] == topic).all(), "copies come from the topic"
+    rows = {kind: fanout.trace.where(kind=kind) for kind in ("FilteredOut", "DeliveryFailed", "Delivered")}
+    assert len(statuses(fanout, payload.FILTERED)) == len(rows["FilteredOut"]) > 0
+    assert len(statuses(fanout, payload.RETRY)) == len(rows["DeliveryFailed"]) > 0
+    outside = [row for row in rows["Delivered"] if row.actor == HOOK]
+    assert len(statuses(fanout, payload.DELIVERED)) == len(outside) > 0
+    in_grave = [subject for _, subject, place in statuses(fanout, payload.DEAD) if place == "grave"]
+    assert len(in_grave) == len(fanout.trace.where(kind="MovedToDeadLetterQueue")) == fanout.measures.dead > 0
+    assert fanout.measures.waiting == sum(
+        fanout.measures.depth(q).last + fanout.measures.in_flight(q).last for q in QUEUES
+    )
+
+
+def test_an_original_and_its_copies_know_each_other(fanout):
+    original = fanout.trace.where(kind="Published")[8].subject
+    told = life(fanout, original)
+    assert "delivered to" in told.sentence
+    assert {words for _, words in told.kin} >= {"the copy in billing", "the copy in audit"}
+    for subject, _ in told.kin:
+        assert life(fanout, subject).kin == [(original, "what shop published to orders")]
+
+
+def test_groups_are_those_that_the_messages_joined():
+    run = Trucks(trucks=30).run(seed=2, until=20.0)
+    groups, subjects = payload.describe(run)["groups"], payload.subjects(run)
+    joined = {row.subject: row.detail for row in run.trace.where(kind="JoinedGroup")}
+    assert groups["count"] == len(set(joined.values())) == 30
+    assert len(groups["names"]) == payload.GROUPS_NAMED
+    for subject, group in zip(subjects, groups["of"].tolist(), strict=True):
+        assert group >= payload.GROUPS_NAMED or groups["names"][group] == joined[subject]
+    assert life(run, subjects[0]).group == joined[subjects[0]]
+    assert payload.describe(VideoQueue().run(seed=7))["groups"] is None
+
+
+def test_what_hides_a_message_is_sent_with_its_end():
+    run = Visibility(heartbeat=8.0, visibility_timeout=20).run(seed=2)
+    holds, subjects = payload.describe(run)["holds"], payload.subjects(run)
+    rows = run.trace.where(kind=("Received", "VisibilityChanged"))
+    assert [subjects[m] for m in holds["m"].tolist()] == [row.subject for row in rows]
+    assert holds["u"] == pytest.approx([row.until for row in rows])
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"), [([0, 255], "u1"), ([-1, 127], "i1"), ([-1, 128], "i2"), ([0, 40_000], "i4")]
+)
+def test_numbers_travel_in_the_narrowest_type(values, kind):
+    made = payload.small(np.array(values))
+    assert (made.dtype, made.tolist()) == (np.dtype(kind), values)
