@@ -760,7 +760,7 @@ def test_the_same_seed_gives_the_same_run():
     assert run() == run()
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.sampled_from(["ok", "fail", "report", "sleep"]), min_size=1, max_size=12),
     st.integers(1, 12),

@@ -6,7 +6,7 @@ from urllib.parse import unquote_plus
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lablib import Cloud, Fault
@@ -125,6 +125,7 @@ def test_a_condition_makes_writing_safe(lab):
     assert code(lab.put, key="b", IfMatch=etag) == "NoSuchKey"
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.text("ab/é\U0001f600", min_size=1, max_size=4), max_size=12, unique=True),
     st.text("ab/", max_size=2),
