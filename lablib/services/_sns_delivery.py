@@ -4,7 +4,8 @@ A delivery begins some milliseconds after Publish. It ends when the endpoint too
 error for which the caller is to blame, which SNS does not retry; or when the retries are used up. What could not be
 delivered goes to the subscription's dead-letter queue, or is gone. (SNS developer guide, "Amazon SNS message delivery
 retries", "Amazon SNS dead-letter queues".) Deliveries to the subscribers of a FIFO topic keep the order of each message
-group: one that is retried holds back those behind it.
+group: one that is retried holds back those behind it. Assumed: a queue counts the whole envelope in a message's size,
+so that the very longest messages need raw delivery.
 
 Nothing here waits: every step is a timer of the kernel.
 """

@@ -610,6 +610,17 @@ def test_data_types_may_be_extended(sns, kind):
     assert sns.publish(TopicArn=TOPIC, Message="x", MessageAttributes=given)["MessageId"]
 
 
+def test_too_many_calls(cloud, sns):
+    """Code and text reported (SNS's model has no such error for these operations)."""
+    direct = cloud.direct("sns")
+    for n in range(100):
+        direct.unsubscribe(SubscriptionArn=f"{TOPIC}:{n}")
+    from botocore.config import Config
+
+    once = cloud.client("sns", config=Config(retries={"total_max_attempts": 1}))
+    assert refused(once.unsubscribe, SubscriptionArn=f"{TOPIC}:x") == ("Throttling", "Rate exceeded", 400)
+
+
 def batch(*ids, **more):
     return {"TopicArn": TOPIC, "PublishBatchRequestEntries": [{"Id": id, "Message": "x"} | more for id in ids]}
 
