@@ -172,13 +172,15 @@ class Gateway:
         operation = pascal(name)
         row = self._trace.open(operation, service.resource_of(params), caller, cause)
         call = Call(caller, row, self._streams.get(caller) or self._stream(caller), 0.0, principal)
-        detail: int | str = 1
+        detail: int | str = "CallerGone"
         try:
             fault = self.faults.pick(caller, operation) if self.faults.active else None
             answer = self._handle(fault, service, name, operation, params, call)
             if fault is not None and fault.kind in _LOST:
                 detail = _LOST[fault.kind]
                 raise AnswerLost(took_effect=fault.kind == "lost_answer")
+            handled = answer.get("Messages", ()) if operation == "ReceiveMessage" else answer.get("Successful", "1")
+            detail = len(handled)
         except ServiceError as error:
             detail = error.code
             raise

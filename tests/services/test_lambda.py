@@ -441,6 +441,17 @@ def test_a_queue_feeds_a_function(lab):
     assert lab.client.get_event_source_mapping(UUID=uuid)["LastProcessingResult"] == "OK"
 
 
+def test_the_api_log_says_how_many_messages_a_poll_gave(lab):
+    url = lab.queue()
+    lab.deploy()
+    lab.map(ScalingConfig={"MaximumConcurrency": 2})
+    lab.sqs.send_message(QueueUrl=url, MessageBody="x")
+    lab.cloud.advance(25)
+    details = [row.detail for row in lab.cloud.trace.where("ReceiveMessage") if row.detail is not None]
+    assert sorted(details) == [0, 0, 1]
+    assert [row.detail for row in lab.cloud.trace.where("DeleteMessageBatch")] == [1]
+
+
 def test_the_trace_shows_the_function_at_work(lab):
     url = lab.queue()
     lab.deploy(handler=lambda event, context: time.sleep(1))
