@@ -276,7 +276,8 @@ def test_series_agree_with_counting(life, resource):
     measures = Measures(trace, until)
     last = dict(moments)  # the latest state of each instant
     for time, states in last.items():
-        mine = [known for (queue, _), known in states.items() if queue == resource or (not resource and queue != "dead")]
+        asked = [resource] if resource else ["q1", "q2"]
+        mine = [known for (queue, _), known in states.items() if queue in asked]
         for name in ("visible", "in_flight", "delayed"):
             series = measures.depth(resource) if name == "visible" else getattr(measures, name)(resource)
             assert series.at(time) == sum(state == name for state, _ in mine), (time, name)

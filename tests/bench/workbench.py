@@ -9,6 +9,7 @@ from browser import harness
 from lablib.kernel.stdtime import real_perf_counter as clock
 from lablib.scenarios.lab01 import VideoQueue
 from lablib.views import panels
+from lablib.workbench import to_html
 
 IMPORT = "from lablib.scenarios.lab01 import VideoQueue"
 # Moves a slider n times; each time waits for plotly's picture of the new run, and for the frame in which it is painted.
@@ -30,6 +31,37 @@ MOVE = """async ([first, n]) => {
     }
     return took;
 }"""
+
+# Plays for some seconds and notes how long each frame took from the one before.
+PLAY = """async (seconds) => {
+    const box = document.querySelector('.ml-workbench');
+    [...box.querySelectorAll('button')].find(b => b.ariaLabel?.startsWith('Play')).click();
+    const took = [], end = performance.now() + 1000 * seconds;
+    let before = await new Promise(requestAnimationFrame);
+    while (performance.now() < end) {
+        const now = await new Promise(requestAnimationFrame);
+        took.push(now - before);
+        before = now;
+    }
+    return took.slice(10);
+}"""
+
+
+def frames(marks=500, seconds=6):
+    """Milliseconds from frame to frame, 95th percentile, while `marks` single messages are in view and some move."""
+    scenario = VideoQueue(rate=20.0, consumers=3, arrivals="steady", outages=0.0)
+    until = marks / 20 + 30
+    run = scenario.run(seed=3, until=until)
+    start = float(next(t for t, y in zip(run.measures.depth().t, run.measures.depth().y) if y >= marks))
+    with tempfile.TemporaryDirectory() as home, harness.chromium() as browser:
+        path = to_html(run.at_cursor(start), Path(home) / "run.html")
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page.goto(path.as_uri())
+        page.locator(".ml-plot .main-svg").first.wait_for()
+        page.locator(".ml-speed").evaluate("s => { s.value = 0; s.dispatchEvent(new Event('input')) }")
+        took = sorted(page.evaluate(PLAY, seconds))
+    middle = took[len(took) // 2]
+    return took[int(0.95 * len(took))], f"median {middle:.1f} ms, {marks} marks, Chromium without a graphics card"
 
 
 def standard_run():

@@ -1,4 +1,4 @@
-"""A small fan-out for tests: one topic, two queues with fleets (one with a filter), a web hook that fails for a while."""
+"""A small fan-out for tests: a topic, three queues with fleets (one with a filter), a web hook that fails at times."""
 
 import json
 import re

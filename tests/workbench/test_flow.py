@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from workbench.fanout_scene import HOOK, QUEUES, FanoutForTests
 
 from lablib.scenarios import Action, Run
 from lablib.scenarios.lab01 import SCENARIOS, Fleet, Promises, VideoQueue
@@ -16,7 +17,6 @@ from lablib.scenarios.lab02 import Visibility
 from lablib.scenarios.lab03 import Trucks
 from lablib.views import life
 from lablib.workbench import bundle, payload
-from workbench.fanout_scene import HOOK, QUEUES, FanoutForTests
 
 TEST = Path(__file__).with_name("flow_test.mjs")
 NODE = shutil.which("node")

@@ -1,12 +1,15 @@
 """The workbench in Python: what the page asks, what it is told, and that a failure changes nothing."""
 
+import asyncio
 import gc
+import tracemalloc
 import weakref
 
 import pytest
 from ipywidgets.widgets.widget import _instances
 
 import lablib
+from lablib.kernel import Trace
 from lablib.scenarios import Action, Run
 from lablib.scenarios.lab01 import Promises, VideoQueue
 from lablib.workbench import Workbench, page, to_html, workbench
@@ -149,6 +152,73 @@ def test_the_band_reports_progress_and_goes_when_something_changes(bench, sent, 
     sent("set", name="consumers", value=4)
     assert bench._state["many"]["on"] is False
     sent("many", on=False)
+
+
+def test_in_a_notebook_the_band_comes_in_slices_and_a_change_calls_it_off(bench, monkeypatch):
+    monkeypatch.setattr("lablib.workbench.widget.SEEDS", 4)
+
+    async def a_kernel():
+        bench.many()
+        assert bench._many["part"] == 0.0, "the kernel is free at once"
+        while bench._many["part"] < 0.5:
+            await asyncio.sleep(0.01)
+        assert bench._band is None
+        bench.set(consumers=4)
+        after = bench._state["many"]
+        await asyncio.sleep(0.3)
+        assert (bench._state["many"], bench._many["on"]) == (after, False), "nothing goes on"
+        bench.many()
+        while bench._many["part"] < 1:
+            await asyncio.sleep(0.01)
+        return bench._band
+
+    band = asyncio.run(a_kernel())
+    assert (band.low <= band.high).all()
+
+
+def test_a_failure_in_a_slice_is_shown(bench, monkeypatch):
+    def broken(*_):
+        yield lambda: None
+        raise RuntimeError("no more seeds")
+
+    monkeypatch.setattr("lablib.workbench.widget.bands", broken)
+
+    async def a_kernel():
+        bench.many()
+        await bench._task
+
+    asyncio.run(a_kernel())
+    assert "no more seeds" in bench._state["alarm"]
+    assert bench._state["many"]["on"] is False
+
+
+def test_only_the_figures_of_the_scenarios_services_are_listed(bench):
+    assert {line.partition(".")[0] for line in bench._form["limits"]} == {"sqs"}
+
+
+def test_lanes_can_be_open_from_the_start():
+    assert workbench(VideoQueue)._form["lanes"] is False
+    assert workbench(VideoQueue, lanes=True)._form["lanes"] is True
+
+
+def test_the_kernels_memory_does_not_grow_over_200_runs():
+    made = workbench(VideoQueue, until=15.0)
+
+    def turn(numbers):
+        for n in numbers:
+            made.set(rate=1 + (n % 50) / 10)  # more than are kept: each is run again
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0], sum(isinstance(x, Trace) for x in gc.get_objects())
+
+    tracemalloc.start()
+    try:
+        before, traces = turn(range(50))
+        after, later = turn(range(50, 250))
+    finally:
+        tracemalloc.stop()
+        made.close()
+    assert later <= traces + 1
+    assert after < before + 300_000
 
 
 def test_a_shared_text_restores_the_same_picture(bench, sent):
