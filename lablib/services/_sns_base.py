@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from lablib.kernel import Kernel
 from lablib.services._base import Access, Call, Service, ServiceError, TokenBucket, World
+from lablib.services._pages import page_of
 from lablib.services._sns_attributes import Document, account_of, invalid, not_found, split_arn
 from lablib.services._sns_delivery import Courier
 from lablib.services._sns_inbox import Inbox, Inboxes
@@ -29,7 +30,7 @@ _PUBLISH_RATES = {  # the figure of each region; the others have the lowest
 )  # fmt: skip
 
 
-class Everywhere:
+class Shared:
     """What all regions and accounts of a cloud see: subscriptions by ARN and by token, and the endpoints outside."""
 
     def __init__(self, kernel: Kernel) -> None:
@@ -50,8 +51,8 @@ class SnsBase(Service):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.topics: dict[str, Topic] = {}
-        self.everywhere_else: Everywhere = world.shared.setdefault("sns", Everywhere(world.kernel))
-        self.outside = Outside(world, self.everywhere_else.inboxes)
+        self.shared: Shared = world.shared.setdefault("sns", Shared(world.kernel))
+        self.outside = Outside(world, self.shared.inboxes)
         self.courier = Courier(world, self.outside)
         self._data_keys = DataKeys(world)
         self._direct: dict[str, Topic] = {}  # for publishing to an endpoint without a topic
@@ -70,7 +71,7 @@ class SnsBase(Service):
 
     def inbox(self, endpoint: str) -> Inbox:
         """What an endpoint outside AWS received: a URL, an e-mail address, a phone number, a device's endpoint ARN."""
-        return self.everywhere_else.inboxes[endpoint]
+        return self.shared.inboxes[endpoint]
 
     def metrics(self, topic: str) -> dict[str, float]:
         """What CloudWatch would show of the topic with that name: the sum of each metric since the run began."""
@@ -97,7 +98,7 @@ class SnsBase(Service):
         if "token" in params:
             return self.world.account
         if "subscription_arn" in params:
-            subscription = self.everywhere_else.subscriptions.get(params["subscription_arn"])
+            subscription = self.shared.subscriptions.get(params["subscription_arn"])
             if subscription and subscription.owner == self.world.account:
                 return self.world.account
         keys = ("topic_arn", "target_arn", "resource_arn", "subscription_arn")
@@ -154,14 +155,12 @@ class SnsBase(Service):
         return _PUBLISH_RATES.get(self.world.region, "sns.publish_rate")
 
     def _page(self, names: Iterable[str], token: str | None) -> tuple[list[str], Document]:
-        """One page, and the token of the next. It says after which name to go on: changes in between do no harm."""
-        left = sorted(names)
+        """One page of the names, and the token of the next."""
+        after = None
         if token is not None:
             try:
                 after = b64decode(token, validate=True).decode()
             except ValueError:
                 raise invalid("NextToken") from None
-            left = [name for name in left if name > after]
-        page = left[: self.world.figures["sns.list_page"]]
-        more = len(left) > len(page)
-        return page, {"NextToken": b64encode(page[-1].encode()).decode()} if more else {}
+        page, last = page_of(sorted(names), after, self.world.figures["sns.list_page"])
+        return page, {"NextToken": b64encode(last.encode()).decode()} if last else {}

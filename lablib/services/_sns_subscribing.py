@@ -81,7 +81,7 @@ class Subscribing(SnsBase):
         topic = subscription.topic
         topic.subscriptions[subscription.arn] = subscription
         topic.endpoints[subscription.protocol, subscription.endpoint] = subscription
-        self.everywhere_else.subscriptions[subscription.arn] = subscription
+        self.shared.subscriptions[subscription.arn] = subscription
 
     def _check_endpoint(self, topic: Topic, protocol: str, endpoint: str) -> None:
         if protocol not in _PROTOCOLS:
@@ -123,7 +123,7 @@ class Subscribing(SnsBase):
             self._check_filters(topic)
         if topic.message_size > figures["sns.message_size"]:
             check_large_messages([*(one.protocol for one in topic.subscriptions.values()), new.protocol], figures)
-        waiting = [one for one in self.everywhere_else.tokens.values() if not one.confirmed and one.owner == new.owner]
+        waiting = [one for one in self.shared.tokens.values() if not one.confirmed and one.owner == new.owner]
         if not new.confirmed and len(waiting) >= figures["sns.pending_subscriptions"]:
             raise ServiceError("SubscriptionLimitExceeded", "Too many subscriptions wait for confirmation", status=403)
 
@@ -139,7 +139,7 @@ class Subscribing(SnsBase):
 
     def _ask(self, subscription: Subscription, call: Call) -> None:
         """Send a token to the endpoint: it is good for two days, and then the subscription is forgotten."""
-        topic, shared = subscription.topic, self.everywhere_else
+        topic, shared = subscription.topic, self.shared
         shared.tokens.pop(subscription.token, None)
         token = f"2336412f37{shake_256(self.world.chance.uuid('sns/tokens').encode()).hexdigest(139)}"
         life = self.world.figures["sns.token_life"]
@@ -156,7 +156,7 @@ class Subscribing(SnsBase):
         self.courier.send(request, subscription)
 
     def _lapse(self, subscription: Subscription, token: str) -> None:
-        self.everywhere_else.tokens.pop(token, None)
+        self.shared.tokens.pop(token, None)
         if subscription.token == token and not subscription.confirmed and not subscription.deleted:
             self._remove(subscription)
             subscription.topic.removed -= 1  # it never was one
@@ -167,7 +167,7 @@ class Subscribing(SnsBase):
         parts = topic_arn.split(":")
         if not _TOKEN.fullmatch(token):
             raise ServiceError("InvalidParameter", "Invalid token")
-        subscription = self.everywhere_else.tokens.get(token)
+        subscription = self.shared.tokens.get(token)
         region = subscription.topic.world.region if subscription else self.world.region
         if len(parts) < 6 or parts[3] != region:
             raise invalid("Topic")
@@ -211,7 +211,7 @@ class Subscribing(SnsBase):
 
     def _unsubscribe_unknown(self, call: Call, *, subscription_arn: str) -> Document:
         """Somebody removes a subscription: its owner is told, and can take it back."""
-        subscription = self.everywhere_else.subscriptions.get(subscription_arn)
+        subscription = self.shared.subscriptions.get(subscription_arn)
         if subscription and subscription.authenticated:
             raise ServiceError("AuthorizationError", "Only its owner may remove this subscription", status=403)
         self.unsubscribe(call, subscription_arn=subscription_arn)
@@ -223,7 +223,7 @@ class Subscribing(SnsBase):
 
     def unsubscribe(self, call: Call, *, subscription_arn: str) -> Document:
         parts = split_arn(subscription_arn, "SubscriptionArn")
-        subscription = self.everywhere_else.subscriptions.get(subscription_arn)
+        subscription = self.shared.subscriptions.get(subscription_arn)
         if subscription is None and len(parts) < 7:
             raise invalid("SubscriptionId")
         self._limit(self._unsubscribing, "", "sns.subscribe_rate", call, parts[5])
@@ -237,7 +237,7 @@ class Subscribing(SnsBase):
         return {}
 
     def _remove(self, subscription: Subscription) -> None:
-        topic, shared = subscription.topic, self.everywhere_else
+        topic, shared = subscription.topic, self.shared
         subscription.deleted = True
         topic.removed += 1
         del topic.subscriptions[subscription.arn], shared.subscriptions[subscription.arn]
@@ -264,7 +264,7 @@ class Subscribing(SnsBase):
 
     def _subscription(self, arn: str) -> Subscription:
         split_arn(arn, "SubscriptionArn")
-        subscription = self.everywhere_else.subscriptions.get(arn)
+        subscription = self.shared.subscriptions.get(arn)
         if subscription is None and len(arn.split(":")) < 7:
             raise invalid("SubscriptionId")
         if subscription is None:
@@ -275,7 +275,7 @@ class Subscribing(SnsBase):
 
     def list_subscriptions(self, call: Call, *, next_token: str | None = None) -> Document:
         owner, region = self.world.account, self.world.region
-        everything = self.everywhere_else.subscriptions
+        everything = self.shared.subscriptions
         own = (arn for arn, one in everything.items() if one.owner == owner and arn.split(":")[3] == region)
         page, more = self._page(own, next_token)
         return {"Subscriptions": [everything[arn].entry() for arn in page]} | more
