@@ -1,0 +1,781 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Lab 04: SNS fan-out
+#
+# **60 minutes.** First do lab 01. Labs 02 and 03 help: the queues of this lab behave as you saw there.
+#
+# After this lab you can
+#
+# - tell many receivers of one event with a single call: *topic* (주제), *subscription* (구독), *fan-out* (팬아웃);
+# - find out why nothing arrives, though nobody got an error;
+# - say what SNS keeps (nothing), and what to put between a topic and a receiver that may be down;
+# - give each receiver only what it wants: a *filter policy* (필터 정책);
+# - start many programs with one upload to S3, and keep the order in a fan-out.
+#
+# | | minutes |
+# | --- | --- |
+# | 1. Tell everybody | 9 |
+# | 2. Your first topic | 9 |
+# | 3. The policy that is missing | 6 |
+# | 4. SNS keeps nothing | 9 |
+# | 5. Only what you want | 5 |
+# | 6. Files, order, other regions, telephones | 7 |
+# | 7. Exercises | 15 |
+
+# %%
+import json
+from urllib.parse import unquote_plus
+
+from lablib import Action, Cloud, exercise, limits, views, workbench
+from lablib.scenarios.lab04 import FanOut, known, told
+from lablib.workbench import Choice, Number, predict
+
+# %% [markdown]
+# ## 1. Tell everybody
+#
+# A shop sells something. The mail program, the stock program and a partner must know, and analytics wants to hear of
+# big orders. So the shop's program makes four calls: it *publishes* (발행) to nobody, it tells each *receiver* itself.
+
+# %%
+predict(
+    "04.half-way",
+    Choice(
+        "For one order in five the shop's program crashes somewhere on its way. What do we find afterwards?",
+        {
+            "All receivers know each order": "A program that has crashed makes no more calls.",
+            "Some orders nobody knows": "A few. That is the smaller evil: the customer sees an error, and orders again.",
+            "Some orders are known to some": "Yes. The mail is sent, and the stock program never hears of the order.",
+        },
+        answer="Some orders are known to some",
+    ),
+)
+
+# %% [markdown]
+# ### Look
+#
+# Two lanes with **the same orders and the same crashes**. Above, the shop calls one receiver after the other. Below, it
+# publishes once, to a topic, and the topic passes copies on. Press **Watch the run**.
+
+# %%
+bench = workbench(FanOut, seed=7, way="one by one", shop_crashes=0.2, compare={"way": "topic"})
+bench
+
+# %%
+alone = FanOut(way="one by one", shop_crashes=0.2).run(seed=7)
+topical = FanOut(way="topic", shop_crashes=0.2).run(seed=7)
+for name, run in (("one by one", alone), ("topic", topical)):
+    count = told(run)
+    print(f"{name:10}  known to all: {count['all']}, to some: {count['some']}, to nobody: {count['nobody']}")
+
+# %% [markdown]
+# **What to notice.** The same number of crashes, but with a topic there is no *between*: an order is known to all or to
+# nobody. When nobody knows it, the customer gets an error and tries again. When only some know it, nobody tries again,
+# and nobody notices, until the customer calls. Here is such an order:
+
+# %%
+order = next(order for order, who in known(alone).items() if 0 < len(who & {"mail", "stock", "partner"}) < 3)
+for row in alone.trace.where(actor=f"shop/{order}"):
+    if row.kind in ("Ordered", "Sent", "Crashed"):
+        print(f"{row.time:6.2f} s  {alone.trace.describe(row)}")
+print(f"{order} is known to: {', '.join(sorted(known(alone)[order]))}")
+
+# %% [markdown]
+# There is a second reason, and it is the more important one in the long run: the shop above must know *who wants what*.
+# For each new receiver somebody must change the shop, test it, and bring out a new version.
+#
+# ### Try it (in the workbench above)
+#
+# 1. **Break it.** Set *shop crashes* to 0, stop the time, and **crash the shop**. Look at the next order in both lanes.
+# 2. **Ask why.** Click a message at the topic, then its copies: one message was published, each queue has its own.
+# 3. **Add a receiver.** Switch *analytics comes later* on, stop at about 100 s, and **add analytics**. Which orders does
+#    it get? What had to change in the shop, in which lane?
+#
+# ## 2. Your first topic
+#
+# A **topic** has *subscriptions*. What is published to it goes to each of them. A queue is a good subscriber: the
+# message waits there until somebody has time. Three things are to be done for each queue: make it, **let the topic in**
+# (its access policy), subscribe it.
+
+# %%
+cloud = Cloud(seed=1)
+sns, sqs = cloud.client("sns"), cloud.client("sqs")
+topic = sns.create_topic(Name="orders")["TopicArn"]
+
+
+def make_queue(sqs, name, source, service="sns.amazonaws.com", **attributes):
+    """A queue that lets `source` in: its URL and its ARN."""
+    url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": source}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    return url, arn
+
+
+# %%
+mail, mail_arn = make_queue(sqs, "mail", topic)
+stock, stock_arn = make_queue(sqs, "stock", topic)
+sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=mail_arn)
+sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=stock_arn, Attributes={"RawMessageDelivery": "true"})
+
+sent = sns.publish(TopicArn=topic, Subject="New order", Message="order-1: tea")
+cloud.advance(1)
+
+
+def receive(sqs, url):
+    """What is in a queue. It is deleted."""
+    bodies = []
+    while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages"):
+        for message in found:
+            bodies.append(message["Body"])
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return bodies
+
+
+print(*receive(sqs, mail), *receive(sqs, stock), sep="\n\n")
+
+# %% [markdown]
+# **What to notice.** The queue `mail` got an *envelope*: JSON, with the message inside, its subject, its time, its
+# topic. The queue `stock` asked for *raw delivery* (원시 전송) and got the message as it is. Forget that once, and the
+# consumer tries to read an order and finds an envelope.
+#
+# One publish, two messages, each with its own MessageId and its own life:
+
+# %%
+print(cloud.explain(sent["MessageId"]))
+
+# %% [markdown]
+# `Publish` returned when SNS had stored the message. It did not wait for anybody.
+#
+# ### A subscriber that comes later
+
+# %%
+predict(
+    "04.late",
+    Choice(
+        "Tomorrow a third queue subscribes. Does it get the orders of today?",
+        {
+            "Yes, all of them": "A topic is no store. What it has passed on is gone.",
+            "Those that nobody has deleted yet": "Those lie in the other queues. They are copies; the topic has none.",
+            "No": "Yes. It gets what is published from now on. The shop changes nothing, and knows nothing of it.",
+        },
+        answer="No",
+    ),
+)
+
+# %%
+fraud, fraud_arn = make_queue(sqs, "fraud", topic)
+sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=fraud_arn, Attributes={"RawMessageDelivery": "true"})
+sns.publish(TopicArn=topic, Message="order-2: cake")
+print("fraud:", receive(sqs, fraud), " stock:", receive(sqs, stock))
+
+# %% [markdown]
+# ## 3. The policy that is missing
+#
+# Somebody makes a queue `labels` in a hurry, and subscribes it. The access policy of the queue is forgotten.
+
+# %%
+labels = sqs.create_queue(QueueName="labels")["QueueUrl"]
+labels_arn = sqs.get_queue_attributes(QueueUrl=labels, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=labels_arn)["SubscriptionArn"]
+
+# %%
+predict(
+    "04.missing-policy",
+    Choice(
+        "The shop publishes an order. Who learns that it does not reach the queue?",
+        {
+            "The shop: Publish raises an error": "Publish is answered when the message is stored. Deliveries come later.",
+            "The owner of the queue: there is an error in it": "The queue is empty. It knows of nothing.",
+            "Nobody, who does not look for it": "Yes. No error, no message. A metric of the topic goes up: who watches it?",
+        },
+        answer="Nobody, who does not look for it",
+    ),
+)
+
+# %%
+sent = sns.publish(TopicArn=topic, Message="order-3: milk")
+print("Publish was answered with HTTP", sent["ResponseMetadata"]["HTTPStatusCode"])
+print("labels:", receive(sqs, labels))
+
+# %% [markdown]
+# Where do you find out? **First**, the topic's metrics: `NumberOfNotificationsFailed`. Set an alarm on it.
+
+# %%
+for name, value in cloud.service("sns").metrics("orders").items():
+    if value:
+        print(f"{name:30} {value:g}")
+
+# %% [markdown]
+# **Second**, ask who may do what. In the lab there is a short way to ask (AWS has the *policy simulator* and CloudTrail
+# for it):
+
+# %%
+question = {"action": "sqs:SendMessage", "service": "sns.amazonaws.com", "source_arn": topic}
+print(cloud.explain_access(resource=labels_arn, **question))
+print()
+print(cloud.explain_access(resource=fraud_arn, **question))
+
+# %% [markdown]
+# **Third**, a *dead-letter queue* (배달 못한 편지 대기열) of the **subscription**. It catches what could not be delivered.
+# It belongs to the subscription, not to the queue, and it must let the topic in, like any other queue.
+
+# %%
+dead, dead_arn = make_queue(sqs, "orders-dlq", topic)
+redrive = json.dumps({"deadLetterTargetArn": dead_arn})
+sns.set_subscription_attributes(SubscriptionArn=subscription, AttributeName="RedrivePolicy", AttributeValue=redrive)
+sent = sns.publish(TopicArn=topic, Message="order-4: bread")
+print([json.loads(body)["Message"] for body in receive(sqs, dead)])
+print(cloud.explain(sent["MessageId"]))
+
+# %% [markdown]
+# **What to notice.** There was one attempt. An error that is *your* side's (no right, a queue that was deleted) will be
+# the same in a minute, so SNS does not try again. Order 3 is lost; order 4 is safe, because of the dead-letter queue.
+#
+# ## 4. SNS keeps nothing
+#
+# When the error is the *other* side's, SNS tries again. A queue or a function: 100,015 times in 23 days, which is as
+# good as always. A **web server** (HTTP/S): 3 times, 20 seconds apart, unless you say otherwise; at most for an hour.
+
+# %%
+predict(
+    "04.down",
+    Number(
+        "The partner's web server is away for 120 seconds. An order is published 10 seconds after it went away. "
+        "For how many seconds does SNS try?",
+        answer=60,
+        unit="s",
+        low="Three retries, and 20 seconds before each.",
+        high="Three retries, and 20 seconds before each. Then the order is gone, though the server is nearly back.",
+        close="Right: three retries, 20 seconds apart. Then the order is gone.",
+    ),
+)
+
+# %%
+ways = {
+    "web server": FanOut(outage=120.0),
+    "web server, 10 retries": FanOut(outage=120.0, retries=10),
+    "web server, dead-letter queue": FanOut(outage=120.0, dead_letters=True),
+    "a queue between": FanOut(outage=120.0, partner="queue"),
+}
+away = {name: scenario.run(seed=7) for name, scenario in ways.items()}
+for name, run in away.items():
+    have = sum("partner" in who for who in known(run).values())
+    print(f"{name:30} {len(known(run))} orders, partner has {have}, dead letters: {run.measures.dead}")
+
+# %%
+run = away["web server"]
+print(run.explain(run.trace.where("DeliveryDropped")[0].subject))
+
+# %% [markdown]
+# **What to notice.** SNS tried four times in a minute, and forgot the order. The mail and the stock program got theirs
+# in time: one subscriber that is down does not hold up the others. What each subscriber got:
+
+# %%
+away["web server, dead-letter queue"].measures.fanout.table()
+
+# %% [markdown]
+# More retries help for an hour at most. The dead-letter queue keeps the orders, but somebody must take them from there
+# to the partner. With **a queue between** the topic and a program that calls the partner, an order waits for up to 14
+# days, and is tried again by itself: its visibility timeout ends, as in lab 02.
+
+# %%
+lengths = [0, 30, 60, 90, 120, 180, 240, 300]
+
+
+def lost(length, **more):
+    run = FanOut(outage=float(length), consumers=1, **more).run(seed=7, until=480)
+    return sum("partner" not in who for who in known(run).values())
+
+
+curves = {
+    "web server, 3 retries": [lost(n) for n in lengths],
+    "web server, 10 retries": [lost(n, retries=10) for n in lengths],
+    "a queue between": [lost(n, partner="queue") for n in lengths],
+}
+views.sweep(lengths, curves, x_title="the partner is away for (s)", y_title="orders that the partner never gets")
+
+# %% [markdown]
+# > **Between a topic and a receiver that can be down, put a queue.** That is what "SNS + SQS fan-out" means: decoupled,
+# > and nothing is lost.
+#
+# ### Try it (in the workbench above)
+#
+# 4. **Compare** *partner gets it by* "web server" and "queue", with *partner is away for* 120 s. Watch the rings at the
+#    topic: each waits for its next attempt.
+# 5. **Take the policy** of the queue `mail` away for 60 s. Who gets an error? What is lost? Switch on *dead-letter queue*.
+# 6. Stop the time and let the partner **be slow**: it takes each order, but answers after 20 s. SNS waits for 15 s.
+
+# %%
+slow = FanOut().run(seed=7, actions=[Action("partner_slow", 60.0, value=60.0)])
+timeouts = [row for row in slow.trace.where("DeliveryFailed") if row.detail["reason"] == "Timeout"]
+print(len(timeouts), "answers came too late;", "SNS sent each of these orders again, though the partner had it")
+print(slow.explain(timeouts[0].subject))
+
+# %% [markdown]
+# So a web server that is called by SNS must be idempotent (멱등), and quick: take the order, answer, then work.
+#
+# ## 5. Only what you want
+#
+# A subscription without a filter policy gets **everything**. With one it gets the messages that match. The policy looks
+# at the message's *attributes* (or, since November 2022, at its body).
+
+# %%
+wishes = {
+    "all": None,
+    "big": {"total": [{"numeric": [">=", 100]}]},
+    "asia": {"country": ["KR", "JP"], "test": [{"exists": False}]},
+    "abroad": {"country": [{"anything-but": "KR"}]},
+}
+shop = sns.create_topic(Name="sales")["TopicArn"]
+urls = {}
+for name, wish in wishes.items():
+    urls[name], arn = make_queue(sqs, name, shop)
+    attributes = {"RawMessageDelivery": "true"} | ({"FilterPolicy": json.dumps(wish)} if wish else {})
+    sns.subscribe(TopicArn=shop, Protocol="sqs", Endpoint=arn, Attributes=attributes)
+
+# %%
+predict(
+    "04.filter",
+    Choice(
+        "A message says: total 120, as an attribute of type String. Country: US. Which queues get it?",
+        {
+            "all, big, abroad": "The rule of big compares numbers. A String is no number, whatever is in it.",
+            "all, abroad": "Yes. The rule of big compares numbers, and this total is a text.",
+            "all": "US is anything but KR: abroad gets it too.",
+            "none: the type is wrong": "A policy that does not match only keeps the message from its own subscription.",
+        },
+        answer="all, abroad",
+    ),
+)
+
+
+# %%
+def sell(text, **attributes):
+    """Publish an order: numbers become attributes of type Number."""
+    kinds = {str: "String", int: "Number"}
+    told = {name: {"DataType": kinds[type(v)], "StringValue": str(v)} for name, v in attributes.items()}
+    return sns.publish(TopicArn=shop, Message=text, MessageAttributes=told)["MessageId"]
+
+
+texts = {
+    "vase": sell("vase", total="120", country="US"),
+    "sofa": sell("sofa", total=480, country="JP"),
+    "tea": sell("tea", total=12, country="KR"),
+    "trial": sell("trial", total=999, country="KR", test="yes"),
+    "gift": sell("gift"),
+}
+for name, url in urls.items():
+    print(f"{name:7}", receive(sqs, url))
+print(cloud.explain(texts["vase"]))
+
+# %% [markdown]
+# **What to notice.** All keys of a policy must match; within a list, one alternative is enough. A message without the
+# attribute does not match, not even `anything-but`: the gift has no country. A message that is filtered out is no
+# failure: no retry, no dead letter, only the metric `NumberOfNotificationsFilteredOut`.
+#
+# A policy with a mistake is refused. A policy that is right and does not say what you mean is not: test it.
+
+# %%
+for policy in ({"total": {"numeric": [">", 100]}}, {"a": [1], "b": [1], "c": [1], "d": [1], "e": [1], "f": [1]}):
+    try:
+        sns.subscribe(
+            TopicArn=shop, Protocol="sqs", Endpoint=stock_arn, Attributes={"FilterPolicy": json.dumps(policy)}
+        )
+    except sns.exceptions.ClientError as error:
+        print(error)
+cloud.close()
+
+# %% [markdown]
+# ## 6. Files, order, other regions, telephones
+#
+# ### One upload, many programs
+#
+# S3 can tell a queue that a file has come: an *event notification* (이벤트 알림). Two programs want to know: one makes
+# small pictures, one reads faces. So: two rules, one for each queue?
+
+# %%
+cloud = Cloud(seed=2)
+sns, sqs, s3 = cloud.client("sns"), cloud.client("sqs"), cloud.client("s3")
+s3.create_bucket(Bucket="photos-of-spring")
+bucket = "arn:aws:s3:::photos-of-spring"
+arns = [make_queue(sqs, name, bucket, "s3.amazonaws.com")[1] for name in ("thumbnails", "faces")]
+photos = {"Key": {"FilterRules": [{"Name": "prefix", "Value": "photos/"}]}}
+rules = [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"], "Filter": photos} for arn in arns]
+try:
+    s3.put_bucket_notification_configuration(
+        Bucket="photos-of-spring", NotificationConfiguration={"QueueConfigurations": rules}
+    )
+except s3.exceptions.ClientError as error:
+    print(error)
+
+# %% [markdown]
+# One event, one rule: S3 refuses a second rule for the same event type and an overlapping prefix. So the rule names a
+# topic, and the topic tells everybody. Now it is the *topic* that must let S3 in. S3 asks at once, and says no: better
+# than SNS, which took the queue without a policy and said nothing.
+
+# %%
+topic = sns.create_topic(Name="uploads")["TopicArn"]
+configuration = {"TopicConfigurations": [{"TopicArn": topic, "Events": ["s3:ObjectCreated:*"], "Filter": photos}]}
+notify = {"Bucket": "photos-of-spring", "NotificationConfiguration": configuration}
+try:
+    s3.put_bucket_notification_configuration(**notify)
+except s3.exceptions.ClientError as error:
+    print(error)
+statement = {
+    "Effect": "Allow",
+    "Principal": {"Service": "s3.amazonaws.com"},
+    "Action": "sns:Publish",
+    "Resource": topic,
+    "Condition": {"ArnEquals": {"aws:SourceArn": bucket}},
+}
+policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+s3.put_bucket_notification_configuration(**notify)
+print("now S3 may publish")
+
+# %%
+queues = {}
+for name in ("thumbnails", "faces"):
+    queues[name], arn = make_queue(sqs, name, topic)
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+s3.put_object(Bucket="photos-of-spring", Key="photos/first day.jpg", Body=b"...")
+cloud.advance(20)
+for name, url in queues.items():
+    (event,) = receive(sqs, url)
+    print(name, json.loads(event)["Records"][0]["s3"]["object"]["key"])
+
+# %% [markdown]
+# Look at the key: S3 writes it as in a URL. Forget `unquote_plus`, and your program looks for a file that does not
+# exist, but only when a name has a space in it.
+#
+# ### A fan-out in order
+#
+# A *FIFO topic* with FIFO queues keeps what you know from lab 03: order within a group, and no doubles.
+
+# %%
+fifo = {"FifoTopic": "true"}
+ordered = sns.create_topic(Name="orders.fifo", Attributes=fifo)["TopicArn"]
+lines = {}
+for name in ("mail.fifo", "stock.fifo"):
+    lines[name], arn = make_queue(sqs, name, ordered, FifoQueue="true")
+    sns.subscribe(TopicArn=ordered, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+for id, customer, text in [
+    (1, "ann", "tea"),
+    (2, "bob", "milk"),
+    (3, "ann", "cake"),
+    (3, "ann", "cake"),
+    (4, "ann", "jam"),
+]:
+    sns.publish(TopicArn=ordered, Message=text, MessageGroupId=customer, MessageDeduplicationId=f"order-{id}")
+cloud.advance(1)
+for name, url in lines.items():
+    print(name, receive(sqs, url))
+try:
+    sns.subscribe(TopicArn=ordered, Protocol="email", Endpoint="ann@example.com")
+except sns.exceptions.ClientError as error:
+    print(error)
+
+# %% [markdown]
+# The cake was published twice, with one deduplication id, and is in each queue once. In 2023 only FIFO queues could
+# subscribe to a FIFO topic; today standard queues can too. Web servers and e-mail still cannot.
+#
+# ### Another region, a telephone, an app
+#
+# A queue in Seoul can subscribe to a topic in Virginia. You publish in the topic's own region.
+
+# %%
+seoul = cloud.client("sqs", region_name="ap-northeast-2")
+far, far_arn = make_queue(seoul, "seoul", topic)
+sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=far_arn)
+sent = sns.publish(TopicArn=topic, Message="hello")["MessageId"]
+cloud.advance(1)
+start = cloud.trace.where("Published", subject=sent)[0].time
+for row in cloud.trace.where("Delivered", subject=sent):
+    print(f"{row.actor:11} after {1000 * (row.time - start):3.0f} ms")
+try:
+    cloud.client("sns", region_name="ap-northeast-2").publish(TopicArn=topic, Message="hello")
+except sns.exceptions.ClientError as error:
+    print(error)
+
+# %% [markdown]
+# Without any topic you can publish directly: to a telephone, or to one app on one device (*mobile push*, 모바일 푸시).
+# In the lab these are inboxes that you can open.
+
+# %%
+sns.publish(PhoneNumber="+821012345678", Message="Your order is on its way.")
+app = sns.create_platform_application(
+    Name="shop", Platform="GCM", Attributes={"PlatformCredential": "the key of Firebase"}
+)["PlatformApplicationArn"]
+phone = sns.create_platform_endpoint(PlatformApplicationArn=app, Token="the token of the device")["EndpointArn"]
+notification = {"notification": {"title": "Shop", "body": "Your order is on its way."}}
+push = {"default": "Your order is on its way.", "GCM": json.dumps(notification)}
+sns.publish(TargetArn=phone, Message=json.dumps(push), MessageStructure="json")
+cloud.advance(1)
+for endpoint in ("+821012345678", phone):
+    (arrival,) = cloud.service("sns").inbox(endpoint).received
+    print(f"{endpoint[:40]:40} {arrival.body}")
+
+# %% [markdown]
+# ### Encryption and access
+#
+# As with queues: HTTPS on the way; on disk a topic can use a KMS key (`KmsMasterKeyId`). Who may publish and subscribe
+# is said by IAM and by the topic's access policy. One trap belongs here: a queue that is encrypted with the AWS managed
+# key `alias/aws/sqs`. SNS has no right to that key, and nobody can give it one.
+
+# %%
+secret, secret_arn = make_queue(sqs, "secret", topic, KmsMasterKeyId="alias/aws/sqs")
+sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=secret_arn)
+sent = sns.publish(TopicArn=topic, Message="a secret")["MessageId"]
+cloud.advance(1)
+failed = cloud.trace.where("DeliveryFailed", subject=sent)[0]
+print(cloud.trace.describe(failed))
+cloud.close()
+
+# %% [markdown]
+# Use a key of your own, and let `sns.amazonaws.com` do `kms:GenerateDataKey*` and `kms:Decrypt` in its key policy. The
+# security lab goes deeper.
+#
+# ## 7. Exercises
+#
+# Write the function, then run the check. If you are stuck: `exercise("04.wiring").hint()`.
+#
+# ### Exercise 1: a fan-out, and nobody else
+#
+# Make the topic and the queues, and wire them: what is published to the topic comes into each queue, once. **Only this
+# topic** may send to the queues: no other topic, no other account, nobody else. Your function may crash after any of its
+# calls and is then called again; that must do no harm. Do not use `make_queue`: write it once yourself.
+
+
+# %%
+def wire(sns, sqs, topic_name, queue_names):
+    """A topic, its queues, and a policy that lets in this topic and nobody else."""
+    ### BEGIN SOLUTION
+    topic = sns.create_topic(Name=topic_name)["TopicArn"]
+    for name in queue_names:
+        url = sqs.create_queue(QueueName=name)["QueueUrl"]
+        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        arn = found["Attributes"]["QueueArn"]
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    ### END SOLUTION
+
+
+exercise("04.wiring").check(wire)
+
+# %% [markdown]
+# ### Exercise 2: filters
+#
+# A shop publishes orders. A message has the attributes `total` (Number), `country` (String; not there when the customer
+# picks the order up) and, for tests of the shop, `test` (String, `"yes"`). Its body is JSON: `order`, `total`, `items`
+# (a list; each item has a `name` and a list of `tags`), and `coupon`, if there was one.
+#
+# | queue | is to get |
+# | --- | --- |
+# | `audit` | every order |
+# | `big` | orders with a total of 100 or more |
+# | `asia` | orders to KR or JP, but no test orders |
+# | `abroad` | orders to any country but KR |
+# | `fragile` | orders with an item that has the tag `fragile` |
+# | `spring` | orders with a coupon that begins with `SPRING-` and a total from 20 to under 100 |
+#
+# Return a dict: for each queue a pair of its filter policy (a dict) and the policy's scope, `"MessageAttributes"` or
+# `"MessageBody"`; or `None` for no policy.
+
+
+# %%
+def filters():
+    """For each queue a filter policy and its scope, or None."""
+    ### BEGIN SOLUTION
+    return {
+        "audit": None,
+        "big": ({"total": [{"numeric": [">=", 100]}]}, "MessageAttributes"),
+        "asia": ({"country": ["KR", "JP"], "test": [{"exists": False}]}, "MessageAttributes"),
+        "abroad": ({"country": [{"anything-but": ["KR"]}]}, "MessageAttributes"),
+        "fragile": ({"items": {"tags": ["fragile"]}}, "MessageBody"),
+        "spring": (
+            {"coupon": [{"prefix": "SPRING-"}], "total": [{"numeric": [">=", 20, "<", 100]}]},
+            "MessageBody",
+        ),
+    }
+    ### END SOLUTION
+
+
+exercise("04.filters").check(filters)
+
+# %% [markdown]
+# ### Exercise 3: a partner who is away
+#
+# Orders are published to `topic_arn`. A partner wants each of them at `url`, but his web server answers 500 for up to 70
+# minutes at a time. No order may be lost. Two ways lead to him: SNS can call `url` (the partner confirms a subscription
+# by himself), or your program calls `post(body)`, which raises an exception when the partner answers with an error.
+# Your program runs for ever, can crash at any moment, and is then started again. The partner puts up with an order that
+# he gets twice, not with thousands of calls while he is away.
+
+
+# %%
+def deliver(sns, sqs, topic_arn, url, post):
+    """Let each order reach the partner, whatever happens."""
+    ### BEGIN SOLUTION
+    queue, arn = make_queue(sqs, "partner", topic_arn)
+    sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn)
+    while True:
+        for message in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20).get("Messages", []):
+            try:
+                post(message["Body"])
+            except Exception:
+                continue  # it comes back when its visibility timeout ends
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    ### END SOLUTION
+
+
+exercise("04.flaky").check(deliver)
+
+# %% [markdown]
+# ### Exercise 4: a picture pipeline
+#
+# Each photo (`photos/...jpg`) that comes into `bucket` goes once to the queue `thumbnails`, once to the queue `search`,
+# and once to a Lambda function (람다 함수) `catalogue`, which calls `save(key)`. Other files go nowhere. Of each thing let
+# in only who must come in. `save` can fail: Lambda tries again when your function raises.
+#
+# A function is a subscriber like a queue, with the protocol `lambda` and its ARN as endpoint. In the lab,
+# `cloud.deploy(name, handler)` makes one from `handler(event, context)` and returns its ARN. SNS passes the message in
+# `event["Records"][0]["Sns"]["Message"]`. The function lets the topic in with `add_permission` of the client `lambda`.
+# This account is `123456789012`.
+
+
+# %%
+def pipeline(cloud, bucket, save):
+    """Photos that come into the bucket: to two queues, and to a function that saves their keys."""
+    ### BEGIN SOLUTION
+    sns, sqs, s3 = (cloud.client(name) for name in ("sns", "sqs", "s3"))
+    topic = sns.create_topic(Name="uploads")["TopicArn"]
+    who = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}}
+    only = {
+        "ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{bucket}"},
+        "StringEquals": {"aws:SourceAccount": "123456789012"},
+    }
+    statement = who | {"Action": "sns:Publish", "Resource": topic, "Condition": only}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+    for name in ("thumbnails", "search"):
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=make_queue(sqs, name, topic)[1])
+
+    def handler(event, context):
+        for record in json.loads(event["Records"][0]["Sns"]["Message"]).get("Records", []):
+            save(unquote_plus(record["s3"]["object"]["key"]))
+
+    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=cloud.deploy("catalogue", handler))
+    permission = {"FunctionName": "catalogue", "StatementId": "sns", "Action": "lambda:InvokeFunction"}
+    cloud.client("lambda").add_permission(**permission, Principal="sns.amazonaws.com", SourceArn=topic)
+    photos = [{"Name": "prefix", "Value": "photos/"}, {"Name": "suffix", "Value": ".jpg"}]
+    rule = {"TopicArn": topic, "Events": ["s3:ObjectCreated:*"], "Filter": {"Key": {"FilterRules": photos}}}
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={"TopicConfigurations": [rule]})
+    ### END SOLUTION
+
+
+# %%
+exercise("04.pipeline").check(pipeline)
+
+# %% [markdown]
+# ### Exercise 5: in order, and once
+#
+# `events` are dicts with `id`, `customer` and `text`. Make the FIFO topic and the FIFO queues, wire them, and publish
+# each event as JSON (`json.dumps(event)`). In each queue there must be each event once, those of a customer in order;
+# customers do not wait for each other. Answers to `Publish` get lost, and your program can crash: then it is started
+# again, with the same list. Only this topic may send to the queues.
+
+
+# %%
+def publisher(sns, sqs, topic_name, queue_names, events):
+    """Publish every event to all queues: once, and each customer's in order."""
+    ### BEGIN SOLUTION
+    topic = sns.create_topic(Name=topic_name, Attributes={"FifoTopic": "true"})["TopicArn"]
+    for name in queue_names:
+        _, arn = make_queue(sqs, name, topic, FifoQueue="true")
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    for event in events:
+        sns.publish(
+            TopicArn=topic,
+            Message=json.dumps(event),
+            MessageGroupId=event["customer"],
+            MessageDeduplicationId=event["id"],
+        )
+    ### END SOLUTION
+
+
+exercise("04.ordered").check(publisher)
+
+# %% [markdown]
+# ## Then and now
+#
+# What has changed since the notes of 2023:
+
+# %%
+limits("sns", changed=True)
+
+# %% [markdown]
+# Two numbers of the notes still hold: 12.5 million subscriptions a topic, and 100,000 topics an account. A message may
+# have 256 KB, as in 2023, until you set the topic's `MaximumMessageSize` higher. And a topic can pass a message group
+# id on to standard queues today (fair queues).
+#
+# ## What the model leaves out
+#
+# - **How long a delivery takes.** AWS gives no figure; the model's median is 20 ms, and 80 ms more to another region.
+# - **The signature.** An envelope has one, and it is an opaque text here. A real web server must check it.
+# - **How a filter policy spreads.** On AWS a new policy needs some time to be in force everywhere.
+# - **CloudWatch and CloudTrail.** `metrics` shows sums at once. A later lab has the metrics as they really come.
+# - **Text messages.** Prices, carriers and the rules of countries.
+#
+# ## Cost
+
+# %%
+month = FanOut().run(seed=7).measures
+orders = len(month.fanout.published)
+for what, dollars in month.fanout.costs().items():
+    print(f"SNS, {what:8} ${dollars / orders * 1e6:.2f} for a million orders")
+print(f"SQS            ${(month.cost() - month.fanout.cost) / orders * 1e6:.2f} for a million orders")
+
+# %% [markdown]
+# Publishing costs the same for one subscriber and for a million. Then each *delivery* has its price: to queues and
+# functions SNS charges nothing (but the queue's requests cost what they always cost), to web servers $0.60 a million, by
+# e-mail $20 a million, a text message about a cent each. A filter policy costs nothing, and saves the deliveries that it
+# keeps out. (The first million of publishes a month is free, and is not taken off here.)
+#
+# ## What to remember
+#
+# - Publish once, to a topic. Who tells each receiver himself will crash half way, and must know all receivers.
+# - Topic plus queues: each subscriber has its own copy, its own pace, its own trouble. A new one changes no publisher.
+# - A queue must let the topic in. When it does not, nobody gets an error: watch `NumberOfNotificationsFailed`, and give
+#   each subscription a dead-letter queue.
+# - SNS keeps nothing. It tries a web server for a minute, for an hour at most. A queue between keeps for days.
+# - No filter policy: everything. With one: only what matches, and types count.
+# - S3 has one rule for an event: let it name a topic.
+# - FIFO topic and FIFO queues: a fan-out with order and deduplication.
+#
+# Next: streams, where many readers read the same records, and can read them again.
