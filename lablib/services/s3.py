@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-from base64 import b64decode, b64encode
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
@@ -19,6 +17,7 @@ from lablib.kernel import Row, Trace
 from lablib.services._base import Access, Call, NotSimulated, Service, ServiceError, World
 from lablib.services._body import Body
 from lablib.services._policy import MalformedPolicy, Policy, Request, administrator, decide
+from lablib.services._s3_lists import Page, page_of, read_token, write_token
 from lablib.services._s3_notifications import Deliveries, Document, Event, read_rules, show_rules
 from lablib.services._s3_store import (
     Bucket,
@@ -38,6 +37,7 @@ _ACTIONS = {  # operations whose right has another name (Service authorization r
     "CopyObject": "PutObject",
     "DeleteObjects": "DeleteObject",
     "HeadBucket": "ListBucket",
+    "ListObjects": "ListBucket",
     "ListObjectsV2": "ListBucket",
     "ListBuckets": "ListAllMyBuckets",
     "PutBucketNotificationConfiguration": "PutBucketNotification",
@@ -99,7 +99,7 @@ class S3(Service):
             keys = [item["Key"] for item in params["delete"]["Objects"]]
             common = os.path.commonprefix(keys)  # noqa: RUF071  of characters: a key is no path
             arn += f"/{common}{'*' if len(keys) > 1 else ''}"
-        elif operation == "ListObjectsV2":
+        elif operation.startswith("ListObjects"):
             context["s3:prefix"] = params.get("prefix", "")
         action = f"s3:{_ACTIONS.get(operation, operation)}"
         if operation == "CreateBucket":
@@ -345,32 +345,40 @@ class S3(Service):
         continuation_token: str | None = None,
         start_after: str = "",
     ) -> Document:
-        place = self._bucket(bucket)
-        if max_keys < 0:
-            raise invalid("Argument max-keys must be an integer between 0 and 2147483647")
-        most = min(max_keys, self.world.figures["s3.list_page"])
-        after = _read_token(continuation_token) if continuation_token is not None else start_after
-        contents: list[Document] = []
-        groups: list[str] = []
-        truncated, last = False, after
-        for name, stored in _entries(place, prefix, delimiter, after):
-            if len(contents) + len(groups) == most:
-                truncated = most > 0
-                break
-            if stored is None:
-                groups.append(name)
-            else:
-                contents.append(self._entry(stored))
-            last = name
-        answer: Document = {"Name": bucket, "Prefix": prefix, "MaxKeys": max_keys, "IsTruncated": truncated}
-        answer |= {"KeyCount": len(contents) + len(groups)}
-        extra: Document = {
-            "Contents": contents,
-            "CommonPrefixes": [{"Prefix": group} for group in groups],
-            "Delimiter": delimiter,
+        place, most = self._bucket(bucket), min(max_keys, self.world.figures["s3.list_page"])
+        after = read_token(continuation_token) if continuation_token is not None else start_after
+        page = page_of(place, prefix, delimiter, after, most)
+        answer = self._listing(bucket, prefix, delimiter, max_keys, page)
+        extra = {
             "StartAfter": start_after,
             "ContinuationToken": continuation_token,
-            "NextContinuationToken": b64encode(last.encode()).decode() if truncated else None,
+            "NextContinuationToken": write_token(page.last) if page.last else None,
+        }
+        count = {"KeyCount": len(page.objects) + len(page.groups)}
+        return answer | count | {name: value for name, value in extra.items() if value}
+
+    def list_objects(
+        self,
+        call: Call,
+        *,
+        bucket: str,
+        prefix: str = "",
+        delimiter: str = "",
+        max_keys: int = 1000,
+        marker: str = "",
+    ) -> Document:
+        """The older form of the list, which boto3's resources still use."""
+        place, most = self._bucket(bucket), min(max_keys, self.world.figures["s3.list_page"])
+        page = page_of(place, prefix, delimiter, marker, most)
+        answer = self._listing(bucket, prefix, delimiter, max_keys, page) | {"Marker": marker}
+        return answer | ({"NextMarker": page.last} if page.last and delimiter else {})
+
+    def _listing(self, bucket: str, prefix: str, delimiter: str, max_keys: int, page: Page) -> Document:
+        answer: Document = {"Name": bucket, "Prefix": prefix, "MaxKeys": max_keys, "IsTruncated": bool(page.last)}
+        extra = {
+            "Contents": [self._entry(stored) for stored in page.objects],
+            "CommonPrefixes": [{"Prefix": group} for group in page.groups],
+            "Delimiter": delimiter,
         }
         return answer | {name: value for name, value in extra.items() if value}
 
@@ -406,7 +414,7 @@ class S3(Service):
     def put_bucket_policy(self, call: Call, *, bucket: str, policy: str) -> Document:
         place = self._bucket(bucket)
         try:
-            parsed = Policy.parse(policy, name=f"bucket policy of {bucket}")
+            parsed = Policy.parse(policy, name=f"bucket {bucket}")
         except MalformedPolicy as error:
             raise ServiceError("MalformedPolicy", f"{error}") from None
         for statement in parsed.statements:
@@ -438,27 +446,3 @@ def _source(copy_source: Any) -> tuple[str, str]:
     if not slash or not key:
         raise invalid("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
     return bucket, key
-
-
-def _read_token(token: str) -> str:
-    try:
-        return b64decode(token, validate=True).decode()
-    except ValueError:
-        raise invalid("The continuation token provided is incorrect") from None
-
-
-def _entries(place: Bucket, prefix: str, delimiter: str, after: str) -> Iterator[tuple[str, Stored | None]]:
-    """Keys with their objects, and each common prefix once, in order."""
-    group = ""
-    for stored in place.after(after):
-        key = stored.key
-        if not key.startswith(prefix):
-            continue
-        end = key.find(delimiter, len(prefix)) if delimiter else -1
-        if end < 0:
-            yield key, stored
-            continue
-        found = key[: end + len(delimiter)]
-        if found != group and not after.startswith(found):
-            yield found, None
-        group = found

@@ -147,6 +147,10 @@ def test_a_list_gives_every_key_once_in_order_page_by_page(keys, prefix, delimit
     under = [key for key in keys if key.startswith(prefix)]
     deep = [key for key in under if delimiter and delimiter in key[len(prefix) :]]
     assert contents == sorted(set(under) - set(deep), key=str.encode)
+    old = lab.s3.get_paginator("list_objects").paginate(
+        Bucket=BUCKET, Prefix=prefix, Delimiter=delimiter, PaginationConfig={"PageSize": page}
+    )
+    assert [item["Key"] for answer in old for item in answer.get("Contents", ())] == contents
     assert groups == sorted({key[: key.index("/", len(prefix)) + 1] for key in deep}, key=str.encode)
 
 
@@ -179,6 +183,17 @@ def test_a_copy_takes_the_metadata_along_or_gets_new_one(lab):
     assert code(lab.s3.copy_object, Bucket=BUCKET, Key="copy", CopySource=f"{BUCKET}/copy") == "InvalidRequest"
     assert code(lab.s3.copy_object, Bucket=BUCKET, Key="copy", CopySource="nothing") == "InvalidArgument"
     assert code(lab.s3.copy_object, Bucket=BUCKET, Key="copy", CopySource=f"{BUCKET}/x") == "NoSuchKey"
+
+
+def test_boto3_s_resource_works_too(lab):
+    bucket = lab.cloud.resource("s3").Bucket(BUCKET)
+    bucket.put_object(Key="a/1", Body=b"x")
+    bucket.Object("b").put(Body=b"y")
+    assert [item.key for item in bucket.objects.all()] == ["a/1", "b"]
+    assert [item.key for item in bucket.objects.filter(Prefix="a/")] == ["a/1"]
+    assert bucket.Object("b").get()["Body"].read() == b"y"
+    bucket.objects.all().delete()
+    assert list(bucket.objects.all()) == []
 
 
 def test_waiters_wait_in_virtual_time(lab):
