@@ -221,7 +221,7 @@ class Deliveries:
     def _deliver(self, event: Event, rule: Rule, text: str, attempt: int = 1) -> None:
         world, bucket = self._world, event.bucket
         try:
-            self._send(bucket, rule, text, event.row)
+            answer = self._send(bucket, rule, text, event.row)
         except (ServiceError, AnswerLost) as error:
             reason = error.code if isinstance(error, ServiceError) else "no answer"
             hopeless = isinstance(error, ServiceError) and error.sender_fault
@@ -230,9 +230,10 @@ class Deliveries:
             else:
                 world.kernel.after(world.figures["s3.event_retry"], self._deliver, event, rule, text, attempt + 1)
         else:
-            world.trace.add("EventDelivered", bucket.name, event.key, rule.target, event.row, event.name)
+            detail = {"event": event.name} | ({"as": answer["MessageId"]} if "MessageId" in answer else {})
+            world.trace.add("EventDelivered", bucket.name, event.key, rule.target, event.row, detail)
 
-    def _send(self, bucket: Bucket, rule: Rule, text: str, row: int, test: bool = False) -> None:
+    def _send(self, bucket: Bucket, rule: Rule, text: str, row: int, test: bool = False) -> Document:
         to, name = rule.destination, "invoke"
         params: Document
         if to.service == "sqs":
@@ -246,7 +247,8 @@ class Deliveries:
             params = {"function_name": str(to), "payload": text.encode(), "invocation_type": kind}
         context = {"aws:SourceArn": bucket.arn, "aws:SourceAccount": bucket.account}
         principal = Principal(bucket.account, service="s3.amazonaws.com", context=context)
-        self._world.peers.deliver(to, name, params, principal=principal, caller=f"s3/{bucket.name}", cause=row)
+        deliver = self._world.peers.deliver
+        return deliver(to, name, params, principal=principal, caller=f"s3/{bucket.name}", cause=row)
 
     def _request(self) -> Document:
         id = self._world.chance.uuid("s3/requests").replace("-", "").upper()

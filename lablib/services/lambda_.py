@@ -48,6 +48,10 @@ class Lambda(Service):
         "InvocationEnded": lambda row, trace: f"function {row.resource} succeeded",
         "InvocationFailed": lambda row, trace: f"function {row.resource} failed: {row.detail}",
         "InvocationThrottled": lambda row, trace: f"function {row.resource} was throttled: no concurrency left",
+        "WorkStarted": lambda row, trace: f"{row.actor} works on it",
+        "WorkEnded": lambda row, trace: (
+            f"the work of {row.actor} has failed" if row.detail else f"{row.actor} has done the work"
+        ),
         "EventSentOn": lambda row, trace: f"the event went from {row.resource} to {row.detail}",
         "EventDiscarded": lambda row, trace: f"the event for {row.resource} is lost: {row.detail}",
     }

@@ -55,6 +55,11 @@ def _removed(row: Row, trace: Trace) -> str:
     return f"object {row.subject} deleted from bucket {row.resource} by {row.actor}"
 
 
+def _delivered(row: Row, trace: Trace) -> str:
+    where = f", where it is message {row.detail['as']}" if "as" in row.detail else ""
+    return f"event {row.detail['event']} delivered to {row.actor}{where}"
+
+
 class S3(Service):
     """Amazon S3, at the endpoint of one region."""
 
@@ -68,7 +73,7 @@ class S3(Service):
             f"object {row.subject} written to bucket {row.resource} by {row.actor}, {row.detail} bytes"
         ),
         "ObjectRemoved": _removed,
-        "EventDelivered": lambda row, trace: f"event {row.detail} delivered to {row.actor}",
+        "EventDelivered": _delivered,
         "EventDropped": lambda row, trace: f"event lost: {row.actor} refused it ({row.detail})",
     }
 

@@ -325,6 +325,10 @@ def test_events_come_later_and_in_any_order():
     assert 0.5 < sorted(row.time - start for row in delivered)[15] < 3
     created = lab.cloud.trace[delivered[0].cause]
     assert (created.kind, created.subject, created.actor) == ("ObjectCreated", delivered[0].subject, "you")
+    (sent,) = lab.cloud.trace.where("Sent", subject=delivered[0].detail["as"])
+    assert (sent.resource, sent.actor) == (delivered[0].actor, f"s3/{BUCKET}")
+    text = f"event ObjectCreated:Put delivered to thumbnails, where it is message {sent.subject}"
+    assert text in lab.cloud.explain(delivered[0].subject)
 
 
 def test_the_sequencer_tells_the_order_of_events_of_a_key(lab):
