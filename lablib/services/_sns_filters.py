@@ -14,7 +14,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from lablib.services._sns_filter_rules import MOST_COMBINATIONS, Branch, Compiler, Invalid, Leaf, refused, show
+from lablib.services._base import ServiceError
+from lablib.services._event_rules import (
+    MOST_COMBINATIONS,
+    Branch,
+    Compiler,
+    Invalid,
+    MalformedRule,
+    Values,
+    leaves,
+    mismatch,
+)
 
 MOST_KEYS = 5
 MOST_BYTES = 262_144
@@ -38,14 +48,16 @@ class FilterPolicy:
         Raises ServiceError InvalidParameter with AWS's text; Subscribe puts "Attributes Reason: " into it.
         """
         if len(text.encode(errors="replace")) > MOST_BYTES:
-            raise refused(f"FilterPolicy: Filter policy can not be larger than {MOST_BYTES} bytes")
+            raise _refused(f"FilterPolicy: Filter policy can not be larger than {MOST_BYTES} bytes")
         try:
             document = json.loads(text, parse_constant=_no_constant)
             if not isinstance(document, dict):
-                raise refused("FilterPolicy: Filter is not an object")
+                raise _refused("FilterPolicy: Filter is not an object")
             branches = tuple(Compiler(document).branches()) if document else ()
+        except MalformedRule as error:
+            raise _refused(f"FilterPolicy: {error}") from None
         except (ValueError, RecursionError):
-            raise refused("FilterPolicy: failed to parse JSON") from None
+            raise _refused("FilterPolicy: failed to parse JSON") from None
         _check_limits(branches, scope)
         return cls(text, scope, document, branches)
 
@@ -65,12 +77,12 @@ class FilterPolicy:
                 return NOT_JSON
             if not isinstance(document, dict) or not document:
                 return NOT_JSON if not isinstance(document, dict) else "the message body is empty"
-            values = _leaves(document, {key for branch in self.branches for key in branch})
+            values = leaves(document, {key for branch in self.branches for key in branch})
         else:
             values = _attribute_values(attributes)
             if not values:
                 return NO_ATTRIBUTES
-        reasons = [_mismatch(branch, values) for branch in self.branches]
+        reasons = [mismatch(branch, values) for branch in self.branches]
         if "" in reasons:
             return ""
         more = " (nor does another branch of $or match)" if len(reasons) > 1 else ""
@@ -81,89 +93,25 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)  # NaN and Infinity are Python's, not JSON's
 
 
+def _refused(text: str) -> ServiceError:
+    return ServiceError("InvalidParameter", f"Invalid parameter: {text}", code="InvalidParameter")
+
+
 def _check_limits(branches: Iterable[Branch], scope: str) -> None:
     """Nesting, number of keys, and complexity: the product of the lengths, each times its depth, summed over $or."""
-    leaves = [leaf for branch in branches for leaf in branch.values()]
+    found = [leaf for branch in branches for leaf in branch.values()]
     nested = scope == "MessageBody"
-    if not nested and any(len(leaf.path) > 1 for leaf in leaves):
-        raise refused("Filter policy scope MessageAttributes does not support nested filter policy")
-    if len({leaf.path[0] for leaf in leaves}) > MOST_KEYS:
-        raise refused(f"FilterPolicy: Filter policy can not have more than {MOST_KEYS} keys")
+    if not nested and any(len(leaf.path) > 1 for leaf in found):
+        raise _refused("Filter policy scope MessageAttributes does not support nested filter policy")
+    if len({leaf.path[0] for leaf in found}) > MOST_KEYS:
+        raise _refused(f"FilterPolicy: Filter policy can not have more than {MOST_KEYS} keys")
     if sum(math.prod(len(x.rules) * len(x.path) for x in b.values()) for b in branches) > MOST_COMBINATIONS:
-        raise refused("FilterPolicy: Filter policy is too complex")
+        raise _refused("FilterPolicy: Filter policy is too complex")
 
 
-# ---- matching -------------------------------------------------------------------------------------------------------
-
-_Where = tuple[tuple[int, int], ...]  # (array, index) of each array that a value lies in, the outermost first
-_Values = dict[str, list[tuple[Any, _Where]]]
-
-
-def _mismatch(branch: Branch, values: _Values) -> str:
-    """Why the keys of a branch do not all match; empty when they do."""
-    places: list[list[_Where]] = []
-    for key, leaf in branch.items():
-        found = values.get(key)
-        if not found:
-            if not any(rule.absent for rule in leaf.rules):
-                return f"{key} is missing; wanted: {_words(leaf)}"
-            continue
-        here = [where for value, where in found if any(rule.accepts(value) for rule in leaf.rules)]
-        if not here:
-            some = " and others" if len(found) > 1 else ""
-            return f"{key} is {show(found[0][0])}{some}; wanted: {_words(leaf)}"
-        if () not in here:
-            places.append(list(dict.fromkeys(here)))
-    if all(_consistent({}, group) for group in _groups(places)):
-        return ""
-    return f"no single element of an array has all of {', '.join(branch)} as wanted"
-
-
-def _groups(places: list[list[_Where]]) -> list[list[list[_Where]]]:
-    """Keys whose values share no array have nothing to agree on."""
-    groups: list[tuple[set[int], list[list[_Where]]]] = []
-    for place in places:
-        arrays = {array for where in place for array, _ in where}
-        near = [group for group in groups if group[0] & arrays]
-        groups = [group for group in groups if not group[0] & arrays]
-        groups.append((arrays.union(*(g[0] for g in near)), [p for g in near for p in g[1]] + [place]))
-    return [group for _, group in groups]
-
-
-def _consistent(chosen: dict[int, int], places: list[list[_Where]]) -> bool:
-    """Can one place be chosen for each key so that values of one array come from one element of it?"""
-    if not places:
-        return True
-    for where in places[0]:
-        fits = all(chosen.get(array, index) == index for array, index in where)
-        if fits and _consistent(chosen | dict(where), places[1:]):
-            return True
-    return False
-
-
-def _leaves(document: dict[str, Any], wanted: set[str]) -> _Values:
-    """The values of a JSON document by path, "a.b" for b in a, as far as they are wanted. Elements of arrays each
-    count. A dot in a name is like a level of nesting (recorded)."""
-    values: _Values = {}
-    arrays = 0
-    queue: list[tuple[str, Any, _Where]] = [("", document, ())]
-    for path, value, where in queue:  # it grows meanwhile
-        if isinstance(value, dict):
-            for name, inner in value.items():
-                deeper = f"{path}.{name}" if path else name
-                if deeper in wanted or any(key.startswith(deeper + ".") for key in wanted):
-                    queue.append((deeper, inner, where))
-        elif isinstance(value, list):
-            arrays += 1
-            queue += [(path, inner, (*where, (arrays, index))) for index, inner in enumerate(value)]
-        elif path in wanted:
-            values.setdefault(path, []).append((value, where))
-    return values
-
-
-def _attribute_values(attributes: dict[str, Any]) -> _Values:
+def _attribute_values(attributes: dict[str, Any]) -> Values:
     """The values of message attributes; those of type Binary are ignored (filter policy constraints)."""
-    values: _Values = {}
+    values: Values = {}
     for name, attribute in attributes.items():
         kind, text = attribute.get("DataType", ""), attribute.get("StringValue")
         if text is not None and not kind.startswith("Binary"):
@@ -186,8 +134,3 @@ def _escaped(text: str) -> str:
     """How a policy on attributes sees a string: a quotation mark or backslash in the policy must be escaped twice
     (filter policy constraints, "double escape")."""
     return text.replace("\\", "\\\\").replace('"', '\\"')
-
-
-def _words(leaf: Leaf) -> str:
-    shown = [rule.words for rule in leaf.rules[:4]] + ["..."] * (len(leaf.rules) > 4)
-    return " or ".join(shown)

@@ -1,7 +1,7 @@
-"""What a filter policy of SNS can say of a value, and how AWS reads it.
+"""Rules on events, as filter policies of SNS and filter criteria of Lambda have them: read, and matched with values.
 
 Sources: SNS developer guide, the pages on string, numeric and key matching and on AND/OR logic; texts of errors as
-recorded from AWS by public test suites, and as in AWS's published rule engine, from which they come.
+recorded from AWS by public test suites, and as in AWS's published rule engine, from which they come. Pure.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple, NoReturn
-
-from lablib.services._base import ServiceError
 
 LARGEST = 1_000_000_000  # numbers reach from -LARGEST to LARGEST, with DIGITS digits after the decimal point
 DIGITS = 5
@@ -43,9 +41,8 @@ class Leaf(NamedTuple):
 Branch = dict[str, Leaf]  # all of these keys must match; a policy with $or has several branches
 
 
-def refused(text: str) -> ServiceError:
-    """AWS's answer to a filter policy that it does not accept."""
-    return ServiceError("InvalidParameter", f"Invalid parameter: {text}", code="InvalidParameter")
+class MalformedRule(Exception):
+    """AWS does not accept this; its text says why, and where in the JSON."""
 
 
 class Invalid(str):
@@ -123,17 +120,17 @@ def _cidr(block: str) -> Rule:
     """Addresses from the given one to the last of its block. AWS's rule engine refuses masks of a single address."""
     address, slash, mask = block.partition("/")
     if not slash or "/" in mask:
-        raise refused("FilterPolicy: Malformed CIDR, one '/' required")
+        raise MalformedRule("Malformed CIDR, one '/' required")
     if not re.fullmatch(r"[+-]?[0-9]+", mask):
-        raise refused("FilterPolicy: Malformed CIDR, mask bits must be an integer")
+        raise MalformedRule("Malformed CIDR, mask bits must be an integer")
     try:
         first = ip_address(address)
     except ValueError:
-        raise refused(f"FilterPolicy: Nonstandard IP address: {address}") from None
+        raise MalformedRule(f"Nonstandard IP address: {address}") from None
     if int(mask) < 0:
-        raise refused("FilterPolicy: Malformed CIDR, mask bits must not be negative")
+        raise MalformedRule("Malformed CIDR, mask bits must not be negative")
     if int(mask) >= first.max_prefixlen:
-        raise refused(f"FilterPolicy: IPv{first.version} mask bits must be < {first.max_prefixlen}")
+        raise MalformedRule(f"IPv{first.version} mask bits must be < {first.max_prefixlen}")
     last = ip_network(f"{address}/{int(mask)}", strict=False).broadcast_address
 
     def accepts(value: str) -> bool:
@@ -152,9 +149,9 @@ def _wildcard(pattern: str) -> Rule:
     for match in re.finditer(r"\\.?|\*+|[^\\*]+", pattern, re.DOTALL):
         part, place = match[0], match.start() + 1
         if part.startswith("**"):
-            raise refused(f"FilterPolicy: Consecutive wildcard characters at pos {place}")
+            raise MalformedRule(f"Consecutive wildcard characters at pos {place}")
         if part.startswith("\\") and part not in (r"\*", r"\\"):
-            raise refused(f"FilterPolicy: Invalid escape character at pos {place}")
+            raise MalformedRule(f"Invalid escape character at pos {place}")
         if part == "*":
             pieces.append("")
         else:
@@ -255,7 +252,7 @@ class Compiler:
         truncated = f"[truncated {more} chars]" if more > 0 else ""
         column = (self._token.end if read else self._token.seen) + 1
         place = f'\n at [Source: (String)"{source}"{truncated}; line: 1, column: {column}]'
-        raise refused(f"FilterPolicy: {text}{place}")
+        raise MalformedRule(f"{text}{place}")
 
     def _object(self, document: dict[str, Any], path: tuple[str, ...], branches: list[Branch]) -> list[Branch]:
         while self._next() != "}":
@@ -281,7 +278,7 @@ class Compiler:
             self._next()
             either += self._object(inner, path, branches)
             if len(either) > MOST_COMBINATIONS:
-                raise refused("FilterPolicy: Filter policy is too complex")
+                raise MalformedRule("Filter policy is too complex")
         self._next()
         return either
 
@@ -403,3 +400,76 @@ class Compiler:
 
 def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
+
+
+# ---- matching a document ---------------------------------------------------------------------------------------------
+
+Where = tuple[tuple[int, int], ...]  # (array, index) of each array that a value lies in, the outermost first
+Values = dict[str, list[tuple[Any, Where]]]
+
+
+def mismatch(branch: Branch, values: Values) -> str:
+    """Why the keys of a branch do not all match; empty when they do."""
+    places: list[list[Where]] = []
+    for key, leaf in branch.items():
+        found = values.get(key)
+        if not found:
+            if not any(rule.absent for rule in leaf.rules):
+                return f"{key} is missing; wanted: {_words(leaf)}"
+            continue
+        here = [where for value, where in found if any(rule.accepts(value) for rule in leaf.rules)]
+        if not here:
+            some = " and others" if len(found) > 1 else ""
+            return f"{key} is {show(found[0][0])}{some}; wanted: {_words(leaf)}"
+        if () not in here:
+            places.append(list(dict.fromkeys(here)))
+    if all(_consistent({}, group) for group in _groups(places)):
+        return ""
+    return f"no single element of an array has all of {', '.join(branch)} as wanted"
+
+
+def _groups(places: list[list[Where]]) -> list[list[list[Where]]]:
+    """Keys whose values share no array have nothing to agree on."""
+    groups: list[tuple[set[int], list[list[Where]]]] = []
+    for place in places:
+        arrays = {array for where in place for array, _ in where}
+        near = [group for group in groups if group[0] & arrays]
+        groups = [group for group in groups if not group[0] & arrays]
+        groups.append((arrays.union(*(g[0] for g in near)), [p for g in near for p in g[1]] + [place]))
+    return [group for _, group in groups]
+
+
+def _consistent(chosen: dict[int, int], places: list[list[Where]]) -> bool:
+    """Can one place be chosen for each key so that values of one array come from one element of it?"""
+    if not places:
+        return True
+    for where in places[0]:
+        fits = all(chosen.get(array, index) == index for array, index in where)
+        if fits and _consistent(chosen | dict(where), places[1:]):
+            return True
+    return False
+
+
+def leaves(document: dict[str, Any], wanted: set[str]) -> Values:
+    """The values of a JSON document by path, "a.b" for b in a, as far as they are wanted. Elements of arrays each
+    count. A dot in a name is like a level of nesting (recorded)."""
+    values: Values = {}
+    arrays = 0
+    queue: list[tuple[str, Any, Where]] = [("", document, ())]
+    for path, value, where in queue:  # it grows meanwhile
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                deeper = f"{path}.{name}" if path else name
+                if deeper in wanted or any(key.startswith(deeper + ".") for key in wanted):
+                    queue.append((deeper, inner, where))
+        elif isinstance(value, list):
+            arrays += 1
+            queue += [(path, inner, (*where, (arrays, index))) for index, inner in enumerate(value)]
+        elif path in wanted:
+            values.setdefault(path, []).append((value, where))
+    return values
+
+
+def _words(leaf: Leaf) -> str:
+    shown = [rule.words for rule in leaf.rules[:4]] + ["..."] * (len(leaf.rules) > 4)
+    return " or ".join(shown)
