@@ -73,6 +73,8 @@ def _deliveries(trace: Trace, columns: dict[str, np.ndarray], told: Told, names:
     number = {name: names.index(name) for name in (*_DELIVERIES, GIVEN_UP, AT_LAST)}
     failed = trace.code("DeliveryFailed")
     subject, move, wanted = told.subject.copy(), told.move.copy(), np.ones(len(told.row), dtype=bool)
+    published = told.row[move == names.index("Published")]
+    originals = set(columns["subject"][published].tolist())
     first_tries: dict[int, int] = {}  # original -> the row of the last endpoint's first attempt
     for i in np.flatnonzero(np.isin(move, [number[name] for name in _DELIVERIES])).tolist():
         row, name = int(told.row[i]), names[move[i]]
@@ -82,12 +84,12 @@ def _deliveries(trace: Trace, columns: dict[str, np.ndarray], told: Told, names:
                 continue  # moved by SQS
             move[i] = number[GIVEN_UP]
         detail, original = trace.details[row], int(subject[i])
+        wanted[i] = original in originals  # an invitation to confirm a subscription is no message
         if name in ("Delivered", "DeliveryFailed") and detail["attempt"] == 1:
             first_tries[original] = row
         if name == "Delivered" and ("as" in detail or detail["protocol"] == "lambda"):
-            move[i], wanted[i] = number[AT_LAST], again
+            move[i], wanted[i] = number[AT_LAST], wanted[i] and again
         subject[i] = original + BASE * (1 + int(told.actor[i]))
-    published = told.row[move == names.index("Published")]
     ends = [first_tries.get(int(columns["subject"][row]), int(row)) for row in published.tolist()]
     passed = _told(columns, published, np.full(len(published), names.index(PASSED_ON)))
     passed = replace(passed, row=np.array(ends, dtype=int), time=columns["time"][ends])

@@ -151,7 +151,7 @@ export function mount(root, store) {
     lives.draw(t, states[0], colours, stage.chosen, player.playing);
     bigPlay.style.left = `${stage.heart()}px`;
     bigPlay.hidden = player.playing || t > 0 || box.classList.contains("ml-veiled");
-    if (!player.playing) canvas.setAttribute("aria-label", sentence(run, t));
+    if (!player.playing) canvas.setAttribute("aria-label", [sentence(run, t), ...stage.aggregates()].join(" "));
     store.tell(t, player.playing);
   }
 

@@ -182,6 +182,11 @@ export class Stage {
     return cut.trimEnd() + "…";
   }
 
+  /** In words, where a mark stands for several messages. */
+  aggregates() {
+    return this.lanes.flatMap((lane) => (lane.crowds ?? []).map(({ place, each }) => `${lane.run.places[place].label}: each mark stands for about ${each} messages.`));
+  }
+
   /** The middle of the widest place, across: where there is room at the start. */
   heart() {
     const widest = this.lanes[0]?.boxes?.reduce((a, b) => (b.w > a.w ? b : a));

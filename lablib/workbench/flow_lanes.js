@@ -124,7 +124,7 @@ export class Lanes {
   bracket(a, b, y, c) {
     const { g } = this;
     g.strokeStyle = c.soft; g.lineWidth = 1;
-    if (b - a > 2) { g.setLineDash([1, 3]); g.beginPath(); g.moveTo(a, y); g.lineTo(b, y); g.stroke(); g.setLineDash([]); }
+    if (b - a > 2) { g.globalAlpha = 0.6; g.setLineDash([1, 3]); g.beginPath(); g.moveTo(a, y); g.lineTo(b, y); g.stroke(); g.setLineDash([]); g.globalAlpha = 1; }
     g.lineWidth = 1.5; g.beginPath(); g.moveTo(b - 3, y - 7); g.lineTo(b, y - 7); g.lineTo(b, y + 7); g.lineTo(b - 3, y + 7); g.stroke();
   }
 

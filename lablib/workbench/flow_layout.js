@@ -73,7 +73,7 @@ export function cells(box, count) {
 }
 
 /** The pitch (px from mark to mark) for `count` marks in an area, and how many fit at the smallest pitch. */
-export function pitchFor(area, count, largest = 17, smallest = 7) {
+export function pitchFor(area, count, largest = 17, smallest = 6) {
   for (let pitch = largest; pitch > smallest; pitch--)
     if (Math.floor(area.w / pitch) * Math.floor(area.h / pitch) >= count) return { pitch, room: count };
   return { pitch: smallest, room: Math.max(1, Math.floor(area.w / smallest) * Math.floor(area.h / smallest)) };
