@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from lablib.exercises.invariants import once
 from lablib.exercises.stage import Problem, Stage
-from lablib.kernel import Row
+from lablib.gateway import pascal
 from lablib.services._base import ACCOUNT, Arn, Principal, ServiceError
 from lablib.services._policy import Request, administrator, decide
 
@@ -84,90 +84,105 @@ def text_of(body: str) -> str:
     return str(document["Message"]) if envelope else body
 
 
-def missing(stage: Stage, name: str, message: str, queue: str) -> Problem:
-    """Why a message that was published is not in a queue."""
-    kinds = ("DeliveryFailed", "FilteredOut")
-    rows = stage.trace.where(kinds, subject=message, actor=queue)
-    what = f"{name} did not come into queue {queue!r}"
+def missing(stage: Stage, name: str, message: str, place: str, kind: str = "queue") -> Problem:
+    """Why a message that was published did not come to a queue (or a `kind` of other place)."""
+    rows = stage.trace.where(("DeliveryFailed", "FilteredOut"), subject=message, actor=place)
+    what = f"{name} did not come to {kind} {place!r}"
     if not rows:
-        return Problem(f"{what}: the queue is not subscribed to the topic.", [message])
+        return Problem(f"{what}: it is not subscribed to the topic.", [message])
     last = rows[-1]
     if last.kind == "FilteredOut":
         return Problem(f"{what}: the filter policy of its subscription keeps it out ({last.detail}).", [message])
-    if last.detail["reason"] == "AccessDenied":
+    if last.detail["reason"].startswith("AccessDenied"):
         return Problem(
-            f"{what}: SNS may not send there, and the publisher saw no error. The policy of the queue (its attribute "
-            f"Policy) decides. {_why_denied(stage, last)}",
+            f"{what}: SNS has no right to bring it there, and the publisher saw no error. The policy of the {kind} "
+            f"decides. {why_denied(stage, place)}",
             [message],
         )
     return Problem(f"{what}: SNS could not deliver it ({last.detail['reason']}).", [message])
 
 
-def _why_denied(stage: Stage, failed: Row) -> str:
-    """What the front door found when it refused this delivery."""
-    denied = stage.trace.where("AccessDenied", resource=failed.actor)
-    lines = next((row.detail for row in reversed(denied) if row.index < failed.index), "").splitlines()
-    return " ".join(lines[1:])
+def why_denied(stage: Stage, place: str) -> str:
+    """What the front door found when it last refused somebody at this queue, topic or function: goes on after "The
+    policy of the queue decides."
+    """
+    denied = stage.trace.where("AccessDenied", resource=place)
+    why = " ".join(denied[-1].detail.splitlines()[1:]) if denied else ""
+    return why.replace("There is no resource-based policy.", "It has none.").replace(
+        "No resource-based policy allows it.", "It does not allow it."
+    )
 
 
 # ---- who else gets in ------------------------------------------------------------------------------------------------
 
 
 class Stranger(NamedTuple):
-    """Somebody who has no business here, in words, and as policies see him."""
+    """Somebody who has no business here: in words, as policies see him, and how to keep him out."""
 
     who: str
     principal: Principal
+    remedy: str
 
 
-def service(name: str, source: Arn) -> Principal:
+def service(name: str, source: Arn, account: str = ACCOUNT) -> Principal:
     """An AWS service that acts for one of its resources, in the account that the resource belongs to."""
-    account = source.account or ACCOUNT
-    return Principal(account, service=name, context={"aws:SourceArn": str(source), "aws:SourceAccount": account})
+    context = {"aws:SourceArn": str(source), "aws:SourceAccount": source.account or account}
+    return Principal(source.account or account, service=name, context=context)
 
 
-def people() -> list[Stranger]:
+def people(remedy: str) -> list[Stranger]:
     """Who is no AWS service."""
     intern = f"arn:aws:iam::{ACCOUNT}:role/intern"
     session = intern.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/") + "/monday"
     return [
-        Stranger(f"An administrator of another account, {FOREIGN},", administrator(FOREIGN)),
-        Stranger("A role of your account that has no rights at all", Principal(ACCOUNT, session, intern)),
+        Stranger(f"An administrator of another account, {FOREIGN},", administrator(FOREIGN), remedy),
+        Stranger("A role of your account that has no rights at all", Principal(ACCOUNT, session, intern), remedy),
     ]
 
 
-def other_topics(topic_arn: str) -> list[Stranger]:
+def other_topics(topic_arn: str, remedy: str) -> list[Stranger]:
     """Topics that are easily taken for this one."""
-    own = Arn(*topic_arn.split(":", 5)[2:])
+    own = _arn(topic_arn)
     stem, dot, fifo = own.resource.partition(".")
     strangers = {
         f"A topic of another account, {FOREIGN},": own._replace(account=FOREIGN),
         f"Another topic of your account, {stem}-test{dot}{fifo},": own._replace(resource=f"{stem}-test{dot}{fifo}"),
         "The topic of the same name in another region, eu-west-1,": own._replace(region="eu-west-1"),
     }
-    return [Stranger(who, service("sns.amazonaws.com", arn)) for who, arn in strangers.items()]
+    return [Stranger(who, service("sns.amazonaws.com", arn), remedy) for who, arn in strangers.items()]
 
 
-def a_bucket() -> Stranger:
-    """Another service of this account."""
-    return Stranger("A bucket of your account, invoices,", service("s3.amazonaws.com", Arn("s3", "", "", "invoices")))
+def _arn(text: str) -> Arn:
+    found = Arn.parse(text)
+    assert found, text
+    return found
 
 
-def gets_in(stage: Stage, to: str, operation: str, params: dict[str, Any], principal: Principal) -> str:
-    """Knock at the front door of the resource `to` (an ARN) as this principal: which statement of the resource's
-    policy lets him in; empty when he is refused.
+def judge_closed(
+    stage: Stage, what: str, to: str, operation: str, params: dict[str, Any], strangers: Iterable[Stranger]
+) -> None:
+    """None of these strangers may do `what` ("send into queue 'email'"): call an operation of the resource `to` (an
+    ARN). They knock at the front door. Raises Problem.
     """
-    arn = Arn(*to.split(":", 5)[2:])
-    owner = stage.cloud.service(arn.service, arn.region, arn.account)
+    for who, principal, remedy in strangers:
+        if why := _gets_in(stage, _arn(to), operation, params, principal):
+            raise Problem(f"{who} may {what}. {why} {remedy}")
+
+
+def _gets_in(stage: Stage, to: Arn, operation: str, params: dict[str, Any], principal: Principal) -> str:
+    """Which statement of the resource's policy lets this principal in; empty when he is refused."""
+    owner = stage.cloud.service(to.service, to.region, to.account)
     try:
-        stage.cloud.gateway.deliver(arn, operation, params, principal=principal, caller="stranger", cause=-1)
+        stage.cloud.gateway.deliver(to, operation, params, principal=principal, caller="stranger", cause=-1)
     except ServiceError as error:
         if error.shape == owner.access_denied[0]:
             return ""
-    access = owner.access("".join(part.capitalize() for part in operation.split("_")), params)
+    access = owner.access(pascal(operation), params)
     context = {**access.context, **principal.context}
-    decision = decide(Request(access.action, access.resource, principal, arn.account, context), access.policy)
-    return f"S{str(decision.cited[0])[1:]} allows it."
+    decision = decide(Request(access.action, access.resource, principal, to.account, context), access.policy)
+    cited = decision.cited[0]
+    conditions = (f"{c.name} {c.key} {', '.join(c.values)}" for c in cited.statement.conditions)
+    return f"S{str(cited)[1:]} allows it; its Condition: {' and '.join(conditions) or 'none'}."
 
 
 def judge_door(stage: Stage, queue: str, url: str, topic_arn: str) -> None:
@@ -176,18 +191,16 @@ def judge_door(stage: Stage, queue: str, url: str, topic_arn: str) -> None:
     spam = {"queue_url": url, "message_body": "spam"}
     if queue.endswith(".fifo"):
         spam |= {"message_group_id": "spam", "message_deduplication_id": "spam"}
-    for who, principal in (*people(), a_bucket(), *other_topics(topic_arn)):
-        if why := gets_in(stage, arn, "send_message", spam, principal):
-            raise Problem(f"{who} may send into queue {queue!r}. {why} {_remedy(principal)}")
-    topic = service("sns.amazonaws.com", Arn(*topic_arn.split(":", 5)[2:]))
-    if why := gets_in(stage, arn, "receive_message", {"queue_url": url}, topic):
-        raise Problem(
-            f"The topic may do more with queue {queue!r} than it has to: it may even receive messages. {why} "
-            'All that a topic needs is "Action": "sqs:SendMessage".'
-        )
-
-
-def _remedy(stranger: Principal) -> str:
-    if stranger.service == "sns.amazonaws.com":
-        return 'Let in your own topic only: "Condition": {"ArnEquals": {"aws:SourceArn": the ARN of your topic}}.'
-    return 'Let in SNS, and nobody else: "Principal": {"Service": "sns.amazonaws.com"}.'
+    only_sns = 'Let in SNS, and nobody else: "Principal": {"Service": "sns.amazonaws.com"}.'
+    own = 'Let in your own topic only: "Condition": {"ArnEquals": {"aws:SourceArn": the ARN of your topic}}.'
+    bucket = service("s3.amazonaws.com", Arn("s3", "", "", "invoices"))
+    strangers = [
+        *people(only_sns),
+        Stranger("A bucket of your account, invoices,", bucket, only_sns),
+        *other_topics(topic_arn, own),
+    ]
+    judge_closed(stage, f"send into queue {queue!r}", arn, "send_message", spam, strangers)
+    least = 'All that a topic needs is "Action": "sqs:SendMessage".'
+    itself = service("sns.amazonaws.com", _arn(topic_arn))
+    topic = Stranger("Your topic has to send, and nothing else. But it", itself, least)
+    judge_closed(stage, f"receive messages from queue {queue!r}", arn, "receive_message", {"queue_url": url}, [topic])

@@ -37,9 +37,7 @@ def judge_work(stage: Stage, url: str, but: Collection[str] = ()) -> None:
         if message in held:
             raise Problem(f"{order} was not received in {stage.cloud.now:.0f} s.", [message])
         if not done:
-            raise Problem(
-                f"{order} is lost: {deleted_early(stage.trace, deleted[0], 'its work was done')}.", [message]
-            )
+            raise Problem(f"{order} is lost: {deleted_early(stage.trace, deleted[0], 'its work was done')}.", [message])
 
 
 def deleted_early(trace: Trace, deleted: Row, before: str) -> str:

@@ -12,6 +12,7 @@ from lablib.exercises.learner import Memory
 from lablib.kernel import Process, Row, Signal
 from lablib.services._base import Call
 
+_NO_ACCIDENTS = {"sqs.outages_per_hour": 0, "s3.event_duplicates": 0, "lambda.event_duplicates": 0}
 _RESTART = 5.0  # seconds from a crash to the next start
 
 _PHRASES = {
@@ -37,7 +38,7 @@ class Stage:
 
     def __init__(self, fn: Callable[..., Any], case: Case, memory: Memory, most_rows: int) -> None:
         self.case = case
-        self.cloud = Cloud(case.seed, assume={"sqs.outages_per_hour": 0, "s3.event_duplicates": 0})
+        self.cloud = Cloud(case.seed, assume=_NO_ACCIDENTS)
         self.cloud.trace.phrases.update(_PHRASES)
         self.sqs = self.cloud.client("sqs")  # here, because the first one takes long to make
         self.labels: dict[str, str] = {}  # how a subject is called in a story

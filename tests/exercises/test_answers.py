@@ -8,13 +8,13 @@ import re
 import time
 
 import pytest
-from exercises import lab01_answers, lab02_answers, lab03_answers
+from exercises import lab01_answers, lab02_answers, lab03_answers, lab04_answers
 
 from lablib.exercises import all_exercises, exercise
 
 pytestmark = pytest.mark.usefixtures("patient_home")
 IDS = [e.id for e in all_exercises()]
-WRONG = [*lab01_answers.WRONG, *lab02_answers.WRONG, *lab03_answers.WRONG]
+WRONG = [*lab01_answers.WRONG, *lab02_answers.WRONG, *lab03_answers.WRONG, *lab04_answers.WRONG]
 
 
 @pytest.mark.parametrize("id", IDS)

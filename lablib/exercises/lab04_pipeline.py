@@ -1,0 +1,364 @@
+"""The exercise of lab 04 about a pipeline: photos that are uploaded go to two queues and a function."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_plus
+
+from lablib.exercises import learner
+from lablib.exercises.base import Exercise
+from lablib.exercises.case import Case, dial, seeds
+from lablib.exercises.fanout import (
+    FOREIGN,
+    Stranger,
+    copies,
+    judge_closed,
+    judge_door,
+    missing,
+    other_topics,
+    people,
+    service,
+    text_of,
+    the_queues,
+    why_denied,
+)
+from lablib.exercises.invariants import once
+from lablib.exercises.stage import Problem, Stage
+from lablib.kernel import Row
+from lablib.services._base import ACCOUNT, Arn, Call, Principal
+
+Function = Callable[..., Any]
+
+BUCKET, FUNCTION, QUEUES = "holiday-photos", "catalogue", ("thumbnails", "search")
+_UPLOADS = (  # key, and how it comes into the bucket
+    ("photos/cat.jpg", "put"),
+    ("photos/my cat.jpg", "put"),
+    ("photos/readme.txt", "put"),
+    ("drafts/dog.jpg", "put"),
+    ("photos/dog.jpg", "copy"),
+    ("photos-old/cat.jpg", "put"),
+    ("photos/a+b (1).jpg", "put"),
+    ("photos/cat.jpg.bak", "put"),
+    ("photos/제주/바다 1.jpg", "put"),
+)
+_GAP = 5.0  # seconds between two uploads
+_RETRIES = 240.0  # seconds: Lambda tries a failed event again after one minute and after two more
+
+_PHRASES = {
+    "Saved": lambda row, trace: f"{row.actor} saves {row.subject}",
+    "SaveFailed": lambda row, trace: f"{row.actor} cannot save {row.subject}: {row.detail}",
+}
+
+
+def wanted(key: str) -> bool:
+    """Is it a photo that the pipeline is for?"""
+    return key.startswith("photos/") and key.endswith(".jpg")
+
+
+class NoSuchKey(Exception):
+    """There is no object with that key in the bucket."""
+
+
+class SaveFailed(Exception):
+    """The catalogue could not be reached."""
+
+
+class Catalogue:
+    """`save(key)`: enters a photo into the catalogue, which takes 0.3 s. The first `failing` calls fail."""
+
+    def __init__(self, stage: Stage, failing: int) -> None:
+        stage.trace.phrases.update(_PHRASES)
+        self._stage = stage
+        self._failing = failing
+
+    def __call__(self, key: str) -> None:
+        stage = self._stage
+        stage.cloud.kernel.sleep(0.3)
+        running = stage.trace.where("InvocationStarted", actor=stage.caller)
+        cause = running[-1].index if running else -1
+        if not isinstance(key, str) or stage.cloud.service("s3").bucket(BUCKET).find(key) is None:
+            stage.trace.add("SaveFailed", BUCKET, f"{key}", stage.caller, cause, "no such key")
+            raise NoSuchKey(f"bucket {BUCKET!r} has no object with the key {key!r:.80}")
+        if self._failing:
+            self._failing -= 1
+            stage.trace.add("SaveFailed", BUCKET, key, stage.caller, cause, "the catalogue is away")
+            raise SaveFailed("the catalogue is away")
+        stage.trace.add("Saved", BUCKET, key, stage.caller, cause)
+
+
+@dataclass(frozen=True, order=True)
+class PipelineCase(Case):
+    uploads: int = dial(1, len(_UPLOADS), "upload")
+    failing: int = dial(0, 1, lambda n: "the first call of save fails" if n else "")
+    deleted: int = dial(0, 1, lambda n: "the first photo is deleted later" if n else "")
+    seed: int = seeds(10)
+
+
+class Pipeline(Exercise):
+    """Every photo once to two queues and a function, and nothing else."""
+
+    id = "04.pipeline"
+    signature = "pipeline(cloud, bucket, save)"
+    hints = (
+        "One rule of a bucket cannot have three destinations, and two rules may not overlap. So the bucket has one "
+        "rule, to a topic; the queues and the function subscribe to the topic. Each arrow needs a right: S3 to publish "
+        "to the topic, SNS to send to each queue, SNS to invoke the function.",
+        "The topic's policy lets in s3.amazonaws.com for sns:Publish, with aws:SourceArn arn:aws:s3:::<bucket> and "
+        "aws:SourceAccount 123456789012: a bucket's ARN has no account in it. Set it before you set the bucket's "
+        "notification: S3 tries at once.",
+        "The rule: put_bucket_notification_configuration(Bucket=..., NotificationConfiguration={'TopicConfigurations': "
+        "[{'TopicArn': ..., 'Events': ['s3:ObjectCreated:*'], 'Filter': {'Key': {'FilterRules': [{'Name': 'prefix', "
+        "'Value': 'photos/'}, {'Name': 'suffix', 'Value': '.jpg'}]}}}]}). The function: cloud.deploy('catalogue', "
+        "handler), then add_permission of the client 'lambda' with Principal='sns.amazonaws.com', SourceArn=the topic.",
+        "In the handler: json.loads(event['Records'][0]['Sns']['Message']) is S3's event. S3 also sends a test event, "
+        "which has no 'Records': .get('Records', []). In record['s3']['object']['key'] spaces are '+': "
+        "urllib.parse.unquote_plus. Let exceptions of save out, so that Lambda tries again.",
+    )
+    covered = "up to 9 uploads, photos and others, put and copied, with spaces in keys; a deletion; a save that fails"
+    plain = PipelineCase(uploads=1)
+    examples = 40
+
+    def trial(self, stage: Stage, fn: Function, case: PipelineCase) -> None:
+        cloud = stage.cloud
+        cloud.client("s3").create_bucket(Bucket=BUCKET)
+        try:
+            stage.call("pipeline", cloud, BUCKET, Catalogue(stage, case.failing), until=300)
+        except Exception as error:
+            if "Unable to validate" in str(error):
+                raise Problem(_unable(stage, learner.describe_error(error, fn))) from None
+            raise
+        topic, queues = _the_topic(stage), the_queues(stage, QUEUES)
+        try:
+            cloud.service("lambda").function(FUNCTION)
+        except KeyError:
+            raise Problem(f"There is no function {FUNCTION!r}. Make it: cloud.deploy({FUNCTION!r}, handler).") from None
+        uploads = _shuffled(stage, case.uploads)
+        for n, (key, how) in enumerate(uploads):
+            cloud.kernel.at(cloud.now + _GAP * n, _upload, stage, key, how)
+        stage.run(cloud.now + _GAP * len(uploads) + _RETRIES, every=10.0)
+        first = next((key for key, _ in uploads if wanted(key)), None)
+        if first and case.deleted:
+            cloud.service("s3").delete_object(_visitor(stage), bucket=BUCKET, key=first)
+        stage.run(cloud.now + 60, every=10.0)
+        judge = _Judge(stage, queues)
+        for key, how in uploads:
+            judge.photo(key, how) if wanted(key) else judge.other(key)
+        if first and case.deleted:
+            judge.removal(first)
+        judge.test_event()
+        _judge_doors(stage, topic, queues)
+
+
+def _shuffled(stage: Stage, count: int) -> list[tuple[str, str]]:
+    """So many uploads, in the order of this seed; with seed 0 the simplest come first."""
+    uploads = stage.cloud.chance.stream("uploads").shuffled(_UPLOADS) if stage.case.seed else list(_UPLOADS)
+    return uploads[:count]
+
+
+def _visitor(stage: Stage) -> Call:
+    return Call("visitor", -1, stage.cloud.chance.stream("visitor"))
+
+
+def _upload(stage: Stage, key: str, how: str) -> None:
+    s3, call = stage.cloud.service("s3"), _visitor(stage)
+    if how == "put":
+        s3.put_object(call, bucket=BUCKET, key=key, body=b"a photo")
+        return
+    source = key.replace("photos/", "tmp/")
+    s3.put_object(call, bucket=BUCKET, key=source, body=b"a photo")
+    s3.copy_object(call, bucket=BUCKET, key=key, copy_source=f"{BUCKET}/{source}")
+
+
+# ---- what was built --------------------------------------------------------------------------------------------------
+
+
+def _the_topic(stage: Stage) -> str:
+    """The ARN of the topic to which the bucket sends. Raises Problem."""
+    rules = stage.cloud.service("s3").bucket(BUCKET).rules
+    if not rules:
+        raise Problem(f"Bucket {BUCKET!r} has no event notification: nobody hears of an upload.")
+    for rule in rules:
+        if rule.destination.service != "sns":
+            kind = "queue" if rule.destination.service == "sqs" else "function"
+            raise Problem(
+                f"The bucket sends its events to {kind} {rule.target!r} itself, so the others cannot get them. Send "
+                "them to a topic, and subscribe both queues and the function to it."
+            )
+    return str(rules[0].destination)
+
+
+def _unable(stage: Stage, error: str) -> str:
+    """What to do when S3 does not accept a destination."""
+    denied = stage.trace.where("AccessDenied", actor=f"s3/{BUCKET}")
+    if not denied:
+        return error
+    place = denied[-1].resource
+    why = f"S3 tried at once, and has no right to send to {place!r}. Its policy decides. {why_denied(stage, place)}"
+    return f"{error}\n{why}"
+
+
+# ---- what came of it -------------------------------------------------------------------------------------------------
+
+
+class _Judge:
+    """What became of each upload, link by link: bucket, topic, queues, function."""
+
+    def __init__(self, stage: Stage, queues: dict[str, str]) -> None:
+        self._stage = stage
+        self._trace = trace = stage.trace
+        self._copies = copies(stage)
+        self._events = {queue: list(_events_in(stage, queue, url)) for queue, url in queues.items()}
+        self._published: dict[str, str] = {}  # by key, the message about its upload
+        for row in trace.where("Published", actor=f"s3/{BUCKET}"):
+            happened = trace[trace[row.cause].cause]  # a call of Publish lies between
+            if happened.kind == "ObjectCreated":
+                self._published[happened.subject] = row.subject
+        self._runs: dict[str, list[Row]] = {}  # by message, how the function's runs on it ended
+        for row in trace.where(("InvocationEnded", "InvocationFailed"), FUNCTION):
+            stage.labels[row.subject] = f"in {FUNCTION}"
+            message = next((r.subject for r in trace.chain(row.index) if r.kind == "Published"), "")
+            self._runs.setdefault(message, []).append(row)
+
+    def _problem(self, key: str, what: str) -> Problem:
+        message = self._published.get(key, "")
+        in_queues = (id for ids in self._copies.get(message, {}).values() for id in ids)
+        runs = dict.fromkeys(row.subject for row in self._runs.get(message, []))
+        return Problem(f"{key!r} {what}", [key, message, *in_queues, *runs] if message else [key])
+
+    def _count(self, queue: str, key: str, event: str) -> int:
+        return sum(k == key and name.startswith(event) for k, name in self._events[queue])
+
+    def photo(self, key: str, how: str) -> None:
+        """A photo came to each queue once, and was saved once. Raises Problem."""
+        message = self._published.get(key)
+        if message is None:
+            came = {"put": "uploaded", "copy": "copied into the bucket"}[how]
+            raise self._problem(key, f"was {came}, and no event went to your topic. {self._rules()}")
+        for queue in QUEUES:
+            times = self._count(queue, key, "ObjectCreated")
+            if not times:
+                found = missing(self._stage, repr(key), message, queue)
+                raise Problem(found.what, [key, *found.subjects])
+            if times > 1:
+                raise self._problem(key, f"came to queue {queue!r} {once(times)}.")
+        saved = self._trace.where("Saved", subject=key)
+        if len(saved) > 1:
+            raise self._problem(key, f"was saved {once(len(saved))}; once is enough. {self._why_again(message)}")
+        if not saved:
+            raise self._unsaved(key, message)
+
+    def _rules(self) -> str:
+        rules = self._stage.cloud.service("s3").bucket(BUCKET).rules
+        said = (f"{', '.join(r.events)} with prefix {r.prefix!r} and suffix {r.suffix!r}" for r in rules)
+        return f"The bucket's rule is for {'; '.join(said)}."
+
+    def _why_again(self, message: str) -> str:
+        failed = [row for row in self._runs.get(message, []) if row.kind == "InvocationFailed"]
+        if failed:
+            return f"Your function failed after it had saved ({failed[0].detail}), so Lambda ran it again."
+        return "Your function called save more than once for one event, or two events came."
+
+    def _unsaved(self, key: str, message: str) -> Problem:
+        runs = self._runs.get(message, [])
+        if not runs:
+            found = missing(self._stage, repr(key), message, FUNCTION, "function")
+            return Problem(found.what, [key, *found.subjects])
+        failed = self._trace.where("SaveFailed", actor=f"lambda/{FUNCTION}")
+        encoded = [row.subject for row in failed if row.subject != key and unquote_plus(row.subject) == key]
+        if encoded:
+            return self._problem(
+                key,
+                f"was not saved: your function called save({encoded[0]!r}), and the bucket has no such key. S3 writes "
+                "keys into events URL-encoded, a space as '+'. Decode them: urllib.parse.unquote_plus(key).",
+            )
+        last = runs[-1]
+        if last.kind == "InvocationFailed":
+            times = "" if len(runs) == 1 else f", in all {len(runs)} tries"
+            form = "S3's event is the text event['Records'][0]['Sns']['Message'], JSON: SNS has wrapped it."
+            hint = f". {form}" if last.detail.startswith(("KeyError", "TypeError")) else ""
+            return self._problem(key, f"was not saved: your function failed{times}. {last.detail}{hint}")
+        if any(row.subject == key for row in failed):
+            return self._problem(
+                key,
+                "was not saved: save failed once, and your function caught the exception. Lambda took this for a "
+                "success. Let it out: Lambda tries again after a minute.",
+            )
+        return self._problem(key, "was not saved: your function ran, and ended without save(key) for it.")
+
+    def other(self, key: str) -> None:
+        """What is no photo under photos/ came nowhere. Raises Problem."""
+        places = [f"queue {queue!r}" for queue in QUEUES if self._count(queue, key, "")]
+        places += ["your function"] * bool(self._trace.where("Saved", subject=key))
+        if places:
+            raise self._problem(
+                key, f"is no .jpg under photos/, and it came to {' and '.join(places)}. {self._rules()}"
+            )
+
+    def removal(self, key: str) -> None:
+        """Nobody was told that this photo was deleted. Raises Problem."""
+        for queue in QUEUES:
+            if self._count(queue, key, "ObjectRemoved"):
+                raise self._problem(
+                    key, f"was deleted, and queue {queue!r} got a message about it. It is for uploads. {self._rules()}"
+                )
+
+    def test_event(self) -> None:
+        """The function did not stumble over what S3 sends when a notification is set. Raises Problem."""
+        kind = "PutBucketNotificationConfiguration"
+        for row in self._trace.where("InvocationFailed", FUNCTION):
+            if any(cause.kind == kind for cause in self._trace.chain(row.index)):
+                raise Problem(
+                    f"Your function failed on S3's test event, {row.detail}. S3 sends it when a notification is set, "
+                    'and it has no "Records": {"Service": "Amazon S3", "Event": "s3:TestEvent", ...}. Pass it over.',
+                    [row.subject],
+                )
+
+
+def _events_in(stage: Stage, queue: str, url: str) -> Iterator[tuple[str, str]]:
+    """The key and the name of each event of S3 in a queue. Raises Problem when something else is there."""
+    for message in stage.cloud.service("sqs").queue(url).messages.values():
+        text = text_of(message.body)
+        try:
+            for record in json.loads(text).get("Records", []):
+                yield unquote_plus(record["s3"]["object"]["key"]), record["eventName"]
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise Problem(
+                f"In queue {queue!r} is a message that is no event of S3: {text!r:.60}. Publish and send nothing "
+                "yourself.",
+                [message.id],
+            ) from None
+
+
+def _judge_doors(stage: Stage, topic: str, queues: dict[str, str]) -> None:
+    """S3 may publish for this bucket only; the queues and the function are for this topic only. Raises Problem."""
+    only_s3 = 'Let in S3, and nobody else: "Principal": {"Service": "s3.amazonaws.com"}.'
+    name = f'Name your bucket: "Condition": {{"ArnEquals": {{"aws:SourceArn": "arn:aws:s3:::{BUCKET}"}}, ...}}.'
+    account = (
+        "A bucket's ARN has no account number, and when you delete your bucket, others can make one of that name. Name "
+        'your account too: "StringEquals": {"aws:SourceAccount": "123456789012"}.'
+    )
+    own = Arn("s3", "", "", BUCKET)
+    strangers = [
+        *people(only_s3),
+        Stranger("Another bucket of your account, invoices,", _bucket(own._replace(resource="invoices")), name),
+        Stranger("A bucket of the same name in another account", _bucket(own, FOREIGN), account),
+    ]
+    judge_closed(stage, "publish to your topic", topic, "publish", {"topic_arn": topic, "message": "spam"}, strangers)
+    for queue, url in queues.items():
+        judge_door(stage, queue, url, topic)
+    function = stage.cloud.service("lambda").function(FUNCTION).arn
+    invoke = {"function_name": function, "invocation_type": "DryRun"}
+    only_sns = "Let in SNS, and nobody else: add_permission(..., Principal='sns.amazonaws.com')."
+    name = "Name your topic: add_permission(..., SourceArn=the ARN of your topic)."
+    strangers = [*people(only_sns), *other_topics(topic, name)]
+    judge_closed(stage, f"invoke function {FUNCTION!r}", function, "invoke", invoke, strangers)
+
+
+def _bucket(arn: Arn, account: str = ACCOUNT) -> Principal:
+    return service("s3.amazonaws.com", arn, account)
+
+
+EXERCISES = (Pipeline(),)

@@ -1,0 +1,177 @@
+"""Lab 04's exercises: what is special about them. What all exercises promise is in test_answers.py."""
+
+import json
+
+import pytest
+from exercises import lab04_answers as answers
+
+from lablib.exercises import all_exercises, exercise
+from lablib.exercises.fanout import text_of
+
+pytestmark = pytest.mark.usefixtures("patient_home")
+LAB = [e.id for e in all_exercises() if e.id.startswith("04.")]
+
+
+@pytest.mark.parametrize("id", LAB)
+def test_wrong_answers_of_an_exercise_get_different_sentences(id):
+    alike = {  # the same mistake, made in another way
+        answers.flaky_keeps_it_in_memory,
+        answers.pipeline_decodes_percent_only,
+        answers.pipeline_notifies_first,
+        answers.pipeline_three_rules,
+    }
+    mine = [fn for wrong, fn, _ in answers.WRONG if wrong == id and fn not in alike]
+    sentences = [exercise(id).check(fn).text.splitlines()[1] for fn in mine]
+    assert len(set(sentences)) == len(sentences)
+
+
+# ---- other ways that are right too -----------------------------------------------------------------------------------
+
+
+def _lets_in(statement):
+    def allow(sqs, url, arn, topic_arn):
+        policy = {"Version": "2012-10-17", "Statement": statement(arn, topic_arn)}
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+
+    return answers._wiring(allow)
+
+
+def _allow(arn, condition, principal=None, action="SQS:SendMessage"):
+    who = principal or {"Service": "sns.amazonaws.com"}
+    return {"Effect": "Allow", "Principal": who, "Action": action, "Resource": arn, "Condition": condition}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        lambda arn, topic: _allow(arn, {"StringEquals": {"aws:SourceArn": topic}}),
+        lambda arn, topic: _allow(arn, {"ArnLike": {"AWS:SourceArn": [topic]}}),
+        lambda arn, topic: _allow(arn, {"ArnEquals": {"aws:SourceArn": topic}}, "*"),  # nobody else has that SourceArn
+        lambda arn, topic: _allow("*", {"ArnEquals": {"aws:SourceArn": topic}}),
+        lambda arn, topic: [
+            _allow(arn, {"StringEquals": {"aws:SourceAccount": "123456789012"}}),
+            _allow(arn, {"ArnNotEquals": {"aws:SourceArn": topic}}, "*") | {"Effect": "Deny"},
+        ],
+    ],
+    ids=["string", "like", "anybody in its name", "any resource", "deny the others"],
+)
+def test_a_policy_is_judged_by_who_gets_in_and_not_by_its_text(statement):
+    assert exercise("04.wiring").check(_lets_in(statement))
+
+
+def test_raw_delivery_and_a_policy_given_at_birth_are_right_too():
+    def wire(sns, sqs, topic_name, queue_names):
+        topic_arn = sns.create_topic(Name=topic_name)["TopicArn"]
+        for name in queue_names:
+            arn = topic_arn.replace(":sns:", ":sqs:").replace(topic_name, name)
+            sqs.create_queue(QueueName=name, Attributes={"Policy": answers._policy(arn, topic_arn)})
+            raw = {"RawMessageDelivery": "true"}
+            sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, Attributes=raw)
+
+    assert exercise("04.wiring").check(wire)
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"big": answers._body(total=[{"numeric": [">=", 100]}])},
+        {"audit": ({}, "MessageAttributes")},
+        {"asia": answers._attributes(country=[{"prefix": "KR"}, {"prefix": "JP"}], test=[{"exists": False}])},
+        {"abroad": answers._attributes(country=[{"anything-but": "KR"}])},
+    ],
+    ids=["total is in the body too", "an empty policy", "prefixes", "one value"],
+)
+def test_other_filters_with_the_same_effect_are_right(others):
+    assert exercise("04.filters").check(answers._filters(**others))
+
+
+def test_no_entry_means_no_filter_policy():
+    assert exercise("04.filters").check(answers._filters(left_out="audit"))
+
+
+def test_the_form_of_a_filter_is_checked_before_it_is_tried():
+    assert "is no JSON" in exercise("04.filters").check(answers._filters(big=answers._attributes(total={1}))).text
+
+
+def test_a_dead_letter_queue_that_somebody_empties_loses_nothing():
+    def deliver(sns, sqs, topic_arn, url, post):
+        answers.flaky_grave_that_nobody_visits(sns, sqs, topic_arn, url, post)
+        queue_url, _ = answers._queue(sqs, "dead-letters")
+        while True:
+            for message in sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=20).get("Messages", []):
+                target = {"QueueUrl": queue_url, "ReceiptHandle": message["ReceiptHandle"]}
+                answers._post_and_delete(post, message["Body"], lambda target=target: sqs.delete_message(**target))
+
+    assert exercise("04.flaky").check(deliver)
+
+
+def test_a_partner_is_not_blamed_when_it_was_there_all_the_time():
+    verdict = exercise("04.flaky").check(answers.flaky_queue_without_forwarder)
+    assert "was down" not in verdict.text
+    assert "answers 500" not in verdict.text
+
+
+def test_publishing_in_batches_and_by_content_is_right_too():
+    def publisher(sns, sqs, topic_name, queue_names, events):
+        attributes = {"ContentBasedDeduplication": "true"}
+        topic_arn = answers._wire_fifo(sns, sqs, topic_name, queue_names, **attributes)
+        entries = [{"Id": e["id"], "Message": json.dumps(e), "MessageGroupId": e["customer"]} for e in events]
+        sns.publish_batch(TopicArn=topic_arn, PublishBatchRequestEntries=entries)
+
+    assert exercise("04.ordered").check(publisher)
+
+
+def test_a_crash_of_the_publisher_is_told():
+    story = exercise("04.ordered").check(answers.ordered_new_id_each_time).replay().story
+    assert "publisher crashed" in story
+    assert story.count("published to orders.fifo by publisher") == 2
+
+
+def test_the_function_may_have_a_queue_of_its_own_in_front():
+    def pipeline(cloud, bucket, save):
+        def handler(event, context):
+            for record in event["Records"]:
+                answers._saving(save)({"Records": [{"Sns": json.loads(record["body"])}]}, context)
+
+        sns, sqs, functions = cloud.client("sns"), cloud.client("sqs"), cloud.client("lambda")
+        answers._pipeline(subscribed=("queues",), sns_may=False)(cloud, bucket, save)
+        cloud.deploy("catalogue", handler)
+        topic_arn = sns.list_topics()["Topics"][0]["TopicArn"]
+        answers._subscribed_queue(sns, sqs, topic_arn, "for-the-catalogue")
+        source = topic_arn.replace(":sns:", ":sqs:").replace("uploads", "for-the-catalogue")
+        functions.create_event_source_mapping(FunctionName="catalogue", EventSourceArn=source, BatchSize=1)
+
+    assert exercise("04.pipeline").check(pipeline)
+
+
+def test_the_pipeline_passes_other_files_by_filter_policies_too():
+    def pipeline(cloud, bucket, save):
+        answers._pipeline(filters=())(cloud, bucket, save)
+        sns = cloud.client("sns")
+        key = [{"wildcard": "photos/*.jpg"}]
+        policy = json.dumps({"Records": {"s3": {"object": {"key": key}}}})
+        topic_arn = sns.list_topics()["Topics"][0]["TopicArn"]
+        for subscription in sns.list_subscriptions_by_topic(TopicArn=topic_arn)["Subscriptions"]:
+            for name, value in (("FilterPolicyScope", "MessageBody"), ("FilterPolicy", policy)):
+                target = {"SubscriptionArn": subscription["SubscriptionArn"], "AttributeName": name}
+                sns.set_subscription_attributes(**target, AttributeValue=value)
+
+    assert exercise("04.pipeline").check(pipeline)
+
+
+def test_something_else_in_a_queue_of_the_pipeline_is_told():
+    def pipeline(cloud, bucket, save):
+        answers._pipeline()(cloud, bucket, save)
+        url, _ = answers._queue(cloud.client("sqs"), "search")
+        cloud.client("sqs").send_message(QueueUrl=url, MessageBody="hello?")
+
+    assert (
+        "In queue 'search' is a message that is no event of S3: 'hello?'"
+        in exercise("04.pipeline").check(pipeline).text
+    )
+
+
+@pytest.mark.parametrize("body", ["order-1", "[]", '{"Message": "x"}', '"text"', '{"order": 1}'])
+def test_only_an_envelope_of_sns_is_taken_off(body):
+    assert text_of(body) == body
+    assert text_of(json.dumps({"TopicArn": "arn", "Message": body})) == body
