@@ -94,7 +94,7 @@ class Function:
         """Make these the statements of its policy. Raises InvalidParameterValueException."""
         document = {"Version": "2012-10-17", "Statement": list(statements.values())}
         try:
-            policy = Policy.parse(document, name=f"policy of function {self.name}") if statements else None
+            policy = Policy.parse(document, name=f"function {self.name}") if statements else None
         except MalformedPolicy:
             raise invalid("The provided principal was invalid. Please check the principal and try again.") from None
         self.statements, self.policy = statements, policy
