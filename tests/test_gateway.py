@@ -1,12 +1,13 @@
 """The front door: latency, faults, one row a call."""
 
+import json
 import math
 
 import pytest
 
 from lablib import Cloud, Fault
 from lablib.gateway import AnswerLost
-from lablib.services._base import NotSimulated, ServiceError
+from lablib.services._base import Arn, NotSimulated, Principal, ServiceError
 
 
 @pytest.fixture
@@ -170,3 +171,30 @@ def test_what_is_not_simulated_says_so_and_what_is(cloud, sqs, url):
         sqs.send_message(QueueUrl=url, MessageBody="x", Colour="red")
     with pytest.raises(NotSimulated, match=r"service 'dynamodb' is not simulated. This lab simulates: .*sqs"):
         cloud.client("dynamodb")
+
+
+def test_what_was_allowed_is_asked_again_when_a_policy_has_changed(cloud, sqs, url):
+    """An allowed call is remembered, not for longer than the policies that allowed it."""
+    topic = Principal("123456789012", service="sns.amazonaws.com")
+    queue = Arn.parse("arn:aws:sqs:us-east-1:123456789012:orders")
+
+    def send():
+        message = {"queue_url": url, "message_body": "x"}
+        return cloud.gateway.deliver(queue, "send_message", message, principal=topic, caller="sns/news", cause=-1)
+
+    def set_policy(condition=None):
+        statement = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+        statement |= {"Resource": str(queue)} | ({"Condition": condition} if condition else {})
+        document = json.dumps({"Version": "2012-10-17", "Statement": statement})
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": document})
+
+    set_policy()
+    assert send()["MessageId"] and send()["MessageId"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+    with pytest.raises(ServiceError, match="no resource-based policy"):
+        send()
+    set_policy({"DateLessThan": {"aws:CurrentTime": "2023-04-01T00:01:00Z"}})
+    assert send()["MessageId"]
+    cloud.advance(61)
+    with pytest.raises(ServiceError, match="no resource-based policy"):
+        send()

@@ -229,12 +229,14 @@ class Statement:
 class Policy:
     """A policy that was read: of a resource, of an identity, the trust policy of a role, or the policy of a KMS key.
 
-    `name` is that of the resource, or of the identity's policy; it stands in explanations.
+    `name` is that of the resource, or of the identity's policy; it stands in explanations. `timeless`: what it decides
+    does not depend on the time of the request.
     """
 
     statements: tuple[Statement, ...]
     kind: Kind = "resource"
     name: str = ""
+    timeless: bool = True
 
     @classmethod
     def parse(cls, text: str | Mapping[str, Any], *, kind: Kind = "resource", name: str = "") -> Policy:
@@ -253,7 +255,8 @@ class Policy:
         variables = version == "2012-10-17"
         found = tuple(_statement(s, n, kind, variables, one or f"Statement[{n}]") for n, s in enumerate(items))
         _check_sids(found, kind)
-        return cls(found, kind, name)
+        said = str(document).lower()
+        return cls(found, kind, name, "aws:currenttime" not in said and "aws:epochtime" not in said)
 
     @cached_property
     def denials(self) -> tuple[Statement, ...]:
