@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 from lablib.kernel import Process
 from lablib.services._base import AnswerLost, Arn, Principal, ServiceError, World
+from lablib.services._lambda_filters import Criteria
 from lablib.services._lambda_functions import Document, Function
 from lablib.services._lambda_invocations import Invocation, Runner
 from lablib.services._policy import administrator
@@ -36,6 +37,7 @@ class Mapping:
     enabled: bool
     state: str
     modified: float
+    criteria: Criteria = Criteria()
     result: str = "No records processed"
     pollers: list[Process] = field(default_factory=list)
     quiet: float = 0.0  # when a poll last found nothing, or the number of pollers changed
@@ -67,7 +69,7 @@ class Mapping:
             document["FunctionResponseTypes"] = ["ReportBatchItemFailures"]
         if self.most:
             document["ScalingConfig"] = {"MaximumConcurrency": self.most}
-        return document
+        return document | self.criteria.describe()
 
 
 class Pollers:
@@ -147,8 +149,28 @@ class Pollers:
             return None
         messages: list[Document] = answer.get("Messages", [])
         for message, row in zip(messages, self._rows(function.actor, len(messages))):
-            message["row"] = row
-        return messages
+            message["row"], message["record"] = row, _record(mapping, message)
+        return self._wanted(mapping, function, messages)
+
+    def _wanted(self, mapping: Mapping, function: Function, messages: list[Document]) -> list[Document]:
+        """The messages that the mapping's filters want; the others are removed from the queue."""
+        reasons = [mapping.criteria.refuses(message["record"]) for message in messages]
+        unwanted = [message for message, why in zip(messages, reasons) if why]
+        for message, why in zip(messages, reasons):
+            if why:
+                about = (function.name, message["MessageId"], function.actor, message["row"])
+                self._world.trace.add("RecordFiltered", *about, why)
+        self._delete(mapping, function, unwanted, -1)
+        return [message for message, why in zip(messages, reasons) if not why]
+
+    def _delete(self, mapping: Mapping, function: Function, messages: list[Document], cause: int) -> None:
+        for start in range(0, len(messages), 10):
+            some = messages[start : start + 10]
+            entries = [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(some)]
+            try:
+                self._call(mapping, function, "delete_message_batch", {"entries": entries}, cause)
+            except (ServiceError, AnswerLost):
+                pass  # the messages come back, and are handled again
 
     def _rows(self, actor: str, count: int) -> list[int]:
         """The rows Received of the latest `count` messages: they are the last of this actor."""
@@ -171,7 +193,7 @@ class Pollers:
     # ---- handling ----------------------------------------------------------------------------------------------------
 
     def _handle(self, mapping: Mapping, function: Function, messages: list[Document]) -> None:
-        records = [self._record(mapping, message) for message in messages]
+        records = [message["record"] for message in messages]
         payload = json.dumps({"Records": records}, ensure_ascii=False).encode()
         invocation = self._invoke(mapping, function, payload, messages[0]["row"])
         if invocation is None:
@@ -187,13 +209,7 @@ class Pollers:
             trace.add("WorkEnded", actor, message["MessageId"], actor, row, what)
         mapping.result = "OK" if not failed else f"PROBLEM: Function call failed: {invocation.reason or 'partial'}"
         done = [message for message in messages if message["MessageId"] not in failed]
-        for start in range(0, len(done), 10):
-            some = done[start : start + 10]
-            entries = [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(some)]
-            try:
-                self._call(mapping, function, "delete_message_batch", {"entries": entries}, invocation.row)
-            except (ServiceError, AnswerLost):
-                pass  # the messages come back, and are handled again
+        self._delete(mapping, function, done, invocation.row)
 
     def _invoke(self, mapping: Mapping, function: Function, payload: bytes, cause: int) -> Invocation | None:
         """Invoke the function; when it is throttled, again and again until the batch is visible to others anyway."""
@@ -208,22 +224,23 @@ class Pollers:
                 kernel.wait(None, pause)
                 pause = min(2 * pause, self._world.figures["lambda.throttle_backoff_max"])
 
-    def _record(self, mapping: Mapping, message: Document) -> Document:
-        """A message as a function gets it."""
-        record: Document = {
-            "messageId": message["MessageId"],
-            "receiptHandle": message["ReceiptHandle"],
-            "body": message["Body"],
-            "attributes": message.get("Attributes", {}),
-            "messageAttributes": {
-                name: _attribute(attribute) for name, attribute in message.get("MessageAttributes", {}).items()
-            },
-            "md5OfBody": message["MD5OfBody"],
-        }
-        if "MD5OfMessageAttributes" in message:
-            record["md5OfMessageAttributes"] = message["MD5OfMessageAttributes"]
-        about = {"eventSource": "aws:sqs", "eventSourceARN": str(mapping.source), "awsRegion": mapping.source.region}
-        return record | about
+
+def _record(mapping: Mapping, message: Document) -> Document:
+    """A message as a function gets it."""
+    record: Document = {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message.get("Attributes", {}),
+        "messageAttributes": {
+            name: _attribute(attribute) for name, attribute in message.get("MessageAttributes", {}).items()
+        },
+        "md5OfBody": message["MD5OfBody"],
+    }
+    if "MD5OfMessageAttributes" in message:
+        record["md5OfMessageAttributes"] = message["MD5OfMessageAttributes"]
+    about = {"eventSource": "aws:sqs", "eventSourceARN": str(mapping.source), "awsRegion": mapping.source.region}
+    return record | about
 
 
 def _attribute(attribute: Document) -> Document:

@@ -12,6 +12,7 @@ from typing import Any
 
 from lablib.services._base import Access, Arn, Call, NotSimulated, Principal, Service, ServiceError, World
 from lablib.services._body import Body
+from lablib.services._lambda_filters import Criteria
 from lablib.services._lambda_functions import (
     Document,
     EventConfig,
@@ -48,6 +49,7 @@ class Lambda(Service):
         "InvocationEnded": lambda row, trace: f"function {row.resource} succeeded",
         "InvocationFailed": lambda row, trace: f"function {row.resource} failed: {row.detail}",
         "InvocationThrottled": lambda row, trace: f"function {row.resource} was throttled: no concurrency left",
+        "RecordFiltered": lambda row, trace: f"removed: no filter of {row.resource} wants it ({row.detail})",
         "WorkStarted": lambda row, trace: f"{row.actor} works on it",
         "WorkEnded": lambda row, trace: (
             f"the work of {row.actor} has failed" if row.detail else f"{row.actor} has done the work"
@@ -352,6 +354,7 @@ class Lambda(Service):
         maximum_batching_window_in_seconds: int = 0,
         function_response_types: list[str] | None = None,
         scaling_config: Document | None = None,
+        filter_criteria: Document | None = None,
     ) -> Document:
         function, source = self._function(function_name), Arn.parse(event_source_arn)
         if source is None:
@@ -368,7 +371,8 @@ class Lambda(Service):
         most = (scaling_config or {}).get("MaximumConcurrency")
         window = maximum_batching_window_in_seconds
         own = (batch_size, window, partial, most, enabled)
-        mapping = Mapping(uuid, function.name, source, *own, state="Creating", modified=self.now)
+        criteria = Criteria.parse(filter_criteria or {})
+        mapping = Mapping(uuid, function.name, source, *own, "Creating", self.now, criteria)
         self._check_mapping(mapping, function, call)
         self._mappings[uuid] = mapping
         self._pollers.settle(mapping, "Creating")
@@ -452,8 +456,10 @@ class Lambda(Service):
         maximum_batching_window_in_seconds: int | None = None,
         function_response_types: list[str] | None = None,
         scaling_config: Document | None = None,
+        filter_criteria: Document | None = None,
     ) -> Document:
         mapping = self._mapping_of(uuid)
+        criteria = mapping.criteria if filter_criteria is None else Criteria.parse(filter_criteria)
         before = (mapping.batch_size, mapping.window, mapping.partial, mapping.most, mapping.enabled)
         window = maximum_batching_window_in_seconds
         mapping.batch_size = mapping.batch_size if batch_size is None else batch_size
@@ -468,6 +474,7 @@ class Lambda(Service):
         except ServiceError:
             mapping.batch_size, mapping.window, mapping.partial, mapping.most, mapping.enabled = before
             raise
+        mapping.criteria = criteria
         self._pollers.settle(mapping, "Updating" if mapping.enabled else "Disabling")
         return self._mapping(mapping)
 

@@ -571,6 +571,24 @@ class TestQueues:
         assert text in got
         assert client.list_event_source_mappings()["EventSourceMappings"] == []
 
+    @pytest.mark.parametrize(
+        "pattern", ["{", "[]", '{"body": "x"}', '{"body": [{"wrong": 1}]}', '{"body": ["' + "x" * 4096]
+    )
+    def test_a_filter_must_be_a_pattern(self, cloud, client, pattern):
+        """Guide: control which events Lambda sends to your function; text reported."""
+        cloud.client("sqs").create_queue(QueueName="uploads")
+        criteria = {"Filters": [{"Pattern": pattern}]}
+        code, text, status = refused(self.map, client, FilterCriteria=criteria)
+        assert (code, status) == ("InvalidParameterValueException", 400)
+        assert text.startswith("Invalid filter pattern definition.")
+
+    def test_five_filters(self, cloud, client):
+        """Guide: up to five filters. The text is ours."""
+        cloud.client("sqs").create_queue(QueueName="uploads")
+        one = {"Pattern": "{}"}
+        assert refused(self.map, client, FilterCriteria={"Filters": [one] * 6})[0] == "InvalidParameterValueException"
+        self.map(client, FilterCriteria={"Filters": [one] * 5})
+
     def test_a_fifo_queue_has_small_batches_and_no_window(self, cloud, client):
         """API: CreateEventSourceMapping. The text on the window is an emulator's."""
         cloud.client("sqs").create_queue(QueueName="uploads.fifo", Attributes={"FifoQueue": "true"})

@@ -601,6 +601,48 @@ def test_a_window_collects_a_larger_batch(lab):
     assert min(at for at, _ in lab.seen) - start < 1  # a full batch does not wait
 
 
+@pytest.mark.parametrize(
+    ("patterns", "passed"),
+    [
+        (['{"body": {"size": [{"numeric": [">", 5]}]}}'], ['{"size": 9}']),
+        (['{"body": ["plain"]}'], ["plain"]),
+        (['{"body": {"size": [3]}}', '{"body": ["plain"]}'], ['{"size": 3}', "plain"]),
+        (['{"messageAttributes": {"kind": {"stringValue": ["gold"]}}}'], ['{"size": 9}']),
+        (["{}"], ['{"size": 3}', '{"size": 9}', "plain"]),
+        ([], ['{"size": 3}', '{"size": 9}', "plain"]),
+    ],
+)
+def test_what_no_filter_wants_is_removed_from_the_queue(lab, patterns, passed):
+    url = lab.queue()
+    lab.deploy(handler=lambda event, context: lab.seen.extend(record["body"] for record in event["Records"]))
+    uuid = lab.map(FilterCriteria={"Filters": [{"Pattern": pattern} for pattern in patterns]})
+    for body in ('{"size": 3}', "plain"):
+        lab.sqs.send_message(QueueUrl=url, MessageBody=body)
+    gold = {"kind": {"DataType": "String", "StringValue": "gold"}}
+    lab.sqs.send_message(QueueUrl=url, MessageBody='{"size": 9}', MessageAttributes=gold)
+    lab.cloud.advance(10)
+    assert sorted(lab.seen) == sorted(passed)
+    assert len(lab.cloud.trace.where("RecordFiltered")) == 3 - len(passed)
+    assert lab.left(url) == (0, 0)
+    described = lab.client.get_event_source_mapping(UUID=uuid).get("FilterCriteria", {}).get("Filters", [])
+    assert [item["Pattern"] for item in described] == patterns
+
+
+def test_a_filter_can_be_changed_and_removed(lab):
+    url = lab.queue()
+    lab.deploy(handler=lambda event, context: lab.seen.extend(record["body"] for record in event["Records"]))
+    uuid = lab.map(FilterCriteria={"Filters": [{"Pattern": '{"body": ["a"]}'}]})
+    bad = {"Filters": [{"Pattern": '{"body": "a"}'}]}
+    assert (
+        code(lab.client.update_event_source_mapping, UUID=uuid, FilterCriteria=bad) == "InvalidParameterValueException"
+    )
+    lab.client.update_event_source_mapping(UUID=uuid, FilterCriteria={})
+    lab.cloud.advance(30)
+    lab.sqs.send_message(QueueUrl=url, MessageBody="b")
+    lab.cloud.advance(10)
+    assert lab.seen == ["b"]
+
+
 def test_a_fifo_queue_keeps_the_order_of_each_group(lab):
     attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
     url = lab.queue("orders.fifo", **attributes)
