@@ -80,6 +80,7 @@ _SQS: tuple[Figure, ...] = (
     _aws("sqs.policy_actions", 7, 7, "actions", "API: AddPermission"),
     _aws("sqs.tags", 50, 50, "tags", "API: TagQueue"),
     _aws("sqs.list_page", 1000, 1000, "queues", "API: ListQueues"),
+    _aws("sqs.data_key_reuse", 300, 300, "s", "API: CreateQueue (KmsDataKeyReusePeriodSeconds)"),
     _aws("sqs.data_key_reuse_max", 86_400, 86_400, "s", "API: CreateQueue (KmsDataKeyReusePeriodSeconds)"),
     _aws("sqs.counter_lag_max", 60, 60, "s", "API: GetQueueAttributes (at least 1 minute to consistency)"),
     _aws("sqs.managed_sse", False, True, "", "notes: opt in; API: on for new queues (SqsManagedSseEnabled)"),
@@ -169,6 +170,12 @@ _IAM = (
     _aws("iam.inline_size", 10_240, 10_240, "characters", _QUOTAS + " (all inline policies of a role)"),
     _aws("iam.trust_size", 2_048, 2_048, "characters", _QUOTAS + " (role trust policy)"),
 )
+_KMS = (
+    _aws("kms.deletion_wait", 30, 30, "days", "API: ScheduleKeyDeletion"),
+    _aws("kms.deletion_wait_min", 7, 7, "days", "API: ScheduleKeyDeletion"),
+    _aws("kms.plaintext", 4_096, 4_096, "bytes", "API: Encrypt"),
+    _aws("kms.data_key", 1_024, 1_024, "bytes", "API: GenerateDataKey"),
+)
 
 _S3: tuple[Figure, ...] = (
     _aws("s3.buckets", 100, 10_000, "buckets", "guide: bucket quotas (10,000 since November 2024)"),
@@ -221,7 +228,8 @@ _LAMBDA: tuple[Figure, ...] = (
 )
 
 FIGURES: dict[str, Figure] = {
-    figure.name: figure for figure in (*_GENERAL, *_SQS, *_SNS, *_PRICES, *_FAN_OUT_PRICES, *_IAM, *_S3, *_LAMBDA)
+    figure.name: figure
+    for figure in (*_GENERAL, *_SQS, *_SNS, *_PRICES, *_FAN_OUT_PRICES, *_IAM, *_KMS, *_S3, *_LAMBDA)
 }
 
 

@@ -25,7 +25,6 @@ _ERRORS = {
     "NotFoundException": ("KmsNotFound", "KMS.NotFoundException"),
     "ThrottlingException": ("KmsThrottled", "KMS.ThrottlingException"),
 }
-_REUSE = "300"  # KmsDataKeyReusePeriodSeconds when it was not set (SQS API reference, CreateQueue)
 
 
 class DataKeys:
@@ -94,7 +93,8 @@ class DataKeys:
             raise ServiceError(shape, text, code=code) from None
         except AnswerLost:
             raise ServiceError("ServiceUnavailable", "KMS did not answer.", status=503, sender_fault=False) from None
-        self._until[asked] = now + int(queue.attributes.get("KmsDataKeyReusePeriodSeconds", _REUSE))
+        reuse = queue.attributes.get("KmsDataKeyReusePeriodSeconds", world.figures["sqs.data_key_reuse"])
+        self._until[asked] = now + int(reuse)
         return answer
 
     def _through_sqs(self, who: Principal) -> Principal:

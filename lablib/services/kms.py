@@ -180,15 +180,17 @@ class Kms(Service):
         self.world.trace.add(f"Key{state}", key.id, "", call.caller, call.row)
         return {}
 
-    def schedule_key_deletion(self, call: Call, *, key_id: str, pending_window_in_days: int = 30) -> Document:
+    def schedule_key_deletion(self, call: Call, *, key_id: str, pending_window_in_days: int | None = None) -> Document:
         key = self._key(key_id)
         _refuse_pending(key)
-        if not 7 <= pending_window_in_days <= 30:
-            raise _validation(f"PendingWindowInDays is {pending_window_in_days}, must be from 7 to 30")
-        key.state, key.deletion = "PendingDeletion", self.now + pending_window_in_days * _DAY
+        low, high = (self.world.figures[f"kms.{name}"] for name in ("deletion_wait_min", "deletion_wait"))
+        days = high if pending_window_in_days is None else pending_window_in_days
+        if not low <= days <= high:
+            raise _validation(f"PendingWindowInDays is {days}, must be from {low} to {high}")
+        key.state, key.deletion = "PendingDeletion", self.now + days * _DAY
         self.world.trace.add("KeyDeletionScheduled", key.id, "", call.caller, call.row, until=key.deletion)
         answer = {"KeyId": key.arn, "DeletionDate": self._date(key.deletion), "KeyState": key.state}
-        return answer | {"PendingWindowInDays": pending_window_in_days}
+        return answer | {"PendingWindowInDays": days}
 
     def cancel_key_deletion(self, call: Call, *, key_id: str) -> Document:
         key = self._key(key_id)
@@ -277,8 +279,9 @@ class Kms(Service):
         self, call: Call, *, key_id: str, plaintext: bytes, encryption_context: dict[str, str] | None = None
     ) -> Document:
         key = self._usable(key_id, "Encrypt")
-        if not 1 <= len(plaintext) <= 4096:
-            raise _validation(f"Plaintext has {len(plaintext)} bytes, must have from 1 to 4096")
+        most = self.world.figures["kms.plaintext"]
+        if not 1 <= len(plaintext) <= most:
+            raise _validation(f"Plaintext has {len(plaintext)} bytes, must have from 1 to {most}")
         blob = self._close(key, plaintext, encryption_context)
         return {"CiphertextBlob": blob, "KeyId": key.arn, "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}
 
@@ -313,10 +316,10 @@ class Kms(Service):
         if (key_spec is None) == (number_of_bytes is None):
             raise _validation("Please specify either number of bytes or key spec.")
         size = number_of_bytes or {"AES_256": 32, "AES_128": 16}.get(key_spec or "", 0)
-        if not 1 <= size <= 1024:
-            raise _validation(
-                f"KeySpec must be AES_256 or AES_128, NumberOfBytes from 1 to 1024, not {size or key_spec}"
-            )
+        most = self.world.figures["kms.data_key"]
+        if not 1 <= size <= most:
+            allowed = f"KeySpec must be AES_256 or AES_128, NumberOfBytes from 1 to {most}"
+            raise _validation(f"{allowed}, not {size or key_spec}")
         plaintext = hashlib.shake_256(self.world.chance.uuid("kms data keys").encode()).digest(size)
         return {
             "CiphertextBlob": self._close(key, plaintext, encryption_context),

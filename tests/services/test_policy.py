@@ -472,6 +472,14 @@ WHO = role().arn
             ask(role(own(), account=OTHERS)),
             "because no resource-based policy allows the sqs:SendMessage action",
         ),
+        (
+            ask(role(), policy(statement(principal={"AWS": OTHERS}), kind="key")),
+            "because no resource-based policy allows the sqs:SendMessage action",
+        ),
+        (
+            ask(role(), Policy((), "trust")),
+            "because no role trust policy allows the sqs:SendMessage action",
+        ),
         (ask(role(own()), policy(statement("Deny"))), "with an explicit deny in a resource-based policy"),
         (ask(role(own(), own("Deny"))), "with an explicit deny in an identity-based policy"),
         (
