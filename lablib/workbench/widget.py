@@ -185,6 +185,8 @@ class Workbench(Page):
         ages = [run.measures.age_of_oldest() for run in (self.run, self.other) if run]
         shown = [{"label": s.label, "unit": unit, "t": s.t, "y": s.y * scale, "shape": s.shape} for s in ages]
         series = [{**shown[0], "other": shown[-1] if self.other else None}]
+        for trace in figure["data"]:  # a picture needs no more digits
+            trace |= {"x": trace["x"].astype("f4"), "y": trace["y"].astype("f4")}
         drawn = {
             "_figure": payload.pack({**figure, "scale": scale, "series": series}),
             "_run": payload.pack(payload.describe(self.run)),
