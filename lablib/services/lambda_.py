@@ -186,7 +186,8 @@ class Lambda(Service):
     def _check_right(self, function: Function, action: str, arn: Arn) -> None:
         """Does the execution role itself allow it? Another account's or the resource's consent shows only later."""
         who = function.principal or administrator(self.world.account)
-        if not decide(Request(action, str(arn), who, self.world.account)):
+        now = self.world.kernel.epoch + self.now
+        if not decide(Request(action, str(arn), who, self.world.account, dict(who.context), now)):
             service, _, operation = action.partition(":")
             text = f"The provided execution role does not have permissions to call {operation} on {service.upper()}"
             raise invalid(text)

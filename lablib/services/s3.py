@@ -333,7 +333,8 @@ class S3(Service):
             raise no_such_bucket()
         if self.guarded or call.principal or found.account != self.world.account:
             caller = call.principal or administrator(self.world.account)
-            decision = decide(Request("s3:GetObject", f"{found.arn}/{key}", caller, found.account), found.policy)
+            wish = ("s3:GetObject", f"{found.arn}/{key}", caller, found.account, dict(caller.context))
+            decision = decide(Request(*wish, self.world.kernel.epoch + self.now), found.policy)
             if not decision:
                 self.world.trace.add("AccessDenied", name, "", call.caller, call.row, decision.explain())
                 raise ServiceError("AccessDenied", decision.message(), status=403)
