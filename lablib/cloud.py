@@ -259,7 +259,10 @@ class Cloud:
             params = {
                 _ARN_PARAMETERS.get(to.service, "resource_arn"): str(to) if to.account else to.resource.split("/")[0]
             }
-            access = owned.access(operation, params)
+            try:
+                access = owned.access(operation, params)
+            except KeyError:  # an operation that asks by more of its parameters
+                access = owned.access("", params)
             owner, policy = to.account or owned.owner_of(params), access.policy
             known = {**access.context, **known}
         now = self.kernel.epoch + self.now

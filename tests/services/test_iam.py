@@ -159,6 +159,26 @@ def test_explain_access_asks_without_doing(cloud, iam, worker, url):
     assert "belongs to account 123456789012" in cloud.explain_access("sqs:SendMessage", queue, account=OTHER)
 
 
+def test_explain_access_knows_the_policies_of_all_services(cloud):
+    topic = cloud.client("sns").create_topic(Name="sales")["TopicArn"]
+    cloud.client("s3").create_bucket(Bucket="pictures")
+    function = cloud.deploy("resize", lambda event, context: None)
+    permission = {"StatementId": "sns", "Action": "lambda:InvokeFunction", "Principal": "sns.amazonaws.com"}
+    cloud.client("lambda").add_permission(FunctionName="resize", SourceArn=topic, **permission)
+    key = cloud.client("kms").create_key()["KeyMetadata"]
+    explain = cloud.explain_access
+    as_sns = {"service": "sns.amazonaws.com", "source_arn": topic}
+    assert "of the policy of sales" in explain("sns:Publish", topic, account=OTHER)
+    assert 'Statement "sns" of the policy of' in explain("lambda:InvokeFunction", function, **as_sns)
+    assert "There is no resource-based policy." in explain("s3:PutObject", "arn:aws:s3:::pictures/1.png", **as_sns)
+    for action in ("s3:GetObject", "s3:ListBucket", "s3:DeleteObjects"):
+        assert f"belongs to account {ACCOUNT}" in explain(action, "arn:aws:s3:::pictures", account=OTHER)
+    assert f"of the key policy of key {key['KeyId']}" in explain("kms:Decrypt", key["Arn"], account=OTHER)
+    assert "the request has no kms:ViaService" in explain(
+        "kms:Decrypt", f"arn:aws:kms:us-east-1:{ACCOUNT}:alias/aws/sqs"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [

@@ -215,6 +215,7 @@ def test_not_principal_is_everybody_else():
     del document["Principal"]
     denying = policy(statement(), document)
     assert ask(role(own()), denying)
+    assert ask(user(own()), denying)  # of the account that is named
     assert not ask(role(own(), account=OTHERS), denying)
     assert not ask(SNS, denying)
 
