@@ -162,6 +162,8 @@ def test_actions_for_the_owner_alone_are_for_nobody_else():
     assert ask(mine, open_to_all.only_within(OURS))
     assert not ask(role(own(), name="banned"), open_to_all.only_within(OURS))
     assert "for the account 123456789012 alone" in ask(visitor, open_to_all.only_within(OURS)).explain()
+    closed_to_them = policy(statement("Deny", {"AWS": OTHERS})).only_within(OURS)
+    assert "with an explicit deny" in ask(visitor, closed_to_them).message()
 
 
 # ---- elements of a statement -----------------------------------------------------------------------------------------
