@@ -31,7 +31,7 @@ class WiringCase(Case):
     orders: int = dial(1, 3, "message")
     system: int = dial(0, 1, lambda n: f"topic {_SYSTEMS[n][0]!r}")
     again: int = dial(0, 1, lambda n: "your function runs twice" if n else "")
-    crash: int = dial(0, 17, lambda n: f"a crash right after call {n}, and a new start" if n else "")
+    crash: int = dial(0, 17, lambda n: f"a crash during call {n}, and a new start" if n else "")
     seed: int = seeds(5)
 
 
@@ -51,7 +51,7 @@ class Wiring(Exercise):
         "'Condition': {'ArnEquals': {'aws:SourceArn': topic_arn}}. All of these calls can be repeated: they find what "
         "is there already. So run all of them each time, in the same order, with the same attributes.",
     )
-    covered = "1 to 4 queues, two systems, a second run, and a crash after any of its calls"
+    covered = "1 to 4 queues, two systems, a second run, and a crash during any of its calls"
     plain = WiringCase(queues=3, orders=2)
 
     def trial(self, stage: Stage, fn: Function, case: WiringCase) -> None:

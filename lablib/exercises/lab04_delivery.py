@@ -159,9 +159,10 @@ def _lost(stage: Stage, order: str, partner: Partner) -> Problem:
     about = [message, *(id for ids in places.values() for id in ids)]
     what = f"{order} never reached the partner"
     back = f"The partner was down until {partner.back:.0f} s." if partner.back > _DOWN else ""
-    for queue, (copy, *_) in places.items():
+    if places:
+        queue, (copy, *_) = next(iter(places.items()))
         return Problem(f"{what}: {_fate(stage, queue, copy)} {back}".rstrip(), about)
-    rows = stage.trace.where(("DeliveryFailed", "DeliveryDropped"), subject=message)
+    rows = stage.trace.where(("DeliveryFailed", "DeliveryDropped", "FilteredOut"), subject=message)
     if not rows:
         (published,) = stage.trace.where("Published", subject=message)
         return Problem(
@@ -169,9 +170,9 @@ def _lost(stage: Stage, order: str, partner: Partner) -> Problem:
             "nothing for later.",
             about,
         )
-    failed = [row for row in rows if row.kind == "DeliveryFailed"][-1]
+    failed = [row for row in rows if row.kind != "DeliveryDropped"][-1]
     dropped = next((row for row in rows if row.kind == "DeliveryDropped"), None)
-    if failed.detail["protocol"] == "sqs":
+    if failed.kind == "FilteredOut" or failed.detail["protocol"] == "sqs":
         return missing(stage, order, message, failed.actor)
     tries = f"SNS tried {once(failed.detail['attempt'])} to deliver it to {failed.actor}, the last time at"
     why = f": {dropped.detail}" if dropped else ""
@@ -304,9 +305,11 @@ def _absent(stage: Stage, queue: str, event: str, events: int) -> Problem:
     if not published:
         return Problem(f"{what}: nothing was published.")
     subscribed = [row for row in trace.where("Subscribed", "orders.fifo") if row.detail == queue]
-    if not subscribed or trace.where("DeliveryFailed", "orders.fifo", actor=queue):
-        stage.labels[published[0].subject] = event
-        return missing(stage, event, published[0].subject, queue)
+    refused = trace.where(("DeliveryFailed", "FilteredOut"), "orders.fifo", actor=queue)
+    if refused or not subscribed:
+        message = (refused or published)[0].subject
+        stage.labels[message] = event
+        return missing(stage, event, message, queue)
     if published[0].index < subscribed[0].index:
         return Problem(
             f"{what}: the first event was published at {published[0].time:.2f} s, but the queue was subscribed at "

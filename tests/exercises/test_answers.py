@@ -7,14 +7,29 @@ import re
 from pathlib import Path
 
 import pytest
-from exercises import lab01_answers, lab02_answers, lab03_answers, lab04_answers
+from exercises import (
+    lab01_answers,
+    lab02_answers,
+    lab03_answers,
+    lab04_answers,
+    lab04_delivery_answers,
+    lab04_pipeline_answers,
+)
 
 from lablib.exercises import all_exercises, exercise
 
 pytestmark = pytest.mark.usefixtures("patient_home")
 SOLUTIONS = Path(__file__).parents[2] / "solutions"
 IDS = [e.id for e in all_exercises()]
-WRONG = [*lab01_answers.WRONG, *lab02_answers.WRONG, *lab03_answers.WRONG, *lab04_answers.WRONG]
+LABS = (
+    lab01_answers,
+    lab02_answers,
+    lab03_answers,
+    lab04_answers,
+    lab04_delivery_answers,
+    lab04_pipeline_answers,
+)
+WRONG = [wrong for lab in LABS for wrong in lab.WRONG]
 
 
 @pytest.mark.parametrize("id", IDS)

@@ -4,10 +4,13 @@ import json
 
 import pytest
 from exercises import lab04_answers as answers
+from exercises import lab04_delivery_answers as delivery
+from exercises import lab04_pipeline_answers as pipelines
 
 from lablib.exercises import all_exercises, exercise
 from lablib.exercises.fanout import text_of
 
+WRONG = [*answers.WRONG, *delivery.WRONG, *pipelines.WRONG]
 pytestmark = pytest.mark.usefixtures("patient_home")
 LAB = [e.id for e in all_exercises() if e.id.startswith("04.")]
 
@@ -15,12 +18,12 @@ LAB = [e.id for e in all_exercises() if e.id.startswith("04.")]
 @pytest.mark.parametrize("id", LAB)
 def test_wrong_answers_of_an_exercise_get_different_sentences(id):
     alike = {  # the same mistake, made in another way
-        answers.flaky_keeps_it_in_memory,
-        answers.pipeline_decodes_percent_only,
-        answers.pipeline_notifies_first,
-        answers.pipeline_three_rules,
+        delivery.flaky_keeps_it_in_memory,
+        pipelines.pipeline_decodes_percent_only,
+        pipelines.pipeline_notifies_first,
+        pipelines.pipeline_three_rules,
     }
-    mine = [fn for wrong, fn, _ in answers.WRONG if wrong == id and fn not in alike]
+    mine = [fn for wrong, fn, _ in WRONG if wrong == id and fn not in alike]
     sentences = [exercise(id).check(fn).text.splitlines()[1] for fn in mine]
     assert len(set(sentences)) == len(sentences)
 
@@ -64,7 +67,7 @@ def test_raw_delivery_and_a_policy_given_at_birth_are_right_too():
         topic_arn = sns.create_topic(Name=topic_name)["TopicArn"]
         for name in queue_names:
             arn = topic_arn.replace(":sns:", ":sqs:").replace(topic_name, name)
-            sqs.create_queue(QueueName=name, Attributes={"Policy": answers._policy(arn, topic_arn)})
+            sqs.create_queue(QueueName=name, Attributes={"Policy": answers.policy_for(arn, topic_arn)})
             raw = {"RawMessageDelivery": "true"}
             sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, Attributes=raw)
 
@@ -95,18 +98,18 @@ def test_the_form_of_a_filter_is_checked_before_it_is_tried():
 
 def test_a_dead_letter_queue_that_somebody_empties_loses_nothing():
     def deliver(sns, sqs, topic_arn, url, post):
-        answers.flaky_grave_that_nobody_visits(sns, sqs, topic_arn, url, post)
-        queue_url, _ = answers._queue(sqs, "dead-letters")
+        delivery.flaky_grave_that_nobody_visits(sns, sqs, topic_arn, url, post)
+        queue_url, _ = answers.make_queue(sqs, "dead-letters")
         while True:
             for message in sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=20).get("Messages", []):
                 target = {"QueueUrl": queue_url, "ReceiptHandle": message["ReceiptHandle"]}
-                answers._post_and_delete(post, message["Body"], lambda target=target: sqs.delete_message(**target))
+                delivery.post_and_delete(post, message["Body"], lambda target=target: sqs.delete_message(**target))
 
     assert exercise("04.flaky").check(deliver)
 
 
 def test_a_partner_is_not_blamed_when_it_was_there_all_the_time():
-    verdict = exercise("04.flaky").check(answers.flaky_queue_without_forwarder)
+    verdict = exercise("04.flaky").check(delivery.flaky_queue_without_forwarder)
     assert "was down" not in verdict.text
     assert "answers 500" not in verdict.text
 
@@ -114,7 +117,7 @@ def test_a_partner_is_not_blamed_when_it_was_there_all_the_time():
 def test_publishing_in_batches_and_by_content_is_right_too():
     def publisher(sns, sqs, topic_name, queue_names, events):
         attributes = {"ContentBasedDeduplication": "true"}
-        topic_arn = answers._wire_fifo(sns, sqs, topic_name, queue_names, **attributes)
+        topic_arn = delivery.wire_fifo(sns, sqs, topic_name, queue_names, **attributes)
         entries = [{"Id": e["id"], "Message": json.dumps(e), "MessageGroupId": e["customer"]} for e in events]
         sns.publish_batch(TopicArn=topic_arn, PublishBatchRequestEntries=entries)
 
@@ -122,7 +125,7 @@ def test_publishing_in_batches_and_by_content_is_right_too():
 
 
 def test_a_crash_of_the_publisher_is_told():
-    story = exercise("04.ordered").check(answers.ordered_new_id_each_time).replay().story
+    story = exercise("04.ordered").check(delivery.ordered_new_id_each_time).replay().story
     assert "publisher crashed" in story
     assert story.count("published to orders.fifo by publisher") == 2
 
@@ -131,13 +134,13 @@ def test_the_function_may_have_a_queue_of_its_own_in_front():
     def pipeline(cloud, bucket, save):
         def handler(event, context):
             for record in event["Records"]:
-                answers._saving(save)({"Records": [{"Sns": json.loads(record["body"])}]}, context)
+                pipelines._saving(save)({"Records": [{"Sns": json.loads(record["body"])}]}, context)
 
         sns, sqs, functions = cloud.client("sns"), cloud.client("sqs"), cloud.client("lambda")
-        answers._pipeline(subscribed=("queues",), sns_may=False)(cloud, bucket, save)
+        pipelines._pipeline(subscribed=("queues",), sns_may=False)(cloud, bucket, save)
         cloud.deploy("catalogue", handler)
         topic_arn = sns.list_topics()["Topics"][0]["TopicArn"]
-        answers._subscribed_queue(sns, sqs, topic_arn, "for-the-catalogue")
+        delivery.subscribed_queue(sns, sqs, topic_arn, "for-the-catalogue")
         source = topic_arn.replace(":sns:", ":sqs:").replace("uploads", "for-the-catalogue")
         functions.create_event_source_mapping(FunctionName="catalogue", EventSourceArn=source, BatchSize=1)
 
@@ -146,7 +149,7 @@ def test_the_function_may_have_a_queue_of_its_own_in_front():
 
 def test_the_pipeline_passes_other_files_by_filter_policies_too():
     def pipeline(cloud, bucket, save):
-        answers._pipeline(filters=())(cloud, bucket, save)
+        pipelines._pipeline(filters=())(cloud, bucket, save)
         sns = cloud.client("sns")
         key = [{"wildcard": "photos/*.jpg"}]
         policy = json.dumps({"Records": {"s3": {"object": {"key": key}}}})
@@ -161,8 +164,8 @@ def test_the_pipeline_passes_other_files_by_filter_policies_too():
 
 def test_something_else_in_a_queue_of_the_pipeline_is_told():
     def pipeline(cloud, bucket, save):
-        answers._pipeline()(cloud, bucket, save)
-        url, _ = answers._queue(cloud.client("sqs"), "search")
+        pipelines._pipeline()(cloud, bucket, save)
+        url, _ = answers.make_queue(cloud.client("sqs"), "search")
         cloud.client("sqs").send_message(QueueUrl=url, MessageBody="hello?")
 
     assert (
