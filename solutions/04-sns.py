@@ -17,7 +17,8 @@
 #
 # After this lab you can
 #
-# - tell many receivers of one event with a single call: *topic* (주제), *subscription* (구독), *fan-out* (팬아웃);
+# - tell many receivers of one event with a single call: *publish* (발행), *topic* (주제), *subscription* (구독), *fan-out*
+#   (팬아웃);
 # - find out why nothing arrives, though nobody got an error;
 # - say what SNS keeps (nothing), and what to put between a topic and a receiver that may be down;
 # - give each receiver only what it wants: a *filter policy* (필터 정책);
@@ -26,11 +27,11 @@
 # | | minutes |
 # | --- | --- |
 # | 1. Tell everybody | 9 |
-# | 2. Your first topic | 9 |
+# | 2. Your first topic | 8 |
 # | 3. The policy that is missing | 6 |
 # | 4. SNS keeps nothing | 9 |
 # | 5. Only what you want | 5 |
-# | 6. Files, order, other regions, telephones | 7 |
+# | 6. Files, order, other regions, telephones | 8 |
 # | 7. Exercises | 15 |
 
 # %%
@@ -44,8 +45,8 @@ from lablib.workbench import Choice, Number, predict
 # %% [markdown]
 # ## 1. Tell everybody
 #
-# A shop sells something. The mail program, the stock program and a partner must know, and analytics wants to hear of
-# big orders. So the shop's program makes four calls: it *publishes* (발행) to nobody, it tells each *receiver* itself.
+# A shop takes an order. The mail program, the stock program and a partner must know of it, and analytics wants to know
+# of big orders. So for each order the shop's program makes three or four calls, one to each receiver.
 
 # %%
 predict(
@@ -54,7 +55,7 @@ predict(
         "For one order in five the shop's program crashes somewhere on its way. What do we find afterwards?",
         {
             "All receivers know each order": "A program that has crashed makes no more calls.",
-            "Some orders nobody knows": "A few. That is the smaller evil: the customer sees an error, and orders again.",
+            "Some orders are known to nobody": "A few. That is the smaller evil: the customer sees an error, and orders again.",
             "Some orders are known to some": "Yes. The mail is sent, and the stock program never hears of the order.",
         },
         answer="Some orders are known to some",
@@ -68,12 +69,12 @@ predict(
 # publishes once, to a topic, and the topic passes copies on. Press **Watch the run**.
 
 # %%
-bench = workbench(FanOut, seed=7, way="one by one", shop_crashes=0.2, compare={"way": "topic"})
+bench = workbench(FanOut, seed=7, way="one by one", shop_crashes=0.2, compare={"way": "by topic"})
 bench
 
 # %%
 alone = FanOut(way="one by one", shop_crashes=0.2).run(seed=7)
-topical = FanOut(way="topic", shop_crashes=0.2).run(seed=7)
+topical = FanOut(way="by topic", shop_crashes=0.2).run(seed=7)
 for name, run in (("one by one", alone), ("topic", topical)):
     count = told(run)
     print(f"{name:10}  known to all: {count['all']}, to some: {count['some']}, to nobody: {count['nobody']}")
@@ -103,9 +104,9 @@ print(f"{order} is known to: {', '.join(sorted(known(alone)[order]))}")
 #
 # ## 2. Your first topic
 #
-# A **topic** has *subscriptions*. What is published to it goes to each of them. A queue is a good subscriber: the
-# message waits there until somebody has time. Three things are to be done for each queue: make it, **let the topic in**
-# (its access policy), subscribe it.
+# A **topic** has *subscriptions*. What is published to it goes to each of them. From a program (with an SDK, as here) it
+# takes three calls: make a topic, subscribe, publish. A queue is a good subscriber: the message waits there until
+# somebody has time. For each queue do three things: make it, **let the topic in** (its access policy), subscribe it.
 
 # %%
 cloud = Cloud(seed=1)
@@ -253,6 +254,8 @@ print(cloud.explain(sent["MessageId"]))
 #
 # When the error is the *other* side's, SNS tries again. A queue or a function: 100,015 times in 23 days, which is as
 # good as always. A **web server** (HTTP/S): 3 times, 20 seconds apart, unless you say otherwise; at most for an hour.
+# (Before SNS calls a web server or writes to an e-mail address at all, its owner must confirm the subscription. There
+# are two days for that.)
 
 # %%
 predict(
@@ -412,6 +415,20 @@ cloud.close()
 # small pictures, one reads faces. So: two rules, one for each queue?
 
 # %%
+predict(
+    "04.two-rules",
+    Choice(
+        "You give the bucket both rules: each new photo to the queue thumbnails, each new photo to the queue faces.",
+        {
+            "Each queue gets an event": "S3 gives an event to one rule. Two that could both take it are refused.",
+            "The first rule wins": "S3 does not choose: it refuses rules that could both take an event.",
+            "S3 refuses the rules": "Yes. Two rules that could both take the same event are refused.",
+        },
+        answer="S3 refuses the rules",
+    ),
+)
+
+# %%
 cloud = Cloud(seed=2)
 sns, sqs, s3 = cloud.client("sns"), cloud.client("sqs"), cloud.client("s3")
 s3.create_bucket(Bucket="photos-of-spring")
@@ -471,20 +488,14 @@ for name, url in queues.items():
 # A *FIFO topic* with FIFO queues keeps what you know from lab 03: order within a group, and no doubles.
 
 # %%
-fifo = {"FifoTopic": "true"}
-ordered = sns.create_topic(Name="orders.fifo", Attributes=fifo)["TopicArn"]
+ordered = sns.create_topic(Name="orders.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
 lines = {}
 for name in ("mail.fifo", "stock.fifo"):
     lines[name], arn = make_queue(sqs, name, ordered, FifoQueue="true")
     sns.subscribe(TopicArn=ordered, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
-for id, customer, text in [
-    (1, "ann", "tea"),
-    (2, "bob", "milk"),
-    (3, "ann", "cake"),
-    (3, "ann", "cake"),
-    (4, "ann", "jam"),
-]:
-    sns.publish(TopicArn=ordered, Message=text, MessageGroupId=customer, MessageDeduplicationId=f"order-{id}")
+orders = [(1, "ann", "tea"), (2, "bob", "milk"), (3, "ann", "cake"), (3, "ann", "cake"), (4, "ann", "jam")]
+for number, customer, text in orders:
+    sns.publish(TopicArn=ordered, Message=text, MessageGroupId=customer, MessageDeduplicationId=f"order-{number}")
 cloud.advance(1)
 for name, url in lines.items():
     print(name, receive(sqs, url))
@@ -499,7 +510,8 @@ except sns.exceptions.ClientError as error:
 #
 # ### Another region, a telephone, an app
 #
-# A queue in Seoul can subscribe to a topic in Virginia. You publish in the topic's own region.
+# A queue in Seoul can subscribe to a topic in Virginia (*cross-region delivery*, 리전 간 전송). It takes a little longer.
+# You publish with a client of the topic's own region; another one does not know the topic.
 
 # %%
 seoul = cloud.client("sqs", region_name="ap-northeast-2")
@@ -759,13 +771,13 @@ month = FanOut().run(seed=7).measures
 orders = len(month.fanout.published)
 for what, dollars in month.fanout.costs().items():
     print(f"SNS, {what:8} ${dollars / orders * 1e6:.2f} for a million orders")
-print(f"SQS            ${(month.cost() - month.fanout.cost) / orders * 1e6:.2f} for a million orders")
+print(f"SQS           ${(month.cost() - month.fanout.cost) / orders * 1e6:.2f} for a million orders")
 
 # %% [markdown]
 # Publishing costs the same for one subscriber and for a million. Then each *delivery* has its price: to queues and
-# functions SNS charges nothing (but the queue's requests cost what they always cost), to web servers $0.60 a million, by
-# e-mail $20 a million, a text message about a cent each. A filter policy costs nothing, and saves the deliveries that it
-# keeps out. (The first million of publishes a month is free, and is not taken off here.)
+# functions SNS charges nothing (but the queue's requests cost what they always cost), to web servers 60 cents a million,
+# by e-mail 20 dollars a million; the price of a text message depends on the country. A filter policy saves the
+# deliveries that it keeps out. (The first million of publishes a month is free, and is not taken off.)
 #
 # ## What to remember
 #

@@ -29,8 +29,8 @@ class FanOut(Scenario):
     services = ("sns", "sqs")
 
     way: str = Param(
-        "topic", choices=("topic", "one by one"), label="the shop tells", aws="Publish",
-        help="It publishes once to a topic, or it tells each receiver itself, one by one.",
+        "by topic", choices=("by topic", "one by one"), label="receivers are told", aws="Publish",
+        help="The shop publishes once, to a topic; or it tells each receiver itself, one after the other.",
     )  # fmt: skip
     rate: float = Param(
         0.3, low=0.01, high=5.0, step=0.05, unit="orders/s", label="order rate", live=True, log=True,
@@ -105,7 +105,7 @@ class FanOut(Scenario):
                 "For a while, the partner answers after 20 s. SNS waits for 15 s.",
             ),
         ]  # fmt: skip
-        if self.way == "topic":
+        if self.way == "by topic":
             text = "The queue's access policy is gone for a while: the topic may not send to it."
             own.append(ActionSpec("remove_policy", "Take a queue's policy away", self.queues(), _for(60.0), text))
         if self.late:
@@ -120,7 +120,7 @@ class FanOut(Scenario):
             super().check_target(spec, action)
 
     def topology(self) -> Topology:
-        topic = self.way == "topic"
+        topic = self.way == "by topic"
         source = "topic" if topic else "shop"
         middle = [Place("topic", f"Topic {TOPIC}", "topic", f"{TOPIC} sns/{TOPIC}")] if topic else []
         queues = [Place(name, f"Queue {name}", "queue", name) for name in self.queues()]

@@ -43,7 +43,7 @@ class FanOutScene(FleetScene):
         self.queues = {name: self._queue(name, scenario.visibility_timeout) for name in scenario.queues()}
         self.told = [name for name in QUEUES if name != "analytics" or not scenario.late]
         self.dies_next = False
-        if scenario.way == "topic":
+        if scenario.way == "by topic":
             self._topic(scenario.dead_letters)
         if scenario.outage:
             cloud.kernel.at(_OUTAGE_BEGINS, self._partner_fails, scenario.outage)
@@ -145,7 +145,7 @@ class FanOutScene(FleetScene):
         """What the shop does to spread the news, in its order."""
         kernel = self.cloud.kernel
         attributes = {"total": {"DataType": "Number", "StringValue": str(total)}}
-        if self.values["way"] == "topic":
+        if self.values["way"] == "by topic":
             message: dict[str, Any] = {"TopicArn": self.topic, "Message": order, "MessageAttributes": attributes}
             return [lambda: insist(kernel, self.sns.publish, **message)]
         wanted = [n for n in self.told if n != "analytics" or total >= _BIG or not self.values["filter"]]
@@ -219,7 +219,7 @@ class FanOutScene(FleetScene):
         if "analytics" in self.told:
             return
         self.told.append("analytics")
-        if self.values["way"] == "topic":
+        if self.values["way"] == "by topic":
             self._subscribe("analytics")
             self._note("Analytics subscribes to the topic. The shop knows nothing of it.")
         else:

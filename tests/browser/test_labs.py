@@ -6,10 +6,16 @@ from playwright.sync_api import Locator, expect
 from lablib.scenarios.lab01 import VideoQueue
 from lablib.scenarios.lab02 import Visibility
 from lablib.scenarios.lab03 import Trucks
+from lablib.scenarios.lab04 import FanOut
 
 pytestmark = pytest.mark.browser
 
-LABS = {"01-sqs": (VideoQueue, "rate"), "02-visibility": (Visibility, "heartbeat"), "03-fifo": (Trucks, "consumers")}
+LABS = {
+    "01-sqs": (VideoQueue, "rate"),
+    "02-visibility": (Visibility, "heartbeat"),
+    "03-fifo": (Trucks, "consumers"),
+    "04-sns": (FanOut, "rate"),
+}
 PLOTTED = "plot => JSON.stringify((plot.data ?? []).map(({x, y}) => [x, y]))"
 
 

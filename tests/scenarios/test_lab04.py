@@ -13,7 +13,7 @@ GOLDEN = {
     FanOut(outage=120.0, dead_letters=True): "57e144e9d92ff765",
     FanOut(outage=120.0, partner="queue", late=True): "0057bc3d102b83c1",
 }
-WAYS = pytest.mark.parametrize("way", ["topic", "one by one"])
+WAYS = pytest.mark.parametrize("way", ["by topic", "one by one"])
 HALF_A_SECOND = 0.5
 
 
@@ -77,7 +77,7 @@ def test_without_a_filter_analytics_gets_every_order(way):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_who_tells_each_receiver_himself_leaves_orders_half_told_and_a_topic_never_does(seed):
-    alone, topical = (told(fresh(FanOut(way=way, shop_crashes=0.3), seed)) for way in ("one by one", "topic"))
+    alone, topical = (told(fresh(FanOut(way=way, shop_crashes=0.3), seed)) for way in ("one by one", "by topic"))
     assert alone["some"] > 0
     assert topical["some"] == 0
     assert topical["nobody"] > 0
@@ -92,7 +92,7 @@ def test_the_shop_crashes_as_often_as_it_should():
 
 def test_the_crash_of_the_shop_hits_the_next_order_and_only_that():
     act = [Action("crash_shop", 100.0)]
-    alone, topical = (fresh(FanOut(way=way), 7, act) for way in ("one by one", "topic"))
+    alone, topical = (fresh(FanOut(way=way), 7, act) for way in ("one by one", "by topic"))
     hit = next(order for time, order, _ in ordered(alone) if time > 100)
     for run in (alone, topical):
         assert [row.actor for row in run.trace.where("Crashed")] == [f"shop/{hit}"]
@@ -196,8 +196,8 @@ def test_a_queue_without_its_policy_gets_nothing_and_the_shop_hears_nothing_of_i
 
 
 def test_only_a_topic_needs_policies():
-    kinds = {way: {spec.kind for spec in FanOut(way=way).actions()} for way in ("topic", "one by one")}
-    assert kinds["topic"] - kinds["one by one"] == {"remove_policy"}
+    kinds = {way: {spec.kind for spec in FanOut(way=way).actions()} for way in ("by topic", "one by one")}
+    assert kinds["by topic"] - kinds["one by one"] == {"remove_policy"}
 
 
 @WAYS
