@@ -184,8 +184,11 @@ def _fate(stage: Stage, queue: str, copy: str) -> str:
     trace = stage.trace
     received = trace.where("Received", subject=copy)
     times = f"received {once(len(received))}" if received else "never received: nobody carries it to the partner"
-    last = trace.where(("Deleted", "Expired", "MovedToDeadLetterQueue", "QueuePurged"), subject=copy)
+    last = trace.where(("Deleted", "Expired", "MovedToDeadLetterQueue"), subject=copy)
+    emptied = trace.where(("QueuePurged", "QueueDeleted"), resource=queue)
     buried = trace.where("MovedToDeadLetterQueue", resource="orders")
+    if not last and emptied:
+        return f"{emptied[-1].actor} emptied queue {queue!r} at {emptied[-1].time:.0f} s, and it was in there."
     if not last and any(row.detail == queue for row in buried):
         return f"SNS gave up on the partner, and it lies in the dead-letter queue {queue!r}. It was {times}."
     if not last:
@@ -201,7 +204,7 @@ def _fate(stage: Stage, queue: str, copy: str) -> str:
 # ---- 04.ordered ------------------------------------------------------------------------------------------------------
 
 _PEOPLE = ("ann", "bob", "eve")
-_EVENTS = ("placed", "paid", "packed", "shipped")
+_EVENTS = ("placed", "paid", "packed")
 _QUEUES = ("stock.fifo", "email.fifo", "analytics.fifo")
 
 
@@ -322,6 +325,12 @@ def _absent(stage: Stage, queue: str, event: str, events: int) -> Problem:
             f"{what}. SNS took it for a repetition: it had the deduplication id {dropped[0].detail!r:.60} of an "
             "earlier one. Two events need two ids.",
             [dropped[0].subject],
+        )
+    deleted = trace.where("Deleted", queue)
+    if deleted:
+        return Problem(
+            f"{what}: {deleted[0].actor} deleted messages there. That is for those who handle the events.",
+            calls=deleted[:1],
         )
     return Problem(f"{what}: it was never published.")
 
