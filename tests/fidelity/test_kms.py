@@ -214,6 +214,23 @@ def test_sns_needs_two_rights_in_the_policy_of_the_key(lab, missing):
     assert len(lab.cloud.trace.where("Sent")) == (0 if missing else 1)
 
 
+@pytest.mark.parametrize("missing", ["kms:GenerateDataKey", "kms:Decrypt"])
+def test_a_publisher_to_an_encrypted_topic_needs_the_same_rights(lab, missing):
+    """SNS guide, Key management: configure KMS permissions."""
+    rights = ["sns:Publish", "kms:GenerateDataKey", "kms:Decrypt"]
+    topic = lab.cloud.client("sns").create_topic(Name="sales", Attributes={"KmsMasterKeyId": lab.key["KeyId"]})
+    lab.role("publisher", *(right for right in rights if right != missing))
+    sns = lab.cloud.client("sns", role="publisher")
+    for _ in range(2):
+        assert refused(sns.publish, TopicArn=topic["TopicArn"], Message="x")[0] == "KMSAccessDenied"
+    lab.allow("publisher", *rights)
+    sns.publish(TopicArn=topic["TopicArn"], Message="x")
+    lab.allow("publisher", "sns:Publish")
+    sns.publish(TopicArn=topic["TopicArn"], Message="x")
+    lab.cloud.advance(300)
+    assert refused(sns.publish, TopicArn=topic["TopicArn"], Message="x")[0] == "KMSAccessDenied"
+
+
 # ---- the reuse of data keys ------------------------------------------------------------------------------------------
 
 
