@@ -69,11 +69,12 @@ predict(
 # %% [markdown]
 # ### Look
 #
-# Two lanes, **the same jobs and the same luck**. Above, messages are hidden for 30 seconds, below for 240. Press
-# **Play** (or the space bar).
+# Two runs, **the same jobs and the same luck**. Above, messages are hidden for 30 seconds, below for 240. Press
+# **Play** (or the space bar). Below the picture each message of the upper run has a **lane**: thin while it waits, thick
+# while it is hidden, dark while somebody works on it. Point at a ring to read why it was delivered again.
 
 # %%
-bench = workbench(Visibility, seed=5, crashes=0.1, compare={"visibility_timeout": 240})
+bench = workbench(Visibility, seed=5, crashes=0.1, compare={"visibility_timeout": 240}, lanes=True)
 bench
 
 # %%

@@ -197,7 +197,7 @@ class SimulatedClient:
                 break
             except (ServiceError, AnswerLost) as problem:
                 retries = self.meta.config.retries
-                if attempt >= retries["total_max_attempts"] or not _may_retry(problem):
+                if attempt >= retries["total_max_attempts"] or not _may_retry(retries["mode"], problem):
                     raise self._error(problem, operation_name, attempt - 1) from None
                 door.kernel.sleep(_backoff(retries["mode"], attempt, problem, door.stream(caller).random()))
                 attempt += 1
@@ -260,10 +260,14 @@ class SimulatedClient:
         return waiter
 
 
-def _may_retry(problem: ServiceError | AnswerLost) -> bool:
+# The HTTP statuses that are worth another attempt (botocore's retry data; botocore user guide, "Retries").
+_TRANSIENT = {"legacy": (429, 500, 502, 503, 504, 509)}
+
+
+def _may_retry(mode: str, problem: ServiceError | AnswerLost) -> bool:
     if isinstance(problem, AnswerLost):
         return True
-    return problem.code in _THROTTLES or problem.status in (500, 502, 503, 504)
+    return problem.code in _THROTTLES or problem.status in _TRANSIENT.get(mode, (500, 502, 503, 504))
 
 
 def _backoff(mode: str, attempt: int, problem: ServiceError | AnswerLost, u: float) -> float:

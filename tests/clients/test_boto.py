@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from lablib import Cloud, Fault
 from lablib.clients.boto import _structure_rule
-from lablib.services._base import NotSimulated
+from lablib.services._base import NotSimulated, ServiceError
 
 
 @pytest.fixture
@@ -175,6 +175,21 @@ def test_an_answer_that_stays_lost_is_boto3s_timeout(cloud, url):
     cloud.faults.add(Fault("lost_answer", operations=("SendMessage",)))
     with pytest.raises(botocore.exceptions.ReadTimeoutError, match="Read timeout on endpoint URL"):
         hasty.send_message(QueueUrl=url, MessageBody="x")
+
+
+@pytest.mark.parametrize(("edition", "attempts"), [("2023", 5), ("today", 1)])
+def test_too_many_requests_is_retried_in_legacy_mode_only(edition, attempts, monkeypatch):
+    """HTTP status 429, with a code that botocore does not know as throttling (botocore's retry data)."""
+    with Cloud(seed=1, limits=edition) as cloud:
+        sqs = cloud.client("sqs")
+        monkeypatch.setitem(cloud.service("sqs").operations, "list_queues", _busy)
+        with pytest.raises(botocore.exceptions.ClientError):
+            sqs.list_queues()
+        assert len(cloud.trace.where(kind="ListQueues")) == attempts
+
+
+def _busy(call):
+    raise ServiceError("Busy", "Too many requests", status=429)
 
 
 def test_bad_requests_are_not_retried(cloud, sqs):
