@@ -499,9 +499,9 @@ for per_call in (1, 10):
 # %%
 HIGH = {"DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"}
 
-print("12 senders, normal mode: {:,.0f} messages/s".format(rate(1, 12)[0]))
-print("12 senders, 1 group:     {:,.0f} messages/s".format(rate(1, 12, groups=1, **HIGH)[0]))
-print("12 senders, 12 groups:   {:,.0f} messages/s".format(rate(1, 12, groups=12, **HIGH)[0]))
+print(f"12 senders, normal mode: {rate(1, 12)[0]:,.0f} messages/s")
+print(f"12 senders, 1 group:     {rate(1, 12, groups=1, **HIGH)[0]:,.0f} messages/s")
+print(f"12 senders, 12 groups:   {rate(1, 12, groups=12, **HIGH)[0]:,.0f} messages/s")
 
 # %% [markdown]
 # **What to notice.** The mode gives nothing to a queue with one group. With a group for each sender, the senders
