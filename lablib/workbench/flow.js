@@ -74,7 +74,8 @@ export function mount(root, store) {
     const lanes = other ? [run, other].map((it, i) => ({ run: it, label: `${"AB"[i]}: ${state.comparison?.names[i] ?? ""}` })) : [{ run }];
     box.classList.toggle("ml-two", lanes.length > 1);
     const rows = Math.max(...lanes.map((lane) => branches(lane.run.places, lane.run.links)));
-    canvas.parentElement.style.height = rows > 2 ? `calc(var(--ml-stage) * ${(0.42 * rows + 0.3).toFixed(2)})` : "";
+    const high = `calc(var(--ml-stage) * ${(0.42 * rows + 0.3).toFixed(2)})`;   // but no more than a screen shows with the transport bar
+    canvas.parentElement.style.height = rows > 2 ? `min(${high}, max(calc(var(--ml-size) * ${(lanes.length * (4.2 * rows + 4.6)).toFixed(1)}), 62vh))` : "";
     stage.show(lanes);
     refill(marks, legend(lanes.map((lane) => lane.run), colours));
     counters.clear();

@@ -27,7 +27,7 @@ export function boxes(places, links, width, height) {
   const weight = members.map((list) => Math.max(0.9, ...list.map((i) => WEIGHT[places[i].role] ?? 1)));
   const sum = weight.reduce((a, b) => a + b, 0), gap = width < 560 ? 14 : GAP;
   const free = width - gap * (columns - 1), result = [], branching = branches(places, links) > 1;
-  const strips = members.map((list) => (list.some((i) => SIDE.has(places[i].role)) ? Math.min(58, height * 0.3) : 0));
+  const strips = members.map((list) => (list.some((i) => SIDE.has(places[i].role)) ? Math.min(58, height * (branching ? 0.17 : 0.3)) : 0));
   let x = 0;
   const deepest = branching ? Math.max(...strips) : 0;
   members.forEach((list, c) => {
@@ -62,13 +62,13 @@ function rows(main, places, links, made, height, branching) {
 /** Cells for the actors of a place, in a grid that keeps them readable: {x, y, w, h} for each. */
 export function cells(box, count) {
   if (!count) return [];
-  const inner = { x: box.x + PAD, y: box.y + HEAD, w: box.w - 2 * PAD, h: box.h - HEAD - PAD };
+  const inner = { x: box.x + PAD, y: box.y + HEAD, w: box.w - 2 * PAD, h: box.h - HEAD - (box.h < 60 ? 3 : PAD) };
   let columns = 1;
   while (columns < count && inner.h / Math.ceil(count / columns) < 21 && inner.w / (columns + 1) > 26) columns++;
   const rows = Math.ceil(count / columns), w = inner.w / columns, h = Math.min(38, inner.h / rows);
   const top = inner.y + Math.max(0, (inner.h - h * rows) / 2);
   return Array.from({ length: count }, (_, i) => ({
-    x: inner.x + (i % columns) * w, y: top + Math.floor(i / columns) * h, w: w - 4, h: h - 4,
+    x: inner.x + (i % columns) * w, y: top + Math.floor(i / columns) * h, w: w - 4, h: h - (h < 20 ? 1 : 4),
   }));
 }
 
