@@ -23,6 +23,7 @@ _KINDS: tuple[FaultKind, ...] = ("throttle", "lost_request", "lost_answer", "par
 _LOST = {"lost_request": "RequestLost", "lost_answer": "AnswerLost"}
 _QUANTILES = 1024
 _NOTHING = (None, None, None)
+_REMEMBERED = 10_000  # so many allowed calls
 
 
 @dataclass(frozen=True)
@@ -237,6 +238,8 @@ class Gateway:
                 shape, status = service.access_denied
                 raise ServiceError(shape, decision.message(), status=status)
         if plain and all(policy.timeless for policy in (access.policy, *deciding[2]) if policy):
+            if len(self._allowed) > _REMEMBERED:
+                self._allowed.clear()
             self._allowed[wish] = deciding
         return service
 

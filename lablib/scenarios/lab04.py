@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from lablib.cloud import Cloud
 from lablib.kernel import Row
-from lablib.scenarios.lab04_scene import DEAD, PARTNER, QUEUES, TOPIC, FanOutScene
 from lablib.scenarios.param import Param, ParamSpec
 from lablib.scenarios.run import Run
 from lablib.scenarios.scenario import Action, ActionSpec, Place, Scenario, Topology
 from lablib.scenarios.scenes import DONE, LOST, SPREAD, VISIBILITY_TIMEOUT, fleet_actions
+from lablib.scenarios.shop import DEAD, PARTNER, QUEUES, TOPIC, FanOutScene
 
 _LABELS = {"mail": "E-mail", "stock": "Stock", "partner": "Partner", "analytics": "Analytics"}
 _SHOP = Place("shop", "Shop", "producer", "shop*")

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from lablib.kernel import lognormal
-from lablib.services._base import AnswerLost, Arn, Principal, ServiceError, World
+from lablib.services._base import AnswerLost, Arn, ServiceError, World
 from lablib.services._s3_store import Bucket, Stored, invalid
 
 Document = dict[str, Any]
@@ -245,10 +245,8 @@ class Deliveries:
         else:
             kind = "DryRun" if test else "Event"
             params = {"function_name": str(to), "payload": text.encode(), "invocation_type": kind}
-        context = {"aws:SourceArn": bucket.arn, "aws:SourceAccount": bucket.account}
-        principal = Principal(bucket.account, service="s3.amazonaws.com", context=context)
         deliver = self._world.peers.deliver
-        return deliver(to, name, params, principal=principal, caller=f"s3/{bucket.name}", cause=row)
+        return deliver(to, name, params, principal=bucket.principal, caller=f"s3/{bucket.name}", cause=row)
 
     def _request(self) -> Document:
         id = self._world.chance.uuid("s3/requests").replace("-", "").upper()

@@ -11,9 +11,10 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lablib.services._base import ServiceError
+from lablib.services._base import Principal, ServiceError
 
 if TYPE_CHECKING:
     from lablib.services._policy import Policy
@@ -76,7 +77,7 @@ class Stored:
         object.__setattr__(self, "etag", hashlib.md5(self.body, usedforsecurity=False).hexdigest())
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False)
 class Bucket:
     """A bucket. `rules` say which events go where, `configuration` is what GetBucketNotificationConfiguration gives."""
 
@@ -96,6 +97,12 @@ class Bucket:
     def arn(self) -> str:
         """Its ARN; a bucket's has neither region nor account."""
         return f"arn:aws:s3:::{self.name}"
+
+    @cached_property
+    def principal(self) -> Principal:
+        """S3 when it sends this bucket's events."""
+        context = {"aws:SourceArn": self.arn, "aws:SourceAccount": self.account}
+        return Principal(self.account, service="s3.amazonaws.com", context=context)
 
     @property
     def empty(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lablib.kernel import Trace
+from lablib.services._sns_filters import NO_ATTRIBUTES
 
 _ONE_A_ROW = {
     "Published": "NumberOfMessagesPublished",
@@ -11,7 +12,6 @@ _ONE_A_ROW = {
     "MovedToDeadLetterQueue": "NumberOfNotificationsRedrivenToDlq",
 }
 _HTTP = ("http", "https")
-NO_ATTRIBUTES = "the message has no attributes"  # how the filter says why
 INVALID_ATTRIBUTES = "invalid attributes"
 DLQ_FAILED = "the dead-letter queue"  # how a dropped delivery tells that its dead-letter queue did not take it
 

@@ -72,7 +72,6 @@ class Message:
             "DeadLetterQueueSourceArn": self.source,
         }
 
-
     def document(self, handle: str, epoch: float, system: list[str], own: list[str] | None) -> Document:
         """The message as ReceiveMessage answers it, with the attributes that were asked for: SQS's and its own."""
         document: Document = {
