@@ -80,9 +80,9 @@ for name, run in (("one by one", alone), ("topic", topical)):
     print(f"{name:10}  known to all: {count['all']}, to some: {count['some']}, to nobody: {count['nobody']}")
 
 # %% [markdown]
-# **What to notice.** The same number of crashes, but with a topic there is no *between*: an order is known to all or to
-# nobody. When nobody knows it, the customer gets an error and tries again. When only some know it, nobody tries again,
-# and nobody notices, until the customer calls. Here is such an order:
+# **What to notice.** The same crashes, but with one call there is no *between*: an order is known to all or to nobody.
+# When nobody knows it, the customer gets an error and orders again. When only some know it, nobody tries again, and
+# nobody notices, until the customer calls. Here is such an order:
 
 # %%
 order = next(order for order, who in known(alone).items() if 0 < len(who & {"mail", "stock", "partner"}) < 3)
@@ -92,13 +92,16 @@ for row in alone.trace.where(actor=f"shop/{order}"):
 print(f"{order} is known to: {', '.join(sorted(known(alone)[order]))}")
 
 # %% [markdown]
-# There is a second reason, and it is the more important one in the long run: the shop above must know *who wants what*.
-# For each new receiver somebody must change the shop, test it, and bring out a new version.
+# There is a second reason, and in the long run it weighs more: that shop must know *who wants what*. For each new
+# receiver somebody must change the shop, test it, and bring out a new version.
+#
+# (A topic does not make *everything* one step. A shop that writes an order into its database and then publishes can
+# crash between these two. For that there are other means, such as publishing from the database's own log.)
 #
 # ### Try it (in the workbench above)
 #
 # 1. **Break it.** Set *shop crashes* to 0, stop the time, and **crash the shop**. Look at the next order in both lanes.
-# 2. **Ask why.** Click a message at the topic, then its copies: one message was published, each queue has its own.
+# 2. **Ask why.** Click a message in a queue of the lower lane. Its life names what was published, and the other copies.
 # 3. **Add a receiver.** Switch *analytics comes later* on, stop at about 100 s, and **add analytics**. Which orders does
 #    it get? What had to change in the shop, in which lane?
 #
@@ -541,9 +544,9 @@ notification = {"notification": {"title": "Shop", "body": "Your order is on its 
 push = {"default": "Your order is on its way.", "GCM": json.dumps(notification)}
 sns.publish(TargetArn=phone, Message=json.dumps(push), MessageStructure="json")
 cloud.advance(1)
-for endpoint in ("+821012345678", phone):
+for name, endpoint in (("telephone", "+821012345678"), ("app", phone)):
     (arrival,) = cloud.service("sns").inbox(endpoint).received
-    print(f"{endpoint[:40]:40} {arrival.body}")
+    print(f"{name:9}  {arrival.body}")
 
 # %% [markdown]
 # ### Encryption and access

@@ -4,8 +4,8 @@ import pytest
 
 from lablib.scenarios import Action
 from lablib.scenarios.lab04 import FanOut, known, told
-from lablib.scenarios.lab04_scene import DEAD, PARTNER
 from lablib.scenarios.run import check, simulate
+from lablib.scenarios.shop import DEAD, PARTNER
 
 GOLDEN = {
     FanOut(): "3086a094dc78266d",
