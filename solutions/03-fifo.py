@@ -479,7 +479,6 @@ def rate(per_call, senders=6, seconds=5, groups=None, **attributes):
     for number in range(senders):
         cloud.spawn(sender, number)
     cloud.advance(seconds)
-    cloud.close()
     return len(cloud.trace.where("Sent")) / seconds, len(cloud.trace.where("Throttled"))
 
 

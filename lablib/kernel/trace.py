@@ -98,17 +98,20 @@ class Trace:
         def add(
             kind: str,
             resource: str = "",
-            subject: str = "",
+            subject: str | int = "",
             actor: str = "",
             cause: int = -1,
             detail: Any = None,
             until: float = 0.0,
         ) -> int:
-            """Append a transition that happens now. Returns its row number, for what it will cause."""
+            """Append a transition that happens now. Returns its row number, for what it will cause.
+
+            `subject` may be the name's number (see `code`): among a million names, to look one up takes a while.
+            """
             time(loop.now)
             kinds(codes[kind])
             resources(codes[resource])
-            subjects(codes[subject])
+            subjects(codes[subject] if subject.__class__ is str else subject)
             actors(codes[actor])
             causes(cause)
             untils(until)

@@ -202,7 +202,9 @@ class BaseQueue(Generic[M]):
             message.first = now
         self.in_flight += 1
         until = now + visibility
-        message.row = self.trace.add("Received", self.name, message.id, call.caller, call.row, message.receives, until)
+        message.row = self.trace.add(
+            "Received", self.name, message.code, call.caller, call.row, message.receives, until
+        )
         self._due_later(message, until)
 
     def _is_buried(self, message: M, call: Call) -> bool:

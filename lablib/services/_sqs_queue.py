@@ -55,6 +55,7 @@ class Queue(BaseQueue[Message]):
         holders = self._place(message, call.chance)
         until = now + delay if delay else 0.0
         message.row = self.trace.add("Sent", self.name, message.id, call.caller, call.row, size, until)
+        message.code = self.trace.code(message.id)
         if delay:
             message.state, message.stamp = DELAYED, 1
             self.delayed += 1
@@ -157,7 +158,7 @@ class Queue(BaseQueue[Message]):
             return
         surviving = message.copies & ~self.fleet.up_bits
         self.remove(message)
-        message.row = self.trace.add("Deleted", self.name, id, call.caller, call.row, number)
+        message.row = self.trace.add("Deleted", self.name, message.code, call.caller, call.row, number)
         if surviving:
             message.copies = surviving
             for server in self.fleet.of(surviving):

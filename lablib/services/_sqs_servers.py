@@ -25,6 +25,7 @@ class Message:
     __slots__ = (
         "attributes",
         "body",
+        "code",
         "copies",
         "digest",
         "first",
@@ -59,6 +60,7 @@ class Message:
         self.first = sent  # when it was first received
         self.received = sent  # when it was last received
         self.row = -1  # its latest row in the trace
+        self.code: str | int = id  # the number of its id in the trace, once it is known there
         self.handle = ""  # of its latest receive; empty when nobody has asked for it
 
     def system_attributes(self, epoch: float) -> dict[str, str]:

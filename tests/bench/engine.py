@@ -172,9 +172,14 @@ def cost_growth(large=1_000_000):
     def watch(phase, info):
         collecting[0] += clock() if phase == "stop" else -clock()
 
-    small = sorted(grow(1000) / 1000 for _ in range(31))[15]
+    def cost(n):
+        collecting[0] = 0.0
+        whole = grow(n)
+        return (whole - collecting[0]) / n
+
     gc.callbacks.append(watch)
-    big = (grow(large) - collecting[0]) / large
+    small = sorted(cost(1000) for _ in range(31))[15]
+    big = cost(large)
     gc.callbacks.remove(watch)
     how = f"{small * 1e6:.1f} us a message at 1,000, {big * 1e6:.1f} us at {large:,}"
     return big / small, f"{how}, and {collecting[0] / large * 1e6:.1f} us of garbage collection"
