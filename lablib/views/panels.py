@@ -172,7 +172,7 @@ def _layout(panels: Any, end: float, unit: str, compared: bool, band: Band | Non
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "xaxis": {
-            "range": [0, end], "anchor": "y3", "fixedrange": True, "zeroline": False,
+            "range": [0, end], "anchor": "y3", "fixedrange": True, "zeroline": False, "ticklabeloverflow": "allow",
             "title": {"text": f"time ({unit})", "standoff": 4},
         },
         "annotations": [],
@@ -181,7 +181,7 @@ def _layout(panels: Any, end: float, unit: str, compared: bool, band: Band | Non
         low, high = _PANELS[i]
         layout[f"yaxis{i + 1 if i else ''}"] = {
             "domain": [low, high], "fixedrange": True, "rangemode": "tozero", "nticks": 3, "anchor": "x",
-            "zeroline": False,
+            "zeroline": False, "ticklabeloverflow": "allow",  # plotly need not measure each label
         }  # fmt: skip
         words = [
             f'<span style="color:{{{{{c.colour}}}}}"><b>{_GLYPHS[c.dash]} {c.words}</b></span>'
