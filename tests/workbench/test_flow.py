@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from workbench.fanout_scene import HOOK, QUEUES, FanoutForTests
+from workbench.pipeline_scene import PipelineForTests
 
 from lablib.scenarios import Action, Run
 from lablib.scenarios.lab01 import SCENARIOS, Fleet, Promises, VideoQueue
@@ -174,6 +175,25 @@ def test_copies_deliveries_and_what_becomes_of_them(fanout):
     assert fanout.measures.waiting == sum(
         fanout.measures.depth(q).last + fanout.measures.in_flight(q).last for q in QUEUES
     )
+
+
+def test_a_photo_goes_through_bucket_topic_queue_and_functions():
+    run = PipelineForTests().run(seed=3)
+    stored = {row.subject for row in run.trace.where("ObjectCreated")}
+    assert len(stored) == 19
+    assert {(subject, place) for _, subject, place in statuses(run, payload.HERE)} >= {(s, "bucket") for s in stored}
+    assert {subject for _, subject, place in statuses(run, payload.PASSED) if place == "bucket"} == stored
+    assert sum(place == "topic" for *_, place in statuses(run, payload.HERE)) == len(run.trace.where("Published"))
+    working = [place for *_, place in statuses(run, payload.WORKING)]
+    assert working.count("shrink") == len(run.trace.where("WorkStarted"))  # it works for its queue
+    assert working.count("faces") == len(run.trace.where("InvocationStarted", actor="lambda/faces")) == 20
+    assert len(statuses(run, payload.DONE)) == 40  # each of two programs, each photo, and S3's test event
+    moves, places = payload.describe(run)["moves"], [place.id for place in run.topology.places]
+    came = {kind: {places[o] for o in moves["o"][moves["k"] == payload.NAMES.index(kind)].tolist()}
+            for kind in ("ObjectCreated", "Published", "Sent", "InvocationStarted")}  # fmt: skip
+    assert came == {
+        "ObjectCreated": {"camera"}, "Published": {"bucket"}, "Sent": {"topic"}, "InvocationStarted": {"topic"},
+    }  # fmt: skip
 
 
 def test_an_original_and_its_copies_know_each_other(fanout):
