@@ -8,6 +8,7 @@ guide, "Using custom policies with the Amazon SQS access policy language".
 import json
 
 import pytest
+from aws_errors import refused
 from botocore.exceptions import ClientError
 
 from lablib.cloud import Cloud
@@ -23,14 +24,6 @@ TRUST = json.dumps(
         "Statement": {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
     }
 )
-
-
-def refused(call, **parameters):
-    """Code, message and HTTP status of the error that a call gives."""
-    with pytest.raises(ClientError) as caught:
-        call(**parameters)
-    response = caught.value.response
-    return response["Error"]["Code"], response["Error"]["Message"], response["ResponseMetadata"]["HTTPStatusCode"]
 
 
 def statement(effect="Allow", action="sqs:SendMessage", **more):

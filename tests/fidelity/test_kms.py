@@ -8,7 +8,7 @@ The codes of SQS's errors are those of its service model; the texts are KMS's ow
 import json
 
 import pytest
-from botocore.exceptions import ClientError
+from aws_errors import code_and_message as refused
 
 from lablib.cloud import Cloud
 from lablib.gateway import Fault
@@ -23,13 +23,6 @@ TRUST = json.dumps(
 )
 PRODUCER = ("sqs:SendMessage", "kms:GenerateDataKey", "kms:Decrypt")
 CONSUMER = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "kms:Decrypt")
-
-
-def refused(call, **parameters):
-    """Code and message of the error that a call gives."""
-    with pytest.raises(ClientError) as caught:
-        call(**parameters)
-    return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
 
 
 class Lab:

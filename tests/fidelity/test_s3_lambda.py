@@ -7,7 +7,7 @@
 import json
 
 import pytest
-from botocore.exceptions import ClientError
+from aws_errors import refused
 
 from lablib import Cloud
 
@@ -56,14 +56,6 @@ def rule(events=("s3:ObjectCreated:*",), arn=QUEUE, kind="Queue", id=None, **fil
 def notify(s3, *rules, kind="Queue", **more):
     configuration = {f"{kind}Configurations": list(rules)}
     s3.put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration=configuration, **more)
-
-
-def refused(call, *args, **parameters):
-    """Code, message and HTTP status of the error that a call gives."""
-    with pytest.raises(ClientError) as caught:
-        call(*args, **parameters)
-    response = caught.value.response
-    return response["Error"]["Code"], response["Error"]["Message"], response["ResponseMetadata"]["HTTPStatusCode"]
 
 
 def receive(cloud, url):

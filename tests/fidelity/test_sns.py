@@ -7,7 +7,7 @@ suites recorded it from AWS; "reported" that users quote it; "ours" that none wa
 import json
 
 import pytest
-from botocore.exceptions import ClientError
+from aws_errors import refused
 
 from lablib.cloud import Cloud
 
@@ -29,14 +29,6 @@ def sns(cloud):
     client = cloud.client("sns")
     client.create_topic(Name="orders")
     return client
-
-
-def refused(call, **parameters):
-    """Code, message and HTTP status of the error that a call gives."""
-    with pytest.raises(ClientError) as caught:
-        call(**parameters)
-    response = caught.value.response
-    return response["Error"]["Code"], response["Error"]["Message"], response["ResponseMetadata"]["HTTPStatusCode"]
 
 
 def invalid(text):

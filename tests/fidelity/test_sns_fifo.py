@@ -6,6 +6,7 @@
 import json
 
 import pytest
+from aws_errors import refused
 from botocore.exceptions import ClientError
 
 from lablib.cloud import Cloud
@@ -48,14 +49,6 @@ class Shop:
 @pytest.fixture
 def shop():
     return Shop()
-
-
-def refused(call, **parameters):
-    """Code, message and HTTP status of the error that a call gives."""
-    with pytest.raises(ClientError) as caught:
-        call(**parameters)
-    response = caught.value.response
-    return response["Error"]["Code"], response["Error"]["Message"], response["ResponseMetadata"]["HTTPStatusCode"]
 
 
 def invalid(text):

@@ -8,6 +8,7 @@ none was found.
 import json
 
 import pytest
+from aws_errors import refused
 from botocore.exceptions import ClientError
 
 from lablib.cloud import Cloud
@@ -53,14 +54,6 @@ def delete(sqs, url, message):
 
 def hide(sqs, url, message, seconds):
     sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=seconds)
-
-
-def refused(call, **parameters):
-    """Code, message and HTTP status of the error that a call gives."""
-    with pytest.raises(ClientError) as caught:
-        call(**parameters)
-    response = caught.value.response
-    return response["Error"]["Code"], response["Error"]["Message"], response["ResponseMetadata"]["HTTPStatusCode"]
 
 
 def get(sqs, url, *names):

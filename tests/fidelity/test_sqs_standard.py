@@ -8,6 +8,7 @@ none was found.
 import json
 
 import pytest
+from aws_errors import refused
 from botocore.exceptions import ClientError, ParamValidationError
 
 from lablib.cloud import Cloud
@@ -41,14 +42,6 @@ def handle(sqs, url):
 
 def receive(sqs, url, **more):
     return sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1, **more)["Messages"][0]
-
-
-def refused(call, **parameters):
-    """Code, message and HTTP status of the error that a call gives."""
-    with pytest.raises(ClientError) as caught:
-        call(**parameters)
-    response = caught.value.response
-    return response["Error"]["Code"], response["Error"]["Message"], response["ResponseMetadata"]["HTTPStatusCode"]
 
 
 def text(value):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from botocore.exceptions import ClientError
+from aws_errors import refused
 
 from lablib.cloud import Cloud
 from lablib.services._base import NotSimulated
@@ -19,14 +19,6 @@ READ_ONLY = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
 def document(action, resource="*", effect="Allow"):
     statement = {"Effect": effect, "Action": action, "Resource": resource}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def refused(call, **parameters):
-    """Code, message and HTTP status of the error that a call gives."""
-    with pytest.raises(ClientError) as caught:
-        call(**parameters)
-    response = caught.value.response
-    return response["Error"]["Code"], response["Error"]["Message"], response["ResponseMetadata"]["HTTPStatusCode"]
 
 
 @pytest.fixture

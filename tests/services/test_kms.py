@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from botocore.exceptions import ClientError
+from aws_errors import code_and_message as refused
 
 from lablib.cloud import Cloud
 
@@ -15,13 +15,6 @@ TRUST = json.dumps(
         "Statement": {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
     }
 )
-
-
-def refused(call, **parameters):
-    """Code and message of the error that a call gives."""
-    with pytest.raises(ClientError) as caught:
-        call(**parameters)
-    return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
 
 
 def key_policy(*statements, root=True):

@@ -4,7 +4,7 @@ import json
 from itertools import pairwise
 
 import pytest
-from botocore.exceptions import ClientError
+from aws_errors import code_and_message as refused
 
 from lablib.cloud import Cloud
 from lablib.gateway import Fault
@@ -110,13 +110,6 @@ def link(arrival):
     if arrival.headers.get("x-amz-sns-message-type") or arrival.body.startswith("{"):
         return json.loads(arrival.body)["SubscribeURL"]
     return arrival.body.rpartition("\n")[2]
-
-
-def refused(call, *args, **parameters):
-    """Code and message of the error that a call gives."""
-    with pytest.raises(ClientError) as caught:
-        call(*args, **parameters)
-    return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
 
 
 @pytest.fixture

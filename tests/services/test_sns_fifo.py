@@ -4,7 +4,7 @@ import json
 from itertools import groupby
 
 import pytest
-from botocore.exceptions import ClientError
+from aws_errors import code_and_message as refused
 from services.test_sns import policy
 
 from lablib.cloud import Cloud
@@ -56,12 +56,6 @@ class Lab:
 @pytest.fixture
 def lab():
     return Lab()
-
-
-def refused(call, **parameters):
-    with pytest.raises(ClientError) as caught:
-        call(**parameters)
-    return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
 
 
 # ---- order -----------------------------------------------------------------------------------------------------------

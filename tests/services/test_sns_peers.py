@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from botocore.exceptions import ClientError
+from aws_errors import refused
 
 from lablib.cloud import Cloud
 
@@ -17,13 +17,6 @@ def document(**statement):
     """A policy of one statement."""
     whole = {"Effect": "Allow"} | {key.capitalize(): value for key, value in statement.items()}
     return json.dumps({"Version": "2012-10-17", "Statement": [whole]})
-
-
-def refused(call, **parameters):
-    with pytest.raises(ClientError) as caught:
-        call(**parameters)
-    response = caught.value.response
-    return response["Error"]["Code"], response["Error"]["Message"], response["ResponseMetadata"]["HTTPStatusCode"]
 
 
 @pytest.fixture
