@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from types import TracebackType
@@ -48,7 +49,7 @@ class Cloud:
         region_name: str = "us-east-1",
     ) -> None:
         self.limits = limits
-        self.region_name = region_name
+        self.region_name = check_region(region_name)
         self.figures = figures(limits, assume)
         self.chance = Chance(seed)
         self.kernel = Kernel()
@@ -81,7 +82,7 @@ class Cloud:
         """
         from lablib.clients import boto
 
-        region = region_name or self.region_name
+        region = check_region(region_name) if region_name else self.region_name
         if self._door is None:
             self._door = boto.Door(self.kernel, self.gateway, self.trace, self.chance, self._caller, self._strict)
         service = self.service(service_name, region, account)
@@ -253,7 +254,7 @@ class Cloud:
         caller = self._principal(role, account) or administrator(account)
         if service is not None:
             caller = Principal(account, service=service)
-        owner, policy = account, None
+        owner, policy, missing = account, None, ""
         if to is not None:
             owned = self.service(to.service, to.region or None, to.account or account)
             params = {
@@ -264,12 +265,20 @@ class Cloud:
             except KeyError:  # an operation that asks by more of its parameters
                 access = owned.access("", params)
             owner, policy = to.account or owned.owner_of(params), access.policy
+            missing = "" if access.exists else f"There is no {resource}: look at its name, region and account.\n"
             known = {**access.context, **known}
         now = self.kernel.epoch + self.now
-        return decide(Request(action, resource, caller, owner, known, now), policy).explain()
+        return missing + decide(Request(action, resource, caller, owner, known, now), policy).explain()
 
     def __repr__(self) -> str:
         return f"<Cloud seed={self.chance.seed} limits={self.limits!r}: {self.now:g} s, {len(self.trace)} rows>"
+
+
+def check_region(name: str) -> str:
+    """Return `name` when it has the form of a region's. Raises ValueError."""
+    if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[1-9]", str(name)):
+        raise ValueError(f'region_name={name!r}: must be the name of a region, such as "ap-northeast-2" (Seoul)')
+    return name
 
 
 @cache

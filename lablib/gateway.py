@@ -225,6 +225,10 @@ class Gateway:
             service = self._find(service.name, service.world.region, owner)
             call.principal = caller
         access = service.access(operation, params)
+        if (
+            caller.service and not access.exists
+        ):  # no policy could let it in, and what it learns is that nothing is there
+            return service
         wish, deciding = (access.action, access.resource, owner, id(caller)), (caller, access.policy, caller.identity())
         plain = not (access.also or access.context)
         if plain and all(a is b for a, b in zip(self._allowed.get(wish, _NOTHING), deciding, strict=True)):

@@ -139,3 +139,12 @@ def test_closing_ends_processes_and_keeps_the_trace():
 def test_what_makes_no_sense_is_refused_in_one_clear_line(make, text):
     with pytest.raises((ValueError, KeyError), match=text):
         make()
+
+
+@pytest.mark.parametrize("name", ["seoul", "us-east", "", "US-EAST-1"])
+def test_a_region_has_the_form_of_one(name):
+    with pytest.raises(ValueError, match='must be the name of a region, such as "ap-northeast-2"'):
+        Cloud(region_name=name)
+    if name:
+        with Cloud() as cloud, pytest.raises(ValueError, match="region_name="):
+            cloud.client("sqs", region_name=name)

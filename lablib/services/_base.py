@@ -86,13 +86,14 @@ class Principal:
 class Access(NamedTuple):
     """What a call wants to do, for access policies: an action (`sqs:SendMessage`) on a resource (its ARN, or "*"), the
     policy that the resource itself has, and condition keys that are known of the request. `also` are further actions
-    that it needs on the same resource."""
+    that it needs on the same resource. `exists`: is the resource there at all?"""
 
     action: str
     resource: str = "*"
     policy: Policy | None = None
     context: Mapping[str, str] = {}
     also: tuple[str, ...] = ()
+    exists: bool = True
 
 
 class Peers(Protocol):

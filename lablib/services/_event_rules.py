@@ -184,7 +184,7 @@ _PATTERNS: dict[str, Callable[[str], Rule]] = {
 }
 _EXISTS = {
     True: Rule("any value", lambda value: value is not None and value != "" and not isinstance(value, Invalid)),
-    False: Rule("none", lambda value: False, absent=True),
+    False: Rule("not there", lambda value: False, absent=True),
 }
 
 

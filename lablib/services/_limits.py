@@ -119,7 +119,7 @@ _SNS: tuple[Figure, ...] = (
     _aws("sns.publish_rate_medium", 1500, 1500, "messages/s", _QUOTAS + " (ten more regions)"),
     _aws("sns.publish_rate", 300, 300, "messages/s", _QUOTAS + " (all other regions)"),
     _aws("sns.email_rate", 10, 10, "messages/s", _QUOTAS),
-    _aws("sns.fifo_rate", 3000, 3000, "messages/s", "API: CreateTopic (FifoThroughputScope)"),
+    _aws("sns.fifo_rate", 300, 3000, "messages/s", "guide of 2023; API: CreateTopic (3,000 since November 2023)"),
     _aws("sns.fifo_group_rate", 300, 300, "messages/s", _QUOTAS),
     _aws("sns.fifo_deduplication", 300, 300, "s", "API: Publish (MessageDeduplicationId)"),
     _aws("sns.fifo_to_standard", False, True, "", "guide: FIFO message delivery (standard queues subscribe too)"),

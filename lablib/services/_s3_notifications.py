@@ -16,7 +16,7 @@ from urllib.parse import quote_plus
 
 from lablib.kernel import lognormal
 from lablib.services._base import AnswerLost, Arn, ServiceError, World
-from lablib.services._s3_store import Bucket, Stored, invalid
+from lablib.services._s3_store import Bucket, Stored, invalid, malformed
 
 Document = dict[str, Any]
 
@@ -105,6 +105,8 @@ def read_rules(configuration: Document, bucket: Bucket, new_id: Iterator[str], m
     for kind, (arn_key, service, name) in _KINDS.items():
         for document in configuration.get(kind, ()):
             arn = _destination(document[arn_key], service, name, bucket)
+            if not document["Events"]:
+                raise malformed()
             for event in document["Events"]:
                 if event not in EVENTS:
                     raise invalid("A specified event is not supported for notifications.")

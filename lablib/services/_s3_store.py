@@ -77,6 +77,12 @@ class Stored:
         object.__setattr__(self, "etag", hashlib.md5(self.body, usedforsecurity=False).hexdigest())
 
 
+def malformed() -> ServiceError:
+    """MalformedXML: what S3 says to a list that is empty or too long."""
+    text = "The XML you provided was not well-formed or did not validate against our published schema"
+    return ServiceError("MalformedXML", text)
+
+
 @dataclass(eq=False)
 class Bucket:
     """A bucket. `rules` say which events go where, `configuration` is what GetBucketNotificationConfiguration gives."""

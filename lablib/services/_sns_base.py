@@ -74,8 +74,14 @@ class SnsBase(Service):
         return self.shared.inboxes[endpoint]
 
     def metrics(self, topic: str) -> dict[str, float]:
-        """What CloudWatch would show of the topic with that name: the sum of each metric since the run began."""
-        return metrics(self.world.trace, topic)
+        """What CloudWatch would show of a topic, by its name or ARN: the sum of each metric since the run began.
+
+        Raises ValueError when there never was such a topic.
+        """
+        name, trace = topic.rpartition(":")[2], self.world.trace
+        if not trace.where(("TopicCreated", "Published"), name):
+            raise ValueError(f"topic={topic!r}: no topic has this name; there are: {', '.join(self.topics) or 'none'}")
+        return metrics(trace, name)
 
     @property
     def phones(self) -> Phones:
@@ -116,7 +122,7 @@ class SnsBase(Service):
             return Access(action, self.arn(params["name"]) if operation == "CreateTopic" else "*", also=also)
         topic = self.topics.get(str(arn).rpartition(":")[2])
         context = {f"sns:{key.title()}": params[key] for key in ("endpoint", "protocol") if params.get(key)}
-        return Access(action, arn, topic.policy if topic else None, context)
+        return Access(action, arn, topic.policy if topic else None, context, exists=topic is not None)
 
     # ---- shared by the operations ------------------------------------------------------------------------------------
 

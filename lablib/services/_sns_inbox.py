@@ -33,7 +33,7 @@ class Inbox:
 
     def fail(self, status: int = 500, seconds: float | None = None, start: float | None = None) -> None:
         """Answer `status` (400 to 599) from `start` (now) on, for `seconds` (until `ok`)."""
-        if not 400 <= status <= 599:
+        if not isinstance(status, int) or not 400 <= status <= 599:
             raise ValueError(f"status={status!r}: must be an error, from 400 to 599")
         begin = self.kernel.now if start is None else check_duration("start", start)
         end = float("inf") if seconds is None else begin + check_duration("seconds", seconds)

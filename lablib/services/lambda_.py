@@ -87,7 +87,8 @@ class Lambda(Service):
         name = self.resource_of(params)
         function = self._functions.get(name)
         arn = self.arn(f"function:{name}") if name else "*"
-        return Access(f"lambda:{_ACTIONS.get(operation, operation)}", arn, function.policy if function else None)
+        action, policy = f"lambda:{_ACTIONS.get(operation, operation)}", function.policy if function else None
+        return Access(action, arn, policy, exists=function is not None or not name)
 
     def function(self, name: str) -> Function:
         """The function itself, to look into. Raises KeyError when there is none."""

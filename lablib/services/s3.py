@@ -27,6 +27,7 @@ from lablib.services._s3_store import (
     check_key,
     check_metadata,
     invalid,
+    malformed,
     no_such_bucket,
 )
 
@@ -285,8 +286,7 @@ class S3(Service):
     def delete_objects(self, call: Call, *, bucket: str, delete: Document) -> Document:
         place, objects = self._bucket(bucket), delete["Objects"]
         if not 1 <= len(objects) <= self.world.figures["s3.delete_objects"]:
-            text = "The XML you provided was not well-formed or did not validate against our published schema"
-            raise ServiceError("MalformedXML", text)
+            raise malformed()
         answer: Document = {}
         for item in objects:
             if call.entry_fails():

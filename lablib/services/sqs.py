@@ -71,10 +71,10 @@ class Sqs(Service):
         """A right covers the batch form too (API: AddPermission); tags need one of their own (API: CreateQueue)."""
         name = str(params.get("queue_url") or params.get("queue_name") or params.get("source_arn", ""))
         queue = self._by_url.get(name) or self._queues.get(re.split("[/:]", name)[-1])
-        arn = queue.arn if queue else self.arn(name) if name else "*"
+        action, arn = f"sqs:{operation.removesuffix('Batch')}", queue.arn if queue else self.arn(name) if name else "*"
         policy = permissions.policy_for(operation, queue, self.world.account) if queue else None
         also = ("sqs:TagQueue",) if operation == "CreateQueue" and params.get("tags") else ()
-        return Access(f"sqs:{operation.removesuffix('Batch')}", arn, policy, also=also)
+        return Access(action, arn, policy, also=also, exists=queue is not None or not name)
 
     def queue(self, name_or_url: str) -> AnyQueue:
         """The queue itself, to look into and to let its servers fail. Raises KeyError when there is none."""

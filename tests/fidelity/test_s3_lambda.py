@@ -628,3 +628,14 @@ class TestQueues:
         November 2023), up to 1,000."""
         figures = make(limits).figures
         assert [figures[f"lambda.pollers{end}"] for end in ("", "_more", "_max")] == [5, more, 1000]
+
+
+def test_a_rule_without_events_is_no_rule(cloud):
+    """S3 API reference: PutBucketNotificationConfiguration (Events is required)."""
+    s3, queue = cloud.client("s3"), "arn:aws:sqs:us-east-1:123456789012:photos"
+    s3.create_bucket(Bucket="holiday-photos")
+    rules = {"QueueConfigurations": [{"QueueArn": queue, "Events": []}]}
+    given = {"Bucket": "holiday-photos", "NotificationConfiguration": rules}
+    code, _, status = refused(s3.put_bucket_notification_configuration, **given)
+    assert (code, status) == ("MalformedXML", 400)
+    assert "QueueConfigurations" not in s3.get_bucket_notification_configuration(Bucket="holiday-photos")

@@ -1091,3 +1091,32 @@ def test_the_bonnet_opens_with_a_clear_word(lab):
     with pytest.raises(KeyError, match="no topic is called 'x'; there are: orders"):
         lab.service.topic("x")
     assert repr(lab.service.inbox(URL)) == f"<Inbox {URL}: 0 received, 0 refused>"
+
+
+# ---- what a slip of the pen is told ----------------------------------------------------------------------------------
+
+
+def test_a_queue_that_is_not_there_is_said_to_be_missing(lab):
+    """A service is not refused by a policy that does not exist: it learns that there is no queue."""
+    missing = f"arn:aws:sqs:us-east-1:{ACCOUNT}:biling"
+    lab.subscribe(missing)
+    id = lab.publish()
+    lab.cloud.advance(5)
+    (failed,) = lab.rows("DeliveryFailed", subject=id)
+    assert failed.detail["reason"] == "AWS.SimpleQueueService.NonExistentQueue" and failed.until == 0
+    about = {"service": "sns.amazonaws.com", "source_arn": lab.topic}
+    told = lab.cloud.explain_access("sqs:SendMessage", missing, **about)
+    assert told.startswith(f"There is no {missing}: look at its name, region and account.")
+
+
+def test_metrics_of_a_topic_that_never_was(lab):
+    lab.publish()
+    assert lab.service.metrics(lab.topic) == lab.service.metrics("orders")
+    with pytest.raises(ValueError, match="topic='oders': no topic has this name; there are: orders"):
+        lab.service.metrics("oders")
+
+
+@pytest.mark.parametrize("status", ["x", 200, None])
+def test_an_inbox_fails_with_an_error(lab, status):
+    with pytest.raises(ValueError, match="must be an error, from 400 to 599"):
+        lab.service.inbox("https://example.com").fail(status)
