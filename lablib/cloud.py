@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -71,14 +72,16 @@ class Cloud:
         *,
         role: str | None = None,
         account: str = ACCOUNT,
+        use_ssl: bool = True,
         config: Any = None,
         **_: Any,
     ) -> Any:
         """A boto3 client whose calls end in this cloud. Arguments are those of `boto3.client`; credentials are ignored.
 
         `role`: the name of an IAM role (made with `create_role`) as which to call; else the account's administrator
-        calls. `account`: the twelve digits of another account. Raises NotSimulated for a service that this lab has not,
-        and ValueError for a role that does not exist.
+        calls. `account`: the twelve digits of another account. `use_ssl=False`: requests travel in the open, which
+        policies see as `aws:SecureTransport`, and which SQS and SNS refuse. Raises NotSimulated for a service that this
+        lab has not, and ValueError for a role that does not exist.
         """
         from lablib.clients import boto
 
@@ -86,10 +89,19 @@ class Cloud:
         if self._door is None:
             self._door = boto.Door(self.kernel, self.gateway, self.trace, self.chance, self._caller, self._strict)
         service = self.service(service_name, region, account)
-        return boto.make_client(self._door, service, region, self.limits, config, self._principal(role, account))
+        principal = self._principal(role, account)
+        if not use_ssl:
+            principal = self._in_the_open(principal, account)
+        return boto.make_client(self._door, service, region, self.limits, config, principal)
 
     def _principal(self, role: str | None, account: str) -> Principal | None:
         return self.service("iam", account=account).principal(role) if role is not None else None
+
+    def _in_the_open(self, principal: Principal | None, account: str) -> Principal:
+        from lablib.services._policy import administrator
+
+        who = principal or administrator(account)
+        return replace(who, context={**who.context, "aws:SecureTransport": "false"})
 
     def resource(self, service_name: str, region_name: str | None = None) -> Any:
         """A boto3 resource, for example `cloud.resource("sqs").get_queue_by_name(QueueName="orders")`."""

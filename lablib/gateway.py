@@ -221,6 +221,8 @@ class Gateway:
         owner = service.owner_of(params)
         call.principal = call.principal or getattr(self._kernel.current, "principal", None)  # a function with a role
         caller = call.principal or administrator(service.world.account)
+        if service.secure_only and caller.context.get("aws:SecureTransport") == "false":
+            raise ServiceError("InvalidSecurity", "The request was not made over HTTPS.", status=403)
         if owner != service.world.account:
             service = self._find(service.name, service.world.region, owner)
             call.principal = caller

@@ -179,6 +179,7 @@ class Service:
     throttle: ClassVar[tuple[str, str]] = ("ThrottlingException", "Rate exceeded")
     access_denied: ClassVar[tuple[str, int]] = ("AccessDeniedException", 400)  # shape and HTTP status
     phrases: ClassVar[dict[str, Phrase]] = {}
+    secure_only: ClassVar[bool] = False  # does it refuse requests that do not come over HTTPS?
     everywhere: ClassVar[bool] = False  # the same in all regions, as IAM is
 
     world: World

@@ -45,6 +45,7 @@ class SnsBase(Service):
     name = "sns"
     throttle = ("Throttling", "Rate exceeded")
     access_denied = ("AuthorizationError", 403)
+    secure_only = True
     phrases = PHRASES
     existing_topics = 0
 

@@ -41,7 +41,7 @@ class Sqs(Service):
 
     name = "sqs"
     throttle = ("RequestThrottled", "Rate exceeded")
-    access_denied = ("AccessDenied", 403)
+    access_denied, secure_only = ("AccessDenied", 403), True
     phrases = PHRASES
 
     def __init__(self, world: World) -> None:

@@ -376,3 +376,28 @@ def test_a_policy_that_is_missing_is_no_error_for_the_publisher_and_is_not_retri
         "There is no resource-based policy.",
         "An AWS service has no policies of its own: the resource's policy must let it in.",
     ]
+
+
+# ---- on the way ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("service", "operation"), [("sqs", "list_queues"), ("sns", "list_topics")])
+def test_a_request_in_the_open_is_refused(service, operation):
+    """API: InvalidSecurity (the request was not made over HTTPS). The text is ours."""
+    with Cloud(seed=1, strict=True) as cloud:
+        code, _, status = refused(getattr(cloud.client(service, use_ssl=False), operation))
+        assert (code, status) == ("InvalidSecurity", 403)
+        getattr(cloud.client(service), operation)()
+
+
+def test_a_policy_can_ask_for_https():
+    """IAM user guide, "Global condition context keys": aws:SecureTransport."""
+    with Cloud(seed=1, strict=True) as cloud:
+        s3, bare = cloud.client("s3"), cloud.client("s3", use_ssl=False)
+        s3.create_bucket(Bucket="plain-letters")
+        bare.put_object(Bucket="plain-letters", Key="a", Body=b"x")
+        deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::plain-letters/*"}
+        deny |= {"Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+        s3.put_bucket_policy(Bucket="plain-letters", Policy=json.dumps({"Version": "2012-10-17", "Statement": deny}))
+        s3.put_object(Bucket="plain-letters", Key="b", Body=b"x")
+        assert refused(bare.put_object, Bucket="plain-letters", Key="c", Body=b"x")[0] == "AccessDenied"

@@ -6,6 +6,7 @@ import pytest
 from aws_errors import refused
 
 from lablib.cloud import Cloud
+from lablib.gateway import Fault
 
 ACCOUNT = "123456789012"
 TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:orders"
@@ -219,3 +220,12 @@ def test_a_key_that_is_not_there(cloud, sns):
     given = {"AttributeName": "KmsMasterKeyId", "AttributeValue": "alias/nothing"}
     sns.set_topic_attributes(TopicArn=TOPIC, **given)
     assert refused(sns.publish, TopicArn=TOPIC, Message="x")[0] == "KMSNotFound"
+
+
+def test_a_key_that_is_asked_too_often(cloud, sns):
+    """API: Publish (KMSThrottling)."""
+    encrypt(cloud, sns)
+    cloud.faults.add(Fault("throttle", ("GenerateDataKey",)))
+    code, _, status = refused(sns.publish, TopicArn=TOPIC, Message="x")
+    assert (code, status) == ("KMSThrottling", 400)
+    assert not cloud.trace.where("Published")
