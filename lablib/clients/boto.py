@@ -17,7 +17,7 @@ import copy
 import os
 import threading
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import boto3.session
@@ -340,7 +340,26 @@ def make_client(
     client._service = service
     client._principal = principal
     client._read_timeout = client.meta.config.read_timeout
+    if service.name == "s3":
+        for name in _TRANSFERS:
+            setattr(client, name, _without_threads(getattr(client, name)))
     return client
+
+
+_TRANSFERS = ("copy", "download_file", "download_fileobj", "upload_file", "upload_fileobj")
+
+
+def _without_threads(transfer: Callable[..., Any]) -> Callable[..., Any]:
+    """S3's transfers use threads where they may, and a cloud belongs to one thread."""
+    from boto3.s3.transfer import TransferConfig
+
+    @wraps(transfer)
+    def call(*args: Any, Config: Any = None, **more: Any) -> Any:
+        config = copy.copy(Config) if Config else TransferConfig()
+        config.use_threads = False
+        return transfer(*args, Config=config, **more)
+
+    return call
 
 
 def make_resource(client: Callable[..., Any], name: str) -> Any:

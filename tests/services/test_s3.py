@@ -442,3 +442,20 @@ def test_rules_that_do_not_overlap_never_want_the_same_event(one, other, event, 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_an_encoded_key_can_be_decoded(key):
     assert unquote_plus(encoded(key)) == key
+
+
+def test_files_go_up_and_down_as_boto3s_users_do_it(tmp_path):
+    """upload_file and its kin, which use threads in boto3; here they must not."""
+    with Cloud(seed=1, strict=True) as cloud:
+        s3, resource = cloud.client("s3"), cloud.resource("s3")
+        s3.create_bucket(Bucket="holiday-photos")
+        source, target = tmp_path / "a.txt", tmp_path / "b.txt"
+        source.write_bytes(b"sea" * 100)
+        s3.upload_file(str(source), "holiday-photos", "sea.txt")
+        s3.upload_fileobj(io.BytesIO(b"sun"), "holiday-photos", "sun.txt")
+        s3.copy({"Bucket": "holiday-photos", "Key": "sun.txt"}, "holiday-photos", "sun (copy).txt")
+        resource.Bucket("holiday-photos").download_file("sea.txt", str(target))
+        assert target.read_bytes() == source.read_bytes()
+        found = io.BytesIO()
+        s3.download_fileobj("holiday-photos", "sun (copy).txt", found)
+        assert found.getvalue() == b"sun"
