@@ -12,10 +12,13 @@ from lablib.scenarios import Run
 from lablib.views.biography import lives
 from lablib.views.theme import plotly_js
 from lablib.workbench import bundle, payload
-from lablib.workbench.session import Setup, Versus
-from lablib.workbench.widget import Workbench, life_document, summary_document, table_document
+from lablib.workbench.session import form_document
+from lablib.workbench.widget import drawn, life_document, state_document, summary_document, table_document
 
 _MOST_LIVES = 3000  # beyond, the page would weigh more than it tells
+# What a live page adds to its state, as it stands on a page that is kept. No widget is made for such a page: a notebook
+# would look for it, and find nothing.
+_AS_SAVED = {"many": {"on": False, "part": 0.0, "text": ""}, "alarm": "", "question": None, "focus": ""}
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -45,21 +48,15 @@ mount(document.getElementById("workbench"), savedStore(saved));
 
 def to_html(run: Run, path: str | Path, other: Run | None = None) -> Path:
     """Write a run, and one to compare it with, as one self-contained page. Returns the path."""
-    made = Workbench(Setup.of(run), Versus(kept=Setup.of(other)) if other else None)
-    try:
-        if run.cursor:
-            made.seek(run.cursor)
-        saved: dict[str, Any] = {
-            name: base64.b64encode(getattr(made, f"_{name}")).decode() for name in ("run", "other", "figure")
-        }
-        saved |= {
-            "form": made._form,
-            "state": made._state,
-            "table": table_document(run),
-            "summary": summary_document(run),
-        }
-    finally:
-        made.close()
+    saved: dict[str, Any] = {name: base64.b64encode(data).decode() for name, data in drawn(run, other).items()}
+    saved |= {
+        "form": {**form_document(run.scenario), "lanes": False},
+        "state": state_document(run, other)
+        | _AS_SAVED
+        | {"seek": {"t": run.cursor or 0.0, "n": int(bool(run.cursor))}},
+        "table": table_document(run),
+        "summary": summary_document(run),
+    }
     saved["lives"] = [_lives(one) for one in (run, other) if one is not None]
     target = Path(path)
     target.write_text(

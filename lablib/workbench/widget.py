@@ -180,18 +180,7 @@ class Workbench(Page):
         self._redraw()
 
     def _drawn(self) -> dict[str, bytes]:
-        figure = overview(self.run, self.other, self._band)
-        scale, unit = time_unit(self.run.until)
-        ages = [run.measures.age_of_oldest() for run in (self.run, self.other) if run]
-        shown = [{"label": s.label, "unit": unit, "t": s.t, "y": s.y * scale, "shape": s.shape} for s in ages]
-        series = [{**shown[0], "other": shown[-1] if self.other else None}]
-        for trace in figure["data"]:  # a picture needs no more digits
-            trace |= {"x": trace["x"].astype("f4"), "y": trace["y"].astype("f4")}
-        drawn = {
-            "_figure": payload.pack({**figure, "scale": scale, "series": series}),
-            "_run": payload.pack(payload.describe(self.run)),
-        }
-        return drawn | {"_other": payload.pack(payload.describe(self.other)) if self.other else b""}
+        return {f"_{name}": data for name, data in drawn(self.run, self.other, self._band).items()}
 
     def _redraw(self) -> None:
         with self.hold_sync():
@@ -204,23 +193,18 @@ class Workbench(Page):
 
     def _document(self) -> dict[str, Any]:
         """All that the page shows besides the animation and the figure."""
-        setup, run = self._setup, self.run
-        veiled = self._asking is not None and self._asking.state == "open"
-        return {
-            "values": setup.scenario.values(),
-            "seed": setup.seed,
-            "limits": setup.limits,
-            "canDo": [action_document(spec) for spec in setup.scenario.actions()],
-            "actions": [words(action, setup.scenario) for action in run.actions],
-            "headline": "" if veiled else lowered(run),
-            "comparison": comparison(run, self.other) if self.other else None,
-            "many": self._many,
-            "share": run.share(),
-            "alarm": self._alarm,
-            "question": self._asking.show(run) if self._asking else None,
-            "seek": {"t": getattr(self, "cursor", 0.0), "n": self._seeks},
-            "focus": self._focus,
-        }
+        veiled = {"headline": ""} if self._asking is not None and self._asking.state == "open" else {}
+        return (
+            state_document(self.run, self.other)
+            | veiled
+            | {
+                "many": self._many,
+                "alarm": self._alarm,
+                "question": self._asking.show(self.run) if self._asking else None,
+                "seek": {"t": getattr(self, "cursor", 0.0), "n": self._seeks},
+                "focus": self._focus,
+            }
+        )
 
     def _failed(self, error: Exception) -> None:
         self._alarm = (
@@ -306,6 +290,39 @@ class Workbench(Page):
 
     def __repr__(self) -> str:
         return repr(self.run) if self.other is None else f"{self.run!r} | B: {self.other!r}"
+
+
+# ---- documents for the page ------------------------------------------------------------------------------------------
+
+
+def drawn(run: Run, other: Run | None = None, many: Band | None = None) -> dict[str, bytes]:
+    """What the page plays and plots, packed: "run", "other" (empty without one) and "figure"."""
+    figure = overview(run, other, many)
+    scale, unit = time_unit(run.until)
+    ages = [one.measures.age_of_oldest() for one in (run, other) if one]
+    shown = [{"label": s.label, "unit": unit, "t": s.t, "y": s.y * scale, "shape": s.shape} for s in ages]
+    series = [{**shown[0], "other": shown[-1] if other else None}]
+    for trace in figure["data"]:  # a picture needs no more digits
+        trace |= {"x": trace["x"].astype("f4"), "y": trace["y"].astype("f4")}
+    packed = {
+        "run": payload.pack(payload.describe(run)),
+        "figure": payload.pack({**figure, "scale": scale, "series": series}),
+    }
+    return packed | {"other": payload.pack(payload.describe(other)) if other else b""}
+
+
+def state_document(run: Run, other: Run | None = None) -> dict[str, Any]:
+    """What the page shows of a run besides the animation and the figure."""
+    return {
+        "values": run.scenario.values(),
+        "seed": run.seed,
+        "limits": run.limits,
+        "canDo": [action_document(spec) for spec in run.scenario.actions()],
+        "actions": [words(action, run.scenario) for action in run.actions],
+        "headline": lowered(run),
+        "comparison": comparison(run, other) if other else None,
+        "share": run.share(),
+    }
 
 
 def life_document(one: Life, subjects: list[str]) -> dict[str, Any]:

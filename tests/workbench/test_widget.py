@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import tracemalloc
 import weakref
 
@@ -307,6 +308,17 @@ def test_a_page_to_keep_holds_everything_itself(tmp_path, other):
     assert repr(run) in text
     assert text.count("</script>") == 2, "nothing inside a script ends it"
     assert run.trace.where(kind="Sent")[0].subject in text
+
+
+def test_a_page_to_keep_makes_no_widget_and_has_the_same_state(tmp_path, monkeypatch, bench):
+    bench.compare(mode="direct")
+    made = []
+    monkeypatch.setattr(Workbench, "__init__", lambda self, *a, **k: made.append(self))
+    text = to_html(bench.run, tmp_path / "run.html", bench.other).read_text(encoding="utf-8")
+    assert not made
+    saved = json.JSONDecoder().raw_decode(text, text.index("const saved = ") + len("const saved = "))[0]
+    assert saved["state"] == json.loads(json.dumps({**bench._state, "share": bench.run.share()}))
+    assert saved["form"] == json.loads(json.dumps(bench._form))
 
 
 def test_to_html_is_a_method_of_the_run_too(tmp_path):
