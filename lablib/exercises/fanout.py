@@ -89,7 +89,8 @@ def missing(stage: Stage, name: str, message: str, place: str, kind: str = "queu
     rows = stage.trace.where(("DeliveryFailed", "FilteredOut"), subject=message, actor=place)
     what = f"{name} did not come to {kind} {place!r}"
     if not rows:
-        return Problem(f"{what}: it is not subscribed to the topic.", [message])
+        again = " Your function crashed before it did that, and left it out when it started again."
+        return Problem(f"{what}: it is not subscribed to the topic.{again * bool(stage.setbacks)}", [message])
     last = rows[-1]
     if last.kind == "FilteredOut":
         return Problem(f"{what}: the filter policy of its subscription keeps it out ({last.detail}).", [message])

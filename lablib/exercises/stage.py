@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from lablib.cloud import Cloud
 from lablib.exercises.case import Case, counted
-from lablib.exercises.learner import Memory
+from lablib.exercises.learner import Memory, describe_error
 from lablib.kernel import Process, Row, Signal
 from lablib.services._base import Call
 
@@ -45,6 +46,8 @@ class Stage:
         self.sent: dict[str, list[str]] = {}  # the MessageIds under which something was sent
         self.trace = self.cloud.trace  # what is judged and replayed
         self.learners: list[str] = []  # names of the processes that run the learner's function
+        self.returned: dict[str, float] = {}  # when one of them came to its end though it was to be kept running
+        self.setbacks: list[Row] = []  # a crash in a call: what came before it, the crash, the new start
         self._fn = fn
         self._memory = memory
         self._most_rows = most_rows
@@ -93,7 +96,8 @@ class Stage:
             crashed = self.trace.add("Crashed", actor=name)
             self.run(self.cloud.now + _RESTART)
             self._memory.forget()
-            self.trace.add("Restarted", actor=name, cause=crashed)
+            restarted = self.trace.add("Restarted", actor=name, cause=crashed)
+            self.setbacks += [*self.api_calls()[-1:], self.trace[crashed], self.trace[restarted]]
             process = self.cloud.spawn(self._fn, *args, name=name)
         if not self.run(until, lambda: not process.alive):
             raise Problem(
@@ -115,13 +119,12 @@ class Stage:
         """
         self.learners.append(name)
         self._crashes[name] = Signal(self.cloud.kernel)
-        program = self._fn if may_end else self._endless
-        self.cloud.spawn(self._supervise, name, program, args, restart, name=f"supervisor of {name}")
+        self.cloud.spawn(self._supervise, name, args, restart, may_end, name=f"supervisor of {name}")
 
-    def _supervise(self, name: str, program: Callable[..., Any], args: tuple[Any, ...], restart: float) -> None:
+    def _supervise(self, name: str, args: tuple[Any, ...], restart: float, may_end: bool) -> None:
         cloud = self.cloud
         while True:
-            process = cloud.spawn(program, *args, name=name)
+            process = cloud.spawn(self._endless, name, args, may_end, name=name)
             cloud.kernel.wait(self._crashes[name])
             cloud.kill(process)
             crash = self.trace.add("Crashed", actor=name)
@@ -129,12 +132,30 @@ class Stage:
             self._memory.forget()
             self.trace.add("Restarted", actor=name, cause=crash)
 
-    def _endless(self, *args: Any) -> None:
+    def _endless(self, name: str, args: tuple[Any, ...], may_end: bool) -> None:
         self._fn(*args)
-        self.fail(
-            f"Your function returned at {self.cloud.now:.2f} s. A consumer "
-            "runs for ever: it asks for messages again and again."
-        )
+        self.returned[name] = self.cloud.now
+        if not may_end:
+            self.fail(
+                f"Your function returned at {self.cloud.now:.2f} s. A consumer "
+                "runs for ever: it asks for messages again and again."
+            )
+
+    @contextmanager
+    def advising(self, advice: Mapping[str, str | Callable[[], str]]) -> Iterator[None]:
+        """What the function raises gets a line of advice, when its type and text contain one of these keys. Raises
+        Problem instead of it.
+        """
+        try:
+            yield
+        except Problem:
+            raise
+        except Exception as error:
+            told = describe_error(error, self._fn)
+            for key, line in advice.items():
+                if key in f"{type(error).__name__}: {error}":
+                    raise Problem(f"{told}\n{line() if callable(line) else line}".rstrip()) from None
+            raise
 
     def fail(self, what: str, *subjects: str) -> None:
         """Something is wrong for good: end the try, and block whoever found it, so that no `except` can swallow it."""
@@ -180,7 +201,8 @@ class Stage:
                 f"{text}, most of them ReceiveMessage calls that brought nothing. "
                 "Let SQS wait for messages: WaitTimeSeconds=20."
             )
-        return f"{text}. Every call costs money and time."
+        loop = "" if name in self._crashes else " Does a loop never end?"
+        return f"{text}. Every call costs money and time.{loop}"
 
     def api_calls(self, *operations: str, since: float = 0.0) -> list[Row]:
         """The API calls of the learner's processes since then, of these operations (all when none is named)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from lablib.measures import Measures
 
 _HEAD, _TAIL = 7, 8  # lines of a story that are told when it is too long
+_MESSAGE_ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{4}([0-9a-f]{8})\b")  # its end tells it apart
 
 
 @dataclass(frozen=True, repr=False)
@@ -103,8 +105,10 @@ def _story(replay: Replay) -> list[Row]:
 
 def _words(row: Row, trace: Trace) -> str:
     if not trace.is_api(row.index):
-        return trace.describe(row)
+        return _MESSAGE_ID.sub(r"...\1", trace.describe(row))
     answer = counted(row.detail, "message") if isinstance(row.detail, int) else row.detail
+    if answer == "CallerGone":
+        answer = "gone before the answer came"
     return f"{row.actor} calls {row.kind}: {answer}"
 
 
@@ -127,4 +131,5 @@ def conclude(replay: Replay, id: str) -> str:
 def look_back(stage: Stage, title: str, problem: Problem) -> Replay:
     """What is kept of a stage on which something went wrong."""
     until = stage.trace[-1].time if len(stage.trace) else 0.0
-    return Replay(title, stage.case, problem.what, stage.trace, until, problem.subjects, problem.calls, stage.labels)
+    calls = (*problem.calls, *(row.index for row in stage.setbacks))
+    return Replay(title, stage.case, problem.what, stage.trace, until, problem.subjects, calls, stage.labels)

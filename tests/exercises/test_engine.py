@@ -293,6 +293,7 @@ def test_too_many_calls_end_the_try():
 
     assert "calls that brought nothing. Let SQS wait for messages: WaitTimeSeconds=20." in repr(Loop().check(polls))
     assert "Every call costs money and time." in repr(Loop().check(asks))
+    assert "Does a loop never end?" not in repr(Loop().check(asks))  # it is to go on for ever
     assert "Your function returned at" in repr(Loop().check(leaves))
 
 
