@@ -126,6 +126,7 @@ WISHES = {
         lambda order: (order.coupon or "").startswith("SPRING-") and 20 <= order.total < 100,
     ),
 }
+_RULES = {"prefix", "suffix", "equals-ignore-case", "wildcard", "anything-but", "numeric", "exists", "cidr"}
 _TOTALS = (45.5, 100, 20, 250, 99.99, 19.99, 100.01)
 _COUNTRIES = ("KR", "US", None, "JP", "DE", "BR")
 _COUPONS = (None, "SPRING-10", "LATE-SPRING-5", "SPRINGTIME")
@@ -185,7 +186,7 @@ class Filters(Exercise):
             (message,) = stage.sent[name]
             for queue, wish in WISHES.items():
                 if (queue in found.get(message, {})) != wish.wants(order):
-                    raise _misdirected(stage, f"{name} ({order})", message, queue, asked.get(queue))
+                    raise _misdirected(stage, f"{name} ({order})", message, queue, asked)
 
 
 def _checked(asked: Any) -> dict[str, Any]:
@@ -227,18 +228,44 @@ def _subscribe(stage: Stage, topic: str, queue: str, entry: Any) -> None:
     try:
         stage.cloud.direct("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=attributes)
     except ServiceError as refused:
-        raise Problem(f"SNS does not take the filter policy of queue {queue!r}: {refused.message}") from None
+        why = f"{refused.message.rstrip('.')}. {_advice(*entry)}".rstrip()
+        raise Problem(f"SNS does not take the filter policy of queue {queue!r}: {why}") from None
 
 
-def _misdirected(stage: Stage, order: str, message: str, queue: str, entry: Any) -> Problem:
+def _advice(policy: dict[str, Any], scope: Any) -> str:
+    """What to do about the shape of a policy, if it is that; else nothing."""
+    loose = _loose_rule(policy)
+    if loose:
+        return f"A rule stands in a list: {loose}."
+    if scope == "MessageAttributes" and any(isinstance(value, dict) for value in policy.values()):
+        return "Attributes have no keys inside: what lies in the body is for the scope MessageBody."
+    return ""
+
+
+def _loose_rule(policy: dict[str, Any]) -> str:
+    """The first rule of a policy that does not stand in a list, as it should be written; empty when there is none."""
+    for key, value in policy.items():
+        if isinstance(value, dict) and value.keys() & _RULES:
+            return json.dumps({key: [value]})
+        if isinstance(value, dict) and (found := _loose_rule(value)):
+            return found
+    return ""
+
+
+def _misdirected(stage: Stage, order: str, message: str, queue: str, asked: dict[str, Any]) -> Problem:
     """An order is where it should not be, or is not where it should."""
+    entry: Any = asked.get(queue)
     filtered = stage.trace.where("FilteredOut", subject=message, actor=queue)
     wish = f"Queue {queue!r} wants {WISHES[queue].words}."
     if filtered:
         looked = "attributes" if entry[1] == "MessageAttributes" else "body"
-        why = f"Its filter policy, which looks at the {looked}, kept it out: {filtered[0].detail}."
-        return Problem(f"{wish} It did not get {order}. {why}", [message])
-    why = f"Its filter policy lets that pass: {entry[0]!r:.150}" if entry else "Without a filter policy, all pass"
+        why = f"Its filter policy, which looks at the {looked}, kept it out: {filtered[0].detail}. {_advice(*entry)}"
+        return Problem(f"{wish} It did not get {order}. {why}".rstrip(), [message])
+    if entry:
+        why = f"Its filter policy lets that pass: {entry[0]!r:.150}"
+    else:
+        said = "says None" if queue in asked else "has no entry"
+        why = f"Your dict {said} for {queue!r}, and without a filter policy all pass"
     return Problem(f"{wish} But it got {order}. {why}.", [message])
 
 

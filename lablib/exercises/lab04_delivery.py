@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, wraps
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +19,8 @@ from lablib.exercises.invariants import deleted_early, once
 from lablib.exercises.ledger import Accident, in_hand
 from lablib.exercises.stage import Problem, Stage
 from lablib.gateway import Fault
-from lablib.services._base import Call
+from lablib.kernel import Row
+from lablib.services._base import Call, Handler
 
 Function = Callable[..., Any]
 
@@ -35,6 +36,10 @@ _LATER = 1200.0  # seconds after the partner is back
 _POSTS = 1_500  # refused posts that the partner puts up with
 _AGAIN = 3  # times that the partner may get an order
 
+_CATCH = (
+    "post raises this while the partner is down. Catch it around this message, and leave the message in the queue: it "
+    "comes back when its visibility timeout ends."
+)
 _PHRASES = {
     "Posted": lambda row, trace: f"{row.actor} posts it to the partner, which takes it",
     "PostRefused": lambda row, trace: f"{row.actor} posts it to the partner, which answers {row.detail}",
@@ -58,16 +63,20 @@ class Partner:
         self._inbox = stage.cloud.service("sns").inbox(_URL)
         self._inbox.fail(500, down, _DOWN)
         self.back = _DOWN + down
+        self.called: set[str] = set()  # the orders with which post was called, whatever came of it
         self._read = 0
         self._look()
 
-    def __call__(self, body: str) -> None:
+    def __call__(self, body: str = "", *more: Any, **named: Any) -> None:
         stage = self._stage
+        if more or named:
+            stage.fail('post(body) takes the body only, and your function gave it more. Write post(message["Body"]).')
         order = text_of(body) if isinstance(body, str) else ""
         if order not in stage.sent:
             what = "the whole message" if isinstance(body, dict) else f"{body!r:.60}"
             stage.fail(f'post was called with {what}. Call it with the text of one message: post(message["Body"])')
         (message,) = stage.sent[order]
+        self.called.add(order)
         step = self._accident.begin()
         stage.cloud.kernel.sleep(0.2)
         self._accident.strike(step, after=False)
@@ -138,8 +147,9 @@ class Flaky(Exercise):
         names = [f"order-{n + 1}" for n in range(case.orders)]
         for n, name in enumerate(names):
             stage.cloud.kernel.at(_FIRST + 30 * n, stage.publish, topic, name, name)
-        stage.run(partner.back + _LATER, lambda: all(map(partner.taken, names)), every=10.0)
-        stage.run(stage.cloud.now + 150, every=10.0)
+        with stage.advising({"PartnerDown": _CATCH}):
+            stage.run(partner.back + _LATER, lambda: all(map(partner.taken, names)), every=10.0)
+            stage.run(stage.cloud.now + 150, every=10.0)
         for name in names:
             taken = partner.taken(name)
             if not taken:
@@ -161,7 +171,8 @@ def _lost(stage: Stage, order: str, partner: Partner) -> Problem:
     back = f"The partner was down until {partner.back:.0f} s." if partner.back > _DOWN else ""
     if places:
         queue, (copy, *_) = next(iter(places.items()))
-        return Problem(f"{what}: {_fate(stage, queue, copy)} {back}".rstrip(), about)
+        told = (_fate(stage, queue, copy), _not_carried(stage, partner, order, copy), back)
+        return Problem(f"{what}: {' '.join(filter(None, told))}", about)
     rows = stage.trace.where(("DeliveryFailed", "DeliveryDropped", "FilteredOut"), subject=message)
     if not rows:
         (published,) = stage.trace.where("Published", subject=message)
@@ -177,6 +188,15 @@ def _lost(stage: Stage, order: str, partner: Partner) -> Problem:
     tries = f"SNS tried {once(failed.detail['attempt'])} to deliver it to {failed.actor}, the last time at"
     why = f": {dropped.detail}" if dropped else ""
     return Problem(f"{what}: {tries} {failed.time:.0f} s, and then dropped it{why}. {back}", about)
+
+
+def _not_carried(stage: Stage, partner: Partner, order: str, copy: str) -> str:
+    """What a function left undone that did not bring this order to the partner, as a sentence; it may be empty."""
+    if "forwarder" in stage.returned:
+        return f"Your function returned at {stage.returned['forwarder']:.2f} s; it must go on: receive, post, delete."
+    if order not in partner.called and stage.trace.where("Received", subject=copy):
+        return f"post was never called with {order}. Does an `except` hide a mistake of your own?"
+    return ""
 
 
 def _fate(stage: Stage, queue: str, copy: str) -> str:
@@ -206,6 +226,59 @@ def _fate(stage: Stage, queue: str, copy: str) -> str:
 _PEOPLE = ("ann", "bob", "eve")
 _EVENTS = ("placed", "paid", "packed")
 _QUEUES = ("stock.fifo", "email.fifo", "analytics.fifo")
+_ADVICE = {  # what AWS says of a name that ends in .fifo, when the attribute is missing
+    "Topic Name": "A FIFO topic says so: create_topic(Name=topic_name, Attributes={'FifoTopic': 'true'}).",
+    "alphanumeric": "A FIFO queue says so: create_queue(QueueName=name, Attributes={'FifoQueue': 'true'}).",
+}
+
+
+class Publications:
+    """Which event each publication was about, also those that SNS took for repetitions and did not store."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._trace = stage.trace
+        self._texts: dict[int, list[str]] = {}  # by the row of the call
+        sns = stage.cloud.service("sns")
+        for name in ("publish", "publish_batch"):
+            sns.operations[name] = self._noting(sns.operation(name))
+        again = stage.trace.phrases["Deduplicated"]
+        stage.trace.phrases["Deduplicated"] = lambda row, trace: self._repeated(row) or again(row, trace)
+
+    def _noting(self, handler: Handler) -> Handler:
+        @wraps(handler)
+        def noted(call: Call, **params: Any) -> Any:
+            entries = params.get("publish_batch_request_entries") or [{"Message": params.get("message", "")}]
+            self._texts[call.row] = [entry["Message"] for entry in entries]
+            return handler(call, **params)
+
+        return noted
+
+    def rows(self, *kinds: str) -> list[tuple[Row, str]]:
+        """The rows of these kinds ("Published", "Deduplicated") of the topic, each with the id of its event."""
+        left = {call: list(texts) for call, texts in self._texts.items()}
+        taken = self._trace.where(("Published", "Deduplicated"), "orders.fifo")
+        known = [(row, event_id(left[row.cause].pop(0))) for row in taken]
+        return [(row, event) for row, event in known if row.kind in kinds]
+
+    def event(self, message: str) -> str:
+        """The id of the event that was published under this MessageId; empty when there is none."""
+        return next((event for row, event in self.rows("Published") if row.subject == message), "")
+
+    def _repeated(self, row: Row) -> str:
+        """In words, that one event was taken for a repetition of another; empty when it was one."""
+        event = next((event for other, event in self.rows("Deduplicated") if other.index == row.index), "")
+        first = self.event(row.subject)
+        if event == first:
+            return ""
+        return f"{row.actor} published {event} too with the deduplication id {row.detail!r:.50}: accepted, not stored"
+
+
+def event_id(text: str) -> str:
+    """The id of the event in a text; empty when there is none."""
+    try:
+        return str(json.loads(text)["id"])
+    except (ValueError, TypeError, KeyError):
+        return ""
 
 
 @dataclass(frozen=True, order=True)
@@ -245,19 +318,22 @@ class Ordered(Exercise):
             calls = ("Publish", "PublishBatch")
             stage.cloud.faults.add(Fault("lost_answer", calls, "publisher", count=case.lost))
         given = [dict(event) for event in events]
+        publications = Publications(stage)
         taken = partial(stage.trace.where, ("Published", "Deduplicated"), "orders.fifo")
         crash = (lambda: len(taken()) >= case.crash) if case.crash else None
-        stage.call("publisher", sns, stage.sqs, "orders.fifo", list(names), given, until=600, crash=crash)
+        with stage.advising(_ADVICE):
+            stage.call("publisher", sns, stage.sqs, "orders.fifo", list(names), given, until=600, crash=crash)
         stage.run(stage.cloud.now + 60)
         topic, queues = the_topic(stage, "orders.fifo"), the_queues(stage, names)
         for name, url in queues.items():
-            _judge_events(stage, name, url, events)
+            _judge_events(stage, name, url, events, publications)
         for name, url in queues.items():
             judge_door(stage, name, url, topic)
 
 
-def _judge_events(stage: Stage, queue: str, url: str, events: list[dict[str, str]]) -> None:
+def _judge_events(stage: Stage, queue: str, url: str, events: list[dict[str, str]], publications: Publications) -> None:
     """Each event is in this queue, once, in the group of its customer, and in order. Raises Problem."""
+    stage.labels |= {row.subject: event for row, event in publications.rows("Published")}
     origins = {id: origin for origin, places in copies(stage).items() for id in places.get(queue, [])}
     found: dict[str, list[Any]] = {event["id"]: [] for event in events}
     for message in stage.cloud.service("sqs").queue(url).messages.values():  # in the order in which it took them
@@ -269,13 +345,13 @@ def _judge_events(stage: Stage, queue: str, url: str, events: list[dict[str, str
                 "can crash between two of them. Publish each event to the topic, once.",
                 [message.id],
             )
-        stage.labels |= {message.id: f"{event} in {queue}", origins[message.id]: event}
+        stage.labels[message.id] = f"{event} in {queue}"
     for event, mine in found.items():
         if len(mine) > 1:
             about = [id for message in mine for id in (origins[message.id], message.id)]
             raise Problem(f"{event} is in queue {queue!r} {once(len(mine))}. {_why_twice(mine)}", about)
         if not mine:
-            raise _absent(stage, queue, event, len(events))
+            raise _absent(stage, queue, event, publications)
     _judge_groups(queue, {event: mine[0] for event, mine in found.items()}, events)
 
 
@@ -291,16 +367,13 @@ def _why_twice(messages: list[Any]) -> str:
 def _event_in(queue: str, body: str, known: Iterable[str]) -> str:
     """The id of the event in a message."""
     text = text_of(body)
-    try:
-        event = json.loads(text)["id"]
-    except (ValueError, TypeError, KeyError):
-        event = None
+    event = event_id(text)
     if event not in known:
         raise Problem(f"In queue {queue!r} is a message {text!r:.60}. Publish each event as JSON: json.dumps(event).")
-    return str(event)
+    return event
 
 
-def _absent(stage: Stage, queue: str, event: str, events: int) -> Problem:
+def _absent(stage: Stage, queue: str, event: str, publications: Publications) -> Problem:
     """Why an event is not in a queue, from what came of the events that were published."""
     trace = stage.trace
     what = f"{event} is not in queue {queue!r}"
@@ -308,23 +381,23 @@ def _absent(stage: Stage, queue: str, event: str, events: int) -> Problem:
     if not published:
         return Problem(f"{what}: nothing was published.")
     subscribed = [row for row in trace.where("Subscribed", "orders.fifo") if row.detail == queue]
-    refused = trace.where(("DeliveryFailed", "FilteredOut"), "orders.fifo", actor=queue)
+    mine = [row.subject for row, about in publications.rows("Published") if about == event]
+    refused = [m for m in mine if trace.where(("DeliveryFailed", "FilteredOut"), subject=m, actor=queue)]
     if refused or not subscribed:
-        message = (refused or published)[0].subject
-        stage.labels[message] = event
-        return missing(stage, event, message, queue)
+        return missing(stage, event, (refused or mine or [published[0].subject])[0], queue)
     if published[0].index < subscribed[0].index:
         return Problem(
             f"{what}: the first event was published at {published[0].time:.2f} s, but the queue was subscribed at "
             f"{subscribed[0].time:.2f} s. SNS keeps nothing for those who come later: subscribe all queues first.",
             calls=(published[0], subscribed[0]),
         )
-    dropped = trace.where("Deduplicated", "orders.fifo")
-    if dropped and len(published) < events:
+    dropped = [row for row, about in publications.rows("Deduplicated") if about == event]
+    if dropped and not mine:
+        earlier = [row for row in published if row.subject == dropped[0].subject]
         return Problem(
             f"{what}. SNS took it for a repetition: it had the deduplication id {dropped[0].detail!r:.60} of an "
             "earlier one. Two events need two ids.",
-            [dropped[0].subject],
+            calls=[*earlier, dropped[0]],
         )
     deleted = trace.where("Deleted", queue)
     if deleted:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -47,6 +49,8 @@ _UPLOADS = (  # key, and how it comes into the bucket
 _GAP = 5.0  # seconds between two uploads
 _RETRIES = 240.0  # seconds: Lambda tries a failed event again after one minute and after two more
 
+_ONE_RULE = "Let one rule name the topic; the queues and the function subscribe to the topic."
+_WRONG_FORM = re.compile(r"KeyError|TypeError: (\w+ indices|the JSON object)|AttributeError: 'str'")  # of an event
 _PHRASES = {
     "Saved": lambda row, trace: f"{row.actor} saves {row.subject}",
     "SaveFailed": lambda row, trace: f"{row.actor} cannot save {row.subject}: {row.detail}",
@@ -74,8 +78,10 @@ class Catalogue:
         self._stage = stage
         self._failing = failing
 
-    def __call__(self, key: str) -> None:
+    def __call__(self, key: str = "", *more: Any, **named: Any) -> None:
         stage = self._stage
+        if more or named:
+            stage.fail("save(key) takes the key only, and your function gave it more. Write save(key).")
         stage.cloud.kernel.sleep(0.3)
         running = stage.trace.where("InvocationStarted", actor=stage.caller)
         cause = running[-1].index if running else -1
@@ -112,7 +118,8 @@ class Pipeline(Exercise):
         "The rule: put_bucket_notification_configuration(Bucket=..., NotificationConfiguration={'TopicConfigurations': "
         "[{'TopicArn': ..., 'Events': ['s3:ObjectCreated:*'], 'Filter': {'Key': {'FilterRules': [{'Name': 'prefix', "
         "'Value': 'photos/'}, {'Name': 'suffix', 'Value': '.jpg'}]}}}]}). The function: cloud.deploy('catalogue', "
-        "handler), then add_permission of the client 'lambda' with Principal='sns.amazonaws.com', SourceArn=the topic.",
+        "handler), then add_permission of the client 'lambda' with FunctionName='catalogue', StatementId='sns', "
+        "Action='lambda:InvokeFunction', Principal='sns.amazonaws.com', SourceArn=the topic's ARN.",
         "In the handler: json.loads(event['Records'][0]['Sns']['Message']) is S3's event. S3 also sends a test event, "
         "which has no 'Records': .get('Records', []). In record['s3']['object']['key'] spaces are '+': "
         "urllib.parse.unquote_plus. Let exceptions of save out, so that Lambda tries again.",
@@ -124,17 +131,10 @@ class Pipeline(Exercise):
     def trial(self, stage: Stage, fn: Function, case: PipelineCase) -> None:
         cloud = stage.cloud
         cloud.client("s3").create_bucket(Bucket=BUCKET)
-        try:
+        with stage.advising({"Unable to validate": partial(_unable, stage), "overlap": _ONE_RULE}):
             stage.call("pipeline", cloud, BUCKET, Catalogue(stage, case.failing), until=300)
-        except Exception as error:
-            if "Unable to validate" in str(error):
-                raise Problem(_unable(stage, learner.describe_error(error, fn))) from None
-            raise
         topic, queues = _the_topic(stage), the_queues(stage, QUEUES)
-        try:
-            cloud.service("lambda").function(FUNCTION)
-        except KeyError:
-            raise Problem(f"There is no function {FUNCTION!r}. Make it: cloud.deploy({FUNCTION!r}, handler).") from None
+        _check_function(stage)
         uploads = _shuffled(stage, case.uploads)
         for n, (key, how) in enumerate(uploads):
             cloud.kernel.at(cloud.now + _GAP * n, _upload, stage, key, how)
@@ -190,14 +190,23 @@ def _the_topic(stage: Stage) -> str:
     return str(rules[0].destination)
 
 
-def _unable(stage: Stage, error: str) -> str:
+def _unable(stage: Stage) -> str:
     """What to do when S3 does not accept a destination."""
     denied = stage.trace.where("AccessDenied", actor=f"s3/{BUCKET}")
     if not denied:
-        return error
+        return ""
     place = denied[-1].resource
-    why = f"S3 tried at once, and has no right to send to {place!r}. Its policy decides. {why_denied(stage, place)}"
-    return f"{error}\n{why}"
+    return f"S3 tried at once, and has no right to send to {place!r}. Its policy decides. {why_denied(stage, place)}"
+
+
+def _check_function(stage: Stage) -> None:
+    """The function is there, and Lambda can call it. Raises Problem."""
+    try:
+        function = stage.cloud.service("lambda").function(FUNCTION)
+    except KeyError:
+        raise Problem(f"There is no function {FUNCTION!r}. Make it: cloud.deploy({FUNCTION!r}, handler).") from None
+    if why := learner.why_not_callable(function.handler, "handler(event, context)"):
+        raise Problem(f"Lambda cannot call function {FUNCTION!r}. {why}")
 
 
 # ---- what came of it -------------------------------------------------------------------------------------------------
@@ -278,7 +287,7 @@ class _Judge:
         if last.kind == "InvocationFailed":
             times = "" if len(runs) == 1 else f", in all {len(runs)} tries"
             form = "S3's event is the text event['Records'][0]['Sns']['Message'], JSON: SNS has wrapped it."
-            hint = f". {form}" if last.detail.startswith(("KeyError", "TypeError")) else ""
+            hint = f". {form}" if _WRONG_FORM.match(last.detail) else ""
             return self._problem(key, f"was not saved: your function failed{times}. {last.detail}{hint}")
         if any(row.subject == key for row in failed):
             return self._problem(

@@ -137,6 +137,27 @@ def flaky_gives_up_after_three(sns, sqs, topic_arn, url, post):
     _forwarding(post_and_delete, {"RedrivePolicy": redrive})(sns, sqs, topic_arn, url, post)
 
 
+@_forwarding
+def flaky_hides_a_mistake(post, body, delete):
+    try:
+        post(boddy)  # noqa: F821
+        delete()
+    except:  # noqa: E722
+        pass
+
+
+@_forwarding
+def flaky_posts_to_the_url(post, body, delete):
+    post_and_delete(lambda text: post("https://partner.example/orders", text), body, delete)
+
+
+def flaky_looks_once(sns, sqs, topic_arn, url, post):
+    queue_url = subscribed_queue(sns, sqs, topic_arn)
+    for message in sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=20).get("Messages", []):
+        post(message["Body"])
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
 def flaky_does_nothing(sns, sqs, topic_arn, url, post):
     print(sns.list_topics())
 
@@ -196,6 +217,12 @@ def ordered_standard_topic(sns, sqs, topic_name, queue_names, events):
     sns.create_topic(Name=topic_name)
 
 
+def ordered_standard_queues(sns, sqs, topic_name, queue_names, events):
+    sns.create_topic(Name=topic_name, Attributes={"FifoTopic": "true"})
+    for name in queue_names:
+        make_queue(sqs, name)
+
+
 def ordered_without_a_group(sns, sqs, topic_name, queue_names, events):
     topic_arn = wire_fifo(sns, sqs, topic_name, queue_names)
     for event in events:
@@ -212,7 +239,14 @@ def ordered_sends_to_each_queue(sns, sqs, topic_name, queue_names, events):
 
 
 WRONG = [
-    ("04.flaky", flaky_dies, ["raised PartnerDown: the partner answered 500", r"line \d+: post\(body\)"]),
+    ("04.flaky", flaky_dies, ["raised PartnerDown: the partner", r"line \d+: post\(body\)", "Catch it around this"]),
+    (
+        "04.flaky",
+        flaky_hides_a_mistake,
+        ["received 45 times. post was never called with order-1. Does an `except` hide"],
+    ),
+    ("04.flaky", flaky_posts_to_the_url, [r"post\(body\) takes the body only"]),
+    ("04.flaky", flaky_looks_once, [r"Your function returned at 20\.\d\d s; it must go on: receive, post, delete"]),
     ("04.flaky", flaky_deletes_first, ["order-1 never reached", "before the partner had it, and then crashed"]),
     ("04.flaky", flaky_deletes_in_any_case, ["deleted its message .* before the partner had it", "for 1 minute"]),
     ("04.flaky", flaky_keeps_it_in_memory, ["before the partner had it, and then crashed at", "empty memory"]),
@@ -225,7 +259,11 @@ WRONG = [
     ("04.flaky", flaky_grave_without_policy, ["the dead-letter queue dead-letters failed: AccessDenied"]),
     ("04.flaky", flaky_grave_that_nobody_visits, ["lies in the dead-letter queue 'dead-letters'", "never received"]),
     ("04.flaky", flaky_queue_without_policy, ["order-1 did not come to queue 'partner'", "saw no error"]),
-    ("04.flaky", flaky_queue_without_forwarder, ["still in queue 'partner'", "nobody carries it to the partner"]),
+    (
+        "04.flaky",
+        flaky_queue_without_forwarder,
+        ["still in queue 'partner'", "nobody carries it to the partner", "must go on"],
+    ),
     ("04.flaky", flaky_gives_up_after_three, ["received 3 times, and then SQS moved it .* 'partner-dlq'"]),
     ("04.flaky", flaky_does_nothing, ["nobody was subscribed to the topic", "SNS keeps nothing"]),
     (
@@ -240,16 +278,25 @@ WRONG = [
         ["ContentBasedDeduplication enabled or", r"line \d+: sns.pub"],
     ),
     ("04.ordered", ordered_id_of_the_customer, ["event-4 is not in queue", "id 'ann'", "Two events need two ids"]),
-    ("04.ordered", ordered_id_of_the_text, ["event-2 is not in queue", "id 'placed'", "the send at 0.1 s"]),
+    (
+        "04.ordered",
+        ordered_id_of_the_text,
+        ["event-2 is not in queue", "id 'placed'", "event-1  .*publisher published event-2 too with"],
+    ),
     ("04.ordered", ordered_one_group, ["events of ann and bob are in one group, 'events'", "makes the other wait"]),
     ("04.ordered", ordered_a_group_for_each_event, ["of ann are in several groups, 'event-1' and 'event-4'"]),
     ("04.ordered", ordered_backwards, ["event-4 of ann stands before event-1"]),
     ("04.ordered", ordered_forgets_the_last, ["event-6 is not in queue 'stock.fifo': it was never published"]),
     ("04.ordered", ordered_sends_the_text_only, ["a message 'placed'. Publish each event as JSON"]),
-    ("04.ordered", ordered_without_policy, ["event-1 did not come to queue 'stock.fifo'", "It has none"]),
+    (
+        "04.ordered",
+        ordered_without_policy,
+        ["event-1 did not come to queue 'stock.fifo'", "It has none", "event-1  in group ann"],
+    ),
     ("04.ordered", ordered_open_to_all_topics, ["A topic of another account", "may send into queue 'stock.fifo'"]),
     ("04.ordered", ordered_subscribes_afterwards, [r"published at 0\.\d\d s, but the queue was subscribed at"]),
-    ("04.ordered", ordered_standard_topic, ["Invalid parameter: Topic Name"]),
+    ("04.ordered", ordered_standard_topic, ["Invalid parameter: Topic Name", "{'FifoTopic': 'true'}"]),
+    ("04.ordered", ordered_standard_queues, ["alphanumeric", r"line \d+: make_queue", "{'FifoQueue': 'true'}"]),
     ("04.ordered", ordered_without_a_group, ["The MessageGroupId parameter is required for FIFO topics"]),
     (
         "04.ordered",

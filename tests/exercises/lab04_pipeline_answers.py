@@ -158,6 +158,40 @@ def _failing_afterwards(save):
     return handler
 
 
+def _of_the_event_alone(save):
+    def handler(event):
+        _saving(save)(event, None)
+
+    return handler
+
+
+def _with_the_bucket(save):
+    def handler(event, context):
+        for upload, key in _uploads(event):
+            save(upload["s3"]["bucket"]["name"], key)
+
+    return handler
+
+
+def _of_the_text(save):
+    def handler(event, context):
+        for record in event["Records"]:
+            save(record["Sns"]["Message"]["Records"][0]["s3"]["object"]["key"])
+
+    return handler
+
+
+def _with_a_helper(save):
+    def key_of(upload):
+        return unquote_plus(upload["s3"]["object"]["key"])
+
+    def handler(event, context):
+        for upload, _ in _uploads(event):
+            save(key_of(upload, "key"))
+
+    return handler
+
+
 pipeline_without_decoding = _pipeline(_without_decoding)
 pipeline_decodes_percent_only = _pipeline(_percent_only)
 pipeline_stumbles_over_the_test_event = _pipeline(_of_the_test_event_too)
@@ -165,6 +199,10 @@ pipeline_reads_it_as_if_from_s3 = _pipeline(_as_if_from_s3)
 pipeline_hides_errors = _pipeline(_hiding_errors)
 pipeline_saves_twice = _pipeline(_insisting)
 pipeline_fails_afterwards = _pipeline(_failing_afterwards)
+pipeline_handler_takes_the_event_alone = _pipeline(_of_the_event_alone)
+pipeline_saves_with_the_bucket = _pipeline(_with_the_bucket)
+pipeline_reads_text_as_a_dict = _pipeline(_of_the_text)
+pipeline_calls_its_helper_wrongly = _pipeline(_with_a_helper)
 pipeline_only_prints = _pipeline(_printing)
 pipeline_is_too_slow = _pipeline(_slow)
 pipeline_hears_of_puts_only = _pipeline(events=("s3:ObjectCreated:Put",))
@@ -197,6 +235,16 @@ def pipeline_three_rules(cloud, bucket, save):
     cloud.client("s3").put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
 
 
+def pipeline_a_rule_for_each(cloud, bucket, save):
+    _pipeline()(cloud, bucket, save)
+    s3 = cloud.client("s3")
+    rules = s3.get_bucket_notification_configuration(Bucket=bucket)["TopicConfigurations"]
+    again = {key: value for key, value in rules[0].items() if key != "Id"}
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"TopicConfigurations": [*rules, again]}
+    )
+
+
 def pipeline_to_one_queue(cloud, bucket, save):
     url, arn = make_queue(cloud.client("sqs"), "thumbnails")
     policy = policy_for(arn, "", principal={"Service": "s3.amazonaws.com"}, condition=_from_bucket(bucket))
@@ -213,6 +261,18 @@ WRONG = [
     ("04.pipeline", pipeline_hides_errors, ["your function caught the exception", "first call of save fails"]),
     ("04.pipeline", pipeline_saves_twice, ["was saved twice", "called save more than once"]),
     ("04.pipeline", pipeline_fails_afterwards, ["saved 3 times", "failed after it had saved .RuntimeError: no thumb"]),
+    (
+        "04.pipeline",
+        pipeline_handler_takes_the_event_alone,
+        ["Lambda cannot call function 'catalogue'", r"takes \(event\)\. .* write: def handler\(event, context\)"],
+    ),
+    ("04.pipeline", pipeline_saves_with_the_bucket, [r"save\(key\) takes the key only"]),
+    (
+        "04.pipeline",
+        pipeline_reads_text_as_a_dict,
+        ["TypeError: string indices must be integers", "SNS has wrapped it"],
+    ),
+    ("04.pipeline", pipeline_calls_its_helper_wrongly, [r"in all 3 tries\. TypeError: .*but 2 were given\nSmallest"]),
     ("04.pipeline", pipeline_only_prints, ["ended without save"]),
     ("04.pipeline", pipeline_is_too_slow, ["Task timed out after 3.00 seconds"]),
     (
@@ -247,6 +307,7 @@ WRONG = [
     ),
     ("04.pipeline", pipeline_forgets_the_function, ["function 'catalogue': it is not subscribed to the topic"]),
     ("04.pipeline", pipeline_calls_it_otherwise, ["There is no function 'catalogue'. Make it: cloud.deploy"]),
-    ("04.pipeline", pipeline_three_rules, ["Configurations overlap"]),
+    ("04.pipeline", pipeline_three_rules, ["Configurations overlap", "Let one rule name the topic"]),
+    ("04.pipeline", pipeline_a_rule_for_each, ["overlapping suffixes", "the queues and the function subscribe to"]),
     ("04.pipeline", pipeline_to_one_queue, ["The bucket sends its events to queue 'thumbnails' itself"]),
 ]

@@ -130,6 +130,46 @@ def test_a_crash_of_the_publisher_is_told():
     assert story.count("published to orders.fifo by publisher") == 2
 
 
+def test_the_story_of_a_repetition_shows_the_two_events_only():
+    story = exercise("04.ordered").check(delivery.ordered_id_of_the_text).replay().story
+    assert "publisher published event-2 too with the deduplication id 'placed'" in story
+    assert "event-3" not in story
+    assert "once more" not in story
+
+
+def test_an_event_that_is_published_again_in_a_batch_is_told_from_the_others():
+    def publisher(sns, sqs, topic_name, queue_names, events):
+        topic_arn = delivery.wire_fifo(sns, sqs, topic_name, queue_names)
+        keys = [{"MessageGroupId": e["customer"], "MessageDeduplicationId": e["text"] + e["customer"]} for e in events]
+        keys[-1] = keys[0]
+        entries = [{"Id": e["id"], "Message": json.dumps(e)} | key for e, key in zip(events, keys, strict=True)]
+        sns.publish_batch(TopicArn=topic_arn, PublishBatchRequestEntries=entries)
+
+    verdict = exercise("04.ordered").check(publisher)
+    assert "event-6 is not in queue 'stock.fifo'. SNS took it for a repetition" in verdict.text
+    assert "published event-6 too with the deduplication id 'placedann'" in verdict.text
+
+
+def test_a_refused_event_keeps_its_own_label():
+    replay = exercise("04.ordered").check(delivery.ordered_without_policy).replay()
+    groups = {replay.labels[row.subject]: row.detail for row in replay.trace.where("JoinedGroup", "orders.fifo")}
+    assert groups == {f"event-{n + 1}": ("ann", "bob", "eve")[n % 3] for n in range(6)}
+
+
+def test_a_story_has_no_whole_message_ids():
+    replay = exercise("04.ordered").check(delivery.ordered_new_id_each_time).replay()
+    ids = [row.subject for row in replay.trace.where("Sent")]
+    assert ids and not any(id in replay.story for id in ids)
+    assert all(f"where it is message ...{id[-8:]}" in replay.story for id in ids)
+
+
+def test_the_hints_of_the_pipeline_name_what_each_arrow_needs():
+    hints = exercise("04.pipeline").hints
+    words = ("aws:SourceAccount", "lambda:InvokeFunction", "StatementId", "test event")
+    assert not any(word in hints[0] for word in words)
+    assert all(word in " ".join(hints[1:]) for word in words)
+
+
 def test_the_function_may_have_a_queue_of_its_own_in_front():
     def pipeline(cloud, bucket, save):
         def handler(event, context):
