@@ -45,6 +45,9 @@ class FanOutScene(FleetScene):
         self.dies_next = False
         if scenario.way == "by topic":
             self._topic(scenario.dead_letters)
+        else:  # the rows of its calls are those of a topic; who makes them is another
+            failed = cloud.trace.phrases["DeliveryFailed"]
+            cloud.trace.phrases["DeliveryFailed"] = lambda row, trace: failed(row, trace).replace("SNS", "the shop")
         if scenario.outage:
             cloud.kernel.at(_OUTAGE_BEGINS, self._partner_fails, scenario.outage)
         self.fleets = {name: self._fleet(name, url, scenario.consumers) for name, url in self.queues.items()}

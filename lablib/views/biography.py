@@ -48,7 +48,7 @@ def life(run: Run, subject: str) -> Life:
     rows = run.trace.where(subject=subject) if subject else []
     if not rows:
         raise KeyError(f"nothing in this run is about {subject!r}: pass a MessageId from its trace")
-    return _life(run, subject, rows, _children(run.trace))
+    return _life(run, subject, rows, _family(run.trace))
 
 
 def lives(run: Run) -> list[Life]:
@@ -57,53 +57,71 @@ def lives(run: Run) -> list[Life]:
     for row in run.trace:
         if row.subject:
             found.setdefault(row.subject, []).append(row)
-    children = _children(run.trace)
-    return [_life(run, subject, rows, children) for subject, rows in found.items()]
+    family = _family(run.trace)
+    return [_life(run, subject, rows, family) for subject, rows in found.items()]
 
 
-def _life(run: Run, subject: str, rows: list[Row], children: Children) -> Life:
+def _life(run: Run, subject: str, rows: list[Row], family: Family) -> Life:
     trace = run.trace
+    if rows[0].kind == "Ordered":  # what the program that tells of it did belongs to its life
+        rows = sorted([*rows, *family.deeds.get(rows[0].actor, [])], key=lambda row: row.index)
     clauses = [Clause(row.time, trace.describe(row), _api(trace, row)) for row in rows]
     received = [row for row in rows if row.kind == "Received"]
     again = [(row.time, _again(trace, rows, before, row)) for before, row in itertools.pairwise(received)]
     group = next((str(row.detail) for row in rows if row.kind == "JoinedGroup"), "")
     sentence = " ".join(_sentences(run, rows, [words for _, words in again]))
-    return Life(subject, clauses, sentence, again, group, _kin(trace, rows, children))
+    return Life(subject, clauses, sentence, again, group, _kin(trace, rows, family))
 
 
 _MAKERS = ("Published", "ObjectCreated")  # what they tell of becomes other messages
 _MADE = ("Sent", "InvocationStarted", *_MAKERS)
-Children = dict[str, list[Kin]]
 
 
-def _children(trace: Trace) -> Children:
-    """What was made of each original: copies in queues, invocations, and from an object a message at a topic."""
-    found: Children = {}
-    if not any(trace.code(kind) >= 0 for kind in _MAKERS):
+class Family(NamedTuple):
+    """Of a whole trace: what was made of each original, by its id; and of orders the row, and what the program that
+    tells of it did, both by that program's name.
+    """
+
+    children: dict[str, list[Kin]]
+    orders: dict[str, Row]
+    deeds: dict[str, list[Row]]
+
+
+def _family(trace: Trace) -> Family:
+    """The copies in queues, invocations, what a shop did for an order, and from an object a message at a topic."""
+    found = Family({}, {row.actor: row for row in trace.where("Ordered")}, {})
+    if not any(trace.code(kind) >= 0 for kind in (*_MAKERS, "Ordered")):
         return found
-    for row in trace.where(kind=_MADE):
-        origin = _origin(trace, row)
+    for row in trace.where(kind=(*_MADE, "Crashed")):
+        if row.actor in found.orders:
+            found.deeds.setdefault(row.actor, []).append(row)
+        origin = _origin(trace, row, found.orders) if row.subject else None
         if origin:
             words = f"the copy in {row.resource}" if row.kind == "Sent" else f"what came of it in {row.resource}"
-            found.setdefault(origin.subject, []).append(Kin(row.subject, words))
+            found.children.setdefault(origin.subject, []).append(Kin(row.subject, words))
     return found
 
 
-def _origin(trace: Trace, row: Row) -> Row | None:
-    """What a row's subject was made of: the next original up the chain of causes."""
+def _origin(trace: Trace, row: Row, orders: dict[str, Row]) -> Row | None:
+    """What a row's subject was made of: the next original up the chain of causes, or the order that a program tells
+    of.
+    """
     subject = row.subject
     while row.cause >= 0:
         row = trace[row.cause]
         if row.kind in _MAKERS and row.subject != subject:
             return row
-    return None
+    order = orders.get(row.actor)
+    return order if order and order.subject != subject else None
 
 
-def _kin(trace: Trace, rows: list[Row], children: Children) -> list[Kin]:
-    origin, kin = _origin(trace, rows[0]), list(dict.fromkeys(children.get(rows[0].subject, [])))
+def _kin(trace: Trace, rows: list[Row], family: Family) -> list[Kin]:
+    origin = _origin(trace, rows[0], family.orders)
+    kin = list(dict.fromkeys(family.children.get(rows[0].subject, [])))
     if origin:
         verb = "published to" if origin.kind == "Published" else "stored in"
-        kin.insert(0, Kin(origin.subject, f"what {origin.actor} {verb} {origin.resource}"))
+        words = f"what {origin.actor} {verb} {origin.resource}"
+        kin.insert(0, Kin(origin.subject, "the order itself" if origin.kind == "Ordered" else words))
     return kin
 
 
@@ -117,13 +135,22 @@ def _sentences(run: Run, rows: list[Row], again: list[str]) -> Iterable[str]:
     if first.kind in _MAKERS:
         yield _passed_on(run, rows)
         return
+    if first.kind == "Ordered":
+        yield from _told(rows)
+        return
     received = [row for row in rows if row.kind == "Received"]
+    failure = _failure(run.trace, first)
     begin = "Asked for" if first.kind == "Requested" else "Sent"
+    begin = f"Put into the dead-letter queue {first.resource}" if failure else begin
     handed = ""
     if received:
         who = _names(row.actor for row in received)
         handed = f", received {_TIMES.get(len(received), f'{len(received)} times')} ({who})"
     yield f"{begin} at {first.time:.3f} s{handed}, {_end(run, rows, last)}."
+    if failure:
+        tries = failure.detail["attempt"]
+        many = f"all {tries} attempts failed, the last with" if tries > 1 else "the only attempt failed with"
+        yield f"SNS could not deliver it to {failure.actor}: {many} {failure.detail['reason']}."
     yield from again
     late = next((row for row in rows if row.kind == "DeleteIgnored"), None)
     if late:
@@ -132,6 +159,33 @@ def _sentences(run: Run, rows: list[Row], again: list[str]) -> Iterable[str]:
     gone = next((row for row in rows if row.kind == "TimedOut"), None)
     if gone and any(row.kind == "WorkEnded" and row.time > gone.time for row in rows):
         yield "The worker did the work all the same: nobody was waiting for it any more."
+
+
+def _failure(trace: Trace, row: Row) -> Row | None:
+    """The failed delivery because of which a topic sent this to a dead-letter queue."""
+    while row.cause >= 0 and row.kind != "DeliveryFailed":
+        row = trace[row.cause]
+    return row if row.kind == "DeliveryFailed" else None
+
+
+def _told(rows: list[Row]) -> Iterable[str]:
+    """Whom the shop told of an order, and what kept it from telling the others."""
+    told = [
+        f"{row.actor if row.kind == 'Delivered' else row.resource} at {row.time:.3f} s"
+        for row in rows
+        if row.kind in ("Sent", "Published", "Delivered")
+    ]
+    yield f"Ordered at {rows[0].time:.3f} s; the shop told {', '.join(told) or 'nobody'}."
+    tried = next((row for row in reversed(rows) if row.kind in ("Delivered", "DeliveryFailed")), None)
+    if tried and tried.kind == "DeliveryFailed":
+        times = f"{tried.detail['attempt']} attempt{'s' * (tried.detail['attempt'] > 1)}"
+        yield f"{tried.actor} did not take it in {times}, the last at {tried.time:.3f} s: {tried.detail['reason']}."
+    lost = next((row for row in rows if row.kind == "DeliveryDropped"), None)
+    if lost:
+        yield f"It is lost for {lost.actor}: {lost.detail}."
+    crash = next((row for row in rows if row.kind == "Crashed"), None)
+    if crash:
+        yield f"The shop's program crashed at {crash.time:.3f} s, and told nobody after that."
 
 
 def _passed_on(run: Run, rows: list[Row]) -> str:

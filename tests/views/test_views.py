@@ -8,6 +8,7 @@ from lablib import limits, views
 from lablib.measures import Series, band
 from lablib.scenarios import Action
 from lablib.scenarios.lab01 import SCENARIOS, Promises, VideoQueue
+from lablib.scenarios.lab04 import FanOut
 from lablib.views import panels, theme
 
 RUN = VideoQueue().run(seed=7)
@@ -171,6 +172,51 @@ def test_a_direct_call_that_timed_out_says_that_the_work_was_in_vain():
     late = {row.subject for row in DIRECT.trace.where(kind="TimedOut")}
     worked = [row.subject for row in DIRECT.trace.where(kind="WorkEnded") if row.subject in late]
     assert "nobody was waiting for it any more" in views.life(DIRECT, worked[0]).sentence
+
+
+# ---- orders --------------------------------------------------------------------------------------------------------
+
+
+def orders(**more):
+    """The lives of a run with orders, by what they are about."""
+    run = FanOut(**more).run(seed=7)
+    return run, {told.subject: told for told in views.lives(run)}
+
+
+def test_the_life_of_an_order_that_the_shop_tells_of_itself_names_who_knows_it_and_the_crash():
+    run, lives = orders(way="one by one", shop_crashes=0.2)
+    crashed = [row for row in run.trace.where("Crashed") if row.actor.startswith("shop/")]
+    assert crashed
+    for crash in crashed:
+        order = crash.actor.removeprefix("shop/")
+        told, sent = lives[order], run.trace.where("Sent", actor=crash.actor)
+        assert f"crashed at {crash.time:.3f} s, and told nobody after that" in told.sentence
+        assert "still waiting" not in told.sentence
+        for row in sent:
+            assert f"{row.resource} at {row.time:.3f} s" in told.sentence
+            assert views.life(run, row.subject).kin[0] == (order, "the order itself")
+        assert sent or run.trace.where("Delivered", subject=order) or "the shop told nobody" in told.sentence
+        assert [kin.subject for kin in told.kin] == [row.subject for row in sent]
+        assert told.clauses[-1].text == f"{crash.actor} crashed"
+
+
+def test_an_order_that_the_shop_gives_up_on_says_so_and_speaks_of_no_topic():
+    run, lives = orders(way="one by one", outage=30.0)
+    lost = run.trace.where("DeliveryDropped")[0].subject
+    told = lives[lost]
+    assert "did not take it in 3 attempts" in told.sentence
+    assert "lost for https://partner.example/orders: the shop gave up after three attempts" in told.sentence
+    assert "the shop tries no more" in " ".join(clause.text for clause in told.clauses)
+    assert "SNS" not in " ".join([told.sentence, *(clause.text for clause in told.clauses)])
+
+
+@pytest.mark.parametrize(("retries", "words"), [(2, "all 3 attempts failed, the last"), (0, "the only attempt failed")])
+def test_a_dead_letter_of_a_subscription_says_who_did_not_take_it_and_why(retries, words):
+    run, lives = orders(dead_letters=True, outage=60.0, retries=retries)
+    dead = run.trace.where("Sent", resource="orders-dlq")[0]
+    sentence = lives[dead.subject].sentence
+    assert sentence.startswith(f"Put into the dead-letter queue orders-dlq at {dead.time:.3f} s")
+    assert f"SNS could not deliver it to https://partner.example/orders: {words} with 500." in sentence
 
 
 def test_nothing_is_told_about_nobody():
