@@ -5,8 +5,9 @@ import math
 import pytest
 
 from lablib.kernel import Trace
-from lablib.measures import FanOut, Measures
+from lablib.measures import FanOut, Measures, compare
 from lablib.scenarios.lab04 import FanOut as Shop
+from lablib.scenarios.lab04 import told
 from lablib.services._limits import figures
 
 FIGURES = figures()
@@ -109,3 +110,30 @@ def test_every_copy_of_a_run_is_accounted_for():
     assert labels["filtered out"] == topics.filtered > 0
     assert labels["lost"] == topics.dropped > 0
     assert list(topics.table().index) == [branch.endpoint for branch in topics.branches]
+
+
+def test_who_knows_the_orders_comes_first_in_the_results_and_in_a_comparison():
+    one, other = Shop(shop_crashes=0.2, way="one by one").run(seed=7), Shop(shop_crashes=0.2).run(seed=7)
+    for run in (one, other):
+        count, shown = told(run), {n.label: n.value for n in run.measures.summary()[:3]}
+        assert shown == {f"orders told to {who}": count[who] for who in ("all", "some", "nobody")}
+    some, nobody = told(one)["some"], told(one)["nobody"]
+    assert some > 0 == told(other)["some"]
+    sentence = compare(one, other).sentence
+    known = f"orders told to some {some} against 0; orders told to nobody {nobody} against {told(other)['nobody']};"
+    assert sentence.startswith(f"Orders told to all {told(one)['all']} against {told(other)['all']}; {known}")
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_dead_letters_are_results_and_not_sent_once_more(swapped):
+    lost = Shop(outage=60.0, retries=0).run(seed=7)
+    kept = Shop(outage=60.0, retries=0, dead_letters=True).run(seed=7)
+    dead = len(kept.trace.where("Sent", resource="orders-dlq"))
+    assert dead == kept.measures.dead == lost.measures.lost > 0
+    assert kept.measures.sent == lost.measures.sent == len(kept.trace.where("Sent")) - dead
+    assert kept.measures.at(kept.until)["sent"] == kept.measures.sent
+    values = (0, dead) if not swapped else (dead, 0)
+    compared = compare(kept, lost) if swapped else compare(lost, kept)
+    assert next(pair for label, *pair, _ in compared.rows if label == "dead letters") == list(values)
+    assert f"dead letters {values[0]} against {values[1]}" in compared.sentence
+    assert "sent" not in compared.sentence

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lablib.kernel import Trace
+from lablib.measures import results
 from lablib.measures.series import Array, Number, number
 
 if TYPE_CHECKING:
@@ -36,13 +37,16 @@ def compare(a: Run, b: Run) -> Comparison:
     them has is nan in the other.
     """
     ours, theirs = _numbers(a), _numbers(b)
+    for mine, its, run in ((ours, theirs, a), (theirs, ours, b)):
+        if "dead letters" in its:
+            mine.setdefault("dead letters", number("dead letters", run.measures.dead))
     rows = []
     for label in dict.fromkeys([*ours, *theirs]):
         one, other = ours.get(label), theirs.get(label)
         unit = (one or other).unit  # type: ignore[union-attr]
         rows.append((label, one.value if one else math.nan, other.value if other else math.nan, unit))
     parted = _parting(a, b)
-    return Comparison(rows, parted, _sentence(ours, theirs, parted))
+    return Comparison(rows, parted, _sentence(ours, theirs, parted, {own.label for own in results.own(a.measures)}))
 
 
 def _numbers(run: Run) -> dict[str, Number]:
@@ -89,14 +93,21 @@ def first_difference(a: Trace, b: Trace) -> int | None:
     return None if len(a) == len(b) else size
 
 
-def _sentence(a: dict[str, Number], b: dict[str, Number], parted: Notable | None) -> str:
+def _sentence(a: dict[str, Number], b: dict[str, Number], parted: Notable | None, first: set[str]) -> str:
+    """The difference in words; the labels `first` are the scenario's point, and come before all others."""
     if parted is None:
         return "The two runs are the same."
-    changed = [f"{x.label} {x.text} in the second only" for x in b.values() if x.label not in a and x.value > 0]
-    changed += [f"{x.label} {x.text} against {b[x.label].text}" for x in a.values() if _differ(x, b.get(x.label))]
-    if not changed:
+    changed = [x.label for x in a.values() if x.label in first and _differ(x, b.get(x.label))]
+    told = [f"{label} {a[label].text} against {b[label].text}" for label in changed]
+    told += [f"{x.label} {x.text} in the second only" for x in b.values() if x.label not in a and x.value > 0]
+    told += [
+        f"{x.label} {x.text} against {b[x.label].text}"
+        for x in a.values()
+        if x.label not in first and _differ(x, b.get(x.label))
+    ]
+    if not told:
         return "The two runs differ in details, but not in these numbers."
-    sentence = "; ".join(changed[:5])
+    sentence = "; ".join(told[:5])
     return f"{sentence[0].upper()}{sentence[1:]}."
 
 

@@ -18,8 +18,9 @@ import pandas as pd
 
 from lablib.gateway import pascal
 from lablib.kernel import Trace
+from lablib.measures import results
 from lablib.measures.fanout import FanOut
-from lablib.measures.series import Array, Number, Series, ages, number, steps
+from lablib.measures.series import Array, Number, Series, ages, steps
 from lablib.services._limits import figures as figures_of
 from lablib.services.sqs import Sqs
 
@@ -92,7 +93,7 @@ class Measures:
 
     def __init__(self, run: Run | Trace, until: float | None = None, figures: dict[str, Any] | None = None) -> None:
         self.trace: Trace = run if isinstance(run, Trace) else run.trace
-        given = None if isinstance(run, Trace) else run
+        self.run = given = None if isinstance(run, Trace) else run
         self._t = np.array(self.trace.column("time"))  # a copy: a trace that is looked at could not grow
         last = float(self._t[-1]) if len(self._t) else 0.0
         self.until = until if until is not None else given.until if given else last
@@ -100,6 +101,15 @@ class Measures:
         self._codes = {n: self._column(n) for n in ("kind", "resource", "subject", "actor", "cause")}
         self._memo: dict[Any, Any] = {}
         self._unseen: dict[str, int] = {}
+
+    def _happened(self, what: str) -> Array:
+        """Which rows a rate or a count is made of."""
+        rows: Array = self._is(*_RATES[what])
+        if what == "sent" and (failed := self.trace.code("DeliveryFailed")) >= 0:
+            cause, kind = self._codes["cause"], self._codes["kind"]
+            call = np.where(cause >= 0, cause[cause], -1)  # of what a call did: what the call was made for
+            rows &= (call < 0) | (kind[call] != failed)
+        return rows
 
     def _column(self, name: str) -> Array:
         return np.array(self.trace.column(name))
@@ -250,7 +260,7 @@ class Measures:
         width = next((b for b in _BINS if b * 75 >= self.until), _BINS[-1]) if bin is None else bin
         if not 0 < width < math.inf:
             raise ValueError(f"bin={bin!r}: must be a number of seconds above 0")
-        times = self._empty_receives if what == "empty receives" else self._t[self._is(*_RATES[what])]
+        times = self._empty_receives if what == "empty receives" else self._t[self._happened(what)]
         edges = np.arange(max(1, math.ceil(self.until / width - 1e-9))) * width
         ends = np.minimum(edges + width, self.until)
         counts = np.bincount(np.minimum((times / width + 1e-9).astype(int), len(edges) - 1), minlength=len(edges))
@@ -272,8 +282,8 @@ class Measures:
 
     @property
     def sent(self) -> int:
-        """Messages sent, or requests made."""
-        return len(self._rows("Sent", "Requested"))
+        """Messages sent, or requests made. What SNS puts into a dead-letter queue is not sent once more."""
+        return int(self._happened("sent").sum())
 
     @property
     def done(self) -> int:
@@ -450,50 +460,13 @@ class Measures:
         if not self.is_direct:
             now["delayed"] = float(self.delayed().at(t))
         counts = _DIRECT_COUNTS if self.is_direct else _QUEUE_COUNTS
-        times = {label: self._t[self._is(*_RATES[what])] for label, what in counts.items()}
+        times = {label: self._t[self._happened(what)] for label, what in counts.items()}
         return now | {label: float(np.searchsorted(seen, t, "right")) for label, seen in times.items()}
 
     def summary(self) -> list[Number]:
         """The results of the run, the most important first."""
-        n = number
-        speed = [
-            n(f"{name} latency", self.p(q), "s")
-            for name, q in (("median", 50), ("95th percentile", 95), ("99th percentile", 99))
-        ]
-        age = self.age_of_oldest()
-        if self.is_direct:
-            refused, late = len(self._rows("Refused")), len(self._rows("TimedOut"))
-            head = [n("requests", self.sent), n("answered", self.done), n("refused", refused), n("timed out", late)]
-            return [
-                *head,
-                n("still waiting", self.waiting),
-                *speed,
-                n("longest wait", age.max, "s"),
-                n("throughput", self.throughput, "messages/s"),
-            ]
-        topics = self.fanout
-        published = [n("published", len(topics.published)), n("filtered out", topics.filtered)]
-        failed = n("failed attempts", sum(branch.failed_attempts for branch in topics.branches))
-        return [
-            *([*published, failed] if topics.published else []),
-            n("sent", self.sent), n("done", self.done), n("still waiting", self.waiting), n("lost", self.lost),
-            n("duplicates", self.duplicates()), n("out of order", self.order_violations()), *speed,
-            n("highest backlog", self.depth().max, "messages"), n("highest age of oldest", age.max, "s"),
-            n("throughput", self.throughput, "messages/s"),
-            n("API calls", sum(self.calls().values())), n("empty receives", len(self._empty_receives)),
-            n("cost", self.cost(), "$"),
-        ]  # fmt: skip
+        return results.summary(self)
 
     def line(self) -> str:
         """The result in one line."""
-        age = self.age_of_oldest()
-        if self.is_direct:
-            refused, late = len(self._rows("Refused")), len(self._rows("TimedOut"))
-            ends = f"{self.done} answered, {refused} refused, {late} timed out"
-            return f"{self.sent} requests, {ends}, longest wait {age.max:.1f} s"
-        lost, twice, dead = f", {self.lost} lost" if self.lost else "", self.duplicates(), self.dead
-        lost += f", {dead} dead letter{'s' * (dead != 1)}" if dead else ""
-        ends = f"{self.done} done, {self.waiting} waiting{lost}, {twice} duplicate{'s' * (twice != 1)}"
-        published = len(self._rows("Published"))
-        head = f"{published} published, " if published else ""
-        return f"{head}{self.sent} sent, {ends}, age of oldest {age.last:.1f} s"
+        return results.line(self)

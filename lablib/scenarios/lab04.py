@@ -87,6 +87,13 @@ class FanOut(Scenario):
     def assume(self) -> dict[str, float]:
         return {"sqs.outages_per_hour": 0.0}
 
+    def results(self, run: Run) -> dict[str, int]:
+        """How many orders are known to whom. Analytics need not know."""
+        count = told(run)
+        on_its_way = {"orders on their way": count["on its way"]} if count["on its way"] else {}
+        return {"orders told to all": count["all"], "orders told to some": count["some"],
+                "orders told to nobody": count["nobody"], **on_its_way}  # fmt: skip
+
     def queues(self) -> tuple[str, ...]:
         """The queues of the receivers. A partner with a web server has none."""
         return tuple(name for name in QUEUES if name != "partner" or self.partner == "queue")

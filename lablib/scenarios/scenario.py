@@ -154,6 +154,10 @@ class Scenario:
         """Figures of the model that this scenario sets: for `Cloud(assume=)`."""
         return {}
 
+    def results(self, run: Run) -> dict[str, int]:
+        """What only this scenario counts in a run, by label: the first lines of its results."""
+        return {}
+
     # ---- values ------------------------------------------------------------------------------------------------------
 
     @classmethod

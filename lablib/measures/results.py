@@ -1,0 +1,61 @@
+"""The results of a run: its numbers with their labels, and one line that says how it went."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lablib.measures.series import Number, number
+
+if TYPE_CHECKING:
+    from lablib.measures.measures import Measures
+
+
+def summary(m: Measures) -> list[Number]:
+    """The results, the most important first: what the scenario itself counts, then what every run has."""
+    n = number
+    speed = [
+        n(f"{name} latency", m.p(q), "s")
+        for name, q in (("median", 50), ("95th percentile", 95), ("99th percentile", 99))
+    ]
+    age = m.age_of_oldest()
+    if m.is_direct:
+        refused, late = len(m._rows("Refused")), len(m._rows("TimedOut"))
+        return [
+            n("requests", m.sent), n("answered", m.done), n("refused", refused), n("timed out", late),
+            n("still waiting", m.waiting), *speed,
+            n("longest wait", age.max, "s"), n("throughput", m.throughput, "messages/s"),
+        ]  # fmt: skip
+    topics = m.fanout
+    published = [n("published", len(topics.published)), n("filtered out", topics.filtered)]
+    failed = n("failed attempts", sum(branch.failed_attempts for branch in topics.branches))
+    return [
+        *own(m),
+        *([*published, failed] if topics.published else []),
+        n("sent", m.sent), n("done", m.done), n("still waiting", m.waiting), n("lost", m.lost),
+        *([n("dead letters", m.dead)] if m.dead else []),
+        n("duplicates", m.duplicates()), n("out of order", m.order_violations()), *speed,
+        n("highest backlog", m.depth().max, "messages"), n("highest age of oldest", age.max, "s"),
+        n("throughput", m.throughput, "messages/s"),
+        n("API calls", sum(m.calls().values())), n("empty receives", len(m._empty_receives)),
+        n("cost", m.cost(), "$"),
+    ]  # fmt: skip
+
+
+def own(m: Measures) -> list[Number]:
+    """What only this scenario counts: its own point."""
+    return [number(label, value) for label, value in m.run.scenario.results(m.run).items()] if m.run else []
+
+
+def line(m: Measures) -> str:
+    """The result in one line."""
+    age = m.age_of_oldest()
+    if m.is_direct:
+        refused, late = len(m._rows("Refused")), len(m._rows("TimedOut"))
+        ends = f"{m.done} answered, {refused} refused, {late} timed out"
+        return f"{m.sent} requests, {ends}, longest wait {age.max:.1f} s"
+    lost, twice, dead = f", {m.lost} lost" if m.lost else "", m.duplicates(), m.dead
+    lost += f", {dead} dead letter{'s' * (dead != 1)}" if dead else ""
+    ends = f"{m.done} done, {m.waiting} waiting{lost}, {twice} duplicate{'s' * (twice != 1)}"
+    published = len(m._rows("Published"))
+    head = f"{published} published, " if published else ""
+    return f"{head}{m.sent} sent, {ends}, age of oldest {age.last:.1f} s"
