@@ -205,9 +205,6 @@ cloud.api_log.groupby(["actor", "kind"]).size().unstack(fill_value=0)
 # **What to notice.** Each order went to one of the two consumers. `cloud.api_log` is the record of all calls. AWS
 # bills each of them. An empty receive costs as much as a full one.
 
-# %%
-cloud.close()
-
 # %% [markdown]
 # ## 3. What "standard" promises
 #
@@ -225,6 +222,7 @@ cloud.close()
 # A hundred producers send at the same moment, each a hundred messages in batches of ten.
 
 # %%
+cloud.close()
 cloud = Cloud(seed=3)
 sqs = cloud.client("sqs")
 url = sqs.create_queue(QueueName="orders")["QueueUrl"]
@@ -295,7 +293,6 @@ try:
     sqs.send_message(QueueUrl=url, MessageBody="x" * 262_145)
 except sqs.exceptions.ClientError as error:
     print(error)
-cloud.close()
 
 # %% [markdown]
 # ### At least once, in any order
@@ -327,6 +324,7 @@ print(promises.explain(copies[0].subject))
 # The order, seen from one quick consumer:
 
 # %%
+cloud.close()
 cloud = Cloud(seed=4)
 sqs = cloud.client("sqs")
 url = sqs.create_queue(QueueName="orders")["QueueUrl"]

@@ -223,7 +223,6 @@ for hour in range(1, 13):
         print(f"after {hour - 1} hours: ...{str(error)[-80:]}")
         break
     cloud.advance(3600)
-cloud.close()
 
 # %% [markdown]
 # Work that takes longer than 12 hours does not belong between a receive and a delete. Write down where you are, delete
@@ -331,6 +330,7 @@ views.sweep(
 # the queue says. An empty poll that comes back at once is a short one: measure it.
 
 # %%
+cloud.close()
 cloud = Cloud(seed=3)
 sqs = cloud.client("sqs")
 url = sqs.create_queue(QueueName="orders", Attributes={"ReceiveMessageWaitTimeSeconds": "20"})["QueueUrl"]
@@ -413,7 +413,6 @@ task = sqs.list_message_move_tasks(SourceArn=arn)["Results"][0]
 print(task["Status"], "-", task["ApproximateNumberOfMessagesMoved"], "message moved")
 new = cloud.trace.where(kind="Sent", resource="orders")[-1]
 print("new id:", new.subject != moved.subject, "- sent again at", round(new.time, 2), "s")
-cloud.close()
 
 # %% [markdown]
 # ### What you see from outside
@@ -452,6 +451,7 @@ print(len(sick.trace.where(kind="Received")), "receives for", sick.measures.done
 # can bring its own delay, which wins. The visibility timeout begins later, with the receive.
 
 # %%
+cloud.close()
 cloud = Cloud(seed=6)
 sqs = cloud.client("sqs")
 url = sqs.create_queue(QueueName="reminders", Attributes={"DelaySeconds": "60"})["QueueUrl"]

@@ -288,7 +288,6 @@ cake = receive()  # its second receive; the work fails again
 cloud.advance(6)
 bread = receive()  # the cake has moved away: the bread is next
 print(cloud.explain(cake[0]["MessageId"]).splitlines()[-2])
-cloud.close()
 
 # %% [markdown]
 # ## 4. Sent twice, stored once
@@ -311,6 +310,7 @@ predict(
 )
 
 # %%
+cloud.close()
 cloud = Cloud(seed=2)
 sqs = cloud.client("sqs")
 url = sqs.create_queue(QueueName="orders.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
@@ -355,7 +355,6 @@ ids = [
     for customer in ("ann", "bob")
 ]
 print("two customers want tea:", len(set(ids)), "message")
-cloud.close()
 
 # %% [markdown]
 # Bob gets no tea! The ids of a queue count for all its groups (unless `DeduplicationScope` is `messageGroup`). So the
@@ -410,6 +409,7 @@ predict(
 )
 
 # %%
+cloud.close()
 cloud = Cloud(seed=3)
 sqs = cloud.client("sqs")
 url = sqs.create_queue(QueueName="orders.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
