@@ -100,7 +100,7 @@ _QUOTAS = "AWS General Reference: Amazon SNS endpoints and quotas"
 _RETRIES = "guide: message delivery retries"
 _SNS: tuple[Figure, ...] = (
     _aws("sns.message_size", 262_144, 262_144, "bytes", "API: CreateTopic, PublishBatch"),
-    _aws("sns.message_size_max", 0, 1_048_576, "bytes", "API: SetTopicAttributes (MaximumMessageSize); 0: no such"),
+    _aws("sns.message_size_max", 262_144, 1_048_576, "bytes", "API: SetTopicAttributes (MaximumMessageSize)"),
     _aws("sns.large_message_subscriptions", 100, 100, "subscriptions", "API: SetTopicAttributes (MaximumMessageSize)"),
     _aws("sns.topics", 100_000, 100_000, "topics", "notes; API: CreateTopic"),
     _aws("sns.fifo_topics", 1000, 1000, "topics", "API: CreateTopic"),

@@ -102,7 +102,7 @@ def check_actions(actions: list[str]) -> None:
 
 def _check_message_size(value: str, figures: Figures) -> str:
     longest = figures["sns.message_size_max"]
-    if not longest:
+    if longest == figures["sns.message_size"]:  # the attribute came with the larger messages
         raise invalid("AttributeName")
     if not re.fullmatch("[0-9]{1,9}", value) or not 1024 <= int(value) <= longest:
         raise invalid(f"MaximumMessageSize: Invalid value [{value}]. Must be an integer from 1024 to {longest}.")
