@@ -11,6 +11,7 @@ from lablib.kernel import Trace
 from lablib.measures import Measures, Series, band, compare, first_difference
 from lablib.scenarios import Action
 from lablib.scenarios.lab01 import VideoQueue
+from lablib.scenarios.lab04 import FanOut
 
 
 class Clock:
@@ -347,6 +348,33 @@ def test_comparing_names_the_first_event_that_differs():
     assert compared.first_divergence.text == "The runs part at 30.000 s: in the second one, consumer-2 crashed."
     assert other.trace[compared.first_divergence.row].kind == "Crashed"
     assert first_difference(base.trace, other.trace) == first_difference(other.trace, base.trace)
+
+
+def test_runs_part_at_an_event_and_not_at_the_scenery():
+    lost = FanOut(outage=60, retries=0).run(seed=7)
+    kept = lost.scenario.replace(dead_letters=True).run(seed=7)
+    parted = compare(lost, kept).first_divergence
+    assert parted.time >= 60.0
+    moved = kept.trace.where("SendMessage", resource="orders-dlq")[0]
+    assert parted.row == moved.index
+    dropped = compare(kept, lost).first_divergence
+    assert (dropped.time, lost.trace[dropped.row].kind) == (parted.time, "DeliveryDropped")
+    other = FanOut(way="one by one").run(seed=7)
+    assert compare(FanOut().run(seed=7), other).first_divergence.time >= other.trace.where("Ordered")[0].time
+
+
+def test_the_parting_says_which_message_it_is_about():
+    one, other = VideoQueue().run(seed=7), VideoQueue(visibility_timeout=50).run(seed=7)
+    first = one.trace.where("Received")[0]
+    sent = one.trace.where("Sent", subject=first.subject)[0]
+    text = compare(one, other).first_divergence.text
+    assert text.startswith(f"The runs part at {first.time:.3f} s: in the second one, the message that was sent at ")
+    assert f"sent at {sent.time:.3f} s: received by {first.actor}" in text
+
+
+def test_runs_whose_scenery_alone_differs_part_there():
+    one, other = (FanOut(rate=0.01, dead_letters=kept).run(seed=7, until=0.001) for kept in (False, True))
+    assert "orders-dlq created" in compare(one, other).first_divergence.text
 
 
 def test_comparing_a_queue_with_a_direct_call_keeps_what_only_one_has():

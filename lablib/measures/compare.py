@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lablib.kernel import Trace
+from lablib.kernel import Row, Trace
 from lablib.measures import results
 from lablib.measures.series import Array, Number, number
 
@@ -56,15 +56,50 @@ def _numbers(run: Run) -> dict[str, Number]:
 
 
 def _parting(a: Run, b: Run) -> Notable | None:
+    """The first event of one run that the other does not have."""
     from lablib.scenarios import Notable
 
     index = first_difference(a.trace, b.trace)
     if index is None:
         return None
-    run, which = (b, "second") if index < len(b.trace) else (a, "first")
-    row = run.trace[index]
-    text = f"The runs part at {row.time:.3f} s: in the {which} one, {run.trace.describe(row)}."
-    return Notable(row.time, index, "parting", text)
+    run, which, row = min(_parted(a, b, index), key=lambda found: found[2].time)
+    about, text = run.trace.where(subject=row.subject)[0] if row.subject else row, run.trace.describe(row)
+    if about.index != row.index:
+        text = f"the message that was {'ordered' if about.kind == 'Ordered' else 'sent'} at {about.time:.3f} s: {text}"
+    return Notable(row.time, row.index, "parting", f"The runs part at {row.time:.3f} s: in the {which} one, {text}.")
+
+
+def _parted(a: Run, b: Run, index: int) -> list[tuple[Run, str, Row]]:
+    """The events at which two runs part, the second's first. When only the scenery differs, its first row: `index`."""
+    ours, theirs = (_events(run.trace, a.trace) for run in (a, b))
+    size = min(len(ours[0]), len(theirs[0]))
+    differs = np.zeros(size, bool)
+    for one, other in zip(ours, theirs):
+        differs |= one[:size] != other[:size]
+    at = int(differs.argmax()) if differs.any() else size
+    rows = [(run, which, _played(run.trace)) for run, which in ((b, "second"), (a, "first"))]
+    found = [(run, which, run.trace[int(played[at])]) for run, which, played in rows if at < len(played)]
+    return found or [(run, which, run.trace[index]) for run, which, _ in rows if index < len(run.trace)]
+
+
+def _played(trace: Trace) -> Array:
+    """The rows that are events, and not the scenery that is built before a run begins, with what confirms it."""
+    actor, time, subject = (np.array(trace.column(name)) for name in ("actor", "time", "subject"))
+    built = (actor == trace.code("you")) & (time == 0)
+    return np.flatnonzero(~built & ~np.isin(subject, subject[built & (subject > 0)]))
+
+
+def _events(trace: Trace, names: Trace) -> list[Array]:
+    """Columns of a trace's events that are equal in two runs when the same happens: the names by their numbers in
+    `names`, the messages by the order of their appearance.
+    """
+    rows = _played(trace)
+    column = {n: np.array(trace.column(n))[rows] for n in ("time", "kind", "resource", "actor", "subject", "until")}
+    number = np.array([names.code(name) for name in trace._names])
+    _, first, of = np.unique(column["subject"], return_index=True, return_inverse=True)
+    ended = np.isin(column["kind"], list(trace.api_kinds))  # how a call ends that began before does not count
+    same = [number[column[n]] for n in ("kind", "resource", "actor")]
+    return [column["time"], *same, first[of], np.where(ended, 0.0, column["until"])]
 
 
 def first_difference(a: Trace, b: Trace) -> int | None:
