@@ -10,6 +10,7 @@ from lablib.measures import Band, Measures, Series
 from lablib.scenarios import Run
 
 _MOST_POINTS = 1600
+_WIDTHS = {"solid": 1.8, "dot": 2.6, "dash": 3.4}  # in place of the dashes, where a dash says that it is the other run
 _PANELS = ((0.66, 1.0), (0.34, 0.57), (0.0, 0.24))  # where the panels lie, from the top, in parts of the height
 
 
@@ -93,7 +94,7 @@ def curves(measures: Measures, duration: float) -> tuple[tuple[str, tuple[Curve,
     )
 
 
-def _trace(curve: Curve, panel: int, run: Run, scale: float, kept: bool) -> dict[str, Any]:
+def _trace(curve: Curve, panel: int, run: Run, scale: float, kept: bool, compared: bool) -> dict[str, Any]:
     series = thin(curve.series, run.until)
     number = panel + 1 if panel else ""
     trace: dict[str, Any] = {
@@ -107,8 +108,8 @@ def _trace(curve: Curve, panel: int, run: Run, scale: float, kept: bool) -> dict
         "name": f"{'B: ' if kept else ''}{curve.words}",
         "line": {
             "shape": "hv" if series.shape == "step" else "linear",
-            "width": 1.3 if kept else 1.8,
-            "dash": "dash" if kept else curve.dash,
+            "width": 1.3 if kept else _WIDTHS[curve.dash] if compared else 1.8,
+            "dash": "dash" if kept else "solid" if compared else curve.dash,
         },
         "hovertemplate": f"%{{y:.4g}}<extra>{'B: ' if kept else ''}{curve.words}</extra>",
         "opacity": 0.75 if kept else 1.0,
@@ -121,7 +122,8 @@ def _trace(curve: Curve, panel: int, run: Run, scale: float, kept: bool) -> dict
 def overview(run: Run, other: Run | None = None, band: Band | None = None) -> dict[str, Any]:
     """The overview as plotly's own description, {"data": ..., "layout": ...}, with arrays; colours by name in `meta`.
 
-    `other`: a run to compare with, drawn thin and dashed. `band`: many runs, drawn behind the waiting messages.
+    `other`: a run to compare with, drawn thin and dashed; then `run` is drawn solid, its curves told apart by their
+    width, so that the dash says which run it is. `band`: many runs, drawn behind the first curve, the waiting messages.
     """
     duration = max(run.until, other.until if other else 0.0)
     scale, unit = time_unit(duration)
@@ -129,12 +131,13 @@ def overview(run: Run, other: Run | None = None, band: Band | None = None) -> di
     data = _band(band, scale) if band else []
     if other:
         data += [
-            _trace(c, i, other, scale, True)
+            _trace(c, i, other, scale, True, True)
             for i, (_, cs) in enumerate(curves(other.measures, duration))
             for c in cs
             if _shown(c)
         ]
-    data += [_trace(c, i, run, scale, False) for i, (_, cs) in enumerate(panels) for c in cs if _shown(c)]
+    drawn = [(i, c) for i, (_, cs) in enumerate(panels) for c in cs if _shown(c)]
+    data += [_trace(c, i, run, scale, False, other is not None) for i, c in drawn]
     return {"data": data, "layout": _layout(panels, duration * scale, unit, other is not None, band)}
 
 
@@ -160,6 +163,7 @@ def _band(band: Band, scale: float) -> list[dict[str, Any]]:
 
 
 _GLYPHS = {"solid": "━", "dot": "┅", "dash": "╍"}
+_STROKES = {"solid": "─", "dot": "━", "dash": "▬"}  # the same curves of run A in a comparison, by their width
 
 
 def _layout(panels: Any, end: float, unit: str, compared: bool, band: Band | None) -> dict[str, Any]:
@@ -183,15 +187,16 @@ def _layout(panels: Any, end: float, unit: str, compared: bool, band: Band | Non
             "domain": [low, high], "fixedrange": True, "rangemode": "tozero", "nticks": 3, "anchor": "x",
             "zeroline": False, "ticklabeloverflow": "allow",  # plotly need not measure each label
         }  # fmt: skip
+        glyphs = _STROKES if compared else _GLYPHS
         words = [
-            f'<span style="color:{{{{{c.colour}}}}}"><b>{_GLYPHS[c.dash]} {c.words}</b></span>'
+            f'<span style="color:{{{{{c.colour}}}}}"><b>{glyphs[c.dash]} {c.words}</b></span>'
             for c in group
             if _shown(c)
         ]
         if i == 0 and compared:
             words.append("<i>solid: A, dashed: B</i>")
         if i == 0 and band:
-            words.append("<i>grey: 30 seeds</i>")
+            words.append(f"<i>grey: {group[0].words}, 30 seeds</i>")
         layout["annotations"].append({
             "text": f"{'   '.join(words)}   ({what})", "x": 0, "y": high, "xref": "paper", "yref": "paper",
             "xanchor": "left", "yanchor": "bottom", "showarrow": False, "font": {"size": 12},
