@@ -3,7 +3,7 @@ import { openRun, stateAt, unpack } from "./flow_state.js";
 import { branches } from "./flow_layout.js";
 import { Stage } from "./flow_draw.js";
 import { legend, palette } from "./flow_marks.js";
-import { h, refill, select } from "./flow_dom.js";
+import { h, numberField, refill, select } from "./flow_dom.js";
 import { Player, Speaker, keys, transport } from "./flow_transport.js";
 import { menu } from "./flow_menu.js";
 import { Chart } from "./flow_chart.js";
@@ -45,14 +45,16 @@ export function mount(root, store) {
   const panel = side(form, ask, player), below = foot(form, ask, player, choose, store.live);
   const marks = h("div", { class: "ml-legend", "aria-label": "What the marks mean" });
   const alarm = h("div", { class: "ml-alarm", role: "alert", hidden: true }), headline = h("p", { class: "ml-headline" });
-  const seed = h("input", { type: "number", class: "ml-number", step: "1", "aria-label": "Seed", title: "The seed of all chance. The same seed gives the same run.", onchange: () => ask({ do: "seed", value: Math.round(seed.valueAsNumber) }) });
+  const seed = numberField((typed) => { const value = Math.round(typed); if (Number.isNaN(value)) seed.value = state.seed; else if (value !== state.seed) ask({ do: "seed", value }); },
+    { step: "1", "aria-label": "Seed", title: "The seed of all chance. The same seed gives the same run." });
   const limits = select("Figures of AWS", [["2023", "notes 2023"], ["today", "AWS today"]], state.limits, (value) => ask({ do: "limits", value }));
   const large = h("button", { type: "button", class: "ml-button ml-quiet", "aria-pressed": "false", title: "Larger type, for a projector", onclick: () => enlarge() }, "Aa");
   const lives = new Lanes({ choose: (message) => choose(0, message, true), life: (message) => ask({ do: "why", message, lane: 0 }), seek: (t) => player.seek(t) });
   const lanesOn = h("button", { type: "button", class: "ml-button ml-quiet", "aria-pressed": "false", title: "Follow single messages over time", onclick: () => openLanes(lives.element.hidden) }, "Lanes");
   const tools = h("div", { class: "ml-tools" }, store.live && [h("label", {}, "seed ", seed), form.limits.length ? h("label", { title: form.limits.join("\n") }, "figures ", limits) : null], lanesOn, large);
+  const head = h("header", { class: "ml-head" }, h("div", {}, h("h3", {}, form.title), headline), tools);
   const box = h("div", { class: "ml-workbench", tabIndex: -1, "data-lm-suppress-shortcuts": "true", role: "region", "aria-label": form.title },
-    h("header", { class: "ml-head" }, h("div", {}, h("h3", {}, form.title), headline), tools), alarm,
+    head, alarm,
     h("div", { class: "ml-main" }, store.live ? panel.element : null,
       h("div", { class: "ml-view" }, card, h("div", { class: "ml-stage" }, canvas, bigPlay, offer.element), bar.element, h("div", { class: "ml-under" }, marks, speaker.element), lives.element, counters.element, chart.element)),
     below.element);
@@ -75,17 +77,17 @@ export function mount(root, store) {
     box.classList.toggle("ml-two", lanes.length > 1);
     const rows = Math.max(...lanes.map((lane) => branches(lane.run.places, lane.run.links)));
     const high = `calc(var(--ml-stage) * ${(0.42 * rows + 0.3).toFixed(2)})`;   // but no more than a screen shows with the transport bar
-    canvas.parentElement.style.height = rows > 2 ? `min(${high}, max(calc(var(--ml-size) * ${(lanes.length * (4.2 * rows + 4.6)).toFixed(1)}), 62vh))` : "";
+    canvas.parentElement.style.height = rows > 2 ? `min(${high}, max(calc(var(--ml-size) * ${(lanes.length * (3.6 * rows + 4.2)).toFixed(1)}), 100vh - 330px))` : "";
     stage.show(lanes);
     refill(marks, legend(lanes.map((lane) => lane.run), colours));
     counters.clear();
-    lives.show(run);
+    lives.show(run, other ? "A" : "");
     below.show(run);
   }
 
   function refresh() {
     headline.textContent = state.headline;
-    alarm.textContent = state.alarm; alarm.hidden = !state.alarm;
+    if (alarm.textContent !== state.alarm) complain(state.alarm);
     if (document.activeElement !== seed) seed.value = state.seed;
     limits.value = state.limits;
     panel.refresh(state); below.refresh(state);
@@ -93,6 +95,13 @@ export function mount(root, store) {
     for (const part of [below.element, panel.element]) part.inert = state.question?.state === "open";
     if ((state.seek?.n ?? 0) !== seekAt) { seekAt = state.seek.n; player.playing = false; player.seek(state.seek.t); }
     if (state.focus && state.focus !== asked) { asked = state.focus; below.open(state.focus.split("/")[0]); }
+  }
+
+  /** What is wrong, in view: beside the control below the picture that it is about, else at the top. */
+  function complain(words) {
+    const near = box.contains(document.activeElement) ? document.activeElement.closest(".ml-foot .ml-row, .ml-action") : null;
+    (near ?? head).after(alarm);
+    alarm.textContent = words; alarm.hidden = !words;
   }
 
   function paint() {
@@ -105,7 +114,7 @@ export function mount(root, store) {
     wake("theme");
   }
 
-  const draw = () => figure && colours.ink && chart.draw(figure, colours).catch((error) => { alarm.textContent = `The figure cannot be shown: ${error.message}`; alarm.hidden = false; });
+  const draw = () => figure && colours.ink && chart.draw(figure, colours).catch((error) => complain(`The figure cannot be shown: ${error.message}`));
 
   function openLanes(on) {
     lives.open(on); lanesOn.setAttribute("aria-pressed", on);
@@ -150,8 +159,8 @@ export function mount(root, store) {
     bar.refresh(); chart.place(t); panel.time(t); below.time(run, t); speaker.tell(player, why, dt);
     counters.refresh(run, states, t);
     lives.draw(t, states[0], colours, stage.chosen, player.playing);
-    bigPlay.style.left = `${stage.heart()}px`;
     bigPlay.hidden = player.playing || t > 0 || box.classList.contains("ml-veiled");
+    if (!bigPlay.hidden) { const { x, y } = stage.heart(); bigPlay.style.left = `${x}px`; bigPlay.style.top = `${y}px`; }
     if (!player.playing) canvas.setAttribute("aria-label", [sentence(run, t), ...stage.aggregates()].join(" "));
     store.tell(t, player.playing);
   }
@@ -168,8 +177,7 @@ export function mount(root, store) {
   };
   const forget = store.on(changed);
   store.whenSilent?.((silent) => {
-    alarm.textContent = silent ? "The kernel does not answer. It is busy, or it was restarted: then run this cell again." : state.alarm;
-    alarm.hidden = !alarm.textContent;
+    complain(silent ? "The kernel does not answer. It is busy, or it was restarted: then run this cell again." : state.alarm);
   });
   canvas.addEventListener("click", (event) => {
     const at = [event.offsetX, event.offsetY], hit = stage.pick(...at), actor = hit ? null : stage.actorAt(...at);

@@ -9,7 +9,7 @@ const GHOSTS = 80;                      // moves since the last frame up to whic
 
 /** One run drawn in one horizontal band of the canvas. */
 export class Band {
-  constructor(run, label) { this.run = run; this.label = label; this.sprites = new Map(); this.seen = -1; }
+  constructor(run, label) { this.run = run; this.label = label; this.sprites = new Map(); this.seen = -1; this.tells = tells(run); }
 
   place(x, y, w, h, font) {
     this.frame = { x, y, w, h }; this.font = font;
@@ -39,7 +39,7 @@ export class Band {
     const share = Math.min(1, CROWD / Math.max(1, all.reduce((sum, group) => sum + group.moves.length, 0)));
     for (const { place, actor, moves } of all) {
       const box = this.boxes[place], cell = actor >= 0 ? this.cells[actor] : null, queue = this.run.places[place].role !== "consumer";
-      const spot = cell ? inCell(cell, this.nameWidth(cell), moves.length) : area(box, this.footer(place));
+      const spot = cell ? inCell(cell, this.nameWidth(cell), moves.length) : area(box, this.footer(place), box.under ? this.font + 3 : 0);
       const fit = pitchFor(spot, moves.length), few = aggregate(moves, Math.max(1, Math.floor(fit.room * (moves.length > fit.room ? 1 : share))), m);
       if (few.each > 1) this.crowds.push({ place, each: few.each, box });
       few.moves.forEach((move, i) => {
@@ -97,6 +97,12 @@ export class Band {
     sprite.alpha -= dt * 2;
     return true;
   }
+}
+
+/** What a producer does, in a word: what it hands to a topic or a bucket is not sent yet. */
+function tells({ places, links }) {
+  const role = places[links.find(([from]) => places[from].role === "producer")?.[1]]?.role;
+  return { topic: "published", bucket: "stored" }[role] ?? "sent";
 }
 
 /** Where the marks lie in an actor's cell: beside its name, in one row at half height when they fit. */

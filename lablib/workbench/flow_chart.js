@@ -42,7 +42,8 @@ export class Chart {
         const size = this.large ? 16 : 12;
         for (const note of layout.annotations) note.font = { size };
         Object.assign(layout, { font: { size, color: theme.soft, family: this.family }, height: layout.height * (this.large ? 1.3 : 1) });
-        if (this.large) for (const side of "ltb") layout.margin[side] *= 1.4;
+        if (this.large) for (const side of "ltbr") layout.margin[side] *= 1.4;
+        this.plot.style.height = `${layout.height}px`;   // plotly asks its box for the height when the width changes
         this.scale = next.scale;
         await this.lib.react(this.plot, next.data.map((trace) => paint(trace, theme)), layout, CONFIG);
         this.place(this.t ?? 0);

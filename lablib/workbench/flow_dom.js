@@ -33,6 +33,13 @@ export const iconButton = (name, label, onclick, extra = {}) =>
 
 export const button = (label, onclick, extra = {}) => h("button", { type: "button", class: "ml-button", onclick, ...extra }, label);
 
+/** A field for a number. `take(value)` gets what was typed, when Enter is pressed or the field is left; NaN where it is empty. */
+export function numberField(take, extra = {}) {
+  const field = h("input", { type: "number", class: "ml-number", onchange: () => take(field.valueAsNumber), ...extra,
+    onkeydown: (event) => { if (event.key === "Enter") { event.preventDefault(); take(field.valueAsNumber); } } });   // the notebook keeps Enter's own change event
+  return field;
+}
+
 let serial = 0;
 /** A fresh id, for labels that name their control. */
 export const freshId = () => `ml-${(serial += 1)}`;

@@ -1,6 +1,6 @@
 // Draws runs at an instant on a canvas: places as boxes, messages as marks that glide to where they belong.
 import { STATUS, WAITING, DELAYED, HELD, WORKING, DONE, DEAD, LOST, VAIN, HERE, RETRY, FILTERED, PASSED, DELIVERED, actorsAt, serversDownAt, brief } from "./flow_state.js";
-import { PAD } from "./flow_layout.js";
+import { HEAD, PAD, branches } from "./flow_layout.js";
 import { Band } from "./flow_band.js";
 import { Stamps } from "./flow_marks.js";
 
@@ -33,6 +33,7 @@ export class Stage {
     this.g.clearRect(0, 0, this.size.w, this.size.h);
     let moving = false;
     for (const lane of this.lanes) {
+      if (this.fresh) lane.boxes.forEach((box, p) => { box.under = this.under(lane, p, box); });
       lane.aim(t, snap || this.fresh);
       if (lane.glide(dt, snap || this.fresh)) moving = true;
       this.drawLane(lane, t, colours);
@@ -86,32 +87,44 @@ export class Stage {
     g.beginPath(); g.roundRect(box.x, box.y, box.w, box.h, 8); g.fill(); g.stroke();
     const y = box.y + this.font + 5;
     if (place.role === "done" || place.role === "lost") return this.tally(lane, box, place, place.role === "done" ? at(DONE) : lane.state.total[LOST], c);
-    const [told, ...extra] = this.counters(lane, place, p, at);
-    const long = [told, ...extra].join(" · ");
-    const title = this.fit(place.label, box.w - 2 * PAD, `600 ${this.font}px`);
-    this.text(title, box.x + PAD, y, c.ink, `600 ${this.font}px`);
-    const room = box.w - 3 * PAD - this.width(title, `600 ${this.font}px`);
-    const words = [long, told].find((w) => this.width(w) <= room && (w === long || !extra.length || place.role !== "topic"));
-    const under = [long, extra.join(" · "), told].find((w) => w && this.width(w) <= box.w - 2 * PAD) ?? told;
-    if (words) this.text(words, box.x + box.w - PAD, y, c.soft, `${this.font}px`, "right");
-    else if (place.role !== "consumer") this.text(this.fit(under, box.w - 2 * PAD, `${this.font}px`), box.x + PAD, y + this.font + 3, c.soft, `${this.font}px`);
+    const wide = box.w - 2 * PAD, bold = this.shrink(place.label, wide, "600 "), title = this.fit(place.label, wide, bold);
+    this.text(title, box.x + PAD, y, c.ink, bold);
+    const words = this.counters(lane, place, { at, from: lane.state.from[p], flying: lane.state.flying[p] });
+    const room = box.under ? wide : wide - PAD - this.width(title, bold);
+    const small = (line) => this.shrink(line, room);
+    const told = words.map((_, i) => words.slice(0, words.length - i).join(" · ")).find((w) => this.width(w, small(w)) <= room);
+    const lines = told ? [told] : place.role === "producer" ? words[0].split(" ") : words.slice(0, 1);   // no marks lie in a producer
+    if (box.under) lines.forEach((line, i) => this.text(this.fit(line, room, small(line)), box.x + PAD, y + (i + 1) * (this.font + 3), c.soft, small(line)));
+    else if (told) this.text(told, box.x + box.w - PAD, y, c.soft, small(told), "right");
     if (lane.footer(p)) this.serverRow(lane, box, place.parts, p, down, c);
   }
 
-  /** What a place's head says, the most important first. */
-  counters(lane, place, p, at) {
-    const { state } = lane, n = brief, held = at(HELD) + at(WORKING) + at(VAIN), left = at(WAITING);
+  /**
+   * Does a place need a second line for its numbers, below its name? It does when they could grow too long to stand beside it;
+   * consumers have no room below, nor has a low place that needs it for its marks. So the line does not come and go, and the marks beneath stay where they are.
+   */
+  under(lane, p, box) {
+    const { run } = lane, place = run.places[p], most = run.messages;
+    if (["done", "lost", "consumer", "dead-letter"].includes(place.role)) return false;
+    if (box.h < HEAD + 2 * this.font + 16 && !["producer", "endpoint"].includes(place.role)) return false;
+    const words = this.counters(lane, place, { at: (status) => (run.everAt[p * STATUS.length + status] ? most : 0), from: most, flying: most }).join(" · ");
+    return this.width(place.label, `600 ${this.font}px`) + this.width(words) > box.w - 3 * PAD;
+  }
+
+  /** What a place's head says, the most important first. `at(status)`: how many are there with it; `from`: how many began there. */
+  counters(lane, place, { at, from, flying }) {
+    const n = brief, held = at(HELD) + at(WORKING) + at(VAIN), left = at(WAITING);
     const some = (count, words) => (count ? [`${n(count)} ${words}`] : []);
     switch (place.role) {
-      case "producer": return [`${n(state.from[p])} sent`];
+      case "producer": return [`${n(from)} ${lane.tells}`];
       case "consumer": return [`${n(held)} held`];
       case "server": return [`${n(held + left)} here`];
       case "dead-letter": return [n(at(DEAD))];
       case "endpoint": return [`${n(at(DELIVERED))} received`];
       case "function": return [`${n(held)} running`, ...some(at(RETRY), "to retry")];
-      case "topic": return [`${n(at(HERE))} here`, ...some(at(FILTERED), "filtered"), ...some(at(RETRY), "to retry")];
+      case "topic": return [...some(at(RETRY), "to retry"), `${n(at(HERE))} here`, ...some(at(FILTERED), "filtered")];
       case "bucket": return [`${n(at(HERE) + at(PASSED))} objects`];
-      default: return [`${n(left)} waiting`, ...some(state.flying[p], "in flight"), ...some(at(DELAYED), "delayed")];
+      default: return [`${n(left)} waiting`, ...some(flying, "in flight"), ...some(at(DELAYED), "delayed")];
     }
   }
 
@@ -175,6 +188,12 @@ export class Stage {
     if (this.fontNow !== full) this.g.font = this.fontNow = full;
   }
 
+  /** The font in which words fit into the room: a little smaller where they must. */
+  shrink(words, room, weight = "") {
+    const fonts = [0, 1, 2].map((less) => `${weight}${this.font - less}px`);
+    return fonts.find((font) => this.width(words, font) <= room) ?? fonts[2];
+  }
+
   fit(words, room, font) {
     if (this.width(words, font) <= room) return words;
     let cut = words;
@@ -187,10 +206,14 @@ export class Stage {
     return this.lanes.flatMap((lane) => (lane.crowds ?? []).map(({ place, each }) => `${lane.run.places[place].label}: each mark stands for about ${each} messages.`));
   }
 
-  /** The middle of the widest place, across: where there is room at the start. */
+  /** Where there is room at the start, {x, y}: in the widest place, or beside what lies below where branches fill the picture. */
   heart() {
-    const widest = this.lanes[0]?.boxes?.reduce((a, b) => (b.w > a.w ? b : a));
-    return widest ? widest.x + widest.w / 2 : 0;
+    const lane = this.lanes[0], list = lane?.boxes;
+    if (!list?.length) return { x: 0, y: 0 };
+    const { places, links } = lane.run, widest = list.reduce((a, b) => (b.w > a.w ? b : a));
+    const below = branches(places, links) > 1 ? list.filter((_, p) => ["lost", "dead-letter"].includes(places[p].role)) : [];
+    if (below.length) return { x: Math.max(...below.map((b) => b.x + b.w)) + 11 * this.font, y: below[0].y + below[0].h / 2 };
+    return { x: widest.x + widest.w / 2, y: lane.frame.y + 0.38 * this.size.h / this.lanes.length };
   }
 
   /** The name of the actor whose cell a point is in; null for none. In the upper picture only: there actions act. */

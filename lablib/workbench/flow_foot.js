@@ -26,7 +26,7 @@ export function numbers() {
     const put = (label, value, tone) => { const [a, b] = states.map((s) => brief(value(s))); card(label, a, "", tone, b); };
     const ever = (status) => states.some((s) => s.run.ever[status]);
     if (ever(HERE)) put("published", (s) => s.published);
-    put("sent", (s) => s.sent);
+    put(ever(HERE) ? "copies sent" : "sent", (s) => s.sent);
     put("waiting", (s) => s.total[WAITING], "ml-waiting");
     put("in flight", (s) => s.total[HELD] + s.total[WORKING], "ml-flight");
     if (ever(DELAYED)) put("delayed", (s) => s.total[DELAYED]);
@@ -103,7 +103,9 @@ function compare(form, ask) {
   }
   const go = () => {
     const p = form.params.find((x) => x.name === pick.value);
-    ask({ do: "compare", name: p.name, value: p.kind === "bool" ? choice.value === "true" : p.choices.length ? choice.value : p.whole ? Math.round(field.valueAsNumber) : field.valueAsNumber });
+    const value = p.kind === "bool" ? choice.value === "true" : p.choices.length ? choice.value : p.whole ? Math.round(field.valueAsNumber) : field.valueAsNumber;
+    if (Number.isNaN(value)) return suit();            // an empty field gets its value back
+    ask({ do: "compare", name: p.name, value });
   };
   const stop = button("Stop comparing", () => ask({ do: "stopComparing" }));
   const panel = h("div", {}, h("div", { class: "ml-row" }, button("Keep this run, then change something", () => ask({ do: "keep" })), h("span", {}, "or compare with"), pick, h("span", {}, "="), field, choice, button("Compare", go), stop), result);
@@ -137,7 +139,8 @@ function many(ask) {
 }
 
 function share(ask) {
-  const text = h("input", { class: "ml-text", readOnly: true, "aria-label": "Text that holds this run", onfocus: () => text.select() });
+  const text = h("input", { class: "ml-text", readOnly: true, "aria-label": "Text that holds this run", onfocus: async () => { await fresh(); text.select(); } });
+  let shown = -1, later = 0;
   const fresh = async () => { const reply = await ask({ do: "share" }); if (reply?.text) text.value = reply.text; };
   const back = h("input", { class: "ml-text", placeholder: "paste a text here", "aria-label": "Text to restore", onkeydown: (e) => { if (e.key === "Enter") restore(); } });
   const restore = () => ask({ do: "restore", text: back.value });
@@ -148,6 +151,12 @@ function share(ask) {
       h("p", { class: "ml-hint" }, "To keep the whole page, animation included: ", h("code", {}, "w.run.to_html(\"run.html\")"))),
     shown: fresh,
     refresh(state) { text.value = state.share; },
+    /** The text holds the instant: it follows a cursor that rests. */
+    time(t, playing) {
+      if (t === shown || text.closest("[hidden]")) return;
+      clearTimeout(later);
+      if (!playing) later = setTimeout(() => { shown = t; fresh(); }, 300);
+    },
   };
 }
 
@@ -189,7 +198,7 @@ export function foot(form, ask, player, choose, live) {
     refresh(state) {
       parts.compare.refresh(state, player); parts.many.refresh(state); parts.share.refresh(state);
     },
-    time: parts.events.time, life: parts.why.show,
+    time(run, t) { parts.events.time(run, t); if (live) parts.share.time(t, player.playing); }, life: parts.why.show,
   };
 }
 

@@ -1,5 +1,5 @@
 // Lanes: single messages, one line each, over virtual time. They follow the same cursor as everything else.
-import { STATUS, WAITING, DELAYED, WORKING, VAIN, DONE, clock, tell } from "./flow_state.js";
+import { STATUS, WAITING, DELAYED, WORKING, RETRY, VAIN, DONE, clock, tell } from "./flow_state.js";
 import { again, ending, followed, hidings, isHeld, stayAt, stays, usualWindow, windowFrom, windows } from "./flow_stays.js";
 import { button, h, refill } from "./flow_dom.js";
 import { drawMark, look } from "./flow_marks.js";
@@ -28,12 +28,15 @@ export class Lanes {
     this.canvas.addEventListener("click", (e) => { const i = Math.floor(e.offsetY / ROW); if (this.shown?.[i] >= 0) this.pin(this.shown[i], true); else this.seek(this.at(e.offsetX)); });
   }
 
-  show(run) {
+  /** `name`: which run of a comparison it is, or "". */
+  show(run, name = "") {
+    this.name = name && `run ${name}, `;
     if (this.run !== run) { this.lives.clear(); this.made = new Map(); this.tip.hidden = true; }
     this.pins = this.pins.filter((message) => message < run.messages);
     if (!this.width || this.run?.duration !== run.duration) this.width = usualWindow(run, COUNT);
     this.run = run;
     this.next = -1;
+    if (this.colours) this.legend(this.colours);
   }
 
   open(on) { this.element.hidden = !on; this.next = -1; }
@@ -73,7 +76,7 @@ export class Lanes {
     this.t = t; this.from = windowFrom(this.run, t, this.width);
     if (this.next !== state.next) {
       this.next = state.next;
-      this.shown = followed(this.run, state.next, COUNT, this.pins);
+      this.shown = followed(this.run, state.next, COUNT, this.pins, this.from);
     }
     this.label(t, state, chosen, playing);
     this.axis(c);
@@ -99,7 +102,7 @@ export class Lanes {
       if (stay.to < this.from || stay.from > to) continue;
       const a = this.x(stay.from), b = this.x(stay.to);
       if (!isHeld(stay.status)) {
-        g.strokeStyle = c[stay.status === DELAYED ? "delayed" : "waiting"]; g.lineWidth = 2; g.setLineDash(stay.status === WAITING ? [] : [3, 3]);
+        g.strokeStyle = c[stay.status === DELAYED ? "delayed" : stay.status === RETRY ? "again" : "waiting"]; g.lineWidth = 2; g.setLineDash(stay.status === WAITING ? [] : [3, 3]);
         g.beginPath(); g.moveTo(a, middle); g.lineTo(b, middle); g.stroke(); g.setLineDash([]);
         continue;
       }
@@ -157,7 +160,7 @@ export class Lanes {
       row.setAttribute("aria-pressed", pinned);
       if (!playing && message !== undefined) row.setAttribute("aria-label", `Message ${this.said(message, t).join(", ")}`);
     });
-    const words = `${Number(this.width.toPrecision(3))} s wide`;
+    const words = `${this.name}${Number(this.width.toPrecision(3))} s wide`;
     if (this.scale.textContent !== words) this.scale.textContent = words;
     if (!playing && this.details.open) this.tell();
   }
@@ -203,9 +206,11 @@ export class Lanes {
 
   /** What the lanes' signs mean. */
   legend(c) {
+    this.colours = c;
     const sign = (draw, words) => { const canvas = h("canvas", { width: 44, height: 28, "aria-hidden": "true" }), g = canvas.getContext("2d"); g.scale(2, 2); const kept = this.g; this.g = g; draw(g); this.g = kept; return h("span", {}, canvas, words); };
     const bar = (colour, high, alpha = 1) => (g) => { g.globalAlpha = alpha; g.fillStyle = colour; g.fillRect(1, 7 - high / 2, 20, high); };
-    refill(this.key, sign(bar(c.waiting, 2), "waiting"), sign(bar(c.flight, 7, 0.5), "in flight"), sign(bar(c.flight, 12), "working"),
+    const dashes = (g) => { g.strokeStyle = c.again; g.lineWidth = 2; g.setLineDash([3, 3]); g.beginPath(); g.moveTo(1, 7); g.lineTo(21, 7); g.stroke(); };
+    refill(this.key, sign(bar(c.waiting, 2), "waiting"), this.run?.ever[RETRY] ? sign(dashes, "waits for the next attempt") : null, sign(bar(c.flight, 7, 0.5), "in flight"), sign(bar(c.flight, 12), "working"),
       sign(() => this.bracket(3, 16, 7, c), "timeout ends"), sign((g) => drawMark(g, { shape: "cross", colour: "again" }, 11, 7, 6, c), "crash"), sign(() => this.notch(11, 12, c), "timeout changed"), sign((g) => drawMark(g, { ...look(2, 2), edge: true }, 11, 7, 5, c), "delivered again"), sign((g) => drawMark(g, look(DONE, 1), 11, 7, 4, c), "deleted"));
   }
 }

@@ -25,19 +25,20 @@ export function boxes(places, links, width, height) {
   const rank = ranks(places, links), columns = Math.max(0, ...rank) + 1;
   const members = Array.from({ length: columns }, (_, c) => places.map((_, i) => i).filter((i) => rank[i] === c));
   const weight = members.map((list) => Math.max(0.9, ...list.map((i) => WEIGHT[places[i].role] ?? 1)));
-  const sum = weight.reduce((a, b) => a + b, 0), gap = width < 560 ? 14 : GAP;
+  const sum = weight.reduce((a, b) => a + b, 0), gap = width < 640 ? 14 : GAP, least = width < 640 ? 40 : 0;
   const free = width - gap * (columns - 1), result = [], branching = branches(places, links) > 1;
-  const strips = members.map((list) => (list.some((i) => SIDE.has(places[i].role)) ? Math.min(58, height * (branching ? 0.17 : 0.3)) : 0));
+  const strips = members.map((list) => (list.some((i) => SIDE.has(places[i].role)) ? Math.min(58, branching ? Math.max(30, height * 0.15) : height * 0.3) : 0));
+  const wide = (c) => least + ((free - least * columns) * weight[c]) / sum;   // what is narrow needs room for its name
   let x = 0;
   const deepest = branching ? Math.max(...strips) : 0;
   members.forEach((list, c) => {
-    const w = (free * weight[c]) / sum;
+    const w = wide(c);
     const below = list.filter((i) => SIDE.has(places[i].role)), main = list.filter((i) => !SIDE.has(places[i].role));
     const strip = strips[c], taken = Math.max(strip, deepest), top = taken ? height - taken - 8 : height;
     rows(main, places, links, result, top, branching).forEach(([from, to], n) => { result[main[n]] = { x, y: from, w, h: to - from }; });
-    const wide = branching && below.length > 1 && c + 1 < columns && !strips[c + 1] ? w + gap + (free * weight[c + 1]) / sum : w;
+    const across = branching && below.length > 1 && c + 1 < columns && !strips[c + 1] ? w + gap + wide(c + 1) : w;
     below.forEach((i, n) => {
-      const part = (wide - 8 * (below.length - 1)) / below.length;
+      const part = (across - 8 * (below.length - 1)) / below.length;
       result[i] = { x: x + n * (part + 8), y: main.length ? height - strip : 0, w: part, h: main.length ? strip : height };
     });
     x += w + gap;
@@ -87,7 +88,8 @@ export function slot(area, i, pitch, fromRight = true) {
   return { x, y: area.y + used + (row + 0.5) * pitch };
 }
 
-/** The part of a place in which marks lie. */
-export function area(box, footer = 0) {
-  return { x: box.x + PAD, y: box.y + HEAD + 2, w: Math.max(8, box.w - 2 * PAD), h: Math.max(8, box.h - HEAD - PAD - footer) };
+/** The part of a place in which marks lie: below its head, above its foot. `second`: the height of the head's second line. */
+export function area(box, footer = 0, second = 0) {
+  const head = HEAD + second;
+  return { x: box.x + PAD, y: box.y + head + 2, w: Math.max(8, box.w - 2 * PAD), h: Math.max(8, box.h - head - PAD - footer) };
 }

@@ -1,6 +1,6 @@
 // The settings and the actions: what the learner changes. Built once from what the scenario declares, then kept in step.
 import { clock } from "./flow_state.js";
-import { button, freshId, h, icon, refill, select } from "./flow_dom.js";
+import { button, freshId, h, icon, numberField, refill, select } from "./flow_dom.js";
 
 const STEPS = 1000;
 const OPEN = 7;                                       // settings in view; the others are one click away
@@ -34,8 +34,8 @@ function control(spec, change, explain) {
   }
   const slider = h("input", { type: "range", id, min: "0", max: String(STEPS), step: "any", oninput: () => { const v = fromSlider(spec, slider.valueAsNumber); show(v); change(v); },
     onkeydown: (event) => nudge(event) });
-  const field = h("input", { type: "number", class: "ml-number", min: String(spec.low), max: String(spec.high), step: "any", "aria-label": `${spec.label}, exact value`,
-    onchange: () => { if (field.value === "") return show(now); const v = tidy(spec, field.valueAsNumber); show(v); change(v); } });
+  const field = numberField((typed) => { const before = now, v = Number.isNaN(typed) ? now : tidy(spec, typed); show(v); if (v !== before) change(v); },
+    { min: String(spec.low), max: String(spec.high), step: "any", "aria-label": `${spec.label}, exact value` });
   let now = spec.value;
   function show(value) {
     now = value;
@@ -111,7 +111,8 @@ function actionForm(form, ask) {
   }
   const act = () => {
     const p = param(), value = !p ? null : p.choices.length ? choice.value : p.whole ? Math.round(field.valueAsNumber) : field.valueAsNumber;
-    ask({ do: "act", kind: kind.value, target: target.value, value: Number.isNaN(value) ? null : value });
+    if (Number.isNaN(value)) return fit();             // an empty field gets its value back
+    ask({ do: "act", kind: kind.value, target: target.value, value });
   };
   const go = button("Do it", act, { class: "ml-button ml-do" });
   return {

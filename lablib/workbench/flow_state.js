@@ -61,6 +61,8 @@ export function openRun(run) {
   const instants = new Set([0, run.duration, ...t, ...run.notable.t, ...run.servers.t]);
   run.instants = Float64Array.from(instants).sort();
   run.ever = STATUS.map((_, status) => run.moves.s.includes(status));   // which statuses occur at all
+  run.everAt = new Uint8Array(run.places.length * STATUS.length);     // ... and at which place
+  run.moves.p.forEach((p, i) => { if (p >= 0) run.everAt[p * STATUS.length + run.moves.s[i]] = 1; });
   run.ever.again = run.moves.n.some((times) => times > 1);
   return run;
 }
@@ -188,14 +190,13 @@ export function tell(run, move) {
     .replace("{message}", `message ${m[move] + 1}`);
 }
 
-/** What happened at exactly t, in words: at most three things. */
+/** What happened at exactly t, in words: the events of interest, then the moves, oldest first; at most three things. */
 export function tellAt(run, t) {
-  const said = [];
-  for (let i = 0; i < run.notable.t.length; i++) if (run.notable.t[i] === t) said.push(run.notable.text[i]);
-  const end = upTo(run.moves.t, t);
-  for (let i = end - 1; i >= 0 && run.moves.t[i] === t; i--) said.push(tell(run, i));
-  const more = said.length - 3;
-  return said.slice(0, 3).join("; ") + (more > 0 ? `; and ${more} more` : "");
+  const said = [], { notable, moves } = run, from = (times) => { let i = upTo(times, t); while (i > 0 && times[i - 1] === t) i--; return i; };
+  for (let i = from(notable.t); notable.t[i] === t; i++) said.push(notable.text[i].replace(/\.$/, ""));
+  for (let i = from(moves.t); moves.t[i] === t; i++) said.push(tell(run, i));
+  const more = said.length - 3, words = said.slice(0, 3).join("; ") + (more > 0 ? `; and ${more} more` : "");
+  return words && `${words}.`;
 }
 
 const two = (x) => String(x).padStart(2, "0");

@@ -1,5 +1,5 @@
 // Single messages over time: which to follow at an instant, and the stays of each. Pure; tested in Node.
-import { DONE, DEAD, LOST, HELD, WORKING, VAIN, HERE, hasLeft } from "./flow_state.js";
+import { DONE, DEAD, LOST, HELD, WORKING, VAIN, HERE, RETRY, hasLeft } from "./flow_state.js";
 
 const ZOOMS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];   // parts of the run that fill the width
 
@@ -12,14 +12,23 @@ export function movesOf(run, message) {
 
 /**
  * The messages whose lanes are shown when the moves before `next` have happened: those pinned, then those to which something
- * happened last, then those to which something will happen. At most `count`, in the order of their numbers.
+ * happened last, then those to which something will happen. At most `count`, in the order of their numbers. Of what topics pass
+ * on, those that wait for another attempt have lanes. What came to its end before `from` is not followed.
  */
-export function followed(run, next, count, pinned = []) {
-  const { m } = run.moves, chosen = new Set(pinned.slice(0, count));
-  const inQueue = (message) => run.moves.s[run.first[message]] < HERE;
-  for (let move = next - 1; move >= 0 && chosen.size < count; move--) if (inQueue(m[move])) chosen.add(m[move]);
-  for (let move = next; move < m.length && chosen.size < count; move++) if (inQueue(m[move])) chosen.add(m[move]);
+export function followed(run, next, count, pinned = [], from = -Infinity) {
+  const { m, s, t } = run.moves, chosen = new Set(pinned.slice(0, count));
+  run.waits ??= waits(run);
+  const gone = (message) => t[run.final[message]] < from && hasLeft(s[run.final[message]]);
+  for (let move = next - 1; move >= 0 && chosen.size < count; move--) if (run.waits[m[move]] && !gone(m[move])) chosen.add(m[move]);
+  for (let move = next; move < m.length && chosen.size < count; move++) if (run.waits[m[move]]) chosen.add(m[move]);
   return [...chosen].sort((a, b) => a - b);
+}
+
+/** Which messages lie in a queue, or wait to be tried again. */
+function waits(run) {
+  const { m, s } = run.moves, found = Uint8Array.from(run.first, (move) => Number(s[move] < HERE));
+  s.forEach((status, move) => { if (status === RETRY) found[m[move]] = 1; });
+  return found;
 }
 
 /** Is the message with a receive or at work? */

@@ -30,7 +30,11 @@ export class Player {
 
   seek(t) { this.t = Math.min(this.run.duration, Math.max(0, t)); this.changed("seek"); }
   step(by) { this.playing = false; this.t = nextInstant(this.run, this.t, by); this.changed("step"); }
-  jump(by) { this.playing = false; this.t = nextNotable(this.run, this.t, by); this.changed("step"); }
+  jump(by) {
+    const to = nextNotable(this.run, this.t, by), stuck = to === this.t;
+    this.playing = false; this.t = to;
+    this.changed(!stuck ? "step" : by > 0 ? "none later" : "none earlier");
+  }
 }
 
 /** The transport bar. Returns {element, refresh()}. */
@@ -88,7 +92,10 @@ export class Speaker {
   tell(player, why, dt = 0) {
     const { run, t } = player;
     this.wait -= dt;
-    if (why === "step") this.say(tellAt(run, t) || "The run ends here.");
+    if (why === "step") this.say(tellAt(run, t) || (t >= run.duration ? "The run ends here." : ""));
+    else if (why === "none later") this.say("No more events of interest.");
+    else if (why === "none earlier") this.say("No earlier events of interest.");
+    else if (why === "seek" || why === "data") this.say("");
     const count = upTo(run.notable.t, t);
     if (why === "play" && count > this.heard && this.wait <= 0) {
       this.wait = 1.5;

@@ -57,7 +57,8 @@ test("actors, servers, words", () => {
   assert.equal(flow.serversDownAt(run, 7).size, 0);
   assert.equal(flow.tell(run, 6), "consumer-2 received message 2 again (receive 2)");
   assert.equal(flow.tell(run, 0), "producer sent message 1");
-  assert.match(flow.tellAt(run, 2), /sent message 2; consumer-1 received message 1/);
+  assert.equal(flow.tellAt(run, 2), "consumer-1 received message 1; producer sent message 2.", "oldest first");
+  assert.equal(flow.tellAt(run, 6), "consumer-1 crashes.", "one full stop");
   assert.equal(flow.tellAt(run, 4.5), "");
 });
 
@@ -121,6 +122,12 @@ test("places: columns in the order of flow, inside the canvas, without overlap; 
   }
 });
 
+test("a head of two lines pushes the marks down by its second line", () => {
+  const box = { x: 0, y: 50, w: 120, h: 200 }, one = layout.area(box), two = layout.area(box, 0, 15);
+  assert.deepEqual([two.y - one.y, one.h - two.h, two.x, two.w], [15, 15, one.x, one.w]);
+  assert.equal(two.y + two.h, box.y + box.h - 8);
+});
+
 test("slots: all that fit lie inside, each at its own spot", () => {
   const area = { x: 10, y: 20, w: 200, h: 90 };
   for (const count of [1, 40, 300]) {
@@ -159,6 +166,9 @@ test("play, pause, edit, play again: the player never dies", () => {
   player.seek(-4); assert.equal(player.t, 0);
   player.step(1); assert.equal(player.t, 1);
   player.step(-1); assert.equal(player.t, 0);
+  player.jump(1); assert.deepEqual([player.t, seen.at(-1)], [6, "step"]);
+  player.jump(1); player.jump(1);
+  assert.deepEqual([player.t, seen.at(-1)], [10, "none later"], "nothing comes after, though the run goes on");
   assert.ok(seen.includes("play") && seen.includes("mode") && seen.includes("seek") && seen.includes("step"));
 });
 
@@ -186,6 +196,7 @@ test("which messages have lanes: pinned ones, those of the latest events, then t
   assert.deepEqual(lives.followed(run, 7, 1), [1]);
   assert.deepEqual(lives.followed(run, 7, 1, [0]), [0]);
   assert.deepEqual(lives.followed(run, 1, 12), [0, 1]);
+  assert.deepEqual(lives.followed(run, 7, 2, [], 4), [1], "what ended before the window is not followed");
   assert.equal(lives.windowFrom(run, 0, 4), 0);
   assert.equal(lives.windowFrom(run, 12, 4), 8);
   assert.ok(lives.windows(12).includes(lives.usualWindow(run, 12)));
@@ -217,6 +228,18 @@ test("what can be done to a consumer", () => {
   const canDo = [{ kind: "crash", targets: ["consumer-1"] }, { kind: "set", targets: ["consumer-1"] }, { kind: "burst", targets: [] }];
   assert.deepEqual(actionsFor(canDo, "consumer-1").map((x) => x.kind), ["crash"]);
   assert.deepEqual(actionsFor(canDo, "consumer-9"), []);
+});
+
+test("what waits for another attempt has a lane; what a topic only passes on has none", () => {
+  let seen = 0;
+  for (const { file } of files) {
+    const run = open(file), { m, s } = run.moves, waiting = new Set(m.filter((_, move) => s[move] === flow.RETRY));
+    const shown = lives.followed(run, m.length, run.messages);
+    for (const message of waiting) assert.ok(shown.includes(message));
+    for (const message of shown) assert.ok(s[run.first[message]] < flow.HERE || waiting.has(message));
+    seen += waiting.size;
+  }
+  assert.ok(seen || !files.length);
 });
 
 for (const { file, checks } of files) {
