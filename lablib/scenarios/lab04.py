@@ -51,11 +51,13 @@ class FanOut(Scenario):
     )  # fmt: skip
     retries: int = Param(
         3, low=0, high=100, step=1, unit="retries", label="retries", aws="numRetries", figure="sns.http_retries_max",
-        help="How often SNS tries the web server again, 20 s after the attempt before. AWS allows an hour in all.",
+        help="How often SNS tries the web server again, 20 s after the attempt before. AWS allows an hour in all. "
+        "For a topic only: a shop that tells the partner itself tries three times.",
     )  # fmt: skip
     dead_letters: bool = Param(
         False, label="dead-letter queue", aws="RedrivePolicy",
-        help="What could not be delivered to a subscriber goes to a queue. Without it, it is lost.",
+        help="What could not be delivered to a subscriber goes to a queue. Without it, it is lost. "
+        "For a topic only: a shop that tells each receiver itself has none.",
     )  # fmt: skip
     filter: bool = Param(
         True, label="filter", aws="FilterPolicy",

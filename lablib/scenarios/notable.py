@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from lablib.kernel import Row, Trace
+from lablib.scenarios.param import ParamSpec
 
 
 class Notable(NamedTuple):
@@ -17,6 +20,11 @@ class Notable(NamedTuple):
     text: str
 
 
+def _not_taken(row: Row) -> str:
+    """Whose fault it is that a topic's message moves to a dead-letter queue; a queue's move has no such actor."""
+    return f" that {row.actor} did not take" if row.actor else ""
+
+
 _PLAIN: dict[str, tuple[str, Callable[[Row], str]]] = {
     "Crashed": ("crash", lambda r: f"{r.actor} crashes."),
     "Restarted": ("restart", lambda r: f"{r.actor} starts again."),
@@ -24,7 +32,10 @@ _PLAIN: dict[str, tuple[str, Callable[[Row], str]]] = {
     "Burst": ("burst", lambda r: f"{r.detail} messages arrive at once."),
     "ParameterSet": ("change", lambda r: f"{r.detail['name']} is set to {r.detail['value']}."),
     "Expired": ("expiry", lambda r: f"A message in {r.resource} is older than the retention period and is lost."),
-    "MovedToDeadLetterQueue": ("dead letter", lambda r: f"A message moves to the dead-letter queue {r.detail}."),
+    "MovedToDeadLetterQueue": (
+        "dead letter",
+        lambda r: f"A message{_not_taken(r)} moves to the dead-letter queue {r.detail}.",
+    ),
     "ServerUnavailable": ("server down", lambda r: f"A server of {r.resource} becomes unavailable."),
     "CopyReturned": ("copy returned", lambda r: "A deleted message is back: a server with a copy was away."),
     "TimedOut": ("caller timed out", lambda r: "A caller stops waiting: no answer within its timeout."),
@@ -51,6 +62,7 @@ _THROTTLES = (
     "ProvisionedThroughputExceededException",
 )
 _SERIES = (
+    "MovedToDeadLetterQueue",
     "TimedOut",
     "Refused",
     "Expired",
@@ -59,25 +71,36 @@ _SERIES = (
     "DeliveryFailed",
     "DeliveryDropped",
 )  # often many at a time: the first is told
-_PER_ACTOR = ("FilteredOut", "DeliveryFailed", "DeliveryDropped")  # a series for each endpoint
+# a series for each endpoint
+_PER_ACTOR = ("FilteredOut", "DeliveryFailed", "DeliveryDropped", "MovedToDeadLetterQueue")
 _QUIET = 30.0  # seconds without another one that end a series, or a hundredth of the run so far
 
 
-def notable(trace: Trace) -> list[Notable]:
-    """The events of interest of a trace in the order of time. Of a series of the same, only the first is listed."""
-    found = [*_transitions(trace), *_duplicates(trace), *_calls(trace)]
+def notable(trace: Trace, params: Mapping[str, ParamSpec] = MappingProxyType({})) -> list[Notable]:
+    """The events of interest of a trace in the order of time. Of a series of the same, only the first is listed.
+    `params` gives the parameters of the scenario their labels and units.
+    """
+    found = [*_transitions(trace, params), *_duplicates(trace), *_calls(trace)]
     return sorted(found, key=lambda event: (event.time, event.row))
 
 
-def _transitions(trace: Trace) -> Iterator[Notable]:
+def _transitions(trace: Trace, params: Mapping[str, ParamSpec]) -> Iterator[Notable]:
     last: dict[object, float] = {}
+    told: dict[object, Row] = {}
+    many: Counter[int] = Counter()  # how many a series has, by the row that is told
     for row in trace.where(kind=tuple(_PLAIN)):
-        kind, words = _PLAIN[row.kind]
         series = (row.kind, row.actor) if row.kind in _PER_ACTOR else row.kind
         before = last.get(series)
         last[series] = row.time
         if row.kind not in _SERIES or before is None or row.time - before > max(_QUIET, row.time / 100):
-            yield Notable(row.time, row.index, kind, words(row))
+            told[series] = row
+        many[told[series].index] += 1
+    for index, count in many.items():
+        row = trace[index]
+        kind, words = _PLAIN[row.kind]
+        param = params.get(row.detail["name"]) if row.kind == "ParameterSet" else None
+        text = f"From now on: {param.said(row.detail['value'])}." if param else words(row)
+        yield Notable(row.time, index, kind, f"{text[:-1]} ({count} in all)." if count > 1 else text)
 
 
 def _duplicates(trace: Trace) -> Iterator[Notable]:

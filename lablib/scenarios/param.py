@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Value = float | int | str | bool
+_ONE = {"messages": "message", "retries": "retry", "consumers": "consumer", "receives": "receive", "times": "time"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,12 @@ class ParamSpec:
     def kind(self) -> type:
         """bool, int, float or str: the type of the values."""
         return type(self.default)
+
+    def said(self, value: Value) -> str:
+        """The parameter with a value, in words: "order rate 0.3 orders/s"."""
+        shown = ("off", "on")[value] if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else value
+        unit = "" if self.unit == self.label else _ONE.get(self.unit, self.unit) if value == 1 else self.unit
+        return f"{self.label} {shown} {unit}".rstrip()
 
     def check(self, value: Any) -> Any:
         """`value` in the parameter's own type. Raises TypeError or ValueError with one line that says what is

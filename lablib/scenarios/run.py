@@ -65,7 +65,7 @@ class Run:
 
     @cached_property
     def _notable(self) -> list[Notable]:
-        return notable(self.trace)
+        return notable(self.trace, self.scenario.params())
 
     def notable(self) -> list[Notable]:
         """The events of interest in the order of time, in words."""

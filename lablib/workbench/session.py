@@ -91,17 +91,12 @@ def form_document(scenario: Scenario) -> dict[str, Any]:
 
 def words(action: Action, scenario: Scenario) -> str:
     """An action in words."""
-    spec = next((s for s in scenario.actions() if s.kind == action.kind), None)
-    params = scenario.params()
-    if action.kind == "set" and action.target in params:
-        param = params[action.target]
-        return f"{action.at:.1f} s: {param.label} = {action.value} {param.unit}".rstrip()
-    value = (
-        f" {action.value} {spec.value_param.unit}".rstrip()
-        if action.value is not None and spec and spec.value_param
-        else ""
-    )
-    return f"{action.at:.1f} s: {action.kind.replace('_', ' ')} {action.target}".rstrip() + value
+    params, spec = scenario.params(), next((s for s in scenario.actions() if s.kind == action.kind), None)
+    if action.kind == "set" and action.target in params and action.value is not None:
+        return f"{action.at:.1f} s: {params[action.target].said(action.value)}"
+    label = f"{spec.label}: {action.target}" if spec and action.target else spec.label if spec else action.kind
+    value = f", {spec.value_param.said(action.value)}" if action.value is not None and spec and spec.value_param else ""
+    return f"{action.at:.1f} s: {label}{value}"
 
 
 def differences(a: Setup, b: Setup) -> tuple[str, str]:
@@ -109,7 +104,7 @@ def differences(a: Setup, b: Setup) -> tuple[str, str]:
     if type(a.scenario) is not type(b.scenario):
         return type(a.scenario).__name__, type(b.scenario).__name__
     ours, theirs, specs = a.scenario.values(), b.scenario.values(), a.scenario.params()
-    pairs = [(f"{specs[n].label} {ours[n]}", f"{specs[n].label} {theirs[n]}") for n in specs if ours[n] != theirs[n]]
+    pairs = [(specs[n].said(ours[n]), specs[n].said(theirs[n])) for n in specs if ours[n] != theirs[n]]
     if a.seed != b.seed:
         pairs.append((f"seed {a.seed}", f"seed {b.seed}"))
     if a.limits != b.limits:

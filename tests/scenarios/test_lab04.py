@@ -259,3 +259,20 @@ def test_with_the_figures_of_today_the_story_is_the_same():
     today = fresh(FanOut(outage=120.0, shop_crashes=0.2), 7, limits="today")
     assert told(today)["some"] == len(today.trace.where("DeliveryDropped")) > 5
     assert told(fresh(FanOut(way="one by one", shop_crashes=0.2), 7, limits="today"))["some"] > 0
+
+
+def test_a_series_of_dead_letters_is_told_once_with_who_did_not_take_them_and_how_many():
+    run = fresh(FanOut(outage=60.0, retries=0, dead_letters=True), 7)
+    moved = run.trace.where("MovedToDeadLetterQueue")
+    (told,) = [event for event in run.notable() if event.kind == "dead letter"]
+    assert told.row == moved[0].index
+    assert told.text == (
+        "A message that https://partner.example/orders did not take moves to the dead-letter queue orders-dlq "
+        f"({len(moved)} in all)."
+    )
+
+
+def test_a_changed_parameter_is_told_by_its_label_and_unit():
+    run = fresh(FanOut(), 7, [Action("set", 30.0, "rate", 1.0)], until=60.0)
+    (told,) = [event.text for event in run.notable() if event.kind == "change"]
+    assert told == "From now on: order rate 1 orders/s."

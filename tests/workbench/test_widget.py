@@ -107,7 +107,7 @@ def test_an_action_forks_at_the_cursor_keeps_the_past_and_can_be_taken_back(benc
     sent("act", kind="crash", target="consumer-1", cursor=62.0)
     assert bench.run.actions == (Action("crash", 62.0, "consumer-1"),)
     (words,) = bench._state["actions"]
-    assert "62.0 s: crash consumer-1" in words
+    assert words == "62.0 s: Crash a consumer: consumer-1"
     past = [row for row in before.trace if row.time < 62 and not before.trace.is_api(row.index)]
     assert past == [row for row in bench.run.trace if row.time < 62 and not bench.run.trace.is_api(row.index)]
     assert bench.run.digest != before.digest
@@ -138,7 +138,7 @@ def test_a_kept_run_stays_while_the_other_changes(bench, sent):
     sent("keep")
     sent("set", name="batch_size", value=10)
     assert bench.other == kept
-    assert list(bench._state["comparison"]["names"]) == ["batch size 10", "batch size 1"]
+    assert list(bench._state["comparison"]["names"]) == ["batch size 10 messages", "batch size 1 message"]
 
 
 def test_the_band_reports_progress_and_goes_when_something_changes(bench, sent, monkeypatch):
