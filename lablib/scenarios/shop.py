@@ -43,6 +43,7 @@ class FanOutScene(FleetScene):
         self.queues = {name: self._queue(name, scenario.visibility_timeout) for name in scenario.queues()}
         self.told = [name for name in QUEUES if name != "analytics" or not scenario.late]
         self.dies_next = False
+        self._last: dict[str, float] = {}  # until when a trouble lasts, for those that may be begun anew
         if scenario.way == "by topic":
             self._topic(scenario.dead_letters)
         else:  # the rows of its calls are those of a topic; who makes them is another
@@ -200,6 +201,20 @@ class FanOutScene(FleetScene):
     def _partner_fails(self, seconds: float) -> None:
         self.inbox.fail(500, seconds)
         self._note(f"The partner's web server answers 500 for {seconds:g} s.", PARTNER)
+        self._ends("500", seconds, "The partner's web server answers 200 again.", PARTNER)
+
+    def _ends(self, what: str, seconds: float, text: str, resource: str, end: Callable[[], None] | None = None) -> None:
+        """Say when something ends, and end it, unless it was begun anew meanwhile and lasts longer."""
+        now = self.cloud.kernel.now
+        self._last[what] = max(self._last.get(what, 0.0), now + seconds)
+
+        def over() -> None:
+            if self.cloud.kernel.now >= self._last[what]:
+                if end:
+                    end()
+                self._note(text, resource)
+
+        self.cloud.kernel.at(now + seconds, over)
 
     def do_partner_fails(self, action: Action) -> None:
         self._partner_fails(float(action.value or 0))
@@ -207,7 +222,8 @@ class FanOutScene(FleetScene):
     def do_partner_slow(self, action: Action) -> None:
         self.inbox.slow(_SLOW)
         self._note(f"For {action.value:g} s the partner's web server answers after {_SLOW:g} s.", PARTNER)
-        self.cloud.kernel.after(float(action.value or 0), self.inbox.slow, 0.0)
+        text = "The partner's web server answers at once again."
+        self._ends("slow", float(action.value or 0), text, PARTNER, lambda: self.inbox.slow(0.0))
 
     def do_crash_shop(self, action: Action) -> None:
         self.dies_next = True
@@ -216,7 +232,8 @@ class FanOutScene(FleetScene):
         name, seconds = action.target, float(action.value or 0)
         self.queues_policy(name, self.queues[name], allowed=False)
         self._note(f"The queue {name} has no policy for {seconds:g} s: the topic may not send to it.", name)
-        self.cloud.kernel.after(seconds, self.queues_policy, name, self.queues[name])
+        text = f"The queue {name} has its policy back: the topic may send to it."
+        self._ends(f"policy {name}", seconds, text, name, lambda: self.queues_policy(name, self.queues[name]))
 
     def do_subscribe(self, action: Action) -> None:
         if "analytics" in self.told:

@@ -10,8 +10,8 @@ from lablib.scenarios.shop import DEAD, PARTNER
 GOLDEN = {
     FanOut(): "3086a094dc78266d",
     FanOut(way="one by one", shop_crashes=0.2): "a2b690569237f3fc",
-    FanOut(outage=120.0, dead_letters=True): "57e144e9d92ff765",
-    FanOut(outage=120.0, partner="queue", late=True): "0057bc3d102b83c1",
+    FanOut(outage=120.0, dead_letters=True): "4738a0d8a3ae1db5",
+    FanOut(outage=120.0, partner="queue", late=True): "20337063bacf4a05",
 }
 WAYS = pytest.mark.parametrize("way", ["by topic", "one by one"])
 HALF_A_SECOND = 0.5
@@ -276,3 +276,24 @@ def test_a_changed_parameter_is_told_by_its_label_and_unit():
     run = fresh(FanOut(), 7, [Action("set", 30.0, "rate", 1.0)], until=60.0)
     (told,) = [event.text for event in run.notable() if event.kind == "change"]
     assert told == "From now on: order rate 1 orders/s."
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "words"),
+    [
+        ("partner_fails", "", "answers 200 again"),
+        ("partner_slow", "", "answers at once again"),
+        ("remove_policy", "mail", "The queue mail has its policy back"),
+    ],
+)
+def test_a_trouble_says_when_it_ends_and_a_longer_one_goes_on(kind, target, words):
+    once = fresh(FanOut(), 7, [Action(kind, 50.0, target, 30.0)])
+    assert [event.time for event in once.notable() if words in event.text] == [80.0]
+    twice = fresh(FanOut(), 7, [Action(kind, 50.0, target, 30.0), Action(kind, 70.0, target, 60.0)])
+    assert [event.time for event in twice.notable() if words in event.text] == [130.0]
+
+
+def test_the_outage_of_the_setting_says_when_it_ends():
+    texts = [(e.time, e.text) for e in fresh(FanOut(outage=40.0), 7).notable() if e.kind == "change"]
+    assert [time for time, _ in texts] == [60.0, 100.0]
+    assert texts[1][1] == "The partner's web server answers 200 again."
