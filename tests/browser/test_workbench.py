@@ -181,12 +181,55 @@ def test_a_setting_runs_again_from_the_same_seed_at_the_same_instant(bench):
     assert bench.turn("consumers", "ArrowLeft") == first
 
 
+def test_enter_takes_what_was_typed_into_a_field_and_an_empty_field_changes_nothing(bench):
+    for name, value in (("Seed", "11"), ("consumers, exact value", "9")):
+        before, field = bench.drawn(), bench.box.get_by_label(name, exact=True)
+        field.fill(value)
+        field.press("Enter")
+        bench.changed(before)
+        expect(field).to_have_value(value)
+    before = bench.drawn()
+    for name, value in (("Seed", "11"), ("consumers, exact value", "9")):
+        bench.box.get_by_label(name, exact=True).fill("")
+        bench.box.get_by_label(name, exact=True).press("Enter")
+        expect(bench.box.get_by_label(name, exact=True)).to_have_value(value)
+    assert bench.drawn() == before
+    expect(bench.box.get_by_role("alert")).to_be_hidden()
+
+
+def test_larger_type_moves_everything_down_and_covers_nothing(bench):
+    small = bench.plot.bounding_box()["height"]
+    bench.button("Aa").click()
+    figure = "plot => plot._fullLayout?.height > 300 && plot.clientHeight >= plot._fullLayout.height - 1"
+    bench.page.wait_for_function(figure, arg=bench.plot.element_handle(), timeout=10_000)
+    plot, tabs = bench.plot.bounding_box(), bench.box.get_by_role("tablist").bounding_box()
+    assert plot["height"] > small
+    assert plot["y"] + plot["height"] <= tabs["y"] + 1
+    bench.button("Aa").click()
+    bench.page.wait_for_function(
+        f"plot => Math.abs(plot.clientHeight - {small}) < 1", arg=bench.plot.element_handle(), timeout=10_000
+    )
+
+
+def test_what_was_told_is_cleared_by_a_seek_and_after_the_last_event_there_is_none(bench):
+    bench.button("One event forward").click()
+    spoken = bench.box.get_by_role("status").first
+    expect(spoken).not_to_have_text("")
+    bench.seek(290)
+    expect(spoken).to_have_text("")
+    for _ in range(30):
+        bench.button("Next event of interest").click()
+        if "No more" in spoken.inner_text():
+            break
+    expect(spoken).to_have_text("No more events of interest.")
+
+
 def test_an_action_forks_the_future_keeps_the_past_and_can_be_taken_back(bench):
     bench.seek(64)
     before, figure = bench.still(), bench.drawn()
     bench.button("Do it").click()
     forked = bench.changed(figure)
-    expect(bench.box.get_by_role("list", name="Actions so far")).to_contain_text("64.0 s: crash consumer-1")
+    expect(bench.box.get_by_role("list", name="Actions so far")).to_contain_text("64.0 s: Crash a consumer: consumer-1")
     bench.seek(30)
     past = bench.still()
     bench.seek(64)
@@ -210,7 +253,7 @@ def test_the_next_event_of_interest_and_the_transcript(bench):
     bench.box.focus()
     bench.page.keyboard.press("n")
     assert bench.time() == pytest.approx(run.notable()[0].time, abs=0.001)
-    expect(bench.box.get_by_role("status").first).to_contain_text(run.notable()[0].text)
+    expect(bench.box.get_by_role("status").first).to_contain_text(run.notable()[0].text.rstrip("."))
     listed.nth(1).get_by_role("button").click()
     assert bench.time() == pytest.approx(run.notable()[1].time, abs=0.001)
 
@@ -253,7 +296,9 @@ def test_a_click_on_a_consumer_offers_what_can_be_done_to_it(bench):
     bench.canvas.click(position={"x": 0.82 * box["width"], "y": y})
     offer.get_by_role("button", name="Freeze it for 30 s").click()
     bench.changed(before)
-    expect(bench.box.get_by_role("list", name="Actions so far")).to_contain_text("64.0 s: stall consumer-3 30.0 s")
+    expect(bench.box.get_by_role("list", name="Actions so far")).to_contain_text(
+        "64.0 s: Freeze a consumer: consumer-3, for 30 s"
+    )
     bench.box.get_by_role("button", name="Take back").click()
 
 
@@ -317,6 +362,18 @@ def test_compare_shows_two_lanes_and_names_the_difference(bench):
     expect(bench.box.get_by_role("columnheader", name="B: hand over by direct")).to_have_count(0)
 
 
+def test_two_fan_outs_and_the_time_bar_fit_a_small_screen(run_cells):
+    cell = "from lablib.scenarios.lab04 import FanOut\n"
+    cell += "workbench(FanOut, seed=7, way='one by one', compare={'way': 'by topic'})"
+    made = Bench(run_cells(cell, width=1280, height=720))
+    made.drawn()
+    top, bar = made.box.bounding_box()["y"], made.box.locator(".ml-transport").bounding_box()
+    assert bar["y"] + bar["height"] - top < 590, "what a screen of 720 px leaves to a cell"
+    assert made.canvas.bounding_box()["height"] > 400
+    start, places = made.button("Watch the run").bounding_box(), made.canvas.bounding_box()
+    assert places["y"] < start["y"] and start["y"] + start["height"] < places["y"] + places["height"]
+
+
 def test_many_runs_draw_a_band_behind_the_one(bench):
     bench.tab("Many runs")
     before = bench.drawn()
@@ -335,16 +392,18 @@ def test_a_shared_text_restores_the_picture_and_a_bad_one_changes_nothing(bench)
     bench.tab("Share")
     field = bench.box.get_by_label("Text that holds this run")
     expect(field).to_have_value(re.compile("^ml1-"))
-    bench.tab("What happened")
-    bench.tab("Share")
-    bench.page.wait_for_timeout(300)
-    text = field.input_value()
+    before = field.input_value()
+    bench.seek(78)
+    expect(field).not_to_have_value(before)
+    bench.seek(77)
+    expect(field).to_have_value(before)
+    text = before
     bench.turn("consumers", "ArrowRight")
     bench.seek(10)
     bench.box.get_by_label("Text to restore").fill("ml1-not-a-text")
     before = bench.drawn()
     bench.button("Restore").click()
-    expect(bench.box.get_by_role("alert")).to_be_visible()
+    expect(bench.box.get_by_role("alert")).to_be_in_viewport(ratio=1)
     assert (bench.drawn(), bench.time()) == (before, 10)
     bench.box.get_by_label("Text to restore").fill(text)
     bench.button("Restore").click()
