@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from lablib.workbench.session import (
 )  # fmt: skip
 
 SEEDS = 30
+_MESSAGE = re.compile(r"\bmessage ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b")
 
 
 class Workbench(Page):
@@ -327,8 +329,13 @@ def state_document(run: Run, other: Run | None = None) -> dict[str, Any]:
 
 def life_document(one: Life, subjects: list[str]) -> dict[str, Any]:
     """A life for the page, which knows messages by their numbers."""
+
+    def numbered(found: re.Match[str]) -> str:
+        return f"message {subjects.index(found[1]) + 1}" if found[1] in subjects else found[0]
+
     kin = [[subjects.index(k.subject), k.words] for k in one.kin if k.subject in subjects]
-    return {**one._asdict(), "kin": kin}
+    clauses = [[time, _MESSAGE.sub(numbered, text), api] for time, text, api in one.clauses]
+    return {**one._asdict(), "clauses": clauses, "kin": kin}
 
 
 def summary_document(run: Run) -> list[list[str]]:

@@ -13,7 +13,8 @@ import lablib
 from lablib.kernel import Trace
 from lablib.scenarios import Action, Run
 from lablib.scenarios.lab01 import Promises, VideoQueue
-from lablib.workbench import Workbench, page, to_html, workbench
+from lablib.scenarios.lab04 import FanOut
+from lablib.workbench import Workbench, page, payload, to_html, workbench
 
 
 @pytest.fixture
@@ -258,6 +259,18 @@ def test_why_and_the_table_and_plotly(bench, sent):
     assert all(len(row) == len(table["heads"]) for row in table["rows"])
     (source,) = sent("plotly")["buffers"]
     assert len(source) > 1_000_000
+
+
+def test_a_life_on_the_page_names_copies_by_the_numbers_that_the_page_has():
+    made = workbench(FanOut, seed=7, until=30.0)
+    subjects = payload.subjects(made.run)
+    original = made.run.trace.where("Published")[0].subject
+    copies = [row.detail["as"] for row in made.run.trace.where("Delivered", subject=original) if "as" in row.detail]
+    texts = [text for _, text, _ in made._on_why(subjects.index(original))["clauses"]]
+    assert len(copies) >= 2
+    for copy in copies:
+        assert any(text.endswith(f"where it is message {subjects.index(copy) + 1}") for text in texts)
+        assert not any(copy in text for text in texts)
 
 
 @pytest.mark.parametrize("what", [42, None, "made up", int, ["VideoQueue"]])
