@@ -10,7 +10,7 @@ from typing import Any
 from lablib.measures import compare
 from lablib.measures.series import number
 from lablib.scenarios import Action, ActionSpec, ParamSpec, Run, Scenario
-from lablib.services._limits import FIGURES, Edition
+from lablib.services._limits import FIGURES, Edition, Figure
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,25 @@ def action_document(spec: ActionSpec) -> dict[str, Any]:
     return {"kind": spec.kind, "label": spec.label, "targets": list(spec.targets), "value": value, "help": spec.help}
 
 
+def _edition(figure: Figure) -> str:
+    """A figure in both editions, in words: "SQS message size: 262,144 bytes in the notes of 2023, ..."."""
+    service, _, name = figure.name.partition(".")
+    texts = [
+        ("no", "yes")[x] if isinstance(x, bool) else f"{x:,} {figure.unit}".rstrip() if not isinstance(x, str) else x
+        for x in (figure.notes, figure.today)
+    ]
+    return f"{service.upper()} {name.replace('_', ' ')}: {texts[0]} in the notes of 2023, {texts[1]} today"
+
+
 def form_document(scenario: Scenario) -> dict[str, Any]:
     """What does not change while a workbench lives: title, parameters, the figures that differ between the editions."""
+    fifo = any(".fifo" in place.match for place in scenario.topology().places)
     changed = [
-        f"{f.name}: {f.notes} in the notes of 2023, {f.today} {f.unit} today"
+        _edition(f)
         for f in FIGURES.values()
-        if f.notes != f.today and f.name.partition(".")[0] in scenario.services
+        if f.notes != f.today
+        and f.name.partition(".")[0] in ("api", *scenario.services)
+        and (fifo or "fifo" not in f.name)
     ]
     return {
         "title": scenario.title,
