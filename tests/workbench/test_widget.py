@@ -195,7 +195,7 @@ def test_a_failure_in_a_slice_is_shown(bench, monkeypatch):
 
 
 def test_only_the_figures_of_the_scenarios_services_are_listed(bench):
-    assert {line.partition(".")[0] for line in bench._form["limits"]} == {"sqs"}
+    assert {line.split()[0] for line in bench._form["limits"]} == {"API", "SQS"}
 
 
 def test_lanes_can_be_open_from_the_start():
