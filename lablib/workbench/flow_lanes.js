@@ -36,7 +36,7 @@ export class Lanes {
     if (!this.width || this.run?.duration !== run.duration) this.width = usualWindow(run, COUNT);
     this.run = run;
     this.next = -1;
-    if (this.colours) this.legend(this.colours);
+    if (this.colours && this.tries !== run.ever[RETRY]) this.legend(this.colours);
   }
 
   open(on) { this.element.hidden = !on; this.next = -1; }
@@ -206,7 +206,7 @@ export class Lanes {
 
   /** What the lanes' signs mean. */
   legend(c) {
-    this.colours = c;
+    this.colours = c; this.tries = this.run?.ever[RETRY];
     const sign = (draw, words) => { const canvas = h("canvas", { width: 44, height: 28, "aria-hidden": "true" }), g = canvas.getContext("2d"); g.scale(2, 2); const kept = this.g; this.g = g; draw(g); this.g = kept; return h("span", {}, canvas, words); };
     const bar = (colour, high, alpha = 1) => (g) => { g.globalAlpha = alpha; g.fillStyle = colour; g.fillRect(1, 7 - high / 2, 20, high); };
     const dashes = (g) => { g.strokeStyle = c.again; g.lineWidth = 2; g.setLineDash([3, 3]); g.beginPath(); g.moveTo(1, 7); g.lineTo(21, 7); g.stroke(); };
