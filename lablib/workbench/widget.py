@@ -223,6 +223,7 @@ class Workbench(Page):
         super()._heard(content, buffers)
 
     def _on_set(self, name: str, value: Any) -> None:
+        _given(name.replace("_", " "), value)
         self.set(**{name: value})
 
     def _on_act(self, kind: str, target: str = "", value: Any = None) -> None:
@@ -232,6 +233,7 @@ class Workbench(Page):
         self.take_back(index)
 
     def _on_seed(self, value: int) -> None:
+        _given("seed", value)
         self.reseed(value)
 
     def _on_limits(self, value: Edition) -> None:
@@ -325,6 +327,12 @@ def state_document(run: Run, other: Run | None = None) -> dict[str, Any]:
         "comparison": comparison(run, other) if other else None,
         "share": run.share(),
     }
+
+
+def _given(name: str, value: Any) -> None:
+    """Raise ValueError for an empty field."""
+    if value is None:
+        raise ValueError(f"{name}: the field is empty; write a number")
 
 
 def life_document(one: Life, subjects: list[str]) -> dict[str, Any]:

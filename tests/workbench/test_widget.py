@@ -194,6 +194,16 @@ def test_a_failure_in_a_slice_is_shown(bench, monkeypatch):
     assert bench._state["many"]["on"] is False
 
 
+@pytest.mark.parametrize(
+    ("message", "words"), [({"do": "set", "name": "batch_size"}, "batch size"), ({"do": "seed"}, "seed")]
+)
+def test_an_empty_field_is_said_to_be_empty(bench, message, words):
+    before = bench.run
+    bench._heard({**message, "value": None})
+    assert bench._state["alarm"] == f"{words}: the field is empty; write a number"
+    assert bench.run == before
+
+
 def test_only_the_figures_of_the_scenarios_services_are_listed(bench):
     assert {line.split()[0] for line in bench._form["limits"]} == {"API", "SQS"}
 
