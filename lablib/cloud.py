@@ -12,12 +12,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from lablib import services
+from lablib.aws.quotas import Edition, figures
+from lablib.aws.service import ACCOUNT, Arn, NotSimulated, Principal, Service, World
 from lablib.clients.direct import DirectClient
 from lablib.gateway import Faults, Gateway
 from lablib.kernel import Chance, Kernel, Process, Trace
 from lablib.kernel.loop import check_duration
-from lablib.services._base import ACCOUNT, Arn, NotSimulated, Principal, Service, World
-from lablib.services._limits import Edition, figures
 
 if TYPE_CHECKING:
     import pandas
@@ -98,7 +98,7 @@ class Cloud:
         return self.service("iam", account=account).principal(role) if role is not None else None
 
     def _in_the_open(self, principal: Principal | None, account: str) -> Principal:
-        from lablib.services._policy import administrator
+        from lablib.aws.access.decide import administrator
 
         who = principal or administrator(account)
         return replace(who, context={**who.context, "aws:SecureTransport": "false"})
@@ -249,7 +249,7 @@ class Cloud:
         of `account`. `context`: further condition keys, such as {"aws:SourceIp": "203.0.113.9"}. Nothing is done, and
         no time passes. Raises ValueError for an action, an ARN or a role that cannot be.
         """
-        from lablib.services._policy import Request, administrator, decide
+        from lablib.aws.access.decide import Request, administrator, decide
 
         operation = action.partition(":")[2]
         if not operation or "*" in action:

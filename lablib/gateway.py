@@ -14,9 +14,9 @@ from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from typing import Any, Literal
 
+from lablib.aws.service import AnswerLost, Arn, Call, Principal, Service, ServiceError
 from lablib.kernel import Chance, Kernel, Row, Stream, Trace, lognormal
 from lablib.kernel.loop import check_duration
-from lablib.services._base import AnswerLost, Arn, Call, Principal, Service, ServiceError
 
 FaultKind = Literal["throttle", "lost_request", "lost_answer", "partial"]
 _KINDS: tuple[FaultKind, ...] = ("throttle", "lost_request", "lost_answer", "partial")
@@ -216,7 +216,7 @@ class Gateway:
 
         Raises ServiceError when access is denied, with one row in the trace that tells why.
         """
-        from lablib.services._policy import Request, administrator, decide
+        from lablib.aws.access.decide import Request, administrator, decide
 
         owner = service.owner_of(params)
         call.principal = call.principal or getattr(self._kernel.current, "principal", None)  # a function with a role

@@ -6,8 +6,8 @@ import math
 import pytest
 
 from lablib import Cloud, Fault
+from lablib.aws.service import Arn, NotSimulated, Principal, ServiceError
 from lablib.gateway import AnswerLost
-from lablib.services._base import Arn, NotSimulated, Principal, ServiceError
 
 
 @pytest.fixture

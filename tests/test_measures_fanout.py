@@ -4,11 +4,11 @@ import math
 
 import pytest
 
+from lablib.aws.quotas import figures
 from lablib.kernel import Trace
 from lablib.measures import FanOut, Measures, compare
 from lablib.scenarios.lab04 import FanOut as Shop
 from lablib.scenarios.lab04 import told
-from lablib.services._limits import figures
 
 FIGURES = figures()
 

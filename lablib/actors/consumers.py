@@ -7,9 +7,9 @@ from typing import Any
 
 from lablib.actors.fleet import Worker
 from lablib.actors.producers import insist
+from lablib.aws.service import ServiceError
 from lablib.gateway import AnswerLost
 from lablib.kernel import Kernel, Signal, Trace
-from lablib.services._base import ServiceError
 
 Work = Callable[[Worker, str, str, int], Any]
 """Does the work on a message: called with the worker, the MessageId, the body, and the row Received. When it returns

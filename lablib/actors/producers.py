@@ -8,9 +8,9 @@ from itertools import count
 from typing import Any
 
 from lablib.actors.arrivals import Arrivals
+from lablib.aws.service import ServiceError
 from lablib.gateway import AnswerLost
 from lablib.kernel import Kernel, Signal
-from lablib.services._base import ServiceError
 
 _PAUSE = 1.0  # seconds between a call that failed and the next attempt
 

@@ -28,9 +28,9 @@ from botocore.config import Config
 from botocore.handlers import handle_copy_source_param, json_decode_policies
 from botocore.validate import ParamValidator
 
+from lablib.aws.service import Principal, Service, ServiceError
 from lablib.gateway import AnswerLost, Gateway
 from lablib.kernel import Chance, Kernel, Trace
-from lablib.services._base import Principal, Service, ServiceError
 
 ParamValidationError = botocore.exceptions.ParamValidationError
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from lablib.aws.service import Principal, Service
 from lablib.gateway import Gateway, pascal
-from lablib.services._base import Principal, Service
 
 
 def snake(name: str) -> str:

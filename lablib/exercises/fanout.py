@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from lablib.aws.access.decide import Request, administrator, decide
+from lablib.aws.service import ACCOUNT, Arn, Principal, ServiceError
 from lablib.exercises.invariants import once
 from lablib.exercises.stage import Problem, Stage
 from lablib.gateway import pascal
-from lablib.services._base import ACCOUNT, Arn, Principal, ServiceError
-from lablib.services._policy import Request, administrator, decide
 
 FOREIGN = "444455556666"  # the account of somebody else
 

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 from lablib.actors import PHRASES
 from lablib.actors.consumers import Consumer
 from lablib.actors.fleet import Fleet, Worker
+from lablib.aws.service import ServiceError
 from lablib.exercises.base import Exercise
 from lablib.exercises.case import Case, counted, dial, seeds
 from lablib.exercises.stage import Problem, Stage
 from lablib.gateway import Fault
 from lablib.kernel import Row
-from lablib.services._base import ServiceError
 
 Function = Callable[..., Any]
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from lablib.aws.service import ServiceError
 from lablib.exercises.base import Exercise
 from lablib.exercises.case import Case, dial, seeds
 from lablib.exercises.fanout import copies, judge_copies, judge_door, the_queues, the_topic
 from lablib.exercises.stage import Problem, Stage
 from lablib.kernel import Stream
-from lablib.services._base import ServiceError
 
 Function = Callable[..., Any]
 

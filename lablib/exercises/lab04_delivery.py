@@ -12,6 +12,7 @@ from functools import partial, wraps
 from itertools import pairwise
 from typing import Any
 
+from lablib.aws.service import Call, Handler
 from lablib.exercises.base import Exercise
 from lablib.exercises.case import Case, counted, crash, dial, seeds
 from lablib.exercises.fanout import copies, judge_door, missing, text_of, the_queues, the_topic
@@ -20,7 +21,6 @@ from lablib.exercises.ledger import Accident, in_hand
 from lablib.exercises.stage import Problem, Stage
 from lablib.gateway import Fault
 from lablib.kernel import Row
-from lablib.services._base import Call, Handler
 
 Function = Callable[..., Any]
 

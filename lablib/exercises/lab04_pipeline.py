@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote_plus
 
+from lablib.aws.service import ACCOUNT, Arn, Call, Principal
 from lablib.exercises import learner
 from lablib.exercises.base import Exercise
 from lablib.exercises.case import Case, dial, seeds
@@ -30,7 +31,6 @@ from lablib.exercises.fanout import (
 from lablib.exercises.invariants import once
 from lablib.exercises.stage import Problem, Stage
 from lablib.kernel import Row
-from lablib.services._base import ACCOUNT, Arn, Call, Principal
 
 Function = Callable[..., Any]
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from lablib.aws.service import Call
 from lablib.cloud import Cloud
 from lablib.exercises.case import Case, counted
 from lablib.exercises.learner import Memory, describe_error
 from lablib.kernel import Process, Row, Signal
-from lablib.services._base import Call
 
 _NO_ACCIDENTS = {"sqs.outages_per_hour": 0, "s3.event_duplicates": 0, "lambda.event_duplicates": 0}
 _RESTART = 5.0  # seconds from a crash to the next start

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from lablib.aws.quotas import figures as figures_of
 from lablib.gateway import pascal
 from lablib.kernel import Trace
 from lablib.measures import results
 from lablib.measures.fanout import FanOut
 from lablib.measures.series import Array, Number, Series, ages, steps
-from lablib.services._limits import figures as figures_of
 from lablib.services.sqs import Sqs
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lablib.aws.quotas import EDITIONS, Edition
 from lablib.cloud import Cloud
 from lablib.kernel import Trace
 from lablib.scenarios import share
 from lablib.scenarios.notable import Notable, notable
 from lablib.scenarios.param import near, one_of
 from lablib.scenarios.scenario import Action, Scenario, Topology
-from lablib.services._limits import EDITIONS, Edition
 
 if TYPE_CHECKING:
     from lablib.measures import Measures

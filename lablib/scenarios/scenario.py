@@ -9,9 +9,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lablib.actors import PHRASES
+from lablib.aws.quotas import Edition
 from lablib.cloud import Cloud
 from lablib.scenarios.param import ParamSpec, Value, near, one_of
-from lablib.services._limits import Edition
 
 if TYPE_CHECKING:
     from lablib.scenarios.run import Run

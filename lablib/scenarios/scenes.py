@@ -9,12 +9,12 @@ from lablib.actors import producers
 from lablib.actors.arrivals import Arrivals, Intensity, random_gaps, steady_gaps
 from lablib.actors.consumers import Consumer, Work
 from lablib.actors.fleet import Fleet, Worker
+from lablib.aws.quotas import FIGURES
+from lablib.aws.service import Call
 from lablib.cloud import Cloud
 from lablib.kernel import Process, lognormal
 from lablib.scenarios.param import Param, ParamSpec
 from lablib.scenarios.scenario import Action, ActionSpec, Place, Scenario, Scene, Topology
-from lablib.services._base import Call
-from lablib.services._limits import FIGURES
 
 SERVERS = int(FIGURES["sqs.servers"].notes)
 FRONT_END = Place("front-end", "Front end", "producer", "front-end*")

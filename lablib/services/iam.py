@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from lablib.services._base import Access, Call, Principal, Service, ServiceError, World
-from lablib.services._pages import page_of
-from lablib.services._policy import MalformedPolicy, Policy
+from lablib.aws.access.decide import MalformedPolicy, Policy
+from lablib.aws.lists import page_of
+from lablib.aws.service import Access, Call, Principal, Service, ServiceError, World
 
 Document = dict[str, Any]
 _NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from lablib.services._base import Access, Arn, Call, Service, ServiceError, World
-from lablib.services._pages import page_of
-from lablib.services._policy import MalformedPolicy, Policy, Request, administrator
+from lablib.aws.access.decide import MalformedPolicy, Policy, Request, administrator
+from lablib.aws.lists import page_of
+from lablib.aws.service import Access, Arn, Call, Service, ServiceError, World
 
 Document = dict[str, Any]
 _ID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lablib.services._base import Access, Call, Service
-from lablib.services._policy import Policy, administrator
+from lablib.aws.access.decide import Policy, administrator
+from lablib.aws.service import Access, Call, Service
 
 _ANYBODY = Policy.parse(
     {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lablib.services._limits import FIGURES
+from lablib.aws.quotas import FIGURES
 
 
 def limits(service: str | None = None, changed: bool = False) -> pd.DataFrame:

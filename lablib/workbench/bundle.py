@@ -10,7 +10,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent / "js"
 # In the order of their imports.
 MODULES = (
     "state",
@@ -27,7 +27,7 @@ MODULES = (
     "stays",
     "lanes",
     "predict",
-    "",
+    "main",
 )
 _IMPORT = re.compile(r"^import .*? from \".*?\";$", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
@@ -35,17 +35,17 @@ _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 @cache
 def script(prediction: bool = False) -> str:
-    """All modules as one, which exports what flow.js exports by default; or the page of a prediction alone."""
+    """All modules as one, which exports what main.js exports by default; or the page of a prediction alone."""
     if prediction:
         return script().replace(
             "export default { render: ({ model, el }) => mount(",
             "export default { render: ({ model, el }) => mountPrediction(",
         )
-    texts = [HERE.joinpath(f"flow_{name}.js" if name else "flow.js").read_text(encoding="utf-8") for name in MODULES]
+    texts = [HERE.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in MODULES]
     return "\n".join(_EXPORT.sub("", _IMPORT.sub("", text)) for text in texts)
 
 
 @cache
 def style() -> str:
     """The style sheet."""
-    return HERE.joinpath("flow.css").read_text(encoding="utf-8")
+    return HERE.joinpath("style.css").read_text(encoding="utf-8")

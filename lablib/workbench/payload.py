@@ -1,6 +1,6 @@
 """A run as bytes for the browser: which message was where when, in flat arrays; a fold over the trace.
 
-`flow_state.js` reads this and says what it means. Arrays stay arrays on the way (no JSON of a hundred thousand
+`js/state.js` reads this and says what it means. Arrays stay arrays on the way (no JSON of a hundred thousand
 numbers), so a run of a thousand messages is packed in a few milliseconds.
 """
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lablib.aws.quotas import FIGURES, Edition, Figure
 from lablib.measures import compare
 from lablib.measures.series import number
 from lablib.scenarios import Action, ActionSpec, ParamSpec, Run, Scenario
-from lablib.services._limits import FIGURES, Edition, Figure
 
 
 @dataclass(frozen=True)

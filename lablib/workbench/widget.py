@@ -10,9 +10,9 @@ from typing import Any
 
 import traitlets
 
+from lablib.aws.quotas import Edition
 from lablib.measures import Band, bands
 from lablib.scenarios import Action, Run, Scenario
-from lablib.services._limits import Edition
 from lablib.views.biography import Life, life
 from lablib.views.panels import overview, time_unit
 from lablib.views.theme import plotly_js

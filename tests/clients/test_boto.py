@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lablib import Cloud, Fault
+from lablib.aws.service import NotSimulated, ServiceError
 from lablib.clients.boto import _structure_rule
-from lablib.services._base import NotSimulated, ServiceError
 
 
 @pytest.fixture

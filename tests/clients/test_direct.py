@@ -3,9 +3,9 @@
 import pytest
 
 from lablib import Cloud
+from lablib.aws.service import ServiceError
 from lablib.clients.direct import snake
 from lablib.gateway import pascal
-from lablib.services._base import ServiceError
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lablib.aws.quotas import FIGURES
 from lablib.scenarios import Action, Param, ParamSpec, Scenario, find
 from lablib.scenarios.lab01 import Fleet, Promises, VideoQueue
-from lablib.services._limits import FIGURES
 
 ALL = [VideoQueue, VideoQueue(mode="direct"), Promises, Fleet]
 

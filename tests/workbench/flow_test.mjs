@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import * as flow from "../../lablib/workbench/flow_state.js";
-import * as layout from "../../lablib/workbench/flow_layout.js";
-import { fromSlider, tidy, toSlider } from "../../lablib/workbench/flow_side.js";
-import { actionsFor } from "../../lablib/workbench/flow_menu.js";
-import { CENTRES, HUES, look } from "../../lablib/workbench/flow_marks.js";
-import * as lives from "../../lablib/workbench/flow_stays.js";
-import { Player, keys } from "../../lablib/workbench/flow_transport.js";
+import * as flow from "../../lablib/workbench/js/state.js";
+import * as layout from "../../lablib/workbench/js/layout.js";
+import { fromSlider, tidy, toSlider } from "../../lablib/workbench/js/side.js";
+import { actionsFor } from "../../lablib/workbench/js/menu.js";
+import { CENTRES, HUES, look } from "../../lablib/workbench/js/marks.js";
+import * as lives from "../../lablib/workbench/js/stays.js";
+import { Player, keys } from "../../lablib/workbench/js/transport.js";
 
 const files = JSON.parse(process.env.RUNS ?? "[]");
 const open = (file) => flow.openRun(flow.unpack(readFileSync(file)));

@@ -86,7 +86,7 @@ def test_the_joined_script_is_a_module_without_imports(tmp_path, prediction):
 
 
 def test_every_module_is_joined():
-    modules = {f"flow_{name}.js" if name else "flow.js" for name in bundle.MODULES}
+    modules = {f"{name}.js" for name in bundle.MODULES}
     assert modules == {path.name for path in bundle.HERE.glob("*.js")}
 
 

@@ -1,0 +1,1 @@
+"""Access policies: documents, conditions, and the decision in AWS's order."""

@@ -1,0 +1,258 @@
+"""What every simulated service is made of."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+
+from lablib.kernel import Chance, Kernel, Stream, Trace
+from lablib.kernel.trace import Phrase
+
+if TYPE_CHECKING:
+    from lablib.aws.access.decide import Policy
+
+ACCOUNT = "123456789012"  # the account number that AWS uses in its own examples
+
+
+class ServiceError(Exception):
+    """An error that AWS documents: the caller sees it as a ClientError of class `shape` with `code` and `message`.
+
+    `shape` is its name in the service's model; `code` what stands on the wire (the same when not given); `status` is
+    HTTP's; `sender_fault` tells whether the caller is to blame.
+    """
+
+    def __init__(
+        self, shape: str, message: str, *, code: str | None = None, status: int = 400, sender_fault: bool = True
+    ) -> None:
+        super().__init__(message)
+        self.shape = shape
+        self.message = message
+        self.code = code or shape
+        self.status = status
+        self.sender_fault = sender_fault
+
+
+class NotSimulated(Exception):
+    """AWS has it, this lab has not. The text says what, and what to do instead where there is something."""
+
+
+class AnswerLost(Exception):
+    """No answer came within the caller's read timeout. `took_effect` tells what the caller cannot know."""
+
+    def __init__(self, took_effect: bool) -> None:
+        super().__init__("the answer was lost" if took_effect else "the request was lost")
+        self.took_effect = took_effect
+
+
+class Arn(NamedTuple):
+    """An Amazon Resource Name, `arn:aws:service:region:account:resource`."""
+
+    service: str
+    region: str
+    account: str
+    resource: str
+
+    @classmethod
+    def parse(cls, text: str) -> Arn | None:
+        """The parts of an ARN; None when `text` is not one."""
+        parts = text.split(":", 5)
+        return (
+            cls(*parts[2:]) if len(parts) == 6 and parts[:2] == ["arn", "aws"] and all(parts[2:3] + parts[5:]) else None
+        )
+
+    def __str__(self) -> str:
+        return f"arn:aws:{':'.join(self)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls, as access policies see it. Where a principal may be None, None is the account's administrator.
+
+    `arn` is that of a user or of a role's session, empty for an AWS service; `role` the ARN of the role behind the
+    session; `service` such as "sns.amazonaws.com". `identity` gives the policies attached to it, now: they can change
+    while a program runs. `context` holds condition keys that are known of the caller, such as `aws:SourceArn`.
+    """
+
+    account: str
+    arn: str = ""
+    role: str = ""
+    service: str = ""
+    identity: Callable[[], tuple[Policy, ...]] = tuple
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+class Access(NamedTuple):
+    """What a call wants to do, for access policies: an action (`sqs:SendMessage`) on a resource (its ARN, or "*"), the
+    policy that the resource itself has, and condition keys that are known of the request. `also` are further actions
+    that it needs on the same resource. `exists`: is the resource there at all?"""
+
+    action: str
+    resource: str = "*"
+    policy: Policy | None = None
+    context: Mapping[str, str] = {}
+    also: tuple[str, ...] = ()
+    exists: bool = True
+
+
+class Peers(Protocol):
+    """How a service reaches another one: through the front door, as its own principal."""
+
+    def deliver(
+        self, to: Arn, name: str, params: dict[str, Any], *, principal: Principal, caller: str, cause: int
+    ) -> dict[str, Any]:
+        """Call operation `name` of the service, region and account of the ARN `to`, without waiting.
+
+        `caller` is the name in the API log ("sns/orders"), `cause` the row that led to it. Raises ServiceError (also
+        when access is denied), and AnswerLost when an injected fault loses the call.
+        """
+
+
+@dataclass(slots=True)
+class World:
+    """What a service may know of the world it lives in. `shared` is common to all services of a cloud, whatever their
+    account and region: the names of buckets are."""
+
+    kernel: Kernel
+    trace: Trace
+    chance: Chance
+    figures: dict[str, Any]
+    peers: Peers
+    region: str = "us-east-1"
+    account: str = ACCOUNT
+    shared: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Call:
+    """One call as its handler sees it: who calls, the row of the API log, the caller's own randomness.
+
+    `partial` is the probability with which an injected fault makes single entries of a batch fail; `principal` is
+    the caller for access policies, None for the account's administrator.
+    """
+
+    caller: str
+    row: int
+    chance: Stream
+    partial: float = 0.0
+    principal: Principal | None = None
+
+    def entry_fails(self) -> bool:
+        """Does an injected fault make this entry of a batch fail?"""
+        return self.partial > 0 and self.chance.coin(self.partial)
+
+
+class TokenBucket:
+    """A limit on calls: each takes a token; `rate` tokens a second flow in, at most `size` are kept. It starts full."""
+
+    __slots__ = ("_filled", "_tokens", "rate", "size")
+
+    def __init__(self, rate: float, size: float, now: float) -> None:
+        self.rate = rate
+        self.size = size
+        self._tokens = size
+        self._filled = now
+
+    def ready(self, now: float) -> bool:
+        """Is there a token?"""
+        tokens = self._tokens + (now - self._filled) * self.rate
+        self._tokens = tokens = tokens if tokens < self.size else self.size
+        self._filled = now
+        return tokens >= 1 - 1e-9  # a third of a token, three times
+
+    def take(self) -> None:
+        """Take the token that `ready` found."""
+        self._tokens -= 1
+
+
+Handler = Callable[..., dict[str, Any]]
+
+
+@dataclass(eq=False)
+class Service:
+    """A service in one region of one account. A public method is an operation; parameters and answers are AWS's
+    documents. `guarded`: some resource has a policy, or other accounts exist, so that even the administrator is asked.
+    """
+
+    name: ClassVar[str]
+    throttle: ClassVar[tuple[str, str]] = ("ThrottlingException", "Rate exceeded")
+    access_denied: ClassVar[tuple[str, int]] = ("AccessDeniedException", 400)  # shape and HTTP status
+    phrases: ClassVar[dict[str, Phrase]] = {}
+    secure_only: ClassVar[bool] = False  # does it refuse requests that do not come over HTTPS?
+    everywhere: ClassVar[bool] = False  # the same in all regions, as IAM is
+
+    world: World
+    operations: dict[str, Handler] = field(default_factory=dict, repr=False)
+    guarded: bool = False
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds since the run began."""
+        return self.world.kernel.now
+
+    def arn(self, resource: str) -> str:
+        """The ARN of one of this service's resources."""
+        return str(Arn(self.name, self.world.region, self.world.account, resource))
+
+    def resource_of(self, params: dict[str, Any]) -> str:
+        """The resource that a call is about, for the API log; empty when it is about none."""
+        return ""
+
+    def owner_of(self, params: dict[str, Any]) -> str:
+        """The account of the resource that a call is about; its own when nothing says otherwise."""
+        return self.world.account
+
+    def access(self, operation: str, params: dict[str, Any]) -> Access:
+        """What the call of `operation` (in AWS's spelling) wants to do, for access policies."""
+        return Access(f"{self.name}:{operation}")
+
+    def operation(self, name: str) -> Handler:
+        """The handler of the operation with that snake_case name. Raises NotSimulated when this service has none."""
+        found = self.operations.get(name)
+        if found is None:
+            if name.startswith("_") or not _is_operation(getattr(type(self), name, None)):
+                known = ", ".join(self.coverage())
+                raise NotSimulated(f"{self.name}.{name} is not simulated. This lab simulates: {known}")
+            found = self.operations[name] = getattr(self, name)
+        return found
+
+    def check_parameters(self, name: str, params: dict[str, Any]) -> None:
+        """Raise NotSimulated when the operation `name` does not take one of these parameters here."""
+        known = inspect.signature(self.operation(name)).parameters
+        if extra := ", ".join(sorted(set(params) - set(known))):
+            raise NotSimulated(f"{self.name}.{name}: parameter {extra} is not simulated")
+
+    @classmethod
+    def coverage(cls) -> list[str]:
+        """The snake_case names of all simulated operations."""
+        return [n for n, f in inspect.getmembers(cls) if not n.startswith("_") and _is_operation(f)]
+
+
+def _is_operation(attribute: Any) -> bool:
+    """Is it a method whose first parameter, after self, is `call`?"""
+    return inspect.isfunction(attribute) and attribute.__code__.co_varnames[1:2] == ("call",)
+
+
+def run_batch(
+    call: Call, entries: list[dict[str, Any]], single: Callable[[dict[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    """Handle the entries of a batch one by one: `single` returns an entry's result or raises ServiceError.
+
+    The answer lists `Successful` and `Failed` entries as AWS does: the call itself succeeds even when entries fail.
+    """
+    answer: dict[str, list[dict[str, Any]]] = {"Successful": [], "Failed": []}
+    for entry in entries:
+        try:
+            if call.entry_fails():
+                raise ServiceError("InternalError", "Please try again.", status=500, sender_fault=False)
+            answer["Successful"].append({"Id": entry["Id"]} | single(entry))
+        except ServiceError as error:
+            failed = {
+                "Id": entry["Id"],
+                "SenderFault": error.sender_fault,
+                "Code": error.code,
+                "Message": error.message,
+            }
+            answer["Failed"].append(failed)
+    return dict(answer)

@@ -1,0 +1,454 @@
+"""Amazon S3, as far as events need it: buckets, objects, event notifications, bucket policies.
+
+An operation is a method; what it checks, which error it raises, and its answer follow the S3 API reference
+(2006-03-01). Reads are consistent. Names are global: the buckets of all accounts and regions lie in one registry, and a
+client of any region reaches them. Not simulated: versions, access control lists, parts of objects, storage classes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote
+
+from lablib.aws.access.decide import MalformedPolicy, Policy, Request, administrator, decide
+from lablib.aws.body import Body
+from lablib.aws.service import Access, Call, NotSimulated, Service, ServiceError, World
+from lablib.kernel import Row, Trace
+from lablib.services.s3.lists import Page, page_of, read_token, write_token
+from lablib.services.s3.notifications import Deliveries, Document, Event, read_rules, show_rules
+from lablib.services.s3.store import (
+    Bucket,
+    Registry,
+    Stored,
+    check_bucket_name,
+    check_key,
+    check_metadata,
+    invalid,
+    malformed,
+    no_such_bucket,
+)
+
+_HOME = "us-east-1"  # the region without a location constraint
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
+_ACTIONS = {  # operations whose right has another name (Service authorization reference, Amazon S3)
+    "HeadObject": "GetObject",
+    "CopyObject": "PutObject",
+    "DeleteObjects": "DeleteObject",
+    "HeadBucket": "ListBucket",
+    "ListObjects": "ListBucket",
+    "ListObjectsV2": "ListBucket",
+    "ListBuckets": "ListAllMyBuckets",
+    "PutBucketNotificationConfiguration": "PutBucketNotification",
+    "GetBucketNotificationConfiguration": "GetBucketNotification",
+}
+
+
+# Who may create buckets in an account of his own learns that a name is taken, without the owner's leave.
+_NAME_IS_TAKEN = Policy.parse(
+    {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}
+)
+
+
+def _removed(row: Row, trace: Trace) -> str:
+    return f"object {row.subject} deleted from bucket {row.resource} by {row.actor}"
+
+
+def _delivered(row: Row, trace: Trace) -> str:
+    where = f", where it is message {row.detail['as']}" if "as" in row.detail else ""
+    return f"event {row.detail['event']} delivered to {row.actor}{where}"
+
+
+class S3(Service):
+    """Amazon S3, at the endpoint of one region."""
+
+    name = "s3"
+    throttle = ("SlowDown", "Please reduce your request rate.")
+    access_denied = ("AccessDenied", 403)
+    phrases = {
+        "BucketCreated": lambda row, trace: f"bucket {row.resource} created by {row.actor}",
+        "BucketDeleted": lambda row, trace: f"bucket {row.resource} deleted by {row.actor}",
+        "ObjectCreated": lambda row, trace: (
+            f"object {row.subject} written to bucket {row.resource} by {row.actor}, {row.detail} bytes"
+        ),
+        "ObjectRemoved": _removed,
+        "EventDelivered": _delivered,
+        "EventDropped": lambda row, trace: f"event lost: {row.actor} refused it ({row.detail})",
+    }
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._registry: Registry = world.shared.setdefault("s3", Registry())
+        self._registry.services.append(self)
+        self.guarded = any(bucket.policy for bucket in self._registry.buckets.values())
+        self._deliveries = Deliveries(world)
+
+    def resource_of(self, params: Document) -> str:
+        """The name of the bucket that a call is about."""
+        return str(params.get("bucket", ""))
+
+    def owner_of(self, params: Document) -> str:
+        """The account of the bucket."""
+        bucket = self._registry.buckets.get(str(params.get("bucket")))
+        return bucket.account if bucket else self.world.account
+
+    def access(self, operation: str, params: Document) -> Access:
+        """The right to a batch of deletes is asked for once, for what the keys have in common."""
+        bucket = self._registry.buckets.get(str(params.get("bucket")))
+        arn = f"arn:aws:s3:::{params['bucket']}" if "bucket" in params else "*"
+        context = {}
+        if "key" in params:
+            arn += f"/{params['key']}"
+        elif operation == "DeleteObjects":
+            keys = [item["Key"] for item in params["delete"]["Objects"]]
+            common = os.path.commonprefix(keys)  # noqa: RUF071  of characters: a key is no path
+            arn += f"/{common}{'*' if len(keys) > 1 else ''}"
+        elif operation.startswith("ListObjects"):
+            context["s3:prefix"] = params.get("prefix", "")
+        action = f"s3:{_ACTIONS.get(operation, operation)}"
+        if operation == "CreateBucket":
+            return Access(action, arn, _NAME_IS_TAKEN if bucket else None)
+        return Access(action, arn, bucket.policy if bucket else None, context)
+
+    def bucket(self, name: str) -> Bucket:
+        """The bucket itself, to look into. Raises KeyError when there is none."""
+        if name not in self._registry.buckets:
+            raise KeyError(f"no bucket is called {name!r}; there are: {', '.join(self._registry.buckets) or 'none'}")
+        return self._registry.buckets[name]
+
+    def _bucket(self, name: str) -> Bucket:
+        found = self._registry.buckets.get(name)
+        if found is None:
+            check_bucket_name(name)
+            raise no_such_bucket()
+        if found.account != self.world.account:  # the front door has let nobody in on its behalf
+            raise ServiceError("AccessDenied", "Access Denied", status=403)
+        return found
+
+    # ---- buckets -----------------------------------------------------------------------------------------------------
+
+    def create_bucket(
+        self, call: Call, *, bucket: str, create_bucket_configuration: Document | None = None
+    ) -> Document:
+        check_bucket_name(bucket)
+        region = self._location((create_bucket_configuration or {}).get("LocationConstraint"))
+        existing = self._registry.buckets.get(bucket)
+        if existing:
+            caller = call.principal.account if call.principal else self.world.account
+            self._check_may_exist(existing, region, caller)
+        else:
+            own = [b for b in self._registry.buckets.values() if b.account == self.world.account]
+            if len(own) >= self.world.figures["s3.buckets"]:
+                text = "You have attempted to create more buckets than allowed"
+                raise ServiceError("TooManyBuckets", text)
+            self._registry.buckets[bucket] = Bucket(bucket, self.world.account, region, self.now)
+            self.world.trace.add("BucketCreated", bucket, "", call.caller, call.row)
+        return {"Location": f"/{bucket}" if region == _HOME else f"http://{bucket}.s3.amazonaws.com/"}
+
+    def _location(self, constraint: str | None) -> str:
+        """The region of a new bucket. Only the endpoint of us-east-1 creates buckets elsewhere (CreateBucket)."""
+        here = self.world.region
+        known = constraint in (None, "EU") or (constraint != _HOME and _REGION.fullmatch(str(constraint)))
+        if not known:
+            raise ServiceError("InvalidLocationConstraint", "The specified location-constraint is not valid")
+        asked = "eu-west-1" if constraint == "EU" else constraint or _HOME
+        if here not in (_HOME, asked):
+            which = "unspecified" if constraint is None else constraint
+            text = (
+                f"The {which} location constraint is incompatible for the region specific endpoint this request was "
+                "sent to."
+            )
+            raise ServiceError("IllegalLocationConstraintException", text)
+        return asked
+
+    def _check_may_exist(self, existing: Bucket, region: str, caller: str) -> None:
+        """To create one's own bucket again is an error everywhere but in us-east-1 (CreateBucket)."""
+        if existing.account != caller:
+            text = (
+                "The requested bucket name is not available. The bucket namespace is shared by all users of the "
+                "system. Please select a different name and try again."
+            )
+            raise ServiceError("BucketAlreadyExists", text, status=409)
+        if not existing.region == region == _HOME:
+            text = "Your previous request to create the named bucket succeeded and you already own it."
+            raise ServiceError("BucketAlreadyOwnedByYou", text, status=409)
+
+    def delete_bucket(self, call: Call, *, bucket: str) -> Document:
+        if not self._bucket(bucket).empty:
+            raise ServiceError("BucketNotEmpty", "The bucket you tried to delete is not empty", status=409)
+        del self._registry.buckets[bucket]
+        self.world.trace.add("BucketDeleted", bucket, "", call.caller, call.row)
+        return {}
+
+    def list_buckets(self, call: Call, *, prefix: str = "") -> Document:
+        found = [b for b in self._registry.buckets.values() if b.account == self.world.account]
+        listed = sorted((b for b in found if b.name.startswith(prefix)), key=lambda b: b.name)
+        return {
+            "Buckets": [{"Name": b.name, "CreationDate": self._date(b.created)} for b in listed],
+            "Owner": {"ID": self.world.account.zfill(64)},
+        } | ({"Prefix": prefix} if prefix else {})
+
+    def head_bucket(self, call: Call, *, bucket: str) -> Document:
+        if bucket not in self._registry.buckets:
+            raise ServiceError("404", "Not Found", status=404)  # a HEAD has no body for a better text
+        return {"BucketRegion": self._bucket(bucket).region}
+
+    def get_bucket_location(self, call: Call, *, bucket: str) -> Document:
+        region = self._bucket(bucket).region
+        return {} if region == _HOME else {"LocationConstraint": region}
+
+    # ---- objects -----------------------------------------------------------------------------------------------------
+
+    def put_object(
+        self,
+        call: Call,
+        *,
+        bucket: str,
+        key: str,
+        body: Any = b"",
+        content_type: str = "binary/octet-stream",
+        metadata: dict[str, str] | None = None,
+        if_match: str | None = None,
+        if_none_match: str | None = None,
+        checksum_algorithm: str | None = None,
+    ) -> Document:
+        """`checksum_algorithm` makes no difference: nothing is damaged on the way here."""
+        place = self._bucket(bucket)
+        check_key(key)
+        check_metadata(metadata or {})
+        existing = place.find(key)
+        if if_none_match not in (None, "*"):
+            text = "A header you provided implies functionality that is not implemented"
+            raise ServiceError("NotImplemented", text, status=501)
+        if if_match is not None and existing is None:
+            raise ServiceError("NoSuchKey", "The specified key does not exist.", status=404)
+        if (if_none_match and existing) or (if_match is not None and existing and if_match.strip('"') != existing.etag):
+            text = "At least one of the pre-conditions you specified did not hold"
+            raise ServiceError("PreconditionFailed", text, status=412)
+        stored = Stored(key, self._bytes(body), self.now, content_type, dict(metadata or {}))
+        self._store(call, place, stored, "ObjectCreated:Put")
+        return {"ETag": f'"{stored.etag}"'}
+
+    def _bytes(self, body: Any) -> bytes:
+        data = body.read() if hasattr(body, "read") else body
+        content = data.encode() if isinstance(data, str) else bytes(data)
+        if len(content) > self.world.figures["s3.put_size"]:
+            raise ServiceError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+        return content
+
+    def _store(self, call: Call, place: Bucket, stored: Stored, event: str) -> None:
+        place.put(stored)
+        row = self.world.trace.add("ObjectCreated", place.name, stored.key, call.caller, call.row, len(stored.body))
+        self._announce(call, place, stored.key, event, row, stored)
+
+    def _announce(self, call: Call, place: Bucket, key: str, name: str, row: int, stored: Stored | None = None) -> None:
+        place.events += 1
+        instant = round((self.world.kernel.epoch + self.now) * 1_000_000)
+        sequencer = f"{instant:014X}{place.events % 0x10000:04X}"
+        caller = call.principal.arn if call.principal and call.principal.arn else call.caller
+        event = Event(name, place, key, row, caller, sequencer, self.now, stored)
+        self._deliveries.announce(event)
+
+    def get_object(self, call: Call, *, bucket: str, key: str) -> Document:
+        stored = self._bucket(bucket).get(key)
+        return {"Body": Body(stored.body), "AcceptRanges": "bytes", **self._head(stored)}
+
+    def head_object(self, call: Call, *, bucket: str, key: str) -> Document:
+        stored = self._bucket(bucket).find(key) if bucket in self._registry.buckets else None
+        if stored is None:
+            raise ServiceError("404", "Not Found", status=404)
+        return {"AcceptRanges": "bytes", **self._head(stored)}
+
+    def _head(self, stored: Stored) -> Document:
+        return {
+            "LastModified": self._date(stored.written),
+            "ContentLength": len(stored.body),
+            "ETag": f'"{stored.etag}"',
+            "ContentType": stored.content_type,
+            "Metadata": dict(stored.metadata),
+        }
+
+    def _date(self, time: float) -> datetime:
+        return datetime.fromtimestamp(int(self.world.kernel.epoch + time), UTC)
+
+    def delete_object(self, call: Call, *, bucket: str, key: str) -> Document:
+        self._remove(call, self._bucket(bucket), key)
+        return {}
+
+    def _remove(self, call: Call, place: Bucket, key: str) -> None:
+        """To delete what is not there succeeds, and is no event."""
+        if place.remove(key):
+            row = self.world.trace.add("ObjectRemoved", place.name, key, call.caller, call.row)
+            self._announce(call, place, key, "ObjectRemoved:Delete", row)
+
+    def delete_objects(self, call: Call, *, bucket: str, delete: Document) -> Document:
+        place, objects = self._bucket(bucket), delete["Objects"]
+        if not 1 <= len(objects) <= self.world.figures["s3.delete_objects"]:
+            raise malformed()
+        answer: Document = {}
+        for item in objects:
+            if call.entry_fails():
+                failed = {"Key": item["Key"], "Code": "InternalError", "Message": "We encountered an internal error."}
+                answer.setdefault("Errors", []).append(failed)
+                continue
+            self._remove(call, place, item["Key"])
+            if not delete.get("Quiet"):
+                answer.setdefault("Deleted", []).append({"Key": item["Key"]})
+        return answer
+
+    def copy_object(
+        self,
+        call: Call,
+        *,
+        bucket: str,
+        key: str,
+        copy_source: Any,
+        metadata: dict[str, str] | None = None,
+        metadata_directive: str = "COPY",
+        content_type: str | None = None,
+    ) -> Document:
+        place, (source, source_key) = self._bucket(bucket), _source(copy_source)
+        check_key(key)
+        original = self._readable(call, source, source_key).get(source_key)
+        if metadata_directive == "COPY":
+            if (source, source_key) == (bucket, key):
+                text = (
+                    "This copy request is illegal because it is trying to copy an object to itself without changing "
+                    "the object's metadata, storage class, website redirect location or encryption attributes."
+                )
+                raise ServiceError("InvalidRequest", text)
+            metadata, content_type = original.metadata, original.content_type
+        check_metadata(metadata or {})
+        kind = content_type or "binary/octet-stream"
+        stored = Stored(key, original.body, self.now, kind, dict(metadata or {}))
+        self._store(call, place, stored, "ObjectCreated:Copy")
+        return {"CopyObjectResult": {"ETag": f'"{stored.etag}"', "LastModified": self._date(self.now)}}
+
+    def _readable(self, call: Call, name: str, key: str) -> Bucket:
+        """The bucket that is copied from, when the caller may read the object."""
+        found = self._registry.buckets.get(name)
+        if found is None:
+            raise no_such_bucket()
+        if self.guarded or call.principal or found.account != self.world.account:
+            caller = call.principal or administrator(self.world.account)
+            wish = ("s3:GetObject", f"{found.arn}/{key}", caller, found.account, dict(caller.context))
+            decision = decide(Request(*wish, self.world.kernel.epoch + self.now), found.policy)
+            if not decision:
+                self.world.trace.add("AccessDenied", name, "", call.caller, call.row, decision.explain())
+                raise ServiceError("AccessDenied", decision.message(), status=403)
+        return found
+
+    def list_objects_v2(
+        self,
+        call: Call,
+        *,
+        bucket: str,
+        prefix: str = "",
+        delimiter: str = "",
+        max_keys: int = 1000,
+        continuation_token: str | None = None,
+        start_after: str = "",
+    ) -> Document:
+        place, most = self._bucket(bucket), min(max_keys, self.world.figures["s3.list_page"])
+        after = read_token(continuation_token) if continuation_token is not None else start_after
+        page = page_of(place, prefix, delimiter, after, most)
+        answer = self._listing(bucket, prefix, delimiter, max_keys, page)
+        extra = {
+            "StartAfter": start_after,
+            "ContinuationToken": continuation_token,
+            "NextContinuationToken": write_token(page.last) if page.last else None,
+        }
+        count = {"KeyCount": len(page.objects) + len(page.groups)}
+        return answer | count | {name: value for name, value in extra.items() if value}
+
+    def list_objects(
+        self,
+        call: Call,
+        *,
+        bucket: str,
+        prefix: str = "",
+        delimiter: str = "",
+        max_keys: int = 1000,
+        marker: str = "",
+    ) -> Document:
+        """The older form of the list, which boto3's resources still use."""
+        place, most = self._bucket(bucket), min(max_keys, self.world.figures["s3.list_page"])
+        page = page_of(place, prefix, delimiter, marker, most)
+        answer = self._listing(bucket, prefix, delimiter, max_keys, page) | {"Marker": marker}
+        return answer | ({"NextMarker": page.last} if page.last and delimiter else {})
+
+    def _listing(self, bucket: str, prefix: str, delimiter: str, max_keys: int, page: Page) -> Document:
+        answer: Document = {"Name": bucket, "Prefix": prefix, "MaxKeys": max_keys, "IsTruncated": bool(page.last)}
+        extra = {
+            "Contents": [self._entry(stored) for stored in page.objects],
+            "CommonPrefixes": [{"Prefix": group} for group in page.groups],
+            "Delimiter": delimiter,
+        }
+        return answer | {name: value for name, value in extra.items() if value}
+
+    def _entry(self, stored: Stored) -> Document:
+        modified, etag = self._date(stored.written), f'"{stored.etag}"'
+        about = {"Key": stored.key, "LastModified": modified, "ETag": etag, "Size": len(stored.body)}
+        return about | {"StorageClass": "STANDARD"}
+
+    # ---- notifications, policies -------------------------------------------------------------------------------------
+
+    def put_bucket_notification_configuration(
+        self,
+        call: Call,
+        *,
+        bucket: str,
+        notification_configuration: Document,
+        skip_destination_validation: bool = False,
+    ) -> Document:
+        place = self._bucket(bucket)
+        if "EventBridgeConfiguration" in notification_configuration:
+            raise NotSimulated("s3: EventBridgeConfiguration is not simulated; use a topic, a queue or a function")
+        ids = iter(lambda: self.world.chance.uuid("s3/configurations"), None)
+        rules = read_rules(notification_configuration, place, ids, self.world.figures["s3.event_rules"])
+        if not skip_destination_validation:
+            for rule in rules:
+                self._deliveries.test(place, rule, call.row)
+        place.rules = tuple(rules)
+        return {}
+
+    def get_bucket_notification_configuration(self, call: Call, *, bucket: str) -> Document:
+        return show_rules(self._bucket(bucket).rules)
+
+    def put_bucket_policy(self, call: Call, *, bucket: str, policy: str) -> Document:
+        place = self._bucket(bucket)
+        try:
+            parsed = Policy.parse(policy, name=f"bucket {bucket}")
+        except MalformedPolicy as error:
+            raise ServiceError("MalformedPolicy", f"{error}") from None
+        for statement in parsed.statements:
+            if not all(re.fullmatch(re.escape(place.arn) + r"(/.*)?", resource) for resource in statement.resources):
+                raise ServiceError("MalformedPolicy", "Policy has invalid resource")
+        place.policy, place.policy_text = parsed, policy
+        self._registry.guard()
+        return {}
+
+    def get_bucket_policy(self, call: Call, *, bucket: str) -> Document:
+        place = self._bucket(bucket)
+        if place.policy is None:
+            raise ServiceError("NoSuchBucketPolicy", "The bucket policy does not exist", status=404)
+        return {"Policy": place.policy_text}
+
+    def delete_bucket_policy(self, call: Call, *, bucket: str) -> Document:
+        place = self._bucket(bucket)
+        place.policy, place.policy_text = None, ""
+        return {}
+
+
+def _source(copy_source: Any) -> tuple[str, str]:
+    """The bucket and key in CopySource: "bucket/key", URL-encoded; a dictionary where boto3 is not in between."""
+    if isinstance(copy_source, dict):
+        return copy_source["Bucket"], copy_source["Key"]
+    if "?versionId=" in str(copy_source):
+        raise NotSimulated("s3: versions of objects are not simulated")
+    bucket, slash, key = unquote(str(copy_source)).lstrip("/").partition("/")
+    if not slash or not key:
+        raise invalid("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
+    return bucket, key

@@ -1,0 +1,308 @@
+"""Amazon SNS: topics, subscriptions, messages to telephones and to apps.
+
+An operation is a method; what it checks, which error it raises, and its answer follow the SNS API reference
+(2010-03-31). Subscribing is in `subscribing`, delivery and its retries in `delivery`, the forms of a message
+in `messages`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from lablib.aws.service import Call, NotSimulated, ServiceError, run_batch
+from lablib.services.sns import checks, permissions
+from lablib.services.sns.attributes import check_tags, check_topic_attributes
+from lablib.services.sns.checks import Document, invalid
+from lablib.services.sns.messages import Message
+from lablib.services.sns.outside import payload
+from lablib.services.sns.push import Pushing
+from lablib.services.sns.sms import Texting
+from lablib.services.sns.subscribing import Subscribing
+from lablib.services.sns.topics import Subscription, Topic
+
+_NO_TARGET = "TopicArn or TargetArn Reason: no value for required parameter"
+
+
+class Sns(Subscribing, Texting, Pushing):
+    """Amazon SNS in one region."""
+
+    # ---- topics ------------------------------------------------------------------------------------------------------
+
+    def create_topic(
+        self,
+        call: Call,
+        *,
+        name: str,
+        attributes: dict[str, str] | None = None,
+        tags: list[dict[str, str]] | None = None,
+    ) -> Document:
+        given = dict(attributes or {})
+        fifo = given.get("FifoTopic", "").lower() == "true"
+        checks.check_name(name, fifo)
+        clean = check_topic_attributes(given, fifo, self.world.figures, creating=True)
+        own_tags = check_tags(tags or [])
+        existing = self.topics.get(name)
+        if existing:
+            if any(existing.attributes.get(key, "") != value for key, value in clean.items()):
+                raise invalid("Attributes Reason: Topic already exists with different attributes")
+            if any(existing.tags.get(key) != value for key, value in own_tags.items()):
+                raise invalid("Tags Reason: Topic already exists with different tags")
+            return {"TopicArn": existing.arn}
+        self._check_topic_room(fifo)
+        topic = self.topics[name] = Topic(self.world, name, self.arn(name))
+        if fifo:
+            clean = {"FifoTopic": "true", "ContentBasedDeduplication": "false"} | clean
+        self._configure(topic, clean)
+        topic.tags.update(own_tags)
+        self.world.trace.add("TopicCreated", name, "", call.caller, call.row)
+        return {"TopicArn": topic.arn}
+
+    def _check_topic_room(self, fifo: bool) -> None:
+        most = self.world.figures["sns.fifo_topics" if fifo else "sns.topics"]
+        if sum(topic.fifo == fifo for topic in self.topics.values()) + self.existing_topics >= most:
+            raise ServiceError("TopicLimitExceeded", f"Topic limit exceeded: {most}", status=403)
+
+    def _configure(self, topic: Topic, attributes: dict[str, str]) -> None:
+        topic.configure(attributes)
+        self.guarded = self.guarded or "Policy" in topic.attributes
+
+    def delete_topic(self, call: Call, *, topic_arn: str) -> Document:
+        if checks.split_arn(topic_arn, "TopicArn")[3] != self.world.region:
+            raise invalid("TopicArn")
+        topic = self.topics.get(topic_arn.rpartition(":")[2])
+        if topic and topic.arn == topic_arn:
+            for subscription in list(topic.subscriptions.values()):
+                self._remove(subscription)
+            del self.topics[topic.name]
+            topic.deleted = True
+            self.world.trace.add("TopicDeleted", topic.name, "", call.caller, call.row)
+        return {}
+
+    def list_topics(self, call: Call, *, next_token: str | None = None) -> Document:
+        page, more = self._page((topic.arn for topic in self.topics.values()), next_token)
+        return {"Topics": [{"TopicArn": arn} for arn in page]} | more
+
+    def get_topic_attributes(self, call: Call, *, topic_arn: str) -> Document:
+        return {"Attributes": self._topic(topic_arn).describe()}
+
+    def set_topic_attributes(
+        self, call: Call, *, topic_arn: str, attribute_name: str, attribute_value: str = ""
+    ) -> Document:
+        topic = self._topic(topic_arn)
+        given = {attribute_name: attribute_value}
+        clean = check_topic_attributes(given, topic.fifo, self.world.figures, current=topic)
+        self._configure(topic, clean)
+        return {}
+
+    def tag_resource(self, call: Call, *, resource_arn: str, tags: list[dict[str, str]]) -> Document:
+        topic = self._tagged(resource_arn)
+        merged = topic.tags | check_tags(tags)
+        if len(merged) > self.world.figures["sns.tags"]:
+            text = "Could not complete request: tag quota of per resource exceeded"
+            raise ServiceError("TagLimitExceeded", text)
+        topic.tags = merged
+        return {}
+
+    def untag_resource(self, call: Call, *, resource_arn: str, tag_keys: list[str]) -> Document:
+        topic = self._tagged(resource_arn)
+        for key in tag_keys:
+            topic.tags.pop(key, None)
+        return {}
+
+    def list_tags_for_resource(self, call: Call, *, resource_arn: str) -> Document:
+        return {"Tags": [{"Key": key, "Value": value} for key, value in self._tagged(resource_arn).tags.items()]}
+
+    def _tagged(self, arn: str) -> Topic:
+        checks.split_arn(arn, "ResourceArn")
+        topic = self.topics.get(arn.rpartition(":")[2])
+        if topic is None or topic.arn != arn:
+            raise ServiceError("ResourceNotFound", "Resource does not exist", status=404)
+        return topic
+
+    def add_permission(
+        self, call: Call, *, topic_arn: str, label: str, aws_account_id: list[str], action_name: list[str]
+    ) -> Document:
+        topic = self._topic(topic_arn)
+        self._configure(topic, {"Policy": permissions.grant(topic, label, aws_account_id, action_name)})
+        return {}
+
+    def remove_permission(self, call: Call, *, topic_arn: str, label: str) -> Document:
+        topic = self._topic(topic_arn)
+        self._configure(topic, {"Policy": permissions.revoke(topic, label)})
+        return {}
+
+    # ---- publishing --------------------------------------------------------------------------------------------------
+
+    def publish(
+        self,
+        call: Call,
+        *,
+        message: str,
+        topic_arn: str | None = None,
+        target_arn: str | None = None,
+        phone_number: str | None = None,
+        subject: str | None = None,
+        message_structure: str | None = None,
+        message_attributes: dict[str, Document] | None = None,
+        message_deduplication_id: str | None = None,
+        message_group_id: str | None = None,
+    ) -> Document:
+        if sum(given is not None for given in (topic_arn, target_arn, phone_number)) != 1:
+            raise invalid(_NO_TARGET)
+        if phone_number is not None:
+            return self._text(phone_number, message, subject, message_attributes, call)
+        if target_arn and ":endpoint/" in target_arn:
+            return self._push(target_arn, message, subject, message_structure, message_attributes, call)
+        topic = self._topic(topic_arn) if topic_arn is not None else self._topic(target_arn or "", "TargetArn")
+        ids = (message_group_id, message_deduplication_id)
+        prepared = self._prepare(topic, message, subject, message_structure, message_attributes, *ids)
+        if prepared.size > topic.message_size:
+            raise invalid("Message too long")
+        self._admit(topic, [prepared], call)
+        return self._store(prepared, call)
+
+    def publish_batch(
+        self, call: Call, *, topic_arn: str, publish_batch_request_entries: list[dict[str, Any]]
+    ) -> Document:
+        entries = publish_batch_request_entries
+        checks.check_batch([entry["Id"] for entry in entries], self.world.figures["sns.batch_entries"])
+        topic = self._topic(topic_arn)
+        names = ("Subject", "MessageStructure", "MessageAttributes", "MessageGroupId", "MessageDeduplicationId")
+        prepared = {entry["Id"]: self._prepare(topic, entry["Message"], *map(entry.get, names)) for entry in entries}
+        if sum(message.size for message in prepared.values()) > topic.message_size:
+            text = "The length of all the messages put together is more than the limit."
+            raise ServiceError("BatchRequestTooLong", text)
+        self._admit(topic, list(prepared.values()), call)
+        return run_batch(call, entries, lambda entry: self._store(prepared[entry["Id"]], call))
+
+    def _text(
+        self, number: str, text: str, subject: str | None, attributes: dict[str, Document] | None, call: Call
+    ) -> Document:
+        """A text message to one telephone."""
+        checks.check_phone(number)
+        return self._publish_direct("sms", number, text, subject, None, attributes, call)
+
+    def _push(
+        self,
+        arn: str,
+        text: str,
+        subject: str | None,
+        structure: str | None,
+        attributes: dict[str, Document] | None,
+        call: Call,
+    ) -> Document:
+        """A notification to one device. Its payload is checked before anything is stored."""
+        platform = self._ready_device(arn).application.platform
+        payload(platform, {"default": text} if structure is None else checks.parse_structure(text))
+        return self._publish_direct("application", arn, text, subject, structure, attributes, call)
+
+    def _publish_direct(
+        self,
+        protocol: str,
+        endpoint: str,
+        text: str,
+        subject: str | None,
+        structure: str | None,
+        attributes: dict[str, Document] | None,
+        call: Call,
+    ) -> Document:
+        """Publish to an endpoint without a topic: it has one of its own, which nobody else sees."""
+        name = endpoint.rpartition("/")[2]
+        topic = self._direct.get(endpoint)
+        if topic is None:
+            topic = self._direct[endpoint] = Topic(self.world, name, endpoint)
+            topic.direct = True
+            topic.subscriptions[""] = Subscription(topic, "", protocol, endpoint, self.world.account, "")
+        message = self._prepare(topic, text, subject, structure, attributes, None, None)
+        if message.size > topic.message_size:
+            raise invalid("Message too long")
+        self._admit(topic, [message], call)
+        return self._store(message, call)
+
+    def _prepare(
+        self,
+        topic: Topic,
+        text: str,
+        subject: str | None,
+        structure: str | None,
+        attributes: dict[str, Document] | None,
+        group: str | None,
+        deduplication: str | None,
+    ) -> Message:
+        """A message that was checked, not yet stored. Raises InvalidParameter or ParameterValueInvalid."""
+        if subject is not None:
+            checks.check_subject(subject)
+        if not text:
+            raise invalid("Empty message")
+        if attributes:
+            checks.check_message_attributes(attributes)
+        message = Message(topic, text, subject, attributes)
+        message.size = checks.size_of(text, attributes)
+        if topic.fifo:
+            self._check_fifo(message, group, deduplication)
+        else:
+            self._check_standard(group, deduplication)
+        if structure is not None:
+            if structure != "json":
+                raise invalid("MessageStructure")
+            message.texts = checks.parse_structure(text)
+            if "default" not in message.texts and not topic.direct:
+                raise invalid("Message Structure - No default entry in JSON message body")
+        return message
+
+    def _check_fifo(self, message: Message, group: str | None, deduplication: str | None) -> None:
+        if not group:
+            raise invalid("The MessageGroupId parameter is required for FIFO topics")
+        checks.check_fifo_id(group, "MessageGroupId")
+        if deduplication is not None:
+            checks.check_fifo_id(deduplication, "MessageDeduplicationId")
+        elif not message.topic.content_based:
+            either = "ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
+            raise invalid(f"The topic should either have {either}")
+        message.group = group
+        message.deduplication = deduplication or message.content_hash
+
+    def _check_standard(self, group: str | None, deduplication: str | None) -> None:
+        wrong = "Reason: The request includes {0} parameter that is not valid for this topic type"
+        if deduplication is not None:
+            raise invalid(f"MessageDeduplicationId {wrong.format('MessageDeduplicationId')}")
+        if group is not None and not self.world.figures["sns.fair_queues"]:
+            raise invalid(f"MessageGroupId {wrong.format('MessageGroupId')}")
+        if group is not None:
+            raise NotSimulated("MessageGroupId on a standard topic (fair queues) is not simulated: leave it out")
+
+    def _admit(self, topic: Topic, messages: list[Message], call: Call) -> None:
+        """Raise Throttling when these are too many: for the account, and for a FIFO topic and its groups.
+
+        Raises KMSAccessDenied and its like when the publisher may not use the topic's key.
+        """
+        self._data_keys.check(topic, call)
+        self._limit(self._buckets, "", self._publish_rate, call, topic.name, len(messages))
+        if topic.fifo:
+            if not topic.group_scope:
+                self._limit(topic.groups, "", "sns.fifo_rate", call, topic.name, len(messages))
+            for group, count in Counter(message.group for message in messages).items():
+                self._limit(topic.groups, group, "sns.fifo_group_rate", call, topic.name, count)
+
+    def _store(self, message: Message, call: Call) -> Document:
+        """Publish answers when the message is stored; its deliveries begin now."""
+        topic, trace = message.topic, self.world.trace
+        if topic.fifo:
+            original = topic.repeats.original(message.group if topic.group_scope else None, message.deduplication)
+            if original:
+                trace.add("Deduplicated", topic.name, original.id, call.caller, call.row, message.deduplication)
+                return original.answer()
+            topic.repeats.note(message, message.group, message.deduplication)
+        message.accept(self.world.chance.uuid("sns/messages"))
+        message.row = trace.add("Published", topic.name, message.id, call.caller, call.row, message.size)
+        if topic.fifo:
+            trace.add("JoinedGroup", topic.name, message.id, "", message.row, message.group)
+        for subscription in topic.subscriptions.values():
+            if not subscription.confirmed:
+                continue
+            if subscription.filter and (why := subscription.refuses(message)):
+                trace.add("FilteredOut", topic.name, message.id, subscription.name, message.row, why)
+            else:
+                self.courier.send(message, subscription)
+        return message.answer()

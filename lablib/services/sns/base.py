@@ -1,0 +1,173 @@
+"""What all operations of SNS share: topics and how they are found, pages of lists, limits on rates."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Iterable
+
+from lablib.aws.lists import page_of
+from lablib.aws.service import Access, Call, Service, ServiceError, TokenBucket, World
+from lablib.kernel import Kernel
+from lablib.services.sns.checks import Document, account_of, invalid, not_found, split_arn
+from lablib.services.sns.delivery import Courier
+from lablib.services.sns.events import PHRASES
+from lablib.services.sns.inbox import Inbox, Inboxes
+from lablib.services.sns.keys import DataKeys
+from lablib.services.sns.metrics import metrics
+from lablib.services.sns.outside import Outside, Phones
+from lablib.services.sns.topics import Subscription, Topic
+
+_PUBLISH_RATES = {  # the figure of each region; the others have the lowest
+    "us-east-1": "sns.publish_rate_virginia",
+    "us-west-2": "sns.publish_rate_large",
+    "eu-west-1": "sns.publish_rate_large",
+} | dict.fromkeys(
+    (
+        "us-east-2", "us-west-1", "eu-central-1", "eu-west-2", "eu-west-3", "eu-north-1", "ap-northeast-1",
+        "ap-northeast-2", "ap-southeast-1", "ap-southeast-2",
+    ),
+    "sns.publish_rate_medium",
+)  # fmt: skip
+
+
+class Shared:
+    """What all regions and accounts of a cloud see: subscriptions by ARN and by token, and the endpoints outside."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.subscriptions: dict[str, Subscription] = {}
+        self.tokens: dict[str, Subscription] = {}
+        self.inboxes = Inboxes(kernel)
+
+
+class SnsBase(Service):
+    """SNS in one region of one account. `existing_topics` counts as if so many more topics had been made."""
+
+    name = "sns"
+    throttle = ("Throttling", "Rate exceeded")
+    access_denied = ("AuthorizationError", 403)
+    secure_only = True
+    phrases = PHRASES
+    existing_topics = 0
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.topics: dict[str, Topic] = {}
+        self.shared: Shared = world.shared.setdefault("sns", Shared(world.kernel))
+        self.outside = Outside(world, self.shared.inboxes)
+        self.courier = Courier(world, self.outside)
+        self._data_keys = DataKeys(world)
+        self._direct: dict[str, Topic] = {}  # for publishing to an endpoint without a topic
+        self._buckets: dict[str, TokenBucket] = {}
+        self._subscribing: dict[str, TokenBucket] = {}
+        self._unsubscribing: dict[str, TokenBucket] = {}
+
+    # ---- from inside -------------------------------------------------------------------------------------------------
+
+    def topic(self, name_or_arn: str) -> Topic:
+        """The topic itself, to look into. Raises KeyError when there is none."""
+        name = name_or_arn.rpartition(":")[2]
+        if name not in self.topics:
+            raise KeyError(f"no topic is called {name!r}; there are: {', '.join(self.topics) or 'none'}")
+        return self.topics[name]
+
+    def inbox(self, endpoint: str) -> Inbox:
+        """What an endpoint outside AWS received: a URL, an e-mail address, a phone number, a device's endpoint ARN."""
+        return self.shared.inboxes[endpoint]
+
+    def metrics(self, topic: str) -> dict[str, float]:
+        """What CloudWatch would show of a topic, by its name or ARN: the sum of each metric since the run began.
+
+        Raises ValueError when there never was such a topic.
+        """
+        name, trace = topic.rpartition(":")[2], self.world.trace
+        if not trace.where(("TopicCreated", "Published"), name):
+            raise ValueError(f"topic={topic!r}: no topic has this name; there are: {', '.join(self.topics) or 'none'}")
+        return metrics(trace, name)
+
+    @property
+    def phones(self) -> Phones:
+        """What this account knows about text messages here: `phones.opt_out(number)` is an answer of STOP."""
+        return self.outside.phones
+
+    # ---- for the front door ------------------------------------------------------------------------------------------
+
+    def resource_of(self, params: Document) -> str:
+        """The name of the topic that a call is about, or the endpoint to which it publishes."""
+        arn = params.get("topic_arn") or params.get("target_arn") or params.get("resource_arn")
+        if arn:
+            return str(arn).rpartition(":")[2].rpartition("/")[2]
+        if "subscription_arn" in params:
+            return str(params["subscription_arn"]).rpartition(":")[0].rpartition(":")[2]
+        return str(params.get("name") or params.get("phone_number") or "")
+
+    def owner_of(self, params: Document) -> str:
+        """The account of the topic. To a subscription its own owner comes first; with a token anybody may confirm."""
+        if "token" in params:
+            return self.world.account
+        if "subscription_arn" in params:
+            subscription = self.shared.subscriptions.get(params["subscription_arn"])
+            if subscription and subscription.owner == self.world.account:
+                return self.world.account
+        keys = ("topic_arn", "target_arn", "resource_arn", "subscription_arn")
+        owner = account_of(next((params[key] for key in keys if params.get(key)), ""))
+        return owner if owner.isdecimal() and len(owner) == 12 else self.world.account
+
+    def access(self, operation: str, params: Document) -> Access:
+        """A right to publish covers the batch form too (API: PublishBatch)."""
+        action = "sns:Publish" if operation == "PublishBatch" else f"sns:{operation}"
+        if "subscription_arn" in params or "token" in params:
+            return Access(action)
+        arn = params.get("topic_arn") or params.get("target_arn") or params.get("resource_arn")
+        if arn is None:
+            also = ("sns:TagResource",) if params.get("tags") else ()  # API: CreateTopic
+            return Access(action, self.arn(params["name"]) if operation == "CreateTopic" else "*", also=also)
+        topic = self.topics.get(str(arn).rpartition(":")[2])
+        context = {f"sns:{key.title()}": params[key] for key in ("endpoint", "protocol") if params.get(key)}
+        return Access(action, arn, topic.policy if topic else None, context, exists=topic is not None)
+
+    # ---- shared by the operations ------------------------------------------------------------------------------------
+
+    def _topic(self, arn: str, parameter: str = "TopicArn") -> Topic:
+        """The topic with that ARN. Raises InvalidParameter for what is no ARN of this region, NotFound."""
+        parts = split_arn(arn, parameter)
+        if parts[2] != "sns" or parts[3] != self.world.region:
+            raise invalid(parameter)
+        topic = self.topics.get(parts[5])
+        if topic is None or topic.arn != arn:
+            raise not_found("Topic")
+        return topic
+
+    def _owner(self, call: Call) -> tuple[str, str]:
+        """The account of the caller, and its ARN."""
+        principal = call.principal
+        account = principal.account if principal else self.world.account
+        return account, (principal and principal.arn) or f"arn:aws:iam::{account}:root"
+
+    def _limit(
+        self, buckets: dict[str, TokenBucket], name: str, figure: str, call: Call, resource: str, count: int = 1
+    ) -> None:
+        """Count so many calls, or messages. Raises Throttling when they are too many (API reference, common errors)."""
+        now, rate = self.now, self.world.figures[figure]
+        bucket = buckets.get(name)
+        if bucket is None:
+            bucket = buckets[name] = TokenBucket(rate, rate, now)
+        if not bucket.ready(now):
+            self.world.trace.add("Throttled", resource, "", call.caller, call.row, {"limit": rate, "group": name})
+            raise ServiceError(*self.throttle)
+        for _ in range(count):
+            bucket.take()
+
+    @property
+    def _publish_rate(self) -> str:
+        return _PUBLISH_RATES.get(self.world.region, "sns.publish_rate")
+
+    def _page(self, names: Iterable[str], token: str | None) -> tuple[list[str], Document]:
+        """One page of the names, and the token of the next."""
+        after = None
+        if token is not None:
+            try:
+                after = b64decode(token, validate=True).decode()
+            except ValueError:
+                raise invalid("NextToken") from None
+        page, last = page_of(sorted(names), after, self.world.figures["sns.list_page"])
+        return page, {"NextToken": b64encode(last.encode()).decode()} if last else {}

@@ -1,0 +1,182 @@
+"""What SNS accepts: ARNs, names and message attributes, checked as AWS checks them.
+
+Sources: SNS API reference (Publish, Subscribe, MessageAttributeValue); SNS developer guide, "Amazon SNS message
+attributes". The fidelity tests say which error texts were recorded from AWS.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from lablib.aws.service import Arn, ServiceError
+
+Figures = Mapping[str, Any]
+Document = dict[str, Any]
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_FIFO_ID = re.compile(r"[!-~]{1,128}")  # letters, digits and punctuation of ASCII
+_ATTRIBUTE_NAME = re.compile(r"(?!.*\.\.)(?!\.)[A-Za-z0-9_.-]+(?<!\.)")
+_DATA_TYPE = re.compile(r"(String|Number|Binary)(\..+)?", re.DOTALL)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_SUBJECT = re.compile(r"[!-~][ -~]*")  # begins with a letter, digit or punctuation; no line breaks
+_PHONE = re.compile(r"\+[1-9][0-9]{1,14}")
+
+
+# ---- errors ----------------------------------------------------------------------------------------------------------
+
+
+def invalid(text: str) -> ServiceError:
+    """InvalidParameter."""
+    return ServiceError("InvalidParameter", f"Invalid parameter: {text}")
+
+
+def bad_attribute(text: str) -> ServiceError:
+    """ParameterValueInvalid: of message attributes."""
+    return ServiceError("ParameterValueInvalid", text)
+
+
+def not_found(what: str) -> ServiceError:
+    """NotFound: a topic, subscription, application or endpoint that does not exist."""
+    return ServiceError("NotFound", f"{what} does not exist", status=404)
+
+
+# ---- names and ARNs --------------------------------------------------------------------------------------------------
+
+
+def split_arn(text: str, parameter: str) -> list[str]:
+    """The parts of an ARN. Raises InvalidParameter when `text` is none."""
+    parts = text.split(":")
+    if len(parts) < 6:
+        raise invalid(f"{parameter} Reason: An ARN must have at least 6 elements, not {len(parts)}")
+    if parts[0] != "arn":
+        raise invalid(f"{parameter} Reason: {text} does not start with arn")
+    return parts
+
+
+def account_of(text: str) -> str:
+    """The account in an ARN; empty when it is none."""
+    parts = text.split(":")
+    return parts[4] if len(parts) >= 6 else ""
+
+
+def check_name(name: str, fifo: bool) -> None:
+    """Raise InvalidParameter unless `name` may be the name of a topic of this type."""
+    own = name.removesuffix(".fifo") if fifo else name
+    if fifo and own == name:
+        raise invalid("Topic Name")
+    if not _NAME.fullmatch(own) or len(name) > 256:
+        raise invalid("Topic Name")
+
+
+def check_phone(number: str) -> None:
+    """Raise InvalidParameter unless `number` is a phone number in the form E.164."""
+    if not _PHONE.fullmatch(number):
+        raise invalid(f"PhoneNumber Reason: {number} is not valid to publish to")
+
+
+def is_phone(number: str) -> bool:
+    """Is this a phone number in the form E.164, such as +15555550100?"""
+    return _PHONE.fullmatch(number) is not None
+
+
+def queue_arn(text: str) -> Arn | None:
+    """The parts of the ARN of a queue; None when it is none."""
+    arn = Arn.parse(text)
+    return arn if arn and arn.service == "sqs" and re.fullmatch("[0-9]{12}", arn.account) else None
+
+
+# ---- messages --------------------------------------------------------------------------------------------------------
+
+
+def check_subject(subject: str) -> None:
+    """Raise InvalidParameter: a subject is ASCII text of 1 to 100 characters in one line (API reference, Publish)."""
+    if len(subject) > 100 or not _SUBJECT.fullmatch(subject):
+        raise invalid("Subject")
+
+
+def parse_structure(message: str) -> dict[str, str]:
+    """The texts for the protocols in a message with MessageStructure json. Values that are no strings are ignored."""
+    try:
+        texts = json.loads(message)
+    except ValueError:
+        texts = None
+    if not isinstance(texts, dict):
+        raise invalid("Message Structure - JSON message body failed to parse")
+    return {name: text for name, text in texts.items() if isinstance(text, str)}
+
+
+def check_fifo_id(id: str, parameter: str) -> None:
+    """Raise InvalidParameter unless `id` may be a group's or a deduplication id."""
+    if not _FIFO_ID.fullmatch(id):
+        only = "can only include alphanumeric and punctuation characters. 1 to 128 in length"
+        raise invalid(f"{parameter} Reason: {parameter} {only}")
+
+
+def check_batch(ids: list[str], most: int) -> None:
+    """Raise what AWS raises for a batch that is empty or too long, or whose entries' ids are malformed or repeated."""
+    if not ids:
+        text = "The batch request doesn't contain any entries."
+        raise ServiceError("EmptyBatchRequest", text)
+    if len(ids) > most:
+        text = "The batch request contains more entries than permissible."
+        raise ServiceError("TooManyEntriesInBatchRequest", text)
+    if len(dict.fromkeys(ids)) < len(ids):
+        text = "Two or more batch entries in the request have the same Id."
+        raise ServiceError("BatchEntryIdsNotDistinct", text)
+    if not all(_BATCH_ID.fullmatch(id) for id in ids):
+        text = "The Id of a batch entry in a batch request doesn't abide by the specification."
+        raise ServiceError("InvalidBatchEntryId", text)
+
+
+def size_of(message: str, attributes: Mapping[str, Document] | None) -> int:
+    """The size of a message in bytes: its text, and the names, types and values of its attributes."""
+    size = len(message) if message.isascii() else len(message.encode("utf-8", "surrogatepass"))
+    for name, attribute in (attributes or {}).items():
+        value = attribute.get("StringValue", "").encode() or attribute.get("BinaryValue", b"")
+        size += len(name.encode()) + len(attribute["DataType"].encode()) + len(value)
+    return size
+
+
+def check_message_attributes(attributes: Mapping[str, Document]) -> None:
+    """Raise ParameterValueInvalid unless a message may have these attributes."""
+    for name, attribute in attributes.items():
+        if not _ATTRIBUTE_NAME.fullmatch(name) or len(name) > 256:
+            raise bad_attribute(_naming_fault(name))
+        _check_value(name, attribute)
+
+
+def _naming_fault(name: str) -> str:
+    if len(name) > 256:
+        return "Length of message attribute name must be less than 256 bytes."
+    if name.startswith(".") or not name:
+        return "Invalid message attribute name starting with character '.' was found."
+    if name.endswith("."):
+        return "Invalid message attribute name ending with character '.' was found."
+    bad = re.search(r"[^A-Za-z0-9_.-]|\.(?=\.)", name)
+    if bad is None or bad[0] == ".":
+        return "Message attribute name can not have successive '.' character."
+    return (
+        f"Invalid non-alphanumeric character '#x{ord(bad[0]):X}' was found in the message attribute name. "
+        "Can only include alphanumeric characters, hyphens, underscores, or dots."
+    )
+
+
+def _check_value(name: str, attribute: Document) -> None:
+    kind = attribute["DataType"]
+    if not _DATA_TYPE.fullmatch(kind):
+        supported = "the set of supported type prefixes is Binary, Number, and String."
+        raise bad_attribute(f"The message attribute '{name}' has an invalid message attribute type, {supported}")
+    field = "Binary" if kind.startswith("Binary") else "String"
+    given = [other for other in ("String", "Binary") if f"{other}Value" in attribute]
+    if given and field not in given:
+        raise bad_attribute(f"The message attribute '{name}' with type '{kind}' must use field '{field}'.")
+    value = attribute.get(f"{field}Value")
+    if not value:
+        must = f"must contain non-empty message attribute value for message attribute type '{kind}'."
+        raise bad_attribute(f"The message attribute '{name}' {must}")
+    if kind.startswith("Number") and not _NUMBER.fullmatch(value):
+        raise bad_attribute(f"Could not cast message attribute '{name}' value to number.")

@@ -1,0 +1,217 @@
+"""How a message gets from a topic to its subscribers: each delivery on its own, attempt by attempt, in virtual time.
+
+A delivery begins some milliseconds after Publish. It ends when the endpoint took the message; when it answered with an
+error for which the caller is to blame, which SNS does not retry; or when the retries are used up. What could not be
+delivered goes to the subscription's dead-letter queue, or is gone. (SNS developer guide, "Amazon SNS message delivery
+retries", "Amazon SNS dead-letter queues".) Deliveries to the subscribers of a FIFO topic keep the order of each message
+group: one that is retried holds back those behind it. Assumed: a queue counts the whole envelope in a message's size,
+so that the very longest messages need raw delivery.
+
+Nothing here waits: every step is a timer of the kernel.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from lablib.aws.service import AnswerLost, Arn, ServiceError, World
+from lablib.kernel import lognormal
+from lablib.services.sns.messages import Message
+from lablib.services.sns.metrics import DLQ_FAILED
+from lablib.services.sns.outside import Outside
+from lablib.services.sns.topics import Subscription
+
+_QUANTILES = 1024
+_THROTTLES = ("ThrottlingException", "Throttling", "RequestThrottled", "ThrottledException", "TooManyRequestsException")
+_MANAGED = ("sqs", "lambda")
+
+
+class Delivery:
+    """One message on its way to one subscription."""
+
+    __slots__ = ("attempt", "delays", "message", "row", "subscription")
+
+    def __init__(self, message: Message, subscription: Subscription) -> None:
+        self.message = message
+        self.subscription = subscription
+        self.attempt = 0
+        self.row = message.row  # what led to the next attempt
+        self.delays: Iterator[float] | None = None
+
+
+class Courier:
+    """Delivers the messages of the topics of one account in one region."""
+
+    def __init__(self, world: World, outside: Outside) -> None:
+        self._world = world
+        self._kernel = world.kernel
+        self._trace = world.trace
+        self._outside = outside
+        figures = world.figures
+        latency = lognormal(figures["sns.delivery_median"], figures["sns.delivery_p95"])
+        self._latency = [latency.at((i + 0.5) / _QUANTILES) for i in range(_QUANTILES)]
+        self._abroad = figures["sns.cross_region"]
+        self._patience = figures["sns.http_timeout"]
+
+    # ---- the way of a delivery ---------------------------------------------------------------------------------------
+
+    def send(self, message: Message, subscription: Subscription) -> None:
+        """A message was published that this subscription is to get."""
+        delivery = Delivery(message, subscription)
+        if subscription.in_order:
+            line = subscription.lines.setdefault(message.group, deque())
+            line.append(delivery)
+            if len(line) > 1:
+                return
+        self._set_out(delivery)
+
+    def _set_out(self, delivery: Delivery) -> None:
+        subscription = delivery.subscription
+        delay = self._latency[int(subscription.random() * _QUANTILES)]
+        target = subscription.target
+        if target and target.region != self._world.region:
+            delay += self._abroad
+        self._kernel.after(delay, self._take_turn, delivery)
+
+    def _take_turn(self, delivery: Delivery) -> None:
+        """Where an endpoint has a limit on deliveries a second, each waits for its turn."""
+        subscription, now = delivery.subscription, self._kernel.now
+        rate = subscription.rate
+        if not rate:
+            return self._try(delivery)
+        turn = max(now, subscription.free_at)
+        subscription.free_at = round(turn + 1 / rate, 6)
+        if turn <= now:
+            return self._try(delivery)
+        self._kernel.at(turn, self._try, delivery)
+
+    def _try(self, delivery: Delivery) -> None:
+        subscription = delivery.subscription
+        delivery.attempt += 1
+        if subscription.deleted and not delivery.message.token:
+            self._note("DeliveryDropped", delivery, "the subscription was deleted")
+            self._end(delivery)
+        elif subscription.protocol in _MANAGED:
+            self._try_service(delivery)
+        else:
+            self._try_inbox(delivery)
+
+    def _try_service(self, delivery: Delivery) -> None:
+        try:
+            answer = self._hand_over(delivery)
+        except ServiceError as error:
+            retry = error.status >= 500 or error.code in _THROTTLES
+            self._failed(delivery, error.code, retry)
+        except AnswerLost:
+            self._failed(delivery, "Timeout", True)
+        else:
+            self._delivered(delivery, {"as": answer["MessageId"]} if "MessageId" in answer else {})
+
+    def _hand_over(self, delivery: Delivery) -> dict[str, Any]:
+        """To a queue or a function, by the front door: the endpoint's policy decides."""
+        message, subscription = delivery.message, delivery.subscription
+        assert subscription.target
+        if subscription.protocol == "sqs":
+            return self._enqueue(subscription.target, delivery)
+        params = {
+            "function_name": subscription.endpoint,
+            "invocation_type": "Event",
+            "payload": message.event(subscription),
+        }
+        return self._call(subscription.target, "invoke", params, delivery)
+
+    def _enqueue(self, queue: Arn, delivery: Delivery) -> dict[str, Any]:
+        message, subscription = delivery.message, delivery.subscription
+        url = f"https://sqs.{queue.region}.amazonaws.com/{queue.account}/{queue.resource}"
+        params: dict[str, Any] = {"queue_url": url}
+        if subscription.raw:
+            params["message_body"] = message.text_for(subscription.protocol)
+            if message.attributes:
+                params["message_attributes"] = message.attributes
+        else:
+            params["message_body"] = message.envelope(subscription)
+        if queue.resource.endswith(".fifo"):
+            params["message_group_id"] = message.group
+            params["message_deduplication_id"] = message.deduplication
+        return self._call(queue, "send_message", params, delivery)
+
+    def _call(self, to: Arn, name: str, params: dict[str, Any], delivery: Delivery) -> dict[str, Any]:
+        topic = delivery.subscription.topic
+        deliver = self._world.peers.deliver
+        return deliver(to, name, params, principal=topic.principal, caller=topic.caller, cause=delivery.row)
+
+    # ---- endpoints outside -------------------------------------------------------------------------------------------
+
+    def _try_inbox(self, delivery: Delivery) -> None:
+        subscription = delivery.subscription
+        why = self._outside.refuses(subscription)
+        if why:
+            return self._failed(delivery, why, False)
+        status, delay = self._outside.take(delivery.message, subscription)
+        if delay > self._patience:
+            self._kernel.after(self._patience, self._failed, delivery, "Timeout", True)
+        elif delay:
+            self._kernel.after(delay, self._answered, delivery, status)
+        else:
+            self._answered(delivery, status)
+
+    def _answered(self, delivery: Delivery, status: int) -> None:
+        if status < 400:
+            self._delivered(delivery, {})
+        else:
+            self._failed(delivery, str(status), status >= 500)
+
+    # ---- the end of an attempt ---------------------------------------------------------------------------------------
+
+    def _delivered(self, delivery: Delivery, more: dict[str, Any]) -> None:
+        protocol = delivery.subscription.protocol
+        self._note("Delivered", delivery, {"protocol": protocol, "attempt": delivery.attempt} | more)
+        self._end(delivery)
+
+    def _failed(self, delivery: Delivery, reason: str, retry: bool) -> None:
+        subscription = delivery.subscription
+        delay = None
+        if retry:
+            if delivery.delays is None:
+                delivery.delays = subscription.delays()
+            delay = next(delivery.delays, None)
+        until = 0.0 if delay is None else self._kernel.now + delay
+        detail = {"protocol": subscription.protocol, "attempt": delivery.attempt, "reason": reason}
+        delivery.row = self._note("DeliveryFailed", delivery, detail, until)
+        if delay is None:
+            self._give_up(delivery)
+        else:
+            self._kernel.at(until, self._take_turn, delivery)
+
+    def _give_up(self, delivery: Delivery) -> None:
+        queue = delivery.subscription.dead_letters
+        if queue is None:
+            self._note("DeliveryDropped", delivery, "there is no dead-letter queue")
+        else:
+            try:
+                self._enqueue(queue, delivery)
+            except (ServiceError, AnswerLost) as error:
+                reason = error.code if isinstance(error, ServiceError) else "Timeout"
+                self._note("DeliveryDropped", delivery, f"{DLQ_FAILED} {queue.resource} failed: {reason}")
+            else:
+                self._note("MovedToDeadLetterQueue", delivery, queue.resource)
+        self._end(delivery)
+
+    def _end(self, delivery: Delivery) -> None:
+        """Let the next one of its group go."""
+        subscription = delivery.subscription
+        if subscription.in_order:
+            line = subscription.lines[delivery.message.group]
+            line.popleft()
+            if line:
+                self._set_out(line[0])
+            else:
+                del subscription.lines[delivery.message.group]
+
+    def _note(self, kind: str, delivery: Delivery, detail: Any, until: float = 0.0) -> int:
+        message, subscription = delivery.message, delivery.subscription
+        return self._trace.add(
+            kind, subscription.topic.name, message.id, subscription.name, delivery.row, detail, until
+        )

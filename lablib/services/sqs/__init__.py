@@ -1,0 +1,500 @@
+"""Amazon SQS: standard and FIFO queues.
+
+An operation is a method; what it checks, which error it raises, and its answer follow the SQS API reference
+(2012-11-05). The physics of a queue is in `standard` and `fifo`, what SQS accepts in `attributes`, moving
+messages back from a dead-letter queue in `redrive`.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from typing import Any
+
+from lablib.aws.service import Access, Call, Service, ServiceError, World, run_batch
+from lablib.kernel import exponential
+from lablib.services.sqs import attributes as checks
+from lablib.services.sqs import permissions
+from lablib.services.sqs.attributes import (
+    Document,
+    bad_parameter,
+    bad_value,
+    check_range,
+    missing,
+    no_such_queue,
+    sqs_error,
+)
+from lablib.services.sqs.base import AnyQueue
+from lablib.services.sqs.events import PHRASES
+from lablib.services.sqs.fifo import FifoQueue
+from lablib.services.sqs.keys import DataKeys
+from lablib.services.sqs.redrive import MoveTasks, check_target
+from lablib.services.sqs.standard import Queue
+
+_URL = re.compile(r"https?://[^/]+/([0-9]{12})/([^/]+)")
+_OPTIONAL = ["DelaySeconds", "MessageAttributes", "MessageSystemAttributes", "MessageGroupId", "MessageDeduplicationId"]
+
+
+class Sqs(Service):
+    """Amazon SQS in one region."""
+
+    name = "sqs"
+    throttle = ("RequestThrottled", "Rate exceeded")
+    access_denied, secure_only = ("AccessDenied", 403), True
+    phrases = PHRASES
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._queues: dict[str, AnyQueue] = {}
+        self._by_url: dict[str, AnyQueue] = {}
+        self._deleted: dict[str, float] = {}
+        self._tasks = MoveTasks()
+        self._data_keys = DataKeys(world)
+        self._base_url = f"https://sqs.{self.world.region}.amazonaws.com/{self.world.account}/"
+
+    def resource_of(self, params: Document) -> str:
+        """The name of the queue that a call is about."""
+        url = params.get("queue_url")
+        if url:
+            queue = self._by_url.get(url)
+            return queue.name if queue else str(url).rpartition("/")[2]
+        return str(params.get("queue_name") or params.get("source_arn", "")).rpartition(":")[2]
+
+    def owner_of(self, params: Document) -> str:
+        """The account in the queue's URL."""
+        url = str(params.get("queue_url", ""))
+        parts = None if url in self._by_url else _URL.fullmatch(url)
+        return params.get("queue_owner_aws_account_id") or (parts[1] if parts else self.world.account)
+
+    def access(self, operation: str, params: Document) -> Access:
+        """A right covers the batch form too (API: AddPermission); tags need one of their own (API: CreateQueue)."""
+        name = str(params.get("queue_url") or params.get("queue_name") or params.get("source_arn", ""))
+        queue = self._by_url.get(name) or self._queues.get(re.split("[/:]", name)[-1])
+        action, arn = f"sqs:{operation.removesuffix('Batch')}", queue.arn if queue else self.arn(name) if name else "*"
+        policy = permissions.policy_for(operation, queue, self.world.account) if queue else None
+        also = ("sqs:TagQueue",) if operation == "CreateQueue" and params.get("tags") else ()
+        return Access(action, arn, policy, also=also, exists=queue is not None or not name)
+
+    def queue(self, name_or_url: str) -> AnyQueue:
+        """The queue itself, to look into and to let its servers fail. Raises KeyError when there is none."""
+        name = name_or_url.rpartition("/")[2]
+        if name not in self._queues:
+            raise KeyError(f"no queue is called {name!r}; there are: {', '.join(self._queues) or 'none'}")
+        return self._queues[name]
+
+    # ---- queues ------------------------------------------------------------------------------------------------------
+
+    def create_queue(
+        self,
+        call: Call,
+        *,
+        queue_name: str,
+        attributes: dict[str, str] | None = None,
+        tags: dict[str, str] | None = None,
+    ) -> Document:
+        figures = self.world.figures
+        fifo = (attributes or {}).get("FifoQueue", "").lower() == "true"
+        given = checks.check_attributes(attributes or {}, figures, fifo)
+        checks.check_name(queue_name, fifo)
+        existing = self._queues.get(queue_name)
+        if existing:
+            checks.check_same(existing.attributes, given)
+            return {"QueueUrl": self._base_url + queue_name}
+        wait = figures["sqs.recreate_wait"]
+        if self.now - self._deleted.get(queue_name, -wait) < wait:
+            text = (
+                f"You must wait {wait} seconds after deleting a queue before you can create another with the same name."
+            )
+            raise sqs_error("QueueDeletedRecently", text)
+        arn = self.arn(queue_name)
+        check_target(self._by_arn, given, arn, attributes, fifo)
+        queue: AnyQueue = (FifoQueue if fifo else Queue)(self.world, queue_name, arn, self._by_arn)
+        self._configure(queue, checks.default_attributes(figures, fifo) | given)
+        queue.tags.update(tags or {})
+        self._queues[queue_name] = self._by_url[self._base_url + queue_name] = queue
+        self.world.trace.add("QueueCreated", queue_name, "", call.caller, call.row)
+        return {"QueueUrl": self._base_url + queue_name}
+
+    def delete_queue(self, call: Call, *, queue_url: str) -> Document:
+        queue = self._queue(queue_url)
+        self._later(self._delete, queue, call)
+        return {}
+
+    def _delete(self, queue: AnyQueue, call: Call) -> None:
+        if self._queues.get(queue.name) is queue:
+            queue.close()
+            self._data_keys.follow(queue)
+            del self._queues[queue.name], self._by_url[self._base_url + queue.name]
+            self._deleted[queue.name] = self.now
+            self.world.trace.add("QueueDeleted", queue.name, "", call.caller, call.row)
+
+    def get_queue_url(self, call: Call, *, queue_name: str, queue_owner_aws_account_id: str | None = None) -> Document:
+        if queue_name not in self._queues or queue_owner_aws_account_id not in (None, self.world.account):
+            raise no_such_queue()
+        return {"QueueUrl": self._base_url + queue_name}
+
+    def list_queues(
+        self,
+        call: Call,
+        *,
+        queue_name_prefix: str = "",
+        next_token: str | None = None,
+        max_results: int | None = None,
+    ) -> Document:
+        names = sorted(name for name in self._queues if name.startswith(queue_name_prefix))
+        return self._page(names, "QueueUrls", next_token, max_results)
+
+    def list_dead_letter_source_queues(
+        self, call: Call, *, queue_url: str, next_token: str | None = None, max_results: int | None = None
+    ) -> Document:
+        arn = self._queue(queue_url).arn
+        names = sorted(name for name, queue in self._queues.items() if queue.redrive and queue.redrive.target == arn)
+        return {"queueUrls": []} | self._page(names, "queueUrls", next_token, max_results)
+
+    def _page(self, names: list[str], key: str, token: str | None, most: int | None) -> Document:
+        """One page of queue URLs. The token says after which name it goes on, so that changes in between do no harm."""
+        limit = self.world.figures["sqs.list_page"]
+        if most is not None:
+            check_range(most, "MaxResults", 1, limit)
+        if token is not None:
+            try:
+                after = b64decode(token, validate=True).decode()
+            except ValueError:
+                raise bad_value(token, "NextToken", "Must be the NextToken of an earlier answer.") from None
+            names = [name for name in names if name > after]
+        page = names[: most or limit]
+        answer: Document = {key: [self._base_url + name for name in page]} if page else {}
+        if most is not None and len(names) > len(page):
+            answer["NextToken"] = b64encode(page[-1].encode()).decode()
+        return answer
+
+    def get_queue_attributes(self, call: Call, *, queue_url: str, attribute_names: list[str] | None = None) -> Document:
+        queue = self._queue(queue_url)
+        for name in attribute_names or ():
+            if name not in checks.QUEUE_ATTRIBUTES:
+                raise checks.unknown_attribute(name)
+        if not attribute_names:
+            return {}
+        everything = self._attributes(queue, call)
+        chosen = {n: v for n, v in everything.items() if "All" in attribute_names or n in attribute_names}
+        return {"Attributes": chosen} if chosen else {}
+
+    def _attributes(self, queue: AnyQueue, call: Call) -> dict[str, str]:
+        """All attributes of a queue. Its counters lag: they are exact after a minute of quiet (GetQueueAttributes)."""
+        lag = call.chance.draw(exponential(self.world.figures["sqs.counter_lag"]))
+        counts = queue.counts(min(lag, self.world.figures["sqs.counter_lag_max"]))
+        epoch = self.world.kernel.epoch
+        computed = {
+            "QueueArn": queue.arn,
+            "ApproximateNumberOfMessages": counts.visible,
+            "ApproximateNumberOfMessagesNotVisible": counts.in_flight,
+            "ApproximateNumberOfMessagesDelayed": counts.delayed,
+            "CreatedTimestamp": int(epoch + queue.created),
+            "LastModifiedTimestamp": int(epoch + queue.modified),
+        }
+        return {name: str(value) for name, value in computed.items()} | queue.attributes
+
+    def set_queue_attributes(self, call: Call, *, queue_url: str, attributes: dict[str, str]) -> Document:
+        queue = self._queue(queue_url)
+        given = checks.check_attributes(attributes, self.world.figures, queue.fifo, queue.attributes)
+        check_target(self._by_arn, given, queue.arn, attributes, queue.fifo)
+        self._later(self._configure, queue, given)
+        return {}
+
+    def purge_queue(self, call: Call, *, queue_url: str) -> Document:
+        queue = self._queue(queue_url)
+        pause = self.world.figures["sqs.purge_interval"]
+        if self.now - queue.purged < pause:
+            text = f"Only one PurgeQueue operation on {queue.name} is allowed every {pause} seconds."
+            raise sqs_error("PurgeQueueInProgress", text, status=403)
+        queue.purged = self.now
+        self._later(self._purge, queue, call)
+        return {}
+
+    def _purge(self, queue: AnyQueue, call: Call) -> None:
+        self.world.trace.add("QueuePurged", queue.name, "", call.caller, call.row, queue.clear())
+
+    def _configure(self, queue: AnyQueue, attributes: dict[str, str]) -> None:
+        queue.configure(attributes)
+        self._data_keys.follow(queue)
+        self.guarded = self.guarded or queue.policy is not None
+
+    def _later(self, fn: Callable[..., None], *args: Any) -> None:
+        """Do what takes AWS up to a minute to spread."""
+        delay = self.world.figures["sqs.propagation"]
+        if delay:
+            self.world.kernel.after(delay, fn, *args)
+        else:
+            fn(*args)
+
+    def _queue(self, queue_url: str) -> AnyQueue:
+        queue = self._by_url.get(queue_url)
+        if queue is None:
+            parts = _URL.fullmatch(queue_url)
+            if parts is None:
+                raise ServiceError("InvalidAddress", f"The address {queue_url} is not valid for this endpoint.")
+            if parts[1] != self.world.account or parts[2] not in self._queues:
+                raise no_such_queue()
+            queue = self._queues[parts[2]]
+        return queue
+
+    def _by_arn(self, arn: str) -> AnyQueue | None:
+        name = arn.rpartition(":")[2]
+        return self._queues.get(name) if arn == self.arn(name) else None
+
+    # ---- tags, permissions -------------------------------------------------------------------------------------------
+
+    def tag_queue(self, call: Call, *, queue_url: str, tags: dict[str, str]) -> Document:
+        queue = self._queue(queue_url)
+        if not tags:
+            raise missing("Tags")
+        if len(queue.tags | tags) > self.world.figures["sqs.tags"]:
+            raise bad_parameter(f"Too many tags added for queue {queue.name}.")
+        queue.tags.update(tags)
+        return {}
+
+    def untag_queue(self, call: Call, *, queue_url: str, tag_keys: list[str]) -> Document:
+        queue = self._queue(queue_url)
+        for key in tag_keys:
+            queue.tags.pop(key, None)
+        return {}
+
+    def list_queue_tags(self, call: Call, *, queue_url: str) -> Document:
+        tags = self._queue(queue_url).tags
+        return {"Tags": dict(tags)} if tags else {}
+
+    def add_permission(
+        self, call: Call, *, queue_url: str, label: str, aws_account_ids: list[str], actions: list[str]
+    ) -> Document:
+        queue = self._queue(queue_url)
+        policy = permissions.grant(queue, label, aws_account_ids, actions)
+        self._later(self._configure, queue, {"Policy": policy})
+        return {}
+
+    def remove_permission(self, call: Call, *, queue_url: str, label: str) -> Document:
+        queue = self._queue(queue_url)
+        self._later(self._configure, queue, {"Policy": permissions.revoke(queue, label)})
+        return {}
+
+    # ---- sending -----------------------------------------------------------------------------------------------------
+
+    def send_message(
+        self,
+        call: Call,
+        *,
+        queue_url: str,
+        message_body: str,
+        delay_seconds: int | None = None,
+        message_attributes: Document | None = None,
+        message_system_attributes: Document | None = None,
+        message_group_id: str | None = None,
+        message_deduplication_id: str | None = None,
+    ) -> Document:
+        queue = self._by_url.get(queue_url) or self._queue(queue_url)
+        if queue.fifo:
+            queue.throttle(call, "send", (message_group_id or "",))
+        if self._data_keys.queues:
+            self._data_keys.before_send(queue, call)
+        return self._send(
+            queue,
+            call,
+            message_body,
+            delay_seconds,
+            message_attributes,
+            message_system_attributes,
+            message_group_id,
+            message_deduplication_id,
+        )
+
+    def _send(
+        self,
+        queue: AnyQueue,
+        call: Call,
+        message_body: str,
+        delay_seconds: int | None,
+        message_attributes: Document | None,
+        message_system_attributes: Document | None,
+        group: str | None,
+        deduplication: str | None,
+    ) -> Document:
+        figures = self.world.figures
+        checks.check_body(message_body)
+        if queue.fifo:
+            checks.check_fifo_send(group, deduplication, delay_seconds, figures)
+        elif group is not None or deduplication is not None:
+            checks.check_standard_send(group, deduplication, figures)
+        delay = queue.delay
+        if delay_seconds is not None:
+            delay, longest = delay_seconds, figures["sqs.delay_max"]
+            if not 0 <= delay <= longest:
+                raise bad_value(delay, "DelaySeconds", f"DelaySeconds must be >= 0 and <= {longest}.")
+        header = ""
+        if message_attributes:
+            checks.check_message_attributes(message_attributes, figures)
+        if message_system_attributes:
+            checks.check_system_attributes(message_system_attributes)
+            header = message_system_attributes["AWSTraceHeader"]["StringValue"]
+        size = checks.size_of(message_body, message_attributes)
+        if size > queue.message_size:
+            text = f"Message must be shorter than {queue.message_size} bytes."
+            raise bad_parameter(f"One or more parameters are invalid. Reason: {text}")
+        own = message_attributes or None
+        message = queue.send(call, message_body, size, delay, own, header, group or "", deduplication or "")
+        answer = {"MD5OfMessageBody": checks.md5_of_body(message_body), "MessageId": message.id}
+        if message_attributes:
+            answer["MD5OfMessageAttributes"] = checks.md5_of_attributes(message_attributes)
+            message.digest = message.digest or answer["MD5OfMessageAttributes"]  # a repeated send changes nothing
+        if message_system_attributes:
+            answer["MD5OfMessageSystemAttributes"] = checks.md5_of_attributes(message_system_attributes)
+        if queue.fifo:
+            answer["SequenceNumber"] = str(message.sequence)
+        return answer
+
+    def send_message_batch(self, call: Call, *, queue_url: str, entries: list[Document]) -> Document:
+        queue = self._check_batch(queue_url, entries, "SendMessageBatchRequestEntry")
+        total = sum(checks.size_of(entry["MessageBody"], entry.get("MessageAttributes")) for entry in entries)
+        longest = self.world.figures["sqs.message_size"]
+        if total > longest:
+            text = f"Batch requests cannot be longer than {longest} bytes. You have sent {total} bytes."
+            raise sqs_error("BatchRequestTooLong", text)
+        if queue.fifo:
+            if not all(entry.get("MessageGroupId") for entry in entries):
+                raise bad_parameter(missing("MessageGroupId").message)
+            queue.throttle(call, "send", dict.fromkeys(entry["MessageGroupId"] for entry in entries))
+        self._data_keys.before_send(queue, call)
+
+        def send(entry: Document) -> Document:
+            return self._send(queue, call, entry["MessageBody"], *map(entry.get, _OPTIONAL))
+
+        return run_batch(call, entries, send)
+
+    def _check_batch(self, queue_url: str, entries: list[Document], kind: str) -> AnyQueue:
+        queue = self._queue(queue_url)
+        checks.check_batch([entry["Id"] for entry in entries], kind, self.world.figures["sqs.batch_entries"])
+        return queue
+
+    # ---- receiving ---------------------------------------------------------------------------------------------------
+
+    def receive_message(
+        self,
+        call: Call,
+        *,
+        queue_url: str,
+        max_number_of_messages: int = 1,
+        visibility_timeout: int | None = None,
+        wait_time_seconds: int | None = None,
+        attribute_names: list[str] | None = None,
+        message_system_attribute_names: list[str] | None = None,
+        message_attribute_names: list[str] | None = None,
+        receive_request_attempt_id: str | None = None,
+    ) -> Document:
+        queue, figures = self._by_url.get(queue_url) or self._queue(queue_url), self.world.figures
+        if not 1 <= max_number_of_messages <= figures["sqs.batch_entries"]:
+            check_range(max_number_of_messages, "MaxNumberOfMessages", 1, figures["sqs.batch_entries"])
+        visibility, wait = queue.visibility, queue.wait
+        if visibility_timeout is not None:
+            visibility = check_range(visibility_timeout, "VisibilityTimeout", 0, figures["sqs.visibility_max"])
+        if wait_time_seconds is not None:
+            wait, longest = wait_time_seconds, figures["sqs.wait_max"]
+            if not 0 <= wait <= longest:
+                raise bad_value(wait, "WaitTimeSeconds", f"Must be >= 0 and <= {longest}, if provided.")
+        if receive_request_attempt_id is not None:
+            checks.check_fifo_id(receive_request_attempt_id, "ReceiveRequestAttemptId", figures, queue.fifo)
+        system = attribute_names or message_system_attribute_names or []
+        if attribute_names and message_system_attribute_names:
+            system = attribute_names + message_system_attribute_names
+        for name in system:
+            if name not in checks.SYSTEM_ATTRIBUTES:
+                raise checks.unknown_attribute(name)
+        if queue.fifo:
+            queue.throttle(call, "receive")
+        if self._data_keys.queues:
+            self._data_keys.before_receive(queue, call)
+        messages = queue.receive(call, max_number_of_messages, visibility, wait, receive_request_attempt_id)
+        if not messages:
+            return {}
+        if self._data_keys.queues:
+            self._data_keys.received(queue, call, messages)
+        epoch = self.world.kernel.epoch
+        return {"Messages": [m.document(queue.handle(m), epoch, system, message_attribute_names) for m in messages]}
+
+    # ---- deleting, hiding --------------------------------------------------------------------------------------------
+
+    def delete_message(self, call: Call, *, queue_url: str, receipt_handle: str) -> Document:
+        queue = self._by_url.get(queue_url) or self._queue(queue_url)
+        if queue.fifo:
+            queue.throttle(call, "delete")
+        queue.delete(call, receipt_handle)
+        return {}
+
+    def delete_message_batch(self, call: Call, *, queue_url: str, entries: list[Document]) -> Document:
+        queue = self._check_batch(queue_url, entries, "DeleteMessageBatchRequestEntry")
+        queue.throttle(call, "delete")
+
+        def delete(entry: Document) -> Document:
+            queue.delete(call, entry["ReceiptHandle"])
+            return {}
+
+        return run_batch(call, entries, delete)
+
+    def change_message_visibility(
+        self, call: Call, *, queue_url: str, receipt_handle: str, visibility_timeout: int
+    ) -> Document:
+        queue = self._queue(queue_url)
+        queue.throttle(call, "change")
+        return self._change_visibility(queue, call, receipt_handle, visibility_timeout)
+
+    def _change_visibility(self, queue: AnyQueue, call: Call, handle: str, timeout: int) -> Document:
+        check_range(timeout, "VisibilityTimeout", 0, self.world.figures["sqs.visibility_max"])
+        queue.change_visibility(call, handle, timeout)
+        return {}
+
+    def change_message_visibility_batch(self, call: Call, *, queue_url: str, entries: list[Document]) -> Document:
+        queue = self._check_batch(queue_url, entries, "ChangeMessageVisibilityBatchRequestEntry")
+        queue.throttle(call, "change")
+
+        def change(entry: Document) -> Document:
+            if "VisibilityTimeout" not in entry:
+                raise missing("VisibilityTimeout")
+            return self._change_visibility(queue, call, entry["ReceiptHandle"], entry["VisibilityTimeout"])
+
+        return run_batch(call, entries, change)
+
+    # ---- redrive -----------------------------------------------------------------------------------------------------
+
+    def start_message_move_task(
+        self,
+        call: Call,
+        *,
+        source_arn: str,
+        destination_arn: str | None = None,
+        max_number_of_messages_per_second: int | None = None,
+    ) -> Document:
+        most = self.world.figures["sqs.move_rate_max"]
+        if max_number_of_messages_per_second is not None and not 1 <= max_number_of_messages_per_second <= most:
+            name, reason = "MaxNumberOfMessagesPerSecond", f"You must enter a number that's between 1 and {most}."
+            raise bad_parameter(f"Value for parameter {name} is invalid. Reason: {reason}")
+        source = self._resource(source_arn, "SourceArn")
+        if not any(queue.redrive and queue.redrive.target == source.arn for queue in self._queues.values()):
+            raise bad_parameter("Source queue must be configured as a Dead Letter Queue.")
+        target = self._resource(destination_arn, "DestinationArn") if destination_arn is not None else None
+        task = self._tasks.start(source, target, max_number_of_messages_per_second, call)
+        return {"TaskHandle": task.handle}
+
+    def list_message_move_tasks(self, call: Call, *, source_arn: str, max_results: int = 1) -> Document:
+        check_range(max_results, "MaxResults", 1, self.world.figures["sqs.move_tasks_listed"])
+        source = self._resource(source_arn, "SourceArn")
+        tasks = self._tasks.of(source)[:max_results]
+        return {"Results": [task.describe(self.world.kernel.epoch) for task in tasks]}
+
+    def cancel_message_move_task(self, call: Call, *, task_handle: str) -> Document:
+        return {"ApproximateNumberOfMessagesMoved": self._tasks.cancel(task_handle).moved}
+
+    def _resource(self, arn: str, parameter: str) -> AnyQueue:
+        checks.check_arn(arn, parameter)
+        queue = self._by_arn(arn)
+        if queue is None:
+            text = f"The resource that you specified for the {parameter} parameter doesn't exist."
+            raise ServiceError("ResourceNotFoundException", text, status=404)
+        return queue

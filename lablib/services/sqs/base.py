@@ -1,0 +1,422 @@
+"""What both types of queue share: attributes, receipt handles, counters, and times at which things happen.
+
+How it stays fast. Nothing looks at all messages. Whatever will happen by itself (a visibility timeout or a delay ends,
+a message expires) is a time; one kernel timer stands at the earliest. An entry about a message counts while the
+message's `stamp` is still the entry's, else it is dropped when met. A container in which dead entries outnumber the
+live ones is cleaned.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
+from zlib import crc32
+
+from lablib.aws.service import Call, ServiceError, World
+from lablib.kernel import Signal, Timer
+from lablib.services.sqs.attributes import (
+    Document,
+    bad_value,
+    no_such_queue,
+    parse_redrive_policy,
+    sqs_error,
+)
+from lablib.services.sqs.servers import DELAYED, GONE, IN_FLIGHT, NEVER, SPARE, VISIBLE, Message
+
+if TYPE_CHECKING:
+    from lablib.aws.access.decide import Policy
+
+M = TypeVar("M", bound=Message)
+
+
+class Counts(NamedTuple):
+    """How many messages a queue holds: available, in flight, delayed."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+
+
+class BaseQueue(Generic[M]):
+    """A queue. Times are virtual seconds; `find` gives the queue with some ARN, for dead-letter queues."""
+
+    fifo: ClassVar[bool]
+
+    def __init__(self, world: World, name: str, arn: str, find: Callable[[str], BaseQueue[Any] | None]) -> None:
+        self.world = world
+        self.kernel = world.kernel
+        self.trace = world.trace
+        self.name = name
+        self.arn = arn
+        self.find = find
+        self.attributes: dict[str, str] = {}
+        self.tags: dict[str, str] = {}
+        self.created = self.modified = world.kernel.now
+        self.purged = -NEVER
+        self.deleted = False
+        self.messages: dict[str, M] = {}
+        self.in_flight = 0
+        self.delayed = 0
+        self.waiting: deque[Signal] = deque()
+        self._expiring: deque[M] = deque()  # in the order in which they were sent
+        self._expiring_late: list[tuple[float, int, M]] = []  # came with an older enqueue time
+        self._due: list[tuple[float, int, Any, int]] = []  # time, tie-breaker, what, its stamp
+        self._tick = 0
+        self._timer: Timer | None = None
+        self._alarm = NEVER  # when the timer will ring
+        self._history: deque[tuple[float, Counts]] = deque(maxlen=SPARE)  # counts until that time
+        self._sampled = -NEVER
+        self._own = world.chance.stream(f"sqs/{name}")
+        self._salt = self._own.integer(1 << 32)
+
+    def configure(self, attributes: dict[str, str]) -> None:
+        """Take over attributes that were checked; an empty value removes one."""
+        merged = self.attributes | attributes
+        self.attributes = {name: value for name, value in merged.items() if value}
+        number = {name: int(value) for name, value in self.attributes.items() if value.isdecimal()}
+        self.delay = number["DelaySeconds"]
+        self.message_size = number["MaximumMessageSize"]
+        self.retention = number["MessageRetentionPeriod"]
+        self.wait = number["ReceiveMessageWaitTimeSeconds"]
+        self.visibility = number["VisibilityTimeout"]
+        self.redrive = parse_redrive_policy(self.attributes.get("RedrivePolicy"))
+        self.policy = _parse_policy(self.attributes.get("Policy"), self.name)
+        self.modified = self.kernel.now
+        self._rearm()
+
+    @property
+    def visible(self) -> int:
+        """How many messages could be received now, if every server were there."""
+        return len(self.messages) - self.in_flight - self.delayed
+
+    @property
+    def reachable(self) -> bool:
+        """Can it take a message now?"""
+        return True
+
+    # ---- what each type of queue does in its own way -----------------------------------------------------------------
+
+    def send(
+        self,
+        call: Call,
+        body: str,
+        size: int,
+        delay: int,
+        attributes: Document | None = None,
+        trace_header: str = "",
+        group: str = "",
+        deduplication: str = "",
+    ) -> M:
+        """Store a new message of `size` bytes, hidden for `delay` seconds. Raises ServiceUnavailable."""
+        raise NotImplementedError
+
+    def send_again(self, call: Call, old: Any, size: int) -> M:
+        """Store a new message with the contents of one that a redrive brings."""
+        return self.send(call, old.body, size, 0, old.attributes, old.trace_header)
+
+    def adopt(self, old: Any, call: Call, source: str, row: int) -> None:
+        """Take a message that the queue with the ARN `source` gave up: this is its dead-letter queue.
+
+        It keeps its id, and its receive count goes on (assumed: AWS does not write that down).
+        """
+        raise NotImplementedError
+
+    def delete(self, call: Call, handle: str) -> None:
+        """Delete the message that this receipt handle stands for. Raises ReceiptHandleIsInvalid."""
+        raise NotImplementedError
+
+    def oldest(self) -> M | None:
+        """The message that was sent first among those that are available; None when none can be had."""
+        raise NotImplementedError
+
+    def make_unavailable(self, server: int, seconds: float) -> None:
+        """Make a server unavailable for `seconds` from now. Raises ValueError where there is none with that number."""
+        raise ValueError(f"server={server!r}: the FIFO queue {self.name} has no servers that can be made unavailable")
+
+    def throttle(self, call: Call, action: str, groups: Collection[str] = ()) -> None:
+        """Raise ThrottlingException when this call is one too many."""
+
+    def _take(self, call: Call, most: int, visibility: int, every: bool) -> list[M]:
+        """Hand out up to `most` messages; `every` when the poll is a long one."""
+        raise NotImplementedError
+
+    def _ready(self) -> bool:
+        """May a poll find something?"""
+        raise NotImplementedError
+
+    def _before_wait(self) -> None:
+        """Somebody is going to wait for a message."""
+
+    def _come_due(self, what: Any) -> None:
+        """The time has come that was noted with `_due_later`."""
+        self._show(what)
+
+    def _reappear(self, message: M) -> None:
+        """A message can be received again, or for the first time."""
+        raise NotImplementedError
+
+    # ---- receiving ---------------------------------------------------------------------------------------------------
+
+    def receive(self, call: Call, most: int, visibility: int, wait: int, attempt: str | None = None) -> list[M]:
+        """Up to `most` messages, hidden for `visibility` seconds; blocks up to `wait` seconds while there are none.
+
+        Raises QueueDoesNotExist when the queue is deleted meanwhile.
+        """
+        self._settle()
+        messages = self._take(call, most, visibility, every=wait > 0)
+        return messages if messages or wait <= 0 else self._poll(call, most, visibility, self.kernel.now + wait)
+
+    def _poll(self, call: Call, most: int, visibility: int, deadline: float) -> list[M]:
+        """Wait in line. The first in line is woken; when it leaves, for whatever reason, it wakes the next."""
+        signal = Signal(self.kernel)
+        self.waiting.append(signal)
+        try:
+            while (left := deadline - self.kernel.now) > 0:
+                self._before_wait()
+                self.kernel.wait(signal, left)
+                if self.deleted:
+                    raise no_such_queue()
+                self._settle()
+                messages = self._take(call, most, visibility, every=True)
+                if messages:
+                    return messages
+            return []
+        finally:
+            self.waiting.remove(signal)
+            self._wake()
+
+    def _wake(self) -> None:
+        if self.waiting and self._ready():
+            self.waiting[0].fire()
+
+    def _hand_out(self, message: M, call: Call, visibility: int) -> None:
+        now = self.kernel.now
+        message.state = IN_FLIGHT
+        message.stamp += 1
+        message.receives += 1
+        message.handle = ""
+        message.received = now
+        if message.receives == 1:
+            message.first = now
+        self.in_flight += 1
+        until = now + visibility
+        message.row = self.trace.add(
+            "Received", self.name, message.code, call.caller, call.row, message.receives, until
+        )
+        self._due_later(message, until)
+
+    def _is_buried(self, message: M, call: Call) -> bool:
+        """Move a message that was received too often to the dead-letter queue.
+
+        False when that queue is gone: then the message is received as ever.
+        """
+        if not self.redrive or message.receives < self.redrive.max_receive_count:
+            return False
+        grave = self.find(self.redrive.target)
+        if grave is None or grave is self or not grave.reachable:
+            return False
+        self.remove(message)
+        row = self.trace.add("MovedToDeadLetterQueue", self.name, message.id, call.caller, call.row, grave.name)
+        grave.adopt(message, call, self.arn, row)
+        return True
+
+    # ---- deleting, hiding --------------------------------------------------------------------------------------------
+
+    def change_visibility(self, call: Call, handle: str, timeout: int) -> None:
+        """Hide a message for `timeout` seconds from now; 0 shows it at once. Not remembered for its next receive.
+
+        Raises ReceiptHandleIsInvalid, MessageNotInflight, and InvalidParameterValue for an outdated handle or when the
+        message would be hidden for more than 12 hours since it was received. To show a message that is visible already
+        succeeds (recorded from AWS).
+        """
+        self._settle()
+        id, _, message = self.holder(handle)
+        if message is None:
+            gone = "Message does not exist or is not available for visibility timeout change."
+            raise bad_value(handle, "ReceiptHandle", gone)
+        if message.state != IN_FLIGHT:
+            if timeout == 0:
+                return
+            raise sqs_error("MessageNotInflight", "The specified message isn't in flight.")
+        now, longest = self.kernel.now, self.world.figures["sqs.visibility_max"]
+        if now - message.received + timeout > longest:
+            total = f"Total VisibilityTimeout for the message is beyond the limit [{longest} seconds]"
+            raise bad_value(handle, "ReceiptHandle", total)
+        message.stamp += 1
+        until = now + timeout
+        message.row = self.trace.add("VisibilityChanged", self.name, id, call.caller, call.row, timeout, until)
+        self._due_later(message, until)
+
+    def remove(self, message: M) -> None:
+        """Give up a message."""
+        if self.kernel.now >= self._sampled + 1:
+            self._sample()
+        if message.state == IN_FLIGHT:
+            self.in_flight -= 1
+        elif message.state == DELAYED:
+            self.delayed -= 1
+        message.state = GONE
+        message.stamp += 1
+        del self.messages[message.id]
+        self._next_to_expire()
+
+    def clear(self) -> int:
+        """Remove every message. Returns how many there were."""
+        self._sample()
+        count = len(self.messages)
+        self.messages.clear()
+        self.in_flight = self.delayed = 0
+        self._expiring.clear()
+        self._expiring_late.clear()
+        self._due = [entry for entry in self._due if not isinstance(entry[2], Message)]
+        heapq.heapify(self._due)
+        return count
+
+    def close(self) -> None:
+        """The queue is deleted: whoever waits for a message learns it now."""
+        self.deleted = True
+        self.clear()
+        self._due.clear()
+        for signal in self.waiting:
+            signal.fire()
+
+    # ---- receipt handles ---------------------------------------------------------------------------------------------
+
+    def handle(self, message: M) -> str:
+        """The receipt handle of a message's latest receive."""
+        if not message.handle:
+            text = f"{message.id}{message.receives}"
+            message.handle = f"AQEB{crc32(text.encode(), self._salt):08x}{text}"
+        return message.handle
+
+    def holder(self, handle: str) -> tuple[str, int, M | None]:
+        """The message's id, the number of the receive, and the message when this is the handle of its latest one.
+
+        Raises ReceiptHandleIsInvalid for a made-up handle.
+        """
+        message = self.messages.get(handle[12:48])
+        if message is not None and message.handle == handle:
+            return message.id, message.receives, message
+        id, number = self.read_handle(handle)
+        message = self.messages.get(id)
+        return id, number, message if message and message.receives == number else None
+
+    def read_handle(self, handle: str) -> tuple[str, int]:
+        """The message's id and the number of the receive. Raises ReceiptHandleIsInvalid for a made-up one."""
+        text = handle[12:]
+        if handle[:12] != f"AQEB{crc32(text.encode(), self._salt):08x}":
+            raise ServiceError("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
+        return text[:36], int(text[36:])
+
+    # ---- what happens by itself --------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Let everything happen whose time has come: who was first at this instant must not decide the answer."""
+        if self.kernel.now >= self._alarm:
+            self._happen()
+
+    def _happen(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer, self._alarm = None, NEVER
+        if self.deleted:
+            return
+        self._sample()
+        now, due = self.kernel.now, self._due
+        while due and (due[0][0] <= now or due[0][2].stamp != due[0][3]):
+            _, _, what, stamp = heapq.heappop(due)
+            if what.stamp == stamp:
+                self._come_due(what)
+        while (message := self._next_to_expire()) and message.sent + self.retention <= now:
+            self.remove(message)
+            self.trace.add("Expired", self.name, message.id, "", message.row)
+        self._wake()
+        self._rearm()
+
+    def _rearm(self) -> None:
+        if self._due:
+            self._arm(self._due[0][0])
+        if message := self._next_to_expire():
+            self._arm(message.sent + self.retention)
+
+    def _arm(self, time: float) -> None:
+        """Make the timer ring at `time`, or earlier."""
+        if time < self._alarm and not self.deleted:
+            if self._timer:
+                self._timer.cancel()
+            self._alarm = max(time, self.kernel.now)
+            self._timer = self.kernel.at(self._alarm, self._happen)
+
+    def _due_later(self, what: Any, time: float) -> None:
+        due = self._due
+        self._tick += 1
+        heapq.heappush(due, (time, self._tick, what, what.stamp))
+        if len(due) > 2 * (self.in_flight + self.delayed) + SPARE:
+            due[:] = [entry for entry in due if entry[2].stamp == entry[3]]
+            heapq.heapify(due)
+        if time < self._alarm:
+            self._arm(time)
+
+    def _show(self, message: M) -> None:
+        """A delay or a visibility timeout has ended."""
+        if message.state == DELAYED:
+            self.delayed -= 1
+        else:
+            self.in_flight -= 1
+        message.state = VISIBLE
+        message.stamp += 1
+        message.row = self.trace.add("BecameVisible", self.name, message.id, "", message.row)
+        self._reappear(message)
+
+    def _expire_later(self, message: M) -> None:
+        expiring = self._expiring
+        if not expiring or expiring[-1].sent <= message.sent:
+            expiring.append(message)
+        else:
+            self._tick += 1
+            heapq.heappush(self._expiring_late, (message.sent, self._tick, message))
+        if len(expiring) > 2 * len(self.messages) + SPARE:
+            self._expiring = deque(m for m in expiring if m.state != GONE)
+        if message.sent + self.retention < self._alarm:
+            self._arm(message.sent + self.retention)
+
+    def _next_to_expire(self) -> M | None:
+        expiring, late = self._expiring, self._expiring_late
+        while expiring and expiring[0].state == GONE:
+            expiring.popleft()
+        while late and late[0][2].state == GONE:
+            heapq.heappop(late)
+        if late and (not expiring or late[0][0] < expiring[0].sent):
+            return late[0][2]
+        return expiring[0] if expiring else None
+
+    # ---- counters ----------------------------------------------------------------------------------------------------
+
+    def counts(self, lag: float = 0.0) -> Counts:
+        """How many messages there were `lag` seconds ago, to about a second; 0 is exact."""
+        self._settle()
+        then = self.kernel.now - lag
+        for time, counts in self._history if lag else ():
+            if time > then:
+                return counts
+        return Counts(self.visible, self.in_flight, self.delayed)
+
+    def _sample(self) -> None:
+        """Called before the counts change: remember them, at most once a second."""
+        now = self.kernel.now
+        if now - self._sampled >= 1.0:
+            self._sampled = now
+            self._history.append((now, Counts(self.visible, self.in_flight, self.delayed)))
+
+
+def _parse_policy(text: str | None, name: str) -> Policy | None:
+    if text is None:
+        return None
+    from lablib.aws.access.decide import Policy
+
+    return Policy.parse(text, name=name)
+
+
+AnyQueue = BaseQueue[Any]

@@ -1,0 +1,261 @@
+"""The physics of an SQS standard queue: servers, copies, and times.
+
+A message lies as copies on some of the queue's servers. A short poll asks a few servers, a long poll all; each
+answers from its own oldest, in an order that nobody controls. From this follow the empty short poll, best-effort
+order, and, when a server is away while a message is deleted, the copy that comes back. (SQS developer guide, "Amazon
+SQS short and long polling"; API reference, ReceiveMessage, DeleteMessage.)
+
+How it stays fast (see also `base`): a server keeps its never received copies in a deque, in order, and those
+that came back in a heap; an entry counts while the message's `stamp` is still the entry's.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import Any
+
+from lablib.aws.service import Call, ServiceError, World
+from lablib.kernel import Stream
+from lablib.kernel.loop import check_duration
+from lablib.services.sqs.attributes import Document
+from lablib.services.sqs.base import BaseQueue
+from lablib.services.sqs.servers import DELAYED, GONE, SPARE, VISIBLE, Fleet, Message, Server
+
+
+class Queue(BaseQueue[Message]):
+    """A standard queue."""
+
+    fifo = False
+
+    def __init__(self, world: World, name: str, arn: str, find: Callable[[str], BaseQueue[Any] | None]) -> None:
+        super().__init__(world, name, arn, find)
+        self._new_id = world.chance.uuid
+        self.fleet = Fleet(world, name, self._own)
+        self._copies = int(world.figures["sqs.copies"])
+        self._most_in_flight = world.figures["sqs.in_flight"]
+        self._back_after = world.figures["sqs.receives_before_back"]
+
+    # ---- sending -----------------------------------------------------------------------------------------------------
+
+    def send(
+        self,
+        call: Call,
+        body: str,
+        size: int,
+        delay: int,
+        attributes: Document | None = None,
+        trace_header: str = "",
+        group: str = "",
+        deduplication: str = "",
+    ) -> Message:
+        self._settle()
+        now = self.kernel.now
+        message = Message(self._new_id("sqs/messages"), body, now, call.caller, attributes, trace_header)
+        holders = self._place(message, call.chance)
+        until = now + delay if delay else 0.0
+        message.row = self.trace.add("Sent", self.name, message.id, call.caller, call.row, size, until)
+        message.code = self.trace.code(message.id)
+        if delay:
+            message.state, message.stamp = DELAYED, 1
+            self.delayed += 1
+            self._due_later(message, until)
+        else:
+            for server in holders:
+                server.fresh.append(message)
+            if self.waiting:
+                self._wake()
+        return message
+
+    def _place(self, message: Message, chance: Stream) -> list[Server]:
+        holders = self.fleet.drawn(chance, self._copies)
+        if not holders:
+            text = "The request has failed due to a temporary failure of the server."
+            raise ServiceError("ServiceUnavailable", text, status=503, sender_fault=False)
+        if self.kernel.now >= self._sampled + 1:
+            self._sample()
+        copies = 0
+        for server in holders:
+            copies |= server.bit
+            if len(server.fresh) > SPARE:
+                server.tidy(len(self.messages))
+        message.copies = copies
+        self.messages[message.id] = message
+        self._expire_later(message)
+        return holders
+
+    def adopt(self, old: Message, call: Call, source: str, row: int) -> None:
+        """As in every queue. A standard queue keeps the message's enqueue time."""
+        self._settle()
+        message = Message(old.id, old.body, old.sent, old.sender, old.attributes, old.trace_header)
+        message.receives, message.first, message.received = old.receives, old.first, old.received
+        message.source, message.stamp, message.row = source, 1, row
+        self._place(message, call.chance)
+        self._offer(message, message.sent)
+
+    # ---- receiving ---------------------------------------------------------------------------------------------------
+
+    def receive(self, call: Call, most: int, visibility: int, wait: int, attempt: str | None = None) -> list[Message]:
+        """As every queue. Raises OverLimit when as many messages are in flight as may be."""
+        self._settle()
+        if self.in_flight >= self._most_in_flight:
+            text = f"Too many messages are in flight: the limit is {self._most_in_flight}."
+            raise ServiceError("OverLimit", text, status=403)
+        messages = self._take(call, most, visibility, every=wait > 0)
+        return messages if messages or wait <= 0 else self._poll(call, most, visibility, self.kernel.now + wait)
+
+    def _ready(self) -> bool:
+        return self.visible > 0
+
+    def _before_wait(self) -> None:
+        if self.visible:  # on servers that are away
+            self._arm(self.fleet.changes)
+
+    def _take(self, call: Call, most: int, visibility: int, every: bool) -> list[Message]:
+        """Ask servers one after the other: first each gives its share, then those that have more fill up."""
+        taken: list[Message] = []
+        if len(self.messages) == self.in_flight + self.delayed or not self.fleet.up:
+            return taken
+        self._sample()
+        if most > self._most_in_flight - self.in_flight:
+            most = self._most_in_flight - self.in_flight
+        share = -(-most // self.fleet.asked(every)) if most > 1 else 1
+        asked = self.fleet.shuffled(call.chance) if every else self.fleet.some(call.chance)
+        heard: list[Server] = []
+        for server in asked:
+            if (server.fresh or server.returned) and (message := server.oldest()):
+                heard.append(server)
+                left = most - len(taken)
+                self._take_from(server, message, share if share < left else left, taken, call, visibility)
+                if len(taken) == most or len(self.messages) == self.in_flight + self.delayed:
+                    return taken
+        for server in heard:
+            self._take_from(server, server.oldest(), most - len(taken), taken, call, visibility)
+        return taken
+
+    def _take_from(
+        self, server: Server, message: Message | None, most: int, taken: list[Message], call: Call, visibility: int
+    ) -> None:
+        """Take up to `most` messages of a server whose oldest one is `message`."""
+        while message and most > 0:
+            if not (self.redrive and self._is_buried(message, call)):
+                taken.append(message)
+                self._hand_out(message, call, visibility)
+                most -= 1
+            message = server.oldest() if most else None
+
+    # ---- deleting, hiding --------------------------------------------------------------------------------------------
+
+    def delete(self, call: Call, handle: str) -> None:
+        """As in every queue. An outdated handle deletes nothing, and succeeds.
+
+        A copy on a server that is away survives, and comes back with the server.
+        """
+        self._settle()
+        id, number, message = self.holder(handle)
+        if message is None:
+            self.trace.add("DeleteIgnored", self.name, id, call.caller, call.row, number)
+            return
+        surviving = message.copies & ~self.fleet.up_bits
+        self.remove(message)
+        message.row = self.trace.add("Deleted", self.name, message.code, call.caller, call.row, number)
+        if surviving:
+            message.copies = surviving
+            for server in self.fleet.of(surviving):
+                server.ghosts[id] = message
+                self._note_outage(server)
+
+    def oldest(self) -> Message | None:
+        self._settle()
+        return min((m for m in (s.oldest() for s in self.fleet.up) if m), key=lambda m: m.sent, default=None)
+
+    def remove(self, message: Message) -> None:
+        """Give up a message, with all its copies."""
+        super().remove(message)
+        message.copies = 0
+
+    def clear(self) -> int:
+        """Remove every message. Returns how many there were."""
+        for server in self.fleet.servers:
+            server.clear()
+        return super().clear()
+
+    # ---- what happens by itself --------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Let everything happen whose time has come: who was first at this instant must not decide the answer."""
+        now = self.kernel.now
+        if now >= self._alarm:
+            self._happen()
+        if now >= self.fleet.changes:
+            self.fleet.look()
+
+    def _happen(self) -> None:
+        if self.kernel.now >= self.fleet.changes:
+            self.fleet.look()
+        super()._happen()
+
+    def _come_due(self, what: Message | Server) -> None:
+        if isinstance(what, Server):
+            self._server_returns(what)
+        else:
+            self._show(what)
+
+    def _reappear(self, message: Message) -> None:
+        rank = message.sent
+        if message.receives >= self._back_after:
+            message.row = self.trace.add("MovedToBack", self.name, message.id, "", message.row, message.receives)
+            rank = self.kernel.now
+        self._offer(message, rank)
+
+    def _offer(self, message: Message, rank: float) -> None:
+        """Put a message back on the servers that have copies of it, among the others by `rank`."""
+        for server in self.fleet.of(message.copies):
+            self._tick += 1
+            heapq.heappush(server.returned, (rank, self._tick, message.stamp, message))
+            server.tidy(len(self.messages))
+        self._wake()
+
+    # ---- servers -----------------------------------------------------------------------------------------------------
+
+    @property
+    def reachable(self) -> bool:
+        """Is any of its servers there?"""
+        self._settle()
+        return bool(self.fleet.up)
+
+    def make_unavailable(self, server: int, seconds: float) -> None:
+        """Make a server unavailable for `seconds` from now: nobody can ask it, and it hears of no delete.
+
+        `server` is a number from 1. Raises ValueError when the queue has no such server, or for a negative duration.
+        """
+        servers = self.fleet.servers
+        if not 1 <= server <= len(servers):
+            raise ValueError(f"server={server!r}: must be from 1 to {len(servers)}")
+        check_duration("seconds", seconds)
+        self._settle()
+        self.fleet.take_down(servers[server - 1], self.kernel.now + seconds)
+        self._note_outage(servers[server - 1])
+
+    def _note_outage(self, server: Server) -> None:
+        """Write down that a server is away, and when it returns. Outages on which nothing depends are not noted."""
+        if server.row < 0:
+            server.row = self.trace.add("ServerUnavailable", self.name, detail=server.number, until=server.down_until)
+            self._due_later(server, server.down_until)
+
+    def _server_returns(self, server: Server) -> None:
+        self.trace.add("ServerAvailable", self.name, cause=server.row, detail=server.number)
+        server.row = -1
+        ghosts, server.ghosts = server.ghosts, {}
+        for message in ghosts.values():
+            expired = message.sent + self.retention <= self.kernel.now
+            if message.copies & server.bit and message.state == GONE and not expired:
+                self._return_copy(message, server)
+
+    def _return_copy(self, message: Message, server: Server) -> None:
+        message.row = self.trace.add("CopyReturned", self.name, message.id, "", message.row, server.number)
+        message.state = VISIBLE
+        message.stamp += 1
+        self.messages[message.id] = message
+        self._expire_later(message)
+        self._offer(message, message.sent)

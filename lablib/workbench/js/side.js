@@ -1,0 +1,131 @@
+// The settings and the actions: what the learner changes. Built once from what the scenario declares, then kept in step.
+import { clock } from "./state.js";
+import { button, freshId, h, icon, numberField, refill, select } from "./dom.js";
+
+const STEPS = 1000;
+const OPEN = 7;                                       // settings in view; the others are one click away
+
+/** Where a value stands on a slider of 0..1000, and back; `log` settings move by factors. */
+export const toSlider = (spec, value) => STEPS * (spec.log && spec.low > 0
+  ? Math.log(value / spec.low) / Math.log(spec.high / spec.low) : (value - spec.low) / (spec.high - spec.low));
+export function fromSlider(spec, x) {
+  const part = x / STEPS, raw = spec.log && spec.low > 0 ? spec.low * (spec.high / spec.low) ** part : spec.low + part * (spec.high - spec.low);
+  return tidy(spec, raw);
+}
+
+/** A value on the setting's grid and in its range. */
+export function tidy(spec, raw) {
+  const step = spec.whole ? Math.max(1, spec.step ?? 1) : spec.log ? null : spec.step ?? (spec.high - spec.low) / 200;
+  const near = step ? spec.low + Math.round((raw - spec.low) / step) * step : Number(raw.toPrecision(3));
+  return Math.min(spec.high, Math.max(spec.low, Number(near.toFixed(6))));
+}
+
+/** One setting's control. `change(value)` is called on every move. Returns {element, set(value)}. */
+function control(spec, change, explain) {
+  const id = freshId(), note = { onfocusin: () => explain(spec), onpointerenter: () => explain(spec), onpointerleave: () => explain(null), onfocusout: () => explain(null) };
+  if (spec.choices.length) {
+    const list = select(spec.label, spec.choices.map((c) => [c, c]), spec.value, change);
+    list.id = id; list.removeAttribute("aria-label");
+    return { element: h("div", { class: "ml-setting ml-one", ...note }, h("label", { htmlFor: id }, spec.label), list), set: (v) => { list.value = v; } };
+  }
+  if (spec.kind === "bool") {
+    const box = h("input", { type: "checkbox", id, onchange: () => change(box.checked) });
+    return { element: h("div", { class: "ml-setting ml-one", ...note }, h("label", { htmlFor: id }, spec.label), box), set: (v) => { box.checked = v; } };
+  }
+  const slider = h("input", { type: "range", id, min: "0", max: String(STEPS), step: "any", oninput: () => { const v = fromSlider(spec, slider.valueAsNumber); show(v); change(v); },
+    onkeydown: (event) => nudge(event) });
+  const field = numberField((typed) => { const before = now, v = Number.isNaN(typed) ? now : tidy(spec, typed); show(v); if (v !== before) change(v); },
+    { min: String(spec.low), max: String(spec.high), step: "any", "aria-label": `${spec.label}, exact value` });
+  let now = spec.value;
+  function show(value) {
+    now = value;
+    slider.value = toSlider(spec, value); field.value = value;
+    slider.style.setProperty("--done", `${toSlider(spec, value) / 10}%`);
+    slider.setAttribute("aria-valuetext", `${value} ${spec.unit}`);
+  }
+  function nudge(event) {
+    const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    const grid = spec.whole ? 1 : spec.step ?? (spec.high - spec.low) / 100;
+    const to = spec.log && !spec.whole ? fromSlider(spec, Math.min(STEPS, Math.max(0, slider.valueAsNumber + by * 10))) : tidy(spec, now + by * grid);
+    if (to !== now) { show(to); change(to); }
+  }
+  return { element: h("div", { class: "ml-setting", ...note }, h("label", { htmlFor: id }, spec.label), h("span", { class: "ml-value" }, field, h("span", { class: "ml-unit" }, spec.unit)), slider), set: show };
+}
+
+/** The side panel. `ask(message)` talks to Python. Returns {element, refresh(state), time(t)}. */
+export function side(form, ask, player) {
+  const help = h("p", { class: "ml-help" }), idle = "Every change runs the same load again, from the same seed.";
+  const explain = (spec) => refill(help, spec ? [spec.help || spec.label, spec.aws && h("span", { class: "ml-aws" }, ` AWS: ${spec.aws}`)] : idle);
+  explain(null);
+  const sent = new Map();                              // changes under way, by setting: an older answer must not move the knob
+  let state = null;
+  const controls = form.params.map((spec) => {
+    const made = control(spec, async (value) => {
+      sent.set(spec.name, (sent.get(spec.name) ?? 0) + 1);
+      await ask({ do: "set", name: spec.name, value });
+      sent.set(spec.name, sent.get(spec.name) - 1);
+      if (!sent.get(spec.name)) made.set(state.values[spec.name]);
+    }, explain);
+    return { spec, ...made };
+  });
+  const first = controls.slice(0, controls.length > OPEN + 1 ? OPEN : controls.length), rest = controls.slice(first.length);
+  const settings = h("fieldset", { class: "ml-settings" }, h("legend", {}, "What if"),
+    first.map(({ element }) => element),
+    rest.length ? h("details", {}, h("summary", {}, `${rest.length} more settings`), rest.map(({ element }) => element)) : null, help);
+  const when = h("strong", {}), done = h("ul", { class: "ml-done", "aria-label": "Actions so far" }), now = actionForm(form, ask);
+  const actions = h("fieldset", { class: "ml-actions" }, h("legend", {}, "Do something now"), now.element, h("p", { class: "ml-hint" }, "At ", when, " the future forks; the past stays."), done);
+  const element = h("aside", { class: "ml-side", "aria-label": "Settings and actions" }, settings, actions);
+
+  function refresh(next) {
+    state = next;
+    for (const { spec, set } of controls) if (!sent.get(spec.name)) set(state.values[spec.name]);
+    now.refresh(state);
+    actions.hidden = !state.canDo.length;
+    refill(done, state.actions.map((words, i) => h("li", {}, h("span", {}, words), h("button", { type: "button", class: "ml-icon ml-small", "aria-label": `Take back: ${words}`, title: "Take back", onclick: () => ask({ do: "takeBack", index: i }) }, icon("close")))));
+  }
+  return { element, refresh, time: (t) => { when.textContent = clock(t, player.run.duration); } };
+}
+
+/** What can be done now: pick a kind, whom it hits and how much, and do it. Returns {element, refresh(state)}. */
+function actionForm(form, ask) {
+  let specs = [], values = {};
+  const find = (name) => form.params.find((p) => p.name === name), spec = () => specs.find((s) => s.kind === kind.value);
+  const kind = h("select", { class: "ml-select ml-kind", "aria-label": "What to do", onchange: () => suit() });
+  const target = h("select", { class: "ml-select", "aria-label": "To what", onchange: () => fit() });
+  const field = h("input", { type: "number", class: "ml-number", step: "any", "aria-label": "How much" }), unit = h("span", { class: "ml-unit" });
+  const choice = h("select", { class: "ml-select", "aria-label": "New value" });
+  const param = () => (spec()?.kind === "set" ? find(target.value) : spec()?.value);
+  function suit() {
+    const names = spec()?.targets ?? [];
+    refill(target, names.map((name) => h("option", { value: name }, spec().kind === "set" ? find(name)?.label ?? name : name)));
+    target.hidden = names.length < 2; go.title = spec()?.help ?? "";
+    fit();
+  }
+  function fit() {
+    const p = param(), some = p?.choices?.length;
+    field.hidden = unit.hidden = !p || some; choice.hidden = !some;
+    if (some) refill(choice, p.choices.map((c) => h("option", { value: c }, c)));
+    else if (p) { field.min = p.low; field.max = p.high; unit.textContent = p.unit; field.value = spec().kind === "set" ? values[p.name] ?? p.value : p.value; }
+  }
+  const act = () => {
+    const p = param(), value = !p ? null : p.choices.length ? choice.value : p.whole ? Math.round(field.valueAsNumber) : field.valueAsNumber;
+    if (Number.isNaN(value)) return fit();             // an empty field gets its value back
+    ask({ do: "act", kind: kind.value, target: target.value, value });
+  };
+  const go = button("Do it", act, { class: "ml-button ml-do" });
+  return {
+    element: h("div", { class: "ml-action" }, kind, h("div", { class: "ml-whom" }, target, h("span", { class: "ml-value" }, field, choice, unit)), go),
+    refresh(state) {
+      const before = JSON.stringify([specs, values]);
+      const chosen = [kind.value, target.value];
+      specs = state.canDo; values = state.values;
+      if (before === JSON.stringify([specs, values])) return;
+      refill(kind, specs.map((s) => h("option", { value: s.kind }, s.label)));
+      if (specs.some((s) => s.kind === chosen[0])) kind.value = chosen[0];
+      suit();
+      if (spec()?.targets.includes(chosen[1])) { target.value = chosen[1]; fit(); }
+    },
+  };
+}
