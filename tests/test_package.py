@@ -56,7 +56,7 @@ def test_a_wheel_carries_every_file_of_the_package(tmp_path):
     wanted = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "lablib").rglob("*")
-        if path.suffix in (".py", ".js", ".css", ".json")
+        if path.suffix in (".py", ".js", ".css", ".json") or path.parent.name == "texts"
     }
     assert wanted <= carried, f"missing: {sorted(wanted - carried)}"
     assert any(entry.endswith("licenses/LICENSE") for entry in carried)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from lablib import texts
 from lablib.exercises import learner, progress
 from lablib.exercises.case import Case
 from lablib.exercises.progress import Record, State
@@ -53,7 +54,7 @@ class _Outcome:
 class Exercise:
     """One exercise. Derive from it; the docstring's first line is its title.
 
-    `signature`: how the learner's function is written. `hints`: the ladder, gentle first. `plain`: the case
+    `signature`: how the learner's function is written. `plain`: the case
     in which nothing goes wrong; its class says what the search may vary. `covered`: what a function that passed has
     stood, in words. `target`, `par`: of a challenge, what the score (in `unit`, less is better) may be, and about what
     our own solution gets.
@@ -61,7 +62,6 @@ class Exercise:
 
     id: ClassVar[str]
     signature: ClassVar[str]
-    hints: ClassVar[tuple[str, ...]]
     covered: ClassVar[str]
     plain: ClassVar[Case]
     examples: ClassVar[int] = 60
@@ -85,6 +85,11 @@ class Exercise:
     def title(self) -> str:
         """What it is about, in one line."""
         return (self.__doc__ or "").strip().splitlines()[0].rstrip(".")
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """The hints, gentle first: sections "ID hint 1", ... of the lab's texts."""
+        return texts.numbered(f"{self.id} hint")
 
     @property
     def name(self) -> str:

@@ -46,14 +46,6 @@ class Producer(Exercise):
 
     id = "01.producer"
     signature = "producer(sqs, queue_url, orders)"
-    hints = (
-        "SendMessageBatch takes 1 to 10 entries. Cut the list into pieces of ten: orders[0:10], orders[10:20], ...",
-        "Each entry needs an Id that no other entry of the same call has. The position in the piece will do: str(i).",
-        "The call can succeed while single entries fail. answer.get('Failed', "
-        "[]) lists them, each with the Id that you gave it.",
-        "Keep a list of what is left. Send its first ten. What failed "
-        "stays in the list. Go on until the list is empty.",
-    )
     covered = "0 to 25 orders, failing entries, throttled calls and a lost answer"
     plain = ProducerCase(orders=12)
 
@@ -133,14 +125,6 @@ class Consumer(Exercise):
 
     id = "01.consumer"
     signature = "consumer(sqs, queue_url, process)"
-    hints = (
-        "A consumer is a loop that never ends: while True. In it: receive, then for each message process and delete.",
-        "ReceiveMessage brings one message unless you ask for more, and does not wait unless you say so: "
-        "MaxNumberOfMessages=10, WaitTimeSeconds=20.",
-        "When there is no message, the answer has no 'Messages' at all: answer.get('Messages', []).",
-        "A message that is deleted never comes back. So delete it last, after process(message['Body']), "
-        "with ReceiptHandle=message['ReceiptHandle'].",
-    )
     covered = "0 to 25 orders, 1 to 3 consumers, and crashes before and after the work"
     plain = ConsumerCase(orders=12)
 
@@ -203,17 +187,6 @@ class Idempotent(Exercise):
 
     id = "01.idempotent"
     signature = "consumer(sqs, queue_url, ledger)"
-    hints = (
-        "Start from your consumer loop. json.loads(message['Body']) gives a dict with 'order_id' and 'amount'.",
-        "The same order can come again: the same message after a crash or an "
-        "outage, or another message with the same order in it. "
-        "So what tells you that it is the same order?",
-        "What a consumer keeps in its own memory is gone when it crashes, "
-        "and other consumers never see it. The ledger remembers.",
-        "Between ledger.charged(...) and ledger.charge(...) another consumer "
-        "can charge. Look for a method that asks and charges in "
-        "one step. Delete the message after it, also when the order was charged before.",
-    )
     covered = (
         "up to 4 orders and 3 consumers, crashes around the charge, orders sent twice, and messages delivered twice"
     )
@@ -297,17 +270,6 @@ class Fleet(Exercise):
 
     id = "01.fleet"
     signature = "fleet(rate, work, factor, length)"
-    hints = (
-        "One consumer does 1/work messages a second. Outside the spike "
-        "the fleet must do at least `rate` messages a second.",
-        "In the spike rate*factor messages come in a second, and n consumers take n/work of them. The rest waits: "
-        "after `length` seconds that is (rate*factor - n/work) * length messages.",
-        "The last message of the spike waits longest: until the fleet has taken all that is before it. That takes "
-        "length * (rate*factor*work/n - 1) seconds, and then its own work begins.",
-        "Waiting and work together must stay under 30 s. Solve that for "
-        "n, round up with math.ceil, and take no fewer than "
-        "the quiet time needs.",
-    )
     covered = "all loads, from a quiet day to eight times as many messages at once"
     plain = FleetCase()
     examples = 40
@@ -385,19 +347,6 @@ class Challenge(Exercise):
 
     id = "01.challenge"
     signature = "consumer(sqs, queue_url, process)"
-    hints = (
-        "Count the calls of a plain consumer: every order needs a receive "
-        "and a delete, and every 20 quiet seconds a receive that "
-        "brings nothing. Where can one call do the work of ten?",
-        "DeleteMessageBatch deletes up to ten messages with one call. But a "
-        "long poll returns with the first message, so there is "
-        "only one to delete.",
-        "You have 60 seconds. A consumer that sleeps first and receives then finds several messages. "
-        "time.sleep costs nothing.",
-        "Nineteen of 20 orders must be done in 60 s. So sleep most of that "
-        "time, receive up to ten without hurry, process them, "
-        "delete them in one batch, and look again at once only when all ten came.",
-    )
     covered = "three days of a thousand orders"
     plain = ChallengeCase()
     examples = 3

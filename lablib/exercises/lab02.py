@@ -53,15 +53,6 @@ class Heartbeat(Exercise):
 
     id = "02.heartbeat"
     signature = "consumer(sqs, queue_url, begin)"
-    hints = (
-        "Start from the consumer of lab 01. In place of process(body): work = begin(message['Body']), then "
-        "while work.step(): ... for what is to happen between two steps.",
-        "change_message_visibility(QueueUrl=..., ReceiptHandle=..., VisibilityTimeout=30) hides the message for 30 s "
-        "from now, however much was left. After each step that is enough.",
-        "A heartbeat hides one message, not the others of its batch. Take one at a time: MaxNumberOfMessages=1.",
-        "step() raises when the work fails. Catch that around the loop of steps, and go on with the next message: "
-        "do not delete this one, and do not hide it any longer. It comes back by itself.",
-    )
     covered = "1 to 3 orders of up to 64 s, 1 or 2 consumers, work that fails, and crashes between the heartbeats"
     plain = HeartbeatCase(orders=2, steps=6)
 
@@ -139,15 +130,6 @@ class Timeout(Exercise):
 
     id = "02.timeout"
     signature = "timeout(durations)"
-    hints = (
-        "A job is done twice when it takes longer than the timeout. So count: how many of the measured times are "
-        "longer than a timeout of t seconds?",
-        "The mean does not help: two kinds of work can have the same mean and very different slow jobs. Sort the "
-        "times and look at the slow end.",
-        "At most 2 in 100 may be done twice. The 99th percentile leaves a little room: sorted(durations)[990].",
-        "The slowest of all is too careful: one odd job decides, and after every crash somebody waits for it. "
-        "Round up with math.ceil: VisibilityTimeout is a whole number of seconds.",
-    )
     covered = "six kinds of work, quick and slow, even and uneven, five days of each"
     plain = TimeoutCase()
     examples = 40
@@ -198,13 +180,6 @@ class Longpoll(Exercise):
 
     id = "02.longpoll"
     signature = "consumer(sqs, queue_url, process)"
-    hints = (
-        "This queue's own ReceiveMessageWaitTimeSeconds is 0: unless you say otherwise, a poll is short.",
-        "A consumer that sleeps between polls finds an order late. A consumer that waits in the poll finds it at once: "
-        "the call returns when a message comes.",
-        "The longest wait costs the fewest calls: WaitTimeSeconds=20 makes three a minute.",
-        "In a burst, one call can bring ten messages: MaxNumberOfMessages=10.",
-    )
     covered = "ten minutes with up to 10 orders that come alone, and up to 2 bursts of 30"
     plain = LongpollCase(alone=6, bursts=1)
     examples = 30
@@ -274,17 +249,6 @@ class Poison(Exercise):
 
     id = "02.poison"
     signature = "consumer(sqs, queue_url, process)"
-    hints = (
-        "process(body) raises when the work fails. Uncaught, this ends your consumer. Catch it around this one "
-        "message, so that the loop goes on.",
-        "Delete a message only when process came back without an exception. What you do not delete comes back, and "
-        "each receive is counted.",
-        "SQS moves the message to the dead-letter queue by itself, at the receive after the third. You need not send "
-        "anything.",
-        "Each receive counts, also one that leads to nothing. So receive only what you begin at once "
-        "(MaxNumberOfMessages=1), and do not hand a failed message back at once: whatever made it fail needs time to "
-        "pass, and the visibility timeout is that time.",
-    )
     covered = "1 to 10 orders, up to 2 that always fail, 1 to 3 consumers, and a bank that is away for up to 16 s"
     plain = PoisonCase(orders=4, poison=1)
 
@@ -371,14 +335,6 @@ class Shutdown(Exercise):
 
     id = "02.shutdown"
     signature = "consumer(sqs, queue_url, process, stopping)"
-    hints = (
-        "Ask stopping() before each poll and before each message, not only once a batch.",
-        "Finish the message that is in hand: process it and delete it. That takes 4 s, and you have 25.",
-        "change_message_visibility(QueueUrl=..., ReceiptHandle=..., VisibilityTimeout=0) makes a message visible at "
-        "once, for the other consumers.",
-        "In the loop over the messages: if stopping(), hand this one back, else process and delete it. A poll "
-        "that began before the signal can bring messages after it: those go back too.",
-    )
     covered = "0 to 12 orders, a signal at any moment, and an order that comes in the last poll"
     plain = ShutdownCase(orders=10, stop=3)
 

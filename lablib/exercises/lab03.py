@@ -62,14 +62,6 @@ class Groups(Exercise):
 
     id = "03.groups"
     signature = "group(system, message)"
-    hints = (
-        "Ask of two messages: must the second wait until the first is done? If so, they belong to one group. If not, "
-        "they belong to two groups, so that two consumers can work.",
-        "The events of one order have an order; the events of two orders of one customer have none. A truck's "
-        "positions have an order, whatever its depot.",
-        "In a chat room everybody reads the lines of all users in one order. So who wrote a line does not matter.",
-        'Shop: message["order"]. Trucks: message["truck"]. Chat: message["room"].',
-    )
     covered = "three systems, 2 to 12 messages, six consumers and uneven work"
     plain = GroupsCase(messages=6)
     examples = 40
@@ -173,16 +165,6 @@ class Producer(Exercise):
 
     id = "03.producer"
     signature = "producer(sqs, queue_url, orders)"
-    hints = (
-        'SQS needs three texts: MessageBody=order["text"], MessageGroupId and MessageDeduplicationId. The orders of '
-        "one customer must stay in order.",
-        "boto3 sends again by itself when an answer is lost, with the same deduplication id. SQS drops the repetition. "
-        "But your producer can crash, too, and is started again with the same list.",
-        "An id that is made anew at each try, such as uuid.uuid4(), names the try. The id must name the order: it has "
-        'one, order["id"]. The text will not do: two orders can have the same text.',
-        "You need no list of what was sent, and no retry of your own. Send each order once, in order, with "
-        'MessageGroupId=order["customer"] and MessageDeduplicationId=order["id"].',
-    )
     covered = "1 to 6 orders, some of them alike, a crash in the middle, and up to 4 lost answers"
     plain = ProducerCase(orders=4)
 
@@ -278,15 +260,6 @@ class Throughput(Exercise):
 
     id = "03.throughput"
     signature = "sender(sqs, queue_url, positions, senders)"
-    hints = (
-        "The queue takes 300 calls a second. A call with one message makes 300 messages a second; how many messages "
-        "can a call carry?",
-        "A batch of ten: SendMessageBatch. Each entry has an Id, MessageBody, MessageGroupId, MessageDeduplicationId.",
-        "All senders share the 300 calls. So each may begin 300/senders calls a second: one every senders/300 s.",
-        "A sleep after each call is too slow, because the call takes time as well. Note when the first call began, "
-        "and before call n sleep until start + n*senders/300, if that is not past: "
-        "time.sleep(max(0, due - time.monotonic())).",
-    )
     covered = f"3 to 6 senders and {_POSITIONS:,} positions"
     plain = ThroughputCase(senders=4)
     examples = 4

@@ -55,16 +55,6 @@ class Consumer(Exercise):
 
     id = "03.consumer"
     signature = "consumer(sqs, queue_url, process)"
-    hints = (
-        "The queue gives you the orders of a customer in order. What your function does when process(body) raises "
-        "decides whether they stay in order.",
-        "A failed order must be tried again before the next order of the same customer. Not deleted, it comes back "
-        "when its visibility timeout ends (30 s), and its group waits for it.",
-        "But the rest of a batch you have already. After a failure you may not process orders of the same customer "
-        "that came in the same batch. And an order that takes 4 s, ten times, is longer than the timeout of 30 s.",
-        "The simple way: MaxNumberOfMessages=1. Delete after process(body). When it raises, go on with the next "
-        "receive: SQS keeps the group locked until the order is back.",
-    )
     covered = "1 to 12 orders, up to 3 customers and 3 consumers, an order that fails at first, and crashes"
     plain = ConsumerCase(orders=4, customers=2)
 
@@ -165,16 +155,6 @@ class Stuck(Exercise):
 
     id = "03.stuck"
     signature = "free(sqs, queue_url, in_hand)"
-    hints = (
-        "A group stands still while one of its messages is in flight. There are two ways for that to last: somebody "
-        "holds the message and does nothing, or it fails, comes back, and fails again.",
-        "in_hand has the messages that the crashed consumer received, for 12 hours. Whoever has the receipt handle can "
-        "give them back: change_message_visibility(..., VisibilityTimeout=0).",
-        "An order that always fails must leave the queue, but not be lost: a dead-letter queue. That of a FIFO queue "
-        "is a FIFO queue too, and its name ends in .fifo.",
-        'set_queue_attributes(QueueUrl=queue_url, Attributes={"RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, '
-        '"maxReceiveCount": 3})}). With 1, an order that fails only once would go there too.',
-    )
     covered = "2 to 10 orders of up to 3 customers, poison, a crashed consumer, and an order that fails only once"
     plain = StuckCase(orders=6, customers=2)
     examples = 50

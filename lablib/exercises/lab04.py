@@ -40,17 +40,6 @@ class Wiring(Exercise):
 
     id = "04.wiring"
     signature = "wire(sns, sqs, topic_name, queue_names)"
-    hints = (
-        "Make the topic: sns.create_topic(Name=topic_name) gives its TopicArn. Then, for each name: create the queue, "
-        "ask for its QueueArn (get_queue_attributes), and subscribe: Protocol='sqs', Endpoint=the queue's ARN.",
-        "A subscription alone moves nothing: SNS may not send into your queue until the queue's own policy says so. It "
-        "is the queue's attribute Policy, a JSON text: sqs.set_queue_attributes(QueueUrl=url, Attributes={'Policy': "
-        "json.dumps(policy)}).",
-        "The statement has Effect Allow, Principal {'Service': 'sns.amazonaws.com'}, Action sqs:SendMessage, and "
-        "Resource the queue's ARN. That lets in every topic of the world: a Condition must name yours.",
-        "'Condition': {'ArnEquals': {'aws:SourceArn': topic_arn}}. All of these calls can be repeated: they find what "
-        "is there already. So run all of them each time, in the same order, with the same attributes.",
-    )
     covered = "1 to 4 queues, two systems, a second run, and a crash during any of its calls"
     plain = WiringCase(queues=3, orders=2)
 
@@ -156,17 +145,6 @@ class Filters(Exercise):
 
     id = "04.filters"
     signature = "filters()"
-    hints = (
-        "Where is what a queue asks for? total, country and test are attributes of the message: FilterPolicyScope "
-        "MessageAttributes. coupon and items are in its body only: MessageBody. A policy can look at one of the two.",
-        "A key has a list of alternatives: one of them must match. All keys of a policy must match. "
-        '{"country": ["KR", "JP"]} is "KR or JP".',
-        'Numbers: {"total": [{"numeric": [">=", 100]}]}, and a range {"numeric": [">=", 20, "<", 100]}. Not there: '
-        '{"test": [{"exists": false}]}. Anything else: {"country": [{"anything-but": ["KR"]}]}. The beginning of a '
-        'text: {"prefix": "SPRING-"}.',
-        'In a body, a policy has the same shape as the JSON: {"items": {"tags": ["fragile"]}}. It goes into lists by '
-        "itself. The queue audit needs no filter policy: None.",
-    )
     covered = "6 queues and up to 30 orders of every kind"
     plain = FiltersCase(orders=6)
     examples = 40

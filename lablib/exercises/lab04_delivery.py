@@ -124,16 +124,6 @@ class Flaky(Exercise):
 
     id = "04.flaky"
     signature = "deliver(sns, sqs, topic_arn, url, post)"
-    hints = (
-        "SNS tries an https endpoint again 3 times, 20 seconds apart, then the message is gone. Even the longest "
-        "delivery policy ends after an hour. What keeps a message for days?",
-        "A queue in between: subscribe a queue to the topic (its policy must let the topic in), and let your function "
-        "carry the orders from the queue to the partner, for ever.",
-        'Receive, post(message["Body"]), delete: in this order. When post raises, leave the message: it comes back '
-        "after its visibility timeout, again and again, for four days.",
-        "Catch the exception of post around this one message, and go on with the next receive. Do not set a "
-        "RedrivePolicy with a small maxReceiveCount: the partner's bad hour would use it up.",
-    )
     covered = "1 to 4 orders, a partner that is down for up to 70 minutes, and crashes around each post"
     plain = FlakyCase(orders=2)
     examples = 30
@@ -295,16 +285,6 @@ class Ordered(Exercise):
 
     id = "04.ordered"
     signature = "publisher(sns, sqs, topic_name, queue_names, events)"
-    hints = (
-        "A FIFO topic keeps the order, and it delivers to FIFO queues: create_topic(Name=topic_name, "
-        "Attributes={'FifoTopic': 'true'}), create_queue(QueueName=name, Attributes={'FifoQueue': 'true'}).",
-        "Wire them as in the first exercise: a queue policy for this topic, and a subscription. Do it before you "
-        "publish: SNS keeps nothing for those who come later.",
-        'publish(TopicArn=..., Message=json.dumps(event), MessageGroupId=event["customer"], '
-        "MessageDeduplicationId=...). The group id and the deduplication id travel on to the queues.",
-        "Your program can crash and is started again with the same list. So the deduplication id must be the same for "
-        'the same event in each run, and different for two events: event["id"].',
-    )
     covered = "1 to 8 events of 3 customers, 1 to 3 queues, a crash while publishing, and up to 3 lost answers"
     plain = OrderedCase(events=6, queues=2)
 

@@ -108,22 +108,6 @@ class Pipeline(Exercise):
 
     id = "04.pipeline"
     signature = "pipeline(cloud, bucket, save)"
-    hints = (
-        "One rule of a bucket cannot have three destinations, and two rules may not overlap. So the bucket has one "
-        "rule, to a topic; the queues and the function subscribe to the topic. Each arrow needs a right: S3 to publish "
-        "to the topic, SNS to send to each queue, SNS to invoke the function.",
-        "The topic's policy lets in s3.amazonaws.com for sns:Publish, with aws:SourceArn arn:aws:s3:::<bucket> and "
-        "aws:SourceAccount 123456789012: a bucket's ARN has no account in it. Set it before you set the bucket's "
-        "notification: S3 tries at once.",
-        "The rule: put_bucket_notification_configuration(Bucket=..., NotificationConfiguration={'TopicConfigurations': "
-        "[{'TopicArn': ..., 'Events': ['s3:ObjectCreated:*'], 'Filter': {'Key': {'FilterRules': [{'Name': 'prefix', "
-        "'Value': 'photos/'}, {'Name': 'suffix', 'Value': '.jpg'}]}}}]}). The function: cloud.deploy('catalogue', "
-        "handler), then add_permission of the client 'lambda' with FunctionName='catalogue', StatementId='sns', "
-        "Action='lambda:InvokeFunction', Principal='sns.amazonaws.com', SourceArn=the topic's ARN.",
-        "In the handler: json.loads(event['Records'][0]['Sns']['Message']) is S3's event. S3 also sends a test event, "
-        "which has no 'Records': .get('Records', []). In record['s3']['object']['key'] spaces are '+': "
-        "urllib.parse.unquote_plus. Let exceptions of save out, so that Lambda tries again.",
-    )
     covered = "up to 9 uploads, photos and others, put and copied, with spaces in keys; a deletion; a save that fails"
     plain = PipelineCase(uploads=1)
     examples = 40
