@@ -33,7 +33,8 @@ class Fault:
     `kind`: "throttle" (the service refuses the call), "lost_request" (it never arrives), "lost_answer" (it takes
     effect, the caller never hears of it), "partial" (single entries of a batch fail). `operations` are AWS's names,
     empty for all; `callers` is a pattern such as "producer*"; it is active from `start` until `end` (seconds since the
-    run began), hits with `probability` (0 to 1), and at most `count` times.
+    run began), hits with `probability` (0 to 1), and at most `count` times (None: any number). A "partial" fault hits
+    operations that take a batch only. Raises ValueError for what cannot be.
     """
 
     kind: FaultKind
@@ -51,6 +52,8 @@ class Fault:
             raise ValueError(f"probability={self.probability!r}: must be from 0 to 1")
         if check_duration("start", self.start) > self.end:
             raise ValueError(f"end={self.end!r}: must not be before start={self.start!r}")
+        if self.count is not None and (not isinstance(self.count, int) or self.count < 0):
+            raise ValueError(f"count={self.count!r}: must be a whole number, zero or more, or None")
         if isinstance(self.operations, str):
             object.__setattr__(self, "operations", (self.operations,))
 
@@ -69,13 +72,15 @@ class Faults:
         for fault in faults:
             self.active.append((fault, f"fault-{len(self.active)}"))
 
-    def pick(self, caller: str, operation: str) -> Fault | None:
-        """The fault that hits this call now, if one does."""
+    def pick(self, caller: str, operation: str, is_batch: bool) -> Fault | None:
+        """The fault that hits this call now, if one does; `is_batch`: the operation takes a batch of entries."""
         now = self._kernel.now
         for fault, name in self.active:
             if not fault.start <= now < fault.end or (fault.operations and operation not in fault.operations):
                 continue
-            if not fnmatchcase(caller, fault.callers) or self._hits.get(name, 0) >= (fault.count or math.inf):
+            if not fnmatchcase(caller, fault.callers) or (fault.kind == "partial" and not is_batch):
+                continue
+            if fault.count is not None and self._hits.get(name, 0) >= fault.count:
                 continue
             if fault.kind == "partial" or self._chance.stream(f"{name}/{caller}").coin(fault.probability):
                 self._hits[name] = self._hits.get(name, 0) + 1
@@ -138,7 +143,7 @@ class Gateway:
                 kernel.now += delay  # as `wait` does it, at a third of the cost
             else:
                 wait(None, delay)
-            fault = self.faults.pick(caller, operation) if self.faults.active else None
+            fault = self.faults.pick(caller, operation, operation in service.batches) if self.faults.active else None
             if fault is None and principal is None and not service.guarded:
                 answer = handler(call, **params)
             else:
@@ -160,9 +165,14 @@ class Gateway:
             wait(None, latency[int(random() * _QUANTILES)])
             detail = error.code
             raise
-        except TypeError:  # asked only now: most parameters are simulated
-            detail = "NotSimulated"
-            service.check_parameters(name, params)
+        except AnswerLost:
+            raise
+        except Exception as error:
+            detail = type(error).__name__
+            if isinstance(error, TypeError):  # asked only now: most parameters are simulated
+                detail = "NotSimulated"
+                service.check_parameters(name, params)
+                detail = "TypeError"
             raise
         finally:
             trace.complete(row, detail)
@@ -178,7 +188,7 @@ class Gateway:
         call = Call(caller, row, self._streams.get(caller) or self._stream(caller), 0.0, principal)
         detail: int | str = "CallerGone"
         try:
-            fault = self.faults.pick(caller, operation) if self.faults.active else None
+            fault = self.faults.pick(caller, operation, operation in service.batches) if self.faults.active else None
             answer = self._handle(fault, service, name, operation, params, call)
             if fault is not None and fault.kind in _LOST:
                 detail = _LOST[fault.kind]
@@ -187,6 +197,11 @@ class Gateway:
             detail = len(handled)
         except ServiceError as error:
             detail = error.code
+            raise
+        except AnswerLost:
+            raise
+        except Exception as error:
+            detail = type(error).__name__
             raise
         finally:
             self._trace.complete(row, detail)

@@ -4,8 +4,10 @@ import json
 import math
 
 import pytest
+from botocore import xform_name
 
 from lablib import Cloud, Fault
+from lablib.aws.access.decide import administrator
 from lablib.aws.service import Arn, NotSimulated, Principal, ServiceError
 from lablib.gateway import AnswerLost
 
@@ -112,6 +114,34 @@ def test_a_partial_fault_fails_entries_not_the_call(cloud, sqs, url):
     assert len(cloud.trace.where(kind="Sent")) == len(answer["Successful"])
 
 
+def test_a_partial_fault_leaves_other_operations_to_later_faults(cloud, sqs, url):
+    cloud.faults.add(Fault("partial", count=1), Fault("throttle", operations=("SendMessage",), count=1))
+    with pytest.raises(ServiceError, match="Rate exceeded"):
+        sqs.send_message(QueueUrl=url, MessageBody="x")
+    batch = {"QueueUrl": url, "Entries": [{"Id": "1", "MessageBody": "x"}]}
+    assert len(sqs.send_message_batch(**batch)["Failed"]) == 1, "the send of one message was no hit"
+    assert len(sqs.send_message_batch(**batch)["Successful"]) == 1
+
+
+@pytest.mark.parametrize("service", ["sqs", "sns", "s3"])
+def test_every_operation_that_answers_for_each_entry_is_a_batch(cloud, service):
+    """AWS's own models say which: their answers list what failed."""
+    model, known = cloud.client(service).meta.service_model, cloud.service(service)
+    lists_failures = {
+        name
+        for name in model.operation_names
+        if (answer := model.operation_model(name).output_shape) and {"Failed", "Errors"} & set(answer.members)
+    }
+    assert known.batches == {name for name in lists_failures if xform_name(name) in known.coverage()}
+
+
+@pytest.mark.parametrize("kind", ["throttle", "partial"])
+def test_a_fault_with_count_zero_never_hits(cloud, sqs, url, kind):
+    cloud.faults.add(Fault(kind, count=0))
+    answer = sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": "1", "MessageBody": "x"}])
+    assert answer["Failed"] == []
+
+
 def test_a_fault_hits_the_callers_and_the_times_it_names(cloud, sqs, url):
     cloud.faults.add(Fault("throttle", callers="producer-*", start=10, end=20))
 
@@ -157,6 +187,8 @@ def test_a_caller_that_is_killed_while_it_waits_leaves_a_completed_row(cloud, sq
         ({"kind": "throttle", "start": -1}, "start=-1: must be a number of seconds"),
         ({"kind": "throttle", "start": 5, "end": 1}, "end=1: must not be before start=5"),
         ({"kind": "throttle", "start": math.nan}, "start=nan"),
+        ({"kind": "throttle", "count": -1}, "count=-1: must be a whole number, zero or more, or None"),
+        ({"kind": "throttle", "count": 1.5}, "count=1.5: must be a whole number"),
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused(kwargs, text):
@@ -169,8 +201,24 @@ def test_what_is_not_simulated_says_so_and_what_is(cloud, sqs, url):
         sqs.frobnicate()
     with pytest.raises(NotSimulated, match=r"sqs.send_message: parameter colour is not simulated"):
         sqs.send_message(QueueUrl=url, MessageBody="x", Colour="red")
+    assert api(cloud, "SendMessage")[0].detail == "NotSimulated"
     with pytest.raises(NotSimulated, match=r"service 'dynamodb' is not simulated. This lab simulates: .*sqs"):
         cloud.client("dynamodb")
+
+
+@pytest.mark.parametrize("error", [NotSimulated("not here"), KeyError("a bug"), TypeError("a bug")])
+def test_the_row_of_a_call_that_its_handler_cannot_answer_names_the_error(cloud, sqs, url, monkeypatch, error):
+    def fail(call, **params):
+        raise error
+
+    monkeypatch.setitem(cloud.service("sqs").operations, "send_message", fail)
+    monkeypatch.setattr(cloud.service("sqs"), "check_parameters", lambda name, params: None)
+    with pytest.raises(type(error)):
+        sqs.send_message(QueueUrl=url, MessageBody="x")
+    queue, me = Arn.parse("arn:aws:sqs:us-east-1:123456789012:orders"), administrator("123456789012")
+    with pytest.raises(type(error)):
+        cloud.gateway.deliver(queue, "send_message", {}, principal=me, caller="sns/news", cause=-1)
+    assert [row.detail for row in api(cloud, "SendMessage")] == [type(error).__name__] * 2
 
 
 def test_what_was_allowed_is_asked_again_when_a_policy_has_changed(cloud, sqs, url):

@@ -178,6 +178,7 @@ class Service:
     name: ClassVar[str]
     throttle: ClassVar[tuple[str, str]] = ("ThrottlingException", "Rate exceeded")
     access_denied: ClassVar[tuple[str, int]] = ("AccessDeniedException", 400)  # shape and HTTP status
+    batches: ClassVar[frozenset[str]] = frozenset()  # operations whose entries can fail one by one
     phrases: ClassVar[dict[str, Phrase]] = {}
     secure_only: ClassVar[bool] = False  # does it refuse requests that do not come over HTTPS?
     everywhere: ClassVar[bool] = False  # the same in all regions, as IAM is

@@ -148,6 +148,8 @@ class Kernel(Loop):
     def __init__(self) -> None:
         super().__init__()
         self.processes: dict[str, Process] = {}
+        # For a name that several have at once: the number to try next, and those below it that became free.
+        self._numbers: dict[str, tuple[int, list[int]]] = {}
         self.closed = False
         self._main = _MainLine()
         self._thread = threading.get_ident()
@@ -182,13 +184,30 @@ class Kernel(Loop):
         if not callable(fn):
             raise TypeError(f"fn={fn!r}: must be a function; pass the function itself, without calling it")
         base = name or str(getattr(fn, "__name__", type(fn).__name__))
-        free, n = base, 1
-        while free in self.processes and self.processes[free].alive:
-            free = f"{base}-{(n := n + 1)}"
+        free = self._numbered(base) if self._is_taken(base) else base
         process = Process(self, fn, args, free)
         self.processes[free] = process
         process.wake = self._push(self.now, process)
         return process
+
+    def _is_taken(self, name: str) -> bool:
+        return name in self.processes and self.processes[name].alive
+
+    def _numbered(self, base: str) -> str:
+        """`base` with the lowest number, from 2, that no running process has."""
+        number, freed = self._numbers.get(base, (2, []))
+        while freed:
+            if not self._is_taken(name := f"{base}-{heapq.heappop(freed)}"):  # it may have been asked for by name
+                return name
+        while self._is_taken(name := f"{base}-{number}"):
+            number += 1
+        self._numbers[base] = (number + 1, freed)
+        return name
+
+    def _give_back_name(self, process: Process) -> None:
+        base, _, digits = process.name.rpartition("-")
+        if base in self._numbers and digits.isdecimal() and int(digits) < self._numbers[base][0]:
+            heapq.heappush(self._numbers[base][1], int(digits))
 
     def kill(self, process: Process) -> None:
         """End a process where it stands: its `finally` blocks run, and it can wait for nothing any more."""
@@ -215,6 +234,7 @@ class Kernel(Loop):
     def _ended(self, process: Process) -> Process | _MainLine | None:
         """Book-keeping at the end of a process. Returns who goes on; None: whoever killed it."""
         process.alive = False
+        self._give_back_name(process)
         process.done.fire()
         error = process.exception
         if process.killer_waits and error is None:
@@ -416,6 +436,7 @@ class Kernel(Loop):
     def _abandon(self, process: Process) -> None:
         """Leave a process behind that swallows its end: suspended for good, it counts as ended."""
         process.alive = False
+        self._give_back_name(process)
         process.done.fire()
         _abandoned.append(process)
 
@@ -442,5 +463,6 @@ class Kernel(Loop):
         if process is None:
             raise TooLong
         process.alive = False
+        self._give_back_name(process)
         _abandoned.append(process)
         self._to_main(TooLong()).glet.switch()

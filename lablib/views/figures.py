@@ -33,8 +33,8 @@ def overview(run: Run, *, band: Band | None = None, theme: Theme | None = None) 
 
 
 def compare(a: Run, b: Run, *, theme: Theme | None = None) -> go.Figure:
-    """Two runs over one axis of time: `a` thin and dashed, `b` solid."""
-    return _figure(panels.overview(b, a), theme, f"A: {a.scenario!r}   B: {b.scenario!r}")
+    """Two runs over one axis of time: `a` solid, `b` thin and dashed."""
+    return _figure(panels.overview(a, b), theme, f"A: {a.scenario!r}   B: {b.scenario!r}")
 
 
 def latency(*runs: Run, names: Sequence[str] = (), theme: Theme | None = None) -> go.Figure:

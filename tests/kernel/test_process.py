@@ -10,6 +10,8 @@ import textwrap
 import threading
 import time
 import traceback
+from itertools import count
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -266,6 +268,35 @@ def test_names_are_unique_among_the_living_and_free_again_after_death(kernel):
     assert (first.name, second.name) == ("consumer", "consumer-2")
     kernel.advance(10)
     assert kernel.spawn(print, name="consumer").name == "consumer"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_name_gets_the_lowest_number_that_no_running_process_has(kernel, seed):
+    random, alive = Random(seed), {}
+    for _ in range(400):
+        if alive and random.random() < 0.45:
+            kernel.kill(alive.pop(random.choice(sorted(alive))))
+            continue
+        base = random.choice(["a", "a", "a", "a-2", "a-3", "a-2-2", "a-02", "b"])
+        expected = base if base not in alive else next(n for i in count(2) if (n := f"{base}-{i}") not in alive)
+        process = kernel.spawn(kernel.sleep, 5, name=base)
+        assert process.name == expected
+        alive[expected] = process
+
+
+def test_many_processes_of_one_name_cost_what_as_many_names_cost(kernel, monkeypatch):
+    """Counted in looks at a name, so that the speed of the machine does not matter."""
+    looks, look = [], kernel._is_taken
+    monkeypatch.setattr(kernel, "_is_taken", lambda name: looks.append(name) or look(name))
+    processes = [kernel.spawn(kernel.sleep, 5, name="visitor") for _ in range(3000)]
+    for process in processes[::3]:
+        kernel.kill(process)
+    assert [kernel.spawn(kernel.sleep, 5, name="visitor").name for _ in range(3)] == [
+        "visitor",
+        "visitor-4",
+        "visitor-7",
+    ]
+    assert len(looks) < 2.1 * 3000
 
 
 def test_spawning_the_result_of_a_call_is_explained(kernel):

@@ -117,6 +117,14 @@ def test_a_band_lies_behind_and_a_kept_run_is_dashed():
     assert {t["line"]["dash"] for t in data if t["name"].startswith("B: ")} == {"dash"}
 
 
+def test_a_comparison_draws_a_solid_and_names_the_dashed_curves_of_b():
+    data = views.compare(RUN, DIRECT).data
+    solid = next(t for t in data if t.name == "waiting")
+    dashed = next(t for t in data if t.name == "B: waiting")
+    assert (solid.line.dash, dashed.line.dash) == ("solid", "dash")
+    assert solid.y.max() == RUN.measures.depth().max != DIRECT.measures.depth().max == dashed.y.max()
+
+
 def test_a_run_without_messages_has_figures_too():
     run = VideoQueue(consumers=0, rate=0.1).run(seed=1, until=0.001)
     assert views.overview(run).data

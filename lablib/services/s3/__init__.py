@@ -67,6 +67,7 @@ class S3(Service):
     name = "s3"
     throttle = ("SlowDown", "Please reduce your request rate.")
     access_denied = ("AccessDenied", 403)
+    batches = frozenset(("DeleteObjects",))
     phrases = {
         "BucketCreated": lambda row, trace: f"bucket {row.resource} created by {row.actor}",
         "BucketDeleted": lambda row, trace: f"bucket {row.resource} deleted by {row.actor}",

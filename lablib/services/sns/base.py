@@ -46,6 +46,7 @@ class SnsBase(Service):
     throttle = ("Throttling", "Rate exceeded")
     access_denied = ("AuthorizationError", 403)
     secure_only = True
+    batches = frozenset(("PublishBatch",))
     phrases = PHRASES
     existing_topics = 0
 

@@ -41,8 +41,8 @@ class Sqs(Service):
 
     name = "sqs"
     throttle = ("RequestThrottled", "Rate exceeded")
-    access_denied, secure_only = ("AccessDenied", 403), True
-    phrases = PHRASES
+    access_denied, secure_only, phrases = ("AccessDenied", 403), True, PHRASES
+    batches = frozenset(("SendMessageBatch", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"))
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
