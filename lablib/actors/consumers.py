@@ -46,10 +46,10 @@ class Consumer:
     def __call__(self, worker: Worker) -> None:
         while not worker.stopping:
             messages = self._receive(worker)
-            worker.thaw()
+            worker.wait_while_frozen()
             for message, row in zip(messages, self._trace.latest("Received", worker.name, len(messages))):
                 self._handle(worker, message, row)
-                worker.thaw()
+                worker.wait_while_frozen()
             if not messages and self._until_empty:
                 return
 
@@ -88,7 +88,7 @@ class HeartbeatConsumer(Consumer):
 
     def _beat(self, worker: Worker, in_hand: list[str], over: Signal) -> None:
         while in_hand and not self._kernel.wait(over, self._settings["heartbeat"]):
-            worker.thaw()  # a program that is frozen is frozen as a whole
+            worker.wait_while_frozen()  # a program that is frozen is frozen as a whole
             for handle in in_hand:
                 self._extend(handle)
 

@@ -63,7 +63,7 @@ class DirectCall:
 
     def __call__(self, worker: Worker) -> None:
         while not worker.stopping:
-            worker.thaw()
+            worker.wait_while_frozen()
             if not self._backlog:
                 self._wait(worker)
                 continue

@@ -2,7 +2,7 @@
 
 What a worker does is a function `serve(worker)`; the fleet knows only how workers begin and end. A crash ends the
 process where it stands. A freeze stops the worker's own progress, not the world's: a call that is under way is
-answered, a message can be handed to it, but it does nothing before it thaws, and work takes as much longer as the
+answered, a message can be handed to it, but it does nothing before the freeze is over, and work takes as much longer as the
 freeze lasted. Scaling in lets a worker finish what it has in hand.
 """
 
@@ -43,14 +43,14 @@ class Worker:
         self.down = False
         self._frozen_until = self._lost = 0.0
 
-    def thaw(self) -> None:
+    def wait_while_frozen(self) -> None:
         """Block while the worker is frozen."""
         while self._frozen_until > self._kernel.now:
             self._kernel.wait(None, self._frozen_until - self._kernel.now)
 
     def hold(self, seconds: float) -> None:
         """Block for `seconds`, and longer when frozen meanwhile."""
-        self.thaw()
+        self.wait_while_frozen()
         self._lost = 0.0
         self._kernel.wait(None, seconds)
         while self._lost:
@@ -71,7 +71,7 @@ class Worker:
 
         Writes WorkStarted and WorkEnded; returns the row of the latter.
         """
-        self.thaw()
+        self.wait_while_frozen()
         row = self._trace.add("WorkStarted", place, subject, self.name, cause)
         self.hold(seconds)
         if then:
@@ -84,12 +84,12 @@ class Worker:
         until = max(self._frozen_until, now + seconds)
         self._lost += until - max(self._frozen_until, now)
         self._frozen_until = until
-        row = self._trace.add("Stalled", actor=self.name, until=until)
-        self._kernel.at(until, self._resumed, self.process, row)
+        row = self._trace.add("Frozen", actor=self.name, until=until)
+        self._kernel.at(until, self._unfrozen, self.process, row)
 
-    def _resumed(self, process: Process | None, row: int) -> None:
+    def _unfrozen(self, process: Process | None, row: int) -> None:
         if process is self.process and self.alive and not self.frozen:
-            self._trace.add("Resumed", actor=self.name, cause=row)
+            self._trace.add("Unfrozen", actor=self.name, cause=row)
 
 
 class Fleet:
@@ -148,7 +148,7 @@ class Fleet:
             self._trace.add("Restarted", actor=worker.name, cause=row)
             self._start(worker)
 
-    def stall(self, name: str, seconds: float) -> None:
+    def freeze(self, name: str, seconds: float) -> None:
         """Freeze a worker for `seconds`. Nothing happens to one that is down."""
         worker = self.find(name)
         if worker.alive:

@@ -125,7 +125,7 @@ class FanOut(Scenario):
         """Consumers may come during the run: any that could exist is allowed here, and the run looks again."""
         most = int(self.params()["consumers"].high or 0)
         possible = {f"{queue}-{n}" for queue in self.queues() for n in range(1, most + 1)}
-        if spec.kind not in ("crash", "stall") or action.target not in possible:
+        if spec.kind not in ("crash", "freeze") or action.target not in possible:
             super().check_target(spec, action)
 
     def topology(self) -> Topology:

@@ -28,7 +28,7 @@ def _not_taken(row: Row) -> str:
 _PLAIN: dict[str, tuple[str, Callable[[Row], str]]] = {
     "Crashed": ("crash", lambda r: f"{r.actor} crashes."),
     "Restarted": ("restart", lambda r: f"{r.actor} starts again."),
-    "Stalled": ("stall", lambda r: f"{r.actor} freezes for {r.until - r.time:g} s."),
+    "Frozen": ("freeze", lambda r: f"{r.actor} freezes for {r.until - r.time:g} s."),
     "Burst": ("burst", lambda r: f"{r.detail} messages arrive at once."),
     "ParameterSet": ("change", lambda r: f"{r.detail['name']} is set to {r.detail['value']}."),
     "Expired": ("expiry", lambda r: f"A message in {r.resource} is older than the retention period and is lost."),

@@ -110,8 +110,8 @@ class FleetScene(Scene):
     def do_crash(self, action: Action) -> None:
         self.fleet.crash(action.target)
 
-    def do_stall(self, action: Action) -> None:
-        self.fleet.stall(action.target, float(action.value or 0))
+    def do_freeze(self, action: Action) -> None:
+        self.fleet.freeze(action.target, float(action.value or 0))
 
     def do_burst(self, action: Action) -> None:
         self._bursts += 1
@@ -208,7 +208,7 @@ class FleetScenario(Scenario):
         """Consumers may come during the run: any that could exist is allowed here, and the run looks again."""
         most = int(self.params()["consumers"].high or 0)
         possible = [f"consumer-{n}" for n in range(1, most + 1)]
-        if spec.kind not in ("crash", "stall") or action.target not in possible:
+        if spec.kind not in ("crash", "freeze") or action.target not in possible:
             super().check_target(spec, action)
 
 
@@ -219,7 +219,7 @@ def fleet_actions(names: tuple[str, ...]) -> tuple[ActionSpec, ...]:
     return (
         ActionSpec("crash", "Crash a consumer", names, None, "It dies at once. What it has in hand stays undone."),
         ActionSpec(
-            "stall",
+            "freeze",
             "Freeze a consumer",
             names,
             freeze,

@@ -24,6 +24,7 @@ _LIKELY = (
     b'["set",3,"consumers",["stall",4,"consumer-1",5.5]["crash",6,"consumer-2"]],null,"today",'
     b'["Promises",{["Fleet",{["VideoQueue",{},0,[],'
 )
+_RENAMED = {"stall": "freeze"}  # kinds of actions, in texts from before they were called otherwise
 _LONGEST = 8_000  # characters of a text; and bytes of what is in it
 _NOT_ONE = "this is not a run's text: copy all of it, from 'ml1-' to the end"
 
@@ -62,7 +63,7 @@ def decode(text: str) -> Run:
     scenario_class = find(name)
     try:
         scenario = scenario_class(**changed)
-        actions = [Action(*act) for act in acts]
+        actions = [Action(_RENAMED.get(str(kind), kind), *rest) for kind, *rest in acts]
         return scenario.run(seed, actions, until, limits).at_cursor(cursor)
     except TypeError as error:
         raise ValueError(str(error)) from None

@@ -248,8 +248,8 @@ class FanOutScene(FleetScene):
     def do_crash(self, action: Action) -> None:
         self.fleets[action.target.partition("-")[0]].crash(action.target)
 
-    def do_stall(self, action: Action) -> None:
-        self.fleets[action.target.partition("-")[0]].stall(action.target, float(action.value or 0))
+    def do_freeze(self, action: Action) -> None:
+        self.fleets[action.target.partition("-")[0]].freeze(action.target, float(action.value or 0))
 
     def changed(self, name: str) -> None:
         if name == "consumers":

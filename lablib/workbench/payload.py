@@ -60,7 +60,7 @@ _FROM_ACTOR = ("Sent", "Requested", "Published", "ObjectCreated")  # it begins w
 _FROM_RESOURCE = ("FilteredOut", "DeliveryFailed", "Delivered", "DeliveryDropped")  # it begins at the topic
 _HANDS = ("consumer", "server", "direct", "function")  # roles whose actors hold messages
 ACTOR_STATES = ("up", "down", "frozen")
-MARKS = {"Crashed": 1, "Restarted": 0, "Stalled": 2, "Resumed": 0}
+MARKS = {"Crashed": 1, "Restarted": 0, "Frozen": 2, "Unfrozen": 0}
 SERVERS = {"ServerUnavailable": 0, "ServerAvailable": 1}
 
 

@@ -69,7 +69,7 @@ def test_the_caller_of_a_crashed_worker_waits_for_its_timeout():
 
 def test_a_frozen_worker_leaves_the_request_to_the_other():
     shop = Shop(size=2)
-    shop.fleet.stall("worker-1", 30)
+    shop.fleet.freeze("worker-1", 30)
     shop.ask("a", "b")
     shop.kernel.run(20)
     assert [(row.actor, row.time) for row in shop.trace.where("Answered")] == [("worker-2", 4.0), ("worker-2", 8.0)]

@@ -32,27 +32,27 @@ class Yard:
 def test_a_freeze_makes_work_longer_by_as_much():
     yard = Yard()
     yard.kernel.run(4)
-    yard.fleet.stall("worker-1", 3)
+    yard.fleet.freeze("worker-1", 3)
     yard.kernel.run(30)
     assert yard.rows("WorkEnded")[:2] == [("WorkEnded", 13.0), ("WorkEnded", 23.0)]
-    assert yard.rows("Stalled", "Resumed") == [("Stalled", 4.0), ("Resumed", 7.0)]
+    assert yard.rows("Frozen", "Unfrozen") == [("Frozen", 4.0), ("Unfrozen", 7.0)]
 
 
 def test_freezes_that_overlap_count_once():
     yard = Yard()
     yard.kernel.run(2)
-    yard.fleet.stall("worker-1", 4)
+    yard.fleet.freeze("worker-1", 4)
     yard.kernel.run(5)
-    yard.fleet.stall("worker-1", 3)
+    yard.fleet.freeze("worker-1", 3)
     yard.kernel.run(30)
     assert yard.rows("WorkEnded")[0] == ("WorkEnded", 16.0)
-    assert yard.rows("Resumed") == [("Resumed", 8.0)]
+    assert yard.rows("Unfrozen") == [("Unfrozen", 8.0)]
 
 
 def test_a_freeze_between_two_pieces_of_work_delays_the_next():
     yard = Yard(rest=5.0)
     yard.kernel.run(12)
-    yard.fleet.stall("worker-1", 10)
+    yard.fleet.freeze("worker-1", 10)
     yard.kernel.run(40)
     assert yard.rows("WorkStarted")[1] == ("WorkStarted", 22.0)
     assert yard.rows("WorkEnded")[1] == ("WorkEnded", 32.0)
@@ -85,11 +85,11 @@ def test_restart_0_means_never():
 def test_a_crash_forgets_the_freeze():
     yard = Yard()
     yard.kernel.run(4)
-    yard.fleet.stall("worker-1", 100)
+    yard.fleet.freeze("worker-1", 100)
     yard.fleet.crash("worker-1")
     yard.kernel.run(200)
     assert yard.rows("WorkEnded")[0] == ("WorkEnded", 19.0)
-    assert not yard.rows("Resumed")
+    assert not yard.rows("Unfrozen")
 
 
 def test_a_crash_before_its_first_step():

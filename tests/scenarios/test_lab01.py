@@ -142,10 +142,10 @@ def test_crash_everybody_at_the_start_and_nothing_is_lost():
 # ---- freezes, long work --------------------------------------------------------------------------------------------
 
 
-def test_a_stalled_consumer_loses_its_message_and_deletes_too_late():
+def test_a_frozen_consumer_loses_its_message_and_deletes_too_late():
     base = fresh(CALM)
     begun = base.trace.where("WorkStarted")[5]
-    run = fresh(CALM, actions=[Action("stall", begun.time + 0.1, begun.actor, 60.0)])
+    run = fresh(CALM, actions=[Action("freeze", begun.time + 0.1, begun.actor, 60.0)])
     subject = base.trace[begun.cause].subject
     other = ({"consumer-1", "consumer-2"} - {begun.actor}).pop()
     assert [row.actor for row in run.trace.where("Received", subject=subject)] == [begun.actor, other]
@@ -153,11 +153,11 @@ def test_a_stalled_consumer_loses_its_message_and_deletes_too_late():
     assert ended.time == pytest.approx(begun.time + 1.0 + 60.0)
     assert [row.actor for row in run.trace.where("DeleteIgnored", subject=subject)] == [begun.actor]
     assert [row.actor for row in run.trace.where("Deleted", subject=subject)] == [other]
-    assert [row.kind for row in run.trace.where(("Stalled", "Resumed"))] == ["Stalled", "Resumed"]
+    assert [row.kind for row in run.trace.where(("Frozen", "Unfrozen"))] == ["Frozen", "Unfrozen"]
 
 
-def test_a_stalled_consumer_is_handed_a_message_while_it_polls_and_does_nothing_with_it():
-    run = fresh(CALM.replace(consumers=1, rate=0.1), actions=[Action("stall", 1.0, "consumer-1", 30.0)], until=60)
+def test_a_frozen_consumer_is_handed_a_message_while_it_polls_and_does_nothing_with_it():
+    run = fresh(CALM.replace(consumers=1, rate=0.1), actions=[Action("freeze", 1.0, "consumer-1", 30.0)], until=60)
     received, started = run.trace.where("Received")[0], run.trace.where("WorkStarted")[0]
     assert received.time < 15
     assert started.time == 31.0
@@ -283,7 +283,7 @@ def test_a_parameter_changes_from_then_on():
 
 def test_what_is_notable_is_told_in_order_and_in_words():
     acts = [
-        Action("crash", 50.5, "consumer-1"), Action("stall", 60.0, "consumer-2", 40.0), Action("burst", 10.0, value=40),
+        Action("crash", 50.5, "consumer-1"), Action("freeze", 60.0, "consumer-2", 40.0), Action("burst", 10.0, value=40),
         Action("server_down", 12.0, "server-1", 20.0), Action("server_down", 12.0, "server-2", 20.0),
         Action("set", 75.0, "rate", 0.1),
     ]  # fmt: skip
@@ -294,7 +294,7 @@ def test_what_is_notable_is_told_in_order_and_in_words():
     assert told >= {
         "crash",
         "restart",
-        "stall",
+        "freeze",
         "burst",
         "server down",
         "copy returned",
@@ -303,7 +303,7 @@ def test_what_is_notable_is_told_in_order_and_in_words():
         "empty poll",
     }
     assert all(event.text.endswith(".") and "\n" not in event.text for event in events)
-    assert next(e.text for e in events if e.kind == "stall") == "consumer-2 freezes for 40 s."
+    assert next(e.text for e in events if e.kind == "freeze") == "consumer-2 freezes for 40 s."
     duplicate = next(e for e in events if e.kind == "duplicate")
     assert run.trace[duplicate.row].kind == "Received"
     assert run.trace[duplicate.row].detail > 1
@@ -320,7 +320,7 @@ def test_a_series_is_told_once():
 def test_every_row_of_the_trace_has_words():
     acts = [
         Action("crash", 50.5, "consumer-1"),
-        Action("stall", 60.0, "consumer-2", 40.0),
+        Action("freeze", 60.0, "consumer-2", 40.0),
         Action("burst", 70.0, value=9),
     ]
     for scenario in (CALM, CALM.replace(mode="direct", backlog=0, timeout=1.0, rate=5.0)):

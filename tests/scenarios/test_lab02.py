@@ -83,7 +83,7 @@ def test_the_heart_of_a_crashed_worker_stops():
 def test_the_heart_of_a_frozen_worker_stops():
     calm = Visibility(heartbeat=5.0, consumers=2, spread=1.0)
     first = fresh(calm).trace.where("WorkStarted")[0]
-    run = fresh(calm, actions=[Action("stall", first.time + 7, first.actor, 100.0)])
+    run = fresh(calm, actions=[Action("freeze", first.time + 7, first.actor, 100.0)])
     beats = [row.time for row in run.trace.where("VisibilityChanged", subject=first.subject)][:1]
     assert beats == [pytest.approx(first.time + 5, abs=0.1)]
     assert run.trace.where("BecameVisible", subject=first.subject)[0].time == pytest.approx(beats[0] + 30)

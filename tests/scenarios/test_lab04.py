@@ -233,10 +233,10 @@ def test_consumers_can_be_added_and_frozen_and_bursts_come():
     run = fresh(
         FanOut(consumers=0),
         7,
-        [Action("burst", 10.0, value=20), Action("set", 20.0, "consumers", 3), Action("stall", 60.0, "stock-3", 30.0)],
+        [Action("burst", 10.0, value=20), Action("set", 20.0, "consumers", 3), Action("freeze", 60.0, "stock-3", 30.0)],
     )
     assert min(row.time for row in run.trace.where("WorkStarted")) > 20
-    assert {row.actor for row in run.trace.where("Stalled")} == {"stock-3"}
+    assert {row.actor for row in run.trace.where("Frozen")} == {"stock-3"}
     assert len(ordered(run)) == len(ordered(fresh(FanOut(), 7))) + 20
     with pytest.raises(ValueError, match="mail-11"):
         fresh(FanOut(), 7, [Action("crash", 1.0, "mail-11")])

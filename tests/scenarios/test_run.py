@@ -41,7 +41,7 @@ def actions(draw, scenario=SMALL, until=UNTIL):
     if spec.kind == "set":
         values = {"rate": 9.0, "consumers": 6, "work": 0.2, "batch_size": 7, "wait_time": 0, "visibility_timeout": 1}
         return Action("set", at, target, values[target])
-    value = {"stall": 7.5, "burst": 40, "server_down": 12.0}.get(spec.kind)
+    value = {"freeze": 7.5, "burst": 40, "server_down": 12.0}.get(spec.kind)
     return Action(spec.kind, at, target, value)
 
 
@@ -225,6 +225,12 @@ LONG_AGO = "ml1-_11I-EMThfrURM8U2VVW5jpYw8WkVsfQyNjE1MzcwlInGs2HRiDDsfjQEiQO9Yih
 
 def test_a_text_from_long_ago_still_works():
     assert Run.from_text(LONG_AGO) == SHARED[1].at_cursor(3.25)
+
+
+def test_a_text_with_a_kind_of_action_that_has_another_name_now_still_works():
+    """Freezing a consumer was called "stall" when this text was made."""
+    run = Run.from_text("ml1-eD8a8EMTRfaiSa2OuU403EHGKJaCHRQL9EcsAA")
+    assert run == VideoQueue(consumers=4).run(7, [Action("freeze", 3.0, "consumer-2", 5.5)], until=10)
 
 
 NOT_ONE = "this is not a run's text: copy all of it, from 'ml1-' to the end"

@@ -138,7 +138,7 @@ def test_links_join_places_and_the_actors_of_a_run_have_one(scenario):
     ("action", "error", "text"),
     [
         (Action("crsh", 1.0), ValueError,
-         "kind='crsh': VideoQueue knows one of 'crash', 'stall', 'burst', 'set', 'server_down'; did you mean 'crash'?"),
+         "kind='crsh': VideoQueue knows one of 'crash', 'freeze', 'burst', 'set', 'server_down'; did you mean 'crash'?"),
         (Action("crash", 1.0, "consumer-51"), ValueError,
          "crash: target='consumer-51': must be one of 'consumer-1', 'consumer-2', 'consumer-3'"),
         (Action("crash", 1.0, "consumer-9"), ValueError,
@@ -149,7 +149,7 @@ def test_links_join_places_and_the_actors_of_a_run_have_one(scenario):
         (Action("crash", float("nan"), "consumer-1"), ValueError,
          "crash: at=nan: must be a number of seconds from 0 to 20"),
         (Action("crash", "1", "consumer-1"), ValueError, "crash: at='1': must be a number of seconds from 0 to 20"),
-        (Action("stall", 1.0, "consumer-1", 0), ValueError, "value=0: must be a number from 0.1 to 86400 s"),
+        (Action("freeze", 1.0, "consumer-1", 0), ValueError, "value=0: must be a number from 0.1 to 86400 s"),
         (Action("burst", 1.0, "", 2.5), TypeError, "value=2.5: must be a whole number from 1 to 1000 messages"),
         (Action("burst", 1.0, "front-end", 2), ValueError, "burst: target='front-end': this action has no target"),
         (Action("server_down", 1.0, "server-9", 2), ValueError,

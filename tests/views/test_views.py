@@ -13,7 +13,7 @@ from lablib.views import panels, theme
 
 RUN = VideoQueue().run(seed=7)
 DIRECT = VideoQueue(mode="direct").run(seed=7)
-CRASHED = VideoQueue().run(7, [Action("crash", 65.0, "consumer-1"), Action("stall", 80.0, "consumer-2", 60.0)])
+CRASHED = VideoQueue().run(7, [Action("crash", 65.0, "consumer-1"), Action("freeze", 80.0, "consumer-2", 60.0)])
 FIGURES = {
     "overview": lambda **k: views.overview(RUN, **k),
     "days": lambda **k: views.overview(Promises().run(seed=1), **k),
@@ -168,8 +168,8 @@ def again(run):
 
 def test_a_life_says_why_it_was_delivered_again():
     assert "because consumer-1 crashed at 65.000 s before it deleted it" in again(CRASHED)
-    stalled = VideoQueue(visibility_timeout=5).run(7, [Action("stall", 80.0, "consumer-2", 60.0)])
-    assert "while consumer-2 was still working on it" in again(stalled)
+    frozen = VideoQueue(visibility_timeout=5).run(7, [Action("freeze", 80.0, "consumer-2", 60.0)])
+    assert "while consumer-2 was still working on it" in again(frozen)
     copies = VideoQueue(outages=360).run(seed=2)
     back = copies.trace.where(kind="CopyReturned")[0].subject
     told = views.life(copies, back).sentence

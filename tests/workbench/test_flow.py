@@ -21,7 +21,7 @@ from lablib.workbench import bundle, payload
 
 TEST = Path(__file__).with_name("flow_test.mjs")
 NODE = shutil.which("node")
-CRASHES = (Action("crash", 65.0, "consumer-1"), Action("stall", 80.0, "consumer-2", 50.0))
+CRASHES = (Action("crash", 65.0, "consumer-1"), Action("freeze", 80.0, "consumer-2", 50.0))
 RUNS = {
     "queue": lambda: VideoQueue().run(seed=7),
     "trouble": lambda: VideoQueue(outages=100, visibility_timeout=5).run(3, CRASHES),

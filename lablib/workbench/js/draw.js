@@ -160,7 +160,7 @@ export class Stage {
     g.beginPath(); g.roundRect(cell.x, cell.y, cell.w, cell.h, 5); g.fill(); g.stroke(); g.setLineDash([]);
     const name = wide ? actor.name : actor.name.replace(/^.*?(\d+)$/, "$1"), y = cell.y + cell.h / 2 + this.font * 0.35;
     if (cell.w > 6 * this.font) this.text(this.fit(name, wide ? 6.1 * this.font : 1.7 * this.font, `${this.font - 1}px`), cell.x + 6, y, off ? c.again : c.soft, `${this.font - 1}px`);
-    if (off) this.text(state === "down" ? "crashed" : "stalled", cell.x + cell.w - 6, y, c.again, `600 ${this.font - 1}px`, "right");
+    if (off) this.text(state === "down" ? "crashed" : "frozen", cell.x + cell.w - 6, y, c.again, `600 ${this.font - 1}px`, "right");
     g.globalAlpha = 1;
   }
 
