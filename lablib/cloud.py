@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from lablib import services
-from lablib.aws.quotas import Edition, figures
-from lablib.aws.service import ACCOUNT, Arn, NotSimulated, Principal, Service, World
+from lablib.aws.quotas import Edition
+from lablib.aws.service import ACCOUNT, Arn, Principal, Service, World
 from lablib.clients.direct import DirectClient
 from lablib.gateway import Faults, Gateway
 from lablib.kernel import Chance, Kernel, Process, Trace
@@ -35,7 +33,7 @@ _ARN_PARAMETERS = {  # the parameter in which a service's operations take the re
 class Cloud:
     """Simulated AWS in virtual time. The same seed and the same code give the same run, everywhere.
 
-    `seed`: any whole number. `limits`: "2023" for the figures of the course notes, "today" for AWS's present ones.
+    `seed`: any whole number. `limits`: "2023" for the quotas of the course notes, "today" for AWS's present ones.
     `strict`: check every answer against botocore's model of it. `assume`: values for what AWS does not publish, such as
     `{"sqs.servers": 3}`; `lablib.limits()` lists them. Raises ValueError or TypeError for values that make no sense.
     """
@@ -51,11 +49,11 @@ class Cloud:
     ) -> None:
         self.limits = limits
         self.region_name = check_region(region_name)
-        self.figures = figures(limits, assume)
+        self.quotas = services.quota_values(limits, assume)
         self.chance = Chance(seed)
         self.kernel = Kernel()
         self.trace = Trace(self.kernel)
-        self.gateway = Gateway(self.kernel, self.trace, self.chance, self.figures, self.service)
+        self.gateway = Gateway(self.kernel, self.trace, self.chance, self.quotas, self.service)
         self._caller = partial(self.kernel.current_name, "you")
         self._strict = strict
         self._services: dict[tuple[str, str, str], Service] = {}
@@ -119,11 +117,11 @@ class Cloud:
 
     def service(self, name: str, region_name: str | None = None, account: str = ACCOUNT) -> Any:
         """The simulated service itself, from inside: for faults and for looking under the bonnet."""
-        kind = _load(name)
+        kind = services.find(name)
         key = (name, self.region_name if kind.everywhere else region_name or self.region_name, account)
         if key not in self._services:
             world = World(
-                self.kernel, self.trace, self.chance, self.figures, self.gateway, key[1], account, self._shared
+                self.kernel, self.trace, self.chance, self.quotas, self.gateway, key[1], account, self._shared
             )
             self._services[key] = service = kind(world)
             self.trace.phrases.update(service.phrases)
@@ -291,18 +289,3 @@ def check_region(name: str) -> str:
     if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[1-9]", str(name)):
         raise ValueError(f'region_name={name!r}: must be the name of a region, such as "ap-northeast-2" (Seoul)')
     return name
-
-
-@cache
-def _load(name: str) -> type[Service]:
-    """The service class of that name: the module `lablib.services.<name>` holds it."""
-    known = [m.name.rstrip("_") for m in pkgutil.iter_modules(services.__path__) if not m.name.startswith("_")]
-    if name not in known:
-        raise NotSimulated(f"service {name!r} is not simulated. This lab simulates: {', '.join(known)}")
-    module = importlib.import_module(f"lablib.services.{name}_" if name == "lambda" else f"lablib.services.{name}")
-    found: type[Service] = next(
-        c
-        for c in vars(module).values()
-        if isinstance(c, type) and issubclass(c, Service) and c.__module__ == module.__name__
-    )
-    return found

@@ -96,7 +96,7 @@ class Gateway:
         kernel: Kernel,
         trace: Trace,
         chance: Chance,
-        figures: dict[str, Any],
+        quotas: dict[str, Any],
         find: Callable[[str, str, str], Service],
     ) -> None:
         self._find = find
@@ -111,7 +111,7 @@ class Gateway:
         self.faults = Faults(kernel, chance)
         # What was allowed, by whom and what it was decided: the same people ask for the same things.
         self._allowed: dict[tuple[str, str, str, int], tuple[Principal, Any, tuple[Any, ...]]] = {}
-        self._latency = _one_way(figures["api.latency_median"], figures["api.latency_p95"])
+        self._latency = _one_way(quotas["api.latency_median"], quotas["api.latency_p95"])
 
     def call(
         self,

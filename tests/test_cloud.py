@@ -129,9 +129,9 @@ def test_closing_ends_processes_and_keeps_the_trace():
     ("make", "text"),
     [
         (lambda: Cloud(limits="2024"), "limits='2024': must be one of '2023', 'today'"),
-        (lambda: Cloud(assume={"sqs.server": 3}), "assume: no figure is called 'sqs.server'; near it: .*sqs.servers"),
+        (lambda: Cloud(assume={"sqs.server": 3}), "assume: no quota is called 'sqs.server'; near it: .*sqs.servers"),
         (lambda: Cloud(assume={"sqs.servers": -1}), "assume: sqs.servers=-1: must be from"),
-        (lambda: Cloud(assume={"sqs.message_size": 1}), "is a documented figure of AWS"),
+        (lambda: Cloud(assume={"sqs.message_size": 1}), "is a documented quota of AWS"),
         (lambda: Cloud().advance(-1), "seconds=-1: must be a number of seconds, zero or more"),
         (lambda: Cloud().kill("nobody"), "no process is called 'nobody'; there are: none"),
     ],

@@ -52,12 +52,12 @@ def test_latency_follows_the_documented_distribution(cloud, sqs, url):
     for _ in range(2000):
         sqs.send_message(QueueUrl=url, MessageBody="x")
     took = sorted(row.until - row.time for row in api(cloud, "SendMessage"))
-    assert took[1000] == pytest.approx(cloud.figures["api.latency_median"], rel=0.1)
-    assert took[1900] < cloud.figures["api.latency_p95"] * 1.1
+    assert took[1000] == pytest.approx(cloud.quotas["api.latency_median"], rel=0.1)
+    assert took[1900] < cloud.quotas["api.latency_p95"] * 1.1
 
 
 def test_latency_can_be_assumed_and_differs_between_editions():
-    assert Cloud(limits="today").figures["api.latency_median"] > Cloud().figures["api.latency_median"]
+    assert Cloud(limits="today").quotas["api.latency_median"] > Cloud().quotas["api.latency_median"]
     with Cloud(assume={"api.latency_median": 2.0, "api.latency_p95": 2.0}) as cloud:
         cloud.direct("sqs").list_queues()
         assert cloud.now == pytest.approx(2.0)

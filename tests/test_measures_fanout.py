@@ -4,13 +4,13 @@ import math
 
 import pytest
 
-from lablib.aws.quotas import figures
 from lablib.kernel import Trace
 from lablib.measures import FanOut, Measures, compare
 from lablib.scenarios.lab04 import FanOut as Shop
 from lablib.scenarios.lab04 import told
+from lablib.services import quota_values
 
-FIGURES = figures()
+QUOTAS = quota_values()
 
 
 class Clock:
@@ -38,7 +38,7 @@ class Book:
 
     @property
     def branches(self):
-        return {branch.endpoint: branch for branch in FanOut(self.trace, FIGURES).branches}
+        return {branch.endpoint: branch for branch in FanOut(self.trace, QUOTAS).branches}
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_what_arrived_after_all_or_was_dropped_is_not_on_the_way(book):
     book(2.1, "DeliveryDropped", "m2", "web", "there is no dead-letter queue")
     web = book.branches["web"]
     assert (web.delivered, web.dropped, web.on_the_way, web.median_latency) == (1, 1, 0, 20.0)
-    assert FanOut(book.trace, FIGURES).dropped == 1
+    assert FanOut(book.trace, QUOTAS).dropped == 1
 
 
 def test_a_request_to_confirm_is_no_message(book):
@@ -83,20 +83,20 @@ def test_costs_are_by_64_kb_published_and_by_delivery(book):
     book.arrives(1.2, "m1", "web", "https")
     book.arrives(1.2, "m1", "ann@example.com", "email")
     book.arrives(1.2, "m1", "+821012345678", "sms")
-    costs = FanOut(book.trace, FIGURES).costs()
+    costs = FanOut(book.trace, QUOTAS).costs()
     assert costs == {
         "publish": pytest.approx(5 * 0.5e-6),  # 1 request, and 4 for 200,000 bytes
         "https": pytest.approx(0.6e-6),
         "email": pytest.approx(20e-6),
-        "sms": pytest.approx(FIGURES["sns.sms_price"]),
+        "sms": pytest.approx(QUOTAS["sns.sms_price"]),
     }
     measures = Measures(book.trace)
     assert measures.cost() == pytest.approx(sum(costs.values()))
 
 
 def test_nothing_published_costs_nothing():
-    assert FanOut(Trace(Clock()), FIGURES).cost == 0
-    assert FanOut(Trace(Clock()), FIGURES).table().empty
+    assert FanOut(Trace(Clock()), QUOTAS).cost == 0
+    assert FanOut(Trace(Clock()), QUOTAS).table().empty
 
 
 def test_every_copy_of_a_run_is_accounted_for():

@@ -20,7 +20,7 @@ class Deduplication(Generic[T]):
 
     def __init__(self, world: World, window: str = "sqs.fifo_deduplication") -> None:
         self._kernel = world.kernel
-        self._window = world.figures[window]
+        self._window = world.quotas[window]
         self._known: dict[tuple[str | None, str], T] = {}
         self._ends: deque[tuple[float, tuple[str | None, str], T]] = deque()
 

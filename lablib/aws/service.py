@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
+from lablib.aws.quotas import Quota
 from lablib.kernel import Chance, Kernel, Stream, Trace
 from lablib.kernel.trace import Phrase
 
@@ -117,7 +118,7 @@ class World:
     kernel: Kernel
     trace: Trace
     chance: Chance
-    figures: dict[str, Any]
+    quotas: dict[str, Any]  # the values of the edition, by name
     peers: Peers
     region: str = "us-east-1"
     account: str = ACCOUNT
@@ -179,6 +180,7 @@ class Service:
     throttle: ClassVar[tuple[str, str]] = ("ThrottlingException", "Rate exceeded")
     access_denied: ClassVar[tuple[str, int]] = ("AccessDeniedException", 400)  # shape and HTTP status
     batches: ClassVar[frozenset[str]] = frozenset()  # operations whose entries can fail one by one
+    quotas: ClassVar[tuple[Quota, ...]] = ()  # its quotas and prices, and what its model assumes
     phrases: ClassVar[dict[str, Phrase]] = {}
     secure_only: ClassVar[bool] = False  # does it refuse requests that do not come over HTTPS?
     everywhere: ClassVar[bool] = False  # the same in all regions, as IAM is

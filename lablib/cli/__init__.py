@@ -46,7 +46,7 @@ def parser() -> Parser:
     made["run"].add_argument("--scenario", metavar="NAME", help="which of the lab's scenarios (default: its first)")
     made["run"].add_argument("--seed", type=int, default=0, help="the same seed gives the same run (default: 0)")
     made["run"].add_argument("--until", type=float, metavar="SECONDS", help="virtual seconds to run")
-    made["run"].add_argument("--limits", choices=("2023", "today"), default="2023", help="whose AWS figures apply")
+    made["run"].add_argument("--limits", choices=("2023", "today"), default="2023", help="whose AWS quotas apply")
     made["run"].add_argument("--explain", metavar="MESSAGE", help="tell the story of one message id")
     made["check"].add_argument("lab", nargs="*", help="labs' numbers (default: all)")
     made["check"].add_argument(

@@ -36,12 +36,12 @@ class Branch(NamedTuple):
 class FanOut:
     """The messages that were published to topics in a run, and what became of their copies.
 
-    `figures` are those of an edition, for the price list. The requests to confirm a subscription do not count.
+    `quotas` are those of an edition, for the price list. The requests to confirm a subscription do not count.
     """
 
-    def __init__(self, trace: Trace, figures: Mapping[str, Any]) -> None:
+    def __init__(self, trace: Trace, quotas: Mapping[str, Any]) -> None:
         self._trace = trace
-        self._figures = figures
+        self._quotas = quotas
 
     @cached_property
     def published(self) -> dict[str, Row]:
@@ -90,15 +90,15 @@ class FanOut:
         Deliveries to queues and functions cost nothing here: the queue's own requests and the function's runs do. Each
         64 KB of a published message is one request.
         """
-        chunk = self._figures["sns.price_chunk"]
+        chunk = self._quotas["sns.price_chunk"]
         requests = sum(max(1, -(-row.detail // chunk)) for row in self.published.values())
-        found = {"publish": requests * self._figures["sns.price_publish"] / _MILLION}
+        found = {"publish": requests * self._quotas["sns.price_publish"] / _MILLION}
         for branch in self.branches:
             if branch.protocol in _PRICES:
-                price = self._figures[f"sns.price_{_PRICES[branch.protocol]}"]
+                price = self._quotas[f"sns.price_{_PRICES[branch.protocol]}"]
                 found[branch.protocol] = found.get(branch.protocol, 0.0) + branch.delivered * price / _MILLION
             elif branch.protocol == "sms":
-                found["sms"] = found.get("sms", 0.0) + branch.delivered * self._figures["sns.sms_price"]
+                found["sms"] = found.get("sms", 0.0) + branch.delivered * self._quotas["sns.sms_price"]
         return found
 
     @property

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from lablib.aws.quotas import figures as figures_of
 from lablib.gateway import pascal
 from lablib.kernel import Trace
 from lablib.measures import results
 from lablib.measures.fanout import FanOut
 from lablib.measures.series import Array, Number, Series, ages, steps
+from lablib.services import quota_values
 from lablib.services.sqs import Sqs
 
 if TYPE_CHECKING:
@@ -87,17 +87,17 @@ class Measures:
     for.
 
     `resource` is the name of a queue (or of the place of a direct call); None means all of them together, without the
-    dead-letter queues: nothing waits there. `figures`
+    dead-letter queues: nothing waits there. `quotas`
     are those of an edition, for the price list.
     """
 
-    def __init__(self, run: Run | Trace, until: float | None = None, figures: dict[str, Any] | None = None) -> None:
+    def __init__(self, run: Run | Trace, until: float | None = None, quotas: dict[str, Any] | None = None) -> None:
         self.trace: Trace = run if isinstance(run, Trace) else run.trace
         self.run = given = None if isinstance(run, Trace) else run
         self._t = np.array(self.trace.column("time"))  # a copy: a trace that is looked at could not grow
         last = float(self._t[-1]) if len(self._t) else 0.0
         self.until = until if until is not None else given.until if given else last
-        self.figures = figures or (given.figures if given else figures_of())
+        self.quotas = quotas or (given.quotas if given else quota_values())
         self._codes = {n: self._column(n) for n in ("kind", "resource", "subject", "actor", "cause")}
         self._memo: dict[Any, Any] = {}
         self._unseen: dict[str, int] = {}
@@ -325,7 +325,7 @@ class Measures:
     @cached_property
     def fanout(self) -> FanOut:
         """What topics did, subscription by subscription."""
-        return FanOut(self.trace, self.figures)
+        return FanOut(self.trace, self.quotas)
 
     @property
     def redeliveries(self) -> int:
@@ -416,7 +416,7 @@ class Measures:
 
     def requests(self) -> int:
         """Requests as SQS bills them: each 64 KB of what a call carries is one (SQS pricing page)."""
-        chunk = self.figures["sqs.price_chunk"]
+        chunk = self.quotas["sqs.price_chunk"]
         calls = self._is(*(pascal(name) for name in Sqs.coverage()))
         cause, subject = self._codes["cause"], self._codes["subject"]
         sizes, sent = np.zeros(len(self.trace._names)), self._rows("Sent")
@@ -428,7 +428,7 @@ class Measures:
 
     def cost(self) -> float:
         """Dollars for SQS and SNS, by the price list. The free first million a month is not taken off."""
-        return self.requests() * float(self.figures["sqs.price_per_million"]) / 1e6 + self.fanout.cost
+        return self.requests() * float(self.quotas["sqs.price_per_million"]) / 1e6 + self.fanout.cost
 
     # ---- all together ------------------------------------------------------------------------------------------------
 

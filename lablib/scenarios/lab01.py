@@ -85,7 +85,7 @@ class VideoQueue(FleetScenario):
     visibility_timeout: int = VISIBILITY_TIMEOUT
     retention: int = Param(
         345_600, low=60, high=1_209_600, step=60, unit="s", label="retention period", aws="MessageRetentionPeriod",
-        figure="sqs.retention_max", log=True, help="A message that is older than this is lost.",
+        quota="sqs.retention_max", log=True, help="A message that is older than this is lost.",
     )  # fmt: skip
     outages: float = OUTAGES
     restart: float = Param(
@@ -209,7 +209,7 @@ class Promises(FleetScenario):
     )
     retention: float = Param(
         4.0, low=0.001, high=14.0, step=0.5, unit="days", label="retention period", aws="MessageRetentionPeriod",
-        figure="sqs.retention_max", help="A message that is older than this is lost. Default 4 days, at most 14.",
+        quota="sqs.retention_max", help="A message that is older than this is lost. Default 4 days, at most 14.",
     )  # fmt: skip
     away: float = Param(
         5.0,

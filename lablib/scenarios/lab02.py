@@ -68,7 +68,7 @@ class Visibility(FleetScenario):
     )  # fmt: skip
     max_receives: int = Param(
         0, low=0, high=100, step=1, unit="receives", label="receives before the dead-letter queue",
-        aws="maxReceiveCount", figure="sqs.max_receive_count_max",
+        aws="maxReceiveCount", quota="sqs.max_receive_count_max",
         help="A message that was received so often goes to the dead-letter queue. 0: there is none.",
     )  # fmt: skip
 

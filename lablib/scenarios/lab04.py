@@ -50,7 +50,7 @@ class FanOut(Scenario):
         help="From 60 s on, the partner's web server answers 500 for so long. 0: it always answers 200.",
     )  # fmt: skip
     retries: int = Param(
-        3, low=0, high=100, step=1, unit="retries", label="retries", aws="numRetries", figure="sns.http_retries_max",
+        3, low=0, high=100, step=1, unit="retries", label="retries", aws="numRetries", quota="sns.http_retries_max",
         help="How often SNS tries the web server again, 20 s after the attempt before. AWS allows an hour in all. "
         "For a topic only: a shop that tells the partner itself tries three times.",
     )  # fmt: skip

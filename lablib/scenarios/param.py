@@ -19,7 +19,7 @@ class ParamSpec:
     """One parameter: `default`, its range (`low` to `high` in `unit`, both allowed) or its `choices`, and words about
     it.
 
-    `aws` is the AWS parameter that it stands for, `figure` the name of the figure that limits it. `live`: an
+    `aws` is the AWS parameter that it stands for, `quota` the name of the quota that limits it. `live`: an
     Action("set") may change it during a run. `step` and `log` tell a slider how to move.
     """
 
@@ -31,7 +31,7 @@ class ParamSpec:
     label: str = ""
     help: str = ""
     aws: str | None = None
-    figure: str | None = None
+    quota: str | None = None
     choices: tuple[str, ...] = ()
     live: bool = False
     log: bool = False
@@ -93,7 +93,7 @@ def Param(
     label: str = "",
     help: str = "",
     aws: str | None = None,
-    figure: str | None = None,
+    quota: str | None = None,
     choices: Iterable[str] = (),
     live: bool = False,
     log: bool = False,
@@ -103,7 +103,7 @@ def Param(
     The type is that of `default`. What the arguments mean stands in ParamSpec. Raises ValueError when the default is
     not allowed by the rest, when a number has no range, or when a text has no choices.
     """
-    spec = ParamSpec(default, low, high, step, unit, label, help, aws, figure, tuple(choices), live, log, "default")
+    spec = ParamSpec(default, low, high, step, unit, label, help, aws, quota, tuple(choices), live, log, "default")
     if (isinstance(default, str) and not spec.choices) or (type(default) in (int, float) and None in (low, high)):
         raise ValueError(f"default={default!r}: a number needs low= and high=, a text needs choices=")
     spec.check(default)

@@ -26,7 +26,7 @@ _MOST_ACTIONS = 200
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Run:
-    """A run of `scenario` with `seed` and `actions` for `until` virtual seconds under the figures of `limits`.
+    """A run of `scenario` with `seed` and `actions` for `until` virtual seconds under the quotas of `limits`.
 
     Immutable. `trace` holds all that happened, `measures` what can be counted. `cursor` is the instant that somebody
     who shared the run was looking at, None when nobody said.
@@ -38,7 +38,7 @@ class Run:
     until: float
     limits: Edition
     trace: Trace = field(repr=False)
-    figures: dict[str, Any] = field(repr=False)
+    quotas: dict[str, Any] = field(repr=False)
     cursor: float | None = None
 
     @property
@@ -107,7 +107,7 @@ class Run:
         number = isinstance(cursor, (int, float)) and not isinstance(cursor, bool)
         if cursor is not None and not (number and 0 <= cursor <= self.until):
             raise ValueError(f"cursor={cursor!r}: must be a number of seconds from 0 to {self.until:g}")
-        return Run(self.scenario, self.seed, self.actions, self.until, self.limits, self.trace, self.figures, cursor)
+        return Run(self.scenario, self.seed, self.actions, self.until, self.limits, self.trace, self.quotas, cursor)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Run) and self._key() == other._key()
@@ -164,7 +164,7 @@ def simulate(
             cloud.kernel.run(until)
         cloud.trace.freeze()  # what closing does to processes is no part of the run
     cloud.processes.clear()
-    return Run(scenario, seed, actions, until, limits, cloud.trace, cloud.figures)
+    return Run(scenario, seed, actions, until, limits, cloud.trace, cloud.quotas)
 
 
 @lru_cache(maxsize=32)

@@ -110,7 +110,7 @@ class Scenario:
     """
 
     duration: ClassVar[float] = 300.0  # how long a run lasts when nobody says, in virtual seconds
-    services: ClassVar[tuple[str, ...]] = ("sqs",)  # whose figures the workbench lists
+    services: ClassVar[tuple[str, ...]] = ("sqs",)  # whose quotas the workbench lists
     questions: ClassVar[tuple[Any, ...]] = ()  # what to ask before the run is shown; labs may set it
     _specs: ClassVar[MappingProxyType[str, ParamSpec]] = MappingProxyType({})
 

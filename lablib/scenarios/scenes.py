@@ -9,14 +9,14 @@ from lablib.actors import producers
 from lablib.actors.arrivals import Arrivals, Intensity, random_gaps, steady_gaps
 from lablib.actors.consumers import Consumer, Work
 from lablib.actors.fleet import Fleet, Worker
-from lablib.aws.quotas import FIGURES
 from lablib.aws.service import Call
 from lablib.cloud import Cloud
 from lablib.kernel import Process, lognormal
 from lablib.scenarios.param import Param, ParamSpec
 from lablib.scenarios.scenario import Action, ActionSpec, Place, Scenario, Scene, Topology
+from lablib.services import quota
 
-SERVERS = int(FIGURES["sqs.servers"].notes)
+SERVERS = int(quota("sqs.servers").course)
 FRONT_END = Place("front-end", "Front end", "producer", "front-end*")
 DONE = Place("done", "Done", "done", "")
 LOST = Place("lost", "Lost", "lost", "")
@@ -30,21 +30,21 @@ SPREAD = Param(
 )  # fmt: skip
 BATCH_SIZE = Param(
     1, low=1, high=10, step=1, unit="messages", label="batch size", live=True,
-    aws="MaxNumberOfMessages", figure="sqs.batch_entries",
+    aws="MaxNumberOfMessages", quota="sqs.batch_entries",
     help="How many messages a consumer asks for in one receive.",
 )  # fmt: skip
 WAIT_TIME = Param(
     20, low=0, high=20, step=1, unit="s", label="wait time", live=True,
-    aws="WaitTimeSeconds", figure="sqs.wait_max",
+    aws="WaitTimeSeconds", quota="sqs.wait_max",
     help="How long a receive waits for a message. 0: short polling.",
 )  # fmt: skip
 VISIBILITY_TIMEOUT = Param(
     30, low=0, high=600, step=1, unit="s", label="visibility timeout", live=True,
-    aws="VisibilityTimeout", figure="sqs.visibility_max",
+    aws="VisibilityTimeout", quota="sqs.visibility_max",
     help="How long a received message stays hidden from other consumers. AWS allows up to 43,200 s, which is 12 hours.",
 )  # fmt: skip
 OUTAGES = Param(
-    0.5, low=0.0, high=360.0, step=0.5, unit="per hour", label="server outages", figure="sqs.outages_per_hour",
+    0.5, low=0.0, high=360.0, step=0.5, unit="per hour", label="server outages", quota="sqs.outages_per_hour",
     help="How often each of the queue's servers is away for a short time. An assumption: AWS gives no number.",
 )  # fmt: skip
 

@@ -17,9 +17,11 @@ from urllib.parse import quote
 
 from lablib.aws.access.decide import MalformedPolicy, Policy
 from lablib.aws.lists import page_of
+from lablib.aws.quotas import quota
 from lablib.aws.service import Access, Call, Principal, Service, ServiceError, World
 
 Document = dict[str, Any]
+_QUOTAS = "IAM user guide: IAM and AWS STS quotas"
 _NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
 _PATH = re.compile(r"/|/[!-~]*/")
 
@@ -69,6 +71,14 @@ class Iam(Service):
     throttle = ("Throttling", "Rate exceeded")
     access_denied = ("AccessDenied", 403)
     everywhere = True
+    quotas = (
+        quota("iam.roles", 1000, 1000, "roles", _QUOTAS),
+        quota("iam.policies", 1500, 1500, "customer managed policies", _QUOTAS),
+        quota("iam.policies_per_role", 10, 10, "managed policies", _QUOTAS),
+        quota("iam.policy_size", 6_144, 6_144, "characters", _QUOTAS + " (managed policy)"),
+        quota("iam.inline_size", 10_240, 10_240, "characters", _QUOTAS + " (all inline policies of a role)"),
+        quota("iam.trust_size", 2_048, 2_048, "characters", _QUOTAS + " (role trust policy)"),
+    )
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -195,7 +205,7 @@ class Iam(Service):
         _check_name(policy_name, "policyName", 128)
         policy = self._parse(policy_document, "identity", policy_name)
         others = sum(_size(text) for name, (text, _) in role.inline.items() if name != policy_name)
-        most = self.world.figures["iam.inline_size"]
+        most = self.world.quotas["iam.inline_size"]
         if others + _size(policy_document) > most:
             text = f"Maximum policy size of {most} bytes exceeded for role {role_name}"
             raise _error("LimitExceeded", text, 409)
@@ -350,18 +360,18 @@ class Iam(Service):
     def _date(self, time: float) -> datetime:
         return datetime.fromtimestamp(int(self.world.kernel.epoch + time), UTC)
 
-    def _check_quota(self, count: int, figure: str, quota: str) -> None:
-        most = self.world.figures[figure]
+    def _check_quota(self, count: int, name: str, title: str) -> None:
+        most = self.world.quotas[name]
         if count >= most:
-            raise _error("LimitExceeded", f"Cannot exceed quota for {quota}: {most}", 409)
+            raise _error("LimitExceeded", f"Cannot exceed quota for {title}: {most}", 409)
 
-    def _parse(self, text: str, kind: Any, name: str, figure: str = "", quota: str = "") -> Policy:
+    def _parse(self, text: str, kind: Any, name: str, limit: str = "", title: str = "") -> Policy:
         try:
             policy = Policy.parse(text, kind=kind, name=name)
         except MalformedPolicy as error:
             raise _error("MalformedPolicyDocument", f"Syntax errors in policy. {error}.") from None
-        if figure:
-            self._check_quota(_size(text) - 1, figure, quota)
+        if limit:
+            self._check_quota(_size(text) - 1, limit, title)
         return policy
 
 

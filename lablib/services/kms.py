@@ -17,6 +17,7 @@ from uuid import UUID
 
 from lablib.aws.access.decide import MalformedPolicy, Policy, Request, administrator
 from lablib.aws.lists import page_of
+from lablib.aws.quotas import quota
 from lablib.aws.service import Access, Arn, Call, Service, ServiceError, World
 
 Document = dict[str, Any]
@@ -53,6 +54,12 @@ class Kms(Service):
 
     name = "kms"
     throttle = ("ThrottlingException", "You have exceeded the rate at which you may call KMS. Reduce the frequency.")
+    quotas = (
+        quota("kms.deletion_wait", 30, 30, "days", "API: ScheduleKeyDeletion"),
+        quota("kms.deletion_wait_min", 7, 7, "days", "API: ScheduleKeyDeletion"),
+        quota("kms.plaintext", 4_096, 4_096, "bytes", "API: Encrypt"),
+        quota("kms.data_key", 1_024, 1_024, "bytes", "API: GenerateDataKey"),
+    )
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -183,7 +190,7 @@ class Kms(Service):
     def schedule_key_deletion(self, call: Call, *, key_id: str, pending_window_in_days: int | None = None) -> Document:
         key = self._key(key_id)
         _refuse_pending(key)
-        low, high = (self.world.figures[f"kms.{name}"] for name in ("deletion_wait_min", "deletion_wait"))
+        low, high = (self.world.quotas[f"kms.{name}"] for name in ("deletion_wait_min", "deletion_wait"))
         days = high if pending_window_in_days is None else pending_window_in_days
         if not low <= days <= high:
             raise _validation(f"PendingWindowInDays is {days}, must be from {low} to {high}")
@@ -279,7 +286,7 @@ class Kms(Service):
         self, call: Call, *, key_id: str, plaintext: bytes, encryption_context: dict[str, str] | None = None
     ) -> Document:
         key = self._usable(key_id, "Encrypt")
-        most = self.world.figures["kms.plaintext"]
+        most = self.world.quotas["kms.plaintext"]
         if not 1 <= len(plaintext) <= most:
             raise _validation(f"Plaintext has {len(plaintext)} bytes, must have from 1 to {most}")
         blob = self._close(key, plaintext, encryption_context)
@@ -316,7 +323,7 @@ class Kms(Service):
         if (key_spec is None) == (number_of_bytes is None):
             raise _validation("Please specify either number of bytes or key spec.")
         size = number_of_bytes or {"AES_256": 32, "AES_128": 16}.get(key_spec or "", 0)
-        most = self.world.figures["kms.data_key"]
+        most = self.world.quotas["kms.data_key"]
         if not 1 <= size <= most:
             allowed = f"KeySpec must be AES_256 or AES_128, NumberOfBytes from 1 to {most}"
             raise _validation(f"{allowed}, not {size or key_spec}")

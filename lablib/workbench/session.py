@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lablib.aws.quotas import FIGURES, Edition, Figure
+from lablib.aws.quotas import Edition, Quota
 from lablib.measures import compare
 from lablib.measures.series import number
 from lablib.scenarios import Action, ActionSpec, ParamSpec, Run, Scenario
+from lablib.services import quotas
 
 
 @dataclass(frozen=True)
@@ -75,25 +76,23 @@ def action_document(spec: ActionSpec) -> dict[str, Any]:
     return {"kind": spec.kind, "label": spec.label, "targets": list(spec.targets), "value": value, "help": spec.help}
 
 
-def _edition(figure: Figure) -> str:
-    """A figure in both editions, in words: "SQS message size: 262,144 bytes in the notes of 2023, ..."."""
-    service, _, name = figure.name.partition(".")
+def _edition(quota: Quota) -> str:
+    """A quota in both editions, in words: "SQS message size: 262,144 bytes in the notes of 2023, ..."."""
+    service, _, name = quota.name.partition(".")
     texts = [
-        ("no", "yes")[x] if isinstance(x, bool) else f"{x:,} {figure.unit}".rstrip() if not isinstance(x, str) else x
-        for x in (figure.notes, figure.today)
+        ("no", "yes")[x] if isinstance(x, bool) else f"{x:,} {quota.unit}".rstrip() if not isinstance(x, str) else x
+        for x in (quota.course, quota.today)
     ]
     return f"{service.upper()} {name.replace('_', ' ')}: {texts[0]} in the notes of 2023, {texts[1]} today"
 
 
 def form_document(scenario: Scenario) -> dict[str, Any]:
-    """What does not change while a workbench lives: title, parameters, the figures that differ between the editions."""
+    """What does not change while a workbench lives: title, parameters, the quotas that differ between the editions."""
     fifo = any(".fifo" in place.match for place in scenario.topology().places)
     changed = [
-        _edition(f)
-        for f in FIGURES.values()
-        if f.notes != f.today
-        and f.name.partition(".")[0] in ("api", *scenario.services)
-        and (fifo or "fifo" not in f.name)
+        _edition(quota)
+        for quota in quotas("api", *scenario.services).values()
+        if quota.course != quota.today and (fifo or "fifo" not in quota.name)
     ]
     return {
         "title": scenario.title,
@@ -121,7 +120,7 @@ def differences(a: Setup, b: Setup) -> tuple[str, str]:
     if a.seed != b.seed:
         pairs.append((f"seed {a.seed}", f"seed {b.seed}"))
     if a.limits != b.limits:
-        pairs.append((f"figures {a.limits}", f"figures {b.limits}"))
+        pairs.append((f"quotas {a.limits}", f"quotas {b.limits}"))
     for one, other in ((a, b),):
         mine = [words(x, one.scenario) for x in one.actions if x not in other.actions]
         yours = [words(x, other.scenario) for x in other.actions if x not in one.actions]

@@ -85,7 +85,7 @@ class Workbench(Page):
         self._go(Setup(self._setup.scenario, seed, self._setup.actions, self._setup.until, self._setup.limits))
 
     def choose_limits(self, limits: Edition) -> None:
-        """The figures of the notes ("2023") or AWS's present ones ("today")."""
+        """The quotas of the course ("2023") or AWS's present ones ("today")."""
         self._go(Setup(self._setup.scenario, self._setup.seed, self._setup.actions, self._setup.until, limits))
 
     def seek(self, time: float) -> None:

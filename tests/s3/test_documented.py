@@ -137,7 +137,7 @@ class TestBuckets:
             s3.create_bucket(Bucket=f"bucket-{n}")
         text = "You have attempted to create more buckets than allowed"
         assert refused(s3.create_bucket, Bucket="one-more") == ("TooManyBuckets", text, 400)
-        assert make("today").figures["s3.buckets"] == 10_000
+        assert make("today").quotas["s3.buckets"] == 10_000
 
     def test_missing_and_not_empty(self, s3):
         """API: error responses."""
@@ -626,8 +626,8 @@ class TestQueues:
     def test_how_fast_pollers_grow(self, limits, more):
         """Guide: configuring scaling behavior for SQS event source mappings: five, then 300 more a minute (60 until
         November 2023), up to 1,000."""
-        figures = make(limits).figures
-        assert [figures[f"lambda.pollers{end}"] for end in ("", "_more", "_max")] == [5, more, 1000]
+        quotas = make(limits).quotas
+        assert [quotas[f"lambda.pollers{end}"] for end in ("", "_more", "_max")] == [5, more, 1000]
 
 
 def test_a_rule_without_events_is_no_rule(cloud):

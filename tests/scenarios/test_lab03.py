@@ -173,7 +173,7 @@ def test_every_message_is_in_the_group_that_was_chosen():
     assert len({row.detail for row in run.trace.where("JoinedGroup")}) == run.measures.sent
 
 
-def test_with_the_figures_of_today_the_story_is_the_same():
+def test_with_the_quotas_of_today_the_story_is_the_same():
     today, standard = (fresh(Trucks(queue_type=t), 7, limits="today") for t in ("fifo", "standard"))
     assert jumps_back(today) == []
     assert today.measures.done > 340

@@ -255,7 +255,7 @@ def test_every_place_that_a_message_reaches_is_in_the_picture(scenario):
     assert {end for link in scenario.topology().links for end in link} <= ids
 
 
-def test_with_the_figures_of_today_the_story_is_the_same():
+def test_with_the_quotas_of_today_the_story_is_the_same():
     today = fresh(FanOut(outage=120.0, shop_crashes=0.2), 7, limits="today")
     assert told(today)["some"] == len(today.trace.where("DeliveryDropped")) > 5
     assert told(fresh(FanOut(way="one by one", shop_crashes=0.2), 7, limits="today"))["some"] > 0

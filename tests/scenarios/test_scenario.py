@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lablib.aws.quotas import FIGURES
 from lablib.scenarios import Action, Param, ParamSpec, Scenario, find
 from lablib.scenarios.lab01 import Fleet, Promises, VideoQueue
+from lablib.services import quotas
 
 ALL = [VideoQueue, VideoQueue(mode="direct"), Promises, Fleet]
 
@@ -112,10 +112,10 @@ def test_each_parameter_says_what_it_is(scenario):
         assert spec.name == name
         assert spec.label, name
         assert spec.help.endswith("."), name
-        assert spec.figure is None or spec.figure in FIGURES, name
+        assert spec.quota is None or spec.quota in quotas(), name
         if spec.aws and spec.kind is int:
-            limit = FIGURES[spec.figure]
-            assert 0 <= spec.low <= spec.high <= min(limit.notes, limit.today), name
+            limit = quotas()[spec.quota]
+            assert 0 <= spec.low <= spec.high <= min(limit.course, limit.today), name
 
 
 @pytest.mark.parametrize("scenario", [VideoQueue(), VideoQueue(mode="direct"), Promises(), Fleet()])

@@ -489,7 +489,7 @@ def test_high_throughput_mode(limits, most):
     each = 300 + 300  # what was saved up, and what comes in the second in which they try
     assert len(lab.rows("Sent")) == pytest.approx(2 * each, rel=0.02)
     assert lab.rows("Throttled")[0].detail == {"limit": 300, "group": "truck-0"}
-    assert lab.cloud.service("sqs").world.figures["sqs.fifo_high_calls"] == most
+    assert lab.cloud.service("sqs").world.quotas["sqs.fifo_high_calls"] == most
 
 
 def _repeat(lab, call):

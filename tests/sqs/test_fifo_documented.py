@@ -451,9 +451,9 @@ def test_a_batch_is_one_call(cloud, url):
 @pytest.mark.parametrize(("limits", "most"), [("2023", 20_000), ("today", 120_000)])
 def test_in_flight_at_most_so_many_and_no_error(limits, most):
     cloud = Cloud(limits=limits, strict=True, assume=QUICK | {"sqs.fifo_burst": 60})
-    figures = cloud.service("sqs").world.figures
-    assert figures["sqs.fifo_in_flight"] == figures["sqs.fifo_window"] == most
-    figures["sqs.fifo_in_flight"] = 20  # so that the test is quick
+    quotas = cloud.service("sqs").world.quotas
+    assert quotas["sqs.fifo_in_flight"] == quotas["sqs.fifo_window"] == most
+    quotas["sqs.fifo_in_flight"] = 20  # so that the test is quick
     sqs = cloud.client("sqs")
     url = sqs.create_queue(QueueName="q.fifo", Attributes=FIFO | HIGH)["QueueUrl"]
     for n in range(30):
@@ -462,7 +462,7 @@ def test_in_flight_at_most_so_many_and_no_error(limits, most):
 
 
 def test_a_backlog_of_one_group_hides_the_groups_behind_it(cloud):
-    cloud.service("sqs").world.figures["sqs.fifo_window"] = 5  # 20,000 or 120,000
+    cloud.service("sqs").world.quotas["sqs.fifo_window"] = 5  # 20,000 or 120,000
     sqs = cloud.client("sqs")
     url = sqs.create_queue(QueueName="q.fifo", Attributes=FIFO)["QueueUrl"]
     for n in range(5):

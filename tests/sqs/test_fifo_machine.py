@@ -47,7 +47,7 @@ class FifoMachine(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(base, "SPARE", 2)
         self.cloud = Cloud(seed=5, assume={"sqs.fifo_burst": 60})
-        self.cloud.service("sqs").world.figures.update({"sqs.fifo_window": WINDOW, "sqs.fifo_in_flight": MOST})
+        self.cloud.service("sqs").world.quotas.update({"sqs.fifo_window": WINDOW, "sqs.fifo_in_flight": MOST})
         self.service = self.cloud.service("sqs")
         self.stream = self.cloud.chance.stream("tester")
         common = {"FifoQueue": "true", "MessageRetentionPeriod": str(RETENTION), "VisibilityTimeout": str(VISIBILITY)}

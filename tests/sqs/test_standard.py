@@ -645,7 +645,7 @@ def test_counters_without_lag_are_exact():
 
 def test_no_more_than_the_limit_are_in_flight():
     cloud = Cloud(strict=True)
-    cloud.figures["sqs.in_flight"] = 5
+    cloud.quotas["sqs.in_flight"] = 5
     sqs = cloud.client("sqs")
     url = sqs.create_queue(QueueName="q")["QueueUrl"]
     for _ in range(8):

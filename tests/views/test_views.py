@@ -233,7 +233,7 @@ def test_nothing_is_told_about_nobody():
             views.life(RUN, subject)
 
 
-# ---- the register of figures -----------------------------------------------------------------------------------------
+# ---- the register of quotas ------------------------------------------------------------------------------------------
 
 
 def test_limits_has_both_editions_and_a_source_for_each():

@@ -204,7 +204,7 @@ def test_an_empty_field_is_said_to_be_empty(bench, message, words):
     assert bench.run == before
 
 
-def test_only_the_figures_of_the_scenarios_services_are_listed(bench):
+def test_only_the_quotas_of_the_scenarios_services_are_listed(bench):
     assert {line.split()[0] for line in bench._form["limits"]} == {"API", "SQS"}
 
 

@@ -30,6 +30,7 @@ from lablib.services.lambda_.functions import (
 )
 from lablib.services.lambda_.invocations import EventQueue, Runner
 from lablib.services.lambda_.mappings import Mapping, Pollers
+from lablib.services.lambda_.quotas import QUOTAS
 
 _DEPLOY = "lambda.create_function is not simulated: cloud.deploy(name, handler) makes a function of a Python function"
 _ACTIONS = {"Invoke": "InvokeFunction"}
@@ -42,6 +43,7 @@ class Lambda(Service):
     name = "lambda"
     throttle = ("TooManyRequestsException", "Rate Exceeded.")
     access_denied = ("AccessDeniedException", 403)
+    quotas = QUOTAS
     phrases = {
         "FunctionDeployed": lambda row, trace: f"function {row.resource} deployed by {row.actor}",
         "InvocationStarted": lambda row, trace: f"function {row.resource} runs",
@@ -114,7 +116,7 @@ class Lambda(Service):
         self, name: str, handler: Handler, caller: str, timeout: int, memory: int, principal: Principal | None
     ) -> str:
         """Register a Python function as the function `name`, or as its new code, and return its ARN."""
-        check_function(name, timeout, memory, self.world.figures)
+        check_function(name, timeout, memory, self.world.quotas)
         role = principal.role if principal else f"arn:aws:iam::{self.world.account}:role/lambda-{name}"
         existing = self._functions.get(name)
         if existing:
@@ -160,7 +162,7 @@ class Lambda(Service):
         function = self._function(function_name)
         seconds = function.timeout if timeout is None else timeout
         memory = function.memory if memory_size is None else memory_size
-        check_function(function.name, seconds, memory, self.world.figures)
+        check_function(function.name, seconds, memory, self.world.quotas)
         letters = function.dead_letters
         if dead_letter_config is not None:
             letters = dead_letter_config.get("TargetArn", "")
@@ -225,7 +227,7 @@ class Lambda(Service):
     def _payload(self, payload: Any, kind: str) -> bytes:
         data = payload.read() if hasattr(payload, "read") else payload
         content = data.encode() if isinstance(data, str) else bytes(data)
-        limit = self.world.figures["lambda.event_size" if kind == "Event" else "lambda.payload_size"]
+        limit = self.world.quotas["lambda.event_size" if kind == "Event" else "lambda.payload_size"]
         if len(content) > limit:
             text = f"{len(content)} byte payload is too large for the {kind} invocation type (limit {limit} bytes)"
             raise ServiceError("RequestTooLargeException", text, status=413)
@@ -279,10 +281,10 @@ class Lambda(Service):
     def put_function_concurrency(
         self, call: Call, *, function_name: str, reserved_concurrent_executions: int
     ) -> Document:
-        function, figures = self._function(function_name), self.world.figures
+        function, quotas = self._function(function_name), self.world.quotas
         others = sum(f.reserved or 0 for f in self._functions.values() if f is not function)
-        least = figures["lambda.unreserved_min"]
-        if figures["lambda.concurrency"] - others - reserved_concurrent_executions < least:
+        least = quotas["lambda.unreserved_min"]
+        if quotas["lambda.concurrency"] - others - reserved_concurrent_executions < least:
             raise invalid(
                 "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
                 f"below its minimum value of [{least}]."
@@ -307,8 +309,8 @@ class Lambda(Service):
         maximum_event_age_in_seconds: int | None = None,
         destination_config: Document | None = None,
     ) -> Document:
-        function, figures = self._function(function_name), self.world.figures
-        retries, age = figures["lambda.event_retries"], figures["lambda.event_age"]
+        function, quotas = self._function(function_name), self.world.quotas
+        retries, age = quotas["lambda.event_retries"], quotas["lambda.event_age"]
         if maximum_retry_attempts is not None:
             retries = check_range(maximum_retry_attempts, "maximumRetryAttempts", 0, retries)
         if maximum_event_age_in_seconds is not None:
@@ -381,12 +383,12 @@ class Lambda(Service):
         return self._mapping(mapping)
 
     def _check_mapping(self, mapping: Mapping, function: Function, call: Call) -> None:
-        figures = self.world.figures
-        most = figures["lambda.batch_fifo" if mapping.fifo else "lambda.batch_max"]
+        quotas = self.world.quotas
+        most = quotas["lambda.batch_fifo" if mapping.fifo else "lambda.batch_max"]
         check_range(mapping.batch_size, "batchSize", 1, most)
-        check_range(mapping.window, "maximumBatchingWindowInSeconds", 0, figures["lambda.window_max"])
+        check_range(mapping.window, "maximumBatchingWindowInSeconds", 0, quotas["lambda.window_max"])
         if mapping.most is not None:
-            check_range(mapping.most, "scalingConfig.maximumConcurrency", 2, figures["lambda.pollers_max"])
+            check_range(mapping.most, "scalingConfig.maximumConcurrency", 2, quotas["lambda.pollers_max"])
         if mapping.fifo and mapping.window:
             raise invalid("Batching window is not supported for FIFO queues")
         if mapping.batch_size > 10 and not mapping.window:

@@ -161,15 +161,15 @@ class Context:
 # ---- what Lambda accepts --------------------------------------------------------------------------------------------
 
 
-def check_function(name: str, timeout: int, memory: int, figures: dict[str, Any]) -> None:
+def check_function(name: str, timeout: int, memory: int, quotas: dict[str, Any]) -> None:
     """Raises InvalidParameterValueException."""
     if not _NAME.fullmatch(name):
         raise invalid(
             f"1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: Member must "
             "satisfy regular expression pattern: [a-zA-Z0-9-_]{1,64}"
         )
-    check_range(timeout, "timeout", 1, figures["lambda.timeout_max"])
-    check_range(memory, "memorySize", 128, figures["lambda.memory_max"])
+    check_range(timeout, "timeout", 1, quotas["lambda.timeout_max"])
+    check_range(memory, "memorySize", 128, quotas["lambda.memory_max"])
 
 
 def check_range(value: int, name: str, low: int, high: int) -> int:

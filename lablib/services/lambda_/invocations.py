@@ -54,8 +54,8 @@ class Runner:
     def __init__(self, world: World) -> None:
         self._world = world
         self._running = 0
-        figures = world.figures
-        self._cold = lognormal(figures["lambda.cold_start_median"], figures["lambda.cold_start_p95"])
+        quotas = world.quotas
+        self._cold = lognormal(quotas["lambda.cold_start_median"], quotas["lambda.cold_start_p95"])
 
     def start(
         self,
@@ -87,7 +87,7 @@ class Runner:
         """How many runs of it there may be, as far as others leave room."""
         if function.reserved is not None:
             return function.reserved
-        free: int = self._world.figures["lambda.concurrency"] - self._running
+        free: int = self._world.quotas["lambda.concurrency"] - self._running
         return function.running + free
 
     def _run(self, invocation: Invocation, payload: bytes) -> None:
@@ -137,7 +137,7 @@ class Runner:
         function.running -= 1
         self._running -= 1
         if reusable:
-            function.idle.append(world.kernel.now + world.figures["lambda.environment_idle"])
+            function.idle.append(world.kernel.now + world.quotas["lambda.environment_idle"])
         world.kernel.processes.pop(invocation.key, None)
         kind = "InvocationFailed" if reason else "InvocationEnded"
         world.trace.add(kind, function.name, invocation.request_id, function.actor, invocation.row, reason or None)
@@ -194,9 +194,9 @@ class EventQueue:
         world = self._world
         stream = world.chance.stream(f"{function.actor}/events")
         request_id = world.chance.uuid("lambda/requests")
-        for _ in range(1 + stream.coin(world.figures["lambda.event_duplicates"])):
+        for _ in range(1 + stream.coin(world.quotas["lambda.event_duplicates"])):
             event = Pending(function.name, payload, request_id, world.kernel.now, cause)
-            world.kernel.after(world.figures["lambda.event_latency"], self._attempt, event)
+            world.kernel.after(world.quotas["lambda.event_latency"], self._attempt, event)
 
     def _attempt(self, event: Pending) -> None:
         function = self._find(event.name)
@@ -207,7 +207,7 @@ class EventQueue:
             self._runner.start(function, event.payload, event.cause, event.request_id, partial(self._ended, event))
         except ServiceError:
             event.throttles += 1
-            pause = min(2.0 ** (event.throttles - 1), self._world.figures["lambda.throttle_backoff_max"])
+            pause = min(2.0 ** (event.throttles - 1), self._world.quotas["lambda.throttle_backoff_max"])
             self._again(event, function, pause)
 
     def _again(self, event: Pending, function: Function, pause: float) -> None:
@@ -219,8 +219,8 @@ class EventQueue:
             self._world.kernel.after(pause, self._attempt, event)
 
     def _config(self, function: Function) -> EventConfig:
-        figures = self._world.figures
-        return function.events or EventConfig(figures["lambda.event_retries"], figures["lambda.event_age"])
+        quotas = self._world.quotas
+        return function.events or EventConfig(quotas["lambda.event_retries"], quotas["lambda.event_age"])
 
     def _ended(self, event: Pending, invocation: Invocation) -> None:
         function = invocation.function
@@ -233,7 +233,7 @@ class EventQueue:
         if event.failures > config.retries:
             self._exhausted(event, function, "RetriesExhausted")
         else:
-            pause = self._world.figures[f"lambda.event_pause_{event.failures}"]
+            pause = self._world.quotas[f"lambda.event_pause_{event.failures}"]
             self._again(event, function, pause)
 
     def _exhausted(self, event: Pending, function: Function, condition: str) -> None:

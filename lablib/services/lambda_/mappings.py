@@ -84,7 +84,7 @@ class Pollers:
         """Enable or disable a mapping in a moment: until then it is in a state of transition."""
         mapping.state = state
         mapping.modified = self._world.kernel.now
-        self._world.kernel.after(self._world.figures["lambda.mapping_delay"], self._settled, mapping)
+        self._world.kernel.after(self._world.quotas["lambda.mapping_delay"], self._settled, mapping)
 
     def _settled(self, mapping: Mapping) -> None:
         if mapping.state == "Deleting":
@@ -93,18 +93,18 @@ class Pollers:
         mapping.pollers = [process for process in mapping.pollers if process.alive]
         mapping.quiet = self._world.kernel.now
         if mapping.enabled:
-            self._grow(mapping, self._world.figures["lambda.pollers"])
+            self._grow(mapping, self._world.quotas["lambda.pollers"])
 
     def _grow(self, mapping: Mapping, wanted: int) -> None:
         """Let there be this many pollers, if the mapping may have them."""
-        most = mapping.most or self._world.figures["lambda.pollers_max"]
+        most = mapping.most or self._world.quotas["lambda.pollers_max"]
         for number in range(len(mapping.pollers) + 1, min(wanted, most) + 1):
             name = f"poller {number} of lambda/{mapping.function}"
             mapping.pollers.append(self._world.kernel.spawn(self._poll, mapping, name=name))
 
     def _poll(self, mapping: Mapping) -> None:
         """One poller: batch after batch. Those above the usual number go when there is nothing to do."""
-        figures, kernel = self._world.figures, self._world.kernel
+        quotas, kernel = self._world.quotas, self._world.kernel
         while mapping.state == "Enabled":
             function = self._find(mapping.function)
             messages = self._batch(mapping, function) if function else None
@@ -114,11 +114,11 @@ class Pollers:
             elif messages:
                 if kernel.now - mapping.quiet >= 60:
                     mapping.quiet = kernel.now
-                    self._grow(mapping, len(mapping.pollers) + figures["lambda.pollers_more"])
+                    self._grow(mapping, len(mapping.pollers) + quotas["lambda.pollers_more"])
                 self._handle(mapping, function, messages)
             else:
                 mapping.quiet = kernel.now
-                if len(mapping.pollers) > figures["lambda.pollers"] and kernel.current in mapping.pollers:
+                if len(mapping.pollers) > quotas["lambda.pollers"] and kernel.current in mapping.pollers:
                     mapping.pollers.remove(kernel.current)
                     return
 
@@ -126,7 +126,7 @@ class Pollers:
 
     def _batch(self, mapping: Mapping, function: Function) -> list[Document] | None:
         """The next batch; empty after a long poll that gave nothing, None when the queue does not let us."""
-        kernel, longest = self._world.kernel, self._world.figures["sqs.wait_max"]
+        kernel, longest = self._world.kernel, self._world.quotas["sqs.wait_max"]
         messages = self._receive(mapping, function, min(10, mapping.batch_size), longest)
         if not messages:
             return messages
@@ -222,7 +222,7 @@ class Pollers:
                 if kernel.now + pause > until:
                     return None
                 kernel.wait(None, pause)
-                pause = min(2 * pause, self._world.figures["lambda.throttle_backoff_max"])
+                pause = min(2 * pause, self._world.quotas["lambda.throttle_backoff_max"])
 
 
 def _record(mapping: Mapping, message: Document) -> Document:

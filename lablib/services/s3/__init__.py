@@ -19,6 +19,7 @@ from lablib.aws.service import Access, Call, NotSimulated, Service, ServiceError
 from lablib.kernel import Row, Trace
 from lablib.services.s3.lists import Page, page_of, read_token, write_token
 from lablib.services.s3.notifications import Deliveries, Document, Event, read_rules, show_rules
+from lablib.services.s3.quotas import QUOTAS
 from lablib.services.s3.store import (
     Bucket,
     Registry,
@@ -68,6 +69,7 @@ class S3(Service):
     throttle = ("SlowDown", "Please reduce your request rate.")
     access_denied = ("AccessDenied", 403)
     batches = frozenset(("DeleteObjects",))
+    quotas = QUOTAS
     phrases = {
         "BucketCreated": lambda row, trace: f"bucket {row.resource} created by {row.actor}",
         "BucketDeleted": lambda row, trace: f"bucket {row.resource} deleted by {row.actor}",
@@ -141,7 +143,7 @@ class S3(Service):
             self._check_may_exist(existing, region, caller)
         else:
             own = [b for b in self._registry.buckets.values() if b.account == self.world.account]
-            if len(own) >= self.world.figures["s3.buckets"]:
+            if len(own) >= self.world.quotas["s3.buckets"]:
                 text = "You have attempted to create more buckets than allowed"
                 raise ServiceError("TooManyBuckets", text)
             self._registry.buckets[bucket] = Bucket(bucket, self.world.account, region, self.now)
@@ -235,7 +237,7 @@ class S3(Service):
     def _bytes(self, body: Any) -> bytes:
         data = body.read() if hasattr(body, "read") else body
         content = data.encode() if isinstance(data, str) else bytes(data)
-        if len(content) > self.world.figures["s3.put_size"]:
+        if len(content) > self.world.quotas["s3.put_size"]:
             raise ServiceError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
         return content
 
@@ -286,7 +288,7 @@ class S3(Service):
 
     def delete_objects(self, call: Call, *, bucket: str, delete: Document) -> Document:
         place, objects = self._bucket(bucket), delete["Objects"]
-        if not 1 <= len(objects) <= self.world.figures["s3.delete_objects"]:
+        if not 1 <= len(objects) <= self.world.quotas["s3.delete_objects"]:
             raise malformed()
         answer: Document = {}
         for item in objects:
@@ -352,7 +354,7 @@ class S3(Service):
         continuation_token: str | None = None,
         start_after: str = "",
     ) -> Document:
-        place, most = self._bucket(bucket), min(max_keys, self.world.figures["s3.list_page"])
+        place, most = self._bucket(bucket), min(max_keys, self.world.quotas["s3.list_page"])
         after = read_token(continuation_token) if continuation_token is not None else start_after
         page = page_of(place, prefix, delimiter, after, most)
         answer = self._listing(bucket, prefix, delimiter, max_keys, page)
@@ -375,7 +377,7 @@ class S3(Service):
         marker: str = "",
     ) -> Document:
         """The older form of the list, which boto3's resources still use."""
-        place, most = self._bucket(bucket), min(max_keys, self.world.figures["s3.list_page"])
+        place, most = self._bucket(bucket), min(max_keys, self.world.quotas["s3.list_page"])
         page = page_of(place, prefix, delimiter, marker, most)
         answer = self._listing(bucket, prefix, delimiter, max_keys, page) | {"Marker": marker}
         return answer | ({"NextMarker": page.last} if page.last and delimiter else {})
@@ -408,7 +410,7 @@ class S3(Service):
         if "EventBridgeConfiguration" in notification_configuration:
             raise NotSimulated("s3: EventBridgeConfiguration is not simulated; use a topic, a queue or a function")
         ids = iter(lambda: self.world.chance.uuid("s3/configurations"), None)
-        rules = read_rules(notification_configuration, place, ids, self.world.figures["s3.event_rules"])
+        rules = read_rules(notification_configuration, place, ids, self.world.quotas["s3.event_rules"])
         if not skip_destination_validation:
             for rule in rules:
                 self._deliveries.test(place, rule, call.row)

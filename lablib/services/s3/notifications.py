@@ -193,8 +193,8 @@ class Deliveries:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        figures = world.figures
-        self._latency = lognormal(figures["s3.event_median"], figures["s3.event_p95"])
+        quotas = world.quotas
+        self._latency = lognormal(quotas["s3.event_median"], quotas["s3.event_p95"])
 
     def announce(self, event: Event) -> None:
         """Send an event on its way to all that want it."""
@@ -202,7 +202,7 @@ class Deliveries:
             if rule.wants(event.name, event.key):
                 text = json.dumps(self._document(event, rule), separators=(",", ":"))
                 stream = self._world.chance.stream(f"s3/{event.bucket.name}")
-                for _ in range(1 + stream.coin(self._world.figures["s3.event_duplicates"])):
+                for _ in range(1 + stream.coin(self._world.quotas["s3.event_duplicates"])):
                     self._world.kernel.after(stream.draw(self._latency), self._deliver, event, rule, text)
 
     def test(self, bucket: Bucket, rule: Rule, row: int) -> None:
@@ -227,10 +227,10 @@ class Deliveries:
         except (ServiceError, AnswerLost) as error:
             reason = error.code if isinstance(error, ServiceError) else "no answer"
             hopeless = isinstance(error, ServiceError) and error.sender_fault
-            if hopeless or attempt > world.figures["s3.event_retries"]:
+            if hopeless or attempt > world.quotas["s3.event_retries"]:
                 world.trace.add("EventDropped", bucket.name, event.key, rule.target, event.row, reason)
             else:
-                world.kernel.after(world.figures["s3.event_retry"], self._deliver, event, rule, text, attempt + 1)
+                world.kernel.after(world.quotas["s3.event_retry"], self._deliver, event, rule, text, attempt + 1)
         else:
             detail = {"event": event.name} | ({"as": answer["MessageId"]} if "MessageId" in answer else {})
             world.trace.add("EventDelivered", bucket.name, event.key, rule.target, event.row, detail)
@@ -262,7 +262,7 @@ class Deliveries:
             about |= {"size": len(stored.body), "eTag": stored.etag}
         owner = f"A{int(event.bucket.account):013d}"
         record = {
-            "eventVersion": self._world.figures["s3.event_version"],
+            "eventVersion": self._world.quotas["s3.event_version"],
             "eventSource": "aws:s3",
             "awsRegion": event.bucket.region,
             "eventTime": timestamp(self._world.kernel.epoch + event.time),

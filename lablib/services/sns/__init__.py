@@ -40,7 +40,7 @@ class Sns(Subscribing, Texting, Pushing):
         given = dict(attributes or {})
         fifo = given.get("FifoTopic", "").lower() == "true"
         checks.check_name(name, fifo)
-        clean = check_topic_attributes(given, fifo, self.world.figures, creating=True)
+        clean = check_topic_attributes(given, fifo, self.world.quotas, creating=True)
         own_tags = check_tags(tags or [])
         existing = self.topics.get(name)
         if existing:
@@ -59,7 +59,7 @@ class Sns(Subscribing, Texting, Pushing):
         return {"TopicArn": topic.arn}
 
     def _check_topic_room(self, fifo: bool) -> None:
-        most = self.world.figures["sns.fifo_topics" if fifo else "sns.topics"]
+        most = self.world.quotas["sns.fifo_topics" if fifo else "sns.topics"]
         if sum(topic.fifo == fifo for topic in self.topics.values()) + self.existing_topics >= most:
             raise ServiceError("TopicLimitExceeded", f"Topic limit exceeded: {most}", status=403)
 
@@ -91,14 +91,14 @@ class Sns(Subscribing, Texting, Pushing):
     ) -> Document:
         topic = self._topic(topic_arn)
         given = {attribute_name: attribute_value}
-        clean = check_topic_attributes(given, topic.fifo, self.world.figures, current=topic)
+        clean = check_topic_attributes(given, topic.fifo, self.world.quotas, current=topic)
         self._configure(topic, clean)
         return {}
 
     def tag_resource(self, call: Call, *, resource_arn: str, tags: list[dict[str, str]]) -> Document:
         topic = self._tagged(resource_arn)
         merged = topic.tags | check_tags(tags)
-        if len(merged) > self.world.figures["sns.tags"]:
+        if len(merged) > self.world.quotas["sns.tags"]:
             text = "Could not complete request: tag quota of per resource exceeded"
             raise ServiceError("TagLimitExceeded", text)
         topic.tags = merged
@@ -166,7 +166,7 @@ class Sns(Subscribing, Texting, Pushing):
         self, call: Call, *, topic_arn: str, publish_batch_request_entries: list[dict[str, Any]]
     ) -> Document:
         entries = publish_batch_request_entries
-        checks.check_batch([entry["Id"] for entry in entries], self.world.figures["sns.batch_entries"])
+        checks.check_batch([entry["Id"] for entry in entries], self.world.quotas["sns.batch_entries"])
         topic = self._topic(topic_arn)
         names = ("Subject", "MessageStructure", "MessageAttributes", "MessageGroupId", "MessageDeduplicationId")
         prepared = {entry["Id"]: self._prepare(topic, entry["Message"], *map(entry.get, names)) for entry in entries}
@@ -267,7 +267,7 @@ class Sns(Subscribing, Texting, Pushing):
         wrong = "Reason: The request includes {0} parameter that is not valid for this topic type"
         if deduplication is not None:
             raise invalid(f"MessageDeduplicationId {wrong.format('MessageDeduplicationId')}")
-        if group is not None and not self.world.figures["sns.fair_queues"]:
+        if group is not None and not self.world.quotas["sns.fair_queues"]:
             raise invalid(f"MessageGroupId {wrong.format('MessageGroupId')}")
         if group is not None:
             raise NotSimulated("MessageGroupId on a standard topic (fair queues) is not simulated: leave it out")

@@ -15,9 +15,10 @@ from lablib.services.sns.inbox import Inbox, Inboxes
 from lablib.services.sns.keys import DataKeys
 from lablib.services.sns.metrics import metrics
 from lablib.services.sns.outside import Outside, Phones
+from lablib.services.sns.quotas import QUOTAS
 from lablib.services.sns.topics import Subscription, Topic
 
-_PUBLISH_RATES = {  # the figure of each region; the others have the lowest
+_PUBLISH_RATES = {  # the quota of each region; the others have the lowest
     "us-east-1": "sns.publish_rate_virginia",
     "us-west-2": "sns.publish_rate_large",
     "eu-west-1": "sns.publish_rate_large",
@@ -48,6 +49,7 @@ class SnsBase(Service):
     secure_only = True
     batches = frozenset(("PublishBatch",))
     phrases = PHRASES
+    quotas = QUOTAS
     existing_topics = 0
 
     def __init__(self, world: World) -> None:
@@ -145,10 +147,10 @@ class SnsBase(Service):
         return account, (principal and principal.arn) or f"arn:aws:iam::{account}:root"
 
     def _limit(
-        self, buckets: dict[str, TokenBucket], name: str, figure: str, call: Call, resource: str, count: int = 1
+        self, buckets: dict[str, TokenBucket], name: str, quota: str, call: Call, resource: str, count: int = 1
     ) -> None:
         """Count so many calls, or messages. Raises Throttling when they are too many (API reference, common errors)."""
-        now, rate = self.now, self.world.figures[figure]
+        now, rate = self.now, self.world.quotas[quota]
         bucket = buckets.get(name)
         if bucket is None:
             bucket = buckets[name] = TokenBucket(rate, rate, now)
@@ -170,5 +172,5 @@ class SnsBase(Service):
                 after = b64decode(token, validate=True).decode()
             except ValueError:
                 raise invalid("NextToken") from None
-        page, last = page_of(sorted(names), after, self.world.figures["sns.list_page"])
+        page, last = page_of(sorted(names), after, self.world.quotas["sns.list_page"])
         return page, {"NextToken": b64encode(last.encode()).decode()} if last else {}

@@ -13,7 +13,7 @@ from typing import Any
 
 from lablib.aws.service import Arn, ServiceError
 
-Figures = Mapping[str, Any]
+Quotas = Mapping[str, Any]
 Document = dict[str, Any]
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")

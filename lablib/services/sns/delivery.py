@@ -49,11 +49,11 @@ class Courier:
         self._kernel = world.kernel
         self._trace = world.trace
         self._outside = outside
-        figures = world.figures
-        latency = lognormal(figures["sns.delivery_median"], figures["sns.delivery_p95"])
+        quotas = world.quotas
+        latency = lognormal(quotas["sns.delivery_median"], quotas["sns.delivery_p95"])
         self._latency = [latency.at((i + 0.5) / _QUANTILES) for i in range(_QUANTILES)]
-        self._abroad = figures["sns.cross_region"]
-        self._patience = figures["sns.http_timeout"]
+        self._abroad = quotas["sns.cross_region"]
+        self._patience = quotas["sns.http_timeout"]
 
     # ---- the way of a delivery ---------------------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ class DataKeys(KmsUser):
         """Get the publisher a data key when the topic is encrypted. Raises KMSAccessDenied, KMSDisabled, ..."""
         key = topic.attributes.get("KmsMasterKeyId")
         if key:
-            reuse = self.world.figures["sns.data_key_reuse"]
+            reuse = self.world.quotas["sns.data_key_reuse"]
             ask = partial(self.ask, call, resource=topic.arn, actor=topic.caller, reuse=reuse)
             if made := ask("generate_data_key", {"key_id": key, "key_spec": "AES_256"}):
                 self._blobs[topic.arn, key] = made["CiphertextBlob"]

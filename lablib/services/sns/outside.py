@@ -26,7 +26,7 @@ class Phones:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.settings = {"MonthlySpendLimit": str(world.figures["sns.sms_spend_limit"])}
+        self.settings = {"MonthlySpendLimit": str(world.quotas["sns.sms_spend_limit"])}
         self.opted_out: dict[str, None] = {}
         self._spent: dict[str, float] = {}  # by month
 
@@ -38,7 +38,7 @@ class Phones:
         """Why no message goes to that number now; nothing when one may, and then it is paid."""
         if number in self.opted_out:
             return "OptedOut"
-        kernel, price = self._world.kernel, self._world.figures["sns.sms_price"]
+        kernel, price = self._world.kernel, self._world.quotas["sns.sms_price"]
         month = f"{datetime.fromtimestamp(kernel.epoch + kernel.now, UTC):%Y-%m}"
         spent = self._spent.get(month, 0.0) + price
         if spent > int(self.settings["MonthlySpendLimit"]):

@@ -14,7 +14,7 @@ from itertools import chain, repeat
 from typing import Any
 
 from lablib.aws.service import ServiceError
-from lablib.services.sns.checks import Document, Figures, invalid
+from lablib.services.sns.checks import Document, Quotas, invalid
 
 _HTTP_DEFAULTS: Document = {
     "minDelayTarget": 20,
@@ -97,7 +97,7 @@ _TOPIC_PARTS = ("defaultHealthyRetryPolicy", "defaultThrottlePolicy", "defaultRe
 _OWN_PARTS = ("healthyRetryPolicy", "throttlePolicy", "requestPolicy")
 
 
-def check_delivery_policy(text: str, figures: Figures, topic: bool) -> str:
+def check_delivery_policy(text: str, quotas: Quotas, topic: bool) -> str:
     """The policy of a topic (or a subscription) as AWS returns it. Raises InvalidParameter, which names the field."""
     policy = _object(_load(text), "")
     if topic:
@@ -109,7 +109,7 @@ def check_delivery_policy(text: str, figures: Figures, topic: bool) -> str:
     extra = ("disableSubscriptionOverrides",) if topic else ("sicklyRetryPolicy", "guaranteed")
     _known(policy, parts + extra, "http." if topic else "")
     retries, throttle, request = (_object(policy.get(name) or {}, name) for name in parts)
-    _check_retries(_HTTP_DEFAULTS | retries, retries, parts[0], figures)
+    _check_retries(_HTTP_DEFAULTS | retries, retries, parts[0], quotas)
     _known(throttle, ("maxReceivesPerSecond",), parts[1])
     rate = throttle.get("maxReceivesPerSecond")
     if rate is not None and (type(rate) is not int or rate < 1):
@@ -122,9 +122,9 @@ def check_delivery_policy(text: str, figures: Figures, topic: bool) -> str:
     return json.dumps(form | {"requestPolicy": None, "guaranteed": False} | given, separators=(",", ":"))
 
 
-def _check_retries(merged: Document, given: Document, part: str, figures: Figures) -> None:
+def _check_retries(merged: Document, given: Document, part: str, quotas: Quotas) -> None:
     _known(given, tuple(_HTTP_DEFAULTS), part)
-    longest, most = figures["sns.http_delay_max"], figures["sns.http_retries_max"]
+    longest, most = quotas["sns.http_delay_max"], quotas["sns.http_retries_max"]
     for name, value in merged.items():
         if name == "backoffFunction":
             if value not in FUNCTIONS:

@@ -55,7 +55,7 @@ class Subscribing(SnsBase):
         home = new.target.account if new.target else owner
         new.confirmed = new.authenticated = protocol not in _ASKED and home == owner
         try:
-            clean = check_subscription_attributes(attributes or {}, new, self.world.figures)
+            clean = check_subscription_attributes(attributes or {}, new, self.world.quotas)
         except ServiceError as error:
             raise in_subscribe(error) from None
         subscription = topic.endpoints.get((protocol, endpoint))
@@ -111,27 +111,27 @@ class Subscribing(SnsBase):
         reason = "Invalid parameter: Endpoint Reason:"
         if fifo and not topic.fifo:
             raise invalid(f"{reason} FIFO SQS Queues can not be subscribed to standard SNS topics")
-        if topic.fifo and not fifo and not self.world.figures["sns.fifo_to_standard"]:
+        if topic.fifo and not fifo and not self.world.quotas["sns.fifo_to_standard"]:
             raise invalid(f"{reason} Please use FIFO SQS queue")
 
     def _check_room(self, topic: Topic, new: Subscription, filtered: bool) -> None:
-        figures = self.world.figures
-        most = figures["sns.fifo_subscriptions" if topic.fifo else "sns.subscriptions"]
+        quotas = self.world.quotas
+        most = quotas["sns.fifo_subscriptions" if topic.fifo else "sns.subscriptions"]
         if len(topic.subscriptions) + topic.existing_subscriptions >= most:
             raise ServiceError("SubscriptionLimitExceeded", f"Subscription limit exceeded: {most}", status=403)
         if filtered:
             self._check_filters(topic)
-        if topic.message_size > figures["sns.message_size"]:
-            check_large_messages([*(one.protocol for one in topic.subscriptions.values()), new.protocol], figures)
+        if topic.message_size > quotas["sns.message_size"]:
+            check_large_messages([*(one.protocol for one in topic.subscriptions.values()), new.protocol], quotas)
         waiting = [one for one in self.shared.tokens.values() if not one.confirmed and one.owner == new.owner]
-        if not new.confirmed and len(waiting) >= figures["sns.pending_subscriptions"]:
+        if not new.confirmed and len(waiting) >= quotas["sns.pending_subscriptions"]:
             raise ServiceError("SubscriptionLimitExceeded", "Too many subscriptions wait for confirmation", status=403)
 
     def _check_filters(self, topic: Topic) -> None:
-        figures = self.world.figures
+        quotas = self.world.quotas
         of_topic = sum(one.filter is not None for one in topic.subscriptions.values())
         in_account = sum(one.filter is not None for t in self.topics.values() for one in t.subscriptions.values())
-        if of_topic >= figures["sns.topic_filters"] or in_account >= figures["sns.account_filters"]:
+        if of_topic >= quotas["sns.topic_filters"] or in_account >= quotas["sns.account_filters"]:
             text = "Filter policy limit exceeded"
             raise ServiceError("FilterPolicyLimitExceeded", text, status=403)
 
@@ -142,7 +142,7 @@ class Subscribing(SnsBase):
         topic, shared = subscription.topic, self.shared
         shared.tokens.pop(subscription.token, None)
         token = f"2336412f37{shake_256(self.world.chance.uuid('sns/tokens').encode()).hexdigest(139)}"
-        life = self.world.figures["sns.token_life"]
+        life = self.world.quotas["sns.token_life"]
         subscription.token = token
         shared.tokens[token] = subscription
         self.world.kernel.after(life, self._lapse, subscription, token)
@@ -252,10 +252,10 @@ class Subscribing(SnsBase):
     ) -> Document:
         subscription = self._subscription(subscription_arn)
         given = {attribute_name: attribute_value}
-        clean = check_subscription_attributes(given, subscription, self.world.figures)
+        clean = check_subscription_attributes(given, subscription, self.world.quotas)
         if clean.get("FilterPolicy") and subscription.filter is None:
             self._check_filters(subscription.topic)
-        delay = self.world.figures["sns.filter_propagation"] if attribute_name.startswith("Filter") else 0
+        delay = self.world.quotas["sns.filter_propagation"] if attribute_name.startswith("Filter") else 0
         if delay:
             self.world.kernel.after(delay, subscription.configure, clean)
         else:

@@ -66,7 +66,7 @@ class Topic:
         self.attributes = {name: value for name, value in (self.attributes | attributes).items() if value}
         self.content_based = self.attributes.get("ContentBasedDeduplication") == "true"
         self.group_scope = self.attributes.get("FifoThroughputScope") == "MessageGroup"
-        self.message_size = int(self.attributes.get("MaximumMessageSize") or self.world.figures["sns.message_size"])
+        self.message_size = int(self.attributes.get("MaximumMessageSize") or self.world.quotas["sns.message_size"])
 
     @property
     def policy_text(self) -> str:
@@ -186,13 +186,13 @@ class Subscription:
         if self.protocol in ("http", "https"):
             limit = (self.policy["throttlePolicy"] or {}).get("maxReceivesPerSecond")
         elif self.protocol in ("email", "email-json"):
-            limit = self.topic.world.figures["sns.email_rate"]
+            limit = self.topic.world.quotas["sns.email_rate"]
         return limit or 0
 
     def delays(self) -> Iterator[float]:
         """How long SNS waits before each retry of one delivery, with jitter."""
         policy = self.policy["healthyRetryPolicy"] if self.protocol in ("http", "https") else None
-        jitter = self.topic.world.figures["sns.retry_jitter"]
+        jitter = self.topic.world.quotas["sns.retry_jitter"]
         for delay in retry_delays(self.protocol, policy):
             yield round(delay * (1 + jitter * (2 * self.random() - 1)), 6) if delay else 0.0
 

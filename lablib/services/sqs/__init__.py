@@ -29,6 +29,7 @@ from lablib.services.sqs.base import AnyQueue
 from lablib.services.sqs.events import PHRASES
 from lablib.services.sqs.fifo import FifoQueue
 from lablib.services.sqs.keys import DataKeys
+from lablib.services.sqs.quotas import QUOTAS
 from lablib.services.sqs.redrive import MoveTasks, check_target
 from lablib.services.sqs.standard import Queue
 
@@ -43,6 +44,7 @@ class Sqs(Service):
     throttle = ("RequestThrottled", "Rate exceeded")
     access_denied, secure_only, phrases = ("AccessDenied", 403), True, PHRASES
     batches = frozenset(("SendMessageBatch", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"))
+    quotas = QUOTAS
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -93,15 +95,15 @@ class Sqs(Service):
         attributes: dict[str, str] | None = None,
         tags: dict[str, str] | None = None,
     ) -> Document:
-        figures = self.world.figures
+        quotas = self.world.quotas
         fifo = (attributes or {}).get("FifoQueue", "").lower() == "true"
-        given = checks.check_attributes(attributes or {}, figures, fifo)
+        given = checks.check_attributes(attributes or {}, quotas, fifo)
         checks.check_name(queue_name, fifo)
         existing = self._queues.get(queue_name)
         if existing:
             checks.check_same(existing.attributes, given)
             return {"QueueUrl": self._base_url + queue_name}
-        wait = figures["sqs.recreate_wait"]
+        wait = quotas["sqs.recreate_wait"]
         if self.now - self._deleted.get(queue_name, -wait) < wait:
             text = (
                 f"You must wait {wait} seconds after deleting a queue before you can create another with the same name."
@@ -110,7 +112,7 @@ class Sqs(Service):
         arn = self.arn(queue_name)
         check_target(self._by_arn, given, arn, attributes, fifo)
         queue: AnyQueue = (FifoQueue if fifo else Queue)(self.world, queue_name, arn, self._by_arn)
-        self._configure(queue, checks.default_attributes(figures, fifo) | given)
+        self._configure(queue, checks.default_attributes(quotas, fifo) | given)
         queue.tags.update(tags or {})
         self._queues[queue_name] = self._by_url[self._base_url + queue_name] = queue
         self.world.trace.add("QueueCreated", queue_name, "", call.caller, call.row)
@@ -142,7 +144,7 @@ class Sqs(Service):
         next_token: str | None = None,
         max_results: int | None = None,
     ) -> Document:
-        names = sorted(name for name in self._queues if name.startswith(queue_name_prefix))
+        names = [name for name in sorted(self._queues) if name.startswith(queue_name_prefix)]
         return self._page(names, "QueueUrls", next_token, max_results)
 
     def list_dead_letter_source_queues(
@@ -154,7 +156,7 @@ class Sqs(Service):
 
     def _page(self, names: list[str], key: str, token: str | None, most: int | None) -> Document:
         """One page of queue URLs. The token says after which name it goes on, so that changes in between do no harm."""
-        limit = self.world.figures["sqs.list_page"]
+        limit = self.world.quotas["sqs.list_page"]
         if most is not None:
             check_range(most, "MaxResults", 1, limit)
         if token is not None:
@@ -182,8 +184,8 @@ class Sqs(Service):
 
     def _attributes(self, queue: AnyQueue, call: Call) -> dict[str, str]:
         """All attributes of a queue. Its counters lag: they are exact after a minute of quiet (GetQueueAttributes)."""
-        lag = call.chance.draw(exponential(self.world.figures["sqs.counter_lag"]))
-        counts = queue.counts(min(lag, self.world.figures["sqs.counter_lag_max"]))
+        lag = call.chance.draw(exponential(self.world.quotas["sqs.counter_lag"]))
+        counts = queue.counts(min(lag, self.world.quotas["sqs.counter_lag_max"]))
         epoch = self.world.kernel.epoch
         computed = {
             "QueueArn": queue.arn,
@@ -197,14 +199,14 @@ class Sqs(Service):
 
     def set_queue_attributes(self, call: Call, *, queue_url: str, attributes: dict[str, str]) -> Document:
         queue = self._queue(queue_url)
-        given = checks.check_attributes(attributes, self.world.figures, queue.fifo, queue.attributes)
+        given = checks.check_attributes(attributes, self.world.quotas, queue.fifo, queue.attributes)
         check_target(self._by_arn, given, queue.arn, attributes, queue.fifo)
         self._later(self._configure, queue, given)
         return {}
 
     def purge_queue(self, call: Call, *, queue_url: str) -> Document:
         queue = self._queue(queue_url)
-        pause = self.world.figures["sqs.purge_interval"]
+        pause = self.world.quotas["sqs.purge_interval"]
         if self.now - queue.purged < pause:
             text = f"Only one PurgeQueue operation on {queue.name} is allowed every {pause} seconds."
             raise sqs_error("PurgeQueueInProgress", text, status=403)
@@ -222,7 +224,7 @@ class Sqs(Service):
 
     def _later(self, fn: Callable[..., None], *args: Any) -> None:
         """Do what takes AWS up to a minute to spread."""
-        delay = self.world.figures["sqs.propagation"]
+        delay = self.world.quotas["sqs.propagation"]
         if delay:
             self.world.kernel.after(delay, fn, *args)
         else:
@@ -249,7 +251,7 @@ class Sqs(Service):
         queue = self._queue(queue_url)
         if not tags:
             raise missing("Tags")
-        if len(queue.tags | tags) > self.world.figures["sqs.tags"]:
+        if len(queue.tags | tags) > self.world.quotas["sqs.tags"]:
             raise bad_parameter(f"Too many tags added for queue {queue.name}.")
         queue.tags.update(tags)
         return {}
@@ -318,20 +320,20 @@ class Sqs(Service):
         group: str | None,
         deduplication: str | None,
     ) -> Document:
-        figures = self.world.figures
+        quotas = self.world.quotas
         checks.check_body(message_body)
         if queue.fifo:
-            checks.check_fifo_send(group, deduplication, delay_seconds, figures)
+            checks.check_fifo_send(group, deduplication, delay_seconds, quotas)
         elif group is not None or deduplication is not None:
-            checks.check_standard_send(group, deduplication, figures)
+            checks.check_standard_send(group, deduplication, quotas)
         delay = queue.delay
         if delay_seconds is not None:
-            delay, longest = delay_seconds, figures["sqs.delay_max"]
+            delay, longest = delay_seconds, quotas["sqs.delay_max"]
             if not 0 <= delay <= longest:
                 raise bad_value(delay, "DelaySeconds", f"DelaySeconds must be >= 0 and <= {longest}.")
         header = ""
         if message_attributes:
-            checks.check_message_attributes(message_attributes, figures)
+            checks.check_message_attributes(message_attributes, quotas)
         if message_system_attributes:
             checks.check_system_attributes(message_system_attributes)
             header = message_system_attributes["AWSTraceHeader"]["StringValue"]
@@ -354,7 +356,7 @@ class Sqs(Service):
     def send_message_batch(self, call: Call, *, queue_url: str, entries: list[Document]) -> Document:
         queue = self._check_batch(queue_url, entries, "SendMessageBatchRequestEntry")
         total = sum(checks.size_of(entry["MessageBody"], entry.get("MessageAttributes")) for entry in entries)
-        longest = self.world.figures["sqs.message_size"]
+        longest = self.world.quotas["sqs.message_size"]
         if total > longest:
             text = f"Batch requests cannot be longer than {longest} bytes. You have sent {total} bytes."
             raise sqs_error("BatchRequestTooLong", text)
@@ -371,7 +373,7 @@ class Sqs(Service):
 
     def _check_batch(self, queue_url: str, entries: list[Document], kind: str) -> AnyQueue:
         queue = self._queue(queue_url)
-        checks.check_batch([entry["Id"] for entry in entries], kind, self.world.figures["sqs.batch_entries"])
+        checks.check_batch([entry["Id"] for entry in entries], kind, self.world.quotas["sqs.batch_entries"])
         return queue
 
     # ---- receiving ---------------------------------------------------------------------------------------------------
@@ -389,18 +391,18 @@ class Sqs(Service):
         message_attribute_names: list[str] | None = None,
         receive_request_attempt_id: str | None = None,
     ) -> Document:
-        queue, figures = self._by_url.get(queue_url) or self._queue(queue_url), self.world.figures
-        if not 1 <= max_number_of_messages <= figures["sqs.batch_entries"]:
-            check_range(max_number_of_messages, "MaxNumberOfMessages", 1, figures["sqs.batch_entries"])
+        queue, quotas = self._by_url.get(queue_url) or self._queue(queue_url), self.world.quotas
+        if not 1 <= max_number_of_messages <= quotas["sqs.batch_entries"]:
+            check_range(max_number_of_messages, "MaxNumberOfMessages", 1, quotas["sqs.batch_entries"])
         visibility, wait = queue.visibility, queue.wait
         if visibility_timeout is not None:
-            visibility = check_range(visibility_timeout, "VisibilityTimeout", 0, figures["sqs.visibility_max"])
+            visibility = check_range(visibility_timeout, "VisibilityTimeout", 0, quotas["sqs.visibility_max"])
         if wait_time_seconds is not None:
-            wait, longest = wait_time_seconds, figures["sqs.wait_max"]
+            wait, longest = wait_time_seconds, quotas["sqs.wait_max"]
             if not 0 <= wait <= longest:
                 raise bad_value(wait, "WaitTimeSeconds", f"Must be >= 0 and <= {longest}, if provided.")
         if receive_request_attempt_id is not None:
-            checks.check_fifo_id(receive_request_attempt_id, "ReceiveRequestAttemptId", figures, queue.fifo)
+            checks.check_fifo_id(receive_request_attempt_id, "ReceiveRequestAttemptId", quotas, queue.fifo)
         system = attribute_names or message_system_attribute_names or []
         if attribute_names and message_system_attribute_names:
             system = attribute_names + message_system_attribute_names
@@ -446,7 +448,7 @@ class Sqs(Service):
         return self._change_visibility(queue, call, receipt_handle, visibility_timeout)
 
     def _change_visibility(self, queue: AnyQueue, call: Call, handle: str, timeout: int) -> Document:
-        check_range(timeout, "VisibilityTimeout", 0, self.world.figures["sqs.visibility_max"])
+        check_range(timeout, "VisibilityTimeout", 0, self.world.quotas["sqs.visibility_max"])
         queue.change_visibility(call, handle, timeout)
         return {}
 
@@ -471,7 +473,7 @@ class Sqs(Service):
         destination_arn: str | None = None,
         max_number_of_messages_per_second: int | None = None,
     ) -> Document:
-        most = self.world.figures["sqs.move_rate_max"]
+        most = self.world.quotas["sqs.move_rate_max"]
         if max_number_of_messages_per_second is not None and not 1 <= max_number_of_messages_per_second <= most:
             name, reason = "MaxNumberOfMessagesPerSecond", f"You must enter a number that's between 1 and {most}."
             raise bad_parameter(f"Value for parameter {name} is invalid. Reason: {reason}")
@@ -479,13 +481,11 @@ class Sqs(Service):
         if not any(queue.redrive and queue.redrive.target == source.arn for queue in self._queues.values()):
             raise bad_parameter("Source queue must be configured as a Dead Letter Queue.")
         target = self._resource(destination_arn, "DestinationArn") if destination_arn is not None else None
-        task = self._tasks.start(source, target, max_number_of_messages_per_second, call)
-        return {"TaskHandle": task.handle}
+        return {"TaskHandle": self._tasks.start(source, target, max_number_of_messages_per_second, call).handle}
 
     def list_message_move_tasks(self, call: Call, *, source_arn: str, max_results: int = 1) -> Document:
-        check_range(max_results, "MaxResults", 1, self.world.figures["sqs.move_tasks_listed"])
-        source = self._resource(source_arn, "SourceArn")
-        tasks = self._tasks.of(source)[:max_results]
+        check_range(max_results, "MaxResults", 1, self.world.quotas["sqs.move_tasks_listed"])
+        tasks = self._tasks.of(self._resource(source_arn, "SourceArn"))[:max_results]
         return {"Results": [task.describe(self.world.kernel.epoch) for task in tasks]}
 
     def cancel_message_move_task(self, call: Call, *, task_handle: str) -> Document:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from lablib.aws.access.decide import MalformedPolicy, Policy
 from lablib.aws.service import Arn, NotSimulated, ServiceError
 
-Figures = Mapping[str, Any]
+Quotas = Mapping[str, Any]
 Document = dict[str, Any]
 
 COMPUTED = (
@@ -29,7 +29,7 @@ COMPUTED = (
     "QueueArn",
 )
 _TEXTS = ("Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId", "SqsManagedSseEnabled")
-_INTEGERS = {  # name of the attribute: lowest value, and the figures of its highest value and of its default
+_INTEGERS = {  # name of the attribute: lowest value, and the quotas of its highest value and of its default
     "DelaySeconds": (0, "sqs.delay_max", "sqs.delay"),
     "MaximumMessageSize": (1024, "sqs.message_size", "sqs.message_size"),
     "MessageRetentionPeriod": (60, "sqs.retention_max", "sqs.retention"),
@@ -134,11 +134,11 @@ class RedrivePolicy(NamedTuple):
     max_receive_count: int
 
 
-def default_attributes(figures: Figures, fifo: bool = False) -> dict[str, str]:
+def default_attributes(quotas: Quotas, fifo: bool = False) -> dict[str, str]:
     """What CreateQueue gives a queue whose creator says nothing more."""
-    numbers = {name: str(figures[default]) for name, (_, _, default) in _INTEGERS.items() if default}
+    numbers = {name: str(quotas[default]) for name, (_, _, default) in _INTEGERS.items() if default}
     choices = {name: values[0] for name, values in _FIFO_CHOICES.items()} if fifo else {}
-    return numbers | {"SqsManagedSseEnabled": "true" if figures["sqs.managed_sse"] else "false"} | choices
+    return numbers | {"SqsManagedSseEnabled": "true" if quotas["sqs.managed_sse"] else "false"} | choices
 
 
 def check_name(name: str, fifo: bool = False) -> None:
@@ -153,7 +153,7 @@ def check_name(name: str, fifo: bool = False) -> None:
 
 
 def check_attributes(
-    attributes: Mapping[str, str], figures: Figures, fifo: bool = False, current: Mapping[str, str] | None = None
+    attributes: Mapping[str, str], quotas: Quotas, fifo: bool = False, current: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """The attributes in the form in which AWS returns them; an empty value means: remove.
 
@@ -163,7 +163,7 @@ def check_attributes(
     if attributes.get("KmsMasterKeyId") and attributes.get("SqsManagedSseEnabled", "").lower() == "true":
         one = "You can use one type of server-side encryption (SSE) at one time."
         raise ServiceError("InvalidAttributeName", f"{one} You can either enable KMS SSE or SQS SSE.")
-    clean = {name: _check_attribute(name, value, figures, fifo) for name, value in attributes.items()}
+    clean = {name: _check_attribute(name, value, quotas, fifo) for name, value in attributes.items()}
     if clean.get("KmsMasterKeyId"):
         clean["SqsManagedSseEnabled"] = "false"
     elif clean.get("SqsManagedSseEnabled") == "true":
@@ -183,17 +183,17 @@ def check_same(current: Mapping[str, str], given: Mapping[str, str]) -> None:
             raise ServiceError("QueueNameExists", text, code="QueueAlreadyExists")
 
 
-def _check_attribute(name: str, value: str, figures: Figures, fifo: bool) -> str:
+def _check_attribute(name: str, value: str, quotas: Quotas, fifo: bool) -> str:
     if name in _FIFO_CHOICES:
         return _check_fifo_attribute(name, value, fifo)
     if name in _INTEGERS:
         low, high, _ = _INTEGERS[name]
-        if re.fullmatch(r"[0-9]{1,9}", value) and low <= int(value) <= figures[high]:
+        if re.fullmatch(r"[0-9]{1,9}", value) and low <= int(value) <= quotas[high]:
             return str(int(value))
         raise _bad_attribute(name)
     if name not in _TEXTS:
         raise unknown_attribute(name)
-    return _TEXT_CHECKS[name](value, figures) if value and name in _TEXT_CHECKS else value
+    return _TEXT_CHECKS[name](value, quotas) if value and name in _TEXT_CHECKS else value
 
 
 def _check_fifo_attribute(name: str, value: str, fifo: bool) -> str:
@@ -221,7 +221,7 @@ def _json_map(text: str) -> Document | None:
     return document if isinstance(document, dict) else None
 
 
-def _check_policy(value: str, figures: Figures) -> str:
+def _check_policy(value: str, quotas: Quotas) -> str:
     try:
         Policy.parse(value)
     except MalformedPolicy as error:
@@ -229,13 +229,13 @@ def _check_policy(value: str, figures: Figures) -> str:
     return value
 
 
-def _check_sse(value: str, figures: Figures) -> str:
+def _check_sse(value: str, quotas: Quotas) -> str:
     if value.lower() not in ("true", "false"):
         raise _bad_attribute("SqsManagedSseEnabled")
     return value.lower()
 
 
-def _check_redrive_policy(value: str, figures: Figures) -> str:
+def _check_redrive_policy(value: str, quotas: Quotas) -> str:
     def refuse(reason: str) -> ServiceError:
         return bad_value(value, "RedrivePolicy", reason)
 
@@ -244,18 +244,18 @@ def _check_redrive_policy(value: str, figures: Figures) -> str:
         raise refuse("Redrive policy is not a valid JSON map.")
     if "deadLetterTargetArn" not in policy:
         raise refuse("Redrive policy does not contain mandatory attribute: deadLetterTargetArn.")
-    target, highest = policy["deadLetterTargetArn"], figures["sqs.max_receive_count_max"]
+    target, highest = policy["deadLetterTargetArn"], quotas["sqs.max_receive_count_max"]
     arn = Arn.parse(target) if isinstance(target, str) else None
     if arn is None or arn.service != "sqs":
         raise refuse("Invalid value for deadLetterTargetArn.")
-    given = str(policy.get("maxReceiveCount", figures["sqs.max_receive_count"]))
+    given = str(policy.get("maxReceiveCount", quotas["sqs.max_receive_count"]))
     if not re.fullmatch(r"[0-9]{1,9}", given) or not 1 <= int(given) <= highest:
         valid = f"valid values are from 1 to {highest} both inclusive."
         raise refuse(f"Invalid value for maxReceiveCount: {given}, {valid}")
     return json.dumps({"deadLetterTargetArn": target, "maxReceiveCount": int(given)}, separators=(",", ":"))
 
 
-def _check_redrive_allow_policy(value: str, figures: Figures) -> str:
+def _check_redrive_allow_policy(value: str, quotas: Quotas) -> str:
     def refuse(reason: str) -> ServiceError:
         return bad_value(value, "RedriveAllowPolicy", reason)
 
@@ -267,12 +267,12 @@ def _check_redrive_allow_policy(value: str, figures: Figures) -> str:
         raise refuse("redrivePermission must be one of allowAll, denyAll, byQueue.")
     if (permission == "byQueue") != (sources is not None):
         raise refuse("sourceQueueArns must be given with redrivePermission byQueue, and only then.")
-    if sources is not None and not (isinstance(sources, list) and 1 <= len(sources) <= figures["sqs.redrive_sources"]):
-        raise refuse(f"sourceQueueArns must be a list of 1 to {figures['sqs.redrive_sources']} ARNs.")
+    if sources is not None and not (isinstance(sources, list) and 1 <= len(sources) <= quotas["sqs.redrive_sources"]):
+        raise refuse(f"sourceQueueArns must be a list of 1 to {quotas['sqs.redrive_sources']} ARNs.")
     return json.dumps(policy, separators=(",", ":"))
 
 
-_TEXT_CHECKS: dict[str, Callable[[str, Figures], str]] = {
+_TEXT_CHECKS: dict[str, Callable[[str, Quotas], str]] = {
     "Policy": _check_policy,
     "RedrivePolicy": _check_redrive_policy,
     "RedriveAllowPolicy": _check_redrive_allow_policy,
@@ -322,32 +322,32 @@ def check_body(body: str) -> None:
         )
 
 
-def check_standard_send(group: str | None, deduplication: str | None, figures: Figures) -> None:
+def check_standard_send(group: str | None, deduplication: str | None, quotas: Quotas) -> None:
     """Raise what a standard queue says to the parameters of a FIFO queue. Raises NotSimulated for fair queues."""
     if deduplication is not None:
         raise bad_value(deduplication, "MessageDeduplicationId", _WRONG_TYPE)
-    if group is not None and figures["sqs.fair_queues"]:
+    if group is not None and quotas["sqs.fair_queues"]:
         raise NotSimulated("MessageGroupId on a standard queue (fair queues) is not simulated: leave it out")
     if group is not None:
         raise bad_value(group, "MessageGroupId", _WRONG_TYPE)
 
 
-def check_fifo_send(group: str | None, deduplication: str | None, delay: int | None, figures: Figures) -> None:
+def check_fifo_send(group: str | None, deduplication: str | None, delay: int | None, quotas: Quotas) -> None:
     """Raise MissingParameter without a group, InvalidParameterValue for bad ids or a delay of its own."""
     if not group:
         raise missing("MessageGroupId")
-    check_fifo_id(group, "MessageGroupId", figures)
+    check_fifo_id(group, "MessageGroupId", quotas)
     if deduplication is not None:
-        check_fifo_id(deduplication, "MessageDeduplicationId", figures)
+        check_fifo_id(deduplication, "MessageDeduplicationId", quotas)
     if delay:
         raise bad_value(delay, "DelaySeconds", _WRONG_TYPE)
 
 
-def check_fifo_id(id: str, parameter: str, figures: Figures, fifo: bool = True) -> None:
+def check_fifo_id(id: str, parameter: str, quotas: Quotas, fifo: bool = True) -> None:
     """Raise InvalidParameterValue unless `id` may be a value of this parameter, which only FIFO queues have."""
     if not fifo:
         raise bad_value(id, parameter, _WRONG_TYPE)
-    longest = figures["sqs.fifo_id_length"]
+    longest = quotas["sqs.fifo_id_length"]
     if len(id) > longest or not _FIFO_ID.fullmatch(id):
         only = f"{parameter} can only include alphanumeric and punctuation characters."
         raise bad_value(id, parameter, f"{only} 1 to {longest} in length.")
@@ -364,13 +364,13 @@ def size_of(body: str, attributes: Mapping[str, Document] | None) -> int:
     return size
 
 
-def check_message_attributes(attributes: Mapping[str, Document], figures: Figures) -> None:
+def check_message_attributes(attributes: Mapping[str, Document], quotas: Quotas) -> None:
     """Raise InvalidParameterValue unless a message may have these attributes."""
-    most = figures["sqs.message_attributes"]
+    most = quotas["sqs.message_attributes"]
     if len(attributes) > most:
         raise bad_parameter(f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum [{most}].")
     for name, attribute in attributes.items():
-        _check_message_attribute(name, attribute, figures)
+        _check_message_attribute(name, attribute, quotas)
 
 
 @lru_cache(maxsize=256)
@@ -393,9 +393,9 @@ def _naming_fault(name: str, kind: str, longest: int) -> str:
     return ""
 
 
-def _check_message_attribute(name: str, attribute: Document, figures: Figures) -> None:
+def _check_message_attribute(name: str, attribute: Document, quotas: Quotas) -> None:
     kind = attribute["DataType"]
-    if fault := _naming_fault(name, kind, figures["sqs.attribute_name_length"]):
+    if fault := _naming_fault(name, kind, quotas["sqs.attribute_name_length"]):
         raise bad_parameter(fault)
     value = attribute.get(_value_key(attribute))
     if not value:

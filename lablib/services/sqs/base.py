@@ -240,7 +240,7 @@ class BaseQueue(Generic[M]):
             if timeout == 0:
                 return
             raise sqs_error("MessageNotInflight", "The specified message isn't in flight.")
-        now, longest = self.kernel.now, self.world.figures["sqs.visibility_max"]
+        now, longest = self.kernel.now, self.world.quotas["sqs.visibility_max"]
         if now - message.received + timeout > longest:
             total = f"Total VisibilityTimeout for the message is beyond the limit [{longest} seconds]"
             raise bad_value(handle, "ReceiptHandle", total)

@@ -79,8 +79,8 @@ class FifoQueue(BaseQueue[FifoMessage]):
         self._free: list[tuple[int, int, FifoMessage]] = []  # sequence number, tie-breaker, first message of its group
         self._inside = 0  # how many messages are searched
         self._beyond: deque[FifoMessage] = deque()  # those behind them
-        self._window = world.figures["sqs.fifo_window"]
-        self._most_in_flight = world.figures["sqs.fifo_in_flight"]
+        self._window = world.quotas["sqs.fifo_window"]
+        self._most_in_flight = world.quotas["sqs.fifo_in_flight"]
         self._sequence = _FIRST_SEQUENCE
         self._deduplication: Deduplication[FifoMessage] = Deduplication(world)
         self._attempts: Attempts[FifoMessage] = Attempts(world)

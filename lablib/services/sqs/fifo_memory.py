@@ -18,7 +18,7 @@ class Attempts(Generic[M]):
 
     def __init__(self, world: World) -> None:
         self._kernel = world.kernel
-        self._window = world.figures["sqs.fifo_attempt"]
+        self._window = world.quotas["sqs.fifo_attempt"]
         self._answers: dict[str, list[tuple[M, int]]] = {}
         self._ends: deque[tuple[float, str, list[tuple[M, int]]]] = deque()
 
@@ -53,7 +53,7 @@ class Throughput:
     def __init__(self, world: World, queue: str) -> None:
         self._world = world
         self._queue = queue
-        self._burst = world.figures["sqs.fifo_burst"]
+        self._burst = world.quotas["sqs.fifo_burst"]
         self._actions: dict[str, TokenBucket] = {}
         self._groups: dict[str, TokenBucket] = {}
         self.high = False
@@ -82,8 +82,8 @@ class Throughput:
         for bucket in taken:
             bucket.take()
 
-    def _new(self, buckets: dict[str, TokenBucket], name: str, figure: str) -> TokenBucket:
-        now, rate = self._world.kernel.now, self._world.figures[figure]
+    def _new(self, buckets: dict[str, TokenBucket], name: str, quota: str) -> TokenBucket:
+        now, rate = self._world.kernel.now, self._world.quotas[quota]
         bucket = buckets[name] = TokenBucket(rate, max(1.0, rate * self._burst), now)
         return bucket
 

@@ -71,5 +71,5 @@ class DataKeys(KmsUser):
             self._ask(queue, call, "decrypt", {"key_id": key, "ciphertext_blob": blob})
 
     def _ask(self, queue: AnyQueue, call: Call, operation: str, params: dict[str, Any]) -> dict[str, Any] | None:
-        reuse = queue.attributes.get("KmsDataKeyReusePeriodSeconds", self.world.figures["sqs.data_key_reuse"])
+        reuse = queue.attributes.get("KmsDataKeyReusePeriodSeconds", self.world.quotas["sqs.data_key_reuse"])
         return self.ask(call, operation, params, resource=queue.arn, actor=f"sqs/{queue.name}", reuse=int(reuse))

@@ -49,7 +49,7 @@ def policy_for(operation: str, queue: AnyQueue, account: str) -> Policy | None:
 def grant(queue: AnyQueue, label: str, accounts: list[str], actions: list[str]) -> str:
     """The queue's policy with one more statement. Raises InvalidParameterValue, MissingParameter, OverLimit."""
     policy = _policy(queue)
-    _check(label, accounts, actions, queue.world.figures["sqs.policy_actions"])
+    _check(label, accounts, actions, queue.world.quotas["sqs.policy_actions"])
     if any(statement.get("Sid") == label for statement in policy["Statement"]):
         raise bad_value(label, "Label", "Already exists.")
     policy["Statement"].append(

@@ -38,7 +38,7 @@ class MoveTask:
         self.started = world.kernel.now
         self._row = call.row
         self._chance = world.chance.stream(f"sqs/{source.name}/redrive")
-        self._pause = 1 / (rate or world.figures["sqs.move_rate"])
+        self._pause = 1 / (rate or world.quotas["sqs.move_rate"])
         world.kernel.after(self._pause, self._move)
 
     @property

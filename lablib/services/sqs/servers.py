@@ -158,14 +158,14 @@ class Fleet:
     """
 
     def __init__(self, world: World, queue: str, own: Stream) -> None:
-        figures, self._kernel = world.figures, world.kernel
-        per_hour = figures["sqs.outages_per_hour"]
+        quotas, self._kernel = world.quotas, world.kernel
+        per_hour = quotas["sqs.outages_per_hour"]
         self._gap = exponential(3600 / per_hour) if per_hour else None
-        self._outage = exponential(figures["sqs.outage_seconds"])
-        self._asked = int(figures["sqs.servers_asked"])
+        self._outage = exponential(quotas["sqs.outage_seconds"])
+        self._asked = int(quotas["sqs.servers_asked"])
         self.servers = [
             Server(n, own.uniform(0.5, 1.5), world.chance.stream(f"sqs/{queue}/server-{n}"))
-            for n in range(1, int(figures["sqs.servers"]) + 1)
+            for n in range(1, int(quotas["sqs.servers"]) + 1)
         ]
         for server in self.servers:
             server.down_from = server.down_until = world.kernel.now

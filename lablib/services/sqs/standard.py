@@ -32,9 +32,9 @@ class Queue(BaseQueue[Message]):
         super().__init__(world, name, arn, find)
         self._new_id = world.chance.uuid
         self.fleet = Fleet(world, name, self._own)
-        self._copies = int(world.figures["sqs.copies"])
-        self._most_in_flight = world.figures["sqs.in_flight"]
-        self._back_after = world.figures["sqs.receives_before_back"]
+        self._copies = int(world.quotas["sqs.copies"])
+        self._most_in_flight = world.quotas["sqs.in_flight"]
+        self._back_after = world.quotas["sqs.receives_before_back"]
 
     # ---- sending -----------------------------------------------------------------------------------------------------
 

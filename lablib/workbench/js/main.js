@@ -51,7 +51,7 @@ export function mount(root, store) {
   const large = h("button", { type: "button", class: "ml-button ml-quiet", "aria-pressed": "false", title: "Larger type, for a projector", onclick: () => enlarge() }, "Aa");
   const lives = new Lanes({ choose: (message) => choose(0, message, true), life: (message) => ask({ do: "why", message, lane: 0 }), seek: (t) => player.seek(t) });
   const lanesOn = h("button", { type: "button", class: "ml-button ml-quiet", "aria-pressed": "false", title: "Follow single messages over time", onclick: () => openLanes(lives.element.hidden) }, "Lanes");
-  const tools = h("div", { class: "ml-tools" }, store.live && [h("label", {}, "seed ", seed), form.limits.length ? h("label", { title: form.limits.join("\n") }, "figures ", limits) : null], lanesOn, large);
+  const tools = h("div", { class: "ml-tools" }, store.live && [h("label", {}, "seed ", seed), form.limits.length ? h("label", { title: form.limits.join("\n") }, "quotas ", limits) : null], lanesOn, large);
   const head = h("header", { class: "ml-head" }, h("div", {}, h("h3", {}, form.title), headline), tools);
   const box = h("div", { class: "ml-workbench", tabIndex: -1, "data-lm-suppress-shortcuts": "true", role: "region", "aria-label": form.title },
     head, alarm,

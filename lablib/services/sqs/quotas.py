@@ -1,0 +1,60 @@
+"""Quotas and prices of Amazon SQS, and what the model of a queue assumes."""
+
+from __future__ import annotations
+
+from lablib.aws.quotas import Quota, assumed, quota
+
+_CREATE = "API: CreateQueue"
+_PRICE = "price list: SQS, us-east-1, standard queue, up to 100 billion requests a month; quoted in March 2026"
+
+QUOTAS: tuple[Quota, ...] = (
+    quota("sqs.message_size", 262_144, 1_048_576, "bytes", "notes; API: CreateQueue, SendMessageBatch"),
+    quota("sqs.retention", 345_600, 345_600, "s", _CREATE),
+    quota("sqs.retention_max", 1_209_600, 1_209_600, "s", _CREATE),
+    quota("sqs.visibility", 30, 30, "s", _CREATE),
+    quota("sqs.visibility_max", 43_200, 43_200, "s", _CREATE),
+    quota("sqs.delay", 0, 0, "s", _CREATE),
+    quota("sqs.delay_max", 900, 900, "s", _CREATE),
+    quota("sqs.wait", 0, 0, "s", _CREATE),
+    quota("sqs.wait_max", 20, 20, "s", _CREATE),
+    quota("sqs.batch_entries", 10, 10, "messages", "API: SendMessageBatch, ReceiveMessage"),
+    quota("sqs.message_attributes", 10, 10, "attributes", "guide: message quotas"),
+    quota("sqs.attribute_name_length", 256, 256, "characters", "API: ReceiveMessage"),
+    quota("sqs.in_flight", 120_000, 120_000, "messages", "API: ChangeMessageVisibility (approximately)"),
+    quota("sqs.fifo_in_flight", 20_000, 120_000, "messages", "guide: FIFO queue quotas (120,000 since November 2024)"),
+    quota("sqs.fifo_window", 20_000, 120_000, "messages", "guide: avoiding a backlog with the same message group"),
+    quota("sqs.fifo_deduplication", 300, 300, "s", "API: SendMessage (MessageDeduplicationId)"),
+    quota("sqs.fifo_attempt", 300, 300, "s", "API: ReceiveMessage (ReceiveRequestAttemptId)"),
+    quota("sqs.fifo_id_length", 128, 128, "characters", "API: SendMessage, ReceiveMessage"),
+    quota("sqs.fifo_calls", 300, 300, "calls/s per action", "notes; guide: message quotas"),
+    quota("sqs.fifo_high_calls", 18_000, 70_000, "calls/s per action", "news of October 2023; guide: message quotas"),
+    quota("sqs.fifo_group_calls", 300, 300, "calls/s per group", "guide: high throughput for FIFO queues"),
+    quota("sqs.receives_before_back", 3, 3, "receives", "guide: available CloudWatch metrics"),
+    quota("sqs.max_receive_count", 10, 10, "receives", "API: SetQueueAttributes (RedrivePolicy)"),
+    quota("sqs.max_receive_count_max", 1000, 1000, "receives", "guide: configure a dead-letter queue"),
+    quota("sqs.redrive_sources", 10, 10, "queues", "API: SetQueueAttributes (RedriveAllowPolicy)"),
+    quota("sqs.move_rate_max", 500, 500, "messages/s", "API: StartMessageMoveTask"),
+    quota("sqs.move_tasks_listed", 10, 10, "tasks", "API: ListMessageMoveTasks"),
+    quota("sqs.recreate_wait", 60, 60, "s", "API: DeleteQueue"),
+    quota("sqs.purge_interval", 60, 60, "s", "API: PurgeQueue"),
+    quota("sqs.policy_actions", 7, 7, "actions", "API: AddPermission"),
+    quota("sqs.tags", 50, 50, "tags", "API: TagQueue"),
+    quota("sqs.list_page", 1000, 1000, "queues", "API: ListQueues"),
+    quota("sqs.data_key_reuse", 300, 300, "s", "API: CreateQueue (KmsDataKeyReusePeriodSeconds)"),
+    quota("sqs.data_key_reuse_max", 86_400, 86_400, "s", "API: CreateQueue (KmsDataKeyReusePeriodSeconds)"),
+    quota("sqs.counter_lag_max", 60, 60, "s", "API: GetQueueAttributes (at least 1 minute to consistency)"),
+    quota("sqs.managed_sse", False, True, "", "notes: opt in; API: on for new queues (SqsManagedSseEnabled)"),
+    quota("sqs.fair_queues", False, True, "", "API: SendMessage (MessageGroupId on standard queues, since 2025)"),
+    assumed("sqs.servers", 8, "servers", "servers of a standard queue", 1, 64),
+    assumed("sqs.copies", 2, "servers", "copies of a message, on different servers", 1, 64),
+    assumed("sqs.servers_asked", 3, "servers", "servers that a short poll asks", 1, 64),
+    assumed("sqs.outages_per_hour", 0.5, "per hour", "outages of one server; 1 delete in 240 misses a copy", 0, 3600),
+    assumed("sqs.outage_seconds", 15, "s", "mean length of an outage, exponential", 0, 86_400),
+    assumed("sqs.fifo_burst", 1, "s", "how many seconds' worth of a FIFO queue's calls may come at once", 0.01, 60),
+    assumed("sqs.counter_lag", 2, "s", "mean lag of the approximate counters, exponential", 0, 60),
+    assumed("sqs.propagation", 0, "s", "until DeleteQueue, SetQueueAttributes, PurgeQueue take effect", 0, 60),
+    assumed("sqs.move_rate", 100, "messages/s", "rate of a move task for which no rate was given", 1, 500),
+    quota("sqs.price_per_million", 0.40, 0.40, "$", _PRICE),
+    quota("sqs.price_free", 1_000_000, 1_000_000, "requests a month", _PRICE),
+    quota("sqs.price_chunk", 65_536, 65_536, "bytes", _PRICE + ": each 64 KB of a payload is one request"),
+)
