@@ -38,7 +38,7 @@ import time
 
 from lablib import Action, Cloud, exercise, limits, views, workbench
 from lablib.scenarios.lab01 import Fleet, Promises, VideoQueue
-from lablib.workbench import Choice, Number, predict
+from lablib.workbench import predict
 
 # %% [markdown]
 # ## 1. Call and wait, or send and go on
@@ -53,18 +53,7 @@ from lablib.workbench import Choice, Number, predict
 # videos, for half a minute.
 
 # %%
-predict(
-    "01.spike",
-    Choice(
-        "The front end calls the workers directly. What happens to the videos of the spike?",
-        {
-            "All are converted, only later": "They could be, if somebody kept them until a worker is free. Nobody does.",
-            "Many callers get an error": "Yes. The line is soon full: new callers are refused, others give up waiting.",
-            "The workers work faster": "A worker has one speed. More callers make the line longer, not the work shorter.",
-        },
-        answer="Many callers get an error",
-    ),
-)
+predict("01.spike")
 
 # %% [markdown]
 # ### Look
@@ -135,18 +124,7 @@ print("receipt handle:", message["ReceiptHandle"][:24], "...")
 # The consumer has the message. It has not deleted it.
 
 # %%
-predict(
-    "01.not-deleted",
-    Choice(
-        "The consumer never deletes the message. What does another consumer see a minute later?",
-        {
-            "Nothing: the message was received": "To receive is not to delete. SQS cannot know whether the work was done.",
-            "The same message again": "Yes. It was only hidden, for 30 seconds. Then it is visible again.",
-            "An error": "There is no error. For SQS, a message that nobody deletes is work that nobody has finished.",
-        },
-        answer="The same message again",
-    ),
-)
+predict("01.not-deleted")
 
 # %%
 now = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
@@ -252,16 +230,7 @@ cloud.close()
 # A shop closes for a long weekend. Its consumer is off for five days.
 
 # %%
-predict(
-    "01.retention",
-    Number(
-        "Ten orders are sent on the first day. How many are left after five days?",
-        answer=0,
-        unit="orders",
-        high="A message that is older than the retention period is deleted. The default is 4 days.",
-        close="Right. The default retention is 4 days.",
-    ),
-)
+predict("01.retention")
 
 # %%
 cloud = Cloud(seed=2)
@@ -347,18 +316,7 @@ cloud.close()
 # All consumers poll the same queue. Each message goes to one of them, so ten consumers do ten times the work.
 
 # %%
-predict(
-    "01.fleet-curve",
-    Choice(
-        "You double the number of consumers again and again. Messages arrive at a fixed rate. What does the throughput do?",
-        {
-            "It doubles each time": "At first it does. A consumer without a message cannot work.",
-            "It grows, then it stays the same": "Yes. When the consumers can do all that arrives, more consumers only wait.",
-            "It stays the same": "One consumer cannot do all the work here. A second one helps.",
-        },
-        answer="It grows, then it stays the same",
-    ),
-)
+predict("01.fleet-curve")
 
 # %%
 sizes = [1, 2, 3, 4, 6, 8, 10, 12]

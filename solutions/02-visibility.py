@@ -42,7 +42,7 @@ import pandas as pd
 
 from lablib import Cloud, exercise, limits, views, workbench
 from lablib.scenarios.lab02 import MONTH, Polling, Visibility
-from lablib.workbench import Choice, Number, predict
+from lablib.workbench import predict
 
 # %% [markdown]
 # ## 1. How long is a message hidden?
@@ -52,19 +52,7 @@ from lablib.workbench import Choice, Number, predict
 # starts again 20 seconds later.
 
 # %%
-predict(
-    "02.too-short",
-    Choice(
-        "A worker is still busy with a job when the 30 seconds are over. What happens?",
-        {
-            "SQS waits until the worker is done": "SQS does not know what a worker does. It only knows the time.",
-            "The worker gets an error": "Nobody tells the worker. It goes on, and learns nothing.",
-            "Another worker begins the same job": "Yes. The message is visible again, and now two work on it.",
-            "The job is lost": "A message is lost only when nobody deletes it for 4 days.",
-        },
-        answer="Another worker begins the same job",
-    ),
-)
+predict("02.too-short")
 
 # %% [markdown]
 # ### Look
@@ -163,19 +151,7 @@ url = sqs.create_queue(QueueName="jobs")["QueueUrl"]
 sqs.send_message(QueueUrl=url, MessageBody="a long job")
 
 # %%
-predict(
-    "02.extend",
-    Number(
-        "Received at 0 s with a timeout of 30 s. At 20 s you call ChangeMessageVisibility with 30. "
-        "When is the message visible again?",
-        answer=50,
-        unit="s",
-        within=0.02,
-        low="The new time counts from the call, at 20 s. It replaces what was left.",
-        high="The new time replaces what was left. It is not added to it.",
-        close="Right: 30 s from the call.",
-    ),
-)
+predict("02.extend")
 
 # %%
 message = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"][0]
@@ -234,18 +210,7 @@ for hour in range(1, 13):
 # 1 to 20 it is a **long poll**: it asks all of them, and waits until a message comes, or the time is over.
 
 # %%
-predict(
-    "02.short-poll",
-    Choice(
-        "There are three messages in the queue. You short-poll once, for up to ten. How many do you get?",
-        {
-            "Three": "Sometimes. A short poll asks only some servers, and a message is only on some.",
-            "None to three, it depends": "Yes. It depends on which servers were asked. Nothing is lost; ask again.",
-            "An error, because there are not ten": "Ten is the most you want. Fewer is no error.",
-        },
-        answer="None to three, it depends",
-    ),
-)
+predict("02.short-poll")
 
 
 # %%
@@ -273,18 +238,7 @@ print("long polls: ", counts(1))
 # ### What a month costs
 
 # %%
-predict(
-    "02.month",
-    Number(
-        "A queue is empty all month. 100 consumers short-poll it, each once a second. "
-        "A million calls cost $0.40. How many dollars are that?",
-        answer=103.68,
-        unit="dollars",
-        low="100 consumers, 86,400 seconds, 30 days: that is 259 million calls.",
-        high="It is 259 million calls, at $0.40 a million.",
-        close="Right: 259 million calls that bring nothing.",
-    ),
-)
+predict("02.month")
 
 # %%
 rows = []
@@ -420,19 +374,7 @@ print("new id:", new.subject != moved.subject, "- sent again at", round(new.time
 # Without a dead-letter queue, do you see the poison in the age of the oldest message?
 
 # %%
-predict(
-    "02.age",
-    Choice(
-        "One job in ten is poison, and there is no dead-letter queue. What does the metric "
-        "ApproximateAgeOfOldestMessage show after half an hour?",
-        {
-            "About half an hour": "One would think so. But a message that was received three times goes to the back.",
-            "Much less": "Yes. A message that was received three times without a delete does not count any more.",
-            "Zero": "The other messages wait too, and each has its age.",
-        },
-        answer="Much less",
-    ),
-)
+predict("02.age")
 
 # %%
 sick = Visibility(poison=0.1, heartbeat=10, consumers=6).run(seed=5, until=1800)

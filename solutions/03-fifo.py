@@ -39,7 +39,7 @@ import time
 from lablib import Cloud, exercise, limits, views, workbench
 from lablib.gateway import Fault
 from lablib.scenarios.lab03 import Trucks, at_work, jumps_back
-from lablib.workbench import Choice, Number, predict
+from lablib.workbench import predict
 
 # %% [markdown]
 # ## 1. Trucks that jump back
@@ -48,18 +48,7 @@ from lablib.workbench import Choice, Number, predict
 # them on a map. When an old position is drawn after a newer one of the same truck, the truck *jumps back*.
 
 # %%
-predict(
-    "03.jumps",
-    Choice(
-        "The queue is a standard queue. No consumer crashes. Does a truck jump back?",
-        {
-            "No: the positions are sent in order": "Sent in order is not received in order, and not finished in order.",
-            "Yes, now and then": "Yes. Two consumers have two positions of a truck at the same time. The later one can win.",
-            "Yes, nearly always": "The queue does its best: most positions arrive in order. A few do not.",
-        },
-        answer="Yes, now and then",
-    ),
-)
+predict("03.jumps")
 
 # %% [markdown]
 # ### Look
@@ -101,17 +90,7 @@ print(standard.explain(jumps[0]), standard.explain(overtaken), sep="\n\n")
 # In the run above, the group id was the truck's id. Now all positions are in one group.
 
 # %%
-predict(
-    "03.one-group",
-    Number(
-        "Eight consumers poll the queue. All positions have the same group id. How many consumers work at the same time?",
-        answer=1,
-        unit="consumers",
-        within=0,
-        high="While one message of the group is in flight, no other is given out. So only one consumer works.",
-        close="Right. One group, one consumer. The other seven wait.",
-    ),
-)
+predict("03.one-group")
 
 # %%
 for group in ("one", "truck", "random"):
@@ -142,18 +121,7 @@ views.sweep(sizes, drawn, x_title="consumers", y_title="positions drawn a second
 # The positions of truck 1 now take six times the work, longer than it takes the next one to come.
 
 # %%
-predict(
-    "03.slow",
-    Choice(
-        "A group for each truck. What happens to the other eleven trucks?",
-        {
-            "Nothing": "Yes. Their groups do not wait for truck 1. It costs them one consumer of eight.",
-            "They wait for truck 1": "They would, in one group with it. A group waits only for itself.",
-            "They jump back": "Order within a group holds, whatever other groups do.",
-        },
-        answer="Nothing",
-    ),
-)
+predict("03.slow")
 
 
 # %%
@@ -235,18 +203,7 @@ first = receive()
 # The sequence numbers grow, but not by one. You have Ann's tea, and have not deleted it.
 
 # %%
-predict(
-    "03.stuck",
-    Choice(
-        "You ask again, for up to ten messages. What do you get?",
-        {
-            "Ann's cake and bread, and Bob's milk": "Ann's group is locked: her tea is in flight.",
-            "Only Bob's milk": "Yes. While Ann's tea is in flight, nothing else of Ann is given out. Bob does not wait.",
-            "Nothing": "Bob is another group. Another group does not wait.",
-        },
-        answer="Only Bob's milk",
-    ),
-)
+predict("03.stuck")
 
 # %%
 second = receive(10)
@@ -296,18 +253,7 @@ print(cloud.explain(cake[0]["MessageId"]).splitlines()[-2])
 # standard queue that makes two messages. On a FIFO queue the **deduplication id** tells SQS that it is the same one.
 
 # %%
-predict(
-    "03.window",
-    Number(
-        "An order is sent four times, with the same deduplication id: at 0, 2, 4 and 6 minutes. How many messages?",
-        answer=2,
-        unit="messages",
-        within=0,
-        low="SQS remembers an id for five minutes from the first send. After that it is a new message.",
-        high="SQS remembers an id for five minutes from the first send. What comes in that time is dropped.",
-        close="Right. SQS remembers an id for five minutes; the send at 6 minutes is a new message.",
-    ),
-)
+predict("03.window")
 
 # %%
 cloud.close()
@@ -395,18 +341,7 @@ print(f"with an attempt id:    {lost_receive(ReceiveRequestAttemptId='try-1'):.0
 # consumer takes a message, charges a card, and crashes before it deletes the message.
 
 # %%
-predict(
-    "03.exactly-once",
-    Choice(
-        "How often is the card charged?",
-        {
-            "Once: the queue is FIFO": "The queue knows of receives and deletes. It cannot know of the card.",
-            "Twice": "Yes. The message was not deleted, so it comes back, and the next consumer charges again.",
-            "Never": "The charge was done before the crash. A crash does not undo it.",
-        },
-        answer="Twice",
-    ),
-)
+predict("03.exactly-once")
 
 # %%
 cloud.close()
@@ -444,18 +379,7 @@ cloud.close()
 # little and tries again, up to five times.
 
 # %%
-predict(
-    "03.throughput",
-    Number(
-        "Six senders send as fast as they can, one message a call. How many messages a second does the queue take?",
-        answer=300,
-        unit="messages/s",
-        within=0.1,
-        low="300 calls a second, and each call carries one message.",
-        high="All senders share the 300 calls a second of the queue.",
-        close="Right: 300 calls a second, one message each.",
-    ),
-)
+predict("03.throughput")
 
 
 # %%

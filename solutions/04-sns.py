@@ -41,7 +41,7 @@ from urllib.parse import unquote_plus
 
 from lablib import Action, Cloud, exercise, limits, views, workbench
 from lablib.scenarios.lab04 import FanOut, known, told
-from lablib.workbench import Choice, Number, predict
+from lablib.workbench import predict
 
 # %% [markdown]
 # ## 1. Tell everybody
@@ -50,18 +50,7 @@ from lablib.workbench import Choice, Number, predict
 # of big orders. So for each order the shop's program makes three or four calls, one to each receiver.
 
 # %%
-predict(
-    "04.half-way",
-    Choice(
-        "For one order in five the shop's program crashes somewhere on its way. Which orders are the most dangerous?",
-        {
-            "Those that nobody knows": "The customer has an error and no mail, and orders again. That mends it.",
-            "Those that some know": "Yes. The mail is sent, the customer waits, and the stock program knows nothing.",
-            "Those that all know": "All receivers have them. At worst the customer, who saw an error, orders again.",
-        },
-        answer="Those that some know",
-    ),
-)
+predict("04.half-way")
 
 # %% [markdown]
 # ### Look
@@ -175,18 +164,7 @@ print(cloud.explain(sent["MessageId"]))
 # ### A subscriber that comes later
 
 # %%
-predict(
-    "04.late",
-    Choice(
-        "Tomorrow a third queue subscribes. Does it get the orders of today?",
-        {
-            "Yes, all of them": "A topic is no store. What it has passed on is gone.",
-            "Those that nobody has deleted yet": "Those lie in the other queues. They are copies; the topic has none.",
-            "No": "Yes. It gets what is published from now on. The shop changes nothing, and knows nothing of it.",
-        },
-        answer="No",
-    ),
-)
+predict("04.late")
 
 # %%
 fraud, fraud_arn = make_queue(sqs, "fraud", topic)
@@ -208,18 +186,7 @@ labels_arn = sqs.get_queue_attributes(QueueUrl=labels, AttributeNames=["QueueArn
 subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=labels_arn)["SubscriptionArn"]
 
 # %%
-predict(
-    "04.missing-policy",
-    Choice(
-        "The shop publishes an order. Who learns that it does not reach the queue?",
-        {
-            "The shop: Publish raises an error": "Publish is answered when the message is stored. Deliveries come later.",
-            "The owner of the queue: there is an error in it": "The queue is empty. It knows of nothing.",
-            "Nobody, until somebody looks": "Yes. No error, no message. A metric of the topic goes up: who watches it?",
-        },
-        answer="Nobody, until somebody looks",
-    ),
-)
+predict("04.missing-policy")
 
 # %%
 sent = sns.publish(TopicArn=topic, Message="order-3: milk")
@@ -267,18 +234,7 @@ print(cloud.explain(sent["MessageId"]))
 # seconds apart, unless you say otherwise; at most for an hour.
 
 # %%
-predict(
-    "04.down",
-    Number(
-        "The partner's web server is away for 120 seconds. An order is published 10 seconds after it went away. "
-        "For how many seconds does SNS try?",
-        answer=60,
-        unit="s",
-        low="Three retries, and 20 seconds before each.",
-        high="Three retries, and 20 seconds before each. Then the order is gone, though the server is nearly back.",
-        close="Right: three retries, 20 seconds apart. Then the order is gone.",
-    ),
-)
+predict("04.down")
 
 # %%
 ways = {
@@ -385,19 +341,7 @@ for name, wish in wishes.items():
     sns.subscribe(TopicArn=shop, Protocol="sqs", Endpoint=arn, Attributes=attributes)
 
 # %%
-predict(
-    "04.filter",
-    Choice(
-        "A message has two attributes, both of type String: total 12, and payment card. Which queues get it?",
-        {
-            "all, cheap, cashless": "The rule of cheap compares numbers. A String is no number, whatever is in it.",
-            "all, cashless": "Yes. The rule of cheap compares numbers, and this total is a text.",
-            "all": "Card is anything but cash: cashless gets it too.",
-            "none: the type is wrong": "A policy that does not match keeps the message from its own queue only.",
-        },
-        answer="all, cashless",
-    ),
-)
+predict("04.filter")
 
 
 # %%
@@ -471,18 +415,7 @@ for policy in ({"total": {"numeric": [">", 100]}}, {"a": [1], "b": [1], "c": [1]
 # small pictures, one reads faces. So: two rules, one for each queue?
 
 # %%
-predict(
-    "04.two-rules",
-    Choice(
-        "One rule sends each new photo to the queue thumbnails, one to the queue faces. What does S3 do with both?",
-        {
-            "It sends each event to both queues": "S3 gives an event to one rule. Two that could both take it are refused.",
-            "It takes the first rule": "S3 does not choose: it refuses rules that could both take an event.",
-            "It refuses the rules": "Yes. Two rules that could both take the same event are refused.",
-        },
-        answer="It refuses the rules",
-    ),
-)
+predict("04.two-rules")
 
 # %%
 cloud.close()

@@ -12,8 +12,15 @@ from lablib.scenarios import Run
 from lablib.views.biography import lives
 from lablib.views.theme import plotly_js
 from lablib.workbench import bundle, payload
-from lablib.workbench.session import form_document
-from lablib.workbench.widget import drawn, life_document, state_document, summary_document, table_document
+from lablib.workbench.documents import (
+    drawn,
+    form_document,
+    life_document,
+    state_document,
+    summary_document,
+    table_document,
+)
+from lablib.workbench.setup import Session, Setup
 
 _MOST_LIVES = 3000  # beyond, the page would weigh more than it tells
 # What a live page adds to its state, as it stands on a page that is kept. No widget is made for such a page: a notebook
@@ -51,7 +58,7 @@ def to_html(run: Run, path: str | Path, other: Run | None = None) -> Path:
     saved: dict[str, Any] = {name: base64.b64encode(data).decode() for name, data in drawn(run, other).items()}
     saved |= {
         "form": {**form_document(run.scenario), "lanes": False},
-        "state": state_document(run, other)
+        "state": state_document(run, other, Session(Setup.of(run), Setup.of(other) if other else None).share())
         | _AS_SAVED
         | {"seek": {"t": run.cursor or 0.0, "n": int(bool(run.cursor))}},
         "table": table_document(run),

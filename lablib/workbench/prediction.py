@@ -1,72 +1,76 @@
-"""A prediction in a cell of its own: the question, kept answer and reveal, without a workbench."""
+"""A prediction in a cell of its own: a question, asked before something is run."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import traitlets
-
 from lablib.scenarios import Run
 from lablib.workbench import bundle
-from lablib.workbench.page import Page, only_one
-from lablib.workbench.question import Asking, Question
+from lablib.workbench.cell_widget import CellWidget, only_one
+from lablib.workbench.question import Asking, Question, question
 
 
-class Prediction(Page):
-    """A question that is asked before something is run. Make one with `predict`."""
+class Prediction(CellWidget):
+    """A question that is asked before something is run. Make one with `predict`.
+
+    In a notebook, what the answer is is told when another cell has run after this one, so that the run says it first.
+    """
 
     _esm = bundle.script(prediction=True)
     _css = bundle.style()
-    _question = traitlets.Dict().tag(sync=True)
+    _cells: Any = None  # IPython's events, as long as this listens
 
-    def __init__(self, key: str, question: Question, run: Run | None) -> None:
-        if run is None and callable(question.answer):
-            raise ValueError("this question's answer comes from a run: give predict(..., run=)")
-        self._key, self._asking, self._about = key, Asking(question, key), run
-        super().__init__(_question=self._asking.show(run))
+    def __init__(self, key: str, asked: Question, run: Run | None) -> None:
+        self._key, self._about = key, run
+        self._cells, self._ended = _cells_that_run(), 0
+        super().__init__(Asking(asked, key, is_shown=self._cells is None))
+        self._publish()
+        if self._cells is not None:
+            self._cells.register("post_run_cell", self._cell_ran)
 
-    @property
-    def guess(self) -> Any:
-        """What the learner said; None while nothing was said."""
-        return self._asking.guess
+    def _cell_ran(self, result: Any) -> None:
+        """The first cell that ends is the one in which this was made."""
+        self._ended += 1
+        if self._ended > 1 and result.success and self._asking:
+            self._listen_no_more()
+            self._asking.is_shown = True
+            self._publish()
 
-    def answer(self, guess: Any) -> None:
-        """Take a guess. Raises ValueError for one that cannot be."""
-        self._do("answer", guess)
+    def _listen_no_more(self) -> None:
+        if self._cells is not None:
+            self._cells.unregister("post_run_cell", self._cell_ran)
+        self._cells = None
 
-    def skip(self) -> None:
-        """Do not ask."""
-        self._do("skip")
+    def close(self) -> None:
+        """Take it off the page and free it."""
+        self._listen_no_more()
+        super().close()
 
-    def _do(self, what: str, *arguments: Any) -> None:
-        getattr(self._asking, what)(*arguments)
-        self._question = self._asking.show(self._about)
-
-    def _failed(self, error: Exception) -> None:
-        self._question = {**self._asking.show(self._about), "alarm": str(error)}
-
-    def _on_answer(self, value: Any) -> None:
-        self.answer(value)
-
-    def _on_skip(self) -> None:
-        self.skip()
-
-    def _on_closeQuestion(self) -> None:
-        self.skip()
-
-    def _on_askAgain(self) -> None:
-        self._do("again")
+    def _document(self) -> dict[str, Any]:
+        return {"question": self._asking and self._asking.document(self._about), "alarm": self._alarm}
 
     def __repr__(self) -> str:
-        return f"Prediction {self._key}: {self._asking.question.text}"
+        return f"Prediction {self._key}: {self._asking and self._asking.question.text}"
 
 
-def predict(key: str, question: Question, run: Run | None = None) -> Prediction:
-    """Ask before a cell is run: `predict("01.spike", Choice(...))`. Never waits, so Run All goes on.
+def _cells_that_run() -> Any:
+    """IPython's events, in a notebook."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return None
+    shell = get_ipython()
+    return shell.events if shell is not None else None
 
-    `key` names the guess in the learner's folder. `run`: where the answer comes from, when the question computes it.
-    Raises ValueError for a question that needs a run and has none.
+
+def predict(key: str, asked: Question | None = None, run: Run | None = None) -> Prediction:
+    """Ask before a cell is run: `predict("01.spike")`. Never waits, so Run All goes on.
+
+    `key` names the question in the lab's texts, and the guess in the learner's folder. `asked`: a question of your own.
+    `run`: where the answer comes from, when the question computes it. Raises KeyError for an unknown key, ValueError
+    for a question that needs a run and has none.
     """
-    made = only_one(lambda: Prediction(key, question, run))
-    assert isinstance(made, Prediction)
-    return made
+    found = asked or question(key)
+    if run is None and callable(found.answer):
+        raise ValueError("this question's answer comes from a run: give predict(..., run=)")
+    return only_one(lambda: Prediction(key, found, run))

@@ -1,4 +1,14 @@
-"""Predict first: questions that the run answers, and the learner's guesses, kept in the learner's folder."""
+"""Predict first: questions, and the learner's guesses, kept in the learner's folder.
+
+A question of a lab stands in the lab's texts, under `## question KEY`: its text, then an entry for each option with the
+reply to it, the right one marked `(right)`:
+
+    - Nothing: To receive is not to delete.
+    - The same message again (right): Yes. It was only hidden.
+
+Where a number is asked for, the entries are `number: 50 s`, and, if they are wanted, `within: 2 %` (a guess that near
+counts as right), `low:`, `high:` and `right:` with the replies.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +22,11 @@ from typing import Any
 
 import numpy as np
 
+from lablib import texts
 from lablib.measures import Series
 from lablib.scenarios import Run
+
+_RIGHT = " (right)"
 
 
 @dataclass(frozen=True)
@@ -40,7 +53,10 @@ class Choice:
 
     def reveal(self, guess: str, run: Run | None) -> dict[str, Any]:
         truth = _truth(self.answer, run)
-        return {"said": guess, "truth": truth, "reply": self.options[guess], "right": guess == truth}
+        return {"truth": truth, "reply": self.options[guess], "right": guess == truth}
+
+    def words(self, guess: str) -> str:
+        return guess
 
 
 @dataclass(frozen=True)
@@ -72,9 +88,9 @@ class Number:
         truth = float(_truth(self.answer, run))
         right = abs(guess - truth) <= self.within * max(abs(truth), 1e-9)
         reply = self.close if right else self.low if guess < truth else self.high
-        return {"said": self._words(guess), "truth": self._words(truth), "reply": reply, "right": right}
+        return {"truth": self.words(truth), "reply": reply, "right": right}
 
-    def _words(self, value: float) -> str:
+    def words(self, value: float) -> str:
         return f"{value:,.4g} {self.unit}".strip()
 
 
@@ -116,6 +132,9 @@ class Curve:
         result = series.at(grid).reshape(self.columns, fine).mean(axis=1).round(3).tolist()
         return {"result": result, "reply": self._reply(guess, result), "right": False}
 
+    def words(self, guess: list[float]) -> str:
+        return f"a peak of {max(guess):.3g} {self.unit}".strip()
+
     def _reply(self, guess: list[float], result: list[float]) -> str:
         if self.reply:
             return self.reply(guess, result)
@@ -133,7 +152,37 @@ def _truth(answer: Any, run: Run | None) -> Any:
     return answer(run) if callable(answer) else answer
 
 
+def question(key: str) -> Question:
+    """The question of that key in the lab's texts. Raises KeyError when there is none, ValueError for a bad one."""
+    found = texts.section(f"question {key}")
+    if "number" in found.entries:
+        return _number(found.text, dict(found.entries))
+    right = [option for option in found.entries if option.endswith(_RIGHT)]
+    if len(right) != 1:
+        raise ValueError(f"question {key}: {len(right)} options are marked{_RIGHT}; one must be")
+    options = {option.removesuffix(_RIGHT): reply for option, reply in found.entries.items()}
+    return Choice(found.text, options, right[0].removesuffix(_RIGHT))
+
+
+def _number(text: str, entries: dict[str, str]) -> Number:
+    value, _, unit = entries["number"].partition(" ")
+    replies = {name: entries[entry] for entry, name in _REPLIES.items() if entry in entries}
+    within = float(entries["within"].removesuffix("%")) / 100 if "within" in entries else Number.within
+    return Number(text, float(value), unit, within, **replies)
+
+
+_REPLIES = {"low": "low", "high": "high", "right": "close"}
+
+
 # ---- the learner's guesses -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Guessed:
+    """What was said to a question, the first time and the last. None for the last: it is being asked again."""
+
+    first: Any
+    last: Any
 
 
 class Guesses:
@@ -142,21 +191,26 @@ class Guesses:
     def __init__(self) -> None:
         self._path = Path(os.environ.get("MESSAGING_LAB_HOME") or ".messaging-lab") / "predictions.json"
 
-    def all(self) -> dict[str, Any]:
-        """All guesses; empty when there are none, or the file cannot be read."""
+    def _all(self) -> dict[str, Any]:
         try:
             found = json.loads(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
 
-    def get(self, key: str) -> Any:
-        """The guess for a question, or None."""
-        return self.all().get(key)
+    def get(self, key: str) -> Guessed | None:
+        """What was said to a question; None when nothing was."""
+        found = self._all().get(key)
+        if isinstance(found, dict) and "first" in found:
+            return Guessed(found["first"], found.get("last"))
+        return None if found is None else Guessed(found, found)  # as earlier versions kept it
 
     def keep(self, key: str, guess: Any) -> None:
-        """Store a guess; None forgets it. The file is replaced as a whole, so that a crash leaves the old one."""
-        kept = {k: v for k, v in {**self.all(), key: guess}.items() if v is not None}
+        """Store a guess beside the first one; None: it is being asked again. The file is replaced as a whole, so that
+        a crash leaves the old one.
+        """
+        before = self.get(key)
+        kept = {**self._all(), key: {"first": before.first if before else guess, "last": guess}}
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=self._path.parent, delete=False, encoding="utf-8") as file:
@@ -167,23 +221,34 @@ class Guesses:
 
 
 class Asking:
-    """One question being asked: open, answered, or skipped. `key` names it in the learner's folder."""
+    """One question being asked: open, answered, or skipped. `key` names it in the learner's folder.
 
-    def __init__(self, question: Question, key: str) -> None:
-        self.question = question
+    `is_shown`: whether a run has shown the answer. Until then nothing is said about a guess.
+    """
+
+    def __init__(self, question: Question, key: str, is_shown: bool = True) -> None:
+        self.question, self.is_shown = question, is_shown
         self._key = key
-        self.guess = self._kept()
+        self.first, self.guess = self._kept()
         self.state = "open" if self.guess is None else "answered"
 
-    def _kept(self) -> Any:
+    @classmethod
+    def of(cls, asked: Question | str, scenario: str) -> Asking:
+        """Ask a question, or the one with that key in the texts, about a scenario's run."""
+        return cls(question(asked), asked) if isinstance(asked, str) else cls(asked, f"{scenario}: {asked.text}")
+
+    def _kept(self) -> tuple[Any, Any]:
+        found = Guesses().get(self._key)
         try:
-            return self.question.check(Guesses().get(self._key))
+            first = self.question.check(found.first) if found else None
+            return first, self.question.check(found.last) if found and found.last is not None else None
         except (ValueError, TypeError):
-            return None
+            return None, None
 
     def answer(self, guess: Any) -> None:
-        """Take a guess and keep it. Raises ValueError for one that cannot be."""
+        """Take a guess and keep it; the first one stays. Raises ValueError for one that cannot be."""
         self.guess = self.question.check(guess)
+        self.first = self.guess if self.first is None else self.first
         self.state = "answered"
         Guesses().keep(self._key, self.guess)
 
@@ -192,13 +257,17 @@ class Asking:
         self.state = "skipped"
 
     def again(self) -> None:
-        """Forget the guess and ask again."""
+        """Ask again. The first guess is kept."""
         self.guess, self.state = None, "open"
         Guesses().keep(self._key, None)
 
-    def show(self, run: Run | None) -> dict[str, Any]:
-        """What the page needs: the question, and once answered the guess beside what the run says."""
-        shown = {"kind": self.question.kind, "text": self.question.text, "state": self.state, **self.question.ask()}
-        if self.state == "answered":
-            shown |= {"answer": self.guess, **self.question.reveal(self.guess, run)}
-        return shown
+    def document(self, run: Run | None) -> dict[str, Any]:
+        """What the page needs: the question; once answered the guess; and once it was shown what the run says."""
+        asked = self.question
+        shown = {"kind": asked.kind, "text": asked.text, "state": self.state, "shown": self.is_shown, **asked.ask()}
+        if self.state != "answered":
+            return shown
+        shown |= {"answer": self.guess, "said": asked.words(self.guess)}
+        if self.first != self.guess:
+            shown["first"] = asked.words(self.first)
+        return shown | (asked.reveal(self.guess, run) if self.is_shown else {})

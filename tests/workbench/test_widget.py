@@ -14,7 +14,7 @@ from lablib.kernel import Trace
 from lablib.scenarios import Action, Run
 from lablib.scenarios.lab01 import Promises, VideoQueue
 from lablib.scenarios.lab04 import FanOut
-from lablib.workbench import Workbench, page, payload, to_html, workbench
+from lablib.workbench import Workbench, cell_widget, payload, to_html, workbench
 
 
 @pytest.fixture
@@ -79,11 +79,13 @@ def test_a_setting_changes_the_run_and_back_gives_the_same_bytes(bench, sent):
         ({"do": "set", "name": "nonsense", "value": 1}, "nonsense"),
         ({"do": "act", "kind": "explode"}, "explode"),
         ({"do": "act", "kind": "crash", "target": "nobody"}, "nobody"),
-        ({"do": "takeBack", "index": 4}, "there are 0 actions"),
+        ({"do": "take_back", "index": 4}, "there are 0 actions"),
         ({"do": "restore", "text": "ml1-nonsense"}, ""),
-        ({"do": "limits", "value": "1999"}, "1999"),
+        ({"do": "set", "name": "limits", "value": "1999"}, "1999"),
         ({"do": "why", "message": 10_000}, "message 10001: this run has"),
-        ({"do": "nothing of the kind"}, "_on_nothing of the kind"),
+        ({"do": "nothing of the kind"}, "do='nothing of the kind': must be one of 'answer'"),
+        ({"do": "_document"}, "do='_document'"),
+        ({"do": "act", "kind": "crash", "target": "consumer-1", "lane": 1}, "lane=1: must be 0: there is one lane"),
     ],
 )
 def test_a_failure_is_shown_and_changes_nothing(bench, sent, message, words):
@@ -98,9 +100,9 @@ def test_a_failure_is_shown_and_changes_nothing(bench, sent, message, words):
 
 
 def test_a_failure_is_raised_under_test(bench, sent, monkeypatch):
-    monkeypatch.setenv(page.RAISE, "1")
+    monkeypatch.setenv(cell_widget.RAISE, "1")
     with pytest.raises(ValueError, match="rate"):
-        bench._heard({"do": "set", "id": 1, "name": "rate", "value": -1})
+        bench._answer_message({"do": "set", "id": 1, "name": "rate", "value": -1})
 
 
 def test_an_action_forks_at_the_cursor_keeps_the_past_and_can_be_taken_back(bench, sent):
@@ -114,8 +116,8 @@ def test_an_action_forks_at_the_cursor_keeps_the_past_and_can_be_taken_back(benc
     assert bench.run.digest != before.digest
     sent("act", kind="set", target="consumers", value=6, cursor=30.0)
     assert [a.kind for a in bench.run.actions] == ["set", "crash"], "in the order of time"
-    sent("takeBack", index=1)
-    sent("takeBack", index=0)
+    sent("take_back", index=1)
+    sent("take_back", index=0)
     assert bench.run == before
 
 
@@ -128,8 +130,8 @@ def test_compare_names_the_difference_and_the_parting(bench, sent):
     assert any(differs for *_, differs in shown["rows"])
     assert {row[0] for row in shown["rows"]} >= {"duplicates", "cost"}
     sent("set", name="rate", value=3.0)
-    assert bench.other.scenario.values() == VideoQueue(rate=3.0, consumers=6).values(), "one thing stays different"
-    sent("stopComparing")
+    assert bench.kept.scenario.values() == VideoQueue(rate=3.0, consumers=6).values(), "one thing stays different"
+    sent("stop_comparing")
     assert bench._other == b""
     assert bench._state["comparison"] is None
 
@@ -138,12 +140,12 @@ def test_a_kept_run_stays_while_the_other_changes(bench, sent):
     kept = bench.run
     sent("keep")
     sent("set", name="batch_size", value=10)
-    assert bench.other == kept
+    assert bench.kept == kept
     assert list(bench._state["comparison"]["names"]) == ["batch size 10 messages", "batch size 1 message"]
 
 
 def test_the_band_reports_progress_and_goes_when_something_changes(bench, sent, monkeypatch):
-    monkeypatch.setattr("lablib.workbench.widget.SEEDS", 4)
+    monkeypatch.setattr("lablib.workbench.many.SEEDS", 4)
     parts = []
     bench.observe(lambda change: parts.append(change["new"]["many"]["part"]), "_state")
     before = bench._figure
@@ -157,22 +159,22 @@ def test_the_band_reports_progress_and_goes_when_something_changes(bench, sent, 
 
 
 def test_in_a_notebook_the_band_comes_in_slices_and_a_change_calls_it_off(bench, monkeypatch):
-    monkeypatch.setattr("lablib.workbench.widget.SEEDS", 4)
+    monkeypatch.setattr("lablib.workbench.many.SEEDS", 4)
 
     async def a_kernel():
         bench.many()
-        assert bench._many["part"] == 0.0, "the kernel is free at once"
-        while bench._many["part"] < 0.5:
+        assert bench._many.document["part"] == 0.0, "the kernel is free at once"
+        while bench._many.document["part"] < 0.5:
             await asyncio.sleep(0.01)
-        assert bench._band is None
+        assert bench._many.band is None
         bench.set(consumers=4)
         after = bench._state["many"]
         await asyncio.sleep(0.3)
-        assert (bench._state["many"], bench._many["on"]) == (after, False), "nothing goes on"
+        assert (bench._state["many"], bench._many.document["on"]) == (after, False), "nothing goes on"
         bench.many()
-        while bench._many["part"] < 1:
+        while bench._many.document["part"] < 1:
             await asyncio.sleep(0.01)
-        return bench._band
+        return bench._many.band
 
     band = asyncio.run(a_kernel())
     assert (band.low <= band.high).all()
@@ -183,11 +185,11 @@ def test_a_failure_in_a_slice_is_shown(bench, monkeypatch):
         yield lambda: None
         raise RuntimeError("no more seeds")
 
-    monkeypatch.setattr("lablib.workbench.widget.bands", broken)
+    monkeypatch.setattr("lablib.workbench.many.bands", broken)
 
     async def a_kernel():
         bench.many()
-        await bench._task
+        await bench._many._task
 
     asyncio.run(a_kernel())
     assert "no more seeds" in bench._state["alarm"]
@@ -195,11 +197,11 @@ def test_a_failure_in_a_slice_is_shown(bench, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("message", "words"), [({"do": "set", "name": "batch_size"}, "batch size"), ({"do": "seed"}, "seed")]
+    ("message", "words"), [({"do": "set", "name": "batch_size"}, "batch size"), ({"do": "set", "name": "seed"}, "seed")]
 )
 def test_an_empty_field_is_said_to_be_empty(bench, message, words):
     before = bench.run
-    bench._heard({**message, "value": None})
+    bench._answer_message({**message, "value": None})
     assert bench._state["alarm"] == f"{words}: the field is empty; write a number"
     assert bench.run == before
 
@@ -256,7 +258,7 @@ def test_the_limits_switch(bench, sent):
     assert "API latency median: 0.006 s in the notes of 2023, 0.02 s today" in bench._form["limits"]
     assert "SQS managed sse: no in the notes of 2023, yes today" in bench._form["limits"]
     assert not any("fifo" in line for line in bench._form["limits"]), "there is no FIFO queue in this scenario"
-    sent("limits", value="today")
+    sent("set", name="limits", value="today")
     assert bench.run.limits == "today"
     assert bench.run.digest != VideoQueue().run(seed=7).digest
 
@@ -279,7 +281,7 @@ def test_a_life_on_the_page_names_copies_by_the_numbers_that_the_page_has():
     subjects = payload.subjects(made.run)
     original = made.run.trace.where("Published")[0].subject
     copies = [row.detail["as"] for row in made.run.trace.where("Delivered", subject=original) if "as" in row.detail]
-    texts = [text for _, text, _ in made._on_why(subjects.index(original))["clauses"]]
+    texts = [text for _, text, _ in made._why(subjects.index(original))["clauses"]]
     assert len(copies) >= 2
     for copy in copies:
         assert any(text.endswith(f"where it is message {subjects.index(copy) + 1}") for text in texts)
@@ -301,11 +303,11 @@ def test_values_go_to_the_scenario_and_unknown_ones_are_refused():
 
 
 def test_a_cell_that_is_run_again_closes_its_workbench_and_no_other(monkeypatch):
-    monkeypatch.setattr(page, "cell_id", lambda: "cell-1")
+    monkeypatch.setattr(cell_widget, "cell_id", lambda: "cell-1")
     first = workbench(VideoQueue)
-    monkeypatch.setattr(page, "cell_id", lambda: "cell-2")
+    monkeypatch.setattr(cell_widget, "cell_id", lambda: "cell-2")
     second = workbench(VideoQueue)
-    monkeypatch.setattr(page, "cell_id", lambda: "cell-1")
+    monkeypatch.setattr(cell_widget, "cell_id", lambda: "cell-1")
     third = workbench(VideoQueue)
     assert (first.comm, second.comm is None, third.comm is None) == (None, False, False)
     assert repr(first) == repr(third), "a closed one still says its result"
@@ -340,10 +342,10 @@ def test_a_page_to_keep_makes_no_widget_and_has_the_same_state(tmp_path, monkeyp
     bench.compare(mode="direct")
     made = []
     monkeypatch.setattr(Workbench, "__init__", lambda self, *a, **k: made.append(self))
-    text = to_html(bench.run, tmp_path / "run.html", bench.other).read_text(encoding="utf-8")
+    text = to_html(bench.run, tmp_path / "run.html", bench.kept).read_text(encoding="utf-8")
     assert not made
     saved = json.JSONDecoder().raw_decode(text, text.index("const saved = ") + len("const saved = "))[0]
-    assert saved["state"] == json.loads(json.dumps({**bench._state, "share": bench.run.share()}))
+    assert saved["state"] == json.loads(json.dumps(bench._state))
     assert saved["form"] == json.loads(json.dumps(bench._form))
 
 

@@ -107,7 +107,7 @@ function compare(form, ask) {
     if (Number.isNaN(value)) return suit();            // an empty field gets its value back
     ask({ do: "compare", name: p.name, value });
   };
-  const stop = button("Stop comparing", () => ask({ do: "stopComparing" }));
+  const stop = button("Stop comparing", () => ask({ do: "stop_comparing" }));
   const panel = h("div", {}, h("div", { class: "ml-row" }, button("Keep this run, then change something", () => ask({ do: "keep" })), h("span", {}, "or compare with"), pick, h("span", {}, "="), field, choice, button("Compare", go), stop), result);
   return {
     panel,

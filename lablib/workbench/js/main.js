@@ -45,9 +45,9 @@ export function mount(root, store) {
   const panel = side(form, ask, player), below = foot(form, ask, player, choose, store.live);
   const marks = h("div", { class: "ml-legend", "aria-label": "What the marks mean" });
   const alarm = h("div", { class: "ml-alarm", role: "alert", hidden: true }), headline = h("p", { class: "ml-headline" });
-  const seed = numberField((typed) => { const value = Math.round(typed); if (Number.isNaN(value)) seed.value = state.seed; else if (value !== state.seed) ask({ do: "seed", value }); },
+  const seed = numberField((typed) => { const value = Math.round(typed); if (Number.isNaN(value)) seed.value = state.seed; else if (value !== state.seed) ask({ do: "set", name: "seed", value }); },
     { step: "1", "aria-label": "Seed", title: "The seed of all chance. The same seed gives the same run." });
-  const limits = select("Figures of AWS", [["2023", "notes 2023"], ["today", "AWS today"]], state.limits, (value) => ask({ do: "limits", value }));
+  const limits = select("Figures of AWS", [["2023", "notes 2023"], ["today", "AWS today"]], state.limits, (value) => ask({ do: "set", name: "limits", value }));
   const large = h("button", { type: "button", class: "ml-button ml-quiet", "aria-pressed": "false", title: "Larger type, for a projector", onclick: () => enlarge() }, "Aa");
   const lives = new Lanes({ choose: (message) => choose(0, message, true), life: (message) => ask({ do: "why", message, lane: 0 }), seek: (t) => player.seek(t) });
   const lanesOn = h("button", { type: "button", class: "ml-button ml-quiet", "aria-pressed": "false", title: "Follow single messages over time", onclick: () => openLanes(lives.element.hidden) }, "Lanes");
@@ -254,7 +254,7 @@ function liveStore(model) {
         if (!names.size) queueMicrotask(() => { const all = new Set(names); names.clear(); changed(all); });
         names.add(name);
       };
-      const offs = ["run", "other", "figure", "state", "question"].map((name) => { const f = note(name); model.on(`change:_${name}`, f); return () => model.off(`change:_${name}`, f); });
+      const offs = ["run", "other", "figure", "state"].map((name) => { const f = note(name); model.on(`change:_${name}`, f); return () => model.off(`change:_${name}`, f); });
       return () => { offs.forEach((off) => off()); model.off("msg:custom", heard); clearTimeout(later); clearTimeout(patience); };
     },
   };
@@ -265,9 +265,9 @@ export function mountPrediction(root, store) {
   const card = h("div", { class: "ml-predict", role: "group", "aria-label": "Prediction" }), alarm = h("div", { class: "ml-alarm", role: "alert", hidden: true });
   const box = h("div", { class: "ml-workbench", "data-lm-suppress-shortcuts": "true" }, card, alarm);
   const show = () => {
-    const question = store.get("question");
+    const { question, alarm: wrong } = store.get("state");
     box.dataset.theme = theme();
-    alarm.textContent = question.alarm ?? ""; alarm.hidden = !question.alarm;
+    alarm.textContent = wrong; alarm.hidden = !wrong;
     predict(card, question, store.ask);
   };
   const forget = store.on(show), themes = new MutationObserver(show);

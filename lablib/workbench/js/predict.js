@@ -60,10 +60,11 @@ export function predict(card, question, ask) {
   if (card.hidden) { refill(card); return false; }
   const open = question.state === "open";
   card.classList.toggle("ml-open", open);
-  const body = open ? form(question, ask) : [
-    question.kind === "curve" ? overlay(question, question.answer, question.result) : h("p", {}, "You said ", h("strong", {}, question.said), ". The run says ", h("strong", {}, question.truth), "."),
+  const said = ["You said ", h("strong", {}, question.said), "."];
+  const body = open ? form(question, ask) : !question.shown ? [h("p", {}, said), h("p", { class: "ml-verdict" }, "Now run the next cell. What it shows is compared with your guess here.")] : [
+    question.kind === "curve" ? overlay(question, question.answer, question.result) : h("p", {}, said, " The run says ", h("strong", {}, question.truth), ".", question.first ? ` Your first guess was: ${question.first}.` : ""),
     h("p", { class: "ml-verdict" }, question.reply)];
   refill(card, h("div", { class: "ml-kicker" }, open ? "Predict first" : "Your prediction"), h("p", { class: "ml-question" }, question.text), body,
-    open ? null : h("div", { class: "ml-row" }, button("Close", () => ask({ do: "closeQuestion" }), { class: "ml-button ml-quiet" }), button("Ask me again", () => ask({ do: "askAgain" }), { class: "ml-button ml-quiet" })));
+    open ? null : h("div", { class: "ml-row" }, button("Close", () => ask({ do: "skip" }), { class: "ml-button ml-quiet" }), button("Ask me again", () => ask({ do: "ask_again" }), { class: "ml-button ml-quiet" })));
   return open;
 }

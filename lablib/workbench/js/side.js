@@ -83,7 +83,7 @@ export function side(form, ask, player) {
     for (const { spec, set } of controls) if (!sent.get(spec.name)) set(state.values[spec.name]);
     now.refresh(state);
     actions.hidden = !state.canDo.length;
-    refill(done, state.actions.map((words, i) => h("li", {}, h("span", {}, words), h("button", { type: "button", class: "ml-icon ml-small", "aria-label": `Take back: ${words}`, title: "Take back", onclick: () => ask({ do: "takeBack", index: i }) }, icon("close")))));
+    refill(done, state.actions.map((words, i) => h("li", {}, h("span", {}, words), h("button", { type: "button", class: "ml-icon ml-small", "aria-label": `Take back: ${words}`, title: "Take back", onclick: () => ask({ do: "take_back", index: i }) }, icon("close")))));
   }
   return { element, refresh, time: (t) => { when.textContent = clock(t, player.run.duration); } };
 }

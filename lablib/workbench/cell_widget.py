@@ -1,0 +1,139 @@
+"""A widget of a notebook cell: its page asks, Python answers. A cell that runs again closes the one it made."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
+
+import anywidget
+import traitlets
+
+from lablib.scenarios.param import one_of
+from lablib.workbench.question import Asking
+
+RAISE = "MESSAGING_LAB_RAISE"  # when set, what goes wrong in answering the page is raised too: for tests
+
+
+class CellWidget(anywidget.AnyWidget):
+    """A widget whose page sends messages {"do": verb, "id": number, ...arguments}; `verbs` names what answers each.
+
+    A verb is called with the arguments of the message, and returns nothing, a document, or bytes: the reply. What goes
+    wrong is shown on the page, in an alert, and nothing changes. It may ask one question (`asking`).
+    """
+
+    _esm = ""  # strings, not paths: a path is watched for changes, and then the widget is never freed
+    _css = ""
+    _state = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, asking: Asking | None, **traits: Any) -> None:
+        self._asking, self._alarm = asking, ""
+        super().__init__(**traits)
+        self.on_msg(type(self)._answer_message)
+
+    def _document(self) -> dict[str, Any]:
+        """What the page shows."""
+        raise NotImplementedError
+
+    def _publish(self) -> None:
+        self._state = self._document()
+
+    def _answer_message(self, content: dict[str, Any], _buffers: Any = None) -> None:
+        message = {name: value for name, value in content.items() if name not in ("do", "id")}
+        reply: dict[str, Any] = {}
+        buffers: list[bytes] = []
+        try:
+            answer = self._do(str(content.get("do")), message)
+            if isinstance(answer, bytes):
+                buffers = [answer]
+            else:
+                reply = answer or {}
+        except Exception as error:  # whatever it is, the learner must see it
+            self._failed(error)
+            reply = {"error": str(error)}
+            if os.environ.get(RAISE):
+                raise
+        finally:
+            self.send({**reply, "id": content.get("id")}, buffers)
+
+    def _do(self, verb: str, arguments: dict[str, Any]) -> Any:
+        """Call a verb. A message about one setting gives its `name` and `value`."""
+        if verb not in self.verbs:
+            raise ValueError(f"do={verb!r}: must be {one_of(self.verbs)}")
+        if "name" in arguments:
+            name, value = arguments.pop("name"), arguments.pop("value", None)
+            if value is None:
+                raise ValueError(f"{name.replace('_', ' ')}: the field is empty; write a number")
+            arguments[name] = value
+        return self.verbs[verb](self, **arguments)
+
+    def _failed(self, error: Exception) -> None:
+        plain = isinstance(error, (ValueError, TypeError, KeyError))
+        self._alarm = str(error) if plain else f"{type(error).__name__}: {error}"
+        self._publish()
+
+    # ---- the question ----------------------------------------------------------------------------------------------
+
+    @property
+    def guess(self) -> Any:
+        """What the learner said; None while nothing was said."""
+        return self._asking.guess if self._asking else None
+
+    def answer(self, value: Any) -> None:
+        """Take a guess. Raises ValueError for one that cannot be."""
+        if self._asking:
+            self._asking.answer(value)
+            self._went_well()
+
+    def skip(self) -> None:
+        """Do not ask, or close what was asked."""
+        if self._asking:
+            self._asking.skip()
+            self._went_well()
+
+    def ask_again(self) -> None:
+        """Ask once more. The first guess is kept beside the new one."""
+        if self._asking:
+            self._asking.again()
+            self._went_well()
+
+    def _went_well(self) -> None:
+        self._alarm = ""
+        self._publish()
+
+    verbs: ClassVar[dict[str, Callable[..., Any]]] = {"answer": answer, "skip": skip, "ask_again": ask_again}
+
+    def close(self) -> None:
+        """Take it off the page and free it, its layout too."""
+        layout, is_closed = getattr(self, "layout", None), self.comm is None
+        super().close()
+        if layout is not None and not is_closed:
+            layout.close()
+
+
+_live: dict[str, weakref.ref[CellWidget]] = {}
+_Made = TypeVar("_Made", bound=CellWidget)
+
+
+def cell_id() -> str:
+    """The notebook cell that is running; "" outside a notebook, or when the front end does not say."""
+    try:
+        from IPython import get_ipython
+
+        header = getattr(get_ipython(), "parent_header", None) or {}
+    except ImportError:
+        return ""
+    return str(header.get("metadata", {}).get("cellId", ""))
+
+
+def only_one(make: Callable[[], _Made]) -> _Made:
+    """What `make` makes; what the same cell made before is closed."""
+    key = cell_id()
+    before = _live.pop(key)() if key in _live else None
+    if before is not None:
+        before.close()
+    made = make()
+    if key:
+        _live[key] = weakref.ref(made)
+    return made
