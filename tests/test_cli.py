@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import nbformat
 import pytest
@@ -152,6 +152,45 @@ def test_reset_where_nobody_can_answer_changes_nothing(labs, mine):
     assert nbformat.read(mine / "01-tiny.ipynb", 4).cells[0].source == "my work"
 
 
+def full_disk(monkeypatch, name: str) -> None:
+    """Writing a file of that name fails half way."""
+
+    def copyfile(source: Path, part: Path) -> None:
+        Path(part).write_bytes(Path(source).read_bytes()[:10])
+        if name in str(part):
+            raise OSError(28, "No space left on device", str(part))
+
+    monkeypatch.setattr(copies.shutil, "copyfile", copyfile)
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing_half_done(labs, mine, monkeypatch, capsys):
+    copies.deliver(labs, mine)
+    write(mine / "01-tiny.ipynb", "my work")
+    before = {path: path.read_bytes() for path in mine.rglob("*") if path.is_file()}
+    full_disk(monkeypatch, "01-tiny")
+    assert main(["reset", "01", "--yes"]) == 1
+    error = capsys.readouterr().err
+    assert "No space left on device" in error
+    assert error.count("\n") == 1
+    assert {path: path.read_bytes() for path in mine.rglob("*") if path.is_file()} == before
+
+
+def test_the_list_of_deliveries_is_replaced_as_a_whole(labs, mine, monkeypatch):
+    copies.deliver(labs, mine)
+    listed = mine / ".messaging-lab" / "delivered.json"
+    before = listed.read_text()
+
+    def write_text(self: Path, text: str, **options: str) -> int:
+        self.write_bytes(b"{")
+        raise OSError(28, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, "write_text", write_text)
+    with pytest.raises(OSError, match="No space"):
+        copies.deliver(labs, mine)
+    assert listed.read_text() == before
+    assert [path.name for path in listed.parent.iterdir()] == ["delivered.json"]
+
+
 # --- bad input --------------------------------------------------------------------------------------------------------
 
 
@@ -174,7 +213,8 @@ def test_a_problem_is_one_line_and_no_traceback(labs, capsys, arguments, message
 @pytest.mark.parametrize(
     "arguments",
     [["nonsense"], ["--port", "0"], ["--port", "70000"], ["--port", "x"], ["reset"], ["start", "--colour", "red"],
-     ["run", "01", "--limits", "1999"], ["run", "01", "--seed", "x"], ["check", "--timeout", "soon"]],
+     ["run", "01", "--limits", "1999"], ["run", "01", "--seed", "x"], ["check", "--timeout", "soon"],
+     ["check", "--timeout", "nan"], ["check", "--timeout", "-1"], ["check", "--timeout", "inf"]],
 )  # fmt: skip
 def test_a_bad_argument_is_one_line(labs, capsys, arguments):
     with pytest.raises(SystemExit) as stopped:
@@ -220,26 +260,92 @@ def clean_environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER", copies.HOME)}
 
 
-def test_the_server_is_private_has_the_labs_settings_and_ends_on_ctrl_c(labs, mine, tmp_path):
+def started(tmp_path: Path, **environment: str) -> tuple[subprocess.Popen, str, str]:
+    """The command as a learner starts it, once it has said where the lab is: the process, the address, the token."""
     code = (
         f"import lablib; lablib.__file__ = {lablib.__file__!r}; from lablib.cli import main; raise SystemExit(main())"
     )
     home = {"JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "JUPYTER_DATA_DIR": str(tmp_path / "data")}
     process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=clean_environment() | home
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=clean_environment() | home | environment
     )
+    assert process.stdout
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "Ctrl-C" in line:
+            break
+    found = re.search(r": (http://127\.0\.0\.1:\d+)/lab/tree/01-tiny\.ipynb\?token=(\S+)", "".join(lines))
+    assert found, lines
+    return process, found[1], found[2]
+
+
+def gone(base: str) -> bool:
+    """Does nobody answer there any more? Asks until it is so, for a minute at most."""
+    for _ in range(120):
+        try:
+            urlopen(f"{base}/api", timeout=5)
+        except HTTPError:
+            pass
+        except OSError:
+            return True
+        time.sleep(0.5)
+    return False
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="reads the command lines in /proc")
+def test_the_token_stands_in_no_command_line_and_no_environment(labs, mine, tmp_path):
+    process, base, token = started(tmp_path, AWS_ACCESS_KEY_ID="a real key", AWS_PROFILE="work")
     try:
-        assert process.stdout
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if "Ctrl-C" in line:
-                break
-        found = re.search(
-            r"Open this in your browser: (http://127\.0\.0\.1:\d+)/lab/tree/01-tiny\.ipynb\?token=(\S+)", "".join(lines)
-        )
-        assert found, lines
-        base, token = found.groups()
+        kernel = json.load(urlopen(Request(f"{base}/api/kernels?token={token}", data=b"{}", method="POST"), timeout=60))
+        assert kernel["id"]
+        seen = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                command, environment = ((folder / name).read_bytes().decode() for name in ("cmdline", "environ"))
+            except OSError:
+                continue
+            if str(tmp_path) in environment or str(tmp_path) in command:
+                seen.append(command)
+                assert token not in command + environment
+                if "ipykernel" in command:
+                    assert "a real key" not in environment
+                    assert "AWS_CONFIG_FILE=/dev/null" in environment
+        assert any("lablib.cli.served" in command for command in seen), seen
+        assert any("ipykernel" in command for command in seen), seen
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP, signal.SIGTERM], ids=str)
+def test_the_server_ends_when_the_command_ends_however_that_comes_about(labs, mine, tmp_path, number):
+    process, base, _ = started(tmp_path)
+    process.send_signal(number)
+    process.wait(60)
+    assert gone(base)
+
+
+def test_only_the_owner_can_read_the_page_that_leads_to_the_lab(tmp_path):
+    (tmp_path / ".messaging-lab").mkdir()
+    for _ in range(2):
+        page = server.doorway(tmp_path, 'http://127.0.0.1:1/lab?token=a"b&c')
+        assert page.stat().st_mode & 0o777 == 0o600
+        assert 'url=http://127.0.0.1:1/lab?token=a&quot;b&amp;c"' in page.read_text()
+        assert "token" not in page.as_uri()
+
+
+def test_a_notebook_reaches_the_learners_own_aws_only_when_that_was_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    alone = server.environment(tmp_path, real_aws=False)
+    assert {name for name in alone if name.startswith("AWS_")} == set(server.NO_AWS)
+    assert server.environment(tmp_path, real_aws=True)["AWS_PROFILE"] == "work"
+
+
+def test_the_server_is_private_has_the_labs_settings_and_ends_on_ctrl_c(labs, mine, tmp_path):
+    process, base, token = started(tmp_path)
+    try:
         with pytest.raises(HTTPError, match="403"):
             urlopen(f"{base}/api/contents", timeout=10)
         contents = json.load(urlopen(f"{base}/api/contents?token={token}", timeout=10))
@@ -268,7 +374,7 @@ def test_a_server_that_ends_at_once_is_one_line(tmp_path):
 
 
 def test_a_port_that_somebody_takes_at_the_last_moment_is_passed_over(labs, mine, monkeypatch, capsys):
-    ports = iter([8888, 8889])
+    ports, tokens = iter([8888, 8889]), []
     ended, running = SimpleNamespace(poll=lambda: 1), SimpleNamespace(poll=lambda: 0, wait=lambda: 0)
     monkeypatch.setattr(server, "choose_port", lambda wanted: next(ports))
     monkeypatch.setattr(server, "is_free", lambda port: False)
@@ -276,11 +382,14 @@ def test_a_port_that_somebody_takes_at_the_last_moment_is_passed_over(labs, mine
     monkeypatch.setattr(
         server,
         "launch",
-        lambda folder, port, token, log: log.write_text("in use") and (ended if port == 8888 else running),
+        lambda folder, port, token, log, real_aws: (
+            tokens.append(token) or (log.write_text("in use") and (ended if port == 8888 else running))
+        ),
     )
     running.poll = iter([None, 0]).__next__
     assert main(["--no-browser"]) == 0
-    assert "http://127.0.0.1:8889/lab" in capsys.readouterr().out
+    assert f"http://127.0.0.1:8889/lab/tree/01-tiny.ipynb?token={tokens[1]}" in capsys.readouterr().out
+    assert tokens[0] != tokens[1], "whoever took the port has seen the first token"
 
 
 def test_no_browser_is_opened_where_there_is_no_display(monkeypatch):

@@ -1,6 +1,7 @@
 """`messaging-lab`: start the lab, run a scenario here, check the exercises, look after the learner's copies."""
 
 import argparse
+import math
 import sys
 from importlib import import_module
 from importlib.metadata import version
@@ -42,6 +43,9 @@ def parser() -> Parser:
         )
     made["start"].add_argument("--port", type=_port, help="default: 8888, or the next free one")
     made["start"].add_argument("--no-browser", action="store_true", help="only print the address")
+    made["start"].add_argument(
+        "--real-aws", action="store_true", help="let plain boto3 in a notebook reach your own AWS account"
+    )
     made["run"].add_argument("lab", help="a lab's number, such as 01")
     made["run"].add_argument("--scenario", metavar="NAME", help="which of the lab's scenarios (default: its first)")
     made["run"].add_argument("--seed", type=int, default=0, help="the same seed gives the same run (default: 0)")
@@ -50,7 +54,7 @@ def parser() -> Parser:
     made["run"].add_argument("--explain", metavar="MESSAGE", help="tell the story of one message id")
     made["check"].add_argument("lab", nargs="*", help="labs' numbers (default: all)")
     made["check"].add_argument(
-        "--timeout", type=float, default=300, metavar="SECONDS", help="a cell's most (default: 300)"
+        "--timeout", type=_seconds, default=300.0, metavar="SECONDS", help="a cell's most (default: 300)"
     )
     made["reset"].add_argument("lab", help="a lab's number, such as 01")
     made["reset"].add_argument("--yes", action="store_true", help="do not ask")
@@ -64,6 +68,16 @@ def _port(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port; it must be 1 to 65535")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return seconds
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -88,8 +102,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"messaging-lab: {problem}", file=sys.stderr)
     except PermissionError as error:
         print(f"messaging-lab: no permission for {error.filename}", file=sys.stderr)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):  # the reader went away, as in `messaging-lab ... | head`
+            sys.stderr.close()
+        else:  # a full disk, a file name that is too long, links in a circle
+            print(f"messaging-lab: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
     except KeyboardInterrupt:
         print("\nmessaging-lab: stopped", file=sys.stderr)
-    except BrokenPipeError:  # the reader went away, as in `messaging-lab ... | head`
-        sys.stderr.close()
     return 1

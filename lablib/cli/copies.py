@@ -5,6 +5,7 @@ import os
 import shutil
 from argparse import Namespace
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from hashlib import sha256
 from itertools import count
@@ -49,11 +50,20 @@ def _digest(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()
 
 
-def _copy(source: Path, target: Path) -> None:
+@contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """A path to write to; what is there at the end becomes `target` at once.
+
+    An interruption or a full disk leaves the old file or the new one, never half of one, and nothing beside it.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
-    shutil.copyfile(source, part)
-    part.replace(target)  # an interruption leaves the old file or the new one, never half of one
+    try:
+        yield part
+        part.replace(target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _beside(path: Path, word: str) -> Iterator[Path]:
@@ -79,13 +89,17 @@ class Manifest:
     def unchanged(self, path: Path) -> bool:
         return self.digests.get(self.key(path)) == _digest(path)
 
-    def deliver(self, source: Path, target: Path) -> None:
-        _copy(source, target)
+    def deliver(self, source: Path, target: Path, old: Path | None = None) -> None:
+        """Copy the file; what is there already goes to `old` first, when that is given."""
+        with whole(target) as part:
+            shutil.copyfile(source, part)
+            if old:
+                target.rename(old)  # only now: whatever failed before has moved nothing
         self.digests[self.key(target)] = _digest(target)
 
     def save(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(json.dumps(self.digests, indent=1, sort_keys=True), encoding="utf-8")
+        with whole(self.path) as part:
+            part.write_text(json.dumps(self.digests, indent=1, sort_keys=True), encoding="utf-8")
 
 
 def deliver(labs: Path, folder: Path) -> list[str]:
@@ -126,8 +140,7 @@ def reset(labs: Path, folder: Path, lab: str) -> Path | None:
     kept = None
     if target.exists():
         kept = next(path for path in _beside(target, f"mine {date.today().isoformat()}") if not path.exists())
-        target.rename(kept)
-    manifest.deliver(source, target)
+    manifest.deliver(source, target, kept)
     manifest.save()
     return kept
 

@@ -1,5 +1,6 @@
 """`messaging-lab start`: JupyterLab on the learner's own copies, on loopback, behind a token."""
 
+import html
 import os
 import secrets
 import signal
@@ -9,6 +10,7 @@ import sys
 import time
 import webbrowser
 from argparse import Namespace
+from contextlib import suppress
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -17,6 +19,12 @@ from lablib.cli.copies import HOME, Problem, deliver, home, labs_folder
 SETTINGS = Path(__file__).with_name("settings")
 HOST = "127.0.0.1"
 FIRST_PORT, LAST_PORT = 8888, 8987
+NO_AWS = {
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # the port that discards: nobody listens there
+}
 PATIENCE = 120.0  # seconds for the server to answer; a cold disk takes its time
 
 
@@ -25,6 +33,8 @@ def is_free(port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
+        except PermissionError:
+            raise Problem(f"port {port} is for the system's own programs; give one from 1024 to 65535") from None
         except OSError:
             return False
     return True
@@ -55,19 +65,18 @@ def can_open_browser() -> bool:
     return True
 
 
-def jupyterlab(folder: Path, port: int, token: str) -> list[str]:
-    """The command line of the server."""
+def jupyterlab(folder: Path, port: int) -> list[str]:
+    """The command line of the server. Everybody on the machine can read it: the token is not in it."""
     command = [
         sys.executable,
         "-m",
-        "jupyterlab",
+        "lablib.cli.served",
         "--no-browser",
         f"--ServerApp.ip={HOST}",
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={folder}",
         "--ServerApp.answer_yes=True",
-        f"--IdentityProvider.token={token}",
         f"--LabApp.app_settings_dir={SETTINGS}",
         f"--LabApp.workspaces_dir={folder / '.messaging-lab' / 'workspaces'}",
     ]
@@ -76,18 +85,37 @@ def jupyterlab(folder: Path, port: int, token: str) -> list[str]:
     return command
 
 
-def launch(folder: Path, port: int, token: str, log: Path) -> subprocess.Popen:
+def environment(folder: Path, real_aws: bool) -> dict[str, str]:
+    """What the server and its kernels find in their environment.
+
+    Without `real_aws` the learner's own AWS account is out of reach: a plain `boto3.client()` at the top of a cell
+    finds no credentials, and no address but one at which nobody answers.
+    """
+    ours = {HOME: str(home(folder))}
+    if real_aws:
+        return os.environ | ours
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return kept | ours | NO_AWS
+
+
+def launch(folder: Path, port: int, token: str, log: Path, real_aws: bool = False) -> subprocess.Popen:
     """Start the server; what it says goes to `log`."""
     with log.open("w", encoding="utf-8") as out:
         # Its own session: Ctrl-C reaches this process only, which then ends the server in good order.
-        return subprocess.Popen(
-            jupyterlab(folder, port, token),
-            stdin=subprocess.DEVNULL,
+        server = subprocess.Popen(
+            jupyterlab(folder, port),
+            stdin=subprocess.PIPE,
             stdout=out,
             stderr=out,
-            env={**os.environ, HOME: str(home(folder))},
+            env=environment(folder, real_aws),
             start_new_session=True,
+            text=True,
         )
+    assert server.stdin
+    with suppress(BrokenPipeError):  # it ended at once; `wait_until_up` says why
+        server.stdin.write(f"{token}\n")
+        server.stdin.flush()  # and stays open: when this process ends, the server does too
+    return server
 
 
 def wait_until_up(server: subprocess.Popen, port: int, token: str, log: Path) -> None:
@@ -122,15 +150,16 @@ def _end(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def start(folder: Path, wanted: int | None, token: str) -> tuple[subprocess.Popen, int]:
-    """A server that answers, and its port. Raises Problem."""
+def start(folder: Path, wanted: int | None, real_aws: bool = False) -> tuple[subprocess.Popen, int, str]:
+    """A server that answers, its port, and its token: a new one at each try, because a port that somebody else took in
+    the meantime has seen it. Raises Problem."""
     log = folder / ".messaging-lab" / "jupyterlab.log"
     while True:
-        port = choose_port(wanted)
-        server = launch(folder, port, token, log)
+        port, token = choose_port(wanted), secrets.token_urlsafe(24)
+        server = launch(folder, port, token, log, real_aws)
         try:
             wait_until_up(server, port, token, log)
-            return server, port
+            return server, port, token
         except BaseException as error:
             ended = server.poll() is not None
             stop(server)
@@ -139,10 +168,21 @@ def start(folder: Path, wanted: int | None, token: str) -> tuple[subprocess.Pope
                 raise
 
 
+def doorway(folder: Path, address: str) -> Path:
+    """A page that leads to the address. Its name may stand in a browser's command line; only the owner can read it."""
+    page = folder / ".messaging-lab" / "open.html"
+    page.unlink(missing_ok=True)
+    link = html.escape(address)
+    text = f'<!doctype html><meta http-equiv="refresh" content="0; url={link}"><a href="{link}">Messaging lab</a>'
+    with os.fdopen(os.open(page, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    return page
+
+
 def welcome(folder: Path, port: int, token: str, notebook: str, browser: bool) -> None:
     """Open the lab in a browser, or print where it is."""
     address = f"http://{HOST}:{port}/lab{f'/tree/{notebook}' if notebook else ''}?token={token}"
-    opened = browser and can_open_browser() and webbrowser.open(address)
+    opened = browser and can_open_browser() and webbrowser.open(doorway(folder, address).as_uri())
     print(f"{'Opened' if opened else 'Open this in your browser'}: {address}")
     print(f"Your work is saved in {folder}. Ctrl-C here ends the lab.", flush=True)
 
@@ -154,18 +194,21 @@ def command(args: Namespace, rest: list[str]) -> int:
     for line in deliver(labs, folder):
         print(line)
     print("Starting JupyterLab ...", flush=True)
-    before, server = signal.signal(signal.SIGTERM, _end), None
+    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before, server = {number: signal.signal(number, _end) for number in signals}, None
     try:
-        token = secrets.token_urlsafe(24)
-        server, port = start(folder, args.port, token)
+        server, port, token = start(folder, args.port, args.real_aws)
         welcome(folder, port, token, first, browser=not args.no_browser)
         code = server.wait()
         print(f"JupyterLab ended with code {code}.")
         return 0 if code == 0 else 1
     except KeyboardInterrupt:
-        print("\nThe lab is ending ...", flush=True)
+        with suppress(OSError):  # the terminal may be gone
+            print("\nThe lab is ending ...", flush=True)
         return 0
     finally:
         if server:
             stop(server)
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        (folder / ".messaging-lab" / "open.html").unlink(missing_ok=True)

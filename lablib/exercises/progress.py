@@ -9,11 +9,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal
+
+try:
+    import fcntl
+except ImportError:  # Windows: two kernels that save at the same instant may lose one of the two updates
+    fcntl = None  # type: ignore[assignment]
 
 State = Literal["not attempted", "failed", "passed"]
 STATES: tuple[State, ...] = ("not attempted", "failed", "passed")
@@ -49,12 +55,28 @@ def record(id: str) -> Record:
 def update(id: str, change: Callable[[Record], Record]) -> Record:
     """Replace an exercise's record by `change(record)`, and keep it."""
     path = home() / "progress.json"
-    records = _all(path)
-    new = change(records.get(id, Record()))
-    if new != records.get(id):
-        records[id] = new
-        _write(path, records)
+    with _alone(path):
+        records = _all(path)
+        new = change(records.get(id, Record()))
+        if new != records.get(id):
+            records[id] = new
+            _write(path, records)
     return new
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other kernels of the learner from writing meanwhile. Where no lock can be had, go on without one."""
+    with ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context(path.with_name("progress.lock").open("a"))
+        except OSError:
+            yield
+            return
+        if fcntl:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
+        yield
 
 
 def _all(path: Path) -> dict[str, Record]:

@@ -1,0 +1,33 @@
+"""The process of the server: JupyterLab, which learns its token from a pipe, and ends when the command ends.
+
+A token in the command line could be read by everybody on the machine. The pipe stays open as long as `messaging-lab`
+runs: when it is closed, however that came about, the server and its kernels end.
+"""
+
+import os
+import signal
+import sys
+import threading
+from typing import TextIO
+
+_LAST_RESORT = 20.0  # seconds to end in good order
+
+
+def end_with(pipe: TextIO) -> None:
+    """End this process when the other end of the pipe is closed."""
+    pipe.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Timer(_LAST_RESORT, os._exit, (1,)).start()
+
+
+def main(arguments: list[str]) -> None:
+    """Run JupyterLab with these arguments and the token in the first line of standard input."""
+    token = sys.stdin.readline().strip()
+    threading.Thread(target=end_with, args=(sys.stdin,), daemon=True).start()
+    from jupyterlab.labapp import LabApp
+
+    LabApp.launch_instance([*arguments, f"--IdentityProvider.token={token}"])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
