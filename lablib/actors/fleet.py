@@ -2,8 +2,8 @@
 
 What a worker does is a function `serve(worker)`; the fleet knows only how workers begin and end. A crash ends the
 process where it stands. A freeze stops the worker's own progress, not the world's: a call that is under way is
-answered, a message can be handed to it, but it does nothing before the freeze is over, and work takes as much longer as the
-freeze lasted. Scaling in lets a worker finish what it has in hand.
+answered, a message can be handed to it, but it does nothing before the freeze is over, and work takes as much longer
+as the freeze lasted. Scaling in lets a worker finish what it has in hand.
 """
 
 from __future__ import annotations

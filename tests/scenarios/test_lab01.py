@@ -283,7 +283,8 @@ def test_a_parameter_changes_from_then_on():
 
 def test_what_is_notable_is_told_in_order_and_in_words():
     acts = [
-        Action("crash", 50.5, "consumer-1"), Action("freeze", 60.0, "consumer-2", 40.0), Action("burst", 10.0, value=40),
+        Action("crash", 50.5, "consumer-1"), Action("freeze", 60.0, "consumer-2", 40.0),
+        Action("burst", 10.0, value=40),
         Action("server_down", 12.0, "server-1", 20.0), Action("server_down", 12.0, "server-2", 20.0),
         Action("set", 75.0, "rate", 0.1),
     ]  # fmt: skip

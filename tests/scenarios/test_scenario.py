@@ -138,7 +138,7 @@ def test_links_join_places_and_the_actors_of_a_run_have_one(scenario):
     ("action", "error", "text"),
     [
         (Action("crsh", 1.0), ValueError,
-         "kind='crsh': VideoQueue knows one of 'crash', 'freeze', 'burst', 'set', 'server_down'; did you mean 'crash'?"),
+         "kind='crsh': VideoQueue knows one of 'crash', 'freeze', 'burst', 'set', 'server_down'; did you mean 'crash'"),
         (Action("crash", 1.0, "consumer-51"), ValueError,
          "crash: target='consumer-51': must be one of 'consumer-1', 'consumer-2', 'consumer-3'"),
         (Action("crash", 1.0, "consumer-9"), ValueError,
