@@ -235,27 +235,3 @@ class Service:
 def _is_operation(attribute: Any) -> bool:
     """Is it a method whose first parameter, after self, is `call`?"""
     return inspect.isfunction(attribute) and attribute.__code__.co_varnames[1:2] == ("call",)
-
-
-def run_batch(
-    call: Call, entries: list[dict[str, Any]], single: Callable[[dict[str, Any]], dict[str, Any]]
-) -> dict[str, Any]:
-    """Handle the entries of a batch one by one: `single` returns an entry's result or raises ServiceError.
-
-    The answer lists `Successful` and `Failed` entries as AWS does: the call itself succeeds even when entries fail.
-    """
-    answer: dict[str, list[dict[str, Any]]] = {"Successful": [], "Failed": []}
-    for entry in entries:
-        try:
-            if call.entry_fails():
-                raise ServiceError("InternalError", "Please try again.", status=500, sender_fault=False)
-            answer["Successful"].append({"Id": entry["Id"]} | single(entry))
-        except ServiceError as error:
-            failed = {
-                "Id": entry["Id"],
-                "SenderFault": error.sender_fault,
-                "Code": error.code,
-                "Message": error.message,
-            }
-            answer["Failed"].append(failed)
-    return dict(answer)

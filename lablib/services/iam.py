@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from lablib.aws.access.decide import MalformedPolicy, Policy
-from lablib.aws.lists import page_of
+from lablib.aws.lists import Tags, page_of
 from lablib.aws.quotas import quota
 from lablib.aws.service import Access, Call, Principal, Service, ServiceError, World
 
@@ -38,7 +38,7 @@ class Managed:
     text: str
     policy: Policy
     description: str = ""
-    tags: dict[str, str] = field(default_factory=dict)
+    tags: Tags = field(default_factory=Tags)
 
 
 @dataclass(eq=False)
@@ -54,7 +54,7 @@ class Role:
     trust: Policy
     description: str = ""
     max_session: int = 3600
-    tags: dict[str, str] = field(default_factory=dict)
+    tags: Tags = field(default_factory=Tags)
     inline: dict[str, tuple[str, Policy]] = field(default_factory=dict)
     attached: dict[str, Managed] = field(default_factory=dict)
     policies: tuple[Policy, ...] = ()  # all of them
@@ -153,7 +153,7 @@ class Iam(Service):
         trust = self._parse(assume_role_policy_document, "trust", role_name, "iam.trust_size", "ACLSizePerRole")
         arn, id = self._arn("role", path, role_name), self._id("AROA")
         role = Role(role_name, arn, id, path, self.now, assume_role_policy_document, trust)
-        role.description, role.max_session, role.tags = description, max_session_duration, _tags(tags)
+        role.description, role.max_session, role.tags = description, max_session_duration, Tags.read(tags)
         self._roles[role_name] = role
         return {"Role": self._describe(role, full=False)}
 
@@ -195,7 +195,7 @@ class Iam(Service):
             if role.description:
                 document["Description"] = role.description
         if role.tags:
-            document["Tags"] = [{"Key": key, "Value": value} for key, value in role.tags.items()]
+            document["Tags"] = role.tags.listed()
         return document
 
     # ---- policies in a role ------------------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ class Iam(Service):
         self._check_quota(len(self._customers()), "iam.policies", "PoliciesPerAccount")
         policy = self._parse(policy_document, "identity", policy_name, "iam.policy_size", "PolicySize")
         managed = self._add_managed(policy_name, self.world.account, path, policy_document, policy)
-        managed.description, managed.tags = description, _tags(tags)
+        managed.description, managed.tags = description, Tags.read(tags)
         return {"Policy": self._describe_managed(managed)}
 
     def get_policy(self, call: Call, *, policy_arn: str) -> Document:
@@ -346,7 +346,7 @@ class Iam(Service):
         if managed.description:
             document["Description"] = managed.description
         if managed.tags:
-            document["Tags"] = [{"Key": key, "Value": value} for key, value in managed.tags.items()]
+            document["Tags"] = managed.tags.listed()
         return document
 
     # ---- helpers -----------------------------------------------------------------------------------------------------
@@ -425,11 +425,7 @@ def _size(text: str) -> int:
     return len("".join(text.split()))
 
 
-def _tags(tags: list[Document] | None) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in tags or ()}
-
-
 def _page(names: list[str], key: str, describe: Callable[[str], Any], marker: str | None, max_items: int) -> Document:
-    page, after = page_of(names, marker, max_items)
-    answer: Document = {key: [describe(name) for name in page], "IsTruncated": after is not None}
-    return answer | ({"Marker": after} if after else {})
+    wrong = ServiceError("InvalidInput", "Marker is not one that an earlier answer gave.")
+    page, more = page_of(names, marker, max_items, wrong, into="Marker")
+    return {key: [describe(name) for name in page], "IsTruncated": bool(more)} | more

@@ -171,9 +171,8 @@ class Kms(Service):
         return document
 
     def list_keys(self, call: Call, *, limit: int = 100, marker: str | None = None) -> Document:
-        names = sorted(id for id in list(self._keys) if self._find(id))
-        page, after = page_of(names, marker, limit)
-        return _paged("Keys", [{"KeyId": id, "KeyArn": self._keys[id].arn} for id in page], after)
+        page, more = _page([id for id in list(self._keys) if self._find(id)], marker, limit)
+        return {"Keys": [{"KeyId": id, "KeyArn": self._keys[id].arn} for id in page]} | more
 
     def enable_key(self, call: Call, *, key_id: str) -> Document:
         return self._switch(self._key(key_id), "Enabled", call)
@@ -238,10 +237,10 @@ class Kms(Service):
         self, call: Call, *, key_id: str | None = None, limit: int = 50, marker: str | None = None
     ) -> Document:
         only = self._key(key_id).id if key_id else None
-        names = sorted(a for a, id in list(self._aliases.items()) if self._find(id) and only in (None, id))
-        page, after = page_of(names, marker, limit)
+        names = [a for a, id in list(self._aliases.items()) if self._find(id) and only in (None, id)]
+        page, more = _page(names, marker, limit)
         found = [{"AliasName": a, "AliasArn": self.arn(a), "TargetKeyId": self._aliases[a]} for a in page]
-        return _paged("Aliases", found, after)
+        return {"Aliases": found} | more
 
     def get_key_policy(self, call: Call, *, key_id: str, policy_name: str = "default") -> Document:
         key = self._key(key_id)
@@ -442,5 +441,7 @@ def _check_policy_name(name: str) -> None:
         raise _not_found(f"No such policy exists: {name}. A key has one policy, called default.")
 
 
-def _paged(name: str, entries: list[Document], after: str | None) -> Document:
-    return {name: entries, "Truncated": after is not None} | ({"NextMarker": after} if after else {})
+def _page(names: list[str], marker: str | None, limit: int) -> tuple[list[str], Document]:
+    wrong = ServiceError("InvalidMarkerException", "The marker is not one that an earlier answer gave.")
+    page, more = page_of(names, marker, limit, wrong, into="NextMarker")
+    return page, {"Truncated": bool(more)} | more

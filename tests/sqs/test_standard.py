@@ -44,7 +44,7 @@ class Lab:
         return self.cloud.trace.where(kinds or None, **where)
 
     def holders(self, message_id):
-        return self.queue.fleet.of(self.queue.messages[message_id].copies)
+        return self.queue.servers.of(self.queue.messages[message_id].copies)
 
     def take_holders_down(self, message_id, seconds, how_many=1):
         for server in self.holders(message_id)[:how_many]:
@@ -402,7 +402,7 @@ def test_a_long_poll_waits_for_a_server_whose_outage_nobody_has_noted():
     one = {"sqs.servers": 1, "sqs.copies": 1, "sqs.outages_per_hour": 60, "sqs.outage_seconds": 15}
     lab = Lab(assume=one, VisibilityTimeout=0)
     lab.send()
-    (server,) = lab.queue.fleet.servers
+    (server,) = lab.queue.servers.all
     for _ in range(20):
         lab.cloud.advance(server.down_from - lab.cloud.now)
         until = server.down_until
@@ -703,8 +703,8 @@ def test_what_is_dead_is_forgotten(lab):
     held = [
         queue._due,
         queue._expiring,
-        *(s.fresh for s in queue.fleet.servers),
-        *(s.returned for s in queue.fleet.servers),
+        *(s.never_received for s in queue.servers.all),
+        *(s.redelivered for s in queue.servers.all),
     ]
     assert list(queue.messages) == [keep]
     assert max(map(len, held)) <= 80

@@ -8,6 +8,7 @@ aliases, layers, streams as event sources, logs.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from lablib.aws.access.decide import Request, administrator, decide
@@ -140,9 +141,8 @@ class Lambda(Service):
         return self._function(function_name).describe(self.world.kernel)
 
     def list_functions(self, call: Call, *, marker: str | None = None, max_items: int = 50) -> Document:
-        page, more = page_of(sorted(self._functions), marker, min(max_items, 50))
-        answer: Document = {"Functions": [self._functions[name].describe(self.world.kernel) for name in page]}
-        return answer | ({"NextMarker": more} if more else {})
+        page, more = _page(self._functions, marker, min(max_items, 50))
+        return {"Functions": [self._functions[name].describe(self.world.kernel) for name in page]} | more
 
     def delete_function(self, call: Call, *, function_name: str) -> Document:
         del self._functions[self._function(function_name).name]
@@ -446,9 +446,8 @@ class Lambda(Service):
             for uuid, mapping in self._mappings.items()
             if event_source_arn in (None, str(mapping.source)) and name in (None, mapping.function)
         ]
-        page, more = page_of(sorted(found), marker, min(max_items, 100))
-        answer: Document = {"EventSourceMappings": [self._mapping(self._mappings[uuid]) for uuid in page]}
-        return answer | ({"NextMarker": more} if more else {})
+        page, more = _page(found, marker, min(max_items, 100))
+        return {"EventSourceMappings": [self._mapping(self._mappings[uuid]) for uuid in page]} | more
 
     def update_event_source_mapping(
         self,
@@ -487,3 +486,7 @@ class Lambda(Service):
         mapping.state = "Deleting"
         del self._mappings[uuid]
         return self._mapping(mapping)
+
+
+def _page(names: Iterable[str], marker: str | None, limit: int) -> tuple[list[str], Document]:
+    return page_of(names, marker, limit, invalid("Marker is not one that an earlier answer gave."), into="NextMarker")

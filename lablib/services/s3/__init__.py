@@ -15,9 +15,10 @@ from urllib.parse import unquote
 
 from lablib.aws.access.decide import MalformedPolicy, Policy, Request, administrator, decide
 from lablib.aws.body import Body
+from lablib.aws.lists import read_token, write_token
 from lablib.aws.service import Access, Call, NotSimulated, Service, ServiceError, World
 from lablib.kernel import Row, Trace
-from lablib.services.s3.lists import Page, page_of, read_token, write_token
+from lablib.services.s3.lists import Page, page_of
 from lablib.services.s3.notifications import Deliveries, Document, Event, read_rules, show_rules
 from lablib.services.s3.quotas import QUOTAS
 from lablib.services.s3.store import (
@@ -355,7 +356,8 @@ class S3(Service):
         start_after: str = "",
     ) -> Document:
         place, most = self._bucket(bucket), min(max_keys, self.world.quotas["s3.list_page"])
-        after = read_token(continuation_token) if continuation_token is not None else start_after
+        wrong = invalid("The continuation token provided is incorrect")
+        after = start_after if continuation_token is None else read_token(continuation_token, wrong)
         page = page_of(place, prefix, delimiter, after, most)
         answer = self._listing(bucket, prefix, delimiter, max_keys, page)
         extra = {

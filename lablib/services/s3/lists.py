@@ -5,7 +5,6 @@ Source: S3 user guide, "Listing object keys programmatically"; S3 API reference,
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -53,16 +52,3 @@ def _entries(place: Bucket, prefix: str, delimiter: str, after: str) -> Iterator
         if found != group and not after.startswith(found):
             yield found, None
         group = found
-
-
-def write_token(last: str) -> str:
-    """The continuation token of a page."""
-    return b64encode(last.encode()).decode()
-
-
-def read_token(token: str) -> str:
-    """What a continuation token stands for. Raises InvalidArgument."""
-    try:
-        return b64decode(token, validate=True).decode()
-    except ValueError:
-        raise invalid("The continuation token provided is incorrect") from None

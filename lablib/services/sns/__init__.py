@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from lablib.aws.service import Call, NotSimulated, ServiceError, run_batch
+from lablib.aws.lists import Tags, check_batch, run_batch
+from lablib.aws.messages import size_of
+from lablib.aws.service import Call, NotSimulated, ServiceError
 from lablib.services.sns import checks, permissions
-from lablib.services.sns.attributes import check_tags, check_topic_attributes
+from lablib.services.sns.attributes import check_topic_attributes
 from lablib.services.sns.checks import Document, invalid
 from lablib.services.sns.messages import Message
 from lablib.services.sns.outside import payload
@@ -21,6 +23,13 @@ from lablib.services.sns.sms import Texting
 from lablib.services.sns.subscribing import Subscribing
 from lablib.services.sns.topics import Subscription, Topic
 
+_BATCH_TEXTS = {
+    "EmptyBatchRequest": "The batch request doesn't contain any entries.",
+    "TooManyEntriesInBatchRequest": "The batch request contains more entries than permissible.",
+    "BatchEntryIdsNotDistinct": "Two or more batch entries in the request have the same Id.",
+    "InvalidBatchEntryId": "The Id of a batch entry in a batch request doesn't abide by the specification.",
+}
+_REPEATED = invalid("Duplicated keys are not allowed.")
 _NO_TARGET = "TopicArn or TargetArn Reason: no value for required parameter"
 
 
@@ -41,7 +50,7 @@ class Sns(Subscribing, Texting, Pushing):
         fifo = given.get("FifoTopic", "").lower() == "true"
         checks.check_name(name, fifo)
         clean = check_topic_attributes(given, fifo, self.world.quotas, creating=True)
-        own_tags = check_tags(tags or [])
+        own_tags = Tags.read(tags, _REPEATED)
         existing = self.topics.get(name)
         if existing:
             if any(existing.attributes.get(key, "") != value for key, value in clean.items()):
@@ -96,22 +105,16 @@ class Sns(Subscribing, Texting, Pushing):
         return {}
 
     def tag_resource(self, call: Call, *, resource_arn: str, tags: list[dict[str, str]]) -> Document:
-        topic = self._tagged(resource_arn)
-        merged = topic.tags | check_tags(tags)
-        if len(merged) > self.world.quotas["sns.tags"]:
-            text = "Could not complete request: tag quota of per resource exceeded"
-            raise ServiceError("TagLimitExceeded", text)
-        topic.tags = merged
+        too_many = ServiceError("TagLimitExceeded", "Could not complete request: tag quota of per resource exceeded")
+        self._tagged(resource_arn).tags.add(Tags.read(tags, _REPEATED), self.world.quotas["sns.tags"], too_many)
         return {}
 
     def untag_resource(self, call: Call, *, resource_arn: str, tag_keys: list[str]) -> Document:
-        topic = self._tagged(resource_arn)
-        for key in tag_keys:
-            topic.tags.pop(key, None)
+        self._tagged(resource_arn).tags.remove(tag_keys)
         return {}
 
     def list_tags_for_resource(self, call: Call, *, resource_arn: str) -> Document:
-        return {"Tags": [{"Key": key, "Value": value} for key, value in self._tagged(resource_arn).tags.items()]}
+        return {"Tags": self._tagged(resource_arn).tags.listed()}
 
     def _tagged(self, arn: str) -> Topic:
         checks.split_arn(arn, "ResourceArn")
@@ -166,7 +169,8 @@ class Sns(Subscribing, Texting, Pushing):
         self, call: Call, *, topic_arn: str, publish_batch_request_entries: list[dict[str, Any]]
     ) -> Document:
         entries = publish_batch_request_entries
-        checks.check_batch([entry["Id"] for entry in entries], self.world.quotas["sns.batch_entries"])
+        most = self.world.quotas["sns.batch_entries"]
+        check_batch([entry["Id"] for entry in entries], most, _BATCH_TEXTS, ServiceError)
         topic = self._topic(topic_arn)
         names = ("Subject", "MessageStructure", "MessageAttributes", "MessageGroupId", "MessageDeduplicationId")
         prepared = {entry["Id"]: self._prepare(topic, entry["Message"], *map(entry.get, names)) for entry in entries}
@@ -238,7 +242,7 @@ class Sns(Subscribing, Texting, Pushing):
         if attributes:
             checks.check_message_attributes(attributes)
         message = Message(topic, text, subject, attributes)
-        message.size = checks.size_of(text, attributes)
+        message.size = size_of(text, attributes)
         if topic.fifo:
             self._check_fifo(message, group, deduplication)
         else:
@@ -277,7 +281,8 @@ class Sns(Subscribing, Texting, Pushing):
 
         Raises KMSAccessDenied and its like when the publisher may not use the topic's key.
         """
-        self._data_keys.check(topic, call)
+        if key := topic.attributes.get("KmsMasterKeyId"):
+            self._data_keys.encrypt(call, topic.arn, key, self.world.quotas["sns.data_key_reuse"])
         self._limit(self._buckets, "", self._publish_rate, call, topic.name, len(messages))
         if topic.fifo:
             if not topic.group_scope:

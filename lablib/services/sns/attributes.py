@@ -30,14 +30,6 @@ _CHOICES = {
 }
 
 
-def check_tags(tags: list[dict[str, str]]) -> dict[str, str]:
-    """Tags as a map. Raises InvalidParameter when a key comes twice."""
-    own = {tag["Key"]: tag["Value"] for tag in tags}
-    if len(own) < len(tags):
-        raise invalid("Duplicated keys are not allowed.")
-    return own
-
-
 # ---- topics ----------------------------------------------------------------------------------------------------------
 
 

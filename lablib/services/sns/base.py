@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from collections.abc import Iterable
 
+from lablib.aws.keys import DataKeys
 from lablib.aws.lists import page_of
 from lablib.aws.service import Access, Call, Service, ServiceError, TokenBucket, World
 from lablib.kernel import Kernel
@@ -12,12 +12,18 @@ from lablib.services.sns.checks import Document, account_of, invalid, not_found,
 from lablib.services.sns.delivery import Courier
 from lablib.services.sns.events import PHRASES
 from lablib.services.sns.inbox import Inbox, Inboxes
-from lablib.services.sns.keys import DataKeys
 from lablib.services.sns.metrics import metrics
 from lablib.services.sns.outside import Outside, Phones
 from lablib.services.sns.quotas import QUOTAS
 from lablib.services.sns.topics import Subscription, Topic
 
+_KEY_ERRORS = {  # of KMS, and what SNS makes of each (API reference, Publish)
+    "AccessDeniedException": ("KMSAccessDenied", "KMSAccessDenied"),
+    "DisabledException": ("KMSDisabled", "KMSDisabled"),
+    "KMSInvalidStateException": ("KMSInvalidState", "KMSInvalidState"),
+    "NotFoundException": ("KMSNotFound", "KMSNotFound"),
+    "ThrottlingException": ("KMSThrottling", "KMSThrottling"),
+}
 _PUBLISH_RATES = {  # the quota of each region; the others have the lowest
     "us-east-1": "sns.publish_rate_virginia",
     "us-west-2": "sns.publish_rate_large",
@@ -58,7 +64,7 @@ class SnsBase(Service):
         self.shared: Shared = world.shared.setdefault("sns", Shared(world.kernel))
         self.outside = Outside(world, self.shared.inboxes)
         self.courier = Courier(world, self.outside)
-        self._data_keys = DataKeys(world)
+        self._data_keys = DataKeys(world, "sns", _KEY_ERRORS, ("InternalError", 500))
         self._direct: dict[str, Topic] = {}  # for publishing to an endpoint without a topic
         self._buckets: dict[str, TokenBucket] = {}
         self._subscribing: dict[str, TokenBucket] = {}
@@ -166,11 +172,4 @@ class SnsBase(Service):
 
     def _page(self, names: Iterable[str], token: str | None) -> tuple[list[str], Document]:
         """One page of the names, and the token of the next."""
-        after = None
-        if token is not None:
-            try:
-                after = b64decode(token, validate=True).decode()
-            except ValueError:
-                raise invalid("NextToken") from None
-        page, last = page_of(sorted(names), after, self.world.quotas["sns.list_page"])
-        return page, {"NextToken": b64encode(last.encode()).decode()} if last else {}
+        return page_of(names, token, self.world.quotas["sns.list_page"], invalid("NextToken"))

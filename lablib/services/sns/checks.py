@@ -11,17 +11,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from lablib.aws.messages import Document, is_attribute_name, is_data_type, is_fifo_id, is_number
 from lablib.aws.service import Arn, ServiceError
 
 Quotas = Mapping[str, Any]
-Document = dict[str, Any]
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
-_BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
-_FIFO_ID = re.compile(r"[!-~]{1,128}")  # letters, digits and punctuation of ASCII
-_ATTRIBUTE_NAME = re.compile(r"(?!.*\.\.)(?!\.)[A-Za-z0-9_.-]+(?<!\.)")
-_DATA_TYPE = re.compile(r"(String|Number|Binary)(\..+)?", re.DOTALL)
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _SUBJECT = re.compile(r"[!-~][ -~]*")  # begins with a letter, digit or punctuation; no line breaks
 _PHONE = re.compile(r"\+[1-9][0-9]{1,14}")
 
@@ -111,40 +106,15 @@ def parse_structure(message: str) -> dict[str, str]:
 
 def check_fifo_id(id: str, parameter: str) -> None:
     """Raise InvalidParameter unless `id` may be a group's or a deduplication id."""
-    if not _FIFO_ID.fullmatch(id):
+    if not is_fifo_id(id):
         only = "can only include alphanumeric and punctuation characters. 1 to 128 in length"
         raise invalid(f"{parameter} Reason: {parameter} {only}")
-
-
-def check_batch(ids: list[str], most: int) -> None:
-    """Raise what AWS raises for a batch that is empty or too long, or whose entries' ids are malformed or repeated."""
-    if not ids:
-        text = "The batch request doesn't contain any entries."
-        raise ServiceError("EmptyBatchRequest", text)
-    if len(ids) > most:
-        text = "The batch request contains more entries than permissible."
-        raise ServiceError("TooManyEntriesInBatchRequest", text)
-    if len(dict.fromkeys(ids)) < len(ids):
-        text = "Two or more batch entries in the request have the same Id."
-        raise ServiceError("BatchEntryIdsNotDistinct", text)
-    if not all(_BATCH_ID.fullmatch(id) for id in ids):
-        text = "The Id of a batch entry in a batch request doesn't abide by the specification."
-        raise ServiceError("InvalidBatchEntryId", text)
-
-
-def size_of(message: str, attributes: Mapping[str, Document] | None) -> int:
-    """The size of a message in bytes: its text, and the names, types and values of its attributes."""
-    size = len(message) if message.isascii() else len(message.encode("utf-8", "surrogatepass"))
-    for name, attribute in (attributes or {}).items():
-        value = attribute.get("StringValue", "").encode() or attribute.get("BinaryValue", b"")
-        size += len(name.encode()) + len(attribute["DataType"].encode()) + len(value)
-    return size
 
 
 def check_message_attributes(attributes: Mapping[str, Document]) -> None:
     """Raise ParameterValueInvalid unless a message may have these attributes."""
     for name, attribute in attributes.items():
-        if not _ATTRIBUTE_NAME.fullmatch(name) or len(name) > 256:
+        if not is_attribute_name(name) or len(name) > 256:
             raise bad_attribute(_naming_fault(name))
         _check_value(name, attribute)
 
@@ -167,7 +137,7 @@ def _naming_fault(name: str) -> str:
 
 def _check_value(name: str, attribute: Document) -> None:
     kind = attribute["DataType"]
-    if not _DATA_TYPE.fullmatch(kind):
+    if not is_data_type(kind):
         supported = "the set of supported type prefixes is Binary, Number, and String."
         raise bad_attribute(f"The message attribute '{name}' has an invalid message attribute type, {supported}")
     field = "Binary" if kind.startswith("Binary") else "String"
@@ -178,5 +148,5 @@ def _check_value(name: str, attribute: Document) -> None:
     if not value:
         must = f"must contain non-empty message attribute value for message attribute type '{kind}'."
         raise bad_attribute(f"The message attribute '{name}' {must}")
-    if kind.startswith("Number") and not _NUMBER.fullmatch(value):
+    if kind.startswith("Number") and not is_number(value):
         raise bad_attribute(f"Could not cast message attribute '{name}' value to number.")

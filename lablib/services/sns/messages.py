@@ -11,10 +11,10 @@ import json
 from base64 import b64encode
 from datetime import UTC, datetime
 from functools import cached_property
-from hashlib import sha256, shake_256
+from hashlib import shake_256
 from typing import TYPE_CHECKING
 
-from lablib.services.sns.checks import Document
+from lablib.aws.messages import Document, content_id
 
 if TYPE_CHECKING:
     from lablib.services.sns.topics import Subscription, Topic
@@ -68,7 +68,7 @@ class Message:
     @property
     def content_hash(self) -> str:
         """The deduplication id of a message that has none of its own."""
-        return sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
+        return content_id(self.text)
 
     def text_for(self, protocol: str) -> str:
         """What subscribers of this protocol read."""

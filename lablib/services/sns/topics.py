@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from lablib.aws.deduplication import Deduplication
+from lablib.aws.lists import Tags
 from lablib.aws.service import Arn, Principal, TokenBucket, World
 from lablib.services.sns.checks import Document
 from lablib.services.sns.metrics import INVALID_ATTRIBUTES
@@ -46,7 +47,7 @@ class Topic:
         self.arn = arn
         self.fifo = name.endswith(".fifo")
         self.attributes: dict[str, str] = {}
-        self.tags: dict[str, str] = {}
+        self.tags = Tags()
         self.subscriptions: dict[str, Subscription] = {}
         self.endpoints: dict[tuple[str, str], Subscription] = {}  # by protocol and endpoint
         self.removed = 0  # subscriptions that were deleted

@@ -8,32 +8,44 @@ messages back from a dead-letter queue in `redrive`.
 from __future__ import annotations
 
 import re
-from base64 import b64decode, b64encode
 from collections.abc import Callable
 from typing import Any
 
-from lablib.aws.service import Access, Call, Service, ServiceError, World, run_batch
+from lablib.aws.attributes import defaults
+from lablib.aws.lists import check_batch, page_of, run_batch
+from lablib.aws.messages import Document, md5_of_attributes, md5_of_body, size_of
+from lablib.aws.service import Access, Arn, Call, Service, ServiceError, World
 from lablib.kernel import exponential
-from lablib.services.sqs import attributes as checks
-from lablib.services.sqs import permissions
-from lablib.services.sqs.attributes import (
-    Document,
+from lablib.services.sqs import checks, permissions
+from lablib.services.sqs.attributes import ATTRIBUTES, QUEUE_ATTRIBUTES, check_attributes, check_name, check_same
+from lablib.services.sqs.base import AnyQueue
+from lablib.services.sqs.errors import (
     bad_parameter,
     bad_value,
     check_range,
     missing,
     no_such_queue,
     sqs_error,
+    unknown_attribute,
 )
-from lablib.services.sqs.base import AnyQueue
 from lablib.services.sqs.events import PHRASES
 from lablib.services.sqs.fifo import FifoQueue
-from lablib.services.sqs.keys import DataKeys
+from lablib.services.sqs.keys import QueueKeys
+from lablib.services.sqs.message import SYSTEM_ATTRIBUTES
 from lablib.services.sqs.quotas import QUOTAS
 from lablib.services.sqs.redrive import MoveTasks, check_target
-from lablib.services.sqs.standard import Queue
+from lablib.services.sqs.standard import StandardQueue
 
 _URL = re.compile(r"https?://[^/]+/([0-9]{12})/([^/]+)")
+_ARN_FORM = "arn:<partition>:<service>:<region>:<account-id>:<resource-id>"
+_BATCH_TEXTS = {
+    "TooManyEntriesInBatchRequest": "Maximum number of entries per request are {most}. You have sent {count}.",
+    "InvalidBatchEntryId": (
+        "A batch entry id can only contain alphanumeric characters, hyphens and underscores. "
+        "It can be at most 80 letters long."
+    ),
+    "BatchEntryIdsNotDistinct": "Id {id} repeated.",
+}
 _OPTIONAL = ["DelaySeconds", "MessageAttributes", "MessageSystemAttributes", "MessageGroupId", "MessageDeduplicationId"]
 
 
@@ -52,7 +64,7 @@ class Sqs(Service):
         self._by_url: dict[str, AnyQueue] = {}
         self._deleted: dict[str, float] = {}
         self._tasks = MoveTasks()
-        self._data_keys = DataKeys(world)
+        self._data_keys = QueueKeys(world)
         self._base_url = f"https://sqs.{self.world.region}.amazonaws.com/{self.world.account}/"
 
     def resource_of(self, params: Document) -> str:
@@ -97,11 +109,11 @@ class Sqs(Service):
     ) -> Document:
         quotas = self.world.quotas
         fifo = (attributes or {}).get("FifoQueue", "").lower() == "true"
-        given = checks.check_attributes(attributes or {}, quotas, fifo)
-        checks.check_name(queue_name, fifo)
+        given = check_attributes(attributes or {}, quotas, fifo)
+        check_name(queue_name, fifo)
         existing = self._queues.get(queue_name)
         if existing:
-            checks.check_same(existing.attributes, given)
+            check_same(existing.attributes, given)
             return {"QueueUrl": self._base_url + queue_name}
         wait = quotas["sqs.recreate_wait"]
         if self.now - self._deleted.get(queue_name, -wait) < wait:
@@ -111,8 +123,8 @@ class Sqs(Service):
             raise sqs_error("QueueDeletedRecently", text)
         arn = self.arn(queue_name)
         check_target(self._by_arn, given, arn, attributes, fifo)
-        queue: AnyQueue = (FifoQueue if fifo else Queue)(self.world, queue_name, arn, self._by_arn)
-        self._configure(queue, checks.default_attributes(quotas, fifo) | given)
+        queue: AnyQueue = (FifoQueue if fifo else StandardQueue)(self.world, queue_name, arn, self._by_arn)
+        self._configure(queue, defaults(ATTRIBUTES, quotas, "fifo" if fifo else "") | given)
         queue.tags.update(tags or {})
         self._queues[queue_name] = self._by_url[self._base_url + queue_name] = queue
         self.world.trace.add("QueueCreated", queue_name, "", call.caller, call.row)
@@ -144,38 +156,31 @@ class Sqs(Service):
         next_token: str | None = None,
         max_results: int | None = None,
     ) -> Document:
-        names = [name for name in sorted(self._queues) if name.startswith(queue_name_prefix)]
+        names = [name for name in self._queues if name.startswith(queue_name_prefix)]
         return self._page(names, "QueueUrls", next_token, max_results)
 
     def list_dead_letter_source_queues(
         self, call: Call, *, queue_url: str, next_token: str | None = None, max_results: int | None = None
     ) -> Document:
         arn = self._queue(queue_url).arn
-        names = sorted(name for name, queue in self._queues.items() if queue.redrive and queue.redrive.target == arn)
+        names = [name for name, queue in self._queues.items() if queue.redrive and queue.redrive.target == arn]
         return {"queueUrls": []} | self._page(names, "queueUrls", next_token, max_results)
 
     def _page(self, names: list[str], key: str, token: str | None, most: int | None) -> Document:
-        """One page of queue URLs. The token says after which name it goes on, so that changes in between do no harm."""
+        """One page of queue URLs; a token to go on only for who said how many he wants (API: ListQueues)."""
         limit = self.world.quotas["sqs.list_page"]
         if most is not None:
             check_range(most, "MaxResults", 1, limit)
-        if token is not None:
-            try:
-                after = b64decode(token, validate=True).decode()
-            except ValueError:
-                raise bad_value(token, "NextToken", "Must be the NextToken of an earlier answer.") from None
-            names = [name for name in names if name > after]
-        page = names[: most or limit]
+        wrong = bad_value(token, "NextToken", "Must be the NextToken of an earlier answer.")
+        page, more = page_of(names, token, most or limit, wrong)
         answer: Document = {key: [self._base_url + name for name in page]} if page else {}
-        if most is not None and len(names) > len(page):
-            answer["NextToken"] = b64encode(page[-1].encode()).decode()
-        return answer
+        return answer | (more if most is not None else {})
 
     def get_queue_attributes(self, call: Call, *, queue_url: str, attribute_names: list[str] | None = None) -> Document:
         queue = self._queue(queue_url)
         for name in attribute_names or ():
-            if name not in checks.QUEUE_ATTRIBUTES:
-                raise checks.unknown_attribute(name)
+            if name not in QUEUE_ATTRIBUTES:
+                raise unknown_attribute(name)
         if not attribute_names:
             return {}
         everything = self._attributes(queue, call)
@@ -199,7 +204,7 @@ class Sqs(Service):
 
     def set_queue_attributes(self, call: Call, *, queue_url: str, attributes: dict[str, str]) -> Document:
         queue = self._queue(queue_url)
-        given = checks.check_attributes(attributes, self.world.quotas, queue.fifo, queue.attributes)
+        given = check_attributes(attributes, self.world.quotas, queue.fifo, queue.attributes)
         check_target(self._by_arn, given, queue.arn, attributes, queue.fifo)
         self._later(self._configure, queue, given)
         return {}
@@ -251,15 +256,12 @@ class Sqs(Service):
         queue = self._queue(queue_url)
         if not tags:
             raise missing("Tags")
-        if len(queue.tags | tags) > self.world.quotas["sqs.tags"]:
-            raise bad_parameter(f"Too many tags added for queue {queue.name}.")
-        queue.tags.update(tags)
+        too_many = bad_parameter(f"Too many tags added for queue {queue.name}.")
+        queue.tags.add(tags, self.world.quotas["sqs.tags"], too_many)
         return {}
 
     def untag_queue(self, call: Call, *, queue_url: str, tag_keys: list[str]) -> Document:
-        queue = self._queue(queue_url)
-        for key in tag_keys:
-            queue.tags.pop(key, None)
+        self._queue(queue_url).tags.remove(tag_keys)
         return {}
 
     def list_queue_tags(self, call: Call, *, queue_url: str) -> Document:
@@ -298,16 +300,8 @@ class Sqs(Service):
             queue.throttle(call, "send", (message_group_id or "",))
         if self._data_keys.queues:
             self._data_keys.before_send(queue, call)
-        return self._send(
-            queue,
-            call,
-            message_body,
-            delay_seconds,
-            message_attributes,
-            message_system_attributes,
-            message_group_id,
-            message_deduplication_id,
-        )
+        ids = (message_group_id, message_deduplication_id)
+        return self._send(queue, call, message_body, delay_seconds, message_attributes, message_system_attributes, *ids)
 
     def _send(
         self,
@@ -337,25 +331,25 @@ class Sqs(Service):
         if message_system_attributes:
             checks.check_system_attributes(message_system_attributes)
             header = message_system_attributes["AWSTraceHeader"]["StringValue"]
-        size = checks.size_of(message_body, message_attributes)
+        size = size_of(message_body, message_attributes)
         if size > queue.message_size:
             text = f"Message must be shorter than {queue.message_size} bytes."
             raise bad_parameter(f"One or more parameters are invalid. Reason: {text}")
         own = message_attributes or None
         message = queue.send(call, message_body, size, delay, own, header, group or "", deduplication or "")
-        answer = {"MD5OfMessageBody": checks.md5_of_body(message_body), "MessageId": message.id}
+        answer = {"MD5OfMessageBody": md5_of_body(message_body), "MessageId": message.id}
         if message_attributes:
-            answer["MD5OfMessageAttributes"] = checks.md5_of_attributes(message_attributes)
+            answer["MD5OfMessageAttributes"] = md5_of_attributes(message_attributes)
             message.digest = message.digest or answer["MD5OfMessageAttributes"]  # a repeated send changes nothing
         if message_system_attributes:
-            answer["MD5OfMessageSystemAttributes"] = checks.md5_of_attributes(message_system_attributes)
+            answer["MD5OfMessageSystemAttributes"] = md5_of_attributes(message_system_attributes)
         if queue.fifo:
             answer["SequenceNumber"] = str(message.sequence)
         return answer
 
     def send_message_batch(self, call: Call, *, queue_url: str, entries: list[Document]) -> Document:
         queue = self._check_batch(queue_url, entries, "SendMessageBatchRequestEntry")
-        total = sum(checks.size_of(entry["MessageBody"], entry.get("MessageAttributes")) for entry in entries)
+        total = sum(size_of(entry["MessageBody"], entry.get("MessageAttributes")) for entry in entries)
         longest = self.world.quotas["sqs.message_size"]
         if total > longest:
             text = f"Batch requests cannot be longer than {longest} bytes. You have sent {total} bytes."
@@ -373,7 +367,8 @@ class Sqs(Service):
 
     def _check_batch(self, queue_url: str, entries: list[Document], kind: str) -> AnyQueue:
         queue = self._queue(queue_url)
-        checks.check_batch([entry["Id"] for entry in entries], kind, self.world.quotas["sqs.batch_entries"])
+        texts = _BATCH_TEXTS | {"EmptyBatchRequest": f"There should be at least one {kind} in the request."}
+        check_batch([entry["Id"] for entry in entries], self.world.quotas["sqs.batch_entries"], texts, sqs_error)
         return queue
 
     # ---- receiving ---------------------------------------------------------------------------------------------------
@@ -407,8 +402,8 @@ class Sqs(Service):
         if attribute_names and message_system_attribute_names:
             system = attribute_names + message_system_attribute_names
         for name in system:
-            if name not in checks.SYSTEM_ATTRIBUTES:
-                raise checks.unknown_attribute(name)
+            if name not in SYSTEM_ATTRIBUTES:
+                raise unknown_attribute(name)
         if queue.fifo:
             queue.throttle(call, "receive")
         if self._data_keys.queues:
@@ -419,7 +414,8 @@ class Sqs(Service):
         if self._data_keys.queues:
             self._data_keys.received(queue, call, messages)
         epoch = self.world.kernel.epoch
-        return {"Messages": [m.document(queue.handle(m), epoch, system, message_attribute_names) for m in messages]}
+        own = message_attribute_names
+        return {"Messages": [m.document(queue.receipt_handle(m), epoch, system, own) for m in messages]}
 
     # ---- deleting, hiding --------------------------------------------------------------------------------------------
 
@@ -492,7 +488,8 @@ class Sqs(Service):
         return {"ApproximateNumberOfMessagesMoved": self._tasks.cancel(task_handle).moved}
 
     def _resource(self, arn: str, parameter: str) -> AnyQueue:
-        checks.check_arn(arn, parameter)
+        if Arn.parse(arn) is None:
+            raise bad_parameter(f"You must use this format to specify the {parameter}: {_ARN_FORM}")
         queue = self._by_arn(arn)
         if queue is None:
             text = f"The resource that you specified for the {parameter} parameter doesn't exist."

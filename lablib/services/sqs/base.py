@@ -14,16 +14,14 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 from zlib import crc32
 
+from lablib.aws.attributes import merged
+from lablib.aws.lists import Tags
+from lablib.aws.messages import Document
 from lablib.aws.service import Call, ServiceError, World
 from lablib.kernel import Signal, Timer
-from lablib.services.sqs.attributes import (
-    Document,
-    bad_value,
-    no_such_queue,
-    parse_redrive_policy,
-    sqs_error,
-)
-from lablib.services.sqs.servers import DELAYED, GONE, IN_FLIGHT, NEVER, SPARE, VISIBLE, Message
+from lablib.services.sqs.attributes import parse_redrive_policy
+from lablib.services.sqs.errors import bad_value, no_such_queue, sqs_error
+from lablib.services.sqs.message import DELAYED, GONE, IN_FLIGHT, NEVER, SPARE, VISIBLE, Message
 
 if TYPE_CHECKING:
     from lablib.aws.access.decide import Policy
@@ -52,7 +50,7 @@ class BaseQueue(Generic[M]):
         self.arn = arn
         self.find = find
         self.attributes: dict[str, str] = {}
-        self.tags: dict[str, str] = {}
+        self.tags = Tags()
         self.created = self.modified = world.kernel.now
         self.purged = -NEVER
         self.deleted = False
@@ -63,9 +61,9 @@ class BaseQueue(Generic[M]):
         self._expiring: deque[M] = deque()  # in the order in which they were sent
         self._expiring_late: list[tuple[float, int, M]] = []  # came with an older enqueue time
         self._due: list[tuple[float, int, Any, int]] = []  # time, tie-breaker, what, its stamp
-        self._tick = 0
+        self._serial = 0
         self._timer: Timer | None = None
-        self._alarm = NEVER  # when the timer will ring
+        self._timer_at = NEVER  # when the timer will ring
         self._history: deque[tuple[float, Counts]] = deque(maxlen=SPARE)  # counts until that time
         self._sampled = -NEVER
         self._own = world.chance.stream(f"sqs/{name}")
@@ -73,8 +71,7 @@ class BaseQueue(Generic[M]):
 
     def configure(self, attributes: dict[str, str]) -> None:
         """Take over attributes that were checked; an empty value removes one."""
-        merged = self.attributes | attributes
-        self.attributes = {name: value for name, value in merged.items() if value}
+        self.attributes = merged(self.attributes, attributes)
         number = {name: int(value) for name, value in self.attributes.items() if value.isdecimal()}
         self.delay = number["DelaySeconds"]
         self.message_size = number["MaximumMessageSize"]
@@ -84,7 +81,7 @@ class BaseQueue(Generic[M]):
         self.redrive = parse_redrive_policy(self.attributes.get("RedrivePolicy"))
         self.policy = _parse_policy(self.attributes.get("Policy"), self.name)
         self.modified = self.kernel.now
-        self._rearm()
+        self._reset_timer()
 
     @property
     def visible(self) -> int:
@@ -116,7 +113,7 @@ class BaseQueue(Generic[M]):
         """Store a new message with the contents of one that a redrive brings."""
         return self.send(call, old.body, size, 0, old.attributes, old.trace_header)
 
-    def adopt(self, old: Any, call: Call, source: str, row: int) -> None:
+    def accept_dead_letter(self, old: Any, call: Call, source: str, row: int) -> None:
         """Take a message that the queue with the ARN `source` gave up: this is its dead-letter queue.
 
         It keeps its id, and its receive count goes on (assumed: AWS does not write that down).
@@ -149,11 +146,11 @@ class BaseQueue(Generic[M]):
     def _before_wait(self) -> None:
         """Somebody is going to wait for a message."""
 
-    def _come_due(self, what: Any) -> None:
-        """The time has come that was noted with `_due_later`."""
+    def _on_due(self, what: Any) -> None:
+        """The time has come that was noted with `_schedule`."""
         self._show(what)
 
-    def _reappear(self, message: M) -> None:
+    def _make_visible(self, message: M) -> None:
         """A message can be received again, or for the first time."""
         raise NotImplementedError
 
@@ -164,7 +161,7 @@ class BaseQueue(Generic[M]):
 
         Raises QueueDoesNotExist when the queue is deleted meanwhile.
         """
-        self._settle()
+        self.catch_up()
         messages = self._take(call, most, visibility, every=wait > 0)
         return messages if messages or wait <= 0 else self._poll(call, most, visibility, self.kernel.now + wait)
 
@@ -178,7 +175,7 @@ class BaseQueue(Generic[M]):
                 self.kernel.wait(signal, left)
                 if self.deleted:
                     raise no_such_queue()
-                self._settle()
+                self.catch_up()
                 messages = self._take(call, most, visibility, every=True)
                 if messages:
                     return messages
@@ -191,7 +188,7 @@ class BaseQueue(Generic[M]):
         if self.waiting and self._ready():
             self.waiting[0].fire()
 
-    def _hand_out(self, message: M, call: Call, visibility: int) -> None:
+    def _receive(self, message: M, call: Call, visibility: int) -> None:
         now = self.kernel.now
         message.state = IN_FLIGHT
         message.stamp += 1
@@ -205,21 +202,21 @@ class BaseQueue(Generic[M]):
         message.row = self.trace.add(
             "Received", self.name, message.code, call.caller, call.row, message.receives, until
         )
-        self._due_later(message, until)
+        self._schedule(message, until)
 
-    def _is_buried(self, message: M, call: Call) -> bool:
+    def _move_to_dlq(self, message: M, call: Call) -> bool:
         """Move a message that was received too often to the dead-letter queue.
 
         False when that queue is gone: then the message is received as ever.
         """
         if not self.redrive or message.receives < self.redrive.max_receive_count:
             return False
-        grave = self.find(self.redrive.target)
-        if grave is None or grave is self or not grave.reachable:
+        target = self.find(self.redrive.target)
+        if target is None or target is self or not target.reachable:
             return False
         self.remove(message)
-        row = self.trace.add("MovedToDeadLetterQueue", self.name, message.id, call.caller, call.row, grave.name)
-        grave.adopt(message, call, self.arn, row)
+        row = self.trace.add("MovedToDeadLetterQueue", self.name, message.id, call.caller, call.row, target.name)
+        target.accept_dead_letter(message, call, self.arn, row)
         return True
 
     # ---- deleting, hiding --------------------------------------------------------------------------------------------
@@ -231,8 +228,8 @@ class BaseQueue(Generic[M]):
         message would be hidden for more than 12 hours since it was received. To show a message that is visible already
         succeeds (recorded from AWS).
         """
-        self._settle()
-        id, _, message = self.holder(handle)
+        self.catch_up()
+        id, _, message = self.find_by_handle(handle)
         if message is None:
             gone = "Message does not exist or is not available for visibility timeout change."
             raise bad_value(handle, "ReceiptHandle", gone)
@@ -247,7 +244,7 @@ class BaseQueue(Generic[M]):
         message.stamp += 1
         until = now + timeout
         message.row = self.trace.add("VisibilityChanged", self.name, id, call.caller, call.row, timeout, until)
-        self._due_later(message, until)
+        self._schedule(message, until)
 
     def remove(self, message: M) -> None:
         """Give up a message."""
@@ -284,14 +281,14 @@ class BaseQueue(Generic[M]):
 
     # ---- receipt handles ---------------------------------------------------------------------------------------------
 
-    def handle(self, message: M) -> str:
+    def receipt_handle(self, message: M) -> str:
         """The receipt handle of a message's latest receive."""
         if not message.handle:
             text = f"{message.id}{message.receives}"
             message.handle = f"AQEB{crc32(text.encode(), self._salt):08x}{text}"
         return message.handle
 
-    def holder(self, handle: str) -> tuple[str, int, M | None]:
+    def find_by_handle(self, handle: str) -> tuple[str, int, M | None]:
         """The message's id, the number of the receive, and the message when this is the handle of its latest one.
 
         Raises ReceiptHandleIsInvalid for a made-up handle.
@@ -299,11 +296,11 @@ class BaseQueue(Generic[M]):
         message = self.messages.get(handle[12:48])
         if message is not None and message.handle == handle:
             return message.id, message.receives, message
-        id, number = self.read_handle(handle)
+        id, number = self.parse_handle(handle)
         message = self.messages.get(id)
         return id, number, message if message and message.receives == number else None
 
-    def read_handle(self, handle: str) -> tuple[str, int]:
+    def parse_handle(self, handle: str) -> tuple[str, int]:
         """The message's id and the number of the receive. Raises ReceiptHandleIsInvalid for a made-up one."""
         text = handle[12:]
         if handle[:12] != f"AQEB{crc32(text.encode(), self._salt):08x}":
@@ -312,15 +309,15 @@ class BaseQueue(Generic[M]):
 
     # ---- what happens by itself --------------------------------------------------------------------------------------
 
-    def _settle(self) -> None:
+    def catch_up(self) -> None:
         """Let everything happen whose time has come: who was first at this instant must not decide the answer."""
-        if self.kernel.now >= self._alarm:
-            self._happen()
+        if self.kernel.now >= self._timer_at:
+            self._run_due()
 
-    def _happen(self) -> None:
+    def _run_due(self) -> None:
         if self._timer:
             self._timer.cancel()
-        self._timer, self._alarm = None, NEVER
+        self._timer, self._timer_at = None, NEVER
         if self.deleted:
             return
         self._sample()
@@ -328,36 +325,36 @@ class BaseQueue(Generic[M]):
         while due and (due[0][0] <= now or due[0][2].stamp != due[0][3]):
             _, _, what, stamp = heapq.heappop(due)
             if what.stamp == stamp:
-                self._come_due(what)
+                self._on_due(what)
         while (message := self._next_to_expire()) and message.sent + self.retention <= now:
             self.remove(message)
             self.trace.add("Expired", self.name, message.id, "", message.row)
         self._wake()
-        self._rearm()
+        self._reset_timer()
 
-    def _rearm(self) -> None:
+    def _reset_timer(self) -> None:
         if self._due:
-            self._arm(self._due[0][0])
+            self._set_timer(self._due[0][0])
         if message := self._next_to_expire():
-            self._arm(message.sent + self.retention)
+            self._set_timer(message.sent + self.retention)
 
-    def _arm(self, time: float) -> None:
+    def _set_timer(self, time: float) -> None:
         """Make the timer ring at `time`, or earlier."""
-        if time < self._alarm and not self.deleted:
+        if time < self._timer_at and not self.deleted:
             if self._timer:
                 self._timer.cancel()
-            self._alarm = max(time, self.kernel.now)
-            self._timer = self.kernel.at(self._alarm, self._happen)
+            self._timer_at = max(time, self.kernel.now)
+            self._timer = self.kernel.at(self._timer_at, self._run_due)
 
-    def _due_later(self, what: Any, time: float) -> None:
+    def _schedule(self, what: Any, time: float) -> None:
         due = self._due
-        self._tick += 1
-        heapq.heappush(due, (time, self._tick, what, what.stamp))
+        self._serial += 1
+        heapq.heappush(due, (time, self._serial, what, what.stamp))
         if len(due) > 2 * (self.in_flight + self.delayed) + SPARE:
             due[:] = [entry for entry in due if entry[2].stamp == entry[3]]
             heapq.heapify(due)
-        if time < self._alarm:
-            self._arm(time)
+        if time < self._timer_at:
+            self._set_timer(time)
 
     def _show(self, message: M) -> None:
         """A delay or a visibility timeout has ended."""
@@ -368,19 +365,19 @@ class BaseQueue(Generic[M]):
         message.state = VISIBLE
         message.stamp += 1
         message.row = self.trace.add("BecameVisible", self.name, message.id, "", message.row)
-        self._reappear(message)
+        self._make_visible(message)
 
     def _expire_later(self, message: M) -> None:
         expiring = self._expiring
         if not expiring or expiring[-1].sent <= message.sent:
             expiring.append(message)
         else:
-            self._tick += 1
-            heapq.heappush(self._expiring_late, (message.sent, self._tick, message))
+            self._serial += 1
+            heapq.heappush(self._expiring_late, (message.sent, self._serial, message))
         if len(expiring) > 2 * len(self.messages) + SPARE:
             self._expiring = deque(m for m in expiring if m.state != GONE)
-        if message.sent + self.retention < self._alarm:
-            self._arm(message.sent + self.retention)
+        if message.sent + self.retention < self._timer_at:
+            self._set_timer(message.sent + self.retention)
 
     def _next_to_expire(self) -> M | None:
         expiring, late = self._expiring, self._expiring_late
@@ -396,7 +393,7 @@ class BaseQueue(Generic[M]):
 
     def counts(self, lag: float = 0.0) -> Counts:
         """How many messages there were `lag` seconds ago, to about a second; 0 is exact."""
-        self._settle()
+        self.catch_up()
         then = self.kernel.now - lag
         for time, counts in self._history if lag else ():
             if time > then:

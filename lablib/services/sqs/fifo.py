@@ -18,14 +18,14 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable, Collection
-from hashlib import sha256
 
 from lablib.aws.deduplication import Deduplication
+from lablib.aws.messages import Document, content_id
 from lablib.aws.service import Call, World
-from lablib.services.sqs.attributes import Document, bad_parameter, bad_value
 from lablib.services.sqs.base import AnyQueue, BaseQueue
+from lablib.services.sqs.errors import bad_parameter, bad_value
 from lablib.services.sqs.fifo_memory import Attempts, Throughput
-from lablib.services.sqs.servers import DELAYED, GONE, IN_FLIGHT, VISIBLE, Message
+from lablib.services.sqs.message import DELAYED, GONE, IN_FLIGHT, VISIBLE, Message
 
 _FIRST_SEQUENCE = 18_850_000_000_000_000_000  # AWS's sequence numbers have 20 digits
 
@@ -97,7 +97,7 @@ class FifoQueue(BaseQueue[FifoMessage]):
             for message in self.messages.values():
                 if message.state == DELAYED:
                     message.stamp += 1
-                    self._due_later(message, message.sent + self.delay)
+                    self._schedule(message, message.sent + self.delay)
 
     def throttle(self, call: Call, action: str, groups: Collection[str] = ()) -> None:
         self._throughput.check(call, action, groups)
@@ -119,12 +119,12 @@ class FifoQueue(BaseQueue[FifoMessage]):
 
         Raises InvalidParameterValue without a deduplication id where the queue does not compute one from the body.
         """
-        self._settle()
+        self.catch_up()
         if not deduplication:
             if not self.content_based:
                 needs = "ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
                 raise bad_parameter(f"The queue should either have {needs}")
-            deduplication = sha256(body.encode()).hexdigest()
+            deduplication = content_id(body)
         original = self._deduplication.original(group if self.group_scope else None, deduplication)
         if original:
             self.trace.add("Deduplicated", self.name, original.id, call.caller, call.row, deduplication)
@@ -137,15 +137,15 @@ class FifoQueue(BaseQueue[FifoMessage]):
 
     def send_again(self, call: Call, old: FifoMessage, size: int) -> FifoMessage:
         """As in every queue. It is no repetition, whatever its deduplication id was: its own id takes that place."""
-        self._settle()
+        self.catch_up()
         id = self.world.chance.uuid("sqs/messages")
         message = self._message(id, old.body, call.caller, old.attributes, old.trace_header, old.group_id, id)
         self._store_sent(message, call, size)
         return message
 
-    def adopt(self, old: FifoMessage, call: Call, source: str, row: int) -> None:
+    def accept_dead_letter(self, old: FifoMessage, call: Call, source: str, row: int) -> None:
         """As in every queue. Its id replaces the deduplication id, and its enqueue time is now."""
-        self._settle()
+        self.catch_up()
         message = self._message(old.id, old.body, old.sender, old.attributes, old.trace_header, old.group_id, old.id)
         message.receives, message.first, message.received = old.receives, old.first, old.received
         message.source, message.row = source, row
@@ -173,7 +173,7 @@ class FifoQueue(BaseQueue[FifoMessage]):
         if self.delay:
             message.state = DELAYED
             self.delayed += 1
-            self._due_later(message, self.kernel.now + self.delay)
+            self._schedule(message, self.kernel.now + self.delay)
         else:
             self._join(message)
 
@@ -203,8 +203,8 @@ class FifoQueue(BaseQueue[FifoMessage]):
         first = group.line[0]
         if first.state == VISIBLE and group.offered is not first:
             group.offered = first
-            self._tick += 1
-            heapq.heappush(self._free, (first.sequence, self._tick, first))
+            self._serial += 1
+            heapq.heappush(self._free, (first.sequence, self._serial, first))
         self._wake()
 
     def _first_free(self) -> Group | None:
@@ -220,7 +220,7 @@ class FifoQueue(BaseQueue[FifoMessage]):
                 group.offered = None
         return None
 
-    def _reappear(self, message: FifoMessage) -> None:
+    def _make_visible(self, message: FifoMessage) -> None:
         if message.group:
             self._offer(message.group)
         else:
@@ -228,7 +228,7 @@ class FifoQueue(BaseQueue[FifoMessage]):
 
     def blocked_by(self, message_id: str) -> FifoMessage | None:
         """The message in flight for which this one waits; None when it waits for none. KeyError: it is not here."""
-        self._settle()
+        self.catch_up()
         message = self.messages[message_id]
         return message.group.blocker(message) if message.group and message.state == VISIBLE else None
 
@@ -253,7 +253,7 @@ class FifoQueue(BaseQueue[FifoMessage]):
         self, call: Call, most: int, visibility: int, wait: int, attempt: str | None = None
     ) -> list[FifoMessage]:
         """As every queue. With the token of an earlier `attempt`, after which no message changed, the same again."""
-        self._settle()
+        self.catch_up()
         messages = self._attempts.repeat(attempt) if attempt else []
         if attempt and messages:
             for message in messages:
@@ -270,7 +270,7 @@ class FifoQueue(BaseQueue[FifoMessage]):
         until = self.kernel.now + visibility
         kind = "ReceiveRepeated"
         message.row = self.trace.add(kind, self.name, message.id, call.caller, call.row, message.receives, until)
-        self._due_later(message, until)
+        self._schedule(message, until)
 
     def _ready(self) -> bool:
         return self.in_flight < self._most_in_flight and self._first_free() is not None
@@ -283,14 +283,14 @@ class FifoQueue(BaseQueue[FifoMessage]):
         while len(taken) < most and (group := self._first_free()):
             line, place = group.line, 0
             while len(taken) < most and place < len(line) and (message := line[place]).state == VISIBLE:
-                if not self._is_buried(message, call):
-                    self._hand_out(message, call, visibility)
+                if not self._move_to_dlq(message, call):
+                    self._receive(message, call, visibility)
                     taken.append(message)
                     place += 1
         return taken
 
     def oldest(self) -> FifoMessage | None:
-        self._settle()
+        self.catch_up()
         group = self._first_free()
         return group.line[0] if group else None
 
@@ -298,8 +298,8 @@ class FifoQueue(BaseQueue[FifoMessage]):
 
     def delete(self, call: Call, handle: str) -> None:
         """As in every queue. Raises InvalidParameterValue for an outdated handle of a message that is still there."""
-        self._settle()
-        id, number, message = self.holder(handle)
+        self.catch_up()
+        id, number, message = self.find_by_handle(handle)
         if message is None or message.state != IN_FLIGHT:
             self.trace.add("DeleteIgnored", self.name, id, call.caller, call.row, number)
             if id in self.messages:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Generic, TypeVar
 
 from lablib.aws.service import Call, ServiceError, TokenBucket, World
-from lablib.services.sqs.servers import IN_FLIGHT, Message
+from lablib.services.sqs.message import IN_FLIGHT, Message
 
 M = TypeVar("M", bound=Message)
 T = TypeVar("T")

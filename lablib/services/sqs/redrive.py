@@ -11,16 +11,11 @@ from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
+from lablib.aws.messages import size_of
 from lablib.aws.service import Call, ServiceError
-from lablib.services.sqs.attributes import (
-    allows_source,
-    bad_parameter,
-    bad_value,
-    parse_redrive_policy,
-    size_of,
-    sqs_error,
-)
+from lablib.services.sqs.attributes import allows_source, parse_redrive_policy
 from lablib.services.sqs.base import AnyQueue
+from lablib.services.sqs.errors import bad_parameter, bad_value, sqs_error
 
 
 class MoveTask:
@@ -101,13 +96,13 @@ def check_target(
     policy = parse_redrive_policy(given.get("RedrivePolicy"))
     if policy is None or asked is None:
         return
-    grave = find(policy.target)
-    if grave is None:
+    dead_letter_queue = find(policy.target)
+    if dead_letter_queue is None:
         raise bad_value(asked["RedrivePolicy"], "RedrivePolicy", "Dead letter target does not exist.")
-    if grave.fifo != fifo:
+    if dead_letter_queue.fifo != fifo:
         reason = "Dead-letter queue must be same type of queue as the source.."
         raise bad_value(asked["RedrivePolicy"], "RedrivePolicy", reason)
-    if not allows_source(grave.attributes.get("RedriveAllowPolicy"), source):
+    if not allows_source(dead_letter_queue.attributes.get("RedriveAllowPolicy"), source):
         reason = "Dead letter target does not allow this queue as a source (RedriveAllowPolicy)."
         raise bad_value(asked["RedrivePolicy"], "RedrivePolicy", reason)
 

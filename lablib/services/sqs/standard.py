@@ -15,15 +15,16 @@ import heapq
 from collections.abc import Callable
 from typing import Any
 
+from lablib.aws.messages import Document
 from lablib.aws.service import Call, ServiceError, World
 from lablib.kernel import Stream
 from lablib.kernel.loop import check_duration
-from lablib.services.sqs.attributes import Document
 from lablib.services.sqs.base import BaseQueue
-from lablib.services.sqs.servers import DELAYED, GONE, SPARE, VISIBLE, Fleet, Message, Server
+from lablib.services.sqs.message import DELAYED, GONE, SPARE, VISIBLE, Message
+from lablib.services.sqs.servers import Server, Servers
 
 
-class Queue(BaseQueue[Message]):
+class StandardQueue(BaseQueue[Message]):
     """A standard queue."""
 
     fifo = False
@@ -31,7 +32,7 @@ class Queue(BaseQueue[Message]):
     def __init__(self, world: World, name: str, arn: str, find: Callable[[str], BaseQueue[Any] | None]) -> None:
         super().__init__(world, name, arn, find)
         self._new_id = world.chance.uuid
-        self.fleet = Fleet(world, name, self._own)
+        self.servers = Servers(world, name, self._own)
         self._copies = int(world.quotas["sqs.copies"])
         self._most_in_flight = world.quotas["sqs.in_flight"]
         self._back_after = world.quotas["sqs.receives_before_back"]
@@ -49,7 +50,7 @@ class Queue(BaseQueue[Message]):
         group: str = "",
         deduplication: str = "",
     ) -> Message:
-        self._settle()
+        self.catch_up()
         now = self.kernel.now
         message = Message(self._new_id("sqs/messages"), body, now, call.caller, attributes, trace_header)
         holders = self._place(message, call.chance)
@@ -59,16 +60,16 @@ class Queue(BaseQueue[Message]):
         if delay:
             message.state, message.stamp = DELAYED, 1
             self.delayed += 1
-            self._due_later(message, until)
+            self._schedule(message, until)
         else:
             for server in holders:
-                server.fresh.append(message)
+                server.never_received.append(message)
             if self.waiting:
                 self._wake()
         return message
 
     def _place(self, message: Message, chance: Stream) -> list[Server]:
-        holders = self.fleet.drawn(chance, self._copies)
+        holders = self.servers.drawn(chance, self._copies)
         if not holders:
             text = "The request has failed due to a temporary failure of the server."
             raise ServiceError("ServiceUnavailable", text, status=503, sender_fault=False)
@@ -77,16 +78,16 @@ class Queue(BaseQueue[Message]):
         copies = 0
         for server in holders:
             copies |= server.bit
-            if len(server.fresh) > SPARE:
-                server.tidy(len(self.messages))
+            if len(server.never_received) > SPARE:
+                server.compact(len(self.messages))
         message.copies = copies
         self.messages[message.id] = message
         self._expire_later(message)
         return holders
 
-    def adopt(self, old: Message, call: Call, source: str, row: int) -> None:
+    def accept_dead_letter(self, old: Message, call: Call, source: str, row: int) -> None:
         """As in every queue. A standard queue keeps the message's enqueue time."""
-        self._settle()
+        self.catch_up()
         message = Message(old.id, old.body, old.sent, old.sender, old.attributes, old.trace_header)
         message.receives, message.first, message.received = old.receives, old.first, old.received
         message.source, message.stamp, message.row = source, 1, row
@@ -97,7 +98,7 @@ class Queue(BaseQueue[Message]):
 
     def receive(self, call: Call, most: int, visibility: int, wait: int, attempt: str | None = None) -> list[Message]:
         """As every queue. Raises OverLimit when as many messages are in flight as may be."""
-        self._settle()
+        self.catch_up()
         if self.in_flight >= self._most_in_flight:
             text = f"Too many messages are in flight: the limit is {self._most_in_flight}."
             raise ServiceError("OverLimit", text, status=403)
@@ -109,21 +110,21 @@ class Queue(BaseQueue[Message]):
 
     def _before_wait(self) -> None:
         if self.visible:  # on servers that are away
-            self._arm(self.fleet.changes)
+            self._set_timer(self.servers.valid_until)
 
     def _take(self, call: Call, most: int, visibility: int, every: bool) -> list[Message]:
         """Ask servers one after the other: first each gives its share, then those that have more fill up."""
         taken: list[Message] = []
-        if len(self.messages) == self.in_flight + self.delayed or not self.fleet.up:
+        if len(self.messages) == self.in_flight + self.delayed or not self.servers.up:
             return taken
         self._sample()
         if most > self._most_in_flight - self.in_flight:
             most = self._most_in_flight - self.in_flight
-        share = -(-most // self.fleet.asked(every)) if most > 1 else 1
-        asked = self.fleet.shuffled(call.chance) if every else self.fleet.some(call.chance)
+        share = -(-most // self.servers.asked(every)) if most > 1 else 1
+        asked = self.servers.shuffled(call.chance) if every else self.servers.some(call.chance)
         heard: list[Server] = []
         for server in asked:
-            if (server.fresh or server.returned) and (message := server.oldest()):
+            if (server.never_received or server.redelivered) and (message := server.oldest()):
                 heard.append(server)
                 left = most - len(taken)
                 self._take_from(server, message, share if share < left else left, taken, call, visibility)
@@ -138,9 +139,9 @@ class Queue(BaseQueue[Message]):
     ) -> None:
         """Take up to `most` messages of a server whose oldest one is `message`."""
         while message and most > 0:
-            if not (self.redrive and self._is_buried(message, call)):
+            if not (self.redrive and self._move_to_dlq(message, call)):
                 taken.append(message)
-                self._hand_out(message, call, visibility)
+                self._receive(message, call, visibility)
                 most -= 1
             message = server.oldest() if most else None
 
@@ -151,23 +152,23 @@ class Queue(BaseQueue[Message]):
 
         A copy on a server that is away survives, and comes back with the server.
         """
-        self._settle()
-        id, number, message = self.holder(handle)
+        self.catch_up()
+        id, number, message = self.find_by_handle(handle)
         if message is None:
             self.trace.add("DeleteIgnored", self.name, id, call.caller, call.row, number)
             return
-        surviving = message.copies & ~self.fleet.up_bits
+        surviving = message.copies & ~self.servers.up_bits
         self.remove(message)
         message.row = self.trace.add("Deleted", self.name, message.code, call.caller, call.row, number)
         if surviving:
             message.copies = surviving
-            for server in self.fleet.of(surviving):
-                server.ghosts[id] = message
+            for server in self.servers.of(surviving):
+                server.deleted_while_down[id] = message
                 self._note_outage(server)
 
     def oldest(self) -> Message | None:
-        self._settle()
-        return min((m for m in (s.oldest() for s in self.fleet.up) if m), key=lambda m: m.sent, default=None)
+        self.catch_up()
+        return min((m for m in (s.oldest() for s in self.servers.up) if m), key=lambda m: m.sent, default=None)
 
     def remove(self, message: Message) -> None:
         """Give up a message, with all its copies."""
@@ -176,32 +177,32 @@ class Queue(BaseQueue[Message]):
 
     def clear(self) -> int:
         """Remove every message. Returns how many there were."""
-        for server in self.fleet.servers:
+        for server in self.servers.all:
             server.clear()
         return super().clear()
 
     # ---- what happens by itself --------------------------------------------------------------------------------------
 
-    def _settle(self) -> None:
+    def catch_up(self) -> None:
         """Let everything happen whose time has come: who was first at this instant must not decide the answer."""
         now = self.kernel.now
-        if now >= self._alarm:
-            self._happen()
-        if now >= self.fleet.changes:
-            self.fleet.look()
+        if now >= self._timer_at:
+            self._run_due()
+        if now >= self.servers.valid_until:
+            self.servers.refresh()
 
-    def _happen(self) -> None:
-        if self.kernel.now >= self.fleet.changes:
-            self.fleet.look()
-        super()._happen()
+    def _run_due(self) -> None:
+        if self.kernel.now >= self.servers.valid_until:
+            self.servers.refresh()
+        super()._run_due()
 
-    def _come_due(self, what: Message | Server) -> None:
+    def _on_due(self, what: Message | Server) -> None:
         if isinstance(what, Server):
             self._server_returns(what)
         else:
             self._show(what)
 
-    def _reappear(self, message: Message) -> None:
+    def _make_visible(self, message: Message) -> None:
         rank = message.sent
         if message.receives >= self._back_after:
             message.row = self.trace.add("MovedToBack", self.name, message.id, "", message.row, message.receives)
@@ -210,10 +211,10 @@ class Queue(BaseQueue[Message]):
 
     def _offer(self, message: Message, rank: float) -> None:
         """Put a message back on the servers that have copies of it, among the others by `rank`."""
-        for server in self.fleet.of(message.copies):
-            self._tick += 1
-            heapq.heappush(server.returned, (rank, self._tick, message.stamp, message))
-            server.tidy(len(self.messages))
+        for server in self.servers.of(message.copies):
+            self._serial += 1
+            heapq.heappush(server.redelivered, (rank, self._serial, message.stamp, message))
+            server.compact(len(self.messages))
         self._wake()
 
     # ---- servers -----------------------------------------------------------------------------------------------------
@@ -221,33 +222,33 @@ class Queue(BaseQueue[Message]):
     @property
     def reachable(self) -> bool:
         """Is any of its servers there?"""
-        self._settle()
-        return bool(self.fleet.up)
+        self.catch_up()
+        return bool(self.servers.up)
 
     def make_unavailable(self, server: int, seconds: float) -> None:
         """Make a server unavailable for `seconds` from now: nobody can ask it, and it hears of no delete.
 
         `server` is a number from 1. Raises ValueError when the queue has no such server, or for a negative duration.
         """
-        servers = self.fleet.servers
+        servers = self.servers.all
         if not 1 <= server <= len(servers):
             raise ValueError(f"server={server!r}: must be from 1 to {len(servers)}")
         check_duration("seconds", seconds)
-        self._settle()
-        self.fleet.take_down(servers[server - 1], self.kernel.now + seconds)
+        self.catch_up()
+        self.servers.take_down(servers[server - 1], self.kernel.now + seconds)
         self._note_outage(servers[server - 1])
 
     def _note_outage(self, server: Server) -> None:
         """Write down that a server is away, and when it returns. Outages on which nothing depends are not noted."""
         if server.row < 0:
             server.row = self.trace.add("ServerUnavailable", self.name, detail=server.number, until=server.down_until)
-            self._due_later(server, server.down_until)
+            self._schedule(server, server.down_until)
 
     def _server_returns(self, server: Server) -> None:
         self.trace.add("ServerAvailable", self.name, cause=server.row, detail=server.number)
         server.row = -1
-        ghosts, server.ghosts = server.ghosts, {}
-        for message in ghosts.values():
+        copies, server.deleted_while_down = server.deleted_while_down, {}
+        for message in copies.values():
             expired = message.sent + self.retention <= self.kernel.now
             if message.copies & server.bit and message.state == GONE and not expired:
                 self._return_copy(message, server)
