@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lablib.actors.fleet import Worker
-from lablib.actors.producers import insist
+from lablib.actors.producers import call_with_retries
 from lablib.aws.service import ServiceError
 from lablib.gateway import AnswerLost
 from lablib.kernel import Kernel, Signal, Trace
@@ -56,12 +56,12 @@ class Consumer:
     def _handle(self, worker: Worker, message: dict[str, Any], row: int) -> None:
         if self._work(worker, message["MessageId"], message["Body"], row) is not False:
             target = {"QueueUrl": self._queue_url, "ReceiptHandle": message["ReceiptHandle"]}
-            insist(self._kernel, self._sqs.delete_message, **target)
+            call_with_retries(self._kernel, self._sqs.delete_message, **target)
 
     def _receive(self, worker: Worker) -> list[dict[str, Any]]:
         wait = self._settings["wait_time"]
         ask = {"MaxNumberOfMessages": self._settings["batch_size"], "WaitTimeSeconds": wait}
-        answer = insist(self._kernel, self._sqs.receive_message, 1, QueueUrl=self._queue_url, **ask)
+        answer = call_with_retries(self._kernel, self._sqs.receive_message, 1, QueueUrl=self._queue_url, **ask)
         messages: list[dict[str, Any]] = (answer or {}).get("Messages", [])
         if answer is None or not (messages or wait):
             self._kernel.wait(worker.call_off, self._settings["pause"])

@@ -8,6 +8,7 @@ as the freeze lasted. Scaling in lets a worker finish what it has in hand.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from lablib.kernel import Kernel, Process, Signal, Trace
@@ -26,6 +27,7 @@ class Worker:
         self.stopping = False
         self.down = False  # crashed, and not yet started again
         self.call_off = Signal(kernel)
+        self.spans: list[tuple[float, float]] = []  # from when to when it was there, also while it was down
 
     @property
     def alive(self) -> bool:
@@ -39,9 +41,21 @@ class Worker:
 
     def begin(self, process: Process) -> None:
         """It runs (again), as this process."""
+        if not self.there:
+            self.spans.append((self._kernel.now, math.inf))
         self.process = process
         self.down = False
         self._frozen_until = self._lost = 0.0
+
+    @property
+    def there(self) -> bool:
+        """Is it part of the fleet? One that crashed is, until it is scaled in."""
+        return bool(self.spans) and self.spans[-1][1] == math.inf
+
+    def leave(self) -> None:
+        """It is no part of the fleet any more."""
+        if self.there:
+            self.spans[-1] = (self.spans[-1][0], self._kernel.now)
 
     def wait_while_frozen(self) -> None:
         """Block while the worker is frozen."""
@@ -113,6 +127,11 @@ class Fleet:
         """Those that are wanted now; some may be down."""
         return self._all[: self.size]
 
+    @property
+    def known(self) -> list[Worker]:
+        """All that ever were."""
+        return list(self._all)
+
     def resize(self, size: int) -> None:
         """Let there be `size` workers from now on. Those with the highest numbers go, after what they have in hand."""
         self.size = size
@@ -121,13 +140,19 @@ class Fleet:
         for worker in self._all[size:]:
             worker.stopping, worker.down = True, False
             worker.call_off.fire()
+            if not worker.alive:
+                worker.leave()
         for worker in self._all[:size]:
             worker.stopping = False
             if not worker.alive and not worker.down:
                 self._start(worker)
 
     def _start(self, worker: Worker) -> None:
-        worker.begin(self._kernel.spawn(self._serve, worker, name=worker.name))
+        worker.begin(self._kernel.spawn(self._run, worker, name=worker.name))
+
+    def _run(self, worker: Worker) -> None:
+        self._serve(worker)
+        worker.leave()
 
     def crash(self, name: str) -> None:
         """End a worker where it stands: what it had in hand stays undone. Nothing happens to one that is down

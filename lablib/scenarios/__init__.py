@@ -1,20 +1,27 @@
 """Scenarios: situations to play with, and the runs that come of them."""
 
+from lablib.scenarios.actions import Action, ActionSpec, action, for_lane
 from lablib.scenarios.notable import Notable
 from lablib.scenarios.param import Param, ParamSpec
 from lablib.scenarios.run import Run
-from lablib.scenarios.scenario import Action, ActionSpec, Place, Scenario, Scene, Topology, find
+from lablib.scenarios.scenario import Scenario, find
+from lablib.scenarios.stage import Stage
+from lablib.scenarios.topology import Actor, Link, Place, Topology
 
 __all__ = [
     "Action",
     "ActionSpec",
+    "Actor",
+    "Link",
     "Notable",
     "Param",
     "ParamSpec",
     "Place",
     "Run",
     "Scenario",
-    "Scene",
+    "Stage",
     "Topology",
+    "action",
     "find",
+    "for_lane",
 ]

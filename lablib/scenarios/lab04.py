@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Callable
+from typing import Any
 
+from lablib.actors.fleet import Worker
+from lablib.actors.producers import call_with_retries
 from lablib.cloud import Cloud
 from lablib.kernel import Row
-from lablib.scenarios.param import Param, ParamSpec
+from lablib.scenarios.actions import Targets, action
+from lablib.scenarios.param import choice, duration_of, seconds, share, switch, whole
 from lablib.scenarios.run import Run
-from lablib.scenarios.scenario import Action, ActionSpec, Place, Scenario, Topology
-from lablib.scenarios.scenes import DONE, LOST, SPREAD, VISIBILITY_TIMEOUT, fleet_actions
-from lablib.scenarios.shop import DEAD, PARTNER, QUEUES, TOPIC, FanOutScene
+from lablib.scenarios.scenario import Scenario
+from lablib.scenarios.stage import Stage, always
+from lablib.scenarios.stages import RATE, RESTART, SPREAD, VISIBILITY_TIMEOUT, WORK
 
-_LABELS = {"mail": "E-mail", "stock": "Stock", "partner": "Partner", "analytics": "Analytics"}
-_SHOP = Place("shop", "Shop", "producer", "shop*")
+TOPIC = "orders"
+QUEUES = {"mail": "E-mail", "stock": "Stock", "partner": "Partner", "analytics": "Analytics"}
+PARTNER = "https://partner.example/orders"
+DEAD = "orders-dlq"
+_BIG = 100  # dollars
+_OUTAGE_BEGINS = 60.0
+_SLOW = 20.0  # seconds that a slow partner takes for an answer
+_TIMEOUT = 15.0  # seconds that the shop's and our own programs wait for it, as SNS does
+_NO_POLICY = "The queue's access policy is gone for a while: the topic may not send to it."
+_FILTER = {"total": [{"numeric": [">=", _BIG]}]}
 
 
 class FanOut(Scenario):
@@ -28,63 +41,51 @@ class FanOut(Scenario):
     duration = 240.0
     services = ("sns", "sqs")
 
-    way: str = Param(
-        "by topic", choices=("by topic", "one by one"), label="receivers are told", aws="Publish",
-        help="The shop publishes once, to a topic; or it tells each receiver itself, one after the other.",
-    )  # fmt: skip
-    rate: float = Param(
-        0.3, low=0.01, high=5.0, step=0.05, unit="orders/s", label="order rate", live=True, log=True,
-        help="Orders that arrive a second, at random.",
-    )  # fmt: skip
-    shop_crashes: float = Param(
-        0.0, low=0.0, high=1.0, step=0.05, label="shop crashes", live=True,
-        help="The chance that the shop's program crashes while it tells of an order: before, between or after its "
-        "calls. 0.1: one order in ten.",
-    )  # fmt: skip
-    partner: str = Param(
-        "web server", choices=("web server", "queue"), label="partner gets it by", aws="Protocol",
-        help="The topic calls the partner's web server; or a queue lies between, and a program takes it from there.",
-    )  # fmt: skip
-    outage: float = Param(
-        0.0, low=0.0, high=3600.0, step=10.0, unit="s", label="partner is away for",
-        help="From 60 s on, the partner's web server answers 500 for so long. 0: it always answers 200.",
-    )  # fmt: skip
-    retries: int = Param(
-        3, low=0, high=100, step=1, unit="retries", label="retries", aws="numRetries", quota="sns.http_retries_max",
-        help="How often SNS tries the web server again, 20 s after the attempt before. AWS allows an hour in all. "
+    way: str = choice("by topic", "one by one", aws="Publish").says(
+        "receivers are told",
+        "The shop publishes once, to a topic; or it tells each receiver itself, one after the other.",
+    )
+    rate: float = RATE.but(default=0.3, low=0.01, high=5.0, step=0.05, unit="orders/s", log=True).says(
+        "order rate", "Orders that arrive a second, at random."
+    )
+    shop_crashes: float = share(0.0, live=True).says(
+        "shop crashes",
+        "The chance that the shop's program crashes while it tells of an order: before, between or after its calls. "
+        "0.1: one order in ten.",
+    )
+    partner: str = choice("web server", "queue", aws="Protocol").says(
+        "partner gets it by",
+        "The topic calls the partner's web server; or a queue lies between, and a program takes it from there.",
+    )
+    outage: float = seconds(0.0, 0.0, 3600.0, step=10).says(
+        "partner is away for",
+        "From 60 s on, the partner's web server answers 500 for so long. 0: it always answers 200.",
+    )
+    retries: int = whole(3, 0, 100, "retries", aws="numRetries", quota="sns.http_retries_max").says(
+        "retries",
+        "How often SNS tries the web server again, 20 s after the attempt before. AWS allows an hour in all. "
         "For a topic only: a shop that tells the partner itself tries three times.",
-    )  # fmt: skip
-    dead_letters: bool = Param(
-        False, label="dead-letter queue", aws="RedrivePolicy",
-        help="What could not be delivered to a subscriber goes to a queue. Without it, it is lost. "
+    )
+    dead_letters: bool = switch(False, aws="RedrivePolicy").says(
+        "dead-letter queue",
+        "What could not be delivered to a subscriber goes to a queue. Without it, it is lost. "
         "For a topic only: a shop that tells each receiver itself has none.",
-    )  # fmt: skip
-    filter: bool = Param(
-        True, label="filter", aws="FilterPolicy",
-        help="Analytics gets the big orders only: 100 dollars or more. Else it gets all.",
-    )  # fmt: skip
-    big: float = Param(
-        0.25, low=0.0, high=1.0, step=0.05, label="big orders",
-        help="The share of orders of 100 dollars or more.",
-    )  # fmt: skip
-    late: bool = Param(
-        False, label="analytics comes later", aws="Subscribe",
-        help="Analytics is no subscriber at the start. Add it during the run.",
-    )  # fmt: skip
-    consumers: int = Param(2, low=0, high=10, step=1, unit="a queue", live=True, help="Consumers that poll each queue.")
-    work: float = Param(
-        2.0, low=0.01, high=60.0, step=0.1, unit="s", label="work time", live=True, log=True,
-        help="Half of the orders take less than this, half take more.",
-    )  # fmt: skip
+    )
+    filter: bool = switch(True, aws="FilterPolicy").says(
+        "filter", "Analytics gets the big orders only: 100 dollars or more. Else it gets all."
+    )
+    big: float = share(0.25).says("big orders", "The share of orders of 100 dollars or more.")
+    late: bool = switch(False, aws="Subscribe").says(
+        "analytics comes later", "Analytics is no subscriber at the start. Add it during the run."
+    )
+    consumers: int = whole(2, 0, 10, "a queue", live=True, help="Consumers that poll each queue.")
+    work: float = WORK.but(default=2.0, high=60.0, help="Half of the orders take less than this, half take more.")
     spread: float = SPREAD
-    restart: float = Param(
-        20.0, low=0.0, high=600.0, step=1.0, unit="s", label="restart after",
-        help="When a crashed consumer starts again. 0: never.",
-    )  # fmt: skip
-    visibility_timeout: int = replace(VISIBILITY_TIMEOUT, live=False)
+    restart: float = RESTART
+    visibility_timeout: int = VISIBILITY_TIMEOUT.but(live=False)
 
-    def build(self, cloud: Cloud) -> FanOutScene:
-        return FanOutScene(cloud, self)
+    def build(self, cloud: Cloud) -> Stage:
+        return _FanOutStage(cloud, self)
 
     def assume(self) -> dict[str, float]:
         return {"sqs.outages_per_hour": 0.0}
@@ -93,59 +94,215 @@ class FanOut(Scenario):
         """How many orders are known to whom. Analytics need not know."""
         count = told(run)
         on_its_way = {"orders on their way": count["on its way"]} if count["on its way"] else {}
-        return {"orders told to all": count["all"], "orders told to some": count["some"],
-                "orders told to nobody": count["nobody"], **on_its_way}  # fmt: skip
-
-    def queues(self) -> tuple[str, ...]:
-        """The queues of the receivers. A partner with a web server has none."""
-        return tuple(name for name in QUEUES if name != "partner" or self.partner == "queue")
-
-    def actions(self) -> tuple[ActionSpec, ...]:
-        names = tuple(f"{queue}-{n}" for queue in self.queues() for n in range(1, self.consumers + 1))
-        own = [
-            ActionSpec(
-                "crash_shop", "Crash the shop", (), None, "Its program dies while it tells of the next order: half way."
-            ),
-            ActionSpec(
-                "partner_fails", "Partner answers 500", (), _for(60.0), "The partner's web server fails for a while."
-            ),
-            ActionSpec(
-                "partner_slow", "Partner is slow", (), _for(60.0),
-                "For a while, the partner answers after 20 s. SNS waits for 15 s.",
-            ),
-        ]  # fmt: skip
-        if self.way == "by topic":
-            text = "The queue's access policy is gone for a while: the topic may not send to it."
-            own.append(ActionSpec("remove_policy", "Take a queue's policy away", self.queues(), _for(60.0), text))
-        if self.late:
-            own.append(ActionSpec("subscribe", "Add analytics", (), None, "Analytics gets all orders from now on."))
-        return (*own, *fleet_actions(names), *super().actions())
-
-    def check_target(self, spec: ActionSpec, action: Action) -> None:
-        """Consumers may come during the run: any that could exist is allowed here, and the run looks again."""
-        most = int(self.params()["consumers"].high or 0)
-        possible = {f"{queue}-{n}" for queue in self.queues() for n in range(1, most + 1)}
-        if spec.kind not in ("crash", "freeze") or action.target not in possible:
-            super().check_target(spec, action)
-
-    def topology(self) -> Topology:
-        topic = self.way == "by topic"
-        source = "topic" if topic else "shop"
-        middle = [Place("topic", f"Topic {TOPIC}", "topic", f"{TOPIC} sns/{TOPIC}")] if topic else []
-        queues = [Place(name, f"Queue {name}", "queue", name) for name in self.queues()]
-        fleets = [Place(f"{name}-program", _LABELS[name], "consumer", f"{name}-*") for name in self.queues()]
-        web = [Place("web", "Partner's web server", "endpoint", PARTNER)] if self.partner == "web server" else []
-        grave = [Place("dead", "Dead letters", "dead-letter", DEAD)] if topic and self.dead_letters else []
-        links = [("shop", "topic")] if topic else []
-        links += [(source, place.id) for place in (*queues, *web)]
-        for queue, fleet in zip(queues, fleets):
-            links += [(queue.id, fleet.id), (fleet.id, queue.id), (fleet.id, "done")]
-        links += [(source, place.id) for place in (*grave, LOST)]
-        return Topology((_SHOP, *middle, *queues, *web, *fleets, *grave, DONE, LOST), tuple(links))
+        return {
+            "orders told to all": count["all"],
+            "orders told to some": count["some"],
+            "orders told to nobody": count["nobody"],
+            **on_its_way,
+        }
 
 
-def _for(seconds: float) -> ParamSpec:
-    return ParamSpec(seconds, 0.1, 86_400.0, unit="s", label="for", name="value")
+class _FanOutStage(Stage):
+    """Orders arrive at the shop; a process of its own tells the receivers of each."""
+
+    def __init__(self, cloud: Cloud, scenario: FanOut) -> None:
+        super().__init__(cloud, scenario)
+        cloud.trace.phrases |= {
+            "Ordered": lambda row, trace: f"a customer orders: {row.subject}, {row.detail} dollars",
+            "Intervened": lambda row, trace: str(row.detail),
+        }
+        self.by_topic = scenario.way == "by topic"
+        self.sns, self.sqs = cloud.direct("sns"), cloud.direct("sqs")
+        self.inbox = cloud.service("sns").inbox(PARTNER)
+        names = [name for name in QUEUES if name != "partner" or scenario.partner == "queue"]
+        self.queues = {
+            name: self.queue(name, label=f"Queue {name}", VisibilityTimeout=scenario.visibility_timeout)
+            for name in names
+        }
+        self.partner = self.queues.get("partner") or self.web(PARTNER, "Partner's web server")
+        self.known = [name for name in QUEUES if name != "analytics" or not scenario.late]
+        self.crashes_next = False
+        self._last: dict[str, float] = {}  # until when a trouble lasts, for those that may be begun again
+        self.source = self.place("shop", "Shop", "producer", "shop*")
+        if self.by_topic:
+            self._make_topic(scenario.dead_letters)
+        else:  # the rows of its calls are those of a topic; who makes them is another
+            failed = cloud.trace.phrases["DeliveryFailed"]
+            cloud.trace.phrases["DeliveryFailed"] = lambda row, trace: failed(row, trace).replace("SNS", "the shop")
+        for name in QUEUES:
+            self.link(
+                self.source, name if name in self.queues else "web", t_from=0.0 if name in self.known else math.inf
+            )
+        self.link(self.source, "lost")
+        if scenario.outage:
+            cloud.kernel.at(_OUTAGE_BEGINS, self._partner_fails, scenario.outage)
+        for name, queue in self.queues.items():
+            serve = self.consumer(queue, self._forward if name == "partner" else self._work)
+            self.fleet(name, QUEUES[name], serve, on=queue.place, id=f"{name}-program")
+        to = [self.source] if self.by_topic else []
+        self.front_end(self.handle, always(lambda: self.values["rate"]), to=to, id="shop")
+
+    # ---- the topic ---------------------------------------------------------------------------------------------------
+
+    def _make_topic(self, dead_letters: bool) -> None:
+        self.orders = self.topic(TOPIC, id="topic")
+        self.source = "topic"
+        self.redriven: dict[str, Any] = {}
+        if dead_letters:
+            dead = self.queue(DEAD, id="dead", label="Dead letters", role="dead-letter", VisibilityTimeout=30)
+            self.let_send(self.orders, dead)
+            self.link("topic", "dead")
+            self.redriven = {"RedrivePolicy": {"deadLetterTargetArn": dead.arn}}
+        for name, queue in self.queues.items():
+            self.let_send(self.orders, queue)
+            if name in self.known:
+                self._subscribe(name)
+        if "partner" not in self.queues:
+            retry = {"numRetries": self.values["retries"], "minDelayTarget": 20, "maxDelayTarget": 20}
+            self.subscribe(self.orders, self.partner, DeliveryPolicy={"healthyRetryPolicy": retry}, **self.redriven)
+
+    def _subscribe(self, name: str) -> None:
+        wanted = {"FilterPolicy": _FILTER} if name == "analytics" and self.values["filter"] else {}
+        self.subscribe(self.orders, self.queues[name], **wanted, **self.redriven)
+
+    # ---- the receivers' programs -------------------------------------------------------------------------------------
+
+    def _work(self, worker: Worker, message_id: str, key: str, row: int) -> None:
+        worker.work(worker.name, message_id, row, self.work_seconds(f"{worker.name.partition('-')[0]} {key}"))
+
+    def _forward(self, worker: Worker, message_id: str, key: str, row: int) -> bool:
+        """Pass an order on to the partner's web server. What it does not take comes back."""
+        status, delay = self.inbox.take({}, key)
+        taken = status < 400 and delay <= _TIMEOUT
+        worker.work(worker.name, message_id, row, 0.2 + min(delay, _TIMEOUT), failed=not taken)
+        return bool(taken)
+
+    # ---- the shop ----------------------------------------------------------------------------------------------------
+
+    def handle(self, number: int) -> None:
+        self._order(str(number))
+
+    def handle_burst(self, keys: list[str]) -> None:
+        for key in keys:
+            self._order(key)
+
+    def _order(self, key: str) -> None:
+        order, keyed = f"order-{key}", self.cloud.chance.keyed
+        big = keyed("big", order) < self.values["big"]
+        total = round(_BIG * (1 + 4 * keyed("total", order)) if big else 5 + (_BIG - 6) * keyed("total", order))
+        self.cloud.trace.add("Ordered", "shop", order, f"shop/{order}", detail=total)
+        calls = self._calls(order, total)
+        self.cloud.spawn(self._announce, order, calls, self._calls_done(order, len(calls)), name=f"shop/{order}")
+
+    def _calls(self, order: str, total: int) -> list[Callable[[], Any]]:
+        """What the shop does to spread the news, in its order."""
+        kernel = self.cloud.kernel
+        attributes = {"total": {"DataType": "Number", "StringValue": str(total)}}
+        if self.by_topic:
+            message: dict[str, Any] = {"TopicArn": self.orders.arn, "Message": order, "MessageAttributes": attributes}
+            return [lambda: call_with_retries(kernel, self.sns.publish, **message)]
+        wanted = [n for n in self.known if n != "analytics" or total >= _BIG or not self.values["filter"]]
+
+        def send(name: str) -> None:
+            call_with_retries(kernel, self.sqs.send_message, QueueUrl=self.queues[name].url, MessageBody=order)
+
+        return [(lambda n=n: send(n) if n in self.queues else self._post(order)) for n in wanted]  # type: ignore[misc]
+
+    def _calls_done(self, order: str, calls: int) -> int:
+        """After how many of its calls the shop crashes; more than it has when it does not."""
+        keyed = self.cloud.chance.keyed
+        if self.crashes_next:
+            self.crashes_next = False
+            return calls // 2
+        if keyed("shop crashes", order) < self.values["shop_crashes"]:
+            return int(keyed("moment of the crash", order) * (calls + 1))
+        return calls + 1
+
+    def _announce(self, order: str, calls: list[Callable[[], Any]], until: int) -> None:
+        for call in calls[:until]:
+            call()
+        if until <= len(calls):
+            self.cloud.trace.add("Crashed", actor=f"shop/{order}")
+
+    def _post(self, order: str) -> None:
+        """Call the partner's web server, three times at most. The rows are those of a topic that delivers."""
+        kernel, add, last = self.cloud.kernel, self.cloud.trace.add, 3
+        row = -1
+        for attempt in range(1, last + 1):
+            status, delay = self.inbox.take({}, order)
+            kernel.sleep(min(max(delay, 0.02), _TIMEOUT))
+            detail = {"protocol": "https", "attempt": attempt}
+            if status < 400 and delay <= _TIMEOUT:
+                add("Delivered", "shop", order, PARTNER, row, detail)
+                return
+            reason = str(status) if status >= 400 else "Timeout"
+            until = kernel.now + 1 if attempt < last else 0.0
+            row = add("DeliveryFailed", "shop", order, PARTNER, row, detail | {"reason": reason}, until)
+            if until:
+                kernel.sleep(1)
+        add("DeliveryDropped", "shop", order, PARTNER, row, "the shop gave up after three attempts")
+
+    # ---- what can be done to it --------------------------------------------------------------------------------------
+
+    def _note(self, text: str, resource: str = "") -> None:
+        self.cloud.trace.add("Intervened", resource, detail=text)
+
+    def _partner_fails(self, seconds: float) -> None:
+        self.inbox.fail(500, seconds)
+        self._note(f"The partner's web server answers 500 for {seconds:g} s.", PARTNER)
+        self._ends("500", seconds, "The partner's web server answers 200 again.", PARTNER)
+
+    def _ends(self, what: str, seconds: float, text: str, resource: str, end: Callable[[], None] | None = None) -> None:
+        """Say when something ends, and end it, unless it was begun again meanwhile and lasts longer."""
+        now = self.cloud.kernel.now
+        self._last[what] = max(self._last.get(what, 0.0), now + seconds)
+
+        def over() -> None:
+            if self.cloud.kernel.now >= self._last[what]:
+                if end:
+                    end()
+                self._note(text, resource)
+
+        self.cloud.kernel.at(now + seconds, over)
+
+    @action("Crash the shop", "Its program dies while it tells of the next order: half way.")
+    def crash_shop(self) -> None:
+        self.crashes_next = True
+
+    @action("Partner answers 500", "The partner's web server fails for a while.", duration_of(60.0))
+    def partner_fails(self, seconds: float) -> None:
+        self._partner_fails(seconds)
+
+    @action("Partner is slow", "For a while, the partner answers after 20 s. SNS waits for 15 s.", duration_of(60.0))
+    def partner_slow(self, seconds: float) -> None:
+        self.inbox.slow(_SLOW)
+        self._note(f"For {seconds:g} s the partner's web server answers after {_SLOW:g} s.", PARTNER)
+        text = "The partner's web server answers at once again."
+        self._ends("slow", seconds, text, PARTNER, lambda: self.inbox.slow(0.0))
+
+    def fed_queues(self) -> list[str]:
+        """The queues that a topic sends to."""
+        return list(self.queues) if self.by_topic else []
+
+    @action("Take a queue's policy away", _NO_POLICY, duration_of(60.0), targets=Targets(fed_queues))
+    def remove_policy(self, name: str, seconds: float) -> None:
+        queue = self.queues[name]
+        self.let_send(self.orders, queue, allowed=False)
+        self._note(f"The queue {name} has no policy for {seconds:g} s: the topic may not send to it.", name)
+        text = f"The queue {name} has its policy back: the topic may send to it."
+        self._ends(f"policy {name}", seconds, text, name, lambda: self.let_send(self.orders, queue))
+
+    @action("Add analytics", "Analytics gets all orders from now on.", when=lambda stage: stage.values["late"])
+    def add_analytics(self) -> None:
+        if "analytics" in self.known:
+            return
+        self.known.append("analytics")
+        self.link(self.source, "analytics")
+        if self.by_topic:
+            self._subscribe("analytics")
+            self._note("Analytics subscribes to the topic. The shop knows nothing of it.")
+        else:
+            self._note("A new version of the shop: it tells analytics too.")
 
 
 # ---- who knows of an order -----------------------------------------------------------------------------------------

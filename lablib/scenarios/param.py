@@ -7,7 +7,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Value = float | int | str | bool
@@ -36,6 +36,14 @@ class ParamSpec:
     live: bool = False
     log: bool = False
     name: str = ""
+
+    def says(self, label: str, help: str) -> ParamSpec:
+        """The same with a label and a line of help."""
+        return replace(self, label=label, help=help)
+
+    def but(self, **changes: Any) -> ParamSpec:
+        """The same with other fields."""
+        return replace(self, **changes)
 
     @property
     def kind(self) -> type:
@@ -83,31 +91,82 @@ class ParamSpec:
         return f"{what} from {self.low:.9g} to {self.high:.9g}{self.unit and ' '}{self.unit}"
 
 
-def Param(
-    default: Any,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    step: float | None = None,
-    unit: str = "",
-    label: str = "",
-    help: str = "",
-    aws: str | None = None,
-    quota: str | None = None,
-    choices: Iterable[str] = (),
-    live: bool = False,
-    log: bool = False,
-) -> Any:
+def Param(default: Any, **more: Any) -> Any:
     """Declare a parameter in the body of a Scenario: `rate: float = Param(2.0, low=0.1, high=20.0, unit="messages/s")`.
 
-    The type is that of `default`. What the arguments mean stands in ParamSpec. Raises ValueError when the default is
-    not allowed by the rest, when a number has no range, or when a text has no choices.
+    The type is that of `default`; `more` are the other fields of ParamSpec. Raises ValueError when the default is not
+    allowed by the rest, when a number has no range, or when a text has no choices. `whole`, `number`, `seconds`,
+    `share`, `choice` and `switch` are shorter ways: `number(2.0, 0.1, 20.0, "messages/s").says("rate", "Sent.")`.
     """
-    spec = ParamSpec(default, low, high, step, unit, label, help, aws, quota, tuple(choices), live, log, "default")
-    if (isinstance(default, str) and not spec.choices) or (type(default) in (int, float) and None in (low, high)):
+    spec = ParamSpec(default, **{"name": "default"} | more)
+    if (isinstance(default, str) and not spec.choices) or (
+        type(default) in (int, float) and None in (spec.low, spec.high)
+    ):
         raise ValueError(f"default={default!r}: a number needs low= and high=, a text needs choices=")
     spec.check(default)
     return spec
+
+
+def whole(default: int, low: int, high: int, unit: str = "", **more: Any) -> Any:
+    """A whole number."""
+    return Param(default, low=low, high=high, unit=unit, **{"step": 1} | more)
+
+
+def number(default: float, low: float, high: float, unit: str = "", **more: Any) -> Any:
+    """A number with a fraction."""
+    return Param(float(default), low=float(low), high=float(high), unit=unit, **more)
+
+
+def seconds(default: float, low: float, high: float, **more: Any) -> Any:
+    """A time in seconds; whole seconds, when `default` is an int. A slider moves by one second."""
+    return Param(default, low=low, high=high, unit="s", **{"step": 1} | more)
+
+
+def share(default: float, high: float = 1.0, **more: Any) -> Any:
+    """A part of the whole, or a chance: from 0 to `high`, at most 1."""
+    return Param(float(default), low=0.0, high=high, **{"step": 0.05} | more)
+
+
+def choice(default: str, *others: str, **more: Any) -> Any:
+    """One of several names. `choices=` sets their order, when the default is not the first."""
+    return Param(default, **{"choices": (default, *others)} | more)
+
+
+def switch(default: bool, **more: Any) -> Any:
+    """On or off."""
+    return Param(default, **more)
+
+
+def duration_of(default: float = 30.0) -> ParamSpec:
+    """How long an action lasts: the value of an action that is over after a time."""
+    return ParamSpec(default, 0.1, 86_400.0, unit="s", label="for", name="value")
+
+
+RESERVED = frozenset(
+    # the attributes of an ipywidgets.DOMWidget
+    """
+    add_class add_traits blur class_own_trait_events class_own_traits class_trait_names class_traits close close_all
+    comm cross_validation_lock focus get_manager_state get_state get_view_spec handle_comm_opened
+    handle_control_comm_opened has_trait hold_sync hold_trait_notifications keys layout log model_id notify_change
+    observe on_msg on_trait_change on_widget_constructed open remove_class send send_state set_state set_trait
+    setup_instance tabbable tooltip trait_defaults trait_events trait_has_value trait_metadata trait_names
+    trait_values traits unobserve unobserve_all widget_types widgets
+    """.split()  # noqa: SIM905
+    # those of a workbench
+    + """
+    act actions answer ask_again choose_limits compare control cursor figure guess keep kept lens limits many missions
+    move reseed restore run scenario seed seek selected set share skip stage stop_comparing take_back to_html until
+    values verbs watched
+    """.split()  # noqa: SIM905
+)
+
+
+def check_name(name: str, owner: type) -> None:
+    """Raise ValueError, one line, when a parameter of a scenario derived from `owner` cannot have this name: it
+    becomes a trait of the workbench and an attribute of the scenario.
+    """
+    if name in RESERVED or name.startswith("_") or hasattr(owner, name):
+        raise ValueError(f"{name}: a parameter cannot have this name: a workbench or a scenario has an attribute of it")
 
 
 def one_of(names: Iterable[str]) -> str:

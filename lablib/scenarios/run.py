@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -13,9 +13,11 @@ from lablib.aws.quotas import EDITIONS, Edition
 from lablib.cloud import Cloud
 from lablib.kernel import Trace
 from lablib.scenarios import share
+from lablib.scenarios.actions import Action
 from lablib.scenarios.notable import Notable, notable
 from lablib.scenarios.param import near, one_of
-from lablib.scenarios.scenario import Action, Scenario, Topology
+from lablib.scenarios.scenario import Scenario
+from lablib.scenarios.topology import Topology
 
 if TYPE_CHECKING:
     from lablib.measures import Measures
@@ -28,8 +30,8 @@ _MOST_ACTIONS = 200
 class Run:
     """A run of `scenario` with `seed` and `actions` for `until` virtual seconds under the quotas of `limits`.
 
-    Immutable. `trace` holds all that happened, `measures` what can be counted. `cursor` is the instant that somebody
-    who shared the run was looking at, None when nobody said.
+    Immutable. `trace` holds all that happened, `topology` the places between which messages moved, `measures` what can
+    be counted. `cursor` is the instant that somebody who shared the run was looking at, None when nobody said.
     """
 
     scenario: Scenario
@@ -39,17 +41,13 @@ class Run:
     limits: Edition
     trace: Trace = field(repr=False)
     quotas: dict[str, Any] = field(repr=False)
+    topology: Topology = field(repr=False)
     cursor: float | None = None
 
     @property
     def title(self) -> str:
         """What the scenario shows, in one line."""
         return self.scenario.title
-
-    @property
-    def topology(self) -> Topology:
-        """The places between which messages moved."""
-        return self.scenario.topology()
 
     @cached_property
     def measures(self) -> Measures:
@@ -107,7 +105,7 @@ class Run:
         number = isinstance(cursor, (int, float)) and not isinstance(cursor, bool)
         if cursor is not None and not (number and 0 <= cursor <= self.until):
             raise ValueError(f"cursor={cursor!r}: must be a number of seconds from 0 to {self.until:g}")
-        return Run(self.scenario, self.seed, self.actions, self.until, self.limits, self.trace, self.quotas, cursor)
+        return replace(self, cursor=cursor)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Run) and self._key() == other._key()
@@ -155,16 +153,17 @@ def simulate(
 ) -> Run:
     """Run it, without looking whether it was run before. The arguments are those that `check` returns."""
     with Cloud(seed, limits=limits, assume=scenario.assume()) as cloud:
-        scene = scenario.build(cloud)
+        stage = scenario.build(cloud)
         for action in actions:
             if action.at > cloud.now:
                 cloud.kernel.run(action.at)
-            scene.act(action)
+            stage.act(action)
         if until > cloud.now:
             cloud.kernel.run(until)
         cloud.trace.freeze()  # what closing does to processes is no part of the run
+        topology = stage.topology()
     cloud.processes.clear()
-    return Run(scenario, seed, actions, until, limits, cloud.trace, cloud.quotas)
+    return Run(scenario, seed, actions, until, limits, cloud.trace, cloud.quotas, topology)
 
 
 @lru_cache(maxsize=32)

@@ -4,105 +4,27 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from lablib.actors import PHRASES
 from lablib.aws.quotas import Edition
 from lablib.cloud import Cloud
-from lablib.scenarios.param import ParamSpec, Value, near, one_of
+from lablib.scenarios.actions import Action, ActionSpec
+from lablib.scenarios.param import ParamSpec, check_name, near, one_of
+from lablib.scenarios.topology import Topology
 
 if TYPE_CHECKING:
     from lablib.scenarios.run import Run
-
-Role = Literal[
-    "producer", "topic", "bucket", "queue", "server", "consumer", "function", "endpoint", "dead-letter", "done",
-    "direct", "lost",
-]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Place:
-    """A place where messages can be. `match` is a pattern (fnmatch) of the actors or resources in the trace that are
-    this place, or several with spaces between: a topic is "orders sns/orders". A queue may have `parts`: its servers.
-    An "endpoint" is an inbox outside AWS: an address, a telephone, a web server.
-    """
-
-    id: str
-    label: str
-    role: Role
-    match: str
-    parts: int = 0
-
-
-@dataclass(frozen=True)
-class Topology:
-    """The places of a scenario, and the links (pairs of ids) along which messages move."""
-
-    places: tuple[Place, ...]
-    links: tuple[tuple[str, str], ...]
-
-    def __getitem__(self, id: str) -> Place:
-        return next(place for place in self.places if place.id == id)
-
-
-@dataclass(frozen=True)
-class Action:
-    """Something done to a run at the instant `at` (seconds since it began): data, so that a run can be repeated.
-
-    `kind` is one of the scenario's (`scenario.actions()`), `target` whom or what it hits, `value` how much.
-    """
-
-    kind: str
-    at: float
-    target: str = ""
-    value: Value | None = None
-
-
-@dataclass(frozen=True)
-class ActionSpec:
-    """An action that a scenario knows: a `label` for a button, the `targets` that exist at the start, and what its
-    value is (`value_param`; None when it takes none, or when the target decides, as for "set").
-    """
-
-    kind: str
-    label: str
-    targets: tuple[str, ...] = ()
-    value_param: ParamSpec | None = None
-    help: str = ""
-
-
-class Scene:
-    """The stage while a run lasts: `build` makes it, actions act on it. Derive from it: a method `do_<kind>(action)`
-    for each kind of action that the scenario lists. `values` are the parameters, those that are live may change.
-    """
-
-    def __init__(self, cloud: Cloud, scenario: Scenario) -> None:
-        cloud.trace.phrases.update(PHRASES)
-        self.cloud = cloud
-        self.values = scenario.values()
-
-    def act(self, action: Action) -> None:
-        """Do it, now."""
-        getattr(self, f"do_{action.kind}")(action)
-
-    def do_set(self, action: Action) -> None:
-        """Change a live parameter from now on."""
-        self.values[action.target] = action.value
-        self.cloud.trace.add("ParameterSet", detail={"name": action.target, "value": action.value})
-        self.changed(action.target)
-
-    def changed(self, name: str) -> None:
-        """A live parameter has changed: what only looks now and then must be told here."""
-
+    from lablib.scenarios.stage import Stage
 
 _registry: dict[str, type[Scenario]] = {}
 
 
 class Scenario:
     """A situation with parameters. Derive a class whose first docstring line is its title, declare parameters with
-    `Param`, and write `build` and `topology`. Objects are immutable; `VideoQueue(rate=5)` gives values, the rest are
+    `Param`, and write `build`. Objects are immutable; `VideoQueue(rate=5)` gives values, the rest are
     defaults.
 
     Raises TypeError for an unknown parameter or a wrong type, ValueError for a value that is not allowed: one line
@@ -111,18 +33,25 @@ class Scenario:
 
     duration: ClassVar[float] = 300.0  # how long a run lasts when nobody says, in virtual seconds
     services: ClassVar[tuple[str, ...]] = ("sqs",)  # whose quotas the workbench lists
-    questions: ClassVar[tuple[Any, ...]] = ()  # what to ask before the run is shown; labs may set it
     _specs: ClassVar[MappingProxyType[str, ParamSpec]] = MappingProxyType({})
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         own = {name: value for name, value in vars(cls).items() if isinstance(value, ParamSpec)}
+        for name in own:
+            check_name(name, Scenario)
         named = {n: replace(s, name=n, label=s.label or n.replace("_", " ")) for n, s in own.items()}
         cls._specs = MappingProxyType({**cls._specs, **named})
         keywords = [
             inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=s.default) for n, s in cls._specs.items()
         ]
         cls.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
+        other = _registry.setdefault(cls.__name__, cls)
+        if other.__module__ != cls.__module__:
+            raise ValueError(
+                f"{cls.__name__}: {cls.__module__} and {other.__module__} both have a scenario of this name; "
+                "the text of a shared run would not say which"
+            )
         _registry[cls.__name__] = cls
 
     def __init__(self, **values: Any) -> None:
@@ -137,21 +66,12 @@ class Scenario:
 
     # ---- to be written in a subclass ---------------------------------------------------------------------------------
 
-    def build(self, cloud: Cloud) -> Scene:
-        """Set the scene: make the resources, start the actors."""
+    def build(self, cloud: Cloud) -> Stage:
+        """Set the stage: make the resources, start the programs."""
         raise NotImplementedError
-
-    def topology(self) -> Topology:
-        """The places between which messages move."""
-        raise NotImplementedError
-
-    def actions(self) -> tuple[ActionSpec, ...]:
-        """What can be done to a run. This gives "set" when there are live parameters; add your own kinds to it."""
-        live = tuple(name for name, spec in self._specs.items() if spec.live)
-        return (ActionSpec("set", "Change a parameter", live, None, "Change a parameter from now on."),) if live else ()
 
     def assume(self) -> dict[str, float]:
-        """Figures of the model that this scenario sets: for `Cloud(assume=)`."""
+        """Quotas of the model that this scenario sets: for `Cloud(assume=)`."""
         return {}
 
     def results(self, run: Run) -> dict[str, int]:
@@ -207,26 +127,17 @@ class Scenario:
         if not isinstance(action.kind, str) or action.kind not in specs:
             known = f"{type(self).__name__} knows {one_of(specs)}{near(action.kind, specs)}"
             raise ValueError(f"kind={action.kind!r}: {known}")
-        if isinstance(action.at, bool) or not isinstance(action.at, (int, float)) or not 0 <= action.at <= until:
-            raise ValueError(f"{action.kind}: at={action.at!r}: must be a number of seconds from 0 to {until:g}")
-        spec = specs[action.kind]
-        self.check_target(spec, action)
-        param = self._specs[action.target] if action.kind == "set" else spec.value_param
-        if param is None:
-            if action.value is not None:
-                raise ValueError(f"{action.kind}: value={action.value!r}: this action takes no value")
-            return replace(action, at=float(action.at))
-        value = param.default if action.value is None and action.kind != "set" else param.check(action.value)
-        return replace(action, at=float(action.at), value=value)
+        return specs[action.kind].check(action, self._specs, until)
 
-    def check_target(self, spec: ActionSpec, action: Action) -> None:
-        """Raise ValueError when the target cannot exist. A scenario whose targets come and go allows more."""
-        if not spec.targets:
-            if action.target != "":
-                raise ValueError(f"{action.kind}: target={action.target!r}: this action has no target")
-        elif action.target not in spec.targets:
-            allowed = f"must be {one_of(spec.targets)}{near(action.target, spec.targets)}"
-            raise ValueError(f"{action.kind}: target={action.target!r}: {allowed}")
+    # ---- before a run ------------------------------------------------------------------------------------------------
+
+    def topology(self) -> Topology:
+        """The places at the start of a run. What comes and goes during it is known to the run."""
+        return _at_the_start(self)[0]
+
+    def actions(self) -> tuple[ActionSpec, ...]:
+        """What can be done to a run."""
+        return _at_the_start(self)[1]
 
     # ---- being a value -----------------------------------------------------------------------------------------------
 
@@ -244,6 +155,14 @@ class Scenario:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.changed().items())})"
+
+
+@lru_cache(maxsize=256)
+def _at_the_start(scenario: Scenario) -> tuple[Topology, tuple[ActionSpec, ...]]:
+    """Places and actions, from a stage that is built in a cloud of its own and never runs."""
+    with Cloud(assume=scenario.assume()) as cloud:
+        stage = scenario.build(cloud)
+        return stage.topology(), stage.actions()
 
 
 def find(name: str) -> type[Scenario]:

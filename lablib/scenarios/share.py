@@ -11,7 +11,8 @@ import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import TYPE_CHECKING, Any
 
-from lablib.scenarios.scenario import Action, find
+from lablib.scenarios.actions import Action
+from lablib.scenarios.scenario import find
 
 if TYPE_CHECKING:
     from lablib.scenarios.run import Run
@@ -24,7 +25,10 @@ _LIKELY = (
     b'["set",3,"consumers",["stall",4,"consumer-1",5.5]["crash",6,"consumer-2"]],null,"today",'
     b'["Promises",{["Fleet",{["VideoQueue",{},0,[],'
 )
-_RENAMED = {"stall": "freeze"}  # kinds of actions, in texts from before they were called otherwise
+_RENAMED = {
+    "stall": "freeze",
+    "subscribe": "add_analytics",
+}  # kinds of actions, in texts from before they were called otherwise
 _LONGEST = 8_000  # characters of a text; and bytes of what is in it
 _NOT_ONE = "this is not a run's text: copy all of it, from 'ml1-' to the end"
 

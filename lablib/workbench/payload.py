@@ -14,7 +14,7 @@ import numpy as np
 
 from lablib.kernel import Trace
 from lablib.scenarios import Run
-from lablib.scenarios.scenario import Topology
+from lablib.scenarios.topology import ROLES, Topology
 from lablib.workbench import fanout
 
 WAITING, DELAYED, HELD, WORKING, DONE, DEAD, LOST, VAIN, HERE, RETRY, FILTERED, PASSED, DELIVERED = range(13)
@@ -58,7 +58,6 @@ NAMES = list(MOVES)
 _WHOSE = ("resource", "actor", "done", "lost", "detail")
 _FROM_ACTOR = ("Sent", "Requested", "Published", "ObjectCreated")  # it begins where its sender is
 _FROM_RESOURCE = ("FilteredOut", "DeliveryFailed", "Delivered", "DeliveryDropped")  # it begins at the topic
-_HANDS = ("consumer", "server", "direct", "function")  # roles whose actors hold messages
 ACTOR_STATES = ("up", "down", "frozen")
 MARKS = {"Crashed": 1, "Restarted": 0, "Frozen": 2, "Unfrozen": 0}
 SERVERS = {"ServerUnavailable": 0, "ServerAvailable": 1}
@@ -146,7 +145,7 @@ def subjects(run: Run) -> list[str]:
 
 def _links(topology: Topology) -> list[tuple[int, int]]:
     number = {place.id: i for i, place in enumerate(topology.places)}
-    return [(number[a], number[b]) for a, b in topology.links]
+    return [(number[link.source], number[link.target]) for link in topology.links]
 
 
 def _places(trace: Trace, topology: Topology, columns: dict[str, np.ndarray]) -> np.ndarray:
@@ -168,7 +167,7 @@ def _actors(
     trace: Trace, topology: Topology, columns: dict[str, np.ndarray], place: np.ndarray
 ) -> tuple[list[dict[str, Any]], np.ndarray]:
     """The actors that hold messages, by place and name, and name code -> number in that list."""
-    working = [i for i, p in enumerate(topology.places) if p.role in _HANDS]
+    working = [i for i, p in enumerate(topology.places) if ROLES[p.role].holds]
     codes = [c for c in np.unique(columns["actor"]).tolist() if place[c] in working]
     codes.sort(key=lambda c: (place[c], len(trace.name(c)), trace.name(c)))
     number = np.full(len(place), -1, dtype=np.int32)

@@ -125,7 +125,7 @@ def test_links_join_places_and_the_actors_of_a_run_have_one(scenario):
     topology = scenario.topology()
     ids = [place.id for place in topology.places]
     assert len(set(ids)) == len(ids)
-    assert {end for link in topology.links for end in link} <= set(ids)
+    assert {end for link in topology.links for end in (link.source, link.target)} <= set(ids)
     trace = scenario.run(until=scenario.duration / 3).trace
     for actor in {row.actor for row in trace} - {"", "you"}:
         assert sum(fnmatchcase(actor, place.match) for place in topology.places) == 1, actor

@@ -6,8 +6,8 @@ import re
 from lablib.actors.consumers import Consumer
 from lablib.actors.fleet import Fleet
 from lablib.cloud import Cloud
+from lablib.scenarios import Scenario, Stage
 from lablib.scenarios.param import Param
-from lablib.scenarios.scenario import Place, Scenario, Scene, Topology
 
 HOOK = "https://hook.example.com/"
 QUEUES = ("billing", "shipping", "audit")
@@ -21,40 +21,33 @@ class FanoutForTests(Scenario):
     rate: float = Param(1.0, low=0.1, high=20.0, step=0.1, unit="orders/s", label="orders", help="Orders a second.")
     grave: bool = Param(False, label="dead-letter queue", help="The web hook's subscription has one.")
 
-    def build(self, cloud: Cloud) -> Scene:
-        return _Scene(cloud, self)
-
-    def topology(self) -> Topology:
-        queues = [Place(q, f"Queue {q}", "queue", q, 8) for q in QUEUES]
-        fleets = [Place(f"{q}-fleet", q.capitalize(), "consumer", f"{q}-worker-*") for q in QUEUES]
-        places = (
-            Place("shop", "Shop", "producer", "shop"),
-            Place("topic", "Topic orders", "topic", "orders sns/orders"),
-            *queues,
-            Place("hook", "Web hook", "endpoint", HOOK),
-            Place("grave", "Dead letters", "dead-letter", "grave"),
-            *fleets,
-            Place("done", "Done", "done", ""),
-            Place("lost", "Lost", "lost", ""),
-        )
-        links = [("shop", "topic"), ("topic", "hook"), ("topic", "lost"), ("topic", "grave")]
-        for q in QUEUES:
-            links += [("topic", q), (q, f"{q}-fleet"), (f"{q}-fleet", "done")]
-        return Topology(places, tuple(links))
+    def build(self, cloud: Cloud) -> Stage:
+        return _Fanout(cloud, self)
 
 
-class _Scene(Scene):
+class _Fanout(Stage):
     def __init__(self, cloud: Cloud, scenario: FanoutForTests) -> None:
         super().__init__(cloud, scenario)
         self.sqs, self.sns = cloud.direct("sqs"), cloud.direct("sns")
-        self.values |= {"batch_size": 1, "wait_time": 20, "pause": 1.0}
+        self.place("shop", "Shop", "producer", "shop")
+        self.place("topic", "Topic orders", "topic", "orders sns/orders")
+        self.link("shop", "topic")
+        self.web(HOOK, "Web hook", id="hook")
+        self.place("grave", "Dead letters", "dead-letter", "grave")
+        self.link("topic", "hook", "lost", "grave")
+        for name in QUEUES:
+            self.place(name, f"Queue {name}", "queue", name, parts=8)
+            self.place(f"{name}-fleet", name.capitalize(), "consumer", f"{name}-worker-*")
+            self.link("topic", name)
+            self.link(name, f"{name}-fleet")
+            self.link(f"{name}-fleet", "done")
         cloud.spawn(self.run, name="shop")
 
     def run(self) -> None:
         kernel, values = self.cloud.kernel, self.values
         self.topic = self.sns.create_topic(Name="orders")["TopicArn"]
         for name in QUEUES:
-            url, arn = self.queue(name)
+            url, arn = self.make_queue(name)
             policy = {"FilterPolicy": json.dumps({"kind": ["parcel"]})} if name == "shipping" else {}
             self.sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn, Attributes=policy)
             serve = Consumer(kernel, self.cloud.trace, self.sqs, url, values, self.work)
@@ -68,7 +61,7 @@ class _Scene(Scene):
             attributes = {"kind": {"DataType": "String", "StringValue": kind}}
             self.sns.publish(TopicArn=self.topic, Message=f"order {number}", MessageAttributes=attributes)
 
-    def queue(self, name: str) -> tuple[str, str]:
+    def make_queue(self, name: str) -> tuple[str, str]:
         url = self.sqs.create_queue(QueueName=name)["QueueUrl"]
         arn = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         sns = {
@@ -84,7 +77,7 @@ class _Scene(Scene):
     def hook(self) -> None:
         attributes = {}
         if self.values["grave"]:
-            attributes["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": self.queue("grave")[1]})
+            attributes["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": self.make_queue("grave")[1]})
         self.sns.subscribe(TopicArn=self.topic, Protocol="https", Endpoint=HOOK, Attributes=attributes)
         inbox = self.cloud.service("sns").inbox(HOOK)
         self.cloud.kernel.sleep(1.0)

@@ -4,8 +4,8 @@ import json
 
 from lablib.cloud import Cloud
 from lablib.kernel import Kernel
+from lablib.scenarios import Scenario, Stage
 from lablib.scenarios.param import Param
-from lablib.scenarios.scenario import Place, Scenario, Scene, Topology
 
 ACCOUNT = "123456789012"
 
@@ -17,25 +17,8 @@ class PipelineForTests(Scenario):
     services = ("s3", "sns", "sqs", "lambda")
     gap: float = Param(3.0, low=0.5, high=20.0, unit="s", label="gap", help="Seconds between two photos.")
 
-    def build(self, cloud: Cloud) -> Scene:
-        return _Scene(cloud, self)
-
-    def topology(self) -> Topology:
-        places = (
-            Place("camera", "Camera", "producer", "camera"),
-            Place("bucket", "Bucket photos", "bucket", "photos s3/photos"),
-            Place("topic", "Topic news", "topic", "news sns/news"),
-            Place("thumbs", "Queue thumbs", "queue", "thumbs", 8),
-            Place("shrink", "Function shrink", "function", "shrink lambda/shrink"),
-            Place("faces", "Function faces", "function", "faces lambda/faces"),
-            Place("done", "Done", "done", ""),
-            Place("lost", "Lost", "lost", ""),
-        )
-        links = (
-            ("camera", "bucket"), ("bucket", "topic"), ("topic", "thumbs"), ("thumbs", "shrink"),
-            ("topic", "faces"), ("shrink", "done"), ("faces", "done"), ("topic", "lost"),
-        )  # fmt: skip
-        return Topology(places, links)
+    def build(self, cloud: Cloud) -> Stage:
+        return _Pipeline(cloud, self)
 
 
 def _policy(resource: str, service: str, action: str) -> str:
@@ -43,9 +26,21 @@ def _policy(resource: str, service: str, action: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-class _Scene(Scene):
+class _Pipeline(Stage):
     def __init__(self, cloud: Cloud, scenario: PipelineForTests) -> None:
         super().__init__(cloud, scenario)
+        self.place("camera", "Camera", "producer", "camera")
+        self.place("bucket", "Bucket photos", "bucket", "photos s3/photos")
+        self.place("topic", "Topic news", "topic", "news sns/news")
+        self.place("thumbs", "Queue thumbs", "queue", "thumbs", parts=8)
+        self.place("shrink", "Function shrink", "function", "shrink lambda/shrink")
+        self.place("faces", "Function faces", "function", "faces lambda/faces")
+        self.link("camera", "bucket")
+        self.link("bucket", "topic")
+        self.link("topic", "thumbs", "faces", "lost")
+        self.link("thumbs", "shrink")
+        self.link("shrink", "done")
+        self.link("faces", "done")
         cloud.spawn(self.run, name="camera")
 
     def run(self) -> None:
