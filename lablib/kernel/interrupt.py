@@ -6,7 +6,7 @@ import ctypes
 import signal as signals
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 
 _INSIST = 0.5  # seconds after which a run that was asked to stop is stopped where it stands
@@ -20,12 +20,18 @@ class Interrupts:
     The first Ctrl-C asks: `ask` returns what the run is to raise at its next event, and `pending` holds it. When the
     run has not stopped half a second later (a loop in the learner's code that never waits), or at a second Ctrl-C, it
     is stopped where it stands; when that is the middle of an operation, `spoil` is told that the state can no longer be
-    trusted.
+    trusted. A signal arrives on top of whatever runs, so the handler does its work `outside` the simulation.
     """
 
-    def __init__(self, ask: Callable[[], KeyboardInterrupt], spoil: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        ask: Callable[[], KeyboardInterrupt],
+        spoil: Callable[[], None],
+        outside: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         self._ask = ask
         self._spoil = spoil
+        self._outside = outside
         self._listening = False
         self.pending: KeyboardInterrupt | None = None
 
@@ -44,9 +50,10 @@ class Interrupts:
     def _on_sigint(self, number: int, frame: FrameType | None) -> None:
         if self.pending is None:
             self.pending = self._ask()
-            insist = threading.Timer(_INSIST, self._insist, (self.pending,))
-            insist.daemon = True
-            insist.start()
+            with self._outside():
+                insist = threading.Timer(_INSIST, self._insist, (self.pending,))
+                insist.daemon = True
+                insist.start()
         elif _in_engine(frame):
             self._spoil()
             raise KeyboardInterrupt("stopped in the middle of an operation: this cloud is not whole, make a new Cloud")

@@ -18,20 +18,28 @@ from __future__ import annotations
 
 import contextvars
 import heapq
+import itertools
 import threading
 from collections import deque
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
+
+from lablib.kernel.chance import Chance
 
 from lablib.kernel.interrupt import Interrupts, TooLong, patience
 from lablib.kernel.loop import Loop, Timer, check_duration
 
+if TYPE_CHECKING:
+    from lablib.kernel.network import Network
+    from lablib.kernel.programs import Program
+
 EPOCH = 1_680_307_200.0  # time 0 of every run: 2023-04-01 00:00:00 UTC, the month of the course notes
 _LAST = 1 << 62  # added to the serial of an entry that is to come after all others of its instant
 _ESCAPES = 100  # how often a killed process may swallow its end before it is left behind
+_FIRST_IDENT = 1 << 48  # threading.get_ident() inside processes; no real thread has such a number
 _abandoned: list[Process] = []  # left behind for good; dropping the last reference would throw into them again
 
 
@@ -86,6 +94,15 @@ class Process(greenlet):
     end).
     """
 
+    # What the standard library keeps here when the process uses it (lablib.kernel.stdlib).
+    program: Program | None = None  # its threads and what else it holds
+    thread: threading.Thread | None = None  # the object that threading.current_thread() gives
+    ident = 0
+    unsimulated = 0  # more than 0: what runs now is no part of the simulation
+    importing = 0  # more than 0: the code of a module runs for the first time
+    looks = 0  # how often it looked at the clock, a lock, a socket at the instant `looked_at`
+    looked_at = -1.0
+
     def __init__(self, kernel: Kernel, fn: Callable[..., Any], args: tuple[Any, ...], name: str) -> None:
         super().__init__(self._body, _root())
         self.gr_context = contextvars.copy_context()  # so that print() reaches the cell that spawned it
@@ -112,11 +129,15 @@ class Process(greenlet):
         try:
             if not self.killed:
                 self.result = fn(*args)
+                if self.program is not None:
+                    self.program.returned(self)
         except GreenletExit:
             self.killed = True
         except BaseException as error:
             error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next  # begin with the learner's frame
             self.exception = error
+        if self.program is not None:
+            self.program.ended(self)
         heir = self.kernel._ended(self)
         if heir is not None:
             self.parent = self.kernel._target(heir)  # a finished greenlet goes on in its parent
@@ -134,9 +155,30 @@ def _root() -> greenlet:
 
 
 def current_process() -> Process | None:
-    """The process that is running, of whatever kernel; None outside of processes."""
+    """The process that asks, of whatever kernel; None outside of processes and in what is `unsimulated`.
+
+    Everything of the standard library that is virtual inside processes asks this, and nothing else.
+    """
+    try:
+        line = getcurrent()
+    except RuntimeError:  # the interpreter is shutting down, and greenlet is gone
+        return None
+    return line if line.__class__ is Process and not line.unsimulated else None
+
+
+@contextmanager
+def unsimulated() -> Iterator[None]:
+    """For code of the host that a process happens to run (a notebook's stdout, a signal handler): it sees the real
+    standard library, and may wait for real threads."""
     line = getcurrent()
-    return line if line.__class__ is Process else None
+    if line.__class__ is not Process:
+        yield
+        return
+    line.unsimulated += 1
+    try:
+        yield
+    finally:
+        line.unsimulated -= 1
 
 
 class Kernel(Loop):
@@ -145,8 +187,11 @@ class Kernel(Loop):
     epoch = EPOCH
     here = staticmethod(getcurrent)  # the line of execution that asks
 
-    def __init__(self) -> None:
+    def __init__(self, chance: Chance | None = None) -> None:
         super().__init__()
+        self.chance = chance or Chance(0)
+        self.idents = itertools.count(_FIRST_IDENT)
+        self.shared_network: Network | None = None  # made by whoever first asks (lablib.kernel.network)
         self.processes: dict[str, Process] = {}
         # For a name that several have at once: the number to try next, and those below it that became free.
         self._numbers: dict[str, tuple[int, list[int]]] = {}
@@ -156,7 +201,7 @@ class Kernel(Loop):
         self._thrown: BaseException | None = None  # what the main line is to raise when it goes on
         self._steps = -1  # how many entries may still be taken; -1: any number
         self._begin: Process | None = None  # the process that the main line is asked to begin
-        self._interrupts = Interrupts(self._stop_soon, self._spoil)
+        self._interrupts = Interrupts(self._stop_soon, self._spoil, unsimulated)
         self._calling_back = False
         self._attention = False  # look at _steps and _interrupts before the next entry
         self.calm: Process | None = None  # who runs, unless it is being ended or somebody asks for attention
