@@ -13,7 +13,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from lablib.kernel import stdtime
+from lablib.kernel import stdlib
 
 if TYPE_CHECKING:
     from lablib import views
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lablib.scenarios import Action, Param, Run, Scenario
     from lablib.workbench import workbench
 
-stdtime.install()
+stdlib.install()
 
 _WHERE = {
     "Action": "lablib.scenarios",

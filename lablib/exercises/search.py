@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from lablib.exercises import progress
 from lablib.exercises.case import Case
-from lablib.kernel.stdtime import real_perf_counter
+from lablib.kernel.stdlib.clocks import real_perf_counter
 
 C = TypeVar("C", bound=Case)
 

@@ -1,4 +1,4 @@
-"""Virtual time: a heap of things to come.
+"""Virtual time: a heap of things to come, and signals, which lines of execution wait for.
 
 The model: `now` is float seconds since the run began. It moves only when an entry is taken off the heap, and then it
 jumps. An entry is `(time, serial, item)`; the serial makes ties first in, first out, and no two entries ever compare
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -60,3 +61,31 @@ class Loop:
         serial = self._serial = self._serial + 1
         heapq.heappush(self._heap, (time, serial, item))
         return serial
+
+
+class Signal:
+    """Something that lines wait for. `fire` wakes all that wait now, `fire_one` the one that waits longest."""
+
+    __slots__ = ("_waiting", "kernel")
+
+    def __init__(self, kernel: Any) -> None:
+        self.kernel = kernel
+        self._waiting: deque[Any] = deque()
+
+    def fire(self) -> None:
+        """Wake every line that waits for this signal, in the order in which they came."""
+        while self._waiting:
+            self.fire_one()
+
+    def fire_one(self) -> bool:
+        """Wake the line that has waited longest. False when nobody waits."""
+        if not self._waiting:
+            return False
+        line = self._waiting.popleft()
+        line.fired = True
+        kernel = self.kernel
+        line.wake = kernel._push(kernel.now, line)
+        return True
+
+    def __len__(self) -> int:
+        return len(self._waiting)

@@ -16,11 +16,10 @@ greenlet (two switches for one).
 
 from __future__ import annotations
 
+import _thread
 import contextvars
 import heapq
 import itertools
-import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -28,51 +27,23 @@ from typing import TYPE_CHECKING, Any
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from lablib.kernel.chance import Chance
-
 from lablib.kernel.interrupt import Interrupts, TooLong, patience
-from lablib.kernel.loop import Loop, Timer, check_duration
+from lablib.kernel.loop import Loop, Signal, Timer, check_duration
 
 if TYPE_CHECKING:
-    from lablib.kernel.network import Network
+    import threading
+
     from lablib.kernel.programs import Program
 
 EPOCH = 1_680_307_200.0  # time 0 of every run: 2023-04-01 00:00:00 UTC, the month of the course notes
 _LAST = 1 << 62  # added to the serial of an entry that is to come after all others of its instant
 _ESCAPES = 100  # how often a killed process may swallow its end before it is left behind
-_FIRST_IDENT = 1 << 48  # threading.get_ident() inside processes; no real thread has such a number
+_FIRST_IDENT = 1 << 48  # _thread.get_ident() inside processes; no real thread has such a number
 _abandoned: list[Process] = []  # left behind for good; dropping the last reference would throw into them again
 
 
 class Stuck(RuntimeError):
     """The main line waits for something, and nothing is left that could happen."""
-
-
-class Signal:
-    """Something that lines wait for. `fire` wakes all that wait now, `fire_one` the one that waits longest."""
-
-    __slots__ = ("_kernel", "_waiting")
-
-    def __init__(self, kernel: Kernel) -> None:
-        self._kernel = kernel
-        self._waiting: deque[Process | _MainLine] = deque()
-
-    def fire(self) -> None:
-        """Wake every line that waits for this signal, in the order in which they came."""
-        while self._waiting:
-            self.fire_one()
-
-    def fire_one(self) -> bool:
-        """Wake the line that has waited longest. False when nobody waits."""
-        if not self._waiting:
-            return False
-        line = self._waiting.popleft()
-        line.fired = True
-        kernel = self._kernel
-        line.wake = kernel._push(kernel.now, line)
-        return True
-
-    def __len__(self) -> int:
-        return len(self._waiting)
 
 
 class _MainLine:
@@ -191,13 +162,13 @@ class Kernel(Loop):
         super().__init__()
         self.chance = chance or Chance(0)
         self.idents = itertools.count(_FIRST_IDENT)
-        self.shared_network: Network | None = None  # made by whoever first asks (lablib.kernel.network)
+        self.on_thread_failure: Callable[[Process, Exception], None] | None = None
         self.processes: dict[str, Process] = {}
         # For a name that several have at once: the number to try next, and those below it that became free.
         self._numbers: dict[str, tuple[int, list[int]]] = {}
         self.closed = False
         self._main = _MainLine()
-        self._thread = threading.get_ident()
+        self._thread = _thread.get_ident()
         self._thrown: BaseException | None = None  # what the main line is to raise when it goes on
         self._steps = -1  # how many entries may still be taken; -1: any number
         self._begin: Process | None = None  # the process that the main line is asked to begin
@@ -446,7 +417,7 @@ class Kernel(Loop):
 
     def _enter(self) -> _MainLine:
         self._check_usable()
-        if threading.get_ident() != self._thread:
+        if _thread.get_ident() != self._thread:
             raise RuntimeError("this cloud belongs to another thread: make a Cloud in the thread that uses it")
         self._main.glet = getcurrent()
         self._main.wake = -1

@@ -11,7 +11,7 @@ import simpy_model
 from botocore import xform_name
 
 from lablib import Cloud
-from lablib.kernel.stdtime import real_perf_counter as clock
+from lablib.kernel.stdlib.clocks import real_perf_counter as clock
 
 ATTRIBUTES = {"kind": {"DataType": "String", "StringValue": "video"}}
 RECEIVE = {"MaxNumberOfMessages": 10, "WaitTimeSeconds": 20, "VisibilityTimeout": 30, "MessageAttributeNames": ["All"]}

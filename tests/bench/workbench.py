@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 from browser import harness
 
-from lablib.kernel.stdtime import real_perf_counter as clock
+from lablib.kernel.stdlib.clocks import real_perf_counter as clock
 from lablib.scenarios.lab01 import VideoQueue
 from lablib.views import panels
 from lablib.workbench import to_html

@@ -418,7 +418,7 @@ def test_any_mix_of_sleeps_ends_when_it_should(data):
 INTERRUPTED = """
 import os, signal, threading, time
 import lablib
-from lablib.kernel import Kernel, stdtime
+from lablib.kernel import Kernel, stdlib
 kernel = Kernel()
 def consumer():
     while True:

@@ -1,22 +1,27 @@
-"""The standard library's clock, virtual inside a process and real everywhere else.
+"""The clocks of `time` and `datetime`: virtual inside a process, real everywhere else.
 
-`install` replaces the functions of the `time` module once, when lablib is imported, by ones that ask who is calling. A
-swap while a run lasts would be wrong: background threads (the Jupyter kernel has several) must keep their real time.
-`datetime.now()` cannot be replaced this way and stays real: lessons use `time.time()`.
+`datetime.now` and `datetime.utcnow` are replaced in the dictionary of the C type, so that they are virtual however they
+were imported, and in subclasses (pandas.Timestamp). `date.today` and `datetime.today` ask `time.time` by themselves.
+Local time inside a process is UTC. `numpy.datetime64("now")` asks the C library, and stays real.
 """
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 import warnings
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
-from lablib.kernel.process import Kernel, current_process
+from lablib.kernel.process import Kernel, Process, current_process
+from lablib.kernel.stdlib.patching import replace, virtualize
+from lablib.kernel.stdlib.waits import look
 
 real_sleep = time.sleep
 real_perf_counter = time.perf_counter
+_real_gmtime, _real_strftime, _real_asctime = time.gmtime, time.strftime, time.asctime
 
 _VIRTUAL: dict[str, Callable[[Kernel], float | int]] = {
     "time": lambda k: k.epoch + k.now,
@@ -26,21 +31,8 @@ _VIRTUAL: dict[str, Callable[[Kernel], float | int]] = {
     "perf_counter": lambda k: k.now,
     "perf_counter_ns": lambda k: round(k.now * 1_000_000) * 1_000,
 }
-_installed = False
 _LONG = 2.0  # real seconds after which a learner wonders what is going on
 _HINT = "time.sleep({0:g}) at the top of a cell takes {0:g} real seconds; cloud.advance({0:g}) lets virtual time pass"
-
-
-def install() -> None:
-    """Make `time.sleep`, `time.time`, `time.monotonic` and their kin virtual inside processes. Doing it twice does no
-    harm."""
-    global _installed
-    if _installed:
-        return
-    _installed = True
-    setattr(time, "sleep", _sleep)  # noqa: B010  assigning it is an error to mypy
-    for name, virtual in _VIRTUAL.items():
-        setattr(time, name, _dispatch(getattr(time, name), virtual))
 
 
 def _sleep(seconds: float, /) -> None:
@@ -58,13 +50,82 @@ def _sleep(seconds: float, /) -> None:
 _sleep.__doc__, _sleep.__name__ = real_sleep.__doc__, "sleep"
 
 
-def _dispatch(real: Callable[[], Any], virtual: Callable[[Kernel], Any]) -> Callable[[], Any]:
-    def clock() -> Any:
-        try:
-            process = current_process()
-        except RuntimeError:  # the interpreter is shutting down, and greenlet is gone
-            process = None
-        return real() if process is None else virtual(process.kernel)
+def _clock(virtual: Callable[[Kernel], float | int]) -> Callable[[Process], float | int]:
+    def clock(process: Process) -> float | int:
+        look(process)
+        return virtual(process.kernel)
 
-    clock.__doc__, clock.__name__ = real.__doc__, real.__name__
     return clock
+
+
+def _broken_down(process: Process, seconds: float | None = None) -> time.struct_time:
+    look(process)
+    return _real_gmtime(process.kernel.epoch + process.kernel.now if seconds is None else seconds)
+
+
+def patch_time() -> None:
+    """The module `time`."""
+    replace(time, "sleep", _sleep)
+    virtualize(
+        time,
+        {
+            **{name: _clock(virtual) for name, virtual in _VIRTUAL.items()},
+            "gmtime": _broken_down,
+            "localtime": _broken_down,
+            "ctime": lambda process, *seconds: _real_asctime(_broken_down(process, *seconds)),
+            "asctime": lambda process, *tuple_: _real_asctime(*(tuple_ or (_broken_down(process),))),
+            "strftime": lambda process, form, *tuple_: _real_strftime(form, *(tuple_ or (_broken_down(process),))),
+        },
+    )
+
+
+def patch_logging(logging: Any) -> None:
+    """The module `logging`: a class attribute, which no scan finds."""
+    logging.Formatter.converter = time.localtime
+
+
+# ---- datetime ------------------------------------------------------------------------------------------------------
+
+
+def patch_datetime(module: ModuleType) -> None:
+    """The module `datetime`. On an interpreter where the C type's dictionary is out of reach, it stays real, and a
+    warning says so. time-machine does the same in another way, and the two crash the interpreter: refused."""
+    if "_time_machine" in sys.modules:
+        raise ImportError("time-machine and lablib both replace datetime.now: use freezegun, or neither")
+    kind: Any = module.datetime
+    utc, start, step = module.timezone.utc, module.datetime(1970, 1, 1, tzinfo=module.timezone.utc), module.timedelta
+
+    def virtual_now(process: Process, cls: Any, tz: Any = None) -> Any:
+        look(process)
+        moment = start + step(microseconds=round((process.kernel.epoch + process.kernel.now) * 1_000_000))
+        moment = moment.astimezone(tz) if tz is not None else moment.replace(tzinfo=None)
+        if cls is kind:
+            return moment
+        clock = moment.hour, moment.minute, moment.second, moment.microsecond
+        return cls(moment.year, moment.month, moment.day, *clock, moment.tzinfo, fold=moment.fold)
+
+    try:
+        import ctypes
+
+        space = gc.get_referents(kind.__dict__)[0]  # the read-only view refers to the real dictionary
+        real = {name: space[name] for name in ("now", "utcnow")}
+
+        def now(cls: Any, tz: Any = None) -> Any:
+            process = current_process()
+            if process is None:
+                return real["now"].__get__(None, cls)(tz)
+            return virtual_now(process, cls, tz)
+
+        def utcnow(cls: Any) -> Any:
+            process = current_process()
+            return real["utcnow"].__get__(None, cls)() if process is None else virtual_now(process, cls)
+
+        for name, function in {"now": now, "utcnow": utcnow}.items():
+            function.__doc__ = real[name].__doc__
+            space[name] = classmethod(function)
+        ctypes.pythonapi.PyType_Modified(ctypes.py_object(kind))  # forget what was looked up there
+        works = kind.now.__func__ is now and abs(kind.now(utc).timestamp() - time.time()) < 60
+    except Exception:
+        works = False
+    if not works:
+        warnings.warn("datetime.now() stays real on this Python; use time.time() inside processes", stacklevel=2)

@@ -1,0 +1,91 @@
+"""A process that somebody spawned is a program: what an operating system keeps of it, and does when it ends.
+
+Its threads are processes of the same kernel. The program ends when its function has returned and its threads have
+ended that are no daemons; then its daemon threads are killed and its sockets are closed. When it is killed or fails,
+all of it ends at once: the main thread, then its threads in the order in which they began, then the sockets.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from lablib.kernel.process import Process
+
+
+class Program:
+    """What belongs to a program. Made by `program_of` when first needed."""
+
+    def __init__(self, main: Process) -> None:
+        self.main = main
+        self.name = main.name
+        self.kernel = main.kernel
+        self.threads: list[Process] = []  # started and not ended, in the order in which they began
+        self.pool_queues: dict[Process, Any] = {}  # of workers of ThreadPoolExecutors: None in it ends an idle one
+        self.closers: list[Callable[[], None]] = []  # what the operating system cleans up
+        self.ending = False
+        self.counts: Counter[str] = Counter()  # names with numbers count within the program
+        # A program that starts again goes on in its stream: its identifiers are never those of its former life. What
+        # random.seed() does must not reach identifiers, so they are drawn from a source of their own.
+        draw = self.kernel.chance.stream(f"program {main.name}").random
+        self.random, self.entropy = Random(draw()), Random(draw())
+        self.host: str | None = None
+
+    def count(self, what: str) -> int:
+        """1, 2, 3, ... for each `what`."""
+        self.counts[what] += 1
+        return self.counts[what]
+
+    def returned(self, process: Process) -> None:
+        """The function of `process` has returned. A main thread waits for the others, as Python does at its end."""
+        if process is not self.main:
+            return
+        self.ending = True
+        for work in list(self.pool_queues.values()):
+            work.put(None)
+        while waiting := [t for t in self.threads if t.thread is None or not t.thread.daemon]:
+            self.kernel.wait(waiting[0].done)
+
+    def ended(self, process: Process) -> None:
+        """`process` is over, for whatever reason."""
+        if process is not self.main:
+            self.threads.remove(process)
+            self.pool_queues.pop(process, None)
+            return
+        for thread in list(self.threads):
+            self.kernel.kill(thread)
+        for close in self.closers:
+            close()
+
+
+def program_of(process: Process) -> Program:
+    """The program that a process belongs to."""
+    if process.program is None:
+        process.program = Program(process)
+    return process.program
+
+
+def current_thread(process: Process) -> threading.Thread:
+    """The Thread object of a process. One that is nobody's thread is the main thread of its program."""
+    if process.thread is None:
+        process.thread = MainThread(process)
+    return process.thread
+
+
+class MainThread(threading.Thread):
+    """What `threading.current_thread()` is in the main thread of a program."""
+
+    def __init__(self, process: Process) -> None:
+        super().__init__(name=process.name, daemon=False)
+        self._ident = self._native_id = ident_of(process)
+        self._lab_process = process
+        self._started.set()  # type: ignore[attr-defined]
+
+
+def ident_of(process: Process) -> int:
+    """`threading.get_ident()` of a process; different from that of every real thread."""
+    process.ident = process.ident or next(process.kernel.idents)
+    return process.ident

@@ -1,0 +1,43 @@
+"""The standard library inside a process: virtual and deterministic. Outside of processes it is the real one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lablib.kernel.process import unsimulated
+from lablib.kernel.stdlib import clocks, patching, threads
+
+_installed = False
+
+
+def install() -> None:
+    """Replace what has to be virtual, in the modules that are imported and in the others as soon as they are. Doing it
+    twice does no harm."""
+    global _installed
+    if _installed:
+        return
+    _installed = True
+    patching.watch_imports()
+    clocks.patch_time()
+    threads.patch_threading()
+    for name, patch in {
+        "concurrent.futures.thread": threads.patch_pools,
+        "datetime": clocks.patch_datetime,
+        "ipykernel.iostream": _notebook_output,
+        "logging": clocks.patch_logging,
+        "queue": threads.patch_queue,
+        "sched": threads.patch_sched,
+    }.items():
+        patching.when_imported(name, patch)
+    patching.rebind()
+
+
+def _notebook_output(iostream: Any) -> None:
+    """In a notebook, print(flush=True) waits for a real thread: it is no part of the simulation."""
+    real = iostream.OutStream.flush
+
+    def flush(self: Any) -> None:
+        with unsimulated():
+            real(self)
+
+    iostream.OutStream.flush = flush
