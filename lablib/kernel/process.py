@@ -32,6 +32,7 @@ from lablib.kernel.loop import Loop, Signal, Timer, check_duration
 
 if TYPE_CHECKING:
     import threading
+    from weakref import WeakKeyDictionary
 
     from lablib.kernel.programs import Program
 
@@ -69,6 +70,7 @@ class Process(greenlet):
     program: Program | None = None  # its threads and what else it holds
     thread: threading.Thread | None = None  # the object that threading.current_thread() gives
     ident = 0
+    locals: WeakKeyDictionary[Any, Any] | None = None  # what it has in place of each threading.local
     unsimulated = 0  # more than 0: what runs now is no part of the simulation
     importing = 0  # more than 0: the code of a module runs for the first time
     looks = 0  # how often it looked at the clock, a lock, a socket at the instant `looked_at`

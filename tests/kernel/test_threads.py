@@ -27,7 +27,7 @@ def run(kernel, fn, *args, seconds=1000.0, name="program"):
     return process.result
 
 
-# ---- threads ----------------------------------------------------------------------------------------------------------
+# ---- threads ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_thread_is_a_process_of_its_own_named_after_it(kernel):
@@ -206,6 +206,33 @@ def test_threading_local_is_each_threads_own(kernel):
     assert not hasattr(mine, "n")
 
 
+def test_a_subclass_of_local_is_initialized_in_each_thread(kernel):
+    class Mine(threading.local):
+        def __init__(self, start):
+            self.n = start
+
+        def up(self):
+            self.n += 1
+            return self.n
+
+    mine = Mine(5)
+    mine.up()
+
+    def worker():
+        mine.up()
+        time.sleep(1)
+        return mine.up()
+
+    def program():
+        with ThreadPoolExecutor(2) as pool:
+            return [f.result() for f in [pool.submit(worker) for _ in range(2)]]
+
+    assert run(kernel, program) == [7, 7]
+    assert mine.n == 6
+    with pytest.raises(TypeError, match="Initialization arguments are not supported"):
+        threading.local(1)
+
+
 def test_a_timer_runs_after_its_interval_or_never(kernel):
     called = []
 
@@ -220,7 +247,7 @@ def test_a_timer_runs_after_its_interval_or_never(kernel):
     assert called[0][1] == pytest.approx(5, abs=1e-3)
 
 
-# ---- locks ------------------------------------------------------------------------------------------------------------
+# ---- locks -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_lock_goes_to_whoever_has_waited_longest(kernel):
@@ -340,7 +367,7 @@ def test_the_rules_of_locks_are_pythons(kernel):
         with pytest.raises(RuntimeError, match="release unlocked lock"):
             lock.release()
         for broken in (pickle.dumps, copy.copy):
-            with pytest.raises(TypeError, match="cannot pickle '_thread.lock' object"):
+            with pytest.raises(TypeError, match=r"cannot pickle '_thread.lock' object"):
                 broken(lock)
 
     run(kernel, program)
@@ -430,7 +457,7 @@ def test_condition_event_semaphore_and_barrier(kernel):
     assert not any(p.alive for p in kernel.processes.values())
 
 
-# ---- queues -----------------------------------------------------------------------------------------------------------
+# ---- queues ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("make", [queue.Queue, queue.LifoQueue, queue.PriorityQueue, queue.SimpleQueue])
@@ -485,7 +512,7 @@ def test_a_full_queue_holds_the_producer_back(kernel):
     assert run(kernel, program) == ([0.0, 0.0, 1.0, 2.0], 4.0)
 
 
-# ---- pools ------------------------------------------------------------------------------------------------------------
+# ---- pools -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_pool_works_side_by_side(kernel):
@@ -497,7 +524,7 @@ def test_a_pool_works_side_by_side(kernel):
         return done, len(finished), len(pending), time.monotonic()
 
     assert run(kernel, program) == ([1, 2, 3], 0, 1, 8.0)
-    assert [n for n in kernel.processes] == ["program", *(f"program/worker_{n}" for n in range(3))]
+    assert list(kernel.processes) == ["program", *(f"program/worker_{n}" for n in range(3))]
 
 
 def test_an_error_in_a_pool_reaches_whoever_asks_for_the_result(kernel):
@@ -554,7 +581,7 @@ def test_sched(kernel):
     assert run(kernel, program) == [5.0, 10.0]
 
 
-# ---- what would never end ---------------------------------------------------------------------------------------------
+# ---- what would never end --------------------------------------------------------------------------------------------
 
 
 def test_a_timed_wait_is_over_when_its_deadline_has_passed(kernel):
@@ -580,10 +607,15 @@ def test_a_busy_wait_ends(kernel, look):
         thread.start()
         pool = ThreadPoolExecutor(1)
         future = pool.submit(time.sleep, 1)
+
+        def hold():
+            with lock:
+                time.sleep(1)
+
         timers = [threading.Timer(1, q.put, (1,)), threading.Timer(1, event.set)]
         for timer in timers:
             timer.start()
-        threading.Thread(target=lambda: lock.acquire() and time.sleep(1) or lock.release()).start()
+        threading.Thread(target=hold).start()
         time.sleep(0.5)
         while not {
             "clock": lambda: time.time() % 10 >= 1,
@@ -616,7 +648,7 @@ def test_waiting_for_what_cannot_happen_is_said(kernel):
         kernel.wait()
 
 
-# ---- the real world ---------------------------------------------------------------------------------------------------
+# ---- the real world --------------------------------------------------------------------------------------------------
 
 
 def test_threads_that_are_started_outside_are_real(kernel):

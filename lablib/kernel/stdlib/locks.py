@@ -1,4 +1,4 @@
-"""Locks and the C queue: what the rest of threading, queue and concurrent.futures waits in.
+"""Locks, the C queue, thread-local data: what the rest of threading, queue and concurrent.futures is made of.
 
 Nobody knows, when a lock is made, who will use it: `queue.Queue()` at the top of a cell is read in processes. So a lock
 belongs to nobody, and who waits decides how. Outside of processes it is the real lock in it. A process that finds it
@@ -11,6 +11,7 @@ import _queue
 import _thread
 from collections.abc import Callable
 from typing import Any, NoReturn
+from weakref import WeakKeyDictionary
 
 from lablib.kernel.process import Process, Signal, current_process
 from lablib.kernel.stdlib.waits import SLACK, late, look
@@ -137,6 +138,45 @@ class SimpleQueue(_queue.SimpleQueue):
     def get_nowait(self) -> Any:
         """The oldest item. Raises queue.Empty."""
         return self.get(False)
+
+
+_get, _set, _delete = _thread._local.__getattribute__, _thread._local.__setattr__, _thread._local.__delattr__
+_arguments: WeakKeyDictionary[Local, tuple[Any, Any]] = WeakKeyDictionary()
+
+
+class Local(_thread._local):
+    """`threading.local`. All processes live in one real thread, so each has a local of its own instead."""
+
+    def __new__(cls, /, *args: Any, **kwargs: Any) -> Local:
+        self = super().__new__(cls, *args, **kwargs)
+        if args or kwargs:
+            _arguments[self] = args, kwargs
+        return self
+
+    def __getattribute__(self, name: str) -> Any:
+        process = current_process()
+        return _get(self if process is None else _own(self, process), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        process = current_process()
+        _set(self if process is None else _own(self, process), name, value)
+
+    def __delattr__(self, name: str) -> None:
+        process = current_process()
+        _delete(self if process is None else _own(self, process), name)
+
+
+def _own(local: Local, process: Process) -> Local:
+    locals_ = process.locals
+    if locals_ is None:
+        locals_ = process.locals = WeakKeyDictionary()
+    own = locals_.get(local)
+    if own is None:
+        args, kwargs = _arguments.get(local, ((), {}))
+        own = _thread._local.__new__(type(local), *args, **kwargs)
+        locals_[local] = locals_[own] = own
+        type(own).__init__(own, *args, **kwargs)
+    return own
 
 
 def at_home(virtual: Callable[..., Any], real: Callable[..., Any]) -> Callable[..., Any]:

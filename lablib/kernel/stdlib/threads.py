@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 
 from lablib.kernel.process import Process, current_process
 from lablib.kernel.programs import current_thread, ident_of, program_of
-from lablib.kernel.stdlib.locks import Lock, SimpleQueue, at_home
+from lablib.kernel.stdlib.locks import Local, Lock, SimpleQueue, at_home
 from lablib.kernel.stdlib.patching import dispatch, replace, virtualize
 from lablib.kernel.stdlib.waits import late, look
 
@@ -108,10 +108,7 @@ def patch_threading() -> None:
             "_counter": lambda process: program_of(process).count("thread"),
         },
     )
-    import _threading_local  # in Python: a dictionary for each current_thread()
-
-    _threading_local.current_thread = threading.current_thread  # type: ignore[attr-defined]
-    replace(threading, "local", _threading_local.local)
+    replace(threading, "local", Local)
 
 
 def patch_queue(queue: ModuleType) -> None:
