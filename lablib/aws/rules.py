@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple, NoReturn
@@ -19,7 +19,6 @@ MOST_COMBINATIONS = 150
 
 _OPERATORS = ("prefix", "suffix", "equals-ignore-case", "wildcard", "anything-but", "numeric", "exists", "cidr")
 _RESERVED = frozenset((*_OPERATORS, "exactly"))
-_SOURCE_SHOWN = 500  # characters of the policy that an error quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ Branch = dict[str, Leaf]  # all of these keys must match; a policy with $or has 
 
 
 class MalformedRule(Exception):
-    """AWS does not accept this; its text says why, and where in the JSON."""
+    """AWS does not accept this. Its text says why, as AWS does, without the column that AWS adds."""
 
 
 class Invalid(str):
@@ -191,36 +190,32 @@ _EXISTS = {
 # ---- reading a policy -----------------------------------------------------------------------------------------------
 
 
-class _Token(NamedTuple):
-    """A token of JSON. `seen` is how far the reader has looked when it takes the token, `end` where the token ends."""
-
-    kind: str  # { } [ ] name string number literal
-    value: Any
-    seen: int
-    end: int
+def branches(document: dict[str, Any]) -> list[Branch]:
+    """What must match: one of these. A policy is read in order, and its first mistake is the error: MalformedRule."""
+    return _object(document, (), [{}])
 
 
-_LEXEME = re.compile(r'[{}\[\],:]|"(?:[^"\\]|\\.)*"|[^{}\[\],:"]+')
+def _refuse(text: str) -> NoReturn:
+    raise MalformedRule(text)
 
 
-def _tokens(text: str) -> Iterator[_Token]:
-    """AWS's reader looks at the quote that opens a string and no further, and behind a name at once at its value: so
-    the columns in its errors."""
-    found: list[_Token] = []
-    for match in _LEXEME.finditer(text):
-        lexeme, start, end = match[0], match.start(), match.end()
-        if lexeme == ":":
-            found[-1] = found[-1]._replace(kind="name")
-        elif lexeme in "{}[]":
-            found.append(_Token(lexeme, lexeme, end, end))
-        elif lexeme != ",":
-            value = json.loads(lexeme)
-            if isinstance(value, str):
-                found.append(_Token("string", value, start + 1, end))
-            else:
-                found.append(_Token("number" if _is_number(value) else "literal", value, end, end))
-    for index, token in enumerate(found):
-        yield token._replace(seen=found[index + 1].seen) if token.kind == "name" else token
+def _object(document: dict[str, Any], path: tuple[str, ...], found: list[Branch]) -> list[Branch]:
+    """The branches so far, with what an object of the policy adds to each."""
+    if not document:
+        _refuse("Empty objects are not allowed")
+    for name, inner in document.items():
+        if name == "$or" and _is_or(inner):
+            found = _either(inner, path, found)
+        elif isinstance(inner, dict):
+            found = _object(inner, (*path, name), found)
+        elif isinstance(inner, list):
+            leaf = Leaf((*path, name), tuple(_rule(value) for value in inner))
+            if not leaf.rules:
+                _refuse("Empty arrays are not allowed")
+            found = [branch | {".".join(leaf.path): leaf} for branch in found]
+        else:
+            _refuse(f'"{name}" must be an object or an array')
+    return found
 
 
 def _is_or(value: Any) -> bool:
@@ -229,177 +224,125 @@ def _is_or(value: Any) -> bool:
     return objects and not any(name in _RESERVED for item in value for name in item)
 
 
-class Compiler:
-    """Reads a policy as AWS's rule engine does: one token after the other, the first mistake is the error."""
+def _either(objects: list[Any], path: tuple[str, ...], found: list[Branch]) -> list[Branch]:
+    either: list[Branch] = []
+    for inner in objects:
+        either += _object(inner, path, found)
+        if len(either) > MOST_COMBINATIONS:
+            _refuse("Filter policy is too complex")
+    return either
 
-    def __init__(self, document: dict[str, Any]) -> None:
-        self._document = document
-        self._text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
-        self._rest = _tokens(self._text)
-        self._token = _Token("", None, 0, 0)
 
-    def branches(self) -> list[Branch]:
-        """What must match: one of these."""
-        self._next()
-        return self._object(self._document, (), [{}])
+def _rule(value: Any) -> Rule:
+    """A value that is to be met, or an expression such as `{"prefix": "a"}`."""
+    if isinstance(value, list):
+        _refuse("Match value must be String, number, true, false, or null")
+    if not isinstance(value, dict):
+        return _exactly(value)
+    if not value:
+        _refuse("Match expression name not found")
+    operator, wanted = next(iter(value.items()))
+    if operator in _PATTERNS:
+        rule = _pattern(operator, wanted)
+    elif operator in _EXPRESSIONS:
+        rule = _EXPRESSIONS[operator](wanted)
+    else:
+        _refuse(f"Unrecognized match type {operator}")
+    return _only(value, rule)
 
-    def _next(self) -> str:
-        self._token = next(self._rest)
-        return self._token.kind
 
-    def _refuse(self, text: str, read: bool = False) -> NoReturn:
-        source, more = self._text[:_SOURCE_SHOWN], len(self._text) - _SOURCE_SHOWN
-        truncated = f"[truncated {more} chars]" if more > 0 else ""
-        column = (self._token.end if read else self._token.seen) + 1
-        place = f'\n at [Source: (String)"{source}"{truncated}; line: 1, column: {column}]'
-        raise MalformedRule(f"{text}{place}")
+def _only(expression: dict[str, Any], rule: Rule) -> Rule:
+    if len(expression) > 1:
+        _refuse("Only one key allowed in match expression")
+    return rule
 
-    def _object(self, document: dict[str, Any], path: tuple[str, ...], branches: list[Branch]) -> list[Branch]:
-        while self._next() != "}":
-            name = self._token.value
-            inner = document[name]
-            kind = self._next()
-            if name == "$or" and _is_or(inner):
-                branches = self._either(inner, path, branches)
-            elif kind == "{":
-                branches = self._object(inner, (*path, name), branches)
-            elif kind == "[":
-                leaf = Leaf((*path, name), tuple(self._rules()))
-                branches = [branch | {".".join(leaf.path): leaf} for branch in branches]
-            else:
-                self._refuse(f'"{name}" must be an object or an array')
-        if not document:
-            self._refuse("Empty objects are not allowed")
-        return branches
 
-    def _either(self, objects: list[Any], path: tuple[str, ...], branches: list[Branch]) -> list[Branch]:
-        either: list[Branch] = []
-        for inner in objects:
-            self._next()
-            either += self._object(inner, path, branches)
-            if len(either) > MOST_COMBINATIONS:
-                raise MalformedRule("Filter policy is too complex")
-        self._next()
-        return either
+def _pattern(operator: str, wanted: Any) -> Rule:
+    if not isinstance(wanted, str):  # for cidr, AWS speaks of a prefix
+        _refuse(f"{'prefix' if operator == 'cidr' else operator} match pattern must be a string")
+    return _PATTERNS[operator](wanted)
 
-    def _rules(self) -> Iterator[Rule]:
-        empty = True
-        while (kind := self._next()) != "]":
-            empty = False
-            if kind == "{":
-                yield self._expression()
-            elif kind == "[":
-                self._refuse("Match value must be String, number, true, false, or null")
-            else:
-                yield _exactly(self._token.value)
-        if empty:
-            self._refuse("Empty arrays are not allowed")
 
-    def _expression(self) -> Rule:
-        """`{"prefix": "a"}` and its like."""
-        if self._next() != "name":
-            self._refuse("Match expression name not found")
-        operator = self._token.value
-        if operator in _PATTERNS:
-            rule = _PATTERNS[operator](self._pattern(operator))
-        elif operator == "exists":
-            self._next()
-            if self._token.value not in (True, False) or self._token.kind != "literal":
-                self._refuse("exists match pattern must be either true or false.")
-            rule = _EXISTS[self._token.value]
-        elif operator == "numeric":
-            rule = self._range()
-        elif operator == "anything-but":
-            rule = self._anything_but()
-        else:
-            self._refuse(f"Unrecognized match type {operator}")
-        self._close()
-        return rule
+def _exists(wanted: Any) -> Rule:
+    if not isinstance(wanted, bool):
+        _refuse("exists match pattern must be either true or false.")
+    return _EXISTS[wanted]
 
-    def _close(self) -> None:
-        if self._next() != "}":
-            self._refuse("Only one key allowed in match expression")
 
-    def _pattern(self, operator: str) -> str:
-        if self._next() != "string":  # for cidr, AWS speaks of a prefix
-            self._refuse(f"{'prefix' if operator == 'cidr' else operator} match pattern must be a string")
-        pattern: str = self._token.value
-        return pattern
+def _range(wanted: Any) -> Rule:
+    """`[">", 0, "<=", 100]`, or one of the two halves."""
+    if not isinstance(wanted, list):
+        _refuse("Value of numeric must be an array.")
+    terms = [*wanted, "]"]  # AWS reads the bracket as if it were one more
+    sign = terms[0]
+    if not isinstance(sign, str) or sign == "]":
+        _refuse(f"Invalid member in numeric match: {_plain(sign)}")
+    if sign not in _COMPARE:
+        _refuse(f"Unrecognized numeric range operator: {sign}")
+    bounds = [(sign, _bound("equals" if sign == "=" else sign, terms[1]))]
+    if len(wanted) > 2:
+        upper = terms[2]
+        if sign not in (">", ">="):
+            _refuse("Too many elements in numeric expression")
+        if not isinstance(upper, str):
+            _refuse(f"Bad value in numeric range: {_plain(upper)}")
+        if upper not in ("<", "<="):
+            _refuse(f"Bad numeric range operator: {upper}")
+        bounds.append((upper, _bound(upper, terms[3])))
+        if len(wanted) > 4:
+            _refuse("Too many terms in numeric range expression")
+        if bounds[0][1] >= bounds[1][1]:
+            _refuse("Bottom must be less than top")
+    return _numeric(bounds)
 
-    def _range(self) -> Rule:
-        if self._next() != "[":
-            self._refuse("Value of numeric must be an array.")
-        if self._next() != "string":
-            self._refuse(f"Invalid member in numeric match: {_plain(self._token.value)}")
-        sign = self._token.value
-        self._next()
-        if sign not in _COMPARE:
-            self._refuse(f"Unrecognized numeric range operator: {sign}")
-        bounds = [(sign, self._bound("equals" if sign == "=" else sign))]
-        if self._next() != "]":
-            bounds.append(self._upper_bound(sign))
-            if self._next() != "]":
-                self._refuse("Too many terms in numeric range expression")
-            if bounds[0][1] >= bounds[1][1]:
-                self._refuse("Bottom must be less than top")
-        return _numeric(bounds)
 
-    def _upper_bound(self, lower: str) -> tuple[str, float]:
-        if lower not in (">", ">="):
-            self._refuse("Too many elements in numeric expression")
-        if self._token.kind != "string":
-            self._refuse(f"Bad value in numeric range: {_plain(self._token.value)}")
-        sign = self._token.value
-        if sign not in ("<", "<="):
-            self._refuse(f"Bad numeric range operator: {sign}", read=True)
-        self._next()
-        return sign, self._bound(sign)
-
-    def _bound(self, name: str) -> float:
-        if self._token.kind != "number":
-            self._refuse(f"Value of {name} must be numeric")
-        value: float = self._token.value
-        if not -LARGEST <= value <= LARGEST:
-            self._refuse(f"Value must be between {-LARGEST} and {LARGEST}, inclusive")
-        return value
-
-    def _anything_but(self) -> Rule:
-        kind = self._next()
-        if kind == "{":
-            return self._anything_but_pattern()
-        if kind == "[":
-            return _anything_but([_exactly(value) for value in self._list(("string", "number"))])
-        if kind not in ("string", "number"):
-            self._refuse("Value of anything-but must be an array or single string/number value.")
-        return _anything_but([_exactly(self._token.value)])
-
-    def _list(self, kinds: tuple[str, ...]) -> list[Any]:
-        values, seen = [], []
-        while (kind := self._next()) != "]":
-            if kind not in kinds:
-                self._refuse("Inside anything but list, start|null|boolean is not supported.")
-            values.append(self._token.value)
-            seen.append(kind)
-        if len(set(seen)) != 1:
-            both = "Inside anything but list, either all values are number or string, mixed type is not supported"
-            self._refuse(both)
-        return values
-
-    def _anything_but_pattern(self) -> Rule:
-        if self._next() != "name":
-            self._refuse("Anything-But expression name not found")
-        operator = self._token.value
-        if operator not in ("prefix", "suffix", "equals-ignore-case", "wildcard"):
-            self._refuse(f"Unsupported anything-but pattern: {operator}")
-        pattern = self._pattern(operator)
-        if not pattern:
-            self._refuse("Null prefix/suffix not allowed", read=True)
-        self._close()
-        return _anything_but([_PATTERNS[operator](pattern)])
+def _bound(name: str, value: Any) -> float:
+    if not _is_number(value):
+        _refuse(f"Value of {name} must be numeric")
+    if not -LARGEST <= value <= LARGEST:
+        _refuse(f"Value must be between {-LARGEST} and {LARGEST}, inclusive")
+    bound: float = value
+    return bound
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, (dict, list)):
+        return "{" if isinstance(value, dict) else "["
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _other_than(wanted: Any) -> Rule:
+    """The value of anything-but: a text, a number, a list of either, or a pattern."""
+    if isinstance(wanted, dict):
+        return _unlike(wanted)
+    if isinstance(wanted, list):
+        if not all(isinstance(value, str) or _is_number(value) for value in wanted):
+            _refuse("Inside anything but list, start|null|boolean is not supported.")
+        if len({isinstance(value, str) for value in wanted}) != 1:
+            both = "either all values are number or string, mixed type is not supported"
+            _refuse(f"Inside anything but list, {both}")
+        return _anything_but([_exactly(value) for value in wanted])
+    if not isinstance(wanted, str) and not _is_number(wanted):
+        _refuse("Value of anything-but must be an array or single string/number value.")
+    return _anything_but([_exactly(wanted)])
+
+
+def _unlike(expression: dict[str, Any]) -> Rule:
+    if not expression:
+        _refuse("Anything-But expression name not found")
+    operator, wanted = next(iter(expression.items()))
+    if operator not in ("prefix", "suffix", "equals-ignore-case", "wildcard"):
+        _refuse(f"Unsupported anything-but pattern: {operator}")
+    if wanted == "":
+        _refuse("Null prefix/suffix not allowed")
+    return _only(expression, _anything_but([_pattern(operator, wanted)]))
+
+
+_EXPRESSIONS: dict[str, Callable[[Any], Rule]] = {
+    "anything-but": _other_than,
+    "exists": _exists,
+    "numeric": _range,
+}
 
 
 # ---- matching a document ---------------------------------------------------------------------------------------------

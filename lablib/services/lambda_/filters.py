@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from lablib.aws.rules import Branch, Compiler, MalformedRule, leaves, mismatch
+from lablib.aws.rules import Branch, MalformedRule, branches, leaves, mismatch
 from lablib.services.lambda_.functions import Document, invalid
 
 MOST_FILTERS = 5
@@ -30,10 +30,10 @@ class Criteria:
         texts = tuple(str(item.get("Pattern", "{}")) for item in document.get("Filters", ()))
         if len(texts) > MOST_FILTERS:
             raise invalid(f"An event source mapping can have at most {MOST_FILTERS} filters.")
-        branches: list[Branch] = []
+        found: list[Branch] = []
         for text in texts:
-            branches += _read(text)
-        return cls(texts, tuple(branches))
+            found += _read(text)
+        return cls(texts, tuple(found))
 
     def refuses(self, record: Document) -> str:
         """Why no filter wants this record; empty when one does. A body that is a JSON object is looked into; of any
@@ -54,7 +54,7 @@ def _read(text: str) -> list[Branch]:
         document = json.loads(text)
         if not isinstance(document, dict) or len(text) > LONGEST_PATTERN:
             raise invalid("Invalid filter pattern definition.")
-        return Compiler(document).branches() if document else [{}]
+        return branches(document) if document else [{}]
     except (ValueError, RecursionError, MalformedRule) as error:
         raise invalid(f"Invalid filter pattern definition. {error}") from None
 

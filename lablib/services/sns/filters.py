@@ -17,10 +17,10 @@ from typing import Any, NoReturn
 from lablib.aws.rules import (
     MOST_COMBINATIONS,
     Branch,
-    Compiler,
     Invalid,
     MalformedRule,
     Values,
+    branches,
     leaves,
     mismatch,
 )
@@ -53,13 +53,13 @@ class FilterPolicy:
             document = json.loads(text, parse_constant=_no_constant)
             if not isinstance(document, dict):
                 raise _refused("FilterPolicy: Filter is not an object")
-            branches = tuple(Compiler(document).branches()) if document else ()
+            found = tuple(branches(document)) if document else ()
         except MalformedRule as error:
             raise _refused(f"FilterPolicy: {error}") from None
         except (ValueError, RecursionError):
             raise _refused("FilterPolicy: failed to parse JSON") from None
-        _check_limits(branches, scope)
-        return cls(text, scope, document, branches)
+        _check_limits(found, scope)
+        return cls(text, scope, document, found)
 
     def matches(self, attributes: dict[str, Any], body: str) -> str:
         """Does it let a message through? Empty when it does, else the reason in a few words.
