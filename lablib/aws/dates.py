@@ -10,11 +10,6 @@ def moment(time: float) -> datetime:
     return datetime.fromtimestamp(time, UTC)
 
 
-def seconds(time: float) -> datetime:
-    """A date in whole seconds, as most answers have it."""
-    return moment(int(time))
-
-
 def iso(time: float) -> str:
     """A date in the documents that AWS sends: 2023-04-01T00:00:00.000Z."""
     return moment(time).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from lablib.aws.quotas import Quota
@@ -193,6 +194,10 @@ class Service:
     def now(self) -> float:
         """Virtual seconds since the run began."""
         return self.world.kernel.now
+
+    def date(self, time: float) -> datetime:
+        """A moment of the run (in seconds since it began) as most answers have it: in whole seconds."""
+        return datetime.fromtimestamp(int(self.world.kernel.epoch + time), UTC)
 
     def arn(self, resource: str) -> str:
         """The ARN of one of this service's resources."""

@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -187,7 +186,7 @@ class Iam(Service):
             "RoleName": role.name,
             "RoleId": role.id,
             "Arn": role.arn,
-            "CreateDate": self._date(role.created),
+            "CreateDate": self.date(role.created),
             "AssumeRolePolicyDocument": quote(role.trust_text),
         }
         if full:
@@ -265,7 +264,7 @@ class Iam(Service):
         if version_id != "v1":
             raise _no_such_entity(f"Policy {policy_arn} version {version_id} does not exist or is not attachable.")
         version = {"Document": quote(managed.text), "VersionId": "v1", "IsDefaultVersion": True}
-        return {"PolicyVersion": version | {"CreateDate": self._date(managed.created)}}
+        return {"PolicyVersion": version | {"CreateDate": self.date(managed.created)}}
 
     def list_policies(
         self, call: Call, *, scope: str = "All", marker: str | None = None, max_items: int = 100
@@ -340,8 +339,8 @@ class Iam(Service):
             "AttachmentCount": self._uses(managed),
             "PermissionsBoundaryUsageCount": 0,
             "IsAttachable": True,
-            "CreateDate": self._date(managed.created),
-            "UpdateDate": self._date(managed.created),
+            "CreateDate": self.date(managed.created),
+            "UpdateDate": self.date(managed.created),
         }
         if managed.description:
             document["Description"] = managed.description
@@ -356,9 +355,6 @@ class Iam(Service):
 
     def _id(self, prefix: str) -> str:
         return prefix + self.world.chance.uuid("iam").replace("-", "").upper()[:17]
-
-    def _date(self, time: float) -> datetime:
-        return datetime.fromtimestamp(int(self.world.kernel.epoch + time), UTC)
 
     def _check_quota(self, count: int, name: str, title: str) -> None:
         most = self.world.quotas[name]

@@ -11,7 +11,6 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -153,7 +152,7 @@ class Kms(Service):
             "AWSAccountId": self.world.account,
             "KeyId": key.id,
             "Arn": key.arn,
-            "CreationDate": self._date(key.created),
+            "CreationDate": self.date(key.created),
             "Enabled": key.state == "Enabled",
             "Description": key.description,
             "KeyUsage": key.usage,
@@ -167,7 +166,7 @@ class Kms(Service):
         if key.usage == "ENCRYPT_DECRYPT":
             document["EncryptionAlgorithms"] = ["SYMMETRIC_DEFAULT"]
         if key.state == "PendingDeletion":
-            document["DeletionDate"] = self._date(key.deletion)
+            document["DeletionDate"] = self.date(key.deletion)
         return document
 
     def list_keys(self, call: Call, *, limit: int = 100, marker: str | None = None) -> Document:
@@ -195,7 +194,7 @@ class Kms(Service):
             raise _validation(f"PendingWindowInDays is {days}, must be from {low} to {high}")
         key.state, key.deletion = "PendingDeletion", self.now + days * _DAY
         self.world.trace.add("KeyDeletionScheduled", key.id, "", call.caller, call.row, until=key.deletion)
-        answer = {"KeyId": key.arn, "DeletionDate": self._date(key.deletion), "KeyState": key.state}
+        answer = {"KeyId": key.arn, "DeletionDate": self.date(key.deletion), "KeyState": key.state}
         return answer | {"PendingWindowInDays": days}
 
     def cancel_key_deletion(self, call: Call, *, key_id: str) -> Document:
@@ -354,9 +353,6 @@ class Kms(Service):
         if seal != _seal(key, nonce + hidden, context):
             raise _invalid_ciphertext()
         return _mask(key, nonce, hidden)
-
-    def _date(self, time: float) -> datetime:
-        return datetime.fromtimestamp(int(self.world.kernel.epoch + time), UTC)
 
 
 # ---- what a blob is made of ------------------------------------------------------------------------------------------

@@ -10,11 +10,11 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
 
 from lablib.aws.access.conditions import Condition, Keys, MalformedPolicy, parse_conditions, pattern, quoted
+from lablib.aws.dates import moment
 from lablib.aws.service import Principal
 
 Kind = Literal["resource", "identity", "trust", "key"]
@@ -94,7 +94,7 @@ def _kind_of(caller: Principal) -> str:
 def _date(request: Request) -> str:
     if request.now is None:
         return ""
-    return datetime.fromtimestamp(int(request.now), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment(int(request.now)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 # Keys whose value follows from the request itself; an empty value: the request has no such key.

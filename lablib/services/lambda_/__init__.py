@@ -15,6 +15,7 @@ from lablib.aws.access.decide import Request, administrator, decide
 from lablib.aws.body import Body
 from lablib.aws.lists import page_of
 from lablib.aws.service import Access, Arn, Call, NotSimulated, Principal, Service, ServiceError, World
+from lablib.aws.targets import RIGHTS
 from lablib.services.lambda_.filters import Criteria
 from lablib.services.lambda_.functions import (
     Document,
@@ -183,8 +184,7 @@ class Lambda(Service):
             raise invalid(
                 f"The provided {what} target {target} is invalid: it must be an ARN of {', '.join(services)}."
             )
-        action = {"sqs": "SendMessage", "sns": "Publish", "lambda": "InvokeFunction"}[arn.service]
-        self._check_right(function, f"{arn.service}:{action}", arn)
+        self._check_right(function, RIGHTS[arn.service], arn)
 
     def _check_right(self, function: Function, action: str, arn: Arn) -> None:
         """Does the execution role itself allow it? Another account's or the resource's consent shows only later."""

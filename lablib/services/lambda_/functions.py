@@ -10,10 +10,10 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from lablib.aws.access.decide import MalformedPolicy, Policy
+from lablib.aws.dates import iso, moment
 from lablib.aws.service import Arn, Principal, ServiceError
 from lablib.kernel import Kernel
 
@@ -126,11 +126,6 @@ class Function:
         return document
 
 
-def iso(time: float) -> str:
-    """A time as Lambda writes it into documents."""
-    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 class Context:
     """The second argument of a handler: what it can know of its invocation."""
 
@@ -146,7 +141,7 @@ class Context:
         self.memory_limit_in_mb = str(function.memory)
         self.aws_request_id = request_id
         self.log_group_name = f"/aws/lambda/{function.name}"
-        day = datetime.fromtimestamp(kernel.epoch + kernel.now, UTC)
+        day = moment(kernel.epoch + kernel.now)
         self.log_stream_name = f"{day:%Y/%m/%d}/[$LATEST]{request_id.replace('-', '')}"
 
     def get_remaining_time_in_millis(self) -> int:

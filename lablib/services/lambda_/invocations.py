@@ -15,9 +15,11 @@ from functools import partial
 from typing import Any
 
 from lablib.aws.access.decide import administrator
-from lablib.aws.service import AnswerLost, Arn, Principal, ServiceError, World
+from lablib.aws.dates import iso
+from lablib.aws.service import AnswerLost, Arn, ServiceError, World
+from lablib.aws.targets import hand_over, reason
 from lablib.kernel import Process, Signal, lognormal
-from lablib.services.lambda_.functions import Context, Document, EventConfig, Function, iso
+from lablib.services.lambda_.functions import Context, Document, EventConfig, Function
 
 
 class Invocation:
@@ -241,7 +243,7 @@ class EventQueue:
         if config.on_failure:
             self._send(event, function, config.on_failure, self._record(event, function, condition))
         if function.dead_letters:
-            self._bury(event, function)
+            self._send_dead_letter(event, function)
         if not config.on_failure and not function.dead_letters:
             self._drop(event, condition)
 
@@ -264,7 +266,7 @@ class EventQueue:
             document |= {"responseContext": answer, "responsePayload": json.loads(event.last.payload)}
         return json.dumps(document)
 
-    def _bury(self, event: Pending, function: Function) -> None:
+    def _send_dead_letter(self, event: Pending, function: Function) -> None:
         """A dead letter is the event itself; the error stands in its attributes."""
         failed = event.last and event.last.error
         message = event.last.reason if event.last and failed else "the function was throttled"
@@ -280,20 +282,11 @@ class EventQueue:
     ) -> None:
         to = Arn.parse(target)
         assert to, target
-        extra: Document = {"message_attributes": attributes} if attributes else {}
-        url = f"https://sqs.{to.region}.amazonaws.com/{to.account}/{to.resource}"
-        ways: dict[str, tuple[str, Document]] = {
-            "sqs": ("send_message", {"queue_url": url, "message_body": text, **extra}),
-            "sns": ("publish", {"topic_arn": target, "message": text, **extra}),
-            "lambda": ("invoke", {"function_name": target, "invocation_type": "Event", "payload": text.encode()}),
-        }
-        name, params = ways[to.service]
         row = event.last.row if event.last else event.cause
+        who = function.principal or administrator(self._world.account)
         try:
-            who: Principal = function.principal or administrator(self._world.account)
-            self._world.peers.deliver(to, name, params, principal=who, caller=function.actor, cause=row)
+            hand_over(self._world, to, text, principal=who, caller=function.actor, cause=row, attributes=attributes)
         except (ServiceError, AnswerLost) as error:
-            reason = error.code if isinstance(error, ServiceError) else "no answer"
-            self._drop(event, f"{to.resource} refused it: {reason}")
+            self._drop(event, f"{to.resource} refused it: {reason(error)}")
         else:
             self._world.trace.add("EventSentOn", event.name, event.request_id, function.actor, row, to.resource)

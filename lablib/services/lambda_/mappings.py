@@ -11,10 +11,11 @@ import json
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from lablib.aws.access.decide import administrator
+from lablib.aws.dates import moment
 from lablib.aws.service import AnswerLost, Arn, Principal, ServiceError, World
+from lablib.aws.targets import queue_url
 from lablib.kernel import Process
 from lablib.services.lambda_.filters import Criteria
 from lablib.services.lambda_.functions import Document, Function
@@ -45,7 +46,7 @@ class Mapping:
     @property
     def url(self) -> str:
         """The queue's URL."""
-        return f"https://sqs.{self.source.region}.amazonaws.com/{self.source.account}/{self.source.resource}"
+        return queue_url(self.source)
 
     @property
     def fifo(self) -> bool:
@@ -60,7 +61,7 @@ class Mapping:
             "MaximumBatchingWindowInSeconds": self.window,
             "EventSourceArn": str(self.source),
             "FunctionArn": function_arn,
-            "LastModified": datetime.fromtimestamp(epoch + self.modified, UTC),
+            "LastModified": moment(epoch + self.modified),
             "LastProcessingResult": self.result,
             "State": self.state,
             "StateTransitionReason": "USER_INITIATED",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -190,7 +189,7 @@ class S3(Service):
         found = [b for b in self._registry.buckets.values() if b.account == self.world.account]
         listed = sorted((b for b in found if b.name.startswith(prefix)), key=lambda b: b.name)
         return {
-            "Buckets": [{"Name": b.name, "CreationDate": self._date(b.created)} for b in listed],
+            "Buckets": [{"Name": b.name, "CreationDate": self.date(b.created)} for b in listed],
             "Owner": {"ID": self.world.account.zfill(64)},
         } | ({"Prefix": prefix} if prefix else {})
 
@@ -267,15 +266,12 @@ class S3(Service):
 
     def _head(self, stored: Stored) -> Document:
         return {
-            "LastModified": self._date(stored.written),
+            "LastModified": self.date(stored.written),
             "ContentLength": len(stored.body),
             "ETag": f'"{stored.etag}"',
             "ContentType": stored.content_type,
             "Metadata": dict(stored.metadata),
         }
-
-    def _date(self, time: float) -> datetime:
-        return datetime.fromtimestamp(int(self.world.kernel.epoch + time), UTC)
 
     def delete_object(self, call: Call, *, bucket: str, key: str) -> Document:
         self._remove(call, self._bucket(bucket), key)
@@ -328,7 +324,7 @@ class S3(Service):
         kind = content_type or "binary/octet-stream"
         stored = Stored(key, original.body, self.now, kind, dict(metadata or {}))
         self._store(call, place, stored, "ObjectCreated:Copy")
-        return {"CopyObjectResult": {"ETag": f'"{stored.etag}"', "LastModified": self._date(self.now)}}
+        return {"CopyObjectResult": {"ETag": f'"{stored.etag}"', "LastModified": self.date(self.now)}}
 
     def _readable(self, call: Call, name: str, key: str) -> Bucket:
         """The bucket that is copied from, when the caller may read the object."""
@@ -394,7 +390,7 @@ class S3(Service):
         return answer | {name: value for name, value in extra.items() if value}
 
     def _entry(self, stored: Stored) -> Document:
-        modified, etag = self._date(stored.written), f'"{stored.etag}"'
+        modified, etag = self.date(stored.written), f'"{stored.etag}"'
         about = {"Key": stored.key, "LastModified": modified, "ETag": etag, "Size": len(stored.body)}
         return about | {"StorageClass": "STANDARD"}
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus
 
+from lablib.aws.dates import iso
 from lablib.aws.service import AnswerLost, Arn, ServiceError, World
+from lablib.aws.targets import hand_over, reason, target_name
 from lablib.kernel import lognormal
 from lablib.services.s3.store import Bucket, Stored, invalid, malformed
 
@@ -66,7 +67,7 @@ class Rule:
     @property
     def target(self) -> str:
         """The destination's name: queue, topic or function."""
-        return self.destination.resource.removeprefix("function:")
+        return target_name(self.destination)
 
     def wants(self, event: str, key: str) -> bool:
         """Is it for this event of this key? A filter sees the key as events show it, URL-encoded."""
@@ -89,11 +90,6 @@ def _shares(a: str, b: str) -> bool:
 def encoded(key: str) -> str:
     """A key as it stands in an event: "a b@c" is "a+b%40c"."""
     return quote_plus(key, safe="/*", errors="replace")
-
-
-def timestamp(time: float) -> str:
-    """A time as S3 writes it into events."""
-    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 # ---- rules ----------------------------------------------------------------------------------------------------------
@@ -211,7 +207,7 @@ class Deliveries:
         document = {
             "Service": "Amazon S3",
             "Event": "s3:TestEvent",
-            "Time": timestamp(self._world.kernel.epoch + self._world.kernel.now),
+            "Time": iso(self._world.kernel.epoch + self._world.kernel.now),
             "Bucket": bucket.name,
             **self._request(),
         }
@@ -225,10 +221,9 @@ class Deliveries:
         try:
             answer = self._send(bucket, rule, text, event.row)
         except (ServiceError, AnswerLost) as error:
-            reason = error.code if isinstance(error, ServiceError) else "no answer"
             hopeless = isinstance(error, ServiceError) and error.sender_fault
             if hopeless or attempt > world.quotas["s3.event_retries"]:
-                world.trace.add("EventDropped", bucket.name, event.key, rule.target, event.row, reason)
+                world.trace.add("EventDropped", bucket.name, event.key, rule.target, event.row, reason(error))
             else:
                 world.kernel.after(world.quotas["s3.event_retry"], self._deliver, event, rule, text, attempt + 1)
         else:
@@ -236,19 +231,16 @@ class Deliveries:
             world.trace.add("EventDelivered", bucket.name, event.key, rule.target, event.row, detail)
 
     def _send(self, bucket: Bucket, rule: Rule, text: str, row: int, test: bool = False) -> Document:
-        to, name = rule.destination, "invoke"
-        params: Document
-        if to.service == "sqs":
-            url = f"https://sqs.{to.region}.amazonaws.com/{to.account}/{to.resource}"
-            name, params = "send_message", {"queue_url": url, "message_body": text}
-        elif to.service == "sns":
-            about = {"message": text, "subject": "Amazon S3 Notification"}
-            name, params = "publish", {"topic_arn": str(to), **about}
-        else:
-            kind = "DryRun" if test else "Event"
-            params = {"function_name": str(to), "payload": text.encode(), "invocation_type": kind}
-        deliver = self._world.peers.deliver
-        return deliver(to, name, params, principal=bucket.principal, caller=f"s3/{bucket.name}", cause=row)
+        return hand_over(
+            self._world,
+            rule.destination,
+            text,
+            principal=bucket.principal,
+            caller=f"s3/{bucket.name}",
+            cause=row,
+            subject="Amazon S3 Notification",
+            dry_run=test,
+        )
 
     def _request(self) -> Document:
         id = self._world.chance.uuid("s3/requests").replace("-", "").upper()
@@ -265,7 +257,7 @@ class Deliveries:
             "eventVersion": self._world.quotas["s3.event_version"],
             "eventSource": "aws:s3",
             "awsRegion": event.bucket.region,
-            "eventTime": timestamp(self._world.kernel.epoch + event.time),
+            "eventTime": iso(self._world.kernel.epoch + event.time),
             "eventName": event.name,
             "userIdentity": {"principalId": f"AWS:{event.caller}"},
             "requestParameters": {"sourceIPAddress": "192.0.2.1"},

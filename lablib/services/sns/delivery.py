@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lablib.aws.service import AnswerLost, Arn, ServiceError, World
+from lablib.aws.targets import hand_over, reason
 from lablib.kernel import lognormal
 from lablib.services.sns.messages import Message
 from lablib.services.sns.metrics import DLQ_FAILED
@@ -100,7 +101,8 @@ class Courier:
 
     def _try_service(self, delivery: Delivery) -> None:
         try:
-            answer = self._hand_over(delivery)
+            assert delivery.subscription.target
+            answer = self._hand_over(delivery.subscription.target, delivery)
         except ServiceError as error:
             retry = error.status >= 500 or error.code in _THROTTLES
             self._failed(delivery, error.code, retry)
@@ -109,38 +111,23 @@ class Courier:
         else:
             self._delivered(delivery, {"as": answer["MessageId"]} if "MessageId" in answer else {})
 
-    def _hand_over(self, delivery: Delivery) -> dict[str, Any]:
-        """To a queue or a function, by the front door: the endpoint's policy decides."""
+    def _hand_over(self, to: Arn, delivery: Delivery) -> dict[str, Any]:
+        """Through the front door: the endpoint's policy decides."""
         message, subscription = delivery.message, delivery.subscription
-        assert subscription.target
-        if subscription.protocol == "sqs":
-            return self._enqueue(subscription.target, delivery)
-        params = {
-            "function_name": subscription.endpoint,
-            "invocation_type": "Event",
-            "payload": message.event(subscription),
-        }
-        return self._call(subscription.target, "invoke", params, delivery)
-
-    def _enqueue(self, queue: Arn, delivery: Delivery) -> dict[str, Any]:
-        message, subscription = delivery.message, delivery.subscription
-        url = f"https://sqs.{queue.region}.amazonaws.com/{queue.account}/{queue.resource}"
-        params: dict[str, Any] = {"queue_url": url}
-        if subscription.raw:
-            params["message_body"] = message.text_for(subscription.protocol)
-            if message.attributes:
-                params["message_attributes"] = message.attributes
-        else:
-            params["message_body"] = message.envelope(subscription)
-        if queue.resource.endswith(".fifo"):
-            params["message_group_id"] = message.group
-            params["message_deduplication_id"] = message.deduplication
-        return self._call(queue, "send_message", params, delivery)
-
-    def _call(self, to: Arn, name: str, params: dict[str, Any], delivery: Delivery) -> dict[str, Any]:
-        topic = delivery.subscription.topic
-        deliver = self._world.peers.deliver
-        return deliver(to, name, params, principal=topic.principal, caller=topic.caller, cause=delivery.row)
+        topic, raw = subscription.topic, subscription.raw
+        text: str | bytes = message.text_for(subscription.protocol) if raw else message.envelope(subscription)
+        if to.service == "lambda":
+            text = message.event(subscription)
+        return hand_over(
+            self._world,
+            to,
+            text,
+            principal=topic.principal,
+            caller=topic.caller,
+            cause=delivery.row,
+            attributes=message.attributes if raw else None,
+            ids=(message.group, message.deduplication) if to.resource.endswith(".fifo") else ("", ""),
+        )
 
     # ---- endpoints outside -------------------------------------------------------------------------------------------
 
@@ -191,10 +178,10 @@ class Courier:
             self._note("DeliveryDropped", delivery, "there is no dead-letter queue")
         else:
             try:
-                self._enqueue(queue, delivery)
+                self._hand_over(queue, delivery)
             except (ServiceError, AnswerLost) as error:
-                reason = error.code if isinstance(error, ServiceError) else "Timeout"
-                self._note("DeliveryDropped", delivery, f"{DLQ_FAILED} {queue.resource} failed: {reason}")
+                why = reason(error, "Timeout")
+                self._note("DeliveryDropped", delivery, f"{DLQ_FAILED} {queue.resource} failed: {why}")
             else:
                 self._note("MovedToDeadLetterQueue", delivery, queue.resource)
         self._end(delivery)

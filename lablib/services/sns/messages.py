@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import shake_256
 from typing import TYPE_CHECKING
 
+from lablib.aws.dates import iso
 from lablib.aws.messages import Document, content_id
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ class Message:
     @cached_property
     def timestamp(self) -> str:
         """When it was published, as SNS writes it: 2023-04-01T00:00:00.000Z."""
-        moment = datetime.fromtimestamp(self.topic.world.kernel.epoch + self.published, UTC)
-        return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
+        return iso(self.topic.world.kernel.epoch + self.published)
 
     @cached_property
     def signature(self) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
+from lablib.aws.dates import moment
 from lablib.aws.service import ServiceError, World
 from lablib.services.sns.checks import Document, invalid
 from lablib.services.sns.inbox import Inboxes
@@ -39,7 +39,7 @@ class Phones:
         if number in self.opted_out:
             return "OptedOut"
         kernel, price = self._world.kernel, self._world.quotas["sns.sms_price"]
-        month = f"{datetime.fromtimestamp(kernel.epoch + kernel.now, UTC):%Y-%m}"
+        month = f"{moment(kernel.epoch + kernel.now):%Y-%m}"
         spent = self._spent.get(month, 0.0) + price
         if spent > int(self.settings["MonthlySpendLimit"]):
             return "SpendLimitReached"

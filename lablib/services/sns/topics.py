@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lablib.aws.deduplication import Deduplication
 from lablib.aws.lists import Tags
 from lablib.aws.service import Arn, Principal, TokenBucket, World
+from lablib.aws.targets import target_name
 from lablib.services.sns.checks import Document
 from lablib.services.sns.metrics import INVALID_ATTRIBUTES
 from lablib.services.sns.retries import effective_policy, retry_delays
@@ -130,7 +131,7 @@ class Subscription:
         self.owner = owner
         self.principal = principal
         self.target = Arn.parse(endpoint) if protocol in ("sqs", "lambda", "firehose", "application") else None
-        self.name = self.target.resource.rpartition(":")[2].rpartition("/")[2] if self.target else endpoint
+        self.name = target_name(self.target) if self.target else endpoint
         self.confirmed = True
         self.authenticated = False  # only its owner and the topic's may remove it
         self.deleted = False

@@ -1,0 +1,60 @@
+"""Handing something to a queue, a topic or a function by its ARN: how SNS, S3 and Lambda deliver."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lablib.aws.messages import Document
+from lablib.aws.service import AnswerLost, Arn, Principal, ServiceError, World
+
+RIGHTS = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction"}  # what it takes to do so
+
+
+def queue_url(queue: Arn) -> str:
+    """The URL of a queue."""
+    return f"https://sqs.{queue.region}.amazonaws.com/{queue.account}/{queue.resource}"
+
+
+def target_name(target: Arn) -> str:
+    """How the trace calls it: the name of the queue, topic or function, or of the device behind an endpoint."""
+    return target.resource.rpartition(":")[2].rpartition("/")[2]
+
+
+def hand_over(
+    world: World,
+    to: Arn,
+    text: str | bytes,
+    *,
+    principal: Principal,
+    caller: str,
+    cause: int,
+    attributes: dict[str, Document] | None = None,
+    subject: str = "",
+    ids: tuple[str, str] = ("", ""),
+    dry_run: bool = False,
+) -> Document:
+    """Send a message to a queue, publish it to a topic, or invoke a function with it as an event, without waiting.
+
+    `principal`, `caller` and `cause` are those of `Peers.deliver`. Where the target can take them, it also gets message
+    `attributes`, a `subject`, and the ids of group and deduplication. `dry_run`: a function is only asked whether it
+    could be invoked. Raises ServiceError, and AnswerLost.
+    """
+    more: dict[str, Any] = {"message_attributes": attributes} if attributes else {}
+    if to.service == "sqs":
+        operation, params = "send_message", {"queue_url": queue_url(to), "message_body": text, **more}
+        if ids[0]:
+            params |= {"message_group_id": ids[0], "message_deduplication_id": ids[1]}
+    elif to.service == "sns":
+        operation, params = "publish", {"topic_arn": str(to), "message": text, **more}
+        if subject:
+            params["subject"] = subject
+    else:
+        payload = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+        kind = "DryRun" if dry_run else "Event"
+        operation, params = "invoke", {"function_name": str(to), "invocation_type": kind, "payload": payload}
+    return world.peers.deliver(to, operation, params, principal=principal, caller=caller, cause=cause)
+
+
+def reason(error: ServiceError | AnswerLost, lost: str = "no answer") -> str:
+    """Why a target did not take something, in a word: the error's code, or `lost`."""
+    return error.code if isinstance(error, ServiceError) else lost
