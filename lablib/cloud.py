@@ -58,7 +58,7 @@ class Cloud:
         self._strict = strict
         self._services: dict[tuple[str, str, str], Service] = {}
         self._shared: dict[str, Any] = {}
-        self._foreign = False
+        self._multi_account = False
         self._door: Any = None
 
     # ---- calling AWS ------------------------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ class Cloud:
     def service(self, name: str, region_name: str | None = None, account: str = ACCOUNT) -> Any:
         """The simulated service itself, from inside: for faults and for looking under the bonnet."""
         kind = services.find(name)
-        key = (name, self.region_name if kind.everywhere else region_name or self.region_name, account)
+        key = (name, self.region_name if kind.is_global else region_name or self.region_name, account)
         if key not in self._services:
             world = World(
                 self.kernel, self.trace, self.chance, self.quotas, self.gateway, key[1], account, self._shared
@@ -126,10 +126,10 @@ class Cloud:
             self._services[key] = service = kind(world)
             self.trace.phrases.update(service.phrases)
             if account != ACCOUNT:
-                self._foreign = True
-            if self._foreign:  # from now on a resource may be another account's
+                self._multi_account = True
+            if self._multi_account:  # from now on a resource may be another account's
                 for known in self._services.values():
-                    known.guarded = True
+                    known.has_policies = True
         return self._services[key]
 
     def deploy(
@@ -155,9 +155,9 @@ class Cloud:
         principal = self._principal(role, account)
         functions = self.service("lambda", region_name, account)
         if principal is not None:  # from now on it matters who calls
-            self._foreign = True
+            self._multi_account = True
             for known in self._services.values():
-                known.guarded = True
+                known.has_policies = True
         return str(functions.deploy(name, handler, self._caller(), timeout, memory, principal))
 
     @property
@@ -247,7 +247,7 @@ class Cloud:
         of `account`. `context`: further condition keys, such as {"aws:SourceIp": "203.0.113.9"}. Nothing is done, and
         no time passes. Raises ValueError for an action, an ARN or a role that cannot be.
         """
-        from lablib.aws.access.decide import Request, administrator, decide
+        from lablib.aws.access.decide import AccessRequest, administrator, decide
 
         operation = action.partition(":")[2]
         if not operation or "*" in action:
@@ -278,7 +278,7 @@ class Cloud:
             missing = "" if access.exists else f"There is no {resource}: look at its name, region and account.\n"
             known = {**access.context, **known}
         now = self.kernel.epoch + self.now
-        return missing + decide(Request(action, resource, caller, owner, known, now), policy).explain()
+        return missing + decide(AccessRequest(action, resource, caller, owner, known, now), policy).explain()
 
     def __repr__(self) -> str:
         return f"<Cloud seed={self.chance.seed} limits={self.limits!r}: {self.now:g} s, {len(self.trace)} rows>"

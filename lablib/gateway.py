@@ -2,7 +2,7 @@
 
 In order: one row in the API log; the request travels; faults; access policies decide; the service's handler; the answer
 travels; the row is completed. A call that is lost on the way costs the caller its whole read timeout, as it does with a
-real SDK. Services reach each other by the same door (`deliver`), without the waiting.
+real SDK. Services reach each other by the same door (`call_service`), without the waiting.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from typing import Any, Literal
 
-from lablib.aws.service import AnswerLost, Arn, Call, Principal, Service, ServiceError
+from lablib.aws.service import AnswerLost, Arn, Principal, Request, Service, ServiceError
 from lablib.kernel import Chance, Kernel, Row, Stream, Trace, lognormal
 from lablib.kernel.loop import check_duration
 
@@ -102,7 +102,7 @@ class Gateway:
         self._find = find
         self._kernel = kernel
         self._heap = kernel._heap
-        self._here = kernel.here
+        self._here = kernel.current_line
         self._wait = kernel.wait
         self._trace = trace
         trace.phrases["AccessDenied"] = _denied
@@ -135,25 +135,25 @@ class Gateway:
         stream = self._streams.get(caller) or self._stream(caller)
         random = stream.random
         row = trace.open(operation, service.resource_of(params), caller)
-        call = Call(caller, row, stream, 0.0, principal)
+        request = Request(caller, row, stream, 0.0, principal)
         detail: int | str = "CallerGone"  # what the row says when the caller is killed while it waits
         try:
             delay = latency[int(random() * _QUANTILES)]
-            if kernel.calm is here and heap and kernel.now + delay < heap[0][0]:
+            if kernel.undisturbed_line is here and heap and kernel.now + delay < heap[0][0]:
                 kernel.now += delay  # as `wait` does it, at a third of the cost
             else:
                 wait(None, delay)
             fault = self.faults.pick(caller, operation, operation in service.batches) if self.faults.active else None
-            if fault is None and principal is None and not service.guarded:
-                answer = handler(call, **params)
+            if fault is None and principal is None and not service.has_policies:
+                answer = handler(request, **params)
             else:
-                answer = self._handle(fault, service, name, operation, params, call)
+                answer = self._handle(fault, service, name, operation, params, request)
             if fault is not None and fault.kind in _LOST:
                 detail = _LOST[fault.kind]
                 wait(None, read_timeout)
                 raise AnswerLost(took_effect=fault.kind == "lost_answer")
             delay = latency[int(random() * _QUANTILES)]
-            if kernel.calm is here and heap and kernel.now + delay < heap[0][0]:
+            if kernel.undisturbed_line is here and heap and kernel.now + delay < heap[0][0]:
                 kernel.now += delay
             else:
                 wait(None, delay)
@@ -178,18 +178,18 @@ class Gateway:
             trace.complete(row, detail)
         return answer
 
-    def deliver(
+    def call_service(
         self, to: Arn, name: str, params: dict[str, Any], *, principal: Principal, caller: str, cause: int
     ) -> dict[str, Any]:
-        """Call an operation of the service that owns `to`, for another service: no time passes. See `Peers`."""
+        """Call an operation of the service that owns `to`, for another service: no time passes. See `ServiceCalls`."""
         service = self._find(to.service, to.region, to.account)
         operation = pascal(name)
         row = self._trace.open(operation, service.resource_of(params), caller, cause)
-        call = Call(caller, row, self._streams.get(caller) or self._stream(caller), 0.0, principal)
+        request = Request(caller, row, self._streams.get(caller) or self._stream(caller), 0.0, principal)
         detail: int | str = "CallerGone"
         try:
             fault = self.faults.pick(caller, operation, operation in service.batches) if self.faults.active else None
-            answer = self._handle(fault, service, name, operation, params, call)
+            answer = self._handle(fault, service, name, operation, params, request)
             if fault is not None and fault.kind in _LOST:
                 detail = _LOST[fault.kind]
                 raise AnswerLost(took_effect=fault.kind == "lost_answer")
@@ -212,7 +212,7 @@ class Gateway:
         return stream
 
     def _handle(
-        self, fault: Fault | None, service: Service, name: str, operation: str, params: dict[str, Any], call: Call
+        self, fault: Fault | None, service: Service, name: str, operation: str, params: dict[str, Any], request: Request
     ) -> dict[str, Any]:
         """The call arrives, or goes wrong: the way of all calls that are not as simple as most are."""
         if fault is not None:
@@ -221,26 +221,26 @@ class Gateway:
             if fault.kind == "lost_request":
                 return {}
             if fault.kind == "partial":
-                call.partial = fault.probability
-        if call.principal is not None or service.guarded:
-            service = self._admit(service, operation, params, call)
-        return service.operation(name)(call, **params)
+                request.partial = fault.probability
+        if request.principal is not None or service.has_policies:
+            service = self._admit(service, operation, params, request)
+        return service.operation(name)(request, **params)
 
-    def _admit(self, service: Service, operation: str, params: dict[str, Any], call: Call) -> Service:
+    def _admit(self, service: Service, operation: str, params: dict[str, Any], request: Request) -> Service:
         """Let access policies decide. Returns the service of the account that owns the resource.
 
         Raises ServiceError when access is denied, with one row in the trace that tells why.
         """
-        from lablib.aws.access.decide import Request, administrator, decide
+        from lablib.aws.access.decide import AccessRequest, administrator, decide
 
         owner = service.owner_of(params)
-        call.principal = call.principal or getattr(self._kernel.current, "principal", None)  # a function with a role
-        caller = call.principal or administrator(service.world.account)
-        if service.secure_only and caller.context.get("aws:SecureTransport") == "false":
+        request.principal = request.principal or getattr(self._kernel.current, "principal", None)  # a function's role
+        caller = request.principal or administrator(service.world.account)
+        if service.https_only and caller.context.get("aws:SecureTransport") == "false":
             raise ServiceError("InvalidSecurity", "The request was not made over HTTPS.", status=403)
         if owner != service.world.account:
             service = self._find(service.name, service.world.region, owner)
-            call.principal = caller
+            request.principal = caller
         access = service.access(operation, params)
         if (
             caller.service and not access.exists
@@ -252,10 +252,10 @@ class Gateway:
             return service
         context, now = {**access.context, **caller.context}, self._kernel.epoch + self._kernel.now
         for action in (access.action, *access.also):
-            decision = decide(Request(action, access.resource, caller, owner, context, now), access.policy)
+            decision = decide(AccessRequest(action, access.resource, caller, owner, context, now), access.policy)
             if not decision:
                 resource = service.resource_of(params)
-                self._trace.add("AccessDenied", resource, "", call.caller, call.row, decision.explain())
+                self._trace.add("AccessDenied", resource, "", request.caller, request.row, decision.explain())
                 shape, status = service.access_denied
                 raise ServiceError(shape, decision.message(), status=status)
         if plain and all(policy.timeless for policy in (access.policy, *deciding[2]) if policy):

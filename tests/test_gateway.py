@@ -217,7 +217,7 @@ def test_the_row_of_a_call_that_its_handler_cannot_answer_names_the_error(cloud,
         sqs.send_message(QueueUrl=url, MessageBody="x")
     queue, me = Arn.parse("arn:aws:sqs:us-east-1:123456789012:orders"), administrator("123456789012")
     with pytest.raises(type(error)):
-        cloud.gateway.deliver(queue, "send_message", {}, principal=me, caller="sns/news", cause=-1)
+        cloud.gateway.call_service(queue, "send_message", {}, principal=me, caller="sns/news", cause=-1)
     assert [row.detail for row in api(cloud, "SendMessage")] == [type(error).__name__] * 2
 
 
@@ -228,7 +228,7 @@ def test_what_was_allowed_is_asked_again_when_a_policy_has_changed(cloud, sqs, u
 
     def send():
         message = {"queue_url": url, "message_body": "x"}
-        return cloud.gateway.deliver(queue, "send_message", message, principal=topic, caller="sns/news", cause=-1)
+        return cloud.gateway.call_service(queue, "send_message", message, principal=topic, caller="sns/news", cause=-1)
 
     def set_policy(condition=None):
         statement = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from lablib.aws.access.decide import administrator
-from lablib.aws.service import AnswerLost, Arn, Call, ServiceError, World
+from lablib.aws.service import AnswerLost, Arn, Request, ServiceError, World
 
 
 class DataKeys:
@@ -34,18 +34,18 @@ class DataKeys:
         self._encrypted: dict[tuple[str, str], bytes] = {}  # the latest data key of a resource and its KMS key
         self._latest: dict[str, str] = {}  # the KMS key with which a resource last encrypted
 
-    def encrypt(self, call: Call, resource: str, key: str, reuse: float) -> None:
+    def encrypt(self, request: Request, resource: str, key: str, reuse: float) -> None:
         """Get the caller a data key for the resource (an ARN) with a KMS key, good for `reuse` seconds.
 
         Raises the service's own errors.
         """
-        made = self._ask(call, "generate_data_key", resource, {"key_id": key, "key_spec": "AES_256"}, reuse)
+        made = self._ask(request, "generate_data_key", resource, {"key_id": key, "key_spec": "AES_256"}, reuse)
         if made:
             self._encrypted[resource, key] = made["CiphertextBlob"]
         self._latest[resource] = key
-        self.decrypt(call, resource, resource, reuse)
+        self.decrypt(request, resource, resource, reuse)
 
-    def decrypt(self, call: Call, source: str, resource: str, reuse: float) -> None:
+    def decrypt(self, request: Request, source: str, resource: str, reuse: float) -> None:
         """Decrypt for the caller what was encrypted in the resource `source` and is now in `resource` (ARNs).
 
         Does nothing where nothing was encrypted yet. Raises the service's own errors.
@@ -53,14 +53,14 @@ class DataKeys:
         if source in self._latest:
             key = self._latest[source]
             params = {"key_id": key, "ciphertext_blob": self._encrypted[source, key]}
-            self._ask(call, "decrypt", resource, params, reuse)
+            self._ask(request, "decrypt", resource, params, reuse)
 
     def _ask(
-        self, call: Call, operation: str, resource: str, params: dict[str, Any], reuse: float
+        self, request: Request, operation: str, resource: str, params: dict[str, Any], reuse: float
     ) -> dict[str, Any] | None:
         """The answer of KMS; None when the same caller asked the same within `reuse` seconds."""
         world, key = self._world, params["key_id"]
-        who = call.principal or administrator(world.account)
+        who = request.principal or administrator(world.account)
         asked, now = (resource, key, who.arn or who.service, operation), world.kernel.now
         if now < self._reused_until.get(asked, 0.0):
             return None
@@ -69,7 +69,7 @@ class DataKeys:
         seen = replace(who, context={**who.context, "kms:ViaService": via})
         actor = f"{self._service}/{resource.rpartition(':')[2]}"
         try:
-            answer = world.peers.deliver(to, operation, params, principal=seen, caller=actor, cause=call.row)
+            answer = world.gateway.call_service(to, operation, params, principal=seen, caller=actor, cause=request.row)
         except ServiceError as error:
             name, code = self._errors.get(error.code) or self._errors["ThrottlingException"]
             text = f"{error.message} (Service: AWSKMS; Status Code: {error.status}; Error Code: {error.code})"

@@ -7,7 +7,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from lablib.aws.service import Call, ServiceError
+from lablib.aws.service import Request, ServiceError
 
 Document = dict[str, Any]
 _BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
@@ -96,7 +96,7 @@ def check_batch(ids: list[str], most: int, texts: Mapping[str, str], error: Call
             raise refuse("BatchEntryIdsNotDistinct", id)
 
 
-def run_batch(call: Call, entries: list[Document], single: Callable[[Document], Document]) -> Document:
+def run_batch(request: Request, entries: list[Document], single: Callable[[Document], Document]) -> Document:
     """Handle the entries of a batch one by one: `single` returns an entry's result or raises ServiceError.
 
     The answer lists `Successful` and `Failed` entries as AWS does: the call itself succeeds even when entries fail.
@@ -104,7 +104,7 @@ def run_batch(call: Call, entries: list[Document], single: Callable[[Document], 
     answer: Document = {"Successful": [], "Failed": []}
     for entry in entries:
         try:
-            if call.entry_fails():
+            if request.entry_fails():
                 raise ServiceError("InternalError", "Please try again.", status=500, sender_fault=False)
             answer["Successful"].append({"Id": entry["Id"]} | single(entry))
         except ServiceError as error:

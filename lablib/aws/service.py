@@ -98,10 +98,10 @@ class Access(NamedTuple):
     exists: bool = True
 
 
-class Peers(Protocol):
+class ServiceCalls(Protocol):
     """How a service reaches another one: through the front door, as its own principal."""
 
-    def deliver(
+    def call_service(
         self, to: Arn, name: str, params: dict[str, Any], *, principal: Principal, caller: str, cause: int
     ) -> dict[str, Any]:
         """Call operation `name` of the service, region and account of the ARN `to`, without waiting.
@@ -120,14 +120,14 @@ class World:
     trace: Trace
     chance: Chance
     quotas: dict[str, Any]  # the values of the edition, by name
-    peers: Peers
+    gateway: ServiceCalls
     region: str = "us-east-1"
     account: str = ACCOUNT
     shared: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class Call:
+class Request:
     """One call as its handler sees it: who calls, the row of the API log, the caller's own randomness.
 
     `partial` is the probability with which an injected fault makes single entries of a batch fail; `principal` is
@@ -174,7 +174,8 @@ Handler = Callable[..., dict[str, Any]]
 @dataclass(eq=False)
 class Service:
     """A service in one region of one account. A public method is an operation; parameters and answers are AWS's
-    documents. `guarded`: some resource has a policy, or other accounts exist, so that even the administrator is asked.
+    documents. `has_policies`: some resource has a policy, or other accounts exist, so that even the administrator is
+    asked.
     """
 
     name: ClassVar[str]
@@ -183,12 +184,12 @@ class Service:
     batches: ClassVar[frozenset[str]] = frozenset()  # operations whose entries can fail one by one
     quotas: ClassVar[tuple[Quota, ...]] = ()  # its quotas and prices, and what its model assumes
     phrases: ClassVar[dict[str, Phrase]] = {}
-    secure_only: ClassVar[bool] = False  # does it refuse requests that do not come over HTTPS?
-    everywhere: ClassVar[bool] = False  # the same in all regions, as IAM is
+    https_only: ClassVar[bool] = False  # does it refuse requests that do not come over HTTPS?
+    is_global: ClassVar[bool] = False  # the same in all regions, as IAM is
 
     world: World
     operations: dict[str, Handler] = field(default_factory=dict, repr=False)
-    guarded: bool = False
+    has_policies: bool = False
 
     @property
     def now(self) -> float:
@@ -238,5 +239,5 @@ class Service:
 
 
 def _is_operation(attribute: Any) -> bool:
-    """Is it a method whose first parameter, after self, is `call`?"""
-    return inspect.isfunction(attribute) and attribute.__code__.co_varnames[1:2] == ("call",)
+    """Is it a method whose first parameter, after self, is `request`?"""
+    return inspect.isfunction(attribute) and attribute.__code__.co_varnames[1:2] == ("request",)

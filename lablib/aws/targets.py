@@ -52,7 +52,7 @@ def hand_over(
         payload = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         kind = "DryRun" if dry_run else "Event"
         operation, params = "invoke", {"function_name": str(to), "invocation_type": kind, "payload": payload}
-    return world.peers.deliver(to, operation, params, principal=principal, caller=caller, cause=cause)
+    return world.gateway.call_service(to, operation, params, principal=principal, caller=caller, cause=cause)
 
 
 def reason(error: ServiceError | AnswerLost, lost: str = "no answer") -> str:

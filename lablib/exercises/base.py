@@ -24,7 +24,7 @@ from lablib.exercises.progress import Record, State
 from lablib.exercises.search import smallest_failing
 from lablib.exercises.stage import Problem, Stage
 from lablib.exercises.verdict import Replay, Verdict, conclude, look_back
-from lablib.kernel import TooLong
+from lablib.kernel import RealTimeExceeded
 
 
 class Text(str):
@@ -136,14 +136,14 @@ class Exercise:
     def _try(self, fn: Callable[..., Any], case: Case, memory: learner.Memory) -> _Outcome:
         stage = Stage(fn, case, memory, self.most_rows)
         try:
-            with stage.cloud.kernel.patience(self.patience), stage.cloud:
+            with stage.cloud.kernel.real_time_limit(self.patience), stage.cloud:
                 try:
                     return _Outcome(self.trial(stage, fn, case))
                 finally:
                     stage.cloud.trace.freeze()  # what closing does to processes is no part of the story
         except Problem as found:
             problem = found
-        except TooLong as error:
+        except RealTimeExceeded as error:
             line = learner.learner_line(error.__traceback__, fn)
             text = (
                 f"Your function ran {self.patience:g} real seconds without waiting or calling AWS. "

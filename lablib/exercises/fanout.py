@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from lablib.aws.access.decide import Request, administrator, decide
+from lablib.aws.access.decide import AccessRequest, administrator, decide
 from lablib.aws.service import ACCOUNT, Arn, Principal, ServiceError
 from lablib.exercises.invariants import once
 from lablib.exercises.stage import Problem, Stage
@@ -174,13 +174,13 @@ def _gets_in(stage: Stage, to: Arn, operation: str, params: dict[str, Any], prin
     """Which statement of the resource's policy lets this principal in; empty when he is refused."""
     owner = stage.cloud.service(to.service, to.region, to.account)
     try:
-        stage.cloud.gateway.deliver(to, operation, params, principal=principal, caller="stranger", cause=-1)
+        stage.cloud.gateway.call_service(to, operation, params, principal=principal, caller="stranger", cause=-1)
     except ServiceError as error:
         if error.shape == owner.access_denied[0]:
             return ""
     access = owner.access(pascal(operation), params)
     context = {**access.context, **principal.context}
-    decision = decide(Request(access.action, access.resource, principal, to.account, context), access.policy)
+    decision = decide(AccessRequest(access.action, access.resource, principal, to.account, context), access.policy)
     cited = decision.cited[0]
     conditions = (f"{c.name} {c.key} {', '.join(c.values)}" for c in cited.statement.conditions)
     return f"S{str(cited)[1:]} allows it; its Condition: {' and '.join(conditions) or 'none'}."

@@ -12,7 +12,7 @@ from functools import partial, wraps
 from itertools import pairwise
 from typing import Any
 
-from lablib.aws.service import Call, Handler
+from lablib.aws.service import Handler, Request
 from lablib.exercises.base import Exercise
 from lablib.exercises.case import Case, counted, crash, dial, seeds
 from lablib.exercises.fanout import copies, judge_door, missing, text_of, the_queues, the_topic
@@ -100,7 +100,7 @@ class Partner:
         for arrival in self._inbox.received[self._read :]:
             if arrival.headers.get("x-amz-sns-message-type") == "SubscriptionConfirmation":
                 asked = json.loads(arrival.body)
-                call = Call("partner", -1, self._stage.cloud.chance.stream("partner"))
+                call = Request("partner", -1, self._stage.cloud.chance.stream("partner"))
                 sns = self._stage.cloud.service("sns")
                 sns.confirm_subscription(call, topic_arn=asked["TopicArn"], token=asked["Token"])
         self._read = len(self._inbox.received)
@@ -236,7 +236,7 @@ class Publications:
 
     def _noting(self, handler: Handler) -> Handler:
         @wraps(handler)
-        def noted(call: Call, **params: Any) -> Any:
+        def noted(call: Request, **params: Any) -> Any:
             entries = params.get("publish_batch_request_entries") or [{"Message": params.get("message", "")}]
             self._texts[call.row] = [entry["Message"] for entry in entries]
             return handler(call, **params)

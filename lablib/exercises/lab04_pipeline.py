@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote_plus
 
-from lablib.aws.service import ACCOUNT, Arn, Call, Principal
+from lablib.aws.service import ACCOUNT, Arn, Principal, Request
 from lablib.exercises import learner
 from lablib.exercises.base import Exercise
 from lablib.exercises.case import Case, dial, seeds
@@ -142,8 +142,8 @@ def _shuffled(stage: Stage, count: int) -> list[tuple[str, str]]:
     return uploads[:count]
 
 
-def _visitor(stage: Stage) -> Call:
-    return Call("visitor", -1, stage.cloud.chance.stream("visitor"))
+def _visitor(stage: Stage) -> Request:
+    return Request("visitor", -1, stage.cloud.chance.stream("visitor"))
 
 
 def _upload(stage: Stage, key: str, how: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from lablib.aws.service import Call
+from lablib.aws.service import Request
 from lablib.cloud import Cloud
 from lablib.exercises.case import Case, counted
 from lablib.exercises.learner import Memory, describe_error
@@ -65,7 +65,7 @@ class Stage:
         """The shop sends a message, in no time, and its id is remembered under `name`. `more`: for a FIFO queue, its
         group and deduplication id.
         """
-        call = Call("shop", -1, self.cloud.chance.stream("shop"))
+        call = Request("shop", -1, self.cloud.chance.stream("shop"))
         sent = self.cloud.service("sqs").send_message(call, queue_url=url, message_body=body, **more)
         message_id = sent["MessageId"]
         self.sent.setdefault(name, []).append(message_id)
@@ -74,7 +74,7 @@ class Stage:
 
     def publish(self, topic_arn: str, message: str, name: str, **more: Any) -> None:
         """The shop publishes a message, in no time, and its id is remembered under `name`. `more`: its attributes."""
-        call = Call("shop", -1, self.cloud.chance.stream("shop"))
+        call = Request("shop", -1, self.cloud.chance.stream("shop"))
         published = self.cloud.service("sns").publish(call, topic_arn=topic_arn, message=message, **more)
         self.sent.setdefault(name, []).append(published["MessageId"])
         self.labels[published["MessageId"]] = name

@@ -1,7 +1,7 @@
 """The simulation kernel: virtual time, processes, chance, trace. It knows nothing of AWS."""
 
 from lablib.kernel.chance import Chance, Distribution, Stream, exponential, fixed, lognormal, uniform
-from lablib.kernel.interrupt import TooLong
+from lablib.kernel.interrupt import RealTimeExceeded
 from lablib.kernel.loop import Loop, Timer
 from lablib.kernel.process import Kernel, Process, Signal, Stuck
 from lablib.kernel.trace import Row, Trace
@@ -12,12 +12,12 @@ __all__ = [
     "Kernel",
     "Loop",
     "Process",
+    "RealTimeExceeded",
     "Row",
     "Signal",
     "Stream",
     "Stuck",
     "Timer",
-    "TooLong",
     "Trace",
     "exponential",
     "fixed",

@@ -1,4 +1,4 @@
-"""Stopping code that does not stop by itself: Ctrl-C, and a limit to patience."""
+"""Stopping code that does not stop by itself: Ctrl-C, and a limit in real time."""
 
 from __future__ import annotations
 
@@ -78,15 +78,15 @@ def _in_engine(frame: FrameType | None) -> bool:
     return False
 
 
-class TooLong(BaseException):
-    """Code ran for too many real seconds without waiting. Raised inside that code by `patience`.
+class RealTimeExceeded(BaseException):
+    """Code ran for too many real seconds without waiting. Raised inside that code by `real_time_limit`.
 
     Not an Exception, so that the `except Exception` of the code in question does not swallow it.
     """
 
 
 @contextmanager
-def patience(seconds: float, leave_behind: Callable[[], None]) -> Iterator[None]:
+def real_time_limit(seconds: float, leave_behind: Callable[[], None]) -> Iterator[None]:
     """Raise TooLong in this thread when the block is not over after `seconds` of real time.
 
     Code that swallows it (`except:` in an endless loop) is met by a signal half a second later, in which `leave_behind`
@@ -107,7 +107,7 @@ def patience(seconds: float, leave_behind: Callable[[], None]) -> Iterator[None]
                 if alarm and pause < seconds:
                     signals.pthread_kill(me, alarm)
                 else:
-                    throw(ctypes.c_ulong(me), ctypes.py_object(TooLong))
+                    throw(ctypes.c_ulong(me), ctypes.py_object(RealTimeExceeded))
             pause = min(seconds / 2, _AGAIN)
 
     watcher = threading.Thread(target=watch, daemon=True)
@@ -121,7 +121,7 @@ def patience(seconds: float, leave_behind: Callable[[], None]) -> Iterator[None]
                     over.set()
                     throw(ctypes.c_ulong(me), None)  # what was thrown and has not arrived yet
                 watcher.join()
-            except TooLong:
+            except RealTimeExceeded:
                 continue
         if alarm:
             signals.signal(alarm, old)

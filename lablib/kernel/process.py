@@ -24,10 +24,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from greenlet import GreenletExit, getcurrent, greenlet
+from greenlet import GreenletExit, getcurrent
+from greenlet import greenlet as Greenlet
 
 from lablib.kernel.chance import Chance
-from lablib.kernel.interrupt import Interrupts, TooLong, patience
+from lablib.kernel.interrupt import Interrupts, RealTimeExceeded, real_time_limit
 from lablib.kernel.loop import Loop, Signal, Timer, check_duration
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 EPOCH = 1_680_307_200.0  # time 0 of every run: 2023-04-01 00:00:00 UTC, the month of the course notes
 _LAST = 1 << 62  # added to the serial of an entry that is to come after all others of its instant
-_ESCAPES = 100  # how often a killed process may swallow its end before it is left behind
+_REFUSALS = 100  # how often a killed process may swallow its end before it is left behind
 _FIRST_IDENT = 1 << 48  # _thread.get_ident() inside processes; no real thread has such a number
 _abandoned: list[Process] = []  # left behind for good; dropping the last reference would throw into them again
 
@@ -50,16 +51,16 @@ class Stuck(RuntimeError):
 class _MainLine:
     """Whoever drives from outside the processes: a notebook cell, a test, or a process of another kernel."""
 
-    __slots__ = ("fired", "glet", "killed", "wake")
+    __slots__ = ("fired", "greenlet", "killed", "wake")
 
     def __init__(self) -> None:
-        self.glet: greenlet = getcurrent()
+        self.greenlet: Greenlet = getcurrent()
         self.wake = -1
         self.fired = False
         self.killed = False
 
 
-class Process(greenlet):
+class Process(Greenlet):
     """A running function. Made by `Kernel.spawn`; its attributes are for reading.
 
     `name`; `alive`; `result` (what the function returned); `exception` (what it raised); `done` (a Signal, fired at the
@@ -89,16 +90,16 @@ class Process(greenlet):
         self.fired = False
         self.killed = False
         self.killer_waits = False
-        self.escapes = 0
+        self.refusals_to_end = 0
         self._call = (fn, args)
 
     @property
-    def glet(self) -> greenlet:
+    def greenlet(self) -> Greenlet:
         return self
 
     def _body(self) -> None:
         fn, args = self._call
-        self.kernel.calm = None if self.kernel._attention else self
+        self.kernel.undisturbed_line = None if self.kernel._check_first else self
         try:
             if not self.killed:
                 self.result = fn(*args)
@@ -111,16 +112,16 @@ class Process(greenlet):
             self.exception = error
         if self.program is not None:
             self.program.ended(self)
-        heir = self.kernel._ended(self)
-        if heir is not None:
-            self.parent = self.kernel._target(heir)  # a finished greenlet goes on in its parent
+        next_line = self.kernel._ended(self)
+        if next_line is not None:
+            self.parent = self.kernel._target(next_line)  # a finished greenlet goes on in its parent
 
     def __repr__(self) -> str:
         state = "killed" if self.killed else "running" if self.alive else "failed" if self.exception else "ended"
         return f"<Process {self.name}: {state}>"
 
 
-def _root() -> greenlet:
+def _root() -> Greenlet:
     line = getcurrent()
     while line.parent is not None:
         line = line.parent
@@ -158,7 +159,7 @@ class Kernel(Loop):
     """Virtual time with processes in it. One kernel belongs to one thread."""
 
     epoch = EPOCH
-    here = staticmethod(getcurrent)  # the line of execution that asks
+    current_line = staticmethod(getcurrent)  # the line of execution that asks
 
     def __init__(self, chance: Chance | None = None) -> None:
         super().__init__()
@@ -176,8 +177,8 @@ class Kernel(Loop):
         self._begin: Process | None = None  # the process that the main line is asked to begin
         self._interrupts = Interrupts(self._stop_soon, self._spoil, unsimulated)
         self._calling_back = False
-        self._attention = False  # look at _steps and _interrupts before the next entry
-        self.calm: Process | None = None  # who runs, unless it is being ended or somebody asks for attention
+        self._check_first = False  # look at _steps and _interrupts before the next entry
+        self.undisturbed_line: Process | None = None  # who runs, unless it is being ended or `_check_first`
 
     # ---- processes --------------------------------------------------------------------------------------------------
 
@@ -240,12 +241,12 @@ class Kernel(Loop):
         process.killer_waits = True
         process.parent = getcurrent()
         process.wake = -1
-        calm, self.calm = self.calm, None
+        undisturbed, self.undisturbed_line = self.undisturbed_line, None
         if process:
             process.throw(GreenletExit)
         else:
             self._ended(process)  # it never began
-        self.calm = None if self._attention else calm
+        self.undisturbed_line = None if self._check_first else undisturbed
         if process.alive:
             self._abandon(process)
 
@@ -269,7 +270,7 @@ class Kernel(Loop):
 
     def wait(self, signal: Signal | None = None, timeout: float | None = None) -> bool:
         """Block until `signal` fires (True) or `timeout` seconds have passed (False). Everything that blocks blocks
-        here. (The front door moves `now` itself when its line is `calm` and nothing is due before.)
+        here. (The front door moves `now` itself when its line is undisturbed and nothing is due before.)
 
         Raises ValueError for a negative timeout, Stuck on the main line when nothing is left that could end the wait.
         """
@@ -283,7 +284,7 @@ class Kernel(Loop):
             until = self.now + timeout
             if not 0 <= timeout < 1e15:
                 check_duration("timeout", timeout)
-            if signal is None and not self._attention and (not self._heap or until < self._heap[0][0]):
+            if signal is None and not self._check_first and (not self._heap or until < self._heap[0][0]):
                 self.now = until  # nothing else happens meanwhile
                 return False
             line.wake = self._push(until, line)
@@ -330,7 +331,7 @@ class Kernel(Loop):
         if self.current:
             raise RuntimeError("step() is for the main line, not for a process")
         line = self._enter()
-        self._steps, self._attention = 1, True
+        self._steps, self._check_first = 1, True
         try:
             self._drive_outside(line)
         except Stuck:
@@ -362,25 +363,25 @@ class Kernel(Loop):
 
     def _drive(self, line: Process) -> None:
         """Make things happen until the process `line` may go on."""
-        heir = self._next()
-        if heir is not line:
-            self._target(heir).switch()  # comes back when somebody has taken our wake-up, or to end us
-        self.calm = None if line.killed or self._attention else line
+        next_line = self._next()
+        if next_line is not line:
+            self._target(next_line).switch()  # comes back when somebody has taken our wake-up, or to end us
+        self.undisturbed_line = None if line.killed or self._check_first else line
 
-    def _target(self, heir: Process | _MainLine) -> greenlet:
-        """Where to switch so that `heir` goes on. A new process begins from the main line: begun from another process,
-        it would stand on that one's stack, and a thousand of them would exhaust it."""
-        if heir.glet or not isinstance(heir, Process):
-            return heir.glet
-        self._begin = heir
-        return self._main.glet
+    def _target(self, next_line: Process | _MainLine) -> Greenlet:
+        """Where to switch so that `next_line` goes on. A new process begins from the main line: begun from another
+        process, it would stand on that one's stack, and a thousand of them would exhaust it."""
+        if next_line.greenlet or not isinstance(next_line, Process):
+            return next_line.greenlet
+        self._begin = next_line
+        return self._main.greenlet
 
     def _next(self) -> Process | _MainLine:
         """Take entries off the heap until a line may go on. Exceptions are left for the main line."""
         heap = self._heap
         pop = heapq.heappop
         while heap:
-            if self._attention:
+            if self._check_first:
                 if self._interrupts.pending:
                     return self._to_main(self._interrupts.pending)
                 if self._steps == 0:
@@ -421,7 +422,7 @@ class Kernel(Loop):
         self._check_usable()
         if _thread.get_ident() != self._thread:
             raise RuntimeError("this cloud belongs to another thread: make a Cloud in the thread that uses it")
-        self._main.glet = getcurrent()
+        self._main.greenlet = getcurrent()
         self._main.wake = -1
         return self._main
 
@@ -432,19 +433,19 @@ class Kernel(Loop):
     def _drive_outside(self, line: _MainLine) -> None:
         """Drive from the main line: take care of Ctrl-C, and raise what went wrong meanwhile."""
         with self._interrupts:
-            heir = self._next()
-            while heir is not line:
-                heir.glet.switch()
-                heir, self._begin = line if self._begin is None else self._begin, None
+            next_line = self._next()
+            while next_line is not line:
+                next_line.greenlet.switch()
+                next_line, self._begin = line if self._begin is None else self._begin, None
             line.wake = -1
             error, self._thrown = self._thrown, None
-        self._attention, self.calm = False, None
+        self._check_first, self.undisturbed_line = False, None
         if error is not None:
             raise error
 
     def _end_again(self, process: Process) -> None:
-        process.escapes += 1
-        if process.escapes > _ESCAPES:  # `while True: try: ... except: pass` would hold us for ever
+        process.refusals_to_end += 1
+        if process.refusals_to_end > _REFUSALS:  # `while True: try: ... except: pass` would hold us for ever
             if process.killer_waits and process.parent:
                 process.parent.switch()
             self._abandon(process)
@@ -461,26 +462,26 @@ class Kernel(Loop):
     # ---- interrupts -------------------------------------------------------------------------------------------------
 
     def _stop_soon(self) -> KeyboardInterrupt:
-        self._attention, self.calm = True, None
+        self._check_first, self.undisturbed_line = True, None
         return KeyboardInterrupt(f"stopped at {self.now:g} s; the cloud is whole, cloud.advance() goes on")
 
     def _spoil(self) -> None:
         self.closed = True
 
-    def patience(self, seconds: float) -> AbstractContextManager[None]:
-        """Raise TooLong in this thread when the block is not over after `seconds` of real time.
+    def real_time_limit(self, seconds: float) -> AbstractContextManager[None]:
+        """Raise RealTimeExceeded in this thread when the block is not over after `seconds` of real time.
 
         A process that swallows it is left behind for good the next moment. The cloud is not whole after that: make a
         new one.
         """
-        return patience(seconds, self._leave_behind)
+        return real_time_limit(seconds, self._leave_behind)
 
     def _leave_behind(self) -> None:
         """Go on with the main line, and never again with the process that swallows what ends it."""
         process = self.current
         if process is None:
-            raise TooLong
+            raise RealTimeExceeded
         process.alive = False
         self._give_back_name(process)
         _abandoned.append(process)
-        self._to_main(TooLong()).glet.switch()
+        self._to_main(RealTimeExceeded()).greenlet.switch()

@@ -16,7 +16,7 @@ from lablib.actors import PHRASES, producers
 from lablib.actors.arrivals import Arrivals, Intensity, random_gaps, steady_gaps
 from lablib.actors.consumers import Consumer, Work
 from lablib.actors.fleet import Fleet, Worker
-from lablib.aws.service import Call
+from lablib.aws.service import Request
 from lablib.cloud import Cloud
 from lablib.kernel import lognormal
 from lablib.scenarios.actions import Action, ActionSpec, Declared, Targets, action
@@ -117,7 +117,7 @@ class Stage:
 
     def ask(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
         """Ask a service itself, past the front door: it takes no time, and is no call of the scenario."""
-        call = Call("you", -1, self.cloud.chance.stream("scene"))
+        call = Request("you", -1, self.cloud.chance.stream("scene"))
         answer: dict[str, Any] = getattr(self.cloud.service(service), operation)(call, **params)
         return answer
 

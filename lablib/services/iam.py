@@ -17,7 +17,7 @@ from urllib.parse import quote
 from lablib.aws.access.decide import MalformedPolicy, Policy
 from lablib.aws.lists import Tags, page_of
 from lablib.aws.quotas import quota
-from lablib.aws.service import Access, Call, Principal, Service, ServiceError, World
+from lablib.aws.service import Access, Principal, Request, Service, ServiceError, World
 
 Document = dict[str, Any]
 _QUOTAS = "IAM user guide: IAM and AWS STS quotas"
@@ -69,7 +69,7 @@ class Iam(Service):
     name = "iam"
     throttle = ("Throttling", "Rate exceeded")
     access_denied = ("AccessDenied", 403)
-    everywhere = True
+    is_global = True
     quotas = (
         quota("iam.roles", 1000, 1000, "roles", _QUOTAS),
         quota("iam.policies", 1500, 1500, "customer managed policies", _QUOTAS),
@@ -133,7 +133,7 @@ class Iam(Service):
 
     def create_role(
         self,
-        call: Call,
+        request: Request,
         *,
         role_name: str,
         assume_role_policy_document: str,
@@ -156,16 +156,16 @@ class Iam(Service):
         self._roles[role_name] = role
         return {"Role": self._describe(role, full=False)}
 
-    def get_role(self, call: Call, *, role_name: str) -> Document:
+    def get_role(self, request: Request, *, role_name: str) -> Document:
         return {"Role": self._describe(self.role(role_name))}
 
     def list_roles(
-        self, call: Call, *, path_prefix: str = "/", marker: str | None = None, max_items: int = 100
+        self, request: Request, *, path_prefix: str = "/", marker: str | None = None, max_items: int = 100
     ) -> Document:
         found = sorted(name for name, role in self._roles.items() if role.path.startswith(path_prefix))
         return _page(found, "Roles", lambda name: self._describe(self._roles[name], full=False), marker, max_items)
 
-    def delete_role(self, call: Call, *, role_name: str) -> Document:
+    def delete_role(self, request: Request, *, role_name: str) -> Document:
         role = self.role(role_name)
         if role.attached:
             raise _error("DeleteConflict", "Cannot delete entity, must detach all policies first.", 409)
@@ -174,7 +174,7 @@ class Iam(Service):
         del self._roles[role_name]
         return {}
 
-    def update_assume_role_policy(self, call: Call, *, role_name: str, policy_document: str) -> Document:
+    def update_assume_role_policy(self, request: Request, *, role_name: str, policy_document: str) -> Document:
         role = self.role(role_name)
         role.trust = self._parse(policy_document, "trust", role_name, "iam.trust_size", "ACLSizePerRole")
         role.trust_text = policy_document
@@ -199,7 +199,7 @@ class Iam(Service):
 
     # ---- policies in a role ------------------------------------------------------------------------------------------
 
-    def put_role_policy(self, call: Call, *, role_name: str, policy_name: str, policy_document: str) -> Document:
+    def put_role_policy(self, request: Request, *, role_name: str, policy_name: str, policy_document: str) -> Document:
         role = self.role(role_name)
         _check_name(policy_name, "policyName", 128)
         policy = self._parse(policy_document, "identity", policy_name)
@@ -212,16 +212,16 @@ class Iam(Service):
         role.refresh()
         return {}
 
-    def get_role_policy(self, call: Call, *, role_name: str, policy_name: str) -> Document:
+    def get_role_policy(self, request: Request, *, role_name: str, policy_name: str) -> Document:
         text, _ = self._inline(self.role(role_name), policy_name)
         return {"RoleName": role_name, "PolicyName": policy_name, "PolicyDocument": quote(text)}
 
     def list_role_policies(
-        self, call: Call, *, role_name: str, marker: str | None = None, max_items: int = 100
+        self, request: Request, *, role_name: str, marker: str | None = None, max_items: int = 100
     ) -> Document:
         return _page(sorted(self.role(role_name).inline), "PolicyNames", str, marker, max_items)
 
-    def delete_role_policy(self, call: Call, *, role_name: str, policy_name: str) -> Document:
+    def delete_role_policy(self, request: Request, *, role_name: str, policy_name: str) -> Document:
         role = self.role(role_name)
         self._inline(role, policy_name)
         del role.inline[policy_name]
@@ -237,7 +237,7 @@ class Iam(Service):
 
     def create_policy(
         self,
-        call: Call,
+        request: Request,
         *,
         policy_name: str,
         policy_document: str,
@@ -256,10 +256,10 @@ class Iam(Service):
         managed.description, managed.tags = description, Tags.read(tags)
         return {"Policy": self._describe_managed(managed)}
 
-    def get_policy(self, call: Call, *, policy_arn: str) -> Document:
+    def get_policy(self, request: Request, *, policy_arn: str) -> Document:
         return {"Policy": self._describe_managed(self._find(policy_arn))}
 
-    def get_policy_version(self, call: Call, *, policy_arn: str, version_id: str) -> Document:
+    def get_policy_version(self, request: Request, *, policy_arn: str, version_id: str) -> Document:
         managed = self._find(policy_arn)
         if version_id != "v1":
             raise _no_such_entity(f"Policy {policy_arn} version {version_id} does not exist or is not attachable.")
@@ -267,7 +267,7 @@ class Iam(Service):
         return {"PolicyVersion": version | {"CreateDate": self.date(managed.created)}}
 
     def list_policies(
-        self, call: Call, *, scope: str = "All", marker: str | None = None, max_items: int = 100
+        self, request: Request, *, scope: str = "All", marker: str | None = None, max_items: int = 100
     ) -> Document:
         wanted = {"All": list(self._managed.values()), "Local": self._customers()}.get(scope)
         if wanted is None:
@@ -275,7 +275,7 @@ class Iam(Service):
         found = sorted(m.arn for m in wanted)
         return _page(found, "Policies", lambda a: self._describe_managed(self._managed[a]), marker, max_items)
 
-    def delete_policy(self, call: Call, *, policy_arn: str) -> Document:
+    def delete_policy(self, request: Request, *, policy_arn: str) -> Document:
         managed = self._find(policy_arn)
         if managed not in self._customers():
             raise _error("AccessDenied", f"Policy {policy_arn} is AWS's: it cannot be deleted.", 403)
@@ -284,7 +284,7 @@ class Iam(Service):
         del self._managed[policy_arn]
         return {}
 
-    def attach_role_policy(self, call: Call, *, role_name: str, policy_arn: str) -> Document:
+    def attach_role_policy(self, request: Request, *, role_name: str, policy_arn: str) -> Document:
         role, managed = self.role(role_name), self._managed.get(policy_arn)
         if managed is None:
             raise _no_such_entity(f"Policy {policy_arn} does not exist or is not attachable.")
@@ -294,7 +294,7 @@ class Iam(Service):
         role.refresh()
         return {}
 
-    def detach_role_policy(self, call: Call, *, role_name: str, policy_arn: str) -> Document:
+    def detach_role_policy(self, request: Request, *, role_name: str, policy_arn: str) -> Document:
         role = self.role(role_name)
         if policy_arn not in role.attached:
             raise _no_such_entity(f"Policy {policy_arn} was not found.")
@@ -303,7 +303,13 @@ class Iam(Service):
         return {}
 
     def list_attached_role_policies(
-        self, call: Call, *, role_name: str, path_prefix: str = "/", marker: str | None = None, max_items: int = 100
+        self,
+        request: Request,
+        *,
+        role_name: str,
+        path_prefix: str = "/",
+        marker: str | None = None,
+        max_items: int = 100,
     ) -> Document:
         attached = self.role(role_name).attached
         found = [arn for arn, managed in attached.items() if managed.path.startswith(path_prefix)]

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from lablib.aws.access.decide import MalformedPolicy, Policy, Request, administrator
+from lablib.aws.access.decide import AccessRequest, MalformedPolicy, Policy, administrator
 from lablib.aws.lists import page_of
 from lablib.aws.quotas import quota
-from lablib.aws.service import Access, Arn, Call, Service, ServiceError, World
+from lablib.aws.service import Access, Arn, Request, Service, ServiceError, World
 
 Document = dict[str, Any]
 _ID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
@@ -62,7 +62,7 @@ class Kms(Service):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self.guarded = True  # every key has a policy
+        self.has_policies = True  # every key has a policy
         self._keys: dict[str, Key] = {}
         self._aliases: dict[str, str] = {}
         for service, title in _OWN_KEYS.items():
@@ -120,7 +120,7 @@ class Kms(Service):
 
     def create_key(
         self,
-        call: Call,
+        request: Request,
         *,
         policy: str | None = None,
         description: str = "",
@@ -131,20 +131,20 @@ class Kms(Service):
         if key_usage not in _SPECS or not _SPECS[key_usage].fullmatch(key_spec):
             raise _validation(f"KeyUsage {key_usage} is not compatible with KeySpec {key_spec}")
         text = policy or _default_policy(self.world.account)
-        key = self._make(text, call, bypass_policy_lockout_safety_check)
+        key = self._make(text, request, bypass_policy_lockout_safety_check)
         key.description, key.usage, key.spec = description, key_usage, key_spec
-        self.world.trace.add("KeyCreated", key.id, "", call.caller, call.row)
+        self.world.trace.add("KeyCreated", key.id, "", request.caller, request.row)
         return {"KeyMetadata": self._describe(key)}
 
-    def _make(self, text: str, call: Call | None = None, bypass: bool = True) -> Key:
+    def _make(self, text: str, request: Request | None = None, bypass: bool = True) -> Key:
         id = self.world.chance.uuid("kms")
         key = Key(id, self.arn(f"key/{id}"), self.now, text, self._parse(text, id))
         if not bypass:
-            self._check_lockout(key.arn, key.policy, call)
+            self._check_lockout(key.arn, key.policy, request)
         self._keys[id] = key
         return key
 
-    def describe_key(self, call: Call, *, key_id: str) -> Document:
+    def describe_key(self, request: Request, *, key_id: str) -> Document:
         return {"KeyMetadata": self._describe(self._key(key_id, aliases=True))}
 
     def _describe(self, key: Key) -> Document:
@@ -169,23 +169,25 @@ class Kms(Service):
             document["DeletionDate"] = self.date(key.deletion)
         return document
 
-    def list_keys(self, call: Call, *, limit: int = 100, marker: str | None = None) -> Document:
+    def list_keys(self, request: Request, *, limit: int = 100, marker: str | None = None) -> Document:
         page, more = _page([id for id in list(self._keys) if self._find(id)], marker, limit)
         return {"Keys": [{"KeyId": id, "KeyArn": self._keys[id].arn} for id in page]} | more
 
-    def enable_key(self, call: Call, *, key_id: str) -> Document:
-        return self._switch(self._key(key_id), "Enabled", call)
+    def enable_key(self, request: Request, *, key_id: str) -> Document:
+        return self._switch(self._key(key_id), "Enabled", request)
 
-    def disable_key(self, call: Call, *, key_id: str) -> Document:
-        return self._switch(self._key(key_id), "Disabled", call)
+    def disable_key(self, request: Request, *, key_id: str) -> Document:
+        return self._switch(self._key(key_id), "Disabled", request)
 
-    def _switch(self, key: Key, state: str, call: Call) -> Document:
+    def _switch(self, key: Key, state: str, request: Request) -> Document:
         _refuse_pending(key)
         key.state = state
-        self.world.trace.add(f"Key{state}", key.id, "", call.caller, call.row)
+        self.world.trace.add(f"Key{state}", key.id, "", request.caller, request.row)
         return {}
 
-    def schedule_key_deletion(self, call: Call, *, key_id: str, pending_window_in_days: int | None = None) -> Document:
+    def schedule_key_deletion(
+        self, request: Request, *, key_id: str, pending_window_in_days: int | None = None
+    ) -> Document:
         key = self._key(key_id)
         _refuse_pending(key)
         low, high = (self.world.quotas[f"kms.{name}"] for name in ("deletion_wait_min", "deletion_wait"))
@@ -193,21 +195,21 @@ class Kms(Service):
         if not low <= days <= high:
             raise _validation(f"PendingWindowInDays is {days}, must be from {low} to {high}")
         key.state, key.deletion = "PendingDeletion", self.now + days * _DAY
-        self.world.trace.add("KeyDeletionScheduled", key.id, "", call.caller, call.row, until=key.deletion)
+        self.world.trace.add("KeyDeletionScheduled", key.id, "", request.caller, request.row, until=key.deletion)
         answer = {"KeyId": key.arn, "DeletionDate": self.date(key.deletion), "KeyState": key.state}
         return answer | {"PendingWindowInDays": days}
 
-    def cancel_key_deletion(self, call: Call, *, key_id: str) -> Document:
+    def cancel_key_deletion(self, request: Request, *, key_id: str) -> Document:
         key = self._key(key_id)
         if key.state != "PendingDeletion":
             raise ServiceError("KMSInvalidStateException", f"{key.arn} is not pending deletion.")
         key.state = "Disabled"
-        self.world.trace.add("KeyDisabled", key.id, "", call.caller, call.row)
+        self.world.trace.add("KeyDisabled", key.id, "", request.caller, request.row)
         return {"KeyId": key.arn}
 
     # ---- aliases, policies -------------------------------------------------------------------------------------------
 
-    def create_alias(self, call: Call, *, alias_name: str, target_key_id: str) -> Document:
+    def create_alias(self, request: Request, *, alias_name: str, target_key_id: str) -> Document:
         if not _ALIAS.fullmatch(alias_name) or alias_name.startswith("alias/aws/"):
             text = 'Alias must start with the prefix "alias/", and not with "alias/aws/", which is AWS\'s own.'
             raise ServiceError("InvalidAliasNameException", text)
@@ -217,7 +219,7 @@ class Kms(Service):
             )
         return self._point(alias_name, target_key_id)
 
-    def update_alias(self, call: Call, *, alias_name: str, target_key_id: str) -> Document:
+    def update_alias(self, request: Request, *, alias_name: str, target_key_id: str) -> Document:
         self._key(alias_name, aliases=True)
         return self._point(alias_name, target_key_id)
 
@@ -227,13 +229,13 @@ class Kms(Service):
         self._aliases[alias] = key.id
         return {}
 
-    def delete_alias(self, call: Call, *, alias_name: str) -> Document:
+    def delete_alias(self, request: Request, *, alias_name: str) -> Document:
         self._key(alias_name, aliases=True)
         del self._aliases[alias_name]
         return {}
 
     def list_aliases(
-        self, call: Call, *, key_id: str | None = None, limit: int = 50, marker: str | None = None
+        self, request: Request, *, key_id: str | None = None, limit: int = 50, marker: str | None = None
     ) -> Document:
         only = self._key(key_id).id if key_id else None
         names = [a for a, id in list(self._aliases.items()) if self._find(id) and only in (None, id)]
@@ -241,14 +243,14 @@ class Kms(Service):
         found = [{"AliasName": a, "AliasArn": self.arn(a), "TargetKeyId": self._aliases[a]} for a in page]
         return {"Aliases": found} | more
 
-    def get_key_policy(self, call: Call, *, key_id: str, policy_name: str = "default") -> Document:
+    def get_key_policy(self, request: Request, *, key_id: str, policy_name: str = "default") -> Document:
         key = self._key(key_id)
         _check_policy_name(policy_name)
         return {"Policy": key.policy_text, "PolicyName": policy_name}
 
     def put_key_policy(
         self,
-        call: Call,
+        request: Request,
         *,
         key_id: str,
         policy: str,
@@ -259,7 +261,7 @@ class Kms(Service):
         _check_policy_name(policy_name)
         parsed = self._parse(policy, key.id)
         if not bypass_policy_lockout_safety_check:
-            self._check_lockout(key.arn, parsed, call)
+            self._check_lockout(key.arn, parsed, request)
         key.policy_text, key.policy = policy, parsed
         return {}
 
@@ -271,17 +273,17 @@ class Kms(Service):
                 "MalformedPolicyDocumentException", f"Policy contains invalid elements. {error}."
             ) from None
 
-    def _check_lockout(self, arn: str, policy: Policy, call: Call | None) -> None:
-        caller = (call and call.principal) or administrator(self.world.account)
-        request = Request("kms:PutKeyPolicy", arn, caller, self.world.account, caller.context)
-        if policy.denial(request) or not policy.grant(request):
+    def _check_lockout(self, arn: str, policy: Policy, request: Request | None) -> None:
+        caller = (request and request.principal) or administrator(self.world.account)
+        again = AccessRequest("kms:PutKeyPolicy", arn, caller, self.world.account, caller.context)
+        if policy.denial(again) or not policy.grant(again):
             text = "The new key policy will not allow you to update the key policy in the future."
             raise ServiceError("MalformedPolicyDocumentException", text)
 
     # ---- using keys --------------------------------------------------------------------------------------------------
 
     def encrypt(
-        self, call: Call, *, key_id: str, plaintext: bytes, encryption_context: dict[str, str] | None = None
+        self, request: Request, *, key_id: str, plaintext: bytes, encryption_context: dict[str, str] | None = None
     ) -> Document:
         key = self._usable(key_id, "Encrypt")
         most = self.world.quotas["kms.plaintext"]
@@ -292,7 +294,7 @@ class Kms(Service):
 
     def decrypt(
         self,
-        call: Call,
+        request: Request,
         *,
         ciphertext_blob: bytes,
         key_id: str | None = None,
@@ -310,7 +312,7 @@ class Kms(Service):
 
     def generate_data_key(
         self,
-        call: Call,
+        request: Request,
         *,
         key_id: str,
         key_spec: str | None = None,

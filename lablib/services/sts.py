@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lablib.aws.access.decide import Policy, administrator
-from lablib.aws.service import Access, Call, Service
+from lablib.aws.service import Access, Request, Service
 
 _ANYBODY = Policy.parse(
     {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}},
@@ -19,12 +19,12 @@ class Sts(Service):
     name = "sts"
     throttle = ("Throttling", "Rate exceeded")
     access_denied = ("AccessDenied", 403)
-    everywhere = True
+    is_global = True
 
     def access(self, operation: str, params: dict[str, Any]) -> Access:
         """GetCallerIdentity needs no permissions (STS API reference)."""
         return Access(f"sts:{operation}", "*", _ANYBODY)
 
-    def get_caller_identity(self, call: Call) -> dict[str, Any]:
-        caller = call.principal or administrator(self.world.account)
+    def get_caller_identity(self, request: Request) -> dict[str, Any]:
+        caller = request.principal or administrator(self.world.account)
         return {"UserId": caller.context["aws:userid"], "Account": caller.account, "Arn": caller.arn}

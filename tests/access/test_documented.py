@@ -11,7 +11,7 @@ import pytest
 from aws_errors import refused
 from botocore.exceptions import ClientError
 
-from lablib.aws.access.decide import Policy, Request, decide
+from lablib.aws.access.decide import AccessRequest, Policy, decide
 from lablib.aws.service import Principal
 from lablib.cloud import Cloud
 
@@ -133,7 +133,7 @@ def ask(who, *resource, **limits):
         for name, given in limits.items()
     }
     policy = Policy.parse(document(*resource), name="orders") if resource else None
-    return decide(Request("sqs:SendMessage", QUEUE, who, ACCOUNT), policy, **parsed)
+    return decide(AccessRequest("sqs:SendMessage", QUEUE, who, ACCOUNT), policy, **parsed)
 
 
 def caller(*statements, user=False):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lablib.aws.access.decide import MalformedPolicy, Policy, Request, administrator, decide
+from lablib.aws.access.decide import AccessRequest, MalformedPolicy, Policy, administrator, decide
 from lablib.aws.service import Principal
 
 OURS, OTHERS = "123456789012", "444455556666"
@@ -44,7 +44,7 @@ SNS = Principal(OURS, service="sns.amazonaws.com", context={"aws:SourceArn": TOP
 
 def ask(who, resources=None, action=SEND, resource=QUEUE, context=None, **more):
     known = {**who.context, **(context or {})}
-    return decide(Request(action, resource, who, resource.split(":")[4] or OURS, known), resources, **more)
+    return decide(AccessRequest(action, resource, who, resource.split(":")[4] or OURS, known), resources, **more)
 
 
 def holds(condition, context=None, version="2012-10-17", who=SNS):
@@ -502,7 +502,7 @@ def test_the_message_is_worded_as_aws_does(decision, expected):
 
 def test_an_allowed_request_has_no_message_and_one_without_a_resource_names_none():
     assert ask(role(own())).message() == ""
-    request = Request("sqs:ListQueues", "*", role(), OURS)
+    request = AccessRequest("sqs:ListQueues", "*", role(), OURS)
     assert decide(request).message().startswith(f"User: {WHO} is not authorized to perform: sqs:ListQueues because")
 
 

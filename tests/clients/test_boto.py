@@ -212,7 +212,7 @@ def test_regions_are_worlds_of_their_own(cloud, sqs, url):
 
 def test_strict_mode_refuses_an_answer_that_aws_would_not_give(cloud, sqs, monkeypatch):
     service = cloud.service("sqs")
-    monkeypatch.setattr(type(service), "list_queues", lambda self, call: {"QueueUrls": "one"})
+    monkeypatch.setattr(type(service), "list_queues", lambda self, request: {"QueueUrls": "one"})
     with pytest.raises(AssertionError, match=r"the simulated list_queues does not answer as AWS does: .*QueueUrls"):
         sqs.list_queues()
 

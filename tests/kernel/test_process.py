@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lablib.kernel import Kernel, Signal, Stuck, TooLong
+from lablib.kernel import Kernel, RealTimeExceeded, Signal, Stuck
 
 
 @pytest.fixture
@@ -375,10 +375,10 @@ def test_patience_ends_code_that_never_waits():
 
     kernel = Kernel()
     kernel.spawn(hang)
-    with pytest.raises(TooLong), kernel.patience(0.2):
+    with pytest.raises(RealTimeExceeded), kernel.real_time_limit(0.2):
         kernel.advance(1)
     kernel.close()
-    with kernel.patience(5):
+    with kernel.real_time_limit(5):
         pass
     time.sleep(0)  # nothing is thrown afterwards
 
@@ -393,7 +393,7 @@ def test_patience_ends_code_that_swallows_everything():
 
     kernel = Kernel()
     kernel.spawn(hang)
-    with pytest.raises(TooLong), kernel.patience(0.1):
+    with pytest.raises(RealTimeExceeded), kernel.real_time_limit(0.1):
         kernel.advance(1)
     kernel.close()
 

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 import pytest
 
 import lablib  # noqa: F401  before the locks of these tests are made
-from lablib.kernel import Kernel, Stuck, TooLong
+from lablib.kernel import Kernel, RealTimeExceeded, Stuck
 from lablib.kernel.stdlib.clocks import real_perf_counter
 
 
@@ -637,7 +637,7 @@ def test_a_loop_that_looks_at_nothing_is_ended_by_patience(kernel):
             pass
 
     kernel.spawn(program)
-    with pytest.raises(TooLong), kernel.patience(0.2):
+    with pytest.raises(RealTimeExceeded), kernel.real_time_limit(0.2):
         kernel.advance(1)
 
 

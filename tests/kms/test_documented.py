@@ -160,7 +160,7 @@ def send_as_sns(lab, queue):
     )
     params = {"queue_url": f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/{queue}", "message_body": "x"}
     to = Arn("sqs", "us-east-1", ACCOUNT, queue)
-    lab.cloud.gateway.deliver(to, "send_message", params, principal=sns, caller="sns/sales", cause=-1)
+    lab.cloud.gateway.call_service(to, "send_message", params, principal=sns, caller="sns/sales", cause=-1)
 
 
 def let_sns_in(lab, url, queue):

@@ -155,9 +155,9 @@ def test_a_long_poll_waits_for_the_group(lab):
 
 
 def _call(lab):
-    from lablib.aws.service import Call
+    from lablib.aws.service import Request
 
-    return Call("other", -1, lab.cloud.chance.stream("other"))
+    return Request("other", -1, lab.cloud.chance.stream("other"))
 
 
 def test_every_waiting_poll_gets_its_group(lab):

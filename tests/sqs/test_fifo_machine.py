@@ -16,7 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
-from lablib.aws.service import Call, ServiceError
+from lablib.aws.service import Request, ServiceError
 from lablib.cloud import Cloud
 from lablib.services.sqs import base
 
@@ -68,7 +68,7 @@ class FifoMachine(RuleBasedStateMachine):
         return self.cloud.now
 
     def call(self, operation, **parameters):
-        return getattr(self.service, operation)(Call("tester", -1, self.stream), **parameters)
+        return getattr(self.service, operation)(Request("tester", -1, self.stream), **parameters)
 
     # ---- the model's own physics -------------------------------------------------------------------------------------
 

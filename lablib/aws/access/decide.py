@@ -13,10 +13,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from lablib.aws.access.conditions import MalformedPolicy
-from lablib.aws.access.document import ACCOUNT, NOBODY, SELF, Policy, Request, Statement
+from lablib.aws.access.document import ACCOUNT, NOBODY, SELF, AccessRequest, Policy, Statement
 from lablib.aws.service import Principal
 
-__all__ = ["Decision", "MalformedPolicy", "Policy", "Request", "administrator", "decide"]
+__all__ = ["AccessRequest", "Decision", "MalformedPolicy", "Policy", "administrator", "decide"]
 
 
 class Cited(NamedTuple):
@@ -36,20 +36,20 @@ class Source(NamedTuple):
     name: str
     policies: tuple[Policy, ...]
 
-    def denial(self, request: Request) -> Cited | None:
+    def denial(self, request: AccessRequest) -> Cited | None:
         for policy in self.policies:
             if policy.denials and (found := policy.denial(request)):
                 return Cited(self.name, policy, found)
         return None
 
-    def grant(self, request: Request) -> Cited | None:
+    def grant(self, request: AccessRequest) -> Cited | None:
         for policy in self.policies:
             if found := policy.grant(request):
                 return Cited(self.name, policy, found)
         return None
 
 
-def _closest(sources: Iterable[Source], request: Request) -> Cited | None:
+def _closest(sources: Iterable[Source], request: AccessRequest) -> Cited | None:
     """Of the statements that allow something else, the one of which most elements fit the request."""
 
     def distance(cited: Cited) -> tuple[int, int]:
@@ -74,7 +74,7 @@ class Decision:
     """Whether a request is allowed: its truth value. `cited` are the statements that allow it, or the one that denies
     it; `missing` is the sort of policy that ought to allow it and does not."""
 
-    request: Request
+    request: AccessRequest
     allowed: bool
     cited: tuple[Cited, ...] = ()
     missing: Source | None = None
@@ -125,7 +125,7 @@ class Decision:
 
 
 def decide(
-    request: Request,
+    request: AccessRequest,
     resource_policy: Policy | None = None,
     *,
     boundary: Policy | None = None,

@@ -42,7 +42,7 @@ NOBODY, ACCOUNT, ROLE, SELF = range(4)
 
 
 @dataclass(frozen=True)
-class Request:
+class AccessRequest:
     """What is to be decided: may `principal` do `action` on `resource`, which account `owner` owns?
 
     `context` are the condition keys known of the request, each with its value or a list of values; `now` is the time in
@@ -70,7 +70,7 @@ class Request:
 class _Keys(dict[str, tuple[str, ...]]):
     """The condition keys of a request: those of its context, and those that every request has, made when asked for."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: AccessRequest) -> None:
         for name, value in request.context.items():
             self[name.lower()] = tuple(map(str, value)) if isinstance(value, (list, tuple)) else (str(value),)
         self.request = request
@@ -91,14 +91,14 @@ def _kind_of(caller: Principal) -> str:
     return "AssumedRole" if caller.role else "User" if caller.arn else "Account"
 
 
-def _date(request: Request) -> str:
+def _date(request: AccessRequest) -> str:
     if request.now is None:
         return ""
     return moment(int(request.now)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 # Keys whose value follows from the request itself; an empty value: the request has no such key.
-_EVERY_REQUEST: dict[str, Callable[[Request], str]] = {
+_EVERY_REQUEST: dict[str, Callable[[AccessRequest], str]] = {
     "aws:securetransport": lambda r: "true",
     "aws:currenttime": _date,
     "aws:epochtime": lambda r: "" if r.now is None else str(int(r.now)),
@@ -164,7 +164,7 @@ class Statement:
     variables: bool = False
     only_account: str = ""  # an Allow reaches no further than this account
 
-    def means(self, request: Request) -> int:
+    def means(self, request: AccessRequest) -> int:
         """How firmly it means the caller."""
         if self.who is None:
             return SELF
@@ -175,7 +175,7 @@ class Statement:
             return NOBODY if level else ROLE
         return level
 
-    def misfits(self, request: Request) -> Iterator[str]:
+    def misfits(self, request: AccessRequest) -> Iterator[str]:
         """The elements that do not fit the request; none when the statement applies."""
         if not self.means(request):
             yield "NotPrincipal" if self.not_who else "Principal"
@@ -186,28 +186,28 @@ class Statement:
         if not self._holds(request):
             yield "Condition"
 
-    def applies(self, request: Request) -> bool:
+    def applies(self, request: AccessRequest) -> bool:
         """Do all its elements fit the request?"""
         return bool(self.means(request)) and self._acts(request) and self._concerns(request) and self._holds(request)
 
-    def _acts(self, request: Request) -> bool:
+    def _acts(self, request: AccessRequest) -> bool:
         return _fits(self.actions, request.action, None, True) != self.not_actions
 
-    def _concerns(self, request: Request) -> bool:
+    def _concerns(self, request: AccessRequest) -> bool:
         keys = request.keys if self.variables else None
         return _fits(self.resources, request.resource, keys, False) != self.not_resources
 
-    def _holds(self, request: Request) -> bool:
+    def _holds(self, request: AccessRequest) -> bool:
         for condition in self.conditions:
             if not condition.holds(request.keys):
                 return False
         return True
 
-    def why_not(self, request: Request) -> str:
+    def why_not(self, request: AccessRequest) -> str:
         """In words, why it does not apply to the request: each element that does not fit."""
         return "; ".join(self._why(element, request) for element in self.misfits(request))
 
-    def _why(self, element: str, request: Request) -> str:
+    def _why(self, element: str, request: AccessRequest) -> str:
         if element == "Principal" and self.who and self.who.means(request.principal):
             return f"{request.action} is for the account {self.only_account} alone, whatever a policy says"
         if element == "Condition":
@@ -266,11 +266,11 @@ class Policy:
     def grants(self) -> tuple[Statement, ...]:
         return tuple(s for s in self.statements if s.allows)
 
-    def denial(self, request: Request) -> Statement | None:
+    def denial(self, request: AccessRequest) -> Statement | None:
         """The first statement that denies the request."""
         return next((s for s in self.denials if s.applies(request)), None)
 
-    def grant(self, request: Request) -> Statement | None:
+    def grant(self, request: AccessRequest) -> Statement | None:
         """The statement that allows the request, the one that means the caller most firmly."""
         fitting = [s for s in self.grants if s.applies(request)]
         if len(fitting) < 2:

@@ -11,10 +11,10 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from lablib.aws.access.decide import Request, administrator, decide
+from lablib.aws.access.decide import AccessRequest, administrator, decide
 from lablib.aws.body import Body
 from lablib.aws.lists import page_of
-from lablib.aws.service import Access, Arn, Call, NotSimulated, Principal, Service, ServiceError, World
+from lablib.aws.service import Access, Arn, NotSimulated, Principal, Request, Service, ServiceError, World
 from lablib.aws.targets import RIGHTS
 from lablib.services.lambda_.filters import Criteria
 from lablib.services.lambda_.functions import (
@@ -131,27 +131,27 @@ class Lambda(Service):
         self.world.trace.add("FunctionDeployed", name, "", caller)
         return self._functions[name].arn
 
-    def get_function(self, call: Call, *, function_name: str) -> Document:
+    def get_function(self, request: Request, *, function_name: str) -> Document:
         function = self._function(function_name)
         answer = {"Configuration": function.describe(self.world.kernel), "Code": {"RepositoryType": "S3"}}
         if function.reserved is not None:
             answer["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved}
         return answer
 
-    def get_function_configuration(self, call: Call, *, function_name: str) -> Document:
+    def get_function_configuration(self, request: Request, *, function_name: str) -> Document:
         return self._function(function_name).describe(self.world.kernel)
 
-    def list_functions(self, call: Call, *, marker: str | None = None, max_items: int = 50) -> Document:
+    def list_functions(self, request: Request, *, marker: str | None = None, max_items: int = 50) -> Document:
         page, more = _page(self._functions, marker, min(max_items, 50))
         return {"Functions": [self._functions[name].describe(self.world.kernel) for name in page]} | more
 
-    def delete_function(self, call: Call, *, function_name: str) -> Document:
+    def delete_function(self, request: Request, *, function_name: str) -> Document:
         del self._functions[self._function(function_name).name]
         return {}
 
     def update_function_configuration(
         self,
-        call: Call,
+        request: Request,
         *,
         function_name: str,
         description: str | None = None,
@@ -190,7 +190,7 @@ class Lambda(Service):
         """Does the execution role itself allow it? Another account's or the resource's consent shows only later."""
         who = function.principal or administrator(self.world.account)
         now = self.world.kernel.epoch + self.now
-        if not decide(Request(action, str(arn), who, self.world.account, dict(who.context), now)):
+        if not decide(AccessRequest(action, str(arn), who, self.world.account, dict(who.context), now)):
             service, _, operation = action.partition(":")
             text = f"The provided execution role does not have permissions to call {operation} on {service.upper()}"
             raise invalid(text)
@@ -199,7 +199,7 @@ class Lambda(Service):
 
     def invoke(
         self,
-        call: Call,
+        request: Request,
         *,
         function_name: str,
         invocation_type: str = "RequestResponse",
@@ -216,9 +216,9 @@ class Lambda(Service):
         if invocation_type == "DryRun":
             return {"StatusCode": 204, "Payload": Body()}
         if invocation_type == "Event":
-            self._events.accept(function, content, call.row)
+            self._events.accept(function, content, request.row)
             return {"StatusCode": 202, "Payload": Body()}
-        invocation = self._runner.start(function, content, call.row)
+        invocation = self._runner.start(function, content, request.row)
         if not invocation.over:
             self.world.kernel.wait(invocation.done)
         answer = {"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": Body(invocation.payload)}
@@ -243,7 +243,7 @@ class Lambda(Service):
 
     def add_permission(
         self,
-        call: Call,
+        request: Request,
         *,
         function_name: str,
         statement_id: str,
@@ -260,17 +260,17 @@ class Lambda(Service):
             )
         added = statement(function, statement_id, action, principal, source_arn, source_account)
         function.permit(function.statements | {statement_id: added})
-        self.guarded = True
+        self.has_policies = True
         return {"Statement": json.dumps(added, separators=(",", ":"))}
 
-    def remove_permission(self, call: Call, *, function_name: str, statement_id: str) -> Document:
+    def remove_permission(self, request: Request, *, function_name: str, statement_id: str) -> Document:
         function = self._function(function_name)
         if statement_id not in function.statements:
             raise missing(f"Statement {statement_id} is not found in resource policy.")
         function.permit({sid: s for sid, s in function.statements.items() if sid != statement_id})
         return {}
 
-    def get_policy(self, call: Call, *, function_name: str) -> Document:
+    def get_policy(self, request: Request, *, function_name: str) -> Document:
         function = self._function(function_name)
         if not function.statements:
             raise missing("The resource you requested does not exist.")
@@ -279,7 +279,7 @@ class Lambda(Service):
     # ---- concurrency, asynchronous events ----------------------------------------------------------------------------
 
     def put_function_concurrency(
-        self, call: Call, *, function_name: str, reserved_concurrent_executions: int
+        self, request: Request, *, function_name: str, reserved_concurrent_executions: int
     ) -> Document:
         function, quotas = self._function(function_name), self.world.quotas
         others = sum(f.reserved or 0 for f in self._functions.values() if f is not function)
@@ -292,17 +292,17 @@ class Lambda(Service):
         function.reserved = reserved_concurrent_executions
         return {"ReservedConcurrentExecutions": reserved_concurrent_executions}
 
-    def get_function_concurrency(self, call: Call, *, function_name: str) -> Document:
+    def get_function_concurrency(self, request: Request, *, function_name: str) -> Document:
         reserved = self._function(function_name).reserved
         return {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
 
-    def delete_function_concurrency(self, call: Call, *, function_name: str) -> Document:
+    def delete_function_concurrency(self, request: Request, *, function_name: str) -> Document:
         self._function(function_name).reserved = None
         return {}
 
     def put_function_event_invoke_config(
         self,
-        call: Call,
+        request: Request,
         *,
         function_name: str,
         maximum_retry_attempts: int | None = None,
@@ -322,13 +322,13 @@ class Lambda(Service):
         function.events = EventConfig(retries, age, targets["OnSuccess"], targets["OnFailure"], self.now)
         return self._event_config(function, function.events)
 
-    def get_function_event_invoke_config(self, call: Call, *, function_name: str) -> Document:
+    def get_function_event_invoke_config(self, request: Request, *, function_name: str) -> Document:
         function = self._function(function_name)
         if function.events is None:
             raise missing(f"The function {function.arn}:$LATEST doesn't have an EventInvokeConfig")
         return self._event_config(function, function.events)
 
-    def delete_function_event_invoke_config(self, call: Call, *, function_name: str) -> Document:
+    def delete_function_event_invoke_config(self, request: Request, *, function_name: str) -> Document:
         function = self._function(function_name)
         if function.events is None:
             raise missing(f"The function {function.arn}:$LATEST doesn't have an EventInvokeConfig")
@@ -349,7 +349,7 @@ class Lambda(Service):
 
     def create_event_source_mapping(
         self,
-        call: Call,
+        request: Request,
         *,
         event_source_arn: str,
         function_name: str,
@@ -377,12 +377,12 @@ class Lambda(Service):
         own = (batch_size, window, partial, most, enabled)
         criteria = Criteria.parse(filter_criteria or {})
         mapping = Mapping(uuid, function.name, source, *own, "Creating", self.now, criteria)
-        self._check_mapping(mapping, function, call)
+        self._check_mapping(mapping, function, request)
         self._mappings[uuid] = mapping
         self._pollers.settle(mapping, "Creating")
         return self._mapping(mapping)
 
-    def _check_mapping(self, mapping: Mapping, function: Function, call: Call) -> None:
+    def _check_mapping(self, mapping: Mapping, function: Function, request: Request) -> None:
         quotas = self.world.quotas
         most = quotas["lambda.batch_fifo" if mapping.fifo else "lambda.batch_max"]
         check_range(mapping.batch_size, "batchSize", 1, most)
@@ -398,20 +398,20 @@ class Lambda(Service):
         if function.principal:
             for right in _QUEUE_RIGHTS:
                 self._check_right(function, f"sqs:{right}", mapping.source)
-        visibility = self._queue_visibility(mapping, function, call)
+        visibility = self._queue_visibility(mapping, function, request)
         if visibility < function.timeout:
             raise invalid(
                 f"Queue visibility timeout: {visibility} seconds is less than Function timeout: {function.timeout} "
                 "seconds"
             )
 
-    def _queue_visibility(self, mapping: Mapping, function: Function, call: Call) -> int:
+    def _queue_visibility(self, mapping: Mapping, function: Function, request: Request) -> int:
         who = function.principal or administrator(self.world.account)
         params = {"queue_url": mapping.url, "attribute_names": ["VisibilityTimeout"]}
-        deliver = self.world.peers.deliver
+        deliver = self.world.gateway.call_service
         try:
             answer = deliver(
-                mapping.source, "get_queue_attributes", params, principal=who, caller=function.actor, cause=call.row
+                mapping.source, "get_queue_attributes", params, principal=who, caller=function.actor, cause=request.row
             )
         except ServiceError as error:
             text = (
@@ -428,12 +428,12 @@ class Lambda(Service):
             raise missing("The resource you requested does not exist.")
         return self._mappings[uuid]
 
-    def get_event_source_mapping(self, call: Call, *, uuid: str) -> Document:
+    def get_event_source_mapping(self, request: Request, *, uuid: str) -> Document:
         return self._mapping(self._mapping_of(uuid))
 
     def list_event_source_mappings(
         self,
-        call: Call,
+        request: Request,
         *,
         event_source_arn: str | None = None,
         function_name: str | None = None,
@@ -451,7 +451,7 @@ class Lambda(Service):
 
     def update_event_source_mapping(
         self,
-        call: Call,
+        request: Request,
         *,
         uuid: str,
         enabled: bool | None = None,
@@ -473,7 +473,7 @@ class Lambda(Service):
         if scaling_config is not None:
             mapping.most = scaling_config.get("MaximumConcurrency")
         try:
-            self._check_mapping(mapping, self._function(mapping.function), call)
+            self._check_mapping(mapping, self._function(mapping.function), request)
         except ServiceError:
             mapping.batch_size, mapping.window, mapping.partial, mapping.most, mapping.enabled = before
             raise
@@ -481,7 +481,7 @@ class Lambda(Service):
         self._pollers.settle(mapping, "Updating" if mapping.enabled else "Disabling")
         return self._mapping(mapping)
 
-    def delete_event_source_mapping(self, call: Call, *, uuid: str) -> Document:
+    def delete_event_source_mapping(self, request: Request, *, uuid: str) -> Document:
         mapping = self._mapping_of(uuid)
         mapping.state = "Deleting"
         del self._mappings[uuid]

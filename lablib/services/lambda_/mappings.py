@@ -188,7 +188,7 @@ class Pollers:
     def _call(self, mapping: Mapping, function: Function, name: str, params: Document, cause: int) -> Document:
         who: Principal = function.principal or administrator(self._world.account)
         params = {"queue_url": mapping.url, **params}
-        deliver = self._world.peers.deliver
+        deliver = self._world.gateway.call_service
         return deliver(mapping.source, name, params, principal=who, caller=function.actor, cause=cause)
 
     # ---- handling ----------------------------------------------------------------------------------------------------

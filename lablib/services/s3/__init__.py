@@ -12,10 +12,10 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
-from lablib.aws.access.decide import MalformedPolicy, Policy, Request, administrator, decide
+from lablib.aws.access.decide import AccessRequest, MalformedPolicy, Policy, administrator, decide
 from lablib.aws.body import Body
 from lablib.aws.lists import read_token, write_token
-from lablib.aws.service import Access, Call, NotSimulated, Service, ServiceError, World
+from lablib.aws.service import Access, NotSimulated, Request, Service, ServiceError, World
 from lablib.kernel import Row, Trace
 from lablib.services.s3.lists import Page, page_of
 from lablib.services.s3.notifications import Deliveries, Document, Event, read_rules, show_rules
@@ -85,7 +85,7 @@ class S3(Service):
         super().__init__(world)
         self._registry: Registry = world.shared.setdefault("s3", Registry())
         self._registry.services.append(self)
-        self.guarded = any(bucket.policy for bucket in self._registry.buckets.values())
+        self.has_policies = any(bucket.policy for bucket in self._registry.buckets.values())
         self._deliveries = Deliveries(world)
 
     def resource_of(self, params: Document) -> str:
@@ -133,13 +133,13 @@ class S3(Service):
     # ---- buckets -----------------------------------------------------------------------------------------------------
 
     def create_bucket(
-        self, call: Call, *, bucket: str, create_bucket_configuration: Document | None = None
+        self, request: Request, *, bucket: str, create_bucket_configuration: Document | None = None
     ) -> Document:
         check_bucket_name(bucket)
         region = self._location((create_bucket_configuration or {}).get("LocationConstraint"))
         existing = self._registry.buckets.get(bucket)
         if existing:
-            caller = call.principal.account if call.principal else self.world.account
+            caller = request.principal.account if request.principal else self.world.account
             self._check_may_exist(existing, region, caller)
         else:
             own = [b for b in self._registry.buckets.values() if b.account == self.world.account]
@@ -147,7 +147,7 @@ class S3(Service):
                 text = "You have attempted to create more buckets than allowed"
                 raise ServiceError("TooManyBuckets", text)
             self._registry.buckets[bucket] = Bucket(bucket, self.world.account, region, self.now)
-            self.world.trace.add("BucketCreated", bucket, "", call.caller, call.row)
+            self.world.trace.add("BucketCreated", bucket, "", request.caller, request.row)
         return {"Location": f"/{bucket}" if region == _HOME else f"http://{bucket}.s3.amazonaws.com/"}
 
     def _location(self, constraint: str | None) -> str:
@@ -178,14 +178,14 @@ class S3(Service):
             text = "Your previous request to create the named bucket succeeded and you already own it."
             raise ServiceError("BucketAlreadyOwnedByYou", text, status=409)
 
-    def delete_bucket(self, call: Call, *, bucket: str) -> Document:
+    def delete_bucket(self, request: Request, *, bucket: str) -> Document:
         if not self._bucket(bucket).empty:
             raise ServiceError("BucketNotEmpty", "The bucket you tried to delete is not empty", status=409)
         del self._registry.buckets[bucket]
-        self.world.trace.add("BucketDeleted", bucket, "", call.caller, call.row)
+        self.world.trace.add("BucketDeleted", bucket, "", request.caller, request.row)
         return {}
 
-    def list_buckets(self, call: Call, *, prefix: str = "") -> Document:
+    def list_buckets(self, request: Request, *, prefix: str = "") -> Document:
         found = [b for b in self._registry.buckets.values() if b.account == self.world.account]
         listed = sorted((b for b in found if b.name.startswith(prefix)), key=lambda b: b.name)
         return {
@@ -193,12 +193,12 @@ class S3(Service):
             "Owner": {"ID": self.world.account.zfill(64)},
         } | ({"Prefix": prefix} if prefix else {})
 
-    def head_bucket(self, call: Call, *, bucket: str) -> Document:
+    def head_bucket(self, request: Request, *, bucket: str) -> Document:
         if bucket not in self._registry.buckets:
             raise ServiceError("404", "Not Found", status=404)  # a HEAD has no body for a better text
         return {"BucketRegion": self._bucket(bucket).region}
 
-    def get_bucket_location(self, call: Call, *, bucket: str) -> Document:
+    def get_bucket_location(self, request: Request, *, bucket: str) -> Document:
         region = self._bucket(bucket).region
         return {} if region == _HOME else {"LocationConstraint": region}
 
@@ -206,7 +206,7 @@ class S3(Service):
 
     def put_object(
         self,
-        call: Call,
+        request: Request,
         *,
         bucket: str,
         key: str,
@@ -231,7 +231,7 @@ class S3(Service):
             text = "At least one of the pre-conditions you specified did not hold"
             raise ServiceError("PreconditionFailed", text, status=412)
         stored = Stored(key, self._bytes(body), self.now, content_type, dict(metadata or {}))
-        self._store(call, place, stored, "ObjectCreated:Put")
+        self._store(request, place, stored, "ObjectCreated:Put")
         return {"ETag": f'"{stored.etag}"'}
 
     def _bytes(self, body: Any) -> bytes:
@@ -241,24 +241,28 @@ class S3(Service):
             raise ServiceError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
         return content
 
-    def _store(self, call: Call, place: Bucket, stored: Stored, event: str) -> None:
+    def _store(self, request: Request, place: Bucket, stored: Stored, event: str) -> None:
         place.put(stored)
-        row = self.world.trace.add("ObjectCreated", place.name, stored.key, call.caller, call.row, len(stored.body))
-        self._announce(call, place, stored.key, event, row, stored)
+        row = self.world.trace.add(
+            "ObjectCreated", place.name, stored.key, request.caller, request.row, len(stored.body)
+        )
+        self._announce(request, place, stored.key, event, row, stored)
 
-    def _announce(self, call: Call, place: Bucket, key: str, name: str, row: int, stored: Stored | None = None) -> None:
+    def _announce(
+        self, request: Request, place: Bucket, key: str, name: str, row: int, stored: Stored | None = None
+    ) -> None:
         place.events += 1
         instant = round((self.world.kernel.epoch + self.now) * 1_000_000)
         sequencer = f"{instant:014X}{place.events % 0x10000:04X}"
-        caller = call.principal.arn if call.principal and call.principal.arn else call.caller
+        caller = request.principal.arn if request.principal and request.principal.arn else request.caller
         event = Event(name, place, key, row, caller, sequencer, self.now, stored)
         self._deliveries.announce(event)
 
-    def get_object(self, call: Call, *, bucket: str, key: str) -> Document:
+    def get_object(self, request: Request, *, bucket: str, key: str) -> Document:
         stored = self._bucket(bucket).get(key)
         return {"Body": Body(stored.body), "AcceptRanges": "bytes", **self._head(stored)}
 
-    def head_object(self, call: Call, *, bucket: str, key: str) -> Document:
+    def head_object(self, request: Request, *, bucket: str, key: str) -> Document:
         stored = self._bucket(bucket).find(key) if bucket in self._registry.buckets else None
         if stored is None:
             raise ServiceError("404", "Not Found", status=404)
@@ -273,34 +277,34 @@ class S3(Service):
             "Metadata": dict(stored.metadata),
         }
 
-    def delete_object(self, call: Call, *, bucket: str, key: str) -> Document:
-        self._remove(call, self._bucket(bucket), key)
+    def delete_object(self, request: Request, *, bucket: str, key: str) -> Document:
+        self._remove(request, self._bucket(bucket), key)
         return {}
 
-    def _remove(self, call: Call, place: Bucket, key: str) -> None:
+    def _remove(self, request: Request, place: Bucket, key: str) -> None:
         """To delete what is not there succeeds, and is no event."""
         if place.remove(key):
-            row = self.world.trace.add("ObjectRemoved", place.name, key, call.caller, call.row)
-            self._announce(call, place, key, "ObjectRemoved:Delete", row)
+            row = self.world.trace.add("ObjectRemoved", place.name, key, request.caller, request.row)
+            self._announce(request, place, key, "ObjectRemoved:Delete", row)
 
-    def delete_objects(self, call: Call, *, bucket: str, delete: Document) -> Document:
+    def delete_objects(self, request: Request, *, bucket: str, delete: Document) -> Document:
         place, objects = self._bucket(bucket), delete["Objects"]
         if not 1 <= len(objects) <= self.world.quotas["s3.delete_objects"]:
             raise malformed()
         answer: Document = {}
         for item in objects:
-            if call.entry_fails():
+            if request.entry_fails():
                 failed = {"Key": item["Key"], "Code": "InternalError", "Message": "We encountered an internal error."}
                 answer.setdefault("Errors", []).append(failed)
                 continue
-            self._remove(call, place, item["Key"])
+            self._remove(request, place, item["Key"])
             if not delete.get("Quiet"):
                 answer.setdefault("Deleted", []).append({"Key": item["Key"]})
         return answer
 
     def copy_object(
         self,
-        call: Call,
+        request: Request,
         *,
         bucket: str,
         key: str,
@@ -311,7 +315,7 @@ class S3(Service):
     ) -> Document:
         place, (source, source_key) = self._bucket(bucket), _source(copy_source)
         check_key(key)
-        original = self._readable(call, source, source_key).get(source_key)
+        original = self._readable(request, source, source_key).get(source_key)
         if metadata_directive == "COPY":
             if (source, source_key) == (bucket, key):
                 text = (
@@ -323,26 +327,26 @@ class S3(Service):
         check_metadata(metadata or {})
         kind = content_type or "binary/octet-stream"
         stored = Stored(key, original.body, self.now, kind, dict(metadata or {}))
-        self._store(call, place, stored, "ObjectCreated:Copy")
+        self._store(request, place, stored, "ObjectCreated:Copy")
         return {"CopyObjectResult": {"ETag": f'"{stored.etag}"', "LastModified": self.date(self.now)}}
 
-    def _readable(self, call: Call, name: str, key: str) -> Bucket:
+    def _readable(self, request: Request, name: str, key: str) -> Bucket:
         """The bucket that is copied from, when the caller may read the object."""
         found = self._registry.buckets.get(name)
         if found is None:
             raise no_such_bucket()
-        if self.guarded or call.principal or found.account != self.world.account:
-            caller = call.principal or administrator(self.world.account)
+        if self.has_policies or request.principal or found.account != self.world.account:
+            caller = request.principal or administrator(self.world.account)
             wish = ("s3:GetObject", f"{found.arn}/{key}", caller, found.account, dict(caller.context))
-            decision = decide(Request(*wish, self.world.kernel.epoch + self.now), found.policy)
+            decision = decide(AccessRequest(*wish, self.world.kernel.epoch + self.now), found.policy)
             if not decision:
-                self.world.trace.add("AccessDenied", name, "", call.caller, call.row, decision.explain())
+                self.world.trace.add("AccessDenied", name, "", request.caller, request.row, decision.explain())
                 raise ServiceError("AccessDenied", decision.message(), status=403)
         return found
 
     def list_objects_v2(
         self,
-        call: Call,
+        request: Request,
         *,
         bucket: str,
         prefix: str = "",
@@ -366,7 +370,7 @@ class S3(Service):
 
     def list_objects(
         self,
-        call: Call,
+        request: Request,
         *,
         bucket: str,
         prefix: str = "",
@@ -398,7 +402,7 @@ class S3(Service):
 
     def put_bucket_notification_configuration(
         self,
-        call: Call,
+        request: Request,
         *,
         bucket: str,
         notification_configuration: Document,
@@ -411,14 +415,14 @@ class S3(Service):
         rules = read_rules(notification_configuration, place, ids, self.world.quotas["s3.event_rules"])
         if not skip_destination_validation:
             for rule in rules:
-                self._deliveries.test(place, rule, call.row)
+                self._deliveries.test(place, rule, request.row)
         place.rules = tuple(rules)
         return {}
 
-    def get_bucket_notification_configuration(self, call: Call, *, bucket: str) -> Document:
+    def get_bucket_notification_configuration(self, request: Request, *, bucket: str) -> Document:
         return show_rules(self._bucket(bucket).rules)
 
-    def put_bucket_policy(self, call: Call, *, bucket: str, policy: str) -> Document:
+    def put_bucket_policy(self, request: Request, *, bucket: str, policy: str) -> Document:
         place = self._bucket(bucket)
         try:
             parsed = Policy.parse(policy, name=f"bucket {bucket}")
@@ -431,13 +435,13 @@ class S3(Service):
         self._registry.guard()
         return {}
 
-    def get_bucket_policy(self, call: Call, *, bucket: str) -> Document:
+    def get_bucket_policy(self, request: Request, *, bucket: str) -> Document:
         place = self._bucket(bucket)
         if place.policy is None:
             raise ServiceError("NoSuchBucketPolicy", "The bucket policy does not exist", status=404)
         return {"Policy": place.policy_text}
 
-    def delete_bucket_policy(self, call: Call, *, bucket: str) -> Document:
+    def delete_bucket_policy(self, request: Request, *, bucket: str) -> Document:
         place = self._bucket(bucket)
         place.policy, place.policy_text = None, ""
         return {}

@@ -159,4 +159,4 @@ class Registry:
     def guard(self) -> None:
         """From now on a bucket has a policy: all services of S3 ask for access."""
         for service in self.services:
-            service.guarded = True
+            service.has_policies = True

@@ -12,7 +12,7 @@ from typing import Any
 
 from lablib.aws.lists import Tags, check_batch, run_batch
 from lablib.aws.messages import size_of
-from lablib.aws.service import Call, NotSimulated, ServiceError
+from lablib.aws.service import NotSimulated, Request, ServiceError
 from lablib.services.sns import checks, permissions
 from lablib.services.sns.attributes import check_topic_attributes
 from lablib.services.sns.checks import Document, invalid
@@ -40,7 +40,7 @@ class Sns(Subscribing, Texting, Pushing):
 
     def create_topic(
         self,
-        call: Call,
+        request: Request,
         *,
         name: str,
         attributes: dict[str, str] | None = None,
@@ -64,7 +64,7 @@ class Sns(Subscribing, Texting, Pushing):
             clean = {"FifoTopic": "true", "ContentBasedDeduplication": "false"} | clean
         self._configure(topic, clean)
         topic.tags.update(own_tags)
-        self.world.trace.add("TopicCreated", name, "", call.caller, call.row)
+        self.world.trace.add("TopicCreated", name, "", request.caller, request.row)
         return {"TopicArn": topic.arn}
 
     def _check_topic_room(self, fifo: bool) -> None:
@@ -74,9 +74,9 @@ class Sns(Subscribing, Texting, Pushing):
 
     def _configure(self, topic: Topic, attributes: dict[str, str]) -> None:
         topic.configure(attributes)
-        self.guarded = self.guarded or "Policy" in topic.attributes
+        self.has_policies = self.has_policies or "Policy" in topic.attributes
 
-    def delete_topic(self, call: Call, *, topic_arn: str) -> Document:
+    def delete_topic(self, request: Request, *, topic_arn: str) -> Document:
         if checks.split_arn(topic_arn, "TopicArn")[3] != self.world.region:
             raise invalid("TopicArn")
         topic = self.topics.get(topic_arn.rpartition(":")[2])
@@ -85,18 +85,18 @@ class Sns(Subscribing, Texting, Pushing):
                 self._remove(subscription)
             del self.topics[topic.name]
             topic.deleted = True
-            self.world.trace.add("TopicDeleted", topic.name, "", call.caller, call.row)
+            self.world.trace.add("TopicDeleted", topic.name, "", request.caller, request.row)
         return {}
 
-    def list_topics(self, call: Call, *, next_token: str | None = None) -> Document:
+    def list_topics(self, request: Request, *, next_token: str | None = None) -> Document:
         page, more = self._page((topic.arn for topic in self.topics.values()), next_token)
         return {"Topics": [{"TopicArn": arn} for arn in page]} | more
 
-    def get_topic_attributes(self, call: Call, *, topic_arn: str) -> Document:
+    def get_topic_attributes(self, request: Request, *, topic_arn: str) -> Document:
         return {"Attributes": self._topic(topic_arn).describe()}
 
     def set_topic_attributes(
-        self, call: Call, *, topic_arn: str, attribute_name: str, attribute_value: str = ""
+        self, request: Request, *, topic_arn: str, attribute_name: str, attribute_value: str = ""
     ) -> Document:
         topic = self._topic(topic_arn)
         given = {attribute_name: attribute_value}
@@ -104,16 +104,16 @@ class Sns(Subscribing, Texting, Pushing):
         self._configure(topic, clean)
         return {}
 
-    def tag_resource(self, call: Call, *, resource_arn: str, tags: list[dict[str, str]]) -> Document:
+    def tag_resource(self, request: Request, *, resource_arn: str, tags: list[dict[str, str]]) -> Document:
         too_many = ServiceError("TagLimitExceeded", "Could not complete request: tag quota of per resource exceeded")
         self._tagged(resource_arn).tags.add(Tags.read(tags, _REPEATED), self.world.quotas["sns.tags"], too_many)
         return {}
 
-    def untag_resource(self, call: Call, *, resource_arn: str, tag_keys: list[str]) -> Document:
+    def untag_resource(self, request: Request, *, resource_arn: str, tag_keys: list[str]) -> Document:
         self._tagged(resource_arn).tags.remove(tag_keys)
         return {}
 
-    def list_tags_for_resource(self, call: Call, *, resource_arn: str) -> Document:
+    def list_tags_for_resource(self, request: Request, *, resource_arn: str) -> Document:
         return {"Tags": self._tagged(resource_arn).tags.listed()}
 
     def _tagged(self, arn: str) -> Topic:
@@ -124,13 +124,13 @@ class Sns(Subscribing, Texting, Pushing):
         return topic
 
     def add_permission(
-        self, call: Call, *, topic_arn: str, label: str, aws_account_id: list[str], action_name: list[str]
+        self, request: Request, *, topic_arn: str, label: str, aws_account_id: list[str], action_name: list[str]
     ) -> Document:
         topic = self._topic(topic_arn)
         self._configure(topic, {"Policy": permissions.grant(topic, label, aws_account_id, action_name)})
         return {}
 
-    def remove_permission(self, call: Call, *, topic_arn: str, label: str) -> Document:
+    def remove_permission(self, request: Request, *, topic_arn: str, label: str) -> Document:
         topic = self._topic(topic_arn)
         self._configure(topic, {"Policy": permissions.revoke(topic, label)})
         return {}
@@ -139,7 +139,7 @@ class Sns(Subscribing, Texting, Pushing):
 
     def publish(
         self,
-        call: Call,
+        request: Request,
         *,
         message: str,
         topic_arn: str | None = None,
@@ -154,19 +154,19 @@ class Sns(Subscribing, Texting, Pushing):
         if sum(given is not None for given in (topic_arn, target_arn, phone_number)) != 1:
             raise invalid(_NO_TARGET)
         if phone_number is not None:
-            return self._text(phone_number, message, subject, message_attributes, call)
+            return self._text(phone_number, message, subject, message_attributes, request)
         if target_arn and ":endpoint/" in target_arn:
-            return self._push(target_arn, message, subject, message_structure, message_attributes, call)
+            return self._push(target_arn, message, subject, message_structure, message_attributes, request)
         topic = self._topic(topic_arn) if topic_arn is not None else self._topic(target_arn or "", "TargetArn")
         ids = (message_group_id, message_deduplication_id)
         prepared = self._prepare(topic, message, subject, message_structure, message_attributes, *ids)
         if prepared.size > topic.message_size:
             raise invalid("Message too long")
-        self._admit(topic, [prepared], call)
-        return self._store(prepared, call)
+        self._admit(topic, [prepared], request)
+        return self._store(prepared, request)
 
     def publish_batch(
-        self, call: Call, *, topic_arn: str, publish_batch_request_entries: list[dict[str, Any]]
+        self, request: Request, *, topic_arn: str, publish_batch_request_entries: list[dict[str, Any]]
     ) -> Document:
         entries = publish_batch_request_entries
         most = self.world.quotas["sns.batch_entries"]
@@ -177,15 +177,15 @@ class Sns(Subscribing, Texting, Pushing):
         if sum(message.size for message in prepared.values()) > topic.message_size:
             text = "The length of all the messages put together is more than the limit."
             raise ServiceError("BatchRequestTooLong", text)
-        self._admit(topic, list(prepared.values()), call)
-        return run_batch(call, entries, lambda entry: self._store(prepared[entry["Id"]], call))
+        self._admit(topic, list(prepared.values()), request)
+        return run_batch(request, entries, lambda entry: self._store(prepared[entry["Id"]], request))
 
     def _text(
-        self, number: str, text: str, subject: str | None, attributes: dict[str, Document] | None, call: Call
+        self, number: str, text: str, subject: str | None, attributes: dict[str, Document] | None, request: Request
     ) -> Document:
         """A text message to one telephone."""
         checks.check_phone(number)
-        return self._publish_direct("sms", number, text, subject, None, attributes, call)
+        return self._publish_direct("sms", number, text, subject, None, attributes, request)
 
     def _push(
         self,
@@ -194,12 +194,12 @@ class Sns(Subscribing, Texting, Pushing):
         subject: str | None,
         structure: str | None,
         attributes: dict[str, Document] | None,
-        call: Call,
+        request: Request,
     ) -> Document:
         """A notification to one device. Its payload is checked before anything is stored."""
         platform = self._ready_device(arn).application.platform
         payload(platform, {"default": text} if structure is None else checks.parse_structure(text))
-        return self._publish_direct("application", arn, text, subject, structure, attributes, call)
+        return self._publish_direct("application", arn, text, subject, structure, attributes, request)
 
     def _publish_direct(
         self,
@@ -209,7 +209,7 @@ class Sns(Subscribing, Texting, Pushing):
         subject: str | None,
         structure: str | None,
         attributes: dict[str, Document] | None,
-        call: Call,
+        request: Request,
     ) -> Document:
         """Publish to an endpoint without a topic: it has one of its own, which nobody else sees."""
         name = endpoint.rpartition("/")[2]
@@ -221,8 +221,8 @@ class Sns(Subscribing, Texting, Pushing):
         message = self._prepare(topic, text, subject, structure, attributes, None, None)
         if message.size > topic.message_size:
             raise invalid("Message too long")
-        self._admit(topic, [message], call)
-        return self._store(message, call)
+        self._admit(topic, [message], request)
+        return self._store(message, request)
 
     def _prepare(
         self,
@@ -276,31 +276,31 @@ class Sns(Subscribing, Texting, Pushing):
         if group is not None:
             raise NotSimulated("MessageGroupId on a standard topic (fair queues) is not simulated: leave it out")
 
-    def _admit(self, topic: Topic, messages: list[Message], call: Call) -> None:
+    def _admit(self, topic: Topic, messages: list[Message], request: Request) -> None:
         """Raise Throttling when these are too many: for the account, and for a FIFO topic and its groups.
 
         Raises KMSAccessDenied and its like when the publisher may not use the topic's key.
         """
         if key := topic.attributes.get("KmsMasterKeyId"):
-            self._data_keys.encrypt(call, topic.arn, key, self.world.quotas["sns.data_key_reuse"])
-        self._limit(self._buckets, "", self._publish_rate, call, topic.name, len(messages))
+            self._data_keys.encrypt(request, topic.arn, key, self.world.quotas["sns.data_key_reuse"])
+        self._limit(self._buckets, "", self._publish_rate, request, topic.name, len(messages))
         if topic.fifo:
             if not topic.group_scope:
-                self._limit(topic.groups, "", "sns.fifo_rate", call, topic.name, len(messages))
+                self._limit(topic.groups, "", "sns.fifo_rate", request, topic.name, len(messages))
             for group, count in Counter(message.group for message in messages).items():
-                self._limit(topic.groups, group, "sns.fifo_group_rate", call, topic.name, count)
+                self._limit(topic.groups, group, "sns.fifo_group_rate", request, topic.name, count)
 
-    def _store(self, message: Message, call: Call) -> Document:
+    def _store(self, message: Message, request: Request) -> Document:
         """Publish answers when the message is stored; its deliveries begin now."""
         topic, trace = message.topic, self.world.trace
         if topic.fifo:
             original = topic.repeats.original(message.group if topic.group_scope else None, message.deduplication)
             if original:
-                trace.add("Deduplicated", topic.name, original.id, call.caller, call.row, message.deduplication)
+                trace.add("Deduplicated", topic.name, original.id, request.caller, request.row, message.deduplication)
                 return original.answer()
             topic.repeats.note(message, message.group, message.deduplication)
         message.accept(self.world.chance.uuid("sns/messages"))
-        message.row = trace.add("Published", topic.name, message.id, call.caller, call.row, message.size)
+        message.row = trace.add("Published", topic.name, message.id, request.caller, request.row, message.size)
         if topic.fifo:
             trace.add("JoinedGroup", topic.name, message.id, "", message.row, message.group)
         for subscription in topic.subscriptions.values():

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from lablib.aws.keys import DataKeys
 from lablib.aws.lists import page_of
-from lablib.aws.service import Access, Call, Service, ServiceError, TokenBucket, World
+from lablib.aws.service import Access, Request, Service, ServiceError, TokenBucket, World
 from lablib.kernel import Kernel
 from lablib.services.sns.checks import Document, account_of, invalid, not_found, split_arn
 from lablib.services.sns.delivery import Courier
@@ -52,7 +52,7 @@ class SnsBase(Service):
     name = "sns"
     throttle = ("Throttling", "Rate exceeded")
     access_denied = ("AuthorizationError", 403)
-    secure_only = True
+    https_only = True
     batches = frozenset(("PublishBatch",))
     phrases = PHRASES
     quotas = QUOTAS
@@ -146,14 +146,14 @@ class SnsBase(Service):
             raise not_found("Topic")
         return topic
 
-    def _owner(self, call: Call) -> tuple[str, str]:
+    def _owner(self, request: Request) -> tuple[str, str]:
         """The account of the caller, and its ARN."""
-        principal = call.principal
+        principal = request.principal
         account = principal.account if principal else self.world.account
         return account, (principal and principal.arn) or f"arn:aws:iam::{account}:root"
 
     def _limit(
-        self, buckets: dict[str, TokenBucket], name: str, quota: str, call: Call, resource: str, count: int = 1
+        self, buckets: dict[str, TokenBucket], name: str, quota: str, request: Request, resource: str, count: int = 1
     ) -> None:
         """Count so many calls, or messages. Raises Throttling when they are too many (API reference, common errors)."""
         now, rate = self.now, self.world.quotas[quota]
@@ -161,7 +161,7 @@ class SnsBase(Service):
         if bucket is None:
             bucket = buckets[name] = TokenBucket(rate, rate, now)
         if not bucket.ready(now):
-            self.world.trace.add("Throttled", resource, "", call.caller, call.row, {"limit": rate, "group": name})
+            self.world.trace.add("Throttled", resource, "", request.caller, request.row, {"limit": rate, "group": name})
             raise ServiceError(*self.throttle)
         for _ in range(count):
             bucket.take()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from lablib.aws.service import Call, NotSimulated, ServiceError
+from lablib.aws.service import NotSimulated, Request, ServiceError
 from lablib.services.sns.base import SnsBase
 from lablib.services.sns.checks import Document, invalid, not_found, split_arn
 from lablib.services.sns.outside import SECRETS, Application, Device
@@ -30,7 +30,7 @@ class Pushing(SnsBase):
     # ---- applications ------------------------------------------------------------------------------------------------
 
     def create_platform_application(
-        self, call: Call, *, name: str, platform: str, attributes: dict[str, str]
+        self, request: Request, *, name: str, platform: str, attributes: dict[str, str]
     ) -> Document:
         if not re.fullmatch(r"[A-Za-z0-9_.-]{1,256}", name):
             raise invalid("Name")
@@ -58,25 +58,25 @@ class Pushing(SnsBase):
             raise not_found("PlatformApplication")
         return self.outside.applications[arn]
 
-    def get_platform_application_attributes(self, call: Call, *, platform_application_arn: str) -> Document:
+    def get_platform_application_attributes(self, request: Request, *, platform_application_arn: str) -> Document:
         return {"Attributes": self._application(platform_application_arn).entry()["Attributes"]}
 
     def set_platform_application_attributes(
-        self, call: Call, *, platform_application_arn: str, attributes: dict[str, str]
+        self, request: Request, *, platform_application_arn: str, attributes: dict[str, str]
     ) -> Document:
         application = self._application(platform_application_arn)
         _check_names(attributes, _APPLICATION)
         application.attributes |= attributes
         return {}
 
-    def delete_platform_application(self, call: Call, *, platform_application_arn: str) -> Document:
+    def delete_platform_application(self, request: Request, *, platform_application_arn: str) -> Document:
         split_arn(platform_application_arn, "PlatformApplicationArn")
         application = self.outside.applications.pop(platform_application_arn, None)
         for device in application.devices.values() if application else ():
             del self.outside.devices[device.arn]
         return {}
 
-    def list_platform_applications(self, call: Call, *, next_token: str | None = None) -> Document:
+    def list_platform_applications(self, request: Request, *, next_token: str | None = None) -> Document:
         page, more = self._page(self.outside.applications, next_token)
         return {"PlatformApplications": [self.outside.applications[arn].entry() for arn in page]} | more
 
@@ -84,7 +84,7 @@ class Pushing(SnsBase):
 
     def create_platform_endpoint(
         self,
-        call: Call,
+        request: Request,
         *,
         platform_application_arn: str,
         token: str,
@@ -113,10 +113,10 @@ class Pushing(SnsBase):
             raise not_found("Endpoint")
         return self.outside.devices[arn]
 
-    def get_endpoint_attributes(self, call: Call, *, endpoint_arn: str) -> Document:
+    def get_endpoint_attributes(self, request: Request, *, endpoint_arn: str) -> Document:
         return {"Attributes": dict(self._device(endpoint_arn).attributes)}
 
-    def set_endpoint_attributes(self, call: Call, *, endpoint_arn: str, attributes: dict[str, str]) -> Document:
+    def set_endpoint_attributes(self, request: Request, *, endpoint_arn: str, attributes: dict[str, str]) -> Document:
         device = self._device(endpoint_arn)
         application = device.application
         _check_device(application, attributes)
@@ -130,7 +130,7 @@ class Pushing(SnsBase):
         device.attributes |= attributes
         return {}
 
-    def delete_endpoint(self, call: Call, *, endpoint_arn: str) -> Document:
+    def delete_endpoint(self, request: Request, *, endpoint_arn: str) -> Document:
         split_arn(endpoint_arn, "EndpointArn")
         device = self.outside.devices.pop(endpoint_arn, None)
         if device:
@@ -138,7 +138,7 @@ class Pushing(SnsBase):
         return {}
 
     def list_endpoints_by_platform_application(
-        self, call: Call, *, platform_application_arn: str, next_token: str | None = None
+        self, request: Request, *, platform_application_arn: str, next_token: str | None = None
     ) -> Document:
         devices = {device.arn: device for device in self._application(platform_application_arn).devices.values()}
         page, more = self._page(devices, next_token)

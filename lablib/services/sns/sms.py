@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from lablib.aws.service import Call
+from lablib.aws.service import Request
 from lablib.services.sns.base import SnsBase
 from lablib.services.sns.checks import Document, check_phone, invalid
 
@@ -24,20 +24,20 @@ _CHECKS = {
 class Texting(SnsBase):
     """The operations on phone numbers. A number opts out with `service.phones.opt_out(number)`."""
 
-    def check_if_phone_number_is_opted_out(self, call: Call, *, phone_number: str) -> Document:
+    def check_if_phone_number_is_opted_out(self, request: Request, *, phone_number: str) -> Document:
         check_phone(phone_number)
         return {"isOptedOut": phone_number in self.phones.opted_out}
 
-    def list_phone_numbers_opted_out(self, call: Call, *, next_token: str | None = None) -> Document:
+    def list_phone_numbers_opted_out(self, request: Request, *, next_token: str | None = None) -> Document:
         page, more = self._page(self.phones.opted_out, next_token)
         return {"phoneNumbers": page} | ({"nextToken": more["NextToken"]} if more else {})
 
-    def opt_in_phone_number(self, call: Call, *, phone_number: str) -> Document:
+    def opt_in_phone_number(self, request: Request, *, phone_number: str) -> Document:
         check_phone(phone_number)
         self.phones.opted_out.pop(phone_number, None)
         return {}
 
-    def set_sms_attributes(self, call: Call, *, attributes: dict[str, str]) -> Document:
+    def set_sms_attributes(self, request: Request, *, attributes: dict[str, str]) -> Document:
         for name, value in attributes.items():
             if name not in _CHECKS:
                 raise invalid(f"Attributes Reason: {name} is not a valid attribute name")
@@ -46,6 +46,6 @@ class Texting(SnsBase):
         self.phones.settings.update(attributes)
         return {}
 
-    def get_sms_attributes(self, call: Call, *, attributes: list[str] | None = None) -> Document:
+    def get_sms_attributes(self, request: Request, *, attributes: list[str] | None = None) -> Document:
         known = self.phones.settings
         return {"attributes": {n: v for n, v in known.items() if not attributes or n in attributes}}

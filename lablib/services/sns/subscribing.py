@@ -11,7 +11,7 @@ import re
 from hashlib import shake_256
 from urllib.parse import parse_qsl, urlsplit
 
-from lablib.aws.service import Call, NotSimulated, ServiceError
+from lablib.aws.service import NotSimulated, Request, ServiceError
 from lablib.services.sns.attributes import check_large_messages, check_subscription_attributes, in_subscribe
 from lablib.services.sns.base import SnsBase
 from lablib.services.sns.checks import Document, invalid, is_phone, not_found, queue_arn, split_arn
@@ -39,7 +39,7 @@ class Subscribing(SnsBase):
 
     def subscribe(
         self,
-        call: Call,
+        request: Request,
         *,
         topic_arn: str,
         protocol: str,
@@ -48,9 +48,9 @@ class Subscribing(SnsBase):
         return_subscription_arn: bool = False,
     ) -> Document:
         topic = self._topic(topic_arn)
-        self._limit(self._subscribing, "", "sns.subscribe_rate", call, topic.name)
+        self._limit(self._subscribing, "", "sns.subscribe_rate", request, topic.name)
         self._check_endpoint(topic, protocol, endpoint)
-        owner, principal = self._owner(call)
+        owner, principal = self._owner(request)
         new = Subscription(topic, "", protocol, endpoint, owner, principal)
         home = new.target.account if new.target else owner
         new.confirmed = new.authenticated = protocol not in _ASKED and home == owner
@@ -61,20 +61,20 @@ class Subscribing(SnsBase):
         subscription = topic.endpoints.get((protocol, endpoint))
         if subscription is None:
             self._check_room(topic, new, bool(clean.get("FilterPolicy")))
-            subscription = self._add(new, clean, call)
+            subscription = self._add(new, clean, request)
         elif any(subscription.attributes.get(name, "") != value for name, value in clean.items()):
             raise invalid("Attributes Reason: Subscription already exists with different attributes")
         if not subscription.confirmed:
-            self._ask(subscription, call)
+            self._ask(subscription, request)
         known = subscription.confirmed or return_subscription_arn
         return {"SubscriptionArn": subscription.arn if known else "pending confirmation"}
 
-    def _add(self, subscription: Subscription, attributes: dict[str, str], call: Call) -> Subscription:
+    def _add(self, subscription: Subscription, attributes: dict[str, str], request: Request) -> Subscription:
         topic = subscription.topic
         subscription.arn = f"{topic.arn}:{self.world.chance.uuid('sns/subscriptions')}"
         subscription.configure(attributes)
         self._enter(subscription)
-        self.world.trace.add("Subscribed", topic.name, "", call.caller, call.row, subscription.name)
+        self.world.trace.add("Subscribed", topic.name, "", request.caller, request.row, subscription.name)
         return subscription
 
     def _enter(self, subscription: Subscription) -> None:
@@ -137,7 +137,7 @@ class Subscribing(SnsBase):
 
     # ---- confirmation ------------------------------------------------------------------------------------------------
 
-    def _ask(self, subscription: Subscription, call: Call) -> None:
+    def _ask(self, subscription: Subscription, request: Request) -> None:
         """Send a token to the endpoint: it is good for two days, and then the subscription is forgotten."""
         topic, shared = subscription.topic, self.shared
         shared.tokens.pop(subscription.token, None)
@@ -147,13 +147,13 @@ class Subscribing(SnsBase):
         shared.tokens[token] = subscription
         self.world.kernel.after(life, self._lapse, subscription, token)
         leaving = subscription.deleted
-        request = Message(topic, _FAREWELL.format(subscription.arn) if leaving else _WELCOME.format(topic.arn))
-        request.kind = "UnsubscribeConfirmation" if leaving else "SubscriptionConfirmation"
-        request.id, request.token = self.world.chance.uuid("sns/messages"), token
-        request.row = self.world.trace.add(
-            "ConfirmationSent", topic.name, request.id, call.caller, call.row, subscription.name
+        confirmation = Message(topic, _FAREWELL.format(subscription.arn) if leaving else _WELCOME.format(topic.arn))
+        confirmation.kind = "UnsubscribeConfirmation" if leaving else "SubscriptionConfirmation"
+        confirmation.id, confirmation.token = self.world.chance.uuid("sns/messages"), token
+        confirmation.row = self.world.trace.add(
+            "ConfirmationSent", topic.name, confirmation.id, request.caller, request.row, subscription.name
         )
-        self.courier.send(request, subscription)
+        self.courier.send(confirmation, subscription)
 
     def _lapse(self, subscription: Subscription, token: str) -> None:
         self.shared.tokens.pop(token, None)
@@ -162,7 +162,7 @@ class Subscribing(SnsBase):
             subscription.topic.removed -= 1  # it never was one
 
     def confirm_subscription(
-        self, call: Call, *, topic_arn: str, token: str, authenticate_on_unsubscribe: str = "false"
+        self, request: Request, *, topic_arn: str, token: str, authenticate_on_unsubscribe: str = "false"
     ) -> Document:
         parts = topic_arn.split(":")
         if not _TOKEN.fullmatch(token):
@@ -183,7 +183,7 @@ class Subscribing(SnsBase):
             subscription.confirmed = True
             subscription.authenticated = authenticate_on_unsubscribe.lower() == "true"
             name = subscription.topic.name
-            self.world.trace.add("SubscriptionConfirmed", name, "", call.caller, call.row, subscription.name)
+            self.world.trace.add("SubscriptionConfirmed", name, "", request.caller, request.row, subscription.name)
         return {"SubscriptionArn": subscription.arn}
 
     def visit(self, url: str) -> Document:
@@ -197,43 +197,43 @@ class Subscribing(SnsBase):
             raise ValueError(f"url={url!r}: must be a SubscribeURL or an UnsubscribeURL of SNS")
         params = {_SNAKE[name]: value for name, value in query.items() if name in _SNAKE}
         row = self.world.trace.open(action, self.resource_of(params), visitor)
-        call = Call(visitor, row, self.world.chance.stream(visitor))
+        request = Request(visitor, row, self.world.chance.stream(visitor))
         detail: int | str = 1
         try:
             if action == "ConfirmSubscription":
-                return self.confirm_subscription(call, **params)
-            return self._unsubscribe_unknown(call, **params)
+                return self.confirm_subscription(request, **params)
+            return self._unsubscribe_unknown(request, **params)
         except ServiceError as error:
             detail = error.code
             raise
         finally:
             self.world.trace.complete(row, detail)
 
-    def _unsubscribe_unknown(self, call: Call, *, subscription_arn: str) -> Document:
+    def _unsubscribe_unknown(self, request: Request, *, subscription_arn: str) -> Document:
         """Somebody removes a subscription: its owner is told, and can take it back."""
         subscription = self.shared.subscriptions.get(subscription_arn)
         if subscription and subscription.authenticated:
             raise ServiceError("AuthorizationError", "Only its owner may remove this subscription", status=403)
-        self.unsubscribe(call, subscription_arn=subscription_arn)
+        self.unsubscribe(request, subscription_arn=subscription_arn)
         if subscription:
-            self._ask(subscription, call)
+            self._ask(subscription, request)
         return {}
 
     # ---- changing, removing ------------------------------------------------------------------------------------------
 
-    def unsubscribe(self, call: Call, *, subscription_arn: str) -> Document:
+    def unsubscribe(self, request: Request, *, subscription_arn: str) -> Document:
         parts = split_arn(subscription_arn, "SubscriptionArn")
         subscription = self.shared.subscriptions.get(subscription_arn)
         if subscription is None and len(parts) < 7:
             raise invalid("SubscriptionId")
-        self._limit(self._unsubscribing, "", "sns.subscribe_rate", call, parts[5])
+        self._limit(self._unsubscribing, "", "sns.subscribe_rate", request, parts[5])
         if subscription is None:
             return {}
         if not subscription.confirmed:
             raise invalid("SubscriptionArn Reason: This subscription is not confirmed yet")
         self._remove(subscription)
         name = subscription.topic.name
-        self.world.trace.add("Unsubscribed", name, "", call.caller, call.row, subscription.name)
+        self.world.trace.add("Unsubscribed", name, "", request.caller, request.row, subscription.name)
         return {}
 
     def _remove(self, subscription: Subscription) -> None:
@@ -244,11 +244,11 @@ class Subscribing(SnsBase):
         del topic.endpoints[subscription.protocol, subscription.endpoint]
         shared.tokens.pop(subscription.token, None)
 
-    def get_subscription_attributes(self, call: Call, *, subscription_arn: str) -> Document:
+    def get_subscription_attributes(self, request: Request, *, subscription_arn: str) -> Document:
         return {"Attributes": self._subscription(subscription_arn).describe()}
 
     def set_subscription_attributes(
-        self, call: Call, *, subscription_arn: str, attribute_name: str, attribute_value: str = ""
+        self, request: Request, *, subscription_arn: str, attribute_name: str, attribute_value: str = ""
     ) -> Document:
         subscription = self._subscription(subscription_arn)
         given = {attribute_name: attribute_value}
@@ -273,14 +273,16 @@ class Subscribing(SnsBase):
 
     # ---- lists -------------------------------------------------------------------------------------------------------
 
-    def list_subscriptions(self, call: Call, *, next_token: str | None = None) -> Document:
+    def list_subscriptions(self, request: Request, *, next_token: str | None = None) -> Document:
         owner, region = self.world.account, self.world.region
         everything = self.shared.subscriptions
         own = (arn for arn, one in everything.items() if one.owner == owner and arn.split(":")[3] == region)
         page, more = self._page(own, next_token)
         return {"Subscriptions": [everything[arn].entry() for arn in page]} | more
 
-    def list_subscriptions_by_topic(self, call: Call, *, topic_arn: str, next_token: str | None = None) -> Document:
+    def list_subscriptions_by_topic(
+        self, request: Request, *, topic_arn: str, next_token: str | None = None
+    ) -> Document:
         topic = self._topic(topic_arn)
         page, more = self._page(topic.subscriptions, next_token)
         return {"Subscriptions": [topic.subscriptions[arn].entry() for arn in page]} | more

@@ -14,7 +14,7 @@ from typing import Any
 from lablib.aws.attributes import defaults
 from lablib.aws.lists import check_batch, page_of, run_batch
 from lablib.aws.messages import Document, md5_of_attributes, md5_of_body, size_of
-from lablib.aws.service import Access, Arn, Call, Service, ServiceError, World
+from lablib.aws.service import Access, Arn, Request, Service, ServiceError, World
 from lablib.kernel import exponential
 from lablib.services.sqs import checks, permissions
 from lablib.services.sqs.attributes import ATTRIBUTES, QUEUE_ATTRIBUTES, check_attributes, check_name, check_same
@@ -54,9 +54,8 @@ class Sqs(Service):
 
     name = "sqs"
     throttle = ("RequestThrottled", "Rate exceeded")
-    access_denied, secure_only, phrases = ("AccessDenied", 403), True, PHRASES
+    access_denied, https_only, phrases, quotas = ("AccessDenied", 403), True, PHRASES, QUOTAS
     batches = frozenset(("SendMessageBatch", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"))
-    quotas = QUOTAS
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -69,10 +68,8 @@ class Sqs(Service):
 
     def resource_of(self, params: Document) -> str:
         """The name of the queue that a call is about."""
-        url = params.get("queue_url")
-        if url:
-            queue = self._by_url.get(url)
-            return queue.name if queue else str(url).rpartition("/")[2]
+        if url := params.get("queue_url"):
+            return str(url).rpartition("/")[2]
         return str(params.get("queue_name") or params.get("source_arn", "")).rpartition(":")[2]
 
     def owner_of(self, params: Document) -> str:
@@ -101,7 +98,7 @@ class Sqs(Service):
 
     def create_queue(
         self,
-        call: Call,
+        request: Request,
         *,
         queue_name: str,
         attributes: dict[str, str] | None = None,
@@ -117,40 +114,40 @@ class Sqs(Service):
             return {"QueueUrl": self._base_url + queue_name}
         wait = quotas["sqs.recreate_wait"]
         if self.now - self._deleted.get(queue_name, -wait) < wait:
-            text = (
-                f"You must wait {wait} seconds after deleting a queue before you can create another with the same name."
-            )
-            raise sqs_error("QueueDeletedRecently", text)
+            again = "before you can create another with the same name."
+            raise sqs_error("QueueDeletedRecently", f"You must wait {wait} seconds after deleting a queue {again}")
         arn = self.arn(queue_name)
         check_target(self._by_arn, given, arn, attributes, fifo)
         queue: AnyQueue = (FifoQueue if fifo else StandardQueue)(self.world, queue_name, arn, self._by_arn)
         self._configure(queue, defaults(ATTRIBUTES, quotas, "fifo" if fifo else "") | given)
         queue.tags.update(tags or {})
         self._queues[queue_name] = self._by_url[self._base_url + queue_name] = queue
-        self.world.trace.add("QueueCreated", queue_name, "", call.caller, call.row)
+        self.world.trace.add("QueueCreated", queue_name, "", request.caller, request.row)
         return {"QueueUrl": self._base_url + queue_name}
 
-    def delete_queue(self, call: Call, *, queue_url: str) -> Document:
+    def delete_queue(self, request: Request, *, queue_url: str) -> Document:
         queue = self._queue(queue_url)
-        self._later(self._delete, queue, call)
+        self._later(self._delete, queue, request)
         return {}
 
-    def _delete(self, queue: AnyQueue, call: Call) -> None:
+    def _delete(self, queue: AnyQueue, request: Request) -> None:
         if self._queues.get(queue.name) is queue:
             queue.close()
             self._data_keys.follow(queue)
             del self._queues[queue.name], self._by_url[self._base_url + queue.name]
             self._deleted[queue.name] = self.now
-            self.world.trace.add("QueueDeleted", queue.name, "", call.caller, call.row)
+            self.world.trace.add("QueueDeleted", queue.name, "", request.caller, request.row)
 
-    def get_queue_url(self, call: Call, *, queue_name: str, queue_owner_aws_account_id: str | None = None) -> Document:
+    def get_queue_url(
+        self, request: Request, *, queue_name: str, queue_owner_aws_account_id: str | None = None
+    ) -> Document:
         if queue_name not in self._queues or queue_owner_aws_account_id not in (None, self.world.account):
             raise no_such_queue()
         return {"QueueUrl": self._base_url + queue_name}
 
     def list_queues(
         self,
-        call: Call,
+        request: Request,
         *,
         queue_name_prefix: str = "",
         next_token: str | None = None,
@@ -160,7 +157,7 @@ class Sqs(Service):
         return self._page(names, "QueueUrls", next_token, max_results)
 
     def list_dead_letter_source_queues(
-        self, call: Call, *, queue_url: str, next_token: str | None = None, max_results: int | None = None
+        self, request: Request, *, queue_url: str, next_token: str | None = None, max_results: int | None = None
     ) -> Document:
         arn = self._queue(queue_url).arn
         names = [name for name, queue in self._queues.items() if queue.redrive and queue.redrive.target == arn]
@@ -176,20 +173,22 @@ class Sqs(Service):
         answer: Document = {key: [self._base_url + name for name in page]} if page else {}
         return answer | (more if most is not None else {})
 
-    def get_queue_attributes(self, call: Call, *, queue_url: str, attribute_names: list[str] | None = None) -> Document:
+    def get_queue_attributes(
+        self, request: Request, *, queue_url: str, attribute_names: list[str] | None = None
+    ) -> Document:
         queue = self._queue(queue_url)
         for name in attribute_names or ():
             if name not in QUEUE_ATTRIBUTES:
                 raise unknown_attribute(name)
         if not attribute_names:
             return {}
-        everything = self._attributes(queue, call)
+        everything = self._attributes(queue, request)
         chosen = {n: v for n, v in everything.items() if "All" in attribute_names or n in attribute_names}
         return {"Attributes": chosen} if chosen else {}
 
-    def _attributes(self, queue: AnyQueue, call: Call) -> dict[str, str]:
+    def _attributes(self, queue: AnyQueue, request: Request) -> dict[str, str]:
         """All attributes of a queue. Its counters lag: they are exact after a minute of quiet (GetQueueAttributes)."""
-        lag = call.chance.draw(exponential(self.world.quotas["sqs.counter_lag"]))
+        lag = request.chance.draw(exponential(self.world.quotas["sqs.counter_lag"]))
         counts = queue.counts(min(lag, self.world.quotas["sqs.counter_lag_max"]))
         epoch = self.world.kernel.epoch
         computed = {
@@ -202,30 +201,30 @@ class Sqs(Service):
         }
         return {name: str(value) for name, value in computed.items()} | queue.attributes
 
-    def set_queue_attributes(self, call: Call, *, queue_url: str, attributes: dict[str, str]) -> Document:
+    def set_queue_attributes(self, request: Request, *, queue_url: str, attributes: dict[str, str]) -> Document:
         queue = self._queue(queue_url)
         given = check_attributes(attributes, self.world.quotas, queue.fifo, queue.attributes)
         check_target(self._by_arn, given, queue.arn, attributes, queue.fifo)
         self._later(self._configure, queue, given)
         return {}
 
-    def purge_queue(self, call: Call, *, queue_url: str) -> Document:
+    def purge_queue(self, request: Request, *, queue_url: str) -> Document:
         queue = self._queue(queue_url)
         pause = self.world.quotas["sqs.purge_interval"]
         if self.now - queue.purged < pause:
             text = f"Only one PurgeQueue operation on {queue.name} is allowed every {pause} seconds."
             raise sqs_error("PurgeQueueInProgress", text, status=403)
         queue.purged = self.now
-        self._later(self._purge, queue, call)
+        self._later(self._purge, queue, request)
         return {}
 
-    def _purge(self, queue: AnyQueue, call: Call) -> None:
-        self.world.trace.add("QueuePurged", queue.name, "", call.caller, call.row, queue.clear())
+    def _purge(self, queue: AnyQueue, request: Request) -> None:
+        self.world.trace.add("QueuePurged", queue.name, "", request.caller, request.row, queue.clear())
 
     def _configure(self, queue: AnyQueue, attributes: dict[str, str]) -> None:
         queue.configure(attributes)
         self._data_keys.follow(queue)
-        self.guarded = self.guarded or queue.policy is not None
+        self.has_policies = self.has_policies or queue.policy is not None
 
     def _later(self, fn: Callable[..., None], *args: Any) -> None:
         """Do what takes AWS up to a minute to spread."""
@@ -252,7 +251,7 @@ class Sqs(Service):
 
     # ---- tags, permissions -------------------------------------------------------------------------------------------
 
-    def tag_queue(self, call: Call, *, queue_url: str, tags: dict[str, str]) -> Document:
+    def tag_queue(self, request: Request, *, queue_url: str, tags: dict[str, str]) -> Document:
         queue = self._queue(queue_url)
         if not tags:
             raise missing("Tags")
@@ -260,23 +259,23 @@ class Sqs(Service):
         queue.tags.add(tags, self.world.quotas["sqs.tags"], too_many)
         return {}
 
-    def untag_queue(self, call: Call, *, queue_url: str, tag_keys: list[str]) -> Document:
+    def untag_queue(self, request: Request, *, queue_url: str, tag_keys: list[str]) -> Document:
         self._queue(queue_url).tags.remove(tag_keys)
         return {}
 
-    def list_queue_tags(self, call: Call, *, queue_url: str) -> Document:
+    def list_queue_tags(self, request: Request, *, queue_url: str) -> Document:
         tags = self._queue(queue_url).tags
         return {"Tags": dict(tags)} if tags else {}
 
     def add_permission(
-        self, call: Call, *, queue_url: str, label: str, aws_account_ids: list[str], actions: list[str]
+        self, request: Request, *, queue_url: str, label: str, aws_account_ids: list[str], actions: list[str]
     ) -> Document:
         queue = self._queue(queue_url)
         policy = permissions.grant(queue, label, aws_account_ids, actions)
         self._later(self._configure, queue, {"Policy": policy})
         return {}
 
-    def remove_permission(self, call: Call, *, queue_url: str, label: str) -> Document:
+    def remove_permission(self, request: Request, *, queue_url: str, label: str) -> Document:
         queue = self._queue(queue_url)
         self._later(self._configure, queue, {"Policy": permissions.revoke(queue, label)})
         return {}
@@ -285,7 +284,7 @@ class Sqs(Service):
 
     def send_message(
         self,
-        call: Call,
+        request: Request,
         *,
         queue_url: str,
         message_body: str,
@@ -297,16 +296,18 @@ class Sqs(Service):
     ) -> Document:
         queue = self._by_url.get(queue_url) or self._queue(queue_url)
         if queue.fifo:
-            queue.throttle(call, "send", (message_group_id or "",))
+            queue.throttle(request, "send", (message_group_id or "",))
         if self._data_keys.queues:
-            self._data_keys.before_send(queue, call)
+            self._data_keys.before_send(queue, request)
         ids = (message_group_id, message_deduplication_id)
-        return self._send(queue, call, message_body, delay_seconds, message_attributes, message_system_attributes, *ids)
+        return self._send(
+            queue, request, message_body, delay_seconds, message_attributes, message_system_attributes, *ids
+        )
 
     def _send(
         self,
         queue: AnyQueue,
-        call: Call,
+        request: Request,
         message_body: str,
         delay_seconds: int | None,
         message_attributes: Document | None,
@@ -336,7 +337,7 @@ class Sqs(Service):
             text = f"Message must be shorter than {queue.message_size} bytes."
             raise bad_parameter(f"One or more parameters are invalid. Reason: {text}")
         own = message_attributes or None
-        message = queue.send(call, message_body, size, delay, own, header, group or "", deduplication or "")
+        message = queue.send(request, message_body, size, delay, own, header, group or "", deduplication or "")
         answer = {"MD5OfMessageBody": md5_of_body(message_body), "MessageId": message.id}
         if message_attributes:
             answer["MD5OfMessageAttributes"] = md5_of_attributes(message_attributes)
@@ -347,7 +348,7 @@ class Sqs(Service):
             answer["SequenceNumber"] = str(message.sequence)
         return answer
 
-    def send_message_batch(self, call: Call, *, queue_url: str, entries: list[Document]) -> Document:
+    def send_message_batch(self, request: Request, *, queue_url: str, entries: list[Document]) -> Document:
         queue = self._check_batch(queue_url, entries, "SendMessageBatchRequestEntry")
         total = sum(size_of(entry["MessageBody"], entry.get("MessageAttributes")) for entry in entries)
         longest = self.world.quotas["sqs.message_size"]
@@ -357,13 +358,13 @@ class Sqs(Service):
         if queue.fifo:
             if not all(entry.get("MessageGroupId") for entry in entries):
                 raise bad_parameter(missing("MessageGroupId").message)
-            queue.throttle(call, "send", dict.fromkeys(entry["MessageGroupId"] for entry in entries))
-        self._data_keys.before_send(queue, call)
+            queue.throttle(request, "send", dict.fromkeys(entry["MessageGroupId"] for entry in entries))
+        self._data_keys.before_send(queue, request)
 
         def send(entry: Document) -> Document:
-            return self._send(queue, call, entry["MessageBody"], *map(entry.get, _OPTIONAL))
+            return self._send(queue, request, entry["MessageBody"], *map(entry.get, _OPTIONAL))
 
-        return run_batch(call, entries, send)
+        return run_batch(request, entries, send)
 
     def _check_batch(self, queue_url: str, entries: list[Document], kind: str) -> AnyQueue:
         queue = self._queue(queue_url)
@@ -375,7 +376,7 @@ class Sqs(Service):
 
     def receive_message(
         self,
-        call: Call,
+        request: Request,
         *,
         queue_url: str,
         max_number_of_messages: int = 1,
@@ -405,65 +406,65 @@ class Sqs(Service):
             if name not in SYSTEM_ATTRIBUTES:
                 raise unknown_attribute(name)
         if queue.fifo:
-            queue.throttle(call, "receive")
+            queue.throttle(request, "receive")
         if self._data_keys.queues:
-            self._data_keys.before_receive(queue, call)
-        messages = queue.receive(call, max_number_of_messages, visibility, wait, receive_request_attempt_id)
+            self._data_keys.before_receive(queue, request)
+        messages = queue.receive(request, max_number_of_messages, visibility, wait, receive_request_attempt_id)
         if not messages:
             return {}
         if self._data_keys.queues:
-            self._data_keys.received(queue, call, messages)
+            self._data_keys.received(queue, request, messages)
         epoch = self.world.kernel.epoch
         own = message_attribute_names
         return {"Messages": [m.document(queue.receipt_handle(m), epoch, system, own) for m in messages]}
 
     # ---- deleting, hiding --------------------------------------------------------------------------------------------
 
-    def delete_message(self, call: Call, *, queue_url: str, receipt_handle: str) -> Document:
+    def delete_message(self, request: Request, *, queue_url: str, receipt_handle: str) -> Document:
         queue = self._by_url.get(queue_url) or self._queue(queue_url)
         if queue.fifo:
-            queue.throttle(call, "delete")
-        queue.delete(call, receipt_handle)
+            queue.throttle(request, "delete")
+        queue.delete(request, receipt_handle)
         return {}
 
-    def delete_message_batch(self, call: Call, *, queue_url: str, entries: list[Document]) -> Document:
+    def delete_message_batch(self, request: Request, *, queue_url: str, entries: list[Document]) -> Document:
         queue = self._check_batch(queue_url, entries, "DeleteMessageBatchRequestEntry")
-        queue.throttle(call, "delete")
+        queue.throttle(request, "delete")
 
         def delete(entry: Document) -> Document:
-            queue.delete(call, entry["ReceiptHandle"])
+            queue.delete(request, entry["ReceiptHandle"])
             return {}
 
-        return run_batch(call, entries, delete)
+        return run_batch(request, entries, delete)
 
     def change_message_visibility(
-        self, call: Call, *, queue_url: str, receipt_handle: str, visibility_timeout: int
+        self, request: Request, *, queue_url: str, receipt_handle: str, visibility_timeout: int
     ) -> Document:
         queue = self._queue(queue_url)
-        queue.throttle(call, "change")
-        return self._change_visibility(queue, call, receipt_handle, visibility_timeout)
+        queue.throttle(request, "change")
+        return self._change_visibility(queue, request, receipt_handle, visibility_timeout)
 
-    def _change_visibility(self, queue: AnyQueue, call: Call, handle: str, timeout: int) -> Document:
+    def _change_visibility(self, queue: AnyQueue, request: Request, handle: str, timeout: int) -> Document:
         check_range(timeout, "VisibilityTimeout", 0, self.world.quotas["sqs.visibility_max"])
-        queue.change_visibility(call, handle, timeout)
+        queue.change_visibility(request, handle, timeout)
         return {}
 
-    def change_message_visibility_batch(self, call: Call, *, queue_url: str, entries: list[Document]) -> Document:
+    def change_message_visibility_batch(self, request: Request, *, queue_url: str, entries: list[Document]) -> Document:
         queue = self._check_batch(queue_url, entries, "ChangeMessageVisibilityBatchRequestEntry")
-        queue.throttle(call, "change")
+        queue.throttle(request, "change")
 
         def change(entry: Document) -> Document:
             if "VisibilityTimeout" not in entry:
                 raise missing("VisibilityTimeout")
-            return self._change_visibility(queue, call, entry["ReceiptHandle"], entry["VisibilityTimeout"])
+            return self._change_visibility(queue, request, entry["ReceiptHandle"], entry["VisibilityTimeout"])
 
-        return run_batch(call, entries, change)
+        return run_batch(request, entries, change)
 
     # ---- redrive -----------------------------------------------------------------------------------------------------
 
     def start_message_move_task(
         self,
-        call: Call,
+        request: Request,
         *,
         source_arn: str,
         destination_arn: str | None = None,
@@ -477,14 +478,14 @@ class Sqs(Service):
         if not any(queue.redrive and queue.redrive.target == source.arn for queue in self._queues.values()):
             raise bad_parameter("Source queue must be configured as a Dead Letter Queue.")
         target = self._resource(destination_arn, "DestinationArn") if destination_arn is not None else None
-        return {"TaskHandle": self._tasks.start(source, target, max_number_of_messages_per_second, call).handle}
+        return {"TaskHandle": self._tasks.start(source, target, max_number_of_messages_per_second, request).handle}
 
-    def list_message_move_tasks(self, call: Call, *, source_arn: str, max_results: int = 1) -> Document:
+    def list_message_move_tasks(self, request: Request, *, source_arn: str, max_results: int = 1) -> Document:
         check_range(max_results, "MaxResults", 1, self.world.quotas["sqs.move_tasks_listed"])
         tasks = self._tasks.of(self._resource(source_arn, "SourceArn"))[:max_results]
         return {"Results": [task.describe(self.world.kernel.epoch) for task in tasks]}
 
-    def cancel_message_move_task(self, call: Call, *, task_handle: str) -> Document:
+    def cancel_message_move_task(self, request: Request, *, task_handle: str) -> Document:
         return {"ApproximateNumberOfMessagesMoved": self._tasks.cancel(task_handle).moved}
 
     def _resource(self, arn: str, parameter: str) -> AnyQueue:

@@ -17,7 +17,7 @@ from zlib import crc32
 from lablib.aws.attributes import merged
 from lablib.aws.lists import Tags
 from lablib.aws.messages import Document
-from lablib.aws.service import Call, ServiceError, World
+from lablib.aws.service import Request, ServiceError, World
 from lablib.kernel import Signal, Timer
 from lablib.services.sqs.attributes import parse_redrive_policy
 from lablib.services.sqs.errors import bad_value, no_such_queue, sqs_error
@@ -97,7 +97,7 @@ class BaseQueue(Generic[M]):
 
     def send(
         self,
-        call: Call,
+        request: Request,
         body: str,
         size: int,
         delay: int,
@@ -109,18 +109,18 @@ class BaseQueue(Generic[M]):
         """Store a new message of `size` bytes, hidden for `delay` seconds. Raises ServiceUnavailable."""
         raise NotImplementedError
 
-    def send_again(self, call: Call, old: Any, size: int) -> M:
+    def send_again(self, request: Request, old: Any, size: int) -> M:
         """Store a new message with the contents of one that a redrive brings."""
-        return self.send(call, old.body, size, 0, old.attributes, old.trace_header)
+        return self.send(request, old.body, size, 0, old.attributes, old.trace_header)
 
-    def accept_dead_letter(self, old: Any, call: Call, source: str, row: int) -> None:
+    def accept_dead_letter(self, old: Any, request: Request, source: str, row: int) -> None:
         """Take a message that the queue with the ARN `source` gave up: this is its dead-letter queue.
 
         It keeps its id, and its receive count goes on (assumed: AWS does not write that down).
         """
         raise NotImplementedError
 
-    def delete(self, call: Call, handle: str) -> None:
+    def delete(self, request: Request, handle: str) -> None:
         """Delete the message that this receipt handle stands for. Raises ReceiptHandleIsInvalid."""
         raise NotImplementedError
 
@@ -132,10 +132,10 @@ class BaseQueue(Generic[M]):
         """Make a server unavailable for `seconds` from now. Raises ValueError where there is none with that number."""
         raise ValueError(f"server={server!r}: the FIFO queue {self.name} has no servers that can be made unavailable")
 
-    def throttle(self, call: Call, action: str, groups: Collection[str] = ()) -> None:
+    def throttle(self, request: Request, action: str, groups: Collection[str] = ()) -> None:
         """Raise ThrottlingException when this call is one too many."""
 
-    def _take(self, call: Call, most: int, visibility: int, every: bool) -> list[M]:
+    def _take(self, request: Request, most: int, visibility: int, every: bool) -> list[M]:
         """Hand out up to `most` messages; `every` when the poll is a long one."""
         raise NotImplementedError
 
@@ -156,16 +156,16 @@ class BaseQueue(Generic[M]):
 
     # ---- receiving ---------------------------------------------------------------------------------------------------
 
-    def receive(self, call: Call, most: int, visibility: int, wait: int, attempt: str | None = None) -> list[M]:
+    def receive(self, request: Request, most: int, visibility: int, wait: int, attempt: str | None = None) -> list[M]:
         """Up to `most` messages, hidden for `visibility` seconds; blocks up to `wait` seconds while there are none.
 
         Raises QueueDoesNotExist when the queue is deleted meanwhile.
         """
         self.catch_up()
-        messages = self._take(call, most, visibility, every=wait > 0)
-        return messages if messages or wait <= 0 else self._poll(call, most, visibility, self.kernel.now + wait)
+        messages = self._take(request, most, visibility, every=wait > 0)
+        return messages if messages or wait <= 0 else self._poll(request, most, visibility, self.kernel.now + wait)
 
-    def _poll(self, call: Call, most: int, visibility: int, deadline: float) -> list[M]:
+    def _poll(self, request: Request, most: int, visibility: int, deadline: float) -> list[M]:
         """Wait in line. The first in line is woken; when it leaves, for whatever reason, it wakes the next."""
         signal = Signal(self.kernel)
         self.waiting.append(signal)
@@ -176,7 +176,7 @@ class BaseQueue(Generic[M]):
                 if self.deleted:
                     raise no_such_queue()
                 self.catch_up()
-                messages = self._take(call, most, visibility, every=True)
+                messages = self._take(request, most, visibility, every=True)
                 if messages:
                     return messages
             return []
@@ -188,7 +188,7 @@ class BaseQueue(Generic[M]):
         if self.waiting and self._ready():
             self.waiting[0].fire()
 
-    def _receive(self, message: M, call: Call, visibility: int) -> None:
+    def _receive(self, message: M, request: Request, visibility: int) -> None:
         now = self.kernel.now
         message.state = IN_FLIGHT
         message.stamp += 1
@@ -200,11 +200,11 @@ class BaseQueue(Generic[M]):
         self.in_flight += 1
         until = now + visibility
         message.row = self.trace.add(
-            "Received", self.name, message.code, call.caller, call.row, message.receives, until
+            "Received", self.name, message.code, request.caller, request.row, message.receives, until
         )
         self._schedule(message, until)
 
-    def _move_to_dlq(self, message: M, call: Call) -> bool:
+    def _move_to_dlq(self, message: M, request: Request) -> bool:
         """Move a message that was received too often to the dead-letter queue.
 
         False when that queue is gone: then the message is received as ever.
@@ -215,13 +215,13 @@ class BaseQueue(Generic[M]):
         if target is None or target is self or not target.reachable:
             return False
         self.remove(message)
-        row = self.trace.add("MovedToDeadLetterQueue", self.name, message.id, call.caller, call.row, target.name)
-        target.accept_dead_letter(message, call, self.arn, row)
+        row = self.trace.add("MovedToDeadLetterQueue", self.name, message.id, request.caller, request.row, target.name)
+        target.accept_dead_letter(message, request, self.arn, row)
         return True
 
     # ---- deleting, hiding --------------------------------------------------------------------------------------------
 
-    def change_visibility(self, call: Call, handle: str, timeout: int) -> None:
+    def change_visibility(self, request: Request, handle: str, timeout: int) -> None:
         """Hide a message for `timeout` seconds from now; 0 shows it at once. Not remembered for its next receive.
 
         Raises ReceiptHandleIsInvalid, MessageNotInflight, and InvalidParameterValue for an outdated handle or when the
@@ -243,7 +243,7 @@ class BaseQueue(Generic[M]):
             raise bad_value(handle, "ReceiptHandle", total)
         message.stamp += 1
         until = now + timeout
-        message.row = self.trace.add("VisibilityChanged", self.name, id, call.caller, call.row, timeout, until)
+        message.row = self.trace.add("VisibilityChanged", self.name, id, request.caller, request.row, timeout, until)
         self._schedule(message, until)
 
     def remove(self, message: M) -> None:

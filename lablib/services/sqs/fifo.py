@@ -21,7 +21,7 @@ from collections.abc import Callable, Collection
 
 from lablib.aws.deduplication import Deduplication
 from lablib.aws.messages import Document, content_id
-from lablib.aws.service import Call, World
+from lablib.aws.service import Request, World
 from lablib.services.sqs.base import AnyQueue, BaseQueue
 from lablib.services.sqs.errors import bad_parameter, bad_value
 from lablib.services.sqs.fifo_memory import Attempts, Throughput
@@ -99,14 +99,14 @@ class FifoQueue(BaseQueue[FifoMessage]):
                     message.stamp += 1
                     self._schedule(message, message.sent + self.delay)
 
-    def throttle(self, call: Call, action: str, groups: Collection[str] = ()) -> None:
-        self._throughput.check(call, action, groups)
+    def throttle(self, request: Request, action: str, groups: Collection[str] = ()) -> None:
+        self._throughput.check(request, action, groups)
 
     # ---- sending -----------------------------------------------------------------------------------------------------
 
     def send(
         self,
-        call: Call,
+        request: Request,
         body: str,
         size: int,
         delay: int,
@@ -127,23 +127,23 @@ class FifoQueue(BaseQueue[FifoMessage]):
             deduplication = content_id(body)
         original = self._deduplication.original(group if self.group_scope else None, deduplication)
         if original:
-            self.trace.add("Deduplicated", self.name, original.id, call.caller, call.row, deduplication)
+            self.trace.add("Deduplicated", self.name, original.id, request.caller, request.row, deduplication)
             return original
         id = self.world.chance.uuid("sqs/messages")
-        message = self._message(id, body, call.caller, attributes, trace_header, group, deduplication)
+        message = self._message(id, body, request.caller, attributes, trace_header, group, deduplication)
         self._deduplication.note(message, group, deduplication)
-        self._store_sent(message, call, size)
+        self._store_sent(message, request, size)
         return message
 
-    def send_again(self, call: Call, old: FifoMessage, size: int) -> FifoMessage:
+    def send_again(self, request: Request, old: FifoMessage, size: int) -> FifoMessage:
         """As in every queue. It is no repetition, whatever its deduplication id was: its own id takes that place."""
         self.catch_up()
         id = self.world.chance.uuid("sqs/messages")
-        message = self._message(id, old.body, call.caller, old.attributes, old.trace_header, old.group_id, id)
-        self._store_sent(message, call, size)
+        message = self._message(id, old.body, request.caller, old.attributes, old.trace_header, old.group_id, id)
+        self._store_sent(message, request, size)
         return message
 
-    def accept_dead_letter(self, old: FifoMessage, call: Call, source: str, row: int) -> None:
+    def accept_dead_letter(self, old: FifoMessage, request: Request, source: str, row: int) -> None:
         """As in every queue. Its id replaces the deduplication id, and its enqueue time is now."""
         self.catch_up()
         message = self._message(old.id, old.body, old.sender, old.attributes, old.trace_header, old.group_id, old.id)
@@ -160,9 +160,9 @@ class FifoQueue(BaseQueue[FifoMessage]):
         message.group = None
         return message
 
-    def _store_sent(self, message: FifoMessage, call: Call, size: int) -> None:
+    def _store_sent(self, message: FifoMessage, request: Request, size: int) -> None:
         until = self.kernel.now + self.delay if self.delay else 0.0
-        message.row = self.trace.add("Sent", self.name, message.id, call.caller, call.row, size, until)
+        message.row = self.trace.add("Sent", self.name, message.id, request.caller, request.row, size, until)
         self._store(message)
 
     def _store(self, message: FifoMessage) -> None:
@@ -250,32 +250,32 @@ class FifoQueue(BaseQueue[FifoMessage]):
     # ---- receiving ---------------------------------------------------------------------------------------------------
 
     def receive(
-        self, call: Call, most: int, visibility: int, wait: int, attempt: str | None = None
+        self, request: Request, most: int, visibility: int, wait: int, attempt: str | None = None
     ) -> list[FifoMessage]:
         """As every queue. With the token of an earlier `attempt`, after which no message changed, the same again."""
         self.catch_up()
         messages = self._attempts.repeat(attempt) if attempt else []
         if attempt and messages:
             for message in messages:
-                self._hide_longer(message, call, visibility)
+                self._hide_longer(message, request, visibility)
             self._attempts.renew(attempt)
             return messages
-        messages = super().receive(call, most, visibility, wait)
+        messages = super().receive(request, most, visibility, wait)
         if attempt and messages:
             self._attempts.note(attempt, messages)
         return messages
 
-    def _hide_longer(self, message: FifoMessage, call: Call, visibility: int) -> None:
+    def _hide_longer(self, message: FifoMessage, request: Request, visibility: int) -> None:
         message.stamp += 1
         until = self.kernel.now + visibility
         kind = "ReceiveRepeated"
-        message.row = self.trace.add(kind, self.name, message.id, call.caller, call.row, message.receives, until)
+        message.row = self.trace.add(kind, self.name, message.id, request.caller, request.row, message.receives, until)
         self._schedule(message, until)
 
     def _ready(self) -> bool:
         return self.in_flight < self._most_in_flight and self._first_free() is not None
 
-    def _take(self, call: Call, most: int, visibility: int, every: bool) -> list[FifoMessage]:
+    def _take(self, request: Request, most: int, visibility: int, every: bool) -> list[FifoMessage]:
         """From one group as many as possible, then from the next. No error when too many are in flight: nothing."""
         taken: list[FifoMessage] = []
         most = min(most, self._most_in_flight - self.in_flight)
@@ -283,8 +283,8 @@ class FifoQueue(BaseQueue[FifoMessage]):
         while len(taken) < most and (group := self._first_free()):
             line, place = group.line, 0
             while len(taken) < most and place < len(line) and (message := line[place]).state == VISIBLE:
-                if not self._move_to_dlq(message, call):
-                    self._receive(message, call, visibility)
+                if not self._move_to_dlq(message, request):
+                    self._receive(message, request, visibility)
                     taken.append(message)
                     place += 1
         return taken
@@ -296,17 +296,17 @@ class FifoQueue(BaseQueue[FifoMessage]):
 
     # ---- deleting ----------------------------------------------------------------------------------------------------
 
-    def delete(self, call: Call, handle: str) -> None:
+    def delete(self, request: Request, handle: str) -> None:
         """As in every queue. Raises InvalidParameterValue for an outdated handle of a message that is still there."""
         self.catch_up()
         id, number, message = self.find_by_handle(handle)
         if message is None or message.state != IN_FLIGHT:
-            self.trace.add("DeleteIgnored", self.name, id, call.caller, call.row, number)
+            self.trace.add("DeleteIgnored", self.name, id, request.caller, request.row, number)
             if id in self.messages:
                 raise bad_value(handle, "ReceiptHandle", "The receipt handle has expired.")
             return
         self.remove(message)
-        message.row = self.trace.add("Deleted", self.name, id, call.caller, call.row, number)
+        message.row = self.trace.add("Deleted", self.name, id, request.caller, request.row, number)
 
     def remove(self, message: FifoMessage) -> None:
         """Give up a message: its group goes on with the next one, and another message may be searched."""

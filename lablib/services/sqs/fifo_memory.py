@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Collection
 from typing import Generic, TypeVar
 
-from lablib.aws.service import Call, ServiceError, TokenBucket, World
+from lablib.aws.service import Request, ServiceError, TokenBucket, World
 from lablib.services.sqs.message import IN_FLIGHT, Message
 
 M = TypeVar("M", bound=Message)
@@ -64,20 +64,20 @@ class Throughput:
             self.high = high
             self._actions.clear()
 
-    def check(self, call: Call, action: str, groups: Collection[str]) -> None:
+    def check(self, request: Request, action: str, groups: Collection[str]) -> None:
         """Count one call. Raises ThrottlingException when it is one too many (AWS publishes no text: assumed)."""
         now = self._world.kernel.now
         bucket = self._actions.get(action)
         if bucket is None:
             bucket = self._new(self._actions, action, "sqs.fifo_high_calls" if self.high else "sqs.fifo_calls")
         if not bucket.ready(now):
-            raise self._refusal(call, bucket, "")
+            raise self._refusal(request, bucket, "")
         taken = [bucket]
         if self.high:
             for group in groups:
                 bucket = self._groups.get(group) or self._new(self._groups, group, "sqs.fifo_group_calls")
                 if not bucket.ready(now):
-                    raise self._refusal(call, bucket, group)
+                    raise self._refusal(request, bucket, group)
                 taken.append(bucket)
         for bucket in taken:
             bucket.take()
@@ -87,7 +87,7 @@ class Throughput:
         bucket = buckets[name] = TokenBucket(rate, max(1.0, rate * self._burst), now)
         return bucket
 
-    def _refusal(self, call: Call, bucket: TokenBucket, group: str) -> ServiceError:
+    def _refusal(self, request: Request, bucket: TokenBucket, group: str) -> ServiceError:
         detail = {"limit": bucket.rate, "group": group}
-        self._world.trace.add("Throttled", self._queue, "", call.caller, call.row, detail)
+        self._world.trace.add("Throttled", self._queue, "", request.caller, request.row, detail)
         return ServiceError("ThrottlingException", "Rate exceeded")

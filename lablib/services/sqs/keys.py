@@ -6,7 +6,7 @@ Assumed: SQS asks KMS before it looks for messages, and only when there is somet
 from __future__ import annotations
 
 from lablib.aws.keys import DataKeys
-from lablib.aws.service import Call, World
+from lablib.aws.service import Request, World
 from lablib.services.sqs.base import AnyQueue
 from lablib.services.sqs.message import Message
 
@@ -35,26 +35,26 @@ class QueueKeys:
         else:
             self.queues.discard(queue.arn)
 
-    def before_send(self, queue: AnyQueue, call: Call) -> None:
+    def before_send(self, queue: AnyQueue, request: Request) -> None:
         """Get the sender a data key. Raises KmsAccessDenied, KmsDisabled, and SQS's other errors about keys."""
         if queue.arn in self.queues:
-            self._data_keys.encrypt(call, queue.arn, queue.attributes["KmsMasterKeyId"], self._reuse_of(queue))
+            self._data_keys.encrypt(request, queue.arn, queue.attributes["KmsMasterKeyId"], self._reuse_of(queue))
 
-    def before_receive(self, queue: AnyQueue, call: Call) -> None:
+    def before_receive(self, queue: AnyQueue, request: Request) -> None:
         """Decrypt the data key of the queue's messages for the receiver. Raises as `before_send`."""
-        self._decrypt(queue.arn, queue, call)
+        self._decrypt(queue.arn, queue, request)
 
-    def received(self, queue: AnyQueue, call: Call, messages: list[Message]) -> None:
+    def received(self, queue: AnyQueue, request: Request, messages: list[Message]) -> None:
         """Decrypt what else is needed: a message in a dead-letter queue is encrypted with its source queue's key.
 
         Raises as `before_send`; the messages then stay in flight until their visibility timeout ends.
         """
         for source in dict.fromkeys((queue.arn, *(message.source for message in messages))):
-            self._decrypt(source, queue, call)
+            self._decrypt(source, queue, request)
 
-    def _decrypt(self, source: str, queue: AnyQueue, call: Call) -> None:
+    def _decrypt(self, source: str, queue: AnyQueue, request: Request) -> None:
         if source in self.queues:
-            self._data_keys.decrypt(call, source, queue.arn, self._reuse_of(queue))
+            self._data_keys.decrypt(request, source, queue.arn, self._reuse_of(queue))
 
     def _reuse_of(self, queue: AnyQueue) -> int:
         return int(queue.attributes.get("KmsDataKeyReusePeriodSeconds", self._reuse))

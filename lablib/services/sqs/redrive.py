@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lablib.aws.messages import size_of
-from lablib.aws.service import Call, ServiceError
+from lablib.aws.service import Request, ServiceError
 from lablib.services.sqs.attributes import allows_source, parse_redrive_policy
 from lablib.services.sqs.base import AnyQueue
 from lablib.services.sqs.errors import bad_parameter, bad_value, sqs_error
@@ -21,7 +21,7 @@ from lablib.services.sqs.errors import bad_parameter, bad_value, sqs_error
 class MoveTask:
     """One task. Without `target` every message goes back to the queue it came from. `rate` is in messages a second."""
 
-    def __init__(self, source: AnyQueue, target: AnyQueue | None, rate: int | None, call: Call) -> None:
+    def __init__(self, source: AnyQueue, target: AnyQueue | None, rate: int | None, request: Request) -> None:
         world = source.world
         self.source, self.target, self.rate = source, target, rate
         identity = {"taskId": world.chance.uuid("sqs/tasks"), "sourceArn": source.arn}
@@ -31,7 +31,7 @@ class MoveTask:
         self.moved = 0
         self.to_move = source.counts().visible
         self.started = world.kernel.now
-        self._row = call.row
+        self._row = request.row
         self._chance = world.chance.stream(f"sqs/{source.name}/redrive")
         self._pause = 1 / (rate or world.quotas["sqs.move_rate"])
         world.kernel.after(self._pause, self._move)
@@ -82,8 +82,8 @@ class MoveTask:
             self.source.remove(message)
             row = self.source.trace.add("Redriven", self.source.name, message.id, "", self._row, target.name)
             size = size_of(message.body, message.attributes)
-            call = Call(message.sender, row, self._chance)
-            target.send_again(call, message, size)
+            request = Request(message.sender, row, self._chance)
+            target.send_again(request, message, size)
             self.moved += 1
         self.source.kernel.after(self._pause, self._move)
 
@@ -113,7 +113,7 @@ class MoveTasks:
     def __init__(self) -> None:
         self._tasks: list[MoveTask] = []
 
-    def start(self, source: AnyQueue, target: AnyQueue | None, rate: int | None, call: Call) -> MoveTask:
+    def start(self, source: AnyQueue, target: AnyQueue | None, rate: int | None, request: Request) -> MoveTask:
         """Begin to move messages out of `source`. Raises InvalidParameterValue as AWS does."""
         if target is source:
             raise bad_parameter("Source queue arn and destination queue arn cannot be the same.")
@@ -122,7 +122,7 @@ class MoveTasks:
         if any(task.active and task.source is source for task in self._tasks):
             only = "Only one active task is allowed for a source queue arn at a given time."
             raise bad_parameter(f"There is already a task running. {only}")
-        self._tasks.append(MoveTask(source, target, rate, call))
+        self._tasks.append(MoveTask(source, target, rate, request))
         return self._tasks[-1]
 
     def of(self, source: AnyQueue) -> list[MoveTask]:

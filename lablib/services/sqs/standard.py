@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lablib.aws.messages import Document
-from lablib.aws.service import Call, ServiceError, World
+from lablib.aws.service import Request, ServiceError, World
 from lablib.kernel import Stream
 from lablib.kernel.loop import check_duration
 from lablib.services.sqs.base import BaseQueue
@@ -41,7 +41,7 @@ class StandardQueue(BaseQueue[Message]):
 
     def send(
         self,
-        call: Call,
+        request: Request,
         body: str,
         size: int,
         delay: int,
@@ -52,10 +52,10 @@ class StandardQueue(BaseQueue[Message]):
     ) -> Message:
         self.catch_up()
         now = self.kernel.now
-        message = Message(self._new_id("sqs/messages"), body, now, call.caller, attributes, trace_header)
-        holders = self._place(message, call.chance)
+        message = Message(self._new_id("sqs/messages"), body, now, request.caller, attributes, trace_header)
+        holders = self._place(message, request.chance)
         until = now + delay if delay else 0.0
-        message.row = self.trace.add("Sent", self.name, message.id, call.caller, call.row, size, until)
+        message.row = self.trace.add("Sent", self.name, message.id, request.caller, request.row, size, until)
         message.code = self.trace.code(message.id)
         if delay:
             message.state, message.stamp = DELAYED, 1
@@ -85,25 +85,27 @@ class StandardQueue(BaseQueue[Message]):
         self._expire_later(message)
         return holders
 
-    def accept_dead_letter(self, old: Message, call: Call, source: str, row: int) -> None:
+    def accept_dead_letter(self, old: Message, request: Request, source: str, row: int) -> None:
         """As in every queue. A standard queue keeps the message's enqueue time."""
         self.catch_up()
         message = Message(old.id, old.body, old.sent, old.sender, old.attributes, old.trace_header)
         message.receives, message.first, message.received = old.receives, old.first, old.received
         message.source, message.stamp, message.row = source, 1, row
-        self._place(message, call.chance)
+        self._place(message, request.chance)
         self._offer(message, message.sent)
 
     # ---- receiving ---------------------------------------------------------------------------------------------------
 
-    def receive(self, call: Call, most: int, visibility: int, wait: int, attempt: str | None = None) -> list[Message]:
+    def receive(
+        self, request: Request, most: int, visibility: int, wait: int, attempt: str | None = None
+    ) -> list[Message]:
         """As every queue. Raises OverLimit when as many messages are in flight as may be."""
         self.catch_up()
         if self.in_flight >= self._most_in_flight:
             text = f"Too many messages are in flight: the limit is {self._most_in_flight}."
             raise ServiceError("OverLimit", text, status=403)
-        messages = self._take(call, most, visibility, every=wait > 0)
-        return messages if messages or wait <= 0 else self._poll(call, most, visibility, self.kernel.now + wait)
+        messages = self._take(request, most, visibility, every=wait > 0)
+        return messages if messages or wait <= 0 else self._poll(request, most, visibility, self.kernel.now + wait)
 
     def _ready(self) -> bool:
         return self.visible > 0
@@ -112,7 +114,7 @@ class StandardQueue(BaseQueue[Message]):
         if self.visible:  # on servers that are away
             self._set_timer(self.servers.valid_until)
 
-    def _take(self, call: Call, most: int, visibility: int, every: bool) -> list[Message]:
+    def _take(self, request: Request, most: int, visibility: int, every: bool) -> list[Message]:
         """Ask servers one after the other: first each gives its share, then those that have more fill up."""
         taken: list[Message] = []
         if len(self.messages) == self.in_flight + self.delayed or not self.servers.up:
@@ -121,33 +123,39 @@ class StandardQueue(BaseQueue[Message]):
         if most > self._most_in_flight - self.in_flight:
             most = self._most_in_flight - self.in_flight
         share = -(-most // self.servers.asked(every)) if most > 1 else 1
-        asked = self.servers.shuffled(call.chance) if every else self.servers.some(call.chance)
+        asked = self.servers.shuffled(request.chance) if every else self.servers.some(request.chance)
         heard: list[Server] = []
         for server in asked:
             if (server.never_received or server.redelivered) and (message := server.oldest()):
                 heard.append(server)
                 left = most - len(taken)
-                self._take_from(server, message, share if share < left else left, taken, call, visibility)
+                self._take_from(server, message, share if share < left else left, taken, request, visibility)
                 if len(taken) == most or len(self.messages) == self.in_flight + self.delayed:
                     return taken
         for server in heard:
-            self._take_from(server, server.oldest(), most - len(taken), taken, call, visibility)
+            self._take_from(server, server.oldest(), most - len(taken), taken, request, visibility)
         return taken
 
     def _take_from(
-        self, server: Server, message: Message | None, most: int, taken: list[Message], call: Call, visibility: int
+        self,
+        server: Server,
+        message: Message | None,
+        most: int,
+        taken: list[Message],
+        request: Request,
+        visibility: int,
     ) -> None:
         """Take up to `most` messages of a server whose oldest one is `message`."""
         while message and most > 0:
-            if not (self.redrive and self._move_to_dlq(message, call)):
+            if not (self.redrive and self._move_to_dlq(message, request)):
                 taken.append(message)
-                self._receive(message, call, visibility)
+                self._receive(message, request, visibility)
                 most -= 1
             message = server.oldest() if most else None
 
     # ---- deleting, hiding --------------------------------------------------------------------------------------------
 
-    def delete(self, call: Call, handle: str) -> None:
+    def delete(self, request: Request, handle: str) -> None:
         """As in every queue. An outdated handle deletes nothing, and succeeds.
 
         A copy on a server that is away survives, and comes back with the server.
@@ -155,11 +163,11 @@ class StandardQueue(BaseQueue[Message]):
         self.catch_up()
         id, number, message = self.find_by_handle(handle)
         if message is None:
-            self.trace.add("DeleteIgnored", self.name, id, call.caller, call.row, number)
+            self.trace.add("DeleteIgnored", self.name, id, request.caller, request.row, number)
             return
         surviving = message.copies & ~self.servers.up_bits
         self.remove(message)
-        message.row = self.trace.add("Deleted", self.name, message.code, call.caller, call.row, number)
+        message.row = self.trace.add("Deleted", self.name, message.code, request.caller, request.row, number)
         if surviving:
             message.copies = surviving
             for server in self.servers.of(surviving):
