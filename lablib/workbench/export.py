@@ -12,7 +12,7 @@ from lablib.scenarios import Run
 from lablib.views.biography import lives
 from lablib.views.theme import plotly_js
 from lablib.workbench import bundle, payload
-from lablib.workbench.documents import (
+from lablib.workbench.page_state import (
     drawn,
     form_document,
     life_document,

@@ -17,7 +17,8 @@ from lablib.views.biography import life
 from lablib.views.theme import plotly_js
 from lablib.workbench import bundle, payload
 from lablib.workbench.cell_widget import CellWidget, only_one
-from lablib.workbench.documents import (
+from lablib.workbench.page_state import (
+    differences,
     drawn,
     form_document,
     life_document,
@@ -26,6 +27,7 @@ from lablib.workbench.documents import (
     table_document,
 )
 from lablib.workbench.many import ManyRuns
+from lablib.workbench.poster import poster
 from lablib.workbench.question import Asking, Question
 from lablib.workbench.setup import Session, Setup
 
@@ -262,6 +264,17 @@ class Workbench(CellWidget):
             "seek": {"t": self.cursor, "n": self._seeks},
             "focus": self._focus,
         }
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """The live view; where there is none (a file that nobody runs), the poster and the result in one line."""
+        bundle, metadata = super()._repr_mimebundle_(**kwargs)
+        return {**bundle, "image/svg+xml": self._poster()}, metadata
+
+    def _poster(self) -> str:
+        runs = [run for run in (self.run, self.kept) if run]
+        names = differences(*map(Setup.of, runs)) if self.kept else ("",)
+        lanes = [(f"{'AB'[i]}: {name}" if name else "", runs[i].topology) for i, name in enumerate(names)]
+        return poster(self.run.title, lanes)
 
     def __repr__(self) -> str:
         return repr(self.run) if self.kept is None else f"{self.run!r} | B: {self.kept!r}"

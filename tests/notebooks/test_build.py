@@ -1,6 +1,7 @@
 """The builder of the notebooks: what it derives, what it refuses, and that two builds are the same."""
 
 import json
+import re
 from pathlib import Path
 
 import nbformat
@@ -39,6 +40,12 @@ double(2)
 import ipywidgets
 
 ipywidgets.IntSlider(description="rate")
+
+# %%
+from lablib import workbench
+from lablib.scenarios.lab01 import VideoQueue
+
+workbench(VideoQueue, until=10.0, compare={"mode": "direct"})
 '''
 
 
@@ -90,7 +97,7 @@ def test_cell_ids_are_deterministic_unique_and_survive_an_insertion():
     assert [cell.id for cell in second.cells][1:] == ids
 
 
-def test_build_runs_both_and_keeps_only_what_is_stable(project):
+def test_the_solution_keeps_what_is_stable_and_the_lab_its_posters(project):
     assert build.main([], project) == 0
     lab, solution = (nbformat.read(project / d / "01-tiny.ipynb", as_version=4) for d in ("labs", "solutions"))
     nbformat.validate(lab)
@@ -99,12 +106,21 @@ def test_build_runs_both_and_keeps_only_what_is_stable(project):
         "language_info": {"name": "python"},
         "messaging_lab": {"source": "solutions/01-tiny.py"},
     }
-    assert [cell.cell_type for cell in lab.cells] == ["markdown", "code", "code", "code"]
+    assert [cell.cell_type for cell in lab.cells] == ["markdown", *["code"] * 4]
     assert lab.cells[1].metadata.tags == ["setup"]
-    assert lab.cells[1].outputs[0].text == "[]\n", "the notebook runs with an empty progress folder"
-    assert (lab.cells[2].outputs, solution.cells[2].outputs[0].data["text/plain"]) == ([], "4")
-    assert list(lab.cells[3].outputs[0].data) == ["text/plain"], "no dead widget view is stored"
-    assert [cell.execution_count for cell in lab.cells[1:]] == [1, 2, 3]
+    assert solution.cells[1].outputs[0].text == "[]\n", "the notebook runs with an empty progress folder"
+    assert solution.cells[2].outputs[0].data["text/plain"] == "4"
+    assert list(solution.cells[3].outputs[0].data) == ["text/plain"], "no dead widget view is stored"
+    assert [cell.execution_count for cell in solution.cells[1:]] == [1, 2, 3, 4]
+    assert [cell.execution_count for cell in lab.cells[1:]] == [None, None, None, 4]
+    assert [cell.outputs for cell in lab.cells[1:4]] == [[], [], []]
+    (poster,) = lab.cells[4].outputs
+    assert sorted(poster.data) == ["image/svg+xml", "text/plain"]
+    assert poster.data["text/plain"].startswith("Run this cell to start: A front end")
+    assert lab.cells[4].metadata.tags == ["nbval-ignore-output"]
+    result = solution.cells[4].outputs[0].data["text/plain"]
+    assert re.search(r"\d+ sent", result)
+    assert not re.search(r"\d+ sent", poster.data["image/svg+xml"]), "the poster gives no result away"
 
 
 def test_a_rebuild_changes_no_byte(project):

@@ -2,15 +2,21 @@
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
 from notebooks import build
 
+from lablib.workbench.question import question
+
 SOURCES = build.sources(build.ROOT)
-NOTEBOOKS = [folder / f"{source.stem}.ipynb" for source in SOURCES for folder in (build.ROOT / "labs", source.parent)]
+LABS = [build.ROOT / "labs" / f"{source.stem}.ipynb" for source in SOURCES]
+SOLUTIONS = [source.with_suffix(".ipynb") for source in SOURCES]
+NOTEBOOKS = [*LABS, *SOLUTIONS]
 FORBIDDEN = re.compile(r"\binteract\b|\bOutput\(|\bclear_output\b")
 MOST_BYTES = 200_000
+MOST_POSTER_BYTES = 16_000
 MOST_LINES = 25
 
 
@@ -36,13 +42,52 @@ def test_no_notebook_without_a_source():
     assert list(build.orphans(build.ROOT)) == []
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
-def test_ran_from_top_to_bottom_without_an_error(path):
+@pytest.mark.parametrize("path", SOLUTIONS, ids=name)
+def test_a_solution_ran_from_top_to_bottom_without_an_error(path):
     for expected, (number, cell) in enumerate(code_cells(path), start=1):
         assert cell.execution_count == expected, f"cell {number}: execution count {cell.execution_count}"
         for output in cell.outputs:
             assert output.output_type != "error", f"cell {number}: {output.ename}: {output.evalue}"
             assert output.get("name") != "stderr", f"cell {number} wrote to stderr: {output.text}"
+
+
+@pytest.mark.parametrize("path", LABS, ids=name)
+def test_a_lab_gives_nothing_away_but_posters(path):
+    posters = 0
+    for number, cell in code_cells(path):
+        tagged = build.IGNORE_OUTPUT in cell.metadata.get("tags", [])
+        assert bool(cell.outputs) == (cell.execution_count is not None) == tagged, f"cell {number}"
+        for output in cell.outputs:
+            posters += 1
+            assert sorted(output.data) == [build.SVG, "text/plain"], f"cell {number}"
+            assert output.data["text/plain"].startswith("Run this cell to start: ")
+    assert posters >= 1
+
+
+@pytest.mark.parametrize("path", LABS, ids=name)
+def test_a_poster_is_a_small_picture_that_says_what_to_do(path):
+    for number, cell in code_cells(path):
+        for output in cell.outputs:
+            svg = output.data[build.SVG]
+            assert len(svg.encode()) < MOST_POSTER_BYTES, f"cell {number}"
+            root = ElementTree.fromstring(svg)
+            assert root.tag == "{http://www.w3.org/2000/svg}svg"
+            words = " ".join(root.itertext())
+            assert "Run this cell" in words
+            assert "prefers-color-scheme: dark" in words, "it is dark where the page is"
+            assert root.find("{*}rect").get("fill") == "#ffffff", "it has a ground of its own"
+
+
+@pytest.mark.parametrize("path", LABS, ids=name)
+def test_no_answer_stands_in_a_cell_of_a_lab(path):
+    source = "\n".join(cell.source for _, cell in code_cells(path))
+    asked = re.findall(r'predict(?:=|\()"([\w.-]+)"', source)
+    assert asked, "a lab asks before it shows"
+    assert "Choice(" not in source and "Number(" not in source and "answer=" not in source
+    for key in asked:
+        found = question(key)
+        for told in (*getattr(found, "options", {}).values(), getattr(found, "close", ""), getattr(found, "low", "")):
+            assert not told or told not in source, f"{key}: {told!r}"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
