@@ -6,23 +6,18 @@ attributes first: some viewers drop style sheets.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
 from textwrap import wrap
 
-from lablib.scenarios.scenario import Place, Topology
+from lablib.scenarios.topology import ROLES, Place, Topology
 
 WIDTH = 820
 _LEFT, _TOP = 16, 50  # px, all of these: the margin, and where the first lane begins
 _BOX, _GAP, _ROW = 96, 42, 50  # a box below the lane, the pipe between two columns, the height of one of several rows
 _LINE, _LETTER = 15, 7.2  # a line of text, a letter
 _FACE = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
-# What stands in one column, from the left, and how wide it is; the last two stand below the others.
-_COLUMNS = (
-    (("producer",), 1.0), (("bucket",), 1.0), (("topic",), 1.2), (("queue", "direct", "endpoint"), 2.0),
-    (("server", "consumer", "function"), 1.7), (("done",), 0.8),
-)  # fmt: skip
-_BELOW = ("dead-letter", "lost")
 _DARK = (
     "@media (prefers-color-scheme: dark){.mlp-page{fill:#161d24;stroke:#74828f}.mlp-box{fill:#1f2831;stroke:#74828f}"
     ".mlp-ink{fill:#e9eef3}.mlp-soft{fill:#a3afbb}.mlp-pipe{stroke:#74828f}.mlp-slot{stroke:#56b4e9}.mlp-cell{stroke:#e69f00}}"
@@ -31,7 +26,8 @@ _DARK = (
 
 def poster(title: str, lanes: Sequence[tuple[str, Topology]]) -> str:
     """The picture of a workbench with these lanes: (what is different in it, its places). `title`: the question."""
-    height, parts = _TOP, []
+    height = float(_TOP)
+    parts: list[str] = []
     for name, topology in lanes:
         if name:
             parts.append(_text(_LEFT, height + 4, name, "soft"))
@@ -41,15 +37,15 @@ def poster(title: str, lanes: Sequence[tuple[str, Topology]]) -> str:
         height = bottom + 18
     start = f"Run this cell to start: {title}"
     button = (
-        f'<rect x="{_LEFT}" y="{height}" width="240" height="32" rx="6" fill="#0072b2"/>'
-        f'<text x="{_LEFT + 120}" y="{height + 21}" text-anchor="middle" fill="#ffffff" font-weight="600">'
+        f'<rect x="{_LEFT}" y="{height:g}" width="240" height="32" rx="6" fill="#0072b2"/>'
+        f'<text x="{_LEFT + 120}" y="{height + 21:g}" text-anchor="middle" fill="#ffffff" font-weight="600">'
         "▶  Run this cell: Shift + Enter</text>"
     )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height + 48}" width="{WIDTH}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height + 48:g}" width="{WIDTH}" role="img" '
         f'data-messaging-lab="poster" font-family="{_FACE}" font-size="13"><title>{escape(start)}</title>'
         f"<style>{_DARK}</style>"
-        f'<rect class="mlp-page" x="0.5" y="0.5" width="{WIDTH - 1}" height="{height + 47}" rx="8" fill="#ffffff" '
+        f'<rect class="mlp-page" x="0.5" y="0.5" width="{WIDTH - 1}" height="{height + 47:g}" rx="8" fill="#ffffff" '
         f'stroke="#84909c"/>{_text(_LEFT, 30, title, "ink", 16)}{"".join(parts)}{button}</svg>'
     )
 
@@ -63,27 +59,30 @@ def _text(x: float, y: float, words: str, tone: str, size: int = 13, anchor: str
     )
 
 
-Boxes = dict[str, tuple[float, float, float, float]]
+Box = tuple[float, float, float, float]  # x, y, width, height
+Boxes = dict[str, Box]
 
 
 def _lane(topology: Topology, top: float) -> tuple[list[str], float]:
     """The places and links of a lane, and where it ends."""
     boxes = _boxes(topology, top)
+    hands = Counter(actor.place for actor in topology.actors if actor.t_from == 0)
     bottom = max(y + h for _, y, _, h in boxes.values())
     pipes = [_pipe(boxes[a], boxes[b]) for a, b in _forward(topology, boxes)]
-    return [*pipes, *(_place(place, boxes[place.id]) for place in topology.places)], bottom
+    return [*pipes, *(_place(place, boxes[place.id], hands[place.id]) for place in topology.places)], bottom
 
 
 def _boxes(topology: Topology, top: float) -> Boxes:
     """Where each place stands: (x, y, width, height)."""
-    columns = [([p for p in topology.places if p.role in roles], weight) for roles, weight in _COLUMNS]
-    columns = [(places, weight) for places, weight in columns if places]
-    rows = max(len(places) for places, _ in columns)
-    unit = (WIDTH - 2 * _LEFT - _GAP * (len(columns) - 1)) / sum(weight for _, weight in columns)
+    depth = _depths(topology)
+    columns = [[p for p in topology.places if depth.get(p.id) == d] for d in sorted(set(depth.values()))]
+    weights = [max(ROLES[p.role].weight for p in places) for places in columns]
+    rows = max(map(len, columns))
+    unit = (WIDTH - 2 * _LEFT - _GAP * (len(columns) - 1)) / sum(weights)
     high = max(rows * _ROW, 78)
     boxes: Boxes = {}
     x = float(_LEFT)
-    for places, weight in columns:
+    for places, weight in zip(columns, weights, strict=True):
         step = high / len(places)
         for i, place in enumerate(places):
             tall = min(step - 8, high) if len(places) > 1 else high
@@ -95,12 +94,23 @@ def _boxes(topology: Topology, top: float) -> Boxes:
     return boxes
 
 
+def _depths(topology: Topology) -> dict[str, int]:
+    """How many links lead to each place from where messages begin, the longest way; none for what stands below."""
+    flow = sorted((p for p in topology.places if not ROLES[p.role].side), key=lambda p: ROLES[p.role].order)
+    depth: dict[str, int] = {}
+    for place in flow:
+        before = [depth[link.source] for link in topology.links if link.target == place.id and link.source in depth]
+        depth[place.id] = 1 + max(before, default=0)
+    return depth
+
+
 def _forward(topology: Topology, boxes: Boxes) -> Iterable[tuple[str, str]]:
     """The links that lead to the right. The others say what can go wrong: that is for the run to show."""
-    return ((a, b) for a, b in topology.links if boxes[b][0] > boxes[a][0] and topology[b].role not in _BELOW)
+    links = [(link.source, link.target) for link in topology.links if link.t_from == 0]
+    return ((a, b) for a, b in links if boxes[b][0] > boxes[a][0] and not ROLES[topology[b].role].side)
 
 
-def _pipe(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> str:
+def _pipe(a: Box, b: Box) -> str:
     x, y, end, at = a[0] + a[2], a[1] + a[3] / 2, b[0], b[1] + b[3] / 2
     middle = (x + end) / 2
     return (
@@ -109,19 +119,19 @@ def _pipe(a: tuple[float, float, float, float], b: tuple[float, float, float, fl
     )
 
 
-def _place(place: Place, box: tuple[float, float, float, float]) -> str:
+def _place(place: Place, box: Box, actors: int) -> str:
     x, y, width, height = box
     lines = wrap(place.label, max(6, int(width / _LETTER)))[:2]
-    tone = "soft" if place.role in _BELOW else "ink"
+    tone = "soft" if ROLES[place.role].side else "ink"
     words = "".join(_text(x + 8, y + 18 + _LINE * i, line, tone) for i, line in enumerate(lines))
     return (
         f'<rect class="mlp-box" x="{x:.0f}" y="{y:.0f}" width="{width:.0f}" height="{height:.0f}" rx="6" '
-        f'fill="#f3f6f9" stroke="#84909c"/>{words}{_inside(place, box, lines)}'
+        f'fill="#f3f6f9" stroke="#84909c"/>{words}{_inside(place, box, lines, actors)}'
     )
 
 
-def _inside(place: Place, box: tuple[float, float, float, float], lines: Sequence[str]) -> str:
-    """A queue has empty slots, workers have empty cells: below the words, or in a low box beside them."""
+def _inside(place: Place, box: Box, lines: Sequence[str], actors: int) -> str:
+    """A queue has empty slots, each worker an empty cell: below the words, or in a low box beside them."""
     x, y, width, height = box
     top, left = y + 8 + _LINE * len(lines), x + 8
     if y + height - top < 22:
@@ -133,10 +143,11 @@ def _inside(place: Place, box: tuple[float, float, float, float], lines: Sequenc
             'stroke="#0072b2" stroke-dasharray="3 3"/>'
             for i in range(int((right - left) // 20))
         )
-    if place.role in ("consumer", "function", "server"):
+    if actors:
+        step = min(32.0, (right - left + 6) / actors)
         return "".join(
-            f'<rect class="mlp-cell" x="{left + 32 * i:.0f}" y="{middle - 9:.0f}" width="26" height="18" rx="4" '
-            'fill="none" stroke="#b07000"/>'
-            for i in range(int((right - left + 6) // 32))
+            f'<rect class="mlp-cell" x="{left + step * i:.1f}" y="{middle - 9:.0f}" width="{step - 6:.1f}" height="18" '
+            'rx="4" fill="none" stroke="#b07000"/>'
+            for i in range(actors)
         )
     return ""

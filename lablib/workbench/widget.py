@@ -17,6 +17,7 @@ from lablib.views.biography import life
 from lablib.views.theme import plotly_js
 from lablib.workbench import bundle, payload
 from lablib.workbench.cell_widget import CellWidget, only_one
+from lablib.workbench.many import ManyRuns
 from lablib.workbench.page_state import (
     differences,
     drawn,
@@ -26,7 +27,6 @@ from lablib.workbench.page_state import (
     summary_document,
     table_document,
 )
-from lablib.workbench.many import ManyRuns
 from lablib.workbench.poster import poster
 from lablib.workbench.question import Asking, Question
 from lablib.workbench.setup import Session, Setup
@@ -267,8 +267,8 @@ class Workbench(CellWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """The live view; where there is none (a file that nobody runs), the poster and the result in one line."""
-        bundle, metadata = super()._repr_mimebundle_(**kwargs)
-        return {**bundle, "image/svg+xml": self._poster()}, metadata
+        live = super()._repr_mimebundle_(**kwargs)
+        return live and ({**live[0], "image/svg+xml": self._poster()}, live[1])
 
     def _poster(self) -> str:
         runs = [run for run in (self.run, self.kept) if run]
