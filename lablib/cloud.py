@@ -124,7 +124,7 @@ class Cloud:
                 self.kernel, self.trace, self.chance, self.quotas, self.gateway, key[1], account, self._shared
             )
             self._services[key] = service = kind(world)
-            self.trace.phrases.update(service.phrases)
+            self.trace.declare(service.events)
             if account != ACCOUNT:
                 self._multi_account = True
             if self._multi_account:  # from now on a resource may be another account's

@@ -14,8 +14,9 @@ from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from typing import Any, Literal
 
+from lablib.aws.event import Event
 from lablib.aws.service import AnswerLost, Arn, Principal, Request, Service, ServiceError
-from lablib.kernel import Chance, Kernel, Row, Stream, Trace, lognormal
+from lablib.kernel import Chance, Kernel, Stream, Trace, lognormal
 from lablib.kernel.loop import check_duration
 
 FaultKind = Literal["throttle", "lost_request", "lost_answer", "partial"]
@@ -105,7 +106,7 @@ class Gateway:
         self._here = kernel.current_line
         self._wait = kernel.wait
         self._trace = trace
-        trace.phrases["AccessDenied"] = _denied
+        trace.declare(EVENTS)
         self._chance = chance
         self._streams: dict[str, Stream] = {}
         self.faults = Faults(kernel, chance)
@@ -265,8 +266,15 @@ class Gateway:
         return service
 
 
-def _denied(row: Row, trace: Trace) -> str:
-    return "access denied: " + str(row.detail).replace("\n", " ")
+EVENTS = (
+    Event("AccessDenied", lambda row, trace: "access denied: " + str(row.detail).replace("\n", " ")),
+    Event(
+        "AnswerLost",
+        label="lost answer",
+        notable="The answer to {actor}'s {kind} is lost. The call took effect; the caller does not know.",
+    ),
+    Event("RequestLost", label="lost request", notable="{actor}'s {kind} is lost on its way."),
+)
 
 
 @lru_cache(maxsize=16)

@@ -2,28 +2,60 @@
 
 from __future__ import annotations
 
-from lablib.kernel.trace import Phrase, Row, Trace
+from lablib.aws.event import WAITING, WORK, Event
 
-
-def _ended(row: Row, trace: Trace) -> str:
-    done = "could not do" if row.detail == "failed" else "has done"
-    return f"{row.actor} {done} the work, {row.time - trace[row.cause].time:.3g} s after it began"
-
-
-PHRASES: dict[str, Phrase] = {
-    "WorkStarted": lambda row, trace: f"{row.actor} begins to work on it",
-    "WorkEnded": _ended,
-    "Crashed": lambda row, trace: f"{row.actor} crashed",
-    "Restarted": lambda row, trace: f"{row.actor} started again",
-    "Frozen": lambda row, trace: f"{row.actor} froze until {row.until:g} s",
-    "Unfrozen": lambda row, trace: f"{row.actor} went on",
-    "Burst": lambda row, trace: f"{row.detail} messages arrived at once",
-    "ParameterSet": lambda row, trace: f"{row.detail['name']} was set to {row.detail['value']}",
-    "Requested": lambda row, trace: f"{row.actor} called {row.resource} and waits for the answer",
-    "Accepted": lambda row, trace: "accepted, and in line",
-    "Refused": lambda row, trace: "refused: no worker was free, and the backlog was full",
-    "Answered": lambda row, trace: f"answered by {row.actor}",
-    "TimedOut": lambda row, trace: (
-        f"{row.actor} gave up waiting {row.time - trace[row.cause].time:g} s after it was accepted"
+EVENTS = (
+    *WORK,
+    Event("Crashed", "{actor} crashed", is_now="down", label="crash", notable="{actor} crashes.", big=True),
+    Event("Restarted", "{actor} started again", is_now="up", label="restart", notable="{actor} starts again."),
+    Event(
+        "Frozen",
+        "{actor} froze until {until:g} s",
+        is_now="frozen",
+        label="freeze",
+        notable=lambda row: f"{row.actor} freezes for {row.until - row.time:g} s.",
+        big=True,
     ),
-}
+    Event("Unfrozen", "{actor} went on", is_now="up"),
+    Event(
+        "Burst",
+        "{detail} messages arrived at once",
+        label="burst",
+        notable="{detail} messages arrive at once.",
+        big=True,
+    ),
+    # The direct call.
+    Event(
+        "Requested",
+        "{actor} called {resource} and waits for the answer",
+        "{actor} asked for {message}",
+        caller="asks",
+        counts="sent",
+    ),
+    Event("Accepted", "accepted, and in line", "{message} was accepted", state=WAITING, counts="received"),
+    Event(
+        "Refused",
+        "refused: no worker was free, and the backlog was full",
+        "{message} was refused",
+        caller="refused",
+        lost=True,
+        counts="refused",
+        label="refused",
+        notable="A request is refused: all workers are busy and the backlog is full.",
+        series="all",
+        big=True,
+    ),
+    Event("Answered", "answered by {actor}", "{message} was answered", caller="answered", counts="deleted"),
+    Event(
+        "TimedOut",
+        lambda row, trace: f"{row.actor} gave up waiting {row.time - trace[row.cause].time:g} s after it was accepted",
+        "the caller gave up on {message}",
+        caller="timed out",
+        lost=True,
+        counts="timed out",
+        label="caller timed out",
+        notable="A caller stops waiting: no answer within its timeout.",
+        series="all",
+        big=True,
+    ),
+)

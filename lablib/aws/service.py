@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
+from lablib.aws.event import Event
 from lablib.aws.quotas import Quota
 from lablib.kernel import Chance, Kernel, Stream, Trace
-from lablib.kernel.trace import Phrase
 
 if TYPE_CHECKING:
     from lablib.aws.access.decide import Policy
@@ -183,7 +183,7 @@ class Service:
     access_denied: ClassVar[tuple[str, int]] = ("AccessDeniedException", 400)  # shape and HTTP status
     batches: ClassVar[frozenset[str]] = frozenset()  # operations whose entries can fail one by one
     quotas: ClassVar[tuple[Quota, ...]] = ()  # its quotas and prices, and what its model assumes
-    phrases: ClassVar[dict[str, Phrase]] = {}
+    events: ClassVar[tuple[Event, ...]] = ()  # what the rows mean that it writes
     https_only: ClassVar[bool] = False  # does it refuse requests that do not come over HTTPS?
     is_global: ClassVar[bool] = False  # the same in all regions, as IAM is
 

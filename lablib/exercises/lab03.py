@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Any, NamedTuple
 
-from lablib.actors import PHRASES
+from lablib.actors import EVENTS
 from lablib.actors.consumers import Consumer
 from lablib.actors.fleet import Fleet, Worker
 from lablib.aws.service import ServiceError
@@ -106,7 +106,7 @@ def _send(stage: Stage, url: str, message: dict[str, str], name: str, group: str
 def _work_off(stage: Stage, url: str) -> None:
     """Six consumers work on all that is in the queue, one message at a time."""
     cloud, keyed = stage.cloud, stage.cloud.chance.keyed
-    cloud.trace.phrases.update(PHRASES)
+    cloud.trace.declare(EVENTS)
 
     def work(worker: Worker, message: str, body: str, row: int) -> None:
         worker.work("work", message, row, round(1 + 2 * keyed("work", body), 3))

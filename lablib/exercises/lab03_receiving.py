@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lablib.actors import PHRASES
 from lablib.actors.consumers import Consumer as Program
 from lablib.actors.fleet import Fleet, Worker
+from lablib.aws.event import WORK
 from lablib.exercises.base import Exercise
 from lablib.exercises.case import Case, counted, crash, dial, seeds
 from lablib.exercises.invariants import judge_work
@@ -192,7 +192,7 @@ class Stuck(Exercise):
 def _start_consumers(stage: Stage, url: str, poison: str, shaky: str) -> None:
     """Two consumers that do all as they should: one order at a time, and what fails is not deleted."""
     cloud = stage.cloud
-    cloud.trace.phrases.update({name: PHRASES[name] for name in ("WorkStarted", "WorkEnded")})
+    cloud.trace.declare(WORK)
     tries: Counter[str] = Counter()
 
     def work(worker: Worker, message: str, body: str, row: int) -> bool:

@@ -231,8 +231,8 @@ class Publications:
         sns = stage.cloud.service("sns")
         for name in ("publish", "publish_batch"):
             sns.operations[name] = self._noting(sns.operation(name))
-        again = stage.trace.phrases["Deduplicated"]
-        stage.trace.phrases["Deduplicated"] = lambda row, trace: self._repeated(row) or again(row, trace)
+        again = stage.trace.events["Deduplicated"]
+        stage.trace.phrases["Deduplicated"] = lambda row, trace: self._repeated(row) or again.describe(row, trace)
 
     def _noting(self, handler: Handler) -> Handler:
         @wraps(handler)

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 
-from lablib.actors import PHRASES
+from lablib.actors import EVENTS
 from lablib.actors.consumers import Consumer
 from lablib.actors.fleet import Fleet, Worker
 from lablib.actors.producers import send_all
@@ -60,7 +60,7 @@ def rehearse(times: Times, timeout: int, seed: int) -> Outcome:
     It ends when all other jobs were done once, or far too many came twice.
     """
     with Cloud(seed, assume={"sqs.outages_per_hour": 0}) as cloud:
-        cloud.trace.phrases.update(PHRASES)
+        cloud.trace.declare(EVENTS)
         kernel, sqs, keyed = cloud.kernel, cloud.direct("sqs"), cloud.chance.keyed
         url = sqs.create_queue(QueueName="jobs", Attributes={"VisibilityTimeout": str(timeout)})["QueueUrl"]
         jobs = [f"job-{n}" for n in range(JOBS)]

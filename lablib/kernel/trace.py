@@ -16,7 +16,7 @@ import hashlib
 import json
 import sys
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lablib.kernel.loop import Loop
@@ -72,7 +72,7 @@ class Trace:
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
         self._codes = _Codes()
-        self._names = self._codes.names
+        self.names = self._codes.names  # by their numbers
         self._stored: dict[str, array[Any]] = {
             name: array("d" if name in ("time", "until") else "i") for name in COLUMNS
         }
@@ -81,7 +81,8 @@ class Trace:
         self._fresh_untils = self._fresh["until"]
         self.details: list[Any] = []
         self.api_kinds: set[int] = set()
-        self.phrases: dict[str, Phrase] = {}
+        self.events: dict[str, Any] = {}  # by kind: what the rows mean (`lablib.aws.event.Event`)
+        self.phrases: dict[str, Phrase] = {}  # by kind: words that go before those of the events
         self.add, self.open = self._writers()
 
     def __len__(self) -> int:
@@ -157,6 +158,10 @@ class Trace:
             self._store()
         return self._stored
 
+    def declare(self, events: Iterable[Any]) -> None:
+        """From now on, rows of these kinds mean this. A later declaration of a kind replaces an earlier one."""
+        self.events.update((event.kind, event) for event in events)
+
     def freeze(self) -> None:
         """Take down nothing any more: the run is over, and how its processes are ended is no part of it."""
         for name in ("add", "open", "complete"):
@@ -174,14 +179,14 @@ class Trace:
 
     def name(self, code: int) -> str:
         """The name behind a number."""
-        return self._names[code]
+        return self.names[code]
 
     def __getitem__(self, index: int) -> Row:
         if not -len(self) <= index < len(self):
             raise IndexError(f"row {index}: the trace has {len(self)} rows")
         index %= len(self)
         time, kind, resource, subject, actor, cause, until = (self._columns[name][index] for name in COLUMNS)
-        n = self._names
+        n = self.names
         return Row(index, time, n[kind], n[resource], n[subject], n[actor], cause, until, self.details[index])
 
     def __iter__(self) -> Iterator[Row]:
@@ -224,6 +229,26 @@ class Trace:
             index = rows[-1].cause
         return rows[::-1]
 
+    def origin(self, index: int) -> int:
+        """The number of the subject from which that of a row was made: that of its nearest cause with another one; 0
+        for none.
+        """
+        causes, subjects = self._columns["cause"], self._columns["subject"]
+        own = subjects[index]
+        while index >= 0 and subjects[index] in (0, own):
+            index = causes[index]
+        return subjects[index] if index >= 0 else 0
+
+    def parent(self, subject: str) -> str:
+        """The subject from which this one was made: a delivery's message, a copy's delivery; "" for none.
+
+        Raises KeyError when the trace knows no such subject.
+        """
+        code = self.code(subject)
+        if code <= 0 or code not in self._columns["subject"]:
+            raise KeyError(f"nothing in this run is about {subject!r}: pass a MessageId from its trace")
+        return self.names[self.origin(self._columns["subject"].index(code))]
+
     def explain(self, subject: str) -> str:
         """The life of one subject (a MessageId) in words: a line for each thing that happened to it, and why.
 
@@ -239,11 +264,14 @@ class Trace:
         phrase = self.phrases.get(row.kind)
         if phrase:
             return phrase(row, self)
+        event = self.events.get(row.kind)
+        if event is not None and event.words:
+            return str(event.describe(row, self))
         return " ".join(part for part in (row.kind, row.resource, row.actor and f"by {row.actor}") if part)
 
     def digest(self) -> str:
         """A fingerprint of the whole trace: the same on every machine for the same run."""
-        sha = hashlib.sha256("\n".join(self._names).encode())
+        sha = hashlib.sha256("\n".join(self.names).encode())
         for name in COLUMNS:
             column = self._columns[name]
             if sys.byteorder == "big":
@@ -257,7 +285,7 @@ class Trace:
         """The trace as a pandas DataFrame. `api=True`: the API log only; `api=False`: transitions only."""
         import pandas
 
-        names = self._names
+        names = self.names
         data: dict[str, Any] = {"time": self._columns["time"].tolist()}
         data |= {c: [names[code] for code in self._columns[c]] for c in CODES}
         data |= {"cause": self._columns["cause"].tolist(), "until": self._columns["until"].tolist()}

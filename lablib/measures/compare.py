@@ -95,7 +95,7 @@ def _events(trace: Trace, names: Trace) -> list[Array]:
     """
     rows = _played(trace)
     column = {n: np.array(trace.column(n))[rows] for n in ("time", "kind", "resource", "actor", "subject", "until")}
-    number = np.array([names.code(name) for name in trace._names])
+    number = np.array([names.code(name) for name in trace.names])
     _, first, of = np.unique(column["subject"], return_index=True, return_inverse=True)
     ended = np.isin(column["kind"], list(trace.api_kinds))  # how a call ends that began before does not count
     same = [number[column[n]] for n in ("kind", "resource", "actor")]
@@ -114,7 +114,7 @@ def first_difference(a: Trace, b: Trace) -> int | None:
         if name == "until":
             unequal &= ~np.isin(np.array(a.column("kind"))[:size], list(a.api_kinds))
         differs |= unequal
-    known = next((i for i, (x, y) in enumerate(zip(a._names, b._names)) if x != y), min(len(a._names), len(b._names)))
+    known = next((i for i, (x, y) in enumerate(zip(a.names, b.names)) if x != y), min(len(a.names), len(b.names)))
     for name in (
         "kind",
         "resource",

@@ -143,7 +143,7 @@ class Measures:
     @cached_property
     def _entries(self) -> _Entries:
         kind, resource, subject = (self._codes[n] for n in ("kind", "resource", "subject"))
-        table = np.full(len(self.trace._names) + 1, -1)
+        table = np.full(len(self.trace.names) + 1, -1)
         for name, value in _STATES.items():
             table[self.trace.code(name)] = value
         table[-1] = -1
@@ -419,7 +419,7 @@ class Measures:
         chunk = self.quotas["sqs.price_chunk"]
         calls = self._is(*(pascal(name) for name in Sqs.coverage()))
         cause, subject = self._codes["cause"], self._codes["subject"]
-        sizes, sent = np.zeros(len(self.trace._names)), self._rows("Sent")
+        sizes, sent = np.zeros(len(self.trace.names)), self._rows("Sent")
         sizes[subject[sent]] = [self.trace.details[row] for row in sent.tolist()]
         moved = self._rows("Sent", "Received")
         moved = moved[cause[moved] >= 0]

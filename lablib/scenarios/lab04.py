@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from lablib.actors.fleet import Worker
 from lablib.actors.producers import call_with_retries
+from lablib.aws.event import Event
 from lablib.cloud import Cloud
 from lablib.kernel import Row
 from lablib.scenarios.actions import Targets, action
@@ -105,12 +107,13 @@ class FanOut(Scenario):
 class _FanOutStage(Stage):
     """Orders arrive at the shop; a process of its own tells the receivers of each."""
 
+    events = (
+        Event("Ordered", "a customer orders: {subject}, {detail} dollars"),
+        Event("Intervened", "{detail}", label="change", notable="{detail}"),
+    )
+
     def __init__(self, cloud: Cloud, scenario: FanOut) -> None:
         super().__init__(cloud, scenario)
-        cloud.trace.phrases |= {
-            "Ordered": lambda row, trace: f"a customer orders: {row.subject}, {row.detail} dollars",
-            "Intervened": lambda row, trace: str(row.detail),
-        }
         self.by_topic = scenario.way == "by topic"
         self.sns, self.sqs = cloud.direct("sns"), cloud.direct("sqs")
         self.inbox = cloud.service("sns").inbox(PARTNER)
@@ -127,8 +130,9 @@ class _FanOutStage(Stage):
         if self.by_topic:
             self._make_topic(scenario.dead_letters)
         else:  # the rows of its calls are those of a topic; who makes them is another
-            failed = cloud.trace.phrases["DeliveryFailed"]
-            cloud.trace.phrases["DeliveryFailed"] = lambda row, trace: failed(row, trace).replace("SNS", "the shop")
+            failed = cloud.trace.events["DeliveryFailed"]
+            words = lambda row, trace: failed.describe(row, trace).replace("SNS", "the shop")  # noqa: E731
+            cloud.trace.declare([replace(failed, words=words)])
         for name in QUEUES:
             self.link(
                 self.source, name if name in self.queues else "web", t_from=0.0 if name in self.known else math.inf

@@ -21,6 +21,7 @@ from lablib.scenarios.topology import Topology
 
 if TYPE_CHECKING:
     from lablib.measures import Measures
+    from lablib.measures.tokens import Tokens
 
 _LONGEST = 10  # a run may last this many times its scenario's duration: a pasted text must not keep a machine busy
 _MOST_ACTIONS = 200
@@ -55,6 +56,13 @@ class Run:
         from lablib.measures import Measures
 
         return Measures(self)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Who has what, where, from when to when: what measures and pictures are made of."""
+        from lablib.measures.tokens import fold
+
+        return fold(self.trace)
 
     @cached_property
     def digest(self) -> str:

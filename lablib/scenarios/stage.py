@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lablib.actors import PHRASES, producers
+from lablib.actors import EVENTS, producers
 from lablib.actors.arrivals import Arrivals, Intensity, random_gaps, steady_gaps
 from lablib.actors.consumers import Consumer, Work
 from lablib.actors.fleet import Fleet, Worker
+from lablib.aws.event import Event
 from lablib.aws.service import Request
 from lablib.cloud import Cloud
 from lablib.kernel import lognormal
@@ -30,6 +31,14 @@ if TYPE_CHECKING:
 _30_S = duration_of(30.0)
 _MANY = whole(100, 1, 1000, "messages", label="messages", name="value", step=None)
 SERVERS = int(quota("sqs.servers").course)
+
+
+_PARAMETER_SET = Event(
+    "ParameterSet",
+    "{detail[name]} was set to {detail[value]}",
+    label="change",
+    notable="{detail[name]} is set to {detail[value]}.",
+)
 
 
 @dataclass(frozen=True)
@@ -55,10 +64,11 @@ class Stage:
     defaults: ClassVar[Mapping[str, Value]] = {
         "batch_size": 1, "wait_time": 20, "pause": 1.0, "restart": 20.0, "work": 1.0, "spread": 1.0,
     }  # fmt: skip
+    events: ClassVar[tuple[Event, ...]] = ()  # what the rows mean that only this stage writes
     layout: ClassVar[str] = ""  # the name of a layout of its own, for the picture
 
     def __init__(self, cloud: Cloud, scenario: Scenario | None = None) -> None:
-        cloud.trace.phrases.update(PHRASES)
+        cloud.trace.declare((*EVENTS, _PARAMETER_SET, *self.events))
         self.cloud = cloud
         self.params: dict[str, ParamSpec] = scenario.params() if scenario else {}
         self.values: dict[str, Any] = {**self.defaults, **(scenario.values() if scenario else {})}

@@ -327,5 +327,5 @@ def test_every_row_of_the_trace_has_words():
     for scenario in (CALM, CALM.replace(mode="direct", backlog=0, timeout=1.0, rate=5.0)):
         trace = fresh(scenario, actions=acts).trace
         for row in trace:
-            assert trace.is_api(row.index) or row.kind in trace.phrases, row
+            assert trace.is_api(row.index) or row.kind in trace.events, row
             assert row.kind not in trace.describe(row).split() or trace.is_api(row.index), row

@@ -702,7 +702,7 @@ def test_every_kind_has_words(with_dlq):
     lab.send("poison", "good")
     _poison(lab)
     trace = lab.cloud.trace
-    assert {row.kind for row in trace if not trace.is_api(row.index)} <= trace.phrases.keys()
+    assert {row.kind for row in trace if not trace.is_api(row.index)} <= trace.events.keys()
 
 
 # ---- determinism, speed ----------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from lablib.aws.body import Body
 from lablib.aws.lists import page_of
 from lablib.aws.service import Access, Arn, NotSimulated, Principal, Request, Service, ServiceError, World
 from lablib.aws.targets import RIGHTS
+from lablib.services.lambda_.events import EVENTS
 from lablib.services.lambda_.filters import Criteria
 from lablib.services.lambda_.functions import (
     Document,
@@ -46,21 +47,7 @@ class Lambda(Service):
     throttle = ("TooManyRequestsException", "Rate Exceeded.")
     access_denied = ("AccessDeniedException", 403)
     quotas = QUOTAS
-    phrases = {
-        "FunctionDeployed": lambda row, trace: f"function {row.resource} deployed by {row.actor}",
-        "InvocationStarted": lambda row, trace: f"function {row.resource} runs",
-        "EnvironmentStarted": lambda row, trace: f"cold start of function {row.resource}, until {row.until:.1f} s",
-        "InvocationEnded": lambda row, trace: f"function {row.resource} succeeded",
-        "InvocationFailed": lambda row, trace: f"function {row.resource} failed: {row.detail}",
-        "InvocationThrottled": lambda row, trace: f"function {row.resource} was throttled: no concurrency left",
-        "RecordFiltered": lambda row, trace: f"removed: no filter of {row.resource} wants it ({row.detail})",
-        "WorkStarted": lambda row, trace: f"{row.actor} works on it",
-        "WorkEnded": lambda row, trace: (
-            f"the work of {row.actor} has failed" if row.detail else f"{row.actor} has done the work"
-        ),
-        "EventSentOn": lambda row, trace: f"the event went from {row.resource} to {row.detail}",
-        "EventDiscarded": lambda row, trace: f"the event for {row.resource} is lost: {row.detail}",
-    }
+    events = EVENTS
 
     def __init__(self, world: World) -> None:
         super().__init__(world)

@@ -16,7 +16,7 @@ from lablib.aws.access.decide import AccessRequest, MalformedPolicy, Policy, adm
 from lablib.aws.body import Body
 from lablib.aws.lists import read_token, write_token
 from lablib.aws.service import Access, NotSimulated, Request, Service, ServiceError, World
-from lablib.kernel import Row, Trace
+from lablib.services.s3.events import EVENTS
 from lablib.services.s3.lists import Page, page_of
 from lablib.services.s3.notifications import Deliveries, Document, Event, read_rules, show_rules
 from lablib.services.s3.quotas import QUOTAS
@@ -53,15 +53,6 @@ _NAME_IS_TAKEN = Policy.parse(
 )
 
 
-def _removed(row: Row, trace: Trace) -> str:
-    return f"object {row.subject} deleted from bucket {row.resource} by {row.actor}"
-
-
-def _delivered(row: Row, trace: Trace) -> str:
-    where = f", where it is message {row.detail['as']}" if "as" in row.detail else ""
-    return f"event {row.detail['event']} delivered to {row.actor}{where}"
-
-
 class S3(Service):
     """Amazon S3, at the endpoint of one region."""
 
@@ -70,16 +61,7 @@ class S3(Service):
     access_denied = ("AccessDenied", 403)
     batches = frozenset(("DeleteObjects",))
     quotas = QUOTAS
-    phrases = {
-        "BucketCreated": lambda row, trace: f"bucket {row.resource} created by {row.actor}",
-        "BucketDeleted": lambda row, trace: f"bucket {row.resource} deleted by {row.actor}",
-        "ObjectCreated": lambda row, trace: (
-            f"object {row.subject} written to bucket {row.resource} by {row.actor}, {row.detail} bytes"
-        ),
-        "ObjectRemoved": _removed,
-        "EventDelivered": _delivered,
-        "EventDropped": lambda row, trace: f"event lost: {row.actor} refused it ({row.detail})",
-    }
+    events = EVENTS
 
     def __init__(self, world: World) -> None:
         super().__init__(world)

@@ -10,7 +10,7 @@ from lablib.aws.service import Access, Request, Service, ServiceError, TokenBuck
 from lablib.kernel import Kernel
 from lablib.services.sns.checks import Document, account_of, invalid, not_found, split_arn
 from lablib.services.sns.delivery import Courier
-from lablib.services.sns.events import PHRASES
+from lablib.services.sns.events import EVENTS
 from lablib.services.sns.inbox import Inbox, Inboxes
 from lablib.services.sns.metrics import metrics
 from lablib.services.sns.outside import Outside, Phones
@@ -54,7 +54,7 @@ class SnsBase(Service):
     access_denied = ("AuthorizationError", 403)
     https_only = True
     batches = frozenset(("PublishBatch",))
-    phrases = PHRASES
+    events = EVENTS
     quotas = QUOTAS
     existing_topics = 0
 

@@ -1,14 +1,10 @@
-"""The transitions of SNS in words: one short clause for each."""
+"""The transitions of SNS: what they mean, and their words."""
 
 from __future__ import annotations
 
+from lablib.aws.event import PASSING, RETRYING, Event
+from lablib.aws.groups import EVENTS as GROUP_EVENTS
 from lablib.kernel import Row, Trace
-from lablib.kernel.trace import Phrase
-from lablib.services.sqs.events import PHRASES as SQS_PHRASES
-
-
-def _filtered_out(row: Row, trace: Trace) -> str:
-    return f"not for {row.actor}: the filter policy of that subscription keeps it out ({row.detail})"
 
 
 def _delivered(row: Row, trace: Trace) -> str:
@@ -23,18 +19,51 @@ def _failed(row: Row, trace: Trace) -> str:
     return f"{what}; the next one is at {row.until:.1f} s" if row.until else f"{what}; SNS tries no more"
 
 
-PHRASES: dict[str, Phrase] = {
-    kind: SQS_PHRASES[kind] for kind in ("JoinedGroup", "Deduplicated", "Throttled", "MovedToDeadLetterQueue")
-} | {
-    "TopicCreated": lambda row, trace: f"topic {row.resource} created by {row.actor}",
-    "TopicDeleted": lambda row, trace: f"topic {row.resource} deleted by {row.actor}, with all its subscriptions",
-    "Subscribed": lambda row, trace: f"{row.detail} subscribed to {row.resource} by {row.actor}",
-    "ConfirmationSent": lambda row, trace: f"{row.detail} was asked to confirm its subscription to {row.resource}",
-    "SubscriptionConfirmed": lambda row, trace: f"the subscription of {row.detail} to {row.resource} was confirmed",
-    "Unsubscribed": lambda row, trace: f"{row.detail} unsubscribed from {row.resource} by {row.actor}",
-    "Published": lambda row, trace: f"published to {row.resource} by {row.actor}, {row.detail} bytes",
-    "FilteredOut": _filtered_out,
-    "Delivered": _delivered,
-    "DeliveryFailed": _failed,
-    "DeliveryDropped": lambda row, trace: f"lost for {row.actor}: {row.detail}",
-}
+EVENTS = (
+    *GROUP_EVENTS,
+    Event("TopicCreated", "topic {resource} created by {actor}"),
+    Event("TopicDeleted", "topic {resource} deleted by {actor}, with all its subscriptions"),
+    Event("Subscribed", "{detail} subscribed to {resource} by {actor}"),
+    Event("ConfirmationSent", "{detail} was asked to confirm its subscription to {resource}"),
+    Event("SubscriptionConfirmed", "the subscription of {detail} to {resource} was confirmed"),
+    Event("Unsubscribed", "{detail} unsubscribed from {resource} by {actor}"),
+    Event(
+        "Published",
+        "published to {resource} by {actor}, {detail} bytes",
+        "{actor} published {message}",
+        state=PASSING,
+        ends="passed on",
+        counts="published",
+    ),
+    Event(
+        "FilteredOut",
+        "not for {actor}: the filter policy of that subscription keeps it out ({detail})",
+        "a filter policy keeps {message} out",
+        state=PASSING,
+        ends="filtered out",
+        origin="resource",
+        label="filtered",
+        notable="A filter policy keeps a message out: {actor} does not get it.",
+        series="actor",
+    ),
+    Event("Delivered", _delivered, "{message} was delivered", ends="delivered"),
+    Event(
+        "DeliveryFailed",
+        _failed,
+        "an attempt to deliver {message} failed",
+        state=RETRYING,
+        label="delivery failed",
+        notable="A delivery to {actor} fails: {detail[reason]}.",
+        series="actor",
+    ),
+    Event(
+        "DeliveryDropped",
+        "lost for {actor}: {detail}",
+        "{message} is lost: the topic tries no more",
+        ends="dropped",
+        lost=True,
+        label="dropped",
+        notable="A message is lost for {actor}: {detail}.",
+        series="actor",
+    ),
+)

@@ -28,7 +28,7 @@ from lablib.services.sqs.errors import (
     sqs_error,
     unknown_attribute,
 )
-from lablib.services.sqs.events import PHRASES
+from lablib.services.sqs.events import EVENTS
 from lablib.services.sqs.fifo import FifoQueue
 from lablib.services.sqs.keys import QueueKeys
 from lablib.services.sqs.message import SYSTEM_ATTRIBUTES
@@ -54,7 +54,7 @@ class Sqs(Service):
 
     name = "sqs"
     throttle = ("RequestThrottled", "Rate exceeded")
-    access_denied, https_only, phrases, quotas = ("AccessDenied", 403), True, PHRASES, QUOTAS
+    access_denied, https_only, events, quotas = ("AccessDenied", 403), True, EVENTS, QUOTAS
     batches = frozenset(("SendMessageBatch", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"))
 
     def __init__(self, world: World) -> None:

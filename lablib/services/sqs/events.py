@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from lablib.aws.event import HIDDEN, WAITING, Event
+from lablib.aws.groups import EVENTS as GROUP_EVENTS
+from lablib.aws.groups import ahead
 from lablib.kernel import Row, Trace
-from lablib.kernel.trace import Phrase
 
 _SHOWS = ("BecameVisible", "CopyReturned")
 
@@ -39,31 +41,13 @@ def _received(row: Row, trace: Trace) -> str:
     return f"{again}, {_meanwhile(earlier, row, trace)}"
 
 
-_HIDES = ("Received", "ReceiveRepeated", "VisibilityChanged")
-_FREES = ("Deleted", "Expired", "MovedToDeadLetterQueue", "BecameVisible")
-
-
-def _joined_group(row: Row, trace: Trace) -> str:
-    ahead = _ahead(row, trace)
-    latest = {r.subject: r for r in trace.where(_HIDES + _FREES, row.resource, ahead) if r.index < row.index}
-    hidden = next((latest[m] for m in ahead if m in latest and latest[m].kind in _HIDES), None)
-    waits = (
-        f"; it waits behind message {hidden.subject}, which is in flight until {_at(hidden.until)}" if hidden else ""
-    )
-    return f"in group {row.detail} of {row.resource}{waits}"
-
-
-def _ahead(joined: Row, trace: Trace) -> tuple[str, ...]:
-    """The messages that were in its group before it, in order."""
-    same = trace.where("JoinedGroup", joined.resource)
-    return tuple(r.subject for r in same if r.index < joined.index and r.detail == joined.detail)
-
-
 def _after_waiting(row: Row, trace: Trace) -> str:
     """What a message of a FIFO queue waited for before its first receive: the last in front of it that gave way."""
     joined = next(iter(trace.where("JoinedGroup", row.resource, row.subject)), None)
-    ahead = _ahead(joined, trace) if joined else ()
-    freed = [r for r in trace.where(_FREES, row.resource, ahead) if joined and joined.index < r.index < row.index]
+    before = ahead(joined, trace) if joined else ()
+    freed = [
+        r for r in trace.where(tuple(_LEFT), row.resource, before) if joined and joined.index < r.index < row.index
+    ]
     if not freed:
         return ""
     how = _LEFT[freed[-1].kind]
@@ -76,20 +60,6 @@ _LEFT = {
     "MovedToDeadLetterQueue": "moved to the dead-letter queue",
     "BecameVisible": "was visible again",
 }
-
-
-def _deduplicated(row: Row, trace: Trace) -> str:
-    sent = next(iter(trace.where(("Sent", "Published"), row.resource, row.subject)), None)
-    first = f" at {_at(sent.time)}" if sent else ""
-    return (
-        f"{row.actor} sent it once more: accepted, not stored, because the deduplication id is that of the send{first}"
-    )
-
-
-def _throttled(row: Row, trace: Trace) -> str:
-    action = trace[row.cause].kind if row.cause >= 0 else "a call"
-    group = f" for group {row.detail['group']}" if row.detail["group"] else ""
-    return f"{row.resource} refused {action} by {row.actor}: more than {row.detail['limit']} calls a second{group}"
 
 
 def _meanwhile(earlier: Row, row: Row, trace: Trace) -> str:
@@ -146,40 +116,101 @@ def _shown_between(first: Row, last: Row, trace: Trace) -> Row | None:
     return next((r for r in rows if first.index < r.index < last.index), None)
 
 
-def _buried(row: Row, trace: Trace) -> str:
+def _moved(row: Row, trace: Trace) -> str:
     """By a queue, or by a topic for one of its subscriptions."""
     if _cause(row, trace, "DeliveryFailed"):
         return f"what {row.actor} did not take is in the dead-letter queue {row.detail}"
     return f"moved from {row.resource} to the dead-letter queue {row.detail}"
 
 
-def _server_unavailable(row: Row, trace: Trace) -> str:
-    return f"server {row.detail} of {row.resource} is unavailable until {_at(row.until)}"
-
-
-PHRASES: dict[str, Phrase] = {
-    "QueueCreated": lambda row, trace: f"queue {row.resource} created by {row.actor}",
-    "QueueDeleted": lambda row, trace: f"queue {row.resource} deleted by {row.actor}, with all its messages",
-    "QueuePurged": lambda row, trace: f"queue {row.resource} purged by {row.actor}: {row.detail} messages are gone",
-    "Sent": _sent,
-    "JoinedGroup": _joined_group,
-    "Deduplicated": _deduplicated,
-    "Throttled": _throttled,
-    "Received": _received,
-    "ReceiveRepeated": lambda row, trace: (
-        f"given to {row.actor} again for the same ReceiveRequestAttemptId, hidden until {_at(row.until)}"
+EVENTS = (
+    *GROUP_EVENTS,
+    Event("QueueCreated", "queue {resource} created by {actor}"),
+    Event("QueueDeleted", "queue {resource} deleted by {actor}, with all its messages", ends="deleted", whole=True),
+    Event("QueuePurged", "queue {resource} purged by {actor}: {detail} messages are gone", ends="purged", whole=True),
+    Event("Sent", _sent, "{actor} sent {message}", state=WAITING, delays=True, counts="sent"),
+    Event(
+        "Received",
+        _received,
+        "{actor} received {message}",
+        state=HIDDEN,
+        holder="gets",
+        counts="received",
+        label="duplicate",
+        again=True,
+        big=True,
     ),
-    "BecameVisible": lambda row, trace: f"visible in {row.resource}: {_why_visible(row, trace)}",
-    "VisibilityChanged": lambda row, trace: f"hidden until {_at(row.until)} by {row.actor}, instead of what was left",
-    "Deleted": lambda row, trace: f"deleted by {row.actor}",
-    "DeleteIgnored": _delete_ignored,
-    "CopyReturned": lambda row, trace: f"back in {row.resource}, though deleted: {_copy_returned(row, trace)}",
-    "Expired": lambda row, trace: f"expired: it was older than the retention period of {row.resource}",
-    "MovedToBack": lambda row, trace: (
-        f"moved to the back of {row.resource} after {row.detail} receives without a delete"
+    Event(
+        "ReceiveRepeated",
+        lambda row, trace: (
+            f"given to {row.actor} again for the same ReceiveRequestAttemptId, hidden until {_at(row.until)}"
+        ),
+        "{actor} received {message} once more",
+        state=HIDDEN,
+        holder="gets",
     ),
-    "MovedToDeadLetterQueue": _buried,
-    "Redriven": lambda row, trace: f"moved from {row.resource} to {row.detail} as a new message",
-    "ServerUnavailable": _server_unavailable,
-    "ServerAvailable": lambda row, trace: f"server {row.detail} of {row.resource} is available again",
-}
+    Event(
+        "BecameVisible",
+        lambda row, trace: f"visible in {row.resource}: {_why_visible(row, trace)}",
+        "{message} is visible again",
+        state=WAITING,
+    ),
+    Event(
+        "VisibilityChanged",
+        "hidden until {until:.1f} s by {actor}, instead of what was left",
+        "{actor} hides {message} anew",
+        state=HIDDEN,
+    ),
+    Event(
+        "Deleted", "deleted by {actor}", "{actor} deleted {message}", ends="deleted", holder="drops", counts="deleted"
+    ),
+    Event("DeleteIgnored", _delete_ignored, "the delete of {message} by {actor} did nothing", holder="drops"),
+    Event(
+        "CopyReturned",
+        lambda row, trace: f"back in {row.resource}, though deleted: {_copy_returned(row, trace)}",
+        "a copy of {message} came back from a server",
+        state=WAITING,
+        label="copy returned",
+        notable="A deleted message is back: a server with a copy was away.",
+        series="all",
+        big=True,
+    ),
+    Event(
+        "Expired",
+        "expired: it was older than the retention period of {resource}",
+        "{message} expired",
+        ends="expired",
+        lost=True,
+        counts="expired",
+        label="expiry",
+        notable="A message in {resource} is older than the retention period and is lost.",
+        series="all",
+    ),
+    Event(
+        "MovedToBack",
+        "moved to the back of {resource} after {detail} receives without a delete",
+        "{message} moved to the back",
+        state=WAITING,
+        ages=False,
+    ),
+    Event(
+        "MovedToDeadLetterQueue",
+        _moved,
+        "{message} moved to the dead-letter queue",
+        state=WAITING,
+        at="detail",
+        label="dead letter",
+        notable="A message moves to the dead-letter queue {detail}.",
+        series="all",
+    ),
+    Event("Redriven", "moved from {resource} to {detail} as a new message", "{message} was redriven", ends="redriven"),
+    Event(
+        "ServerUnavailable",
+        "server {detail} of {resource} is unavailable until {until:.1f} s",
+        part="down",
+        label="server down",
+        notable="A server of {resource} becomes unavailable.",
+    ),
+    Event("ServerAvailable", "server {detail} of {resource} is available again", part="up"),
+    Event("ReceiveMessage", polls=True, label="empty poll", notable="{actor} polls {resource} and gets nothing."),
+)

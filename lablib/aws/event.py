@@ -1,0 +1,117 @@
+"""What a row of the trace means, declared once by whoever writes it.
+
+A service lists its transitions as `events`; so do the actors, the gateway and a scenario. All that is said, counted and
+drawn of a run is derived from these tables: sentences (`trace.explain`), events of interest, series, counts, the tokens
+of the animation (`lablib.measures.tokens`) and the words of the page. Nothing else knows kinds of rows by name.
+
+The model. A *subject* (a message, a delivery, a request) lies at a place in a `state`, or has left it (`ends`). Beside
+that, actors may have it: whoever receives a message holds it, and still does when it is visible to others again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from lablib.kernel.trace import Row, Trace
+
+Words = str | Callable[[Row, Trace], str]
+
+# The states of a token, and what the page calls them.
+WAITING, DELAYED, HIDDEN, HELD, ASKING = "waiting", "delayed", "hidden", "held", "asking"
+PASSING, RETRYING, LOST, KEPT, READING = "passing", "retrying", "lost", "kept", "reading"
+STATES = {
+    WAITING: "waiting",
+    DELAYED: "delayed",
+    HIDDEN: "in flight",
+    HELD: "in work",
+    ASKING: "waits for the answer",
+    PASSING: "being passed on",
+    RETRYING: "waiting for the next attempt",
+    LOST: "lost",
+    KEPT: "kept",
+    READING: "read up to here",
+}
+
+
+@dataclass(frozen=True)
+class Event:
+    """The meaning of one kind of row. All fields but the first are optional.
+
+    `kind`: the row's kind, a past participle (`Sent`); for an API row the operation (`ReceiveMessage`), for a call that
+    failed the error code. `words`: a clause for `trace.explain`, as a template with the row's fields ("deleted by
+    {actor}") or a function of the row and the trace. `brief`: the same for the page, where {message} is "message 5",
+    and {actor} who did it.
+
+    What it does to its subject:
+    `state`: the state in which it lies there from now on. `at`: the place is the row's `resource`, or a resource whose
+    name is the row's `detail`. `ends`: it no longer lies at the resource, and why; with a state, it is only passing by.
+    `delays`: when `until` is later than now, it is DELAYED until then. `ages`: does it count for the age of the oldest?
+    `lost`: it is lost for good. `whole`: it concerns all subjects at the resource. `group`: `detail` is its group.
+    `origin`: where a subject that begins here comes from: the row's actor, its resource, or the actor of its cause.
+
+    What the row's actor has to do with the subject: "gets" it (a delivery, hidden from others until `until`), "works"
+    on it (until about `until`), has "worked", "drops" it (that delivery is over), "reads" a record that stays.
+    `caller`: "asks" for an answer and waits, or why that ended. `is_now`: the actor itself is "up", "down" or "frozen"
+    from now on. `part`: so is the part `detail` of the resource.
+
+    What is made of it:
+    `counts`: the name of the rate and the counter that it counts for. `label` and `notable`: the kind and the sentence
+    of an event of interest. `series`: these often come in masses, so only the first is told: of all ("all"), of each
+    actor ("actor"). `again`: it is an event of interest when the subject was delivered before. `polls`: it is one when
+    this call brought nothing. `big`: worth slowing down for.
+    """
+
+    kind: str
+    words: Words = ""
+    brief: str = ""
+    state: str = ""
+    at: Literal["resource", "detail"] = "resource"
+    ends: str = ""
+    delays: bool = False
+    ages: bool = True
+    lost: bool = False
+    whole: bool = False
+    group: bool = False
+    origin: Literal["actor", "resource", "cause"] = "actor"
+    holder: Literal["", "gets", "works", "worked", "drops", "reads"] = ""
+    caller: str = ""
+    is_now: Literal["", "up", "down", "frozen"] = ""
+    part: Literal["", "up", "down"] = ""
+    counts: str = ""
+    label: str = ""
+    notable: str | Callable[[Row], str] = ""
+    series: Literal["", "all", "actor"] = ""
+    again: bool = False
+    polls: bool = False
+    big: bool = False
+
+    @cached_property
+    def past(self) -> str:
+        """Its kind as two or three plain words: "became visible"."""
+        return re.sub("(?<!^)([A-Z])", r" \1", self.kind).lower()
+
+    def describe(self, row: Row, trace: Trace) -> str:
+        """The row in words."""
+        if isinstance(self.words, str):
+            return self.words.format(**row._asdict())
+        return self.words(row, trace)
+
+    def sentence(self, row: Row) -> str:
+        """The sentence of an event of interest."""
+        return self.notable.format(**row._asdict()) if isinstance(self.notable, str) else self.notable(row)
+
+
+def _ended(row: Row, trace: Trace) -> str:
+    done = "could not do" if row.detail == "failed" else "has done"
+    return f"{row.actor} {done} the work, {row.time - trace[row.cause].time:.3g} s after it began"
+
+
+# Work on a message: of a program, and of a function that takes messages from a queue.
+WORK = (
+    Event("WorkStarted", "{actor} begins to work on it", "{actor} began to work on {message}", holder="works"),
+    Event("WorkEnded", _ended, "{actor} ended the work on {message}", holder="worked", counts="worked"),
+)

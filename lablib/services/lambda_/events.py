@@ -1,0 +1,36 @@
+"""The transitions of Lambda: what they mean, and their words."""
+
+from __future__ import annotations
+
+from lablib.aws.event import RETRYING, WORK, Event
+
+EVENTS = (
+    *WORK,
+    Event("FunctionDeployed", "function {resource} deployed by {actor}"),
+    Event(
+        "InvocationStarted", "function {resource} runs", "{actor} began with {message}", origin="cause", holder="works"
+    ),
+    Event("EnvironmentStarted", "cold start of function {resource}, until {until:.1f} s"),
+    Event("InvocationEnded", "function {resource} succeeded", "{actor} is done with {message}", holder="worked"),
+    Event(
+        "InvocationFailed",
+        "function {resource} failed: {detail}",
+        "{message} failed",
+        state=RETRYING,
+        holder="worked",
+        label="function failed",
+        notable="The function {resource} fails.",
+    ),
+    Event(
+        "InvocationThrottled",
+        "function {resource} was throttled: no concurrency left",
+        "{message} was throttled",
+        state=RETRYING,
+        origin="cause",
+    ),
+    Event("RecordFiltered", "removed: no filter of {resource} wants it ({detail})"),
+    Event("EventSentOn", "the event went from {resource} to {detail}", ends="sent on"),
+    Event(
+        "EventDiscarded", "the event for {resource} is lost: {detail}", "{message} is lost", ends="dropped", lost=True
+    ),
+)
