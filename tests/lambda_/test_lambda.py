@@ -467,7 +467,7 @@ def test_the_trace_shows_the_function_at_work(lab):
         begun.index,
         pytest.approx(1, abs=0.01),
     )
-    assert "lambda/resize works on it" in lab.cloud.explain(message)
+    assert "lambda/resize begins to work on it" in lab.cloud.explain(message)
     (run,) = lab.cloud.trace.where("InvocationStarted")
     assert run.cause == received.index
 
