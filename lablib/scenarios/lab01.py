@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lablib.actors.arrivals import Intensity, day, spike
 from lablib.actors.database import Database
 from lablib.actors.direct import DirectCall
 from lablib.actors.fleet import Worker
 from lablib.cloud import Cloud
+from lablib.scenarios.missions import as_given, crowded, lasted, mission, works
 from lablib.scenarios.param import choice, number, seconds, whole
+from lablib.scenarios.run import Run
 from lablib.scenarios.scenario import Scenario
 from lablib.scenarios.stage import Stage, always
 from lablib.scenarios.stages import (
@@ -26,6 +30,38 @@ from lablib.scenarios.stages import (
     QueueStage,
 )
 
+# ---- missions --------------------------------------------------------------------------------------------------------
+
+_LOAD = ("rate", "arrivals", "spike_factor", "spike_start", "spike_length", "work", "spread")
+
+
+@mission("01.lossless", "consumers", "mode")
+def four_workers(run: Run) -> bool:
+    """Four workers, the load as it is given, and nothing is lost."""
+    given = as_given(run, *_LOAD) and run.scenario.values()["consumers"] == 4
+    return given and lasted(run) and not run.measures.lost
+
+
+@mission("01.enough", "mode", "consumers")
+def enough_workers(run: Run) -> bool:
+    """Without a queue, enough workers for the spike."""
+    given = as_given(run, *_LOAD, "backlog", "timeout") and run.scenario.values()["mode"] == "direct"
+    return given and lasted(run) and not run.measures.lost
+
+
+@mission("01.crash", "crash", "mode")
+def crash_survived(run: Run) -> float | None:
+    """A video whose worker crashed in the spike is done after all."""
+    begin, length = (run.scenario.values()[name] for name in ("spike_start", "spike_length"))
+    cut = {work.subject for work in works(run) if work.kind == "Crashed" and begin <= work.time <= begin + length}
+    return next((row.time for row in run.trace.where("Deleted") if row.subject in cut), None)
+
+
+@mission("01.together", "visibility_timeout", "freeze")
+def together(run: Run) -> float | None:
+    """Two workers work on the same video at the same time."""
+    return crowded(run, 2)
+
 
 class VideoQueue(QueueScenario):
     """A front end and video workers, with a queue between them.
@@ -36,6 +72,8 @@ class VideoQueue(QueueScenario):
     """
 
     duration = 300.0
+    guess = "guess 01.spike"
+    missions = (four_workers, enough_workers, crash_survived, together)
 
     mode: str = choice("queue", "direct").says("hand over by", "A message in a queue, or a direct call.")
     rate: float = RATE.but(default=1.5, help="Videos that arrive a second, on average, outside the spike.")
@@ -66,6 +104,10 @@ class VideoQueue(QueueScenario):
     backlog: int = whole(40, 0, 1000, "requests").says(
         "workers' backlog", "Direct call: how many accepted requests may wait for a free worker. More are refused."
     )
+
+    def lens(self, run: Run) -> dict[str, Any]:
+        """Who waited how long, and who gave up."""
+        return {"painter": "waits"}
 
     def build(self, cloud: Cloud) -> Stage:
         return _VideoStage(cloud, self) if self.mode == "queue" else _DirectStage(cloud, self)

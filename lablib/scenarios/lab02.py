@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lablib.actors.consumers import HeartbeatConsumer
 from lablib.actors.fleet import Worker
 from lablib.cloud import Cloud
+from lablib.scenarios.missions import as_given, crowded, lasted, mission, works
 from lablib.scenarios.param import seconds, share, whole
+from lablib.scenarios.run import Run
 from lablib.scenarios.scenario import Scenario
 from lablib.scenarios.stage import Stage, always
 from lablib.scenarios.stages import (
@@ -28,6 +32,54 @@ from lablib.scenarios.stages import (
 MONTH = 30 * DAY
 
 
+# ---- missions --------------------------------------------------------------------------------------------------------
+
+
+def _received(run: Run, times: int) -> float | None:
+    """When a message was delivered for the `times`-th time."""
+    return next((row.time for row in run.trace.where("Received") if row.detail >= times), None)
+
+
+@mission("02.often", "visibility_timeout", "freeze")
+def five_times(run: Run) -> float | None:
+    """One job is delivered five times."""
+    return _received(run, 5)
+
+
+@mission("02.crowd", "visibility_timeout")
+def crowd(run: Run) -> float | None:
+    """Three workers work on the same job."""
+    return crowded(run, 3)
+
+
+@mission("02.heartbeat", "visibility_timeout", "heartbeat")
+def heartbeat(run: Run) -> bool:
+    """No job in two hands, though the timeout is at most half of the work, and enough is done."""
+    values = run.scenario.values()
+    short = values["visibility_timeout"] * 2 <= values["work"] and as_given(run, "work", "rate", "spread")
+    return short and lasted(run) and crowded(run, 2) is None and run.measures.done >= 15
+
+
+@mission("02.costly", "visibility_timeout", "crash")
+def costly_crash(run: Run) -> float | None:
+    """A job that a crash interrupts begins again three minutes later, or still later."""
+    cut: dict[str, float] = {}
+    for work in works(run):
+        if work.kind == "Crashed":
+            cut[work.subject] = work.time
+        elif work.kind == "WorkStarted" and work.time - cut.get(work.subject, work.time) >= 180:
+            return work.time
+    return None
+
+
+@mission("02.poison", "poison", "max_receives")
+def sorted_out(run: Run) -> bool:
+    """Poison goes to the dead-letter queue after three receives at most, and nothing else does."""
+    moved = {row.subject for row in run.trace.where("MovedToDeadLetterQueue")}
+    failed = {row.subject for row in run.trace.where("WorkEnded") if row.detail == "failed"}
+    return lasted(run) and bool(moved) and moved <= failed and _received(run, 4) is None
+
+
 class Visibility(QueueScenario):
     """How long a message stays hidden, and what happens when that is too short or too long.
 
@@ -36,6 +88,8 @@ class Visibility(QueueScenario):
     """
 
     duration = 300.0
+    guess = "guess 02.hidden"
+    missions = (five_times, crowd, heartbeat, costly_crash, sorted_out)
 
     visibility_timeout: int = VISIBILITY_TIMEOUT.but(high=3600)
     work: float = WORK.but(default=20.0, low=0.1, high=3600.0, step=1).says(
@@ -59,6 +113,10 @@ class Visibility(QueueScenario):
         "receives before the dead-letter queue",
         "A message that was received so often goes to the dead-letter queue. 0: there is none.",
     )
+
+    def lens(self, run: Run) -> dict[str, Any]:
+        """What the work was for: done, done twice, lost in a crash."""
+        return {"painter": "work"}
 
     def build(self, cloud: Cloud) -> Stage:
         return _VisibilityStage(cloud, self)

@@ -8,6 +8,7 @@ from lablib.actors.fleet import Worker
 from lablib.actors.producers import call_with_retries
 from lablib.cloud import Cloud
 from lablib.kernel import Row
+from lablib.scenarios.missions import Curve, as_given, lasted, mission, works
 from lablib.scenarios.param import choice, number, seconds, whole
 from lablib.scenarios.run import Run
 from lablib.scenarios.scenario import Scenario
@@ -25,6 +26,55 @@ from lablib.scenarios.stages import (
     QueueStage,
 )
 
+# ---- missions --------------------------------------------------------------------------------------------------------
+
+
+def _most_at_work(run: Run) -> int:
+    return max((len(work.busy) for work in works(run)), default=0)
+
+
+@mission("03.order", "queue_type")
+def in_order(run: Run) -> bool:
+    """Every truck in order, and all eight consumers at work."""
+    return lasted(run) and as_given(run, "trucks", "every") and not jumps_back(run) and _most_at_work(run) >= 8
+
+
+@mission("03.jump", "queue_type", "group")
+def fifo_jump(run: Run) -> float | None:
+    """A truck jumps back although the queue is FIFO."""
+    fifo = run.scenario.values()["queue_type"] == "fifo"
+    return next((row.time for row in jumps_back(run) if fifo), None)
+
+
+@mission("03.still", "queue_type", "crash")
+def held_up(run: Run) -> float | None:
+    """A truck moves again on the map that had stood still for 25 s, while all others moved."""
+    truck = {row.subject: row.actor for row in run.trace.where("Sent")}
+    last = dict.fromkeys(truck.values(), 0.0)
+    for row in run.trace.where("WorkEnded"):
+        mine = truck[row.subject]
+        others = [time for name, time in last.items() if name != mine]
+        if row.time - last[mine] >= 25 and others and row.time - min(others) < 12:
+            return row.time
+        last[mine] = row.time
+    return None
+
+
+@mission("03.step", "queue_type", "group")
+def in_step(run: Run) -> bool:
+    """All positions of all trucks are drawn in the order in which the queue took them."""
+    sent = {row.subject: row.index for row in run.trace.where("Sent")}
+    drawn = [sent[row.subject] for row in run.trace.where("WorkEnded")]
+    return lasted(run) and as_given(run, "trucks", "every") and len(drawn) >= 40 and drawn == sorted(drawn)
+
+
+@mission("03.twenty", "trucks", "consumers", "queue_type")
+def twenty(run: Run) -> float | None:
+    """Twenty consumers of a FIFO queue work at the same time, and every truck is in order."""
+    values = run.scenario.values()
+    given = values["queue_type"] == "fifo" and values["group"] == "truck"
+    return next((work.time for work in works(run) if given and len(work.busy) >= 20), None)
+
 
 class Trucks(QueueScenario):
     """Trucks send their positions through one queue, and consumers draw them on a map.
@@ -35,6 +85,8 @@ class Trucks(QueueScenario):
     """
 
     duration = 60.0
+    curve = Curve("jumps_back", "jumps back")
+    missions = (in_order, fifo_jump, held_up, in_step, twenty)
 
     queue_type: str = choice("fifo", "standard", aws="FifoQueue").says(
         "queue type", "A FIFO queue keeps the order within a message group. A standard queue does its best."
@@ -63,6 +115,10 @@ class Trucks(QueueScenario):
         "How often each server of a standard queue is away for a short time. An assumption, and far more often "
         "than on AWS. A FIFO queue shows none: AWS promises that it adds no duplicates.",
     )
+
+    def lens(self, run: Run) -> dict[str, Any]:
+        """The map that the consumers draw. Each truck has a hue."""
+        return {"painter": "map", "hues": "sender"}
 
     def build(self, cloud: Cloud) -> Stage:
         return _TrucksStage(cloud, self)

@@ -14,6 +14,7 @@ from lablib.aws.event import Event
 from lablib.cloud import Cloud
 from lablib.kernel import Row
 from lablib.scenarios.actions import Targets, action
+from lablib.scenarios.missions import as_given, lasted, mission
 from lablib.scenarios.param import choice, duration_of, seconds, share, switch, whole
 from lablib.scenarios.run import Run
 from lablib.scenarios.scenario import Scenario
@@ -32,6 +33,52 @@ _NO_POLICY = "The queue's access policy is gone for a while: the topic may not s
 _FILTER = {"total": [{"numeric": [">=", _BIG]}]}
 
 
+# ---- missions --------------------------------------------------------------------------------------------------------
+
+
+@mission("04.half", "way")
+def nothing_half_known(run: Run) -> bool:
+    """The shop crashes at every fifth order, and none is known to some only."""
+    crashes = run.scenario.values()["shop_crashes"] >= 0.2 and as_given(run, "rate")
+    return crashes and lasted(run) and not told(run)["some"]
+
+
+@mission("04.away", "outage", "partner", "retries")
+def partner_away(run: Run) -> bool:
+    """The partner is away for two minutes, and gets every order all the same, but for those that the shop forgets."""
+    away = run.scenario.values()["outage"] >= 120 and as_given(run, "rate")
+    forgotten = {row.actor for row in run.trace.where("Crashed")}
+    late = run.until - 30  # what is ordered just before the end may be on its way
+    have = news(run)
+    wanted = [row.subject for row in run.trace.where("Ordered") if row.time < late and row.actor not in forgotten]
+    return away and lasted(run) and all("partner" in have[order] for order in wanted)
+
+
+@mission("04.policy", "remove_policy", "dead_letters")
+def kept_for_later(run: Run) -> float | None:
+    """A queue's policy is gone, and what could not be delivered is kept in the dead-letter queue."""
+    failed = run.trace.where("DeliveryFailed")
+    refused = {row.subject for row in failed if row.actor in QUEUES}
+    moved = (row.time for row in run.trace.where("MovedToDeadLetterQueue") if row.subject in refused)
+    return next(moved, None)
+
+
+@mission("04.twice", "partner_slow", "way")
+def twice(run: Run) -> float | None:
+    """The partner gets an order that it had already: it took it, but answered too late."""
+    late = {row.subject for row in run.trace.where("DeliveryFailed") if row.detail["reason"] == "Timeout"}
+    again = (row.time for row in run.trace.where("Delivered") if row.actor == PARTNER and row.subject in late)
+    return next(again, None)
+
+
+@mission("04.late", "late", "add_analytics", "way")
+def late_receiver(run: Run) -> float | None:
+    """A receiver is added during the run, and the shop's program stays as it is."""
+    values = run.scenario.values()
+    given = values["late"] and values["way"] == "by topic"
+    return next((row.time for row in run.trace.where("Sent", resource="analytics") if given), None)
+
+
 class FanOut(Scenario):
     """A shop tells several receivers about each order.
 
@@ -42,6 +89,7 @@ class FanOut(Scenario):
 
     duration = 240.0
     services = ("sns", "sqs")
+    missions = (nothing_half_known, partner_away, kept_for_later, twice, late_receiver)
 
     way: str = choice("by topic", "one by one", aws="Publish").says(
         "receivers are told",
@@ -85,6 +133,23 @@ class FanOut(Scenario):
     spread: float = SPREAD
     restart: float = RESTART
     visibility_timeout: int = VISIBILITY_TIMEOUT.but(live=False)
+
+    def lens(self, run: Run) -> dict[str, Any]:
+        """The board: which receiver had which order when, who wants it, and when the shop's program for it crashed."""
+        crashed = {row.actor: row.time for row in run.trace.where("Crashed")}
+        known = news(run)
+        all_of_them = not self.values()["filter"]
+        orders = [
+            {
+                "t": row.time,
+                "ended": crashed.get(row.actor),
+                "wanted": [name != "analytics" or all_of_them or row.detail >= _BIG for name in QUEUES],
+                "told": [known[row.subject].get(name) for name in QUEUES],
+            }
+            for row in run.trace.where("Ordered")
+        ]
+        receivers = [{"label": label, "must": name in _MUST_KNOW} for name, label in QUEUES.items()]
+        return {"painter": "board", "receivers": receivers, "orders": orders}
 
     def build(self, cloud: Cloud) -> Stage:
         return _FanOutStage(cloud, self)
@@ -314,17 +379,23 @@ class _FanOutStage(Stage):
 _MUST_KNOW = ("mail", "stock", "partner")
 
 
-def known(run: Run) -> dict[str, set[str]]:
-    """Which receivers have each order, in their queue or on their web server, by the end of the run."""
-    found: dict[str, set[str]] = {row.subject: set() for row in run.trace.where("Ordered")}
+def news(run: Run) -> dict[str, dict[str, float]]:
+    """When each receiver had each order first, in its queue or on its web server."""
+    found: dict[str, dict[str, float]] = {row.subject: {} for row in run.trace.where("Ordered")}
     published = {row.subject: _order(row) for row in run.trace.where("Published")}
     for row in run.trace.where(("Sent", "Delivered")):
         order = published.get(row.subject) if row.kind == "Delivered" else _order(row)
         if row.kind == "Delivered" and not published:
             order = row.subject
         if order in found:
-            found[order].add("partner" if row.actor == PARTNER else row.resource if row.kind == "Sent" else row.actor)
+            who = "partner" if row.actor == PARTNER else row.resource if row.kind == "Sent" else row.actor
+            found[order].setdefault(who, row.time)
     return found
+
+
+def known(run: Run) -> dict[str, set[str]]:
+    """Which receivers have each order by the end of the run."""
+    return {order: set(who) for order, who in news(run).items()}
 
 
 def _order(row: Row) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from lablib.aws.quotas import Edition
 from lablib.cloud import Cloud
 from lablib.scenarios.actions import Action, ActionSpec
+from lablib.scenarios.missions import Curve, Mission
 from lablib.scenarios.param import ParamSpec, check_name, near, one_of
 from lablib.scenarios.topology import Topology
 
@@ -33,6 +34,9 @@ class Scenario:
 
     duration: ClassVar[float] = 300.0  # how long a run lasts when nobody says, in virtual seconds
     services: ClassVar[tuple[str, ...]] = ("sqs",)  # whose quotas the workbench lists
+    missions: ClassVar[tuple[Mission, ...]] = ()  # three to five things to bring about
+    curve: ClassVar[Curve] = Curve("waiting", "messages waiting")  # what the scrub bar shows
+    guess: ClassVar[str] = ""  # "guess 01.spike": the text that asks to draw this curve, before anything plays
     _specs: ClassVar[MappingProxyType[str, ParamSpec]] = MappingProxyType({})
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -76,6 +80,12 @@ class Scenario:
 
     def results(self, run: Run) -> dict[str, int]:
         """What only this scenario counts in a run, by label: the first lines of its results."""
+        return {}
+
+    def lens(self, run: Run) -> dict[str, Any]:
+        """What the picture of this scenario is about: "painter" is the name of one that knows how to show it, the rest
+        is what this painter needs to know of the run. Empty: the picture shows places and messages only.
+        """
         return {}
 
     # ---- values ------------------------------------------------------------------------------------------------------

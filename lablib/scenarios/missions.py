@@ -1,0 +1,103 @@
+"""Missions: things to bring about in a scenario. The run itself says whether one is met, and from which instant on.
+
+Words stand in the lab's texts (`lablib/texts`): the section "mission KEY" has the sentence of the task, and in a second
+paragraph what to say when it is met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lablib import texts
+
+if TYPE_CHECKING:
+    from lablib.scenarios.run import Run
+
+
+class Curve(NamedTuple):
+    """The one measure that a scenario is about: its `name` among the measures of a run, and its words."""
+
+    name: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Mission:
+    """Something to bring about. `key` names its words ("01.lossless"), `controls` are the one to three parameters and
+    actions that it needs. `met(run)` gives the instant (virtual seconds) at which it was met, None when it was not;
+    True means: at the end of the run.
+    """
+
+    key: str
+    controls: tuple[str, ...]
+    met: Callable[[Run], float | bool | None]
+
+    @property
+    def sentence(self) -> str:
+        """The task in one sentence."""
+        return texts.text(f"mission {self.key}").partition("\n")[0]
+
+    @property
+    def reply(self) -> str:
+        """What to say when it is met."""
+        return texts.text(f"mission {self.key}").partition("\n")[2]
+
+    def at(self, run: Run) -> float | None:
+        """When the run met it; None: it did not."""
+        found = self.met(run)
+        return run.until if found is True else None if found is None or found is False else float(found)
+
+    def document(self, run: Run) -> dict[str, Any]:
+        """The mission as the page needs it, with what came of it in this run."""
+        at = self.at(run)
+        words = {"key": self.key, "text": self.sentence, "said": self.reply, "controls": list(self.controls)}
+        return words | {"met": at is not None, "at": at}
+
+
+def mission(key: str, *controls: str) -> Callable[[Callable[[Run], float | bool | None]], Mission]:
+    """Make a function of the run a mission: `@mission("01.lossless", "consumers", "mode")`."""
+    return lambda met: Mission(key, controls, met)
+
+
+# ---- what several missions ask of a run ------------------------------------------------------------------------------
+
+
+def lasted(run: Run) -> bool:
+    """Did it last as long as its scenario does?"""
+    return run.until >= run.scenario.duration
+
+
+def as_given(run: Run, *names: str) -> bool:
+    """Do these parameters have their defaults, all the time? So that nobody wins by asking for less."""
+    changed = {action.target for action in run.actions if action.kind == "set"} | run.scenario.changed().keys()
+    return not changed & set(names)
+
+
+class AtWork(NamedTuple):
+    """A worker begins to work on a subject, ends it, or crashes in it. `busy`: who works on what afterwards."""
+
+    time: float
+    kind: str
+    subject: str
+    worker: str
+    busy: dict[str, str]
+
+
+def works(run: Run) -> Iterator[AtWork]:
+    """The beginnings and ends of all work, in the order of time. Who crashes while it does nothing is left out."""
+    busy: dict[str, str] = {}
+    for row in run.trace.where(("WorkStarted", "WorkEnded", "Crashed")):
+        subject = row.subject or busy.get(row.actor, "")
+        if row.kind == "WorkStarted":
+            busy[row.actor] = subject
+        else:
+            busy.pop(row.actor, None)
+        if subject:
+            yield AtWork(row.time, row.kind, subject, row.actor, busy)
+
+
+def crowded(run: Run, workers: int) -> float | None:
+    """When so many workers worked on one message at the same time."""
+    return next((work.time for work in works(run) if list(work.busy.values()).count(work.subject) >= workers), None)

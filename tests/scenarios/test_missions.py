@@ -1,0 +1,267 @@
+"""Missions: each has a run that meets it, and runs that come near and do not. The run alone decides."""
+
+import dataclasses
+
+import pytest
+
+from lablib import texts
+from lablib.scenarios import Action
+from lablib.scenarios.lab01 import VideoQueue
+from lablib.scenarios.lab02 import Visibility
+from lablib.scenarios.lab03 import Trucks
+from lablib.scenarios.lab04 import FanOut
+from lablib.scenarios.missions import Curve, as_given, works
+
+LABS = (VideoQueue, Visibility, Trucks, FanOut)
+
+
+def busy(scenario, seed, after):
+    """A worker, and an instant after `after` at which it works: half a second after it began."""
+    run = scenario.run(seed)
+    work = next(w for w in works(run) if w.kind == "WorkStarted" and w.time > after)
+    return work.worker, work.time + 0.5
+
+
+def crash(scenario, seed, after):
+    worker, at = busy(scenario, seed, after)
+    return scenario, seed, [Action("crash", at, worker)]
+
+
+CHANGE = Action("set", 100.0, "rate", 0.2)
+# key -> a run that meets the mission, and runs that do not: (scenario, seed, actions, until) of each.
+CASES = {
+    "01.lossless": [
+        (VideoQueue(consumers=4), 7),
+        (VideoQueue(consumers=4, mode="direct"), 7),  # turned away
+        (VideoQueue(consumers=3), 7),
+        (VideoQueue(consumers=4, rate=0.5), 7),  # less to do
+        (VideoQueue(consumers=4), 7, [Action("set", 10.0, "rate", 0.5)]),
+        (VideoQueue(consumers=4), 7, [], 60.0),  # before the spike
+    ],
+    "01.enough": [
+        (VideoQueue(mode="direct", consumers=8), 7),
+        (VideoQueue(mode="direct", consumers=5), 7),
+        (VideoQueue(consumers=8), 7),
+        (VideoQueue(mode="direct", consumers=4, backlog=1000, timeout=120.0), 7),
+    ],
+    "01.crash": [
+        crash(VideoQueue(), 7, 70.0),
+        crash(VideoQueue(), 7, 5.0),  # long before the spike
+        crash(VideoQueue(mode="direct"), 7, 70.0),
+        (VideoQueue(), 7),
+    ],
+    "01.together": [
+        (VideoQueue(visibility_timeout=1), 7),
+        (VideoQueue(visibility_timeout=600), 7),
+        (VideoQueue(mode="direct"), 7),
+    ],
+    "02.often": [
+        (Visibility(visibility_timeout=10), 5),
+        (Visibility(crashes=0.1), 5),  # three times
+    ],
+    "02.crowd": [
+        (Visibility(visibility_timeout=8), 5),
+        (Visibility(visibility_timeout=10), 5),  # two at a time
+        (Visibility(), 5),
+    ],
+    "02.heartbeat": [
+        (Visibility(visibility_timeout=10, heartbeat=5.0), 5),
+        (Visibility(visibility_timeout=10), 5),
+        (Visibility(heartbeat=5.0), 5),  # long enough without it
+        (Visibility(visibility_timeout=10, heartbeat=5.0, rate=0.01), 5),
+        (Visibility(visibility_timeout=10, heartbeat=5.0), 5, [], 100.0),
+    ],
+    "02.costly": [
+        crash(Visibility(visibility_timeout=200), 5, 20.0),
+        crash(Visibility(visibility_timeout=60), 5, 20.0),
+        crash(Visibility(visibility_timeout=600), 5, 20.0),  # it does not begin again in this run
+        (Visibility(visibility_timeout=200), 5),
+    ],
+    "02.poison": [
+        (Visibility(poison=0.1, max_receives=3, heartbeat=10.0), 5),
+        (Visibility(poison=0.1, heartbeat=10.0), 5),
+        (Visibility(poison=0.1, max_receives=5, heartbeat=10.0), 5),
+        (Visibility(visibility_timeout=8, max_receives=1), 5),  # good jobs go there
+    ],
+    "03.order": [
+        (Trucks(), 7),
+        (Trucks(queue_type="standard"), 7),
+        (Trucks(group="one"), 7),  # in order, and one at work
+        (Trucks(trucks=1), 7),
+        (Trucks(), 7, [], 20.0),
+    ],
+    "03.jump": [
+        (Trucks(group="random"), 7),
+        (Trucks(), 7),
+        (Trucks(queue_type="standard"), 7),  # no FIFO queue
+    ],
+    "03.still": [
+        crash(Trucks(), 7, 10.0),
+        crash(Trucks(visibility_timeout=5), 7, 10.0),
+        crash(Trucks(group="one"), 7, 10.0),  # all stand still
+        crash(Trucks(queue_type="standard"), 7, 10.0),
+        (Trucks(), 7),
+    ],
+    "03.step": [
+        (Trucks(group="one"), 7),
+        (Trucks(), 7),
+        (Trucks(group="one", trucks=1), 7),
+    ],
+    "03.twenty": [
+        (Trucks(trucks=40, consumers=40, every=1.0), 7),
+        (Trucks(consumers=40), 7),  # twelve groups keep twelve at work
+        (Trucks(trucks=40, consumers=40, every=1.0, queue_type="standard"), 7),
+    ],
+    "04.half": [
+        (FanOut(shop_crashes=0.2), 7),
+        (FanOut(way="one by one", shop_crashes=0.2), 7),
+        (FanOut(way="one by one"), 7),  # it does not crash
+    ],
+    "04.away": [
+        (FanOut(outage=120.0, partner="queue"), 7),
+        (FanOut(outage=120.0), 7),
+        (FanOut(), 7),
+    ],
+    "04.policy": [
+        (FanOut(dead_letters=True), 7, [Action("remove_policy", 60.0, "mail", 60.0)]),
+        (FanOut(), 7, [Action("remove_policy", 60.0, "mail", 60.0)]),  # lost
+        (FanOut(dead_letters=True, outage=60.0, retries=0), 7),  # not for want of a policy
+    ],
+    "04.twice": [
+        (FanOut(), 7, [Action("partner_slow", 60.0, value=60.0)]),
+        (FanOut(outage=60.0), 7),  # tried again, but it had not taken it
+        (FanOut(), 7),
+    ],
+    "04.late": [
+        (FanOut(late=True, filter=False), 7, [Action("add_analytics", 100.0)]),
+        (FanOut(late=True), 7),
+        (FanOut(filter=False), 7),  # there from the start
+        (FanOut(late=True, filter=False, way="one by one"), 7, [Action("add_analytics", 100.0)]),  # a new shop
+    ],
+}
+ALL = [(scenario, mission) for scenario in LABS for mission in scenario.missions]
+
+
+def play(scenario, seed, actions=(), until=None):
+    return scenario.run(seed, actions, until)
+
+
+@pytest.mark.parametrize(("scenario", "mission"), ALL, ids=lambda x: getattr(x, "key", ""))
+def test_a_run_meets_it_and_others_that_come_near_do_not(scenario, mission):
+    good, *others = CASES[mission.key]
+    run = play(*good)
+    assert isinstance(run.scenario, scenario)
+    assert mission.at(run) is not None
+    assert 0 < mission.at(run) <= run.until
+    for other in others:
+        assert mission.at(play(*other)) is None, other
+
+
+@pytest.mark.parametrize(("scenario", "mission"), ALL, ids=lambda x: getattr(x, "key", ""))
+def test_it_is_met_at_an_instant_that_the_future_cannot_change(scenario, mission):
+    good = CASES[mission.key][0]
+    at = mission.at(play(*good))
+    if at == play(*good).until:
+        return  # it takes the whole run
+    again = play(*good[:2], *(good[2:3] or [()]), at + 0.001)
+    assert mission.at(again) == at
+
+
+def test_each_mission_has_its_cases_and_each_lab_three_to_five_of_them():
+    assert sorted(CASES) == sorted(mission.key for _, mission in ALL)
+    assert all(3 <= len(scenario.missions) <= 5 for scenario in LABS)
+
+
+@pytest.mark.parametrize(("scenario", "mission"), ALL, ids=lambda x: getattr(x, "key", ""))
+def test_each_mission_has_words_and_controls_that_exist(scenario, mission):
+    assert mission.sentence.endswith(".")
+    assert mission.reply.endswith(".")
+    assert "\n" not in mission.sentence + mission.reply
+    assert 1 <= len(mission.controls) <= 3
+    good = CASES[mission.key][0]
+    kinds = {spec.kind for spec in good[0].actions()}
+    assert set(mission.controls) <= scenario.params().keys() | kinds
+
+
+# The two runs side by side with which the workbench of a lab begins, by the class of their scenario.
+LANES = {
+    VideoQueue: (VideoQueue(mode="direct"), {"mode": "queue"}),
+    Visibility: (Visibility(crashes=0.1), {"visibility_timeout": 240}),
+    Trucks: (Trucks(queue_type="standard"), {"queue_type": "fifo"}),
+    FanOut: (FanOut(way="one by one", shop_crashes=0.2), {"way": "by topic"}),
+}
+
+
+@pytest.mark.parametrize(("scenario", "mission"), ALL, ids=lambda x: getattr(x, "key", ""))
+def test_its_controls_are_all_that_it_needs_in_one_of_the_lanes_of_the_lab(scenario, mission):
+    good = CASES[mission.key][0]
+    values, actions = good[0].values(), good[2] if len(good) > 2 else ()
+    controlled = {name: values[name] for name in mission.controls if name in values}
+    assert {action.kind for action in actions} <= set(mission.controls)
+    first, other = LANES[scenario]
+    lanes = [first.replace(**controlled), first.replace(**other | controlled)]
+    able = [lane for lane in lanes if {act.kind for act in actions} <= {spec.kind for spec in lane.actions()}]
+    assert any(mission.at(lane.run(good[1], actions)) is not None for lane in able)
+
+
+def test_the_document_for_the_page():
+    mission = VideoQueue.missions[0]
+    found = mission.document(VideoQueue(consumers=4).run(7))
+    assert found == {
+        "key": "01.lossless", "text": mission.sentence, "said": mission.reply, "controls": ["consumers", "mode"],
+        "met": True, "at": 300.0,
+    }  # fmt: skip
+    assert mission.document(VideoQueue(mode="direct").run(7))["at"] is None
+
+
+def test_what_was_changed_is_known():
+    assert as_given(VideoQueue().run(until=5), "rate", "work")
+    assert not as_given(VideoQueue(rate=2.0).run(until=5), "rate", "work")
+    assert not as_given(VideoQueue().run(actions=[Action("set", 1.0, "work", 2.0)], until=5), "rate", "work")
+
+
+def test_who_crashes_in_its_work_no_longer_works():
+    run = play(*crash(VideoQueue(), 7, 70.0))
+    cut = next(work for work in works(run) if work.kind == "Crashed")
+    assert cut.subject
+    begun = [w for w in works(run) if w.subject == cut.subject and w.kind == "WorkStarted"]
+    assert begun[0].worker == cut.worker
+    assert len(begun) == 2
+    end = next(w for w in works(run) if w.kind == "WorkEnded" and w.subject == cut.subject)
+    assert cut.time < end.time
+
+
+# ---- what else the picture is told ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scenario", LABS)
+def test_a_scenario_names_its_lens_and_curve(scenario):
+    run = scenario().run(3, until=60)
+    assert run.scenario.lens(run)["painter"] in {"waits", "work", "map", "board"}
+    assert isinstance(scenario.curve, Curve)
+    if scenario.guess:
+        assert texts.text(scenario.guess).endswith(".")
+
+
+def test_the_board_shows_who_knew_which_order_when():
+    run = FanOut(way="one by one", shop_crashes=0.3).run(5)
+    board = run.scenario.lens(run)
+    assert [receiver["label"] for receiver in board["receivers"]] == ["E-mail", "Stock", "Partner", "Analytics"]
+    assert [receiver["must"] for receiver in board["receivers"]] == [True, True, True, False]
+    ordered = run.trace.where("Ordered")
+    assert len(board["orders"]) == len(ordered)
+    for order, row in zip(board["orders"], ordered, strict=True):
+        assert order["t"] == row.time
+        assert order["wanted"] == [True, True, True, row.detail >= 100]
+        times = [time for time in order["told"] if time is not None]
+        assert times == sorted(times)
+        if order["ended"] is None and row.time < 230:
+            assert all(time is not None for time, wanted in zip(order["told"], order["wanted"]) if wanted)
+    half = [o for o in board["orders"] if o["ended"] and 0 < sum(t is not None for t in o["told"][:3]) < 3]
+    assert half
+
+
+def test_missions_are_values():
+    mission = VideoQueue.missions[0]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        mission.key = "other"
