@@ -79,9 +79,9 @@ def integer(low: int, high: int | str) -> Check:
     return check
 
 
-def choice(*values: str) -> Check:
+def choice(*values: str, must: str = "") -> Check:
     """One of these texts. "true" and "false" may be written in any case."""
-    must = f"Must be {' or '.join(values)}."
+    must = must or f"Must be {' or '.join(values)}."
     any_case = {"true", "false"}.issuperset(values)
 
     def check(value: str, quotas: Quotas) -> str:

@@ -29,7 +29,6 @@ _BATCH_TEXTS = {
     "BatchEntryIdsNotDistinct": "Two or more batch entries in the request have the same Id.",
     "InvalidBatchEntryId": "The Id of a batch entry in a batch request doesn't abide by the specification.",
 }
-_REPEATED = invalid("Duplicated keys are not allowed.")
 _NO_TARGET = "TopicArn or TargetArn Reason: no value for required parameter"
 
 
@@ -50,7 +49,7 @@ class Sns(Subscribing, Texting, Pushing):
         fifo = given.get("FifoTopic", "").lower() == "true"
         checks.check_name(name, fifo)
         clean = check_topic_attributes(given, fifo, self.world.quotas, creating=True)
-        own_tags = Tags.read(tags, _REPEATED)
+        own_tags = _read_tags(tags)
         existing = self.topics.get(name)
         if existing:
             if any(existing.attributes.get(key, "") != value for key, value in clean.items()):
@@ -106,7 +105,7 @@ class Sns(Subscribing, Texting, Pushing):
 
     def tag_resource(self, request: Request, *, resource_arn: str, tags: list[dict[str, str]]) -> Document:
         too_many = ServiceError("TagLimitExceeded", "Could not complete request: tag quota of per resource exceeded")
-        self._tagged(resource_arn).tags.add(Tags.read(tags, _REPEATED), self.world.quotas["sns.tags"], too_many)
+        self._tagged(resource_arn).tags.add(_read_tags(tags), self.world.quotas["sns.tags"], too_many)
         return {}
 
     def untag_resource(self, request: Request, *, resource_arn: str, tag_keys: list[str]) -> Document:
@@ -311,3 +310,7 @@ class Sns(Subscribing, Texting, Pushing):
             else:
                 self.courier.send(message, subscription)
         return message.answer()
+
+
+def _read_tags(tags: list[dict[str, str]] | None) -> Tags:
+    return Tags.read(tags, repeated=invalid("Duplicated keys are not allowed."))
