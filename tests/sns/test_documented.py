@@ -714,7 +714,7 @@ def test_what_a_web_server_gets(cloud, sns, raw):
         "To confirm the subscription, visit the SubscribeURL included in this message."
     )
     assert len(document["Token"]) == 288
-    service.visit(document["SubscribeURL"])
+    service.open_link(document["SubscribeURL"])
     id = sns.publish(TopicArn=TOPIC, Message="plain")["MessageId"]
     cloud.advance(1)
     notification = inbox.received[1]
@@ -923,7 +923,7 @@ def test_a_device_can_subscribe(cloud, sns):
         ({"Attributes": {}}, "Attributes Reason: PlatformCredential is required for the platform GCM"),
         ({"Attributes": CREDENTIALS | {"Nonsense": "1"}}, "Attributes Reason: Invalid attribute name: Nonsense"),
         ({"Attributes": CREDENTIALS | {"Enabled": "maybe"}},
-         "Attributes Reason: Invalid value for attribute: Enabled: maybe"),
+         "Enabled: Invalid value [maybe]. Must be true or false."),
     ],
 )  # fmt: skip
 def test_applications_that_are_refused(sns, given, text):

@@ -292,13 +292,15 @@ def test_the_notes_know_no_throughput_scope(lab):
 
 
 def test_a_fifo_topic_has_at_most_a_hundred_subscriptions(lab):
-    lab.cloud.service("sns").topic("orders.fifo").existing_subscriptions = 100
+    assert lab.cloud.quotas["sns.fifo_subscriptions"] == 100
+    lab.cloud.quotas["sns.fifo_subscriptions"] = 0
     code, _ = refused(lab.sns.subscribe, TopicArn=lab.topic, Protocol="sqs", Endpoint=QUEUE + "q.fifo")
     assert code == "SubscriptionLimitExceeded"
 
 
 def test_an_account_has_at_most_a_thousand_fifo_topics(lab):
-    lab.cloud.service("sns").existing_topics = 999
+    assert lab.cloud.quotas["sns.fifo_topics"] == 1000
+    lab.cloud.quotas["sns.fifo_topics"] = 1
     code, _ = refused(lab.sns.create_topic, Name="b.fifo", Attributes={"FifoTopic": "true"})
     assert code == "TopicLimitExceeded"
     lab.sns.create_topic(Name="standard")

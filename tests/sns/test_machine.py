@@ -53,7 +53,7 @@ def run(seed, fifo, load, wrong, down):
         sns.subscribe(TopicArn=topic, Protocol="https", Endpoint=URL)
         cloud.advance(1)
         service = cloud.service("sns")
-        service.visit(json.loads(service.inbox(URL).received[0].body)["SubscribeURL"])
+        service.open_link(json.loads(service.inbox(URL).received[0].body)["SubscribeURL"])
         for status, start, seconds in down:
             service.inbox(URL).fail(status, seconds, start)
         names.add(URL)

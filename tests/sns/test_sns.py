@@ -58,7 +58,7 @@ class Lab:
         arn = self.subscribe(endpoint, protocol, **attributes)
         self.cloud.advance(2)
         inbox = self.service.inbox(endpoint)
-        self.service.visit(link(inbox.received.pop()))
+        self.service.open_link(link(inbox.received.pop()))
         return arn, inbox
 
     def publish(self, message="hello", **more):
@@ -566,7 +566,7 @@ def test_who_did_not_ask_must_confirm(lab, protocol, endpoint):
     assert len(inbox.received) == 1
     (entry,) = lab.sns.list_subscriptions()["Subscriptions"]
     assert entry["SubscriptionArn"] == "PendingConfirmation"
-    arn = lab.service.visit(link(inbox.received[0]))["SubscriptionArn"]
+    arn = lab.service.open_link(link(inbox.received[0]))["SubscriptionArn"]
     assert lab.sns.list_subscriptions()["Subscriptions"][0]["SubscriptionArn"] == arn
     lab.publish("now")
     lab.cloud.advance(5)
@@ -659,13 +659,13 @@ def test_the_link_to_unsubscribe_works_and_can_be_taken_back(lab):
     _, inbox = lab.confirmed()
     lab.publish()
     lab.cloud.advance(1)
-    lab.service.visit(json.loads(inbox.received[0].body)["UnsubscribeURL"])
+    lab.service.open_link(json.loads(inbox.received[0].body)["UnsubscribeURL"])
     lab.cloud.advance(1)
     farewell = json.loads(inbox.received[1].body)
     assert farewell["Type"] == "UnsubscribeConfirmation"
     assert farewell["Message"].startswith("You have chosen to deactivate subscription arn:aws:sns:")
     assert lab.sns.list_subscriptions()["Subscriptions"] == []
-    lab.service.visit(farewell["SubscribeURL"])
+    lab.service.open_link(farewell["SubscribeURL"])
     lab.publish("back again")
     lab.cloud.advance(1)
     assert json.loads(inbox.received[2].body)["Message"] == "back again"
@@ -675,11 +675,11 @@ def test_who_subscribed_again_meanwhile_has_one_subscription(lab):
     _, inbox = lab.confirmed()
     lab.publish()
     lab.cloud.advance(1)
-    lab.service.visit(json.loads(inbox.received[0].body)["UnsubscribeURL"])
+    lab.service.open_link(json.loads(inbox.received[0].body)["UnsubscribeURL"])
     lab.cloud.advance(1)
     farewell = json.loads(inbox.received[1].body)
     new = lab.subscribe(URL, "https")
-    assert lab.service.visit(farewell["SubscribeURL"])["SubscriptionArn"] == new
+    assert lab.service.open_link(farewell["SubscribeURL"])["SubscriptionArn"] == new
     assert len(lab.sns.list_subscriptions()["Subscriptions"]) == 1
 
 
@@ -688,13 +688,13 @@ def test_the_link_does_not_work_where_the_owner_must_be_known(lab):
     from lablib.aws.service import ServiceError
 
     with pytest.raises(ServiceError, match="owner"):
-        lab.service.visit(f"https://sns.us-east-1.amazonaws.com/?Action=Unsubscribe&SubscriptionArn={arn}")
+        lab.service.open_link(f"https://sns.us-east-1.amazonaws.com/?Action=Unsubscribe&SubscriptionArn={arn}")
     assert len(lab.sns.list_subscriptions()["Subscriptions"]) == 1
 
 
 def test_only_links_of_sns_can_be_visited(lab):
     with pytest.raises(ValueError, match="SubscribeURL"):
-        lab.service.visit("https://example.com/?Action=DeleteTopic")
+        lab.service.open_link("https://example.com/?Action=DeleteTopic")
 
 
 def test_a_deleted_topic_takes_its_subscriptions_along(lab):
@@ -919,12 +919,14 @@ def test_subscriptions_have_pages_too(lab):
         assert [len(page["Subscriptions"]) for page in pages] == [100, 1]
 
 
-def test_limits_by_count_need_no_memory(lab):
-    lab.service.existing_topics = 100_000 - 2
+def test_topics_and_subscriptions_are_limited_in_number(lab):
+    assert lab.cloud.quotas["sns.topics"] == 100_000
+    lab.cloud.quotas["sns.topics"] = 2
     lab.sns.create_topic(Name="last")
     assert refused(lab.sns.create_topic, Name="one-more")[0] == "TopicLimitExceeded"
     lab.sns.create_topic(Name="last")
-    lab.service.topic("orders").existing_subscriptions = 12_500_000
+    assert lab.cloud.quotas["sns.subscriptions"] == 12_500_000
+    lab.cloud.quotas["sns.subscriptions"] = 0
     code, _ = refused(lab.sns.subscribe, TopicArn=lab.topic, Protocol="sms", Endpoint=PHONE)
     assert code == "SubscriptionLimitExceeded"
     assert lab.sns.list_subscriptions()["Subscriptions"] == []

@@ -35,7 +35,7 @@ class Criteria:
             found += _read(text)
         return cls(texts, tuple(found))
 
-    def refuses(self, record: Document) -> str:
+    def refusal(self, record: Document) -> str:
         """Why no filter wants this record; empty when one does. A body that is a JSON object is looked into; of any
         other body only the whole text counts."""
         if not self.texts:

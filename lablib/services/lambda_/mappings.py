@@ -155,7 +155,7 @@ class Pollers:
 
     def _wanted(self, mapping: Mapping, function: Function, messages: list[Document]) -> list[Document]:
         """The messages that the mapping's filters want; the others are removed from the queue."""
-        reasons = [mapping.criteria.refuses(message["record"]) for message in messages]
+        reasons = [mapping.criteria.refusal(message["record"]) for message in messages]
         unwanted = [message for message, why in zip(messages, reasons) if why]
         for message, why in zip(messages, reasons):
             if why:

@@ -68,7 +68,7 @@ class Sns(Subscribing, Texting, Pushing):
 
     def _check_topic_room(self, fifo: bool) -> None:
         most = self.world.quotas["sns.fifo_topics" if fifo else "sns.topics"]
-        if sum(topic.fifo == fifo for topic in self.topics.values()) + self.existing_topics >= most:
+        if sum(topic.fifo == fifo for topic in self.topics.values()) >= most:
             raise ServiceError("TopicLimitExceeded", f"Topic limit exceeded: {most}", status=403)
 
     def _configure(self, topic: Topic, attributes: dict[str, str]) -> None:
@@ -305,10 +305,10 @@ class Sns(Subscribing, Texting, Pushing):
         for subscription in topic.subscriptions.values():
             if not subscription.confirmed:
                 continue
-            if subscription.filter and (why := subscription.refuses(message)):
+            if subscription.filter and (why := subscription.refusal(message)):
                 trace.add("FilteredOut", topic.name, message.id, subscription.name, message.row, why)
             else:
-                self.courier.send(message, subscription)
+                self.deliverer.send(message, subscription)
         return message.answer()
 
 

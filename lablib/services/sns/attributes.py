@@ -30,6 +30,14 @@ def clean(table: Mapping[str, Attribute], name: str, value: str, quotas: Quotas)
         raise invalid(f"{name}: Invalid value [{value}]. {unfit}") from None
 
 
+def clean_all(table: Mapping[str, Attribute], given: Mapping[str, str], quotas: Quotas) -> dict[str, str]:
+    """All values that were given for attributes of that table. Raises InvalidParameter, for unknown names too."""
+    for name in given:
+        if name not in table:
+            raise invalid(f"Attributes Reason: Invalid attribute name: {name}")
+    return {name: clean(table, name, value, quotas) for name, value in given.items()}
+
+
 # ---- topics ----------------------------------------------------------------------------------------------------------
 
 

@@ -9,11 +9,11 @@ from lablib.aws.lists import page_of
 from lablib.aws.service import Access, Request, Service, ServiceError, TokenBucket, World
 from lablib.kernel import Kernel
 from lablib.services.sns.checks import Document, account_of, invalid, not_found, split_arn
-from lablib.services.sns.delivery import Courier
+from lablib.services.sns.delivery import Deliverer
 from lablib.services.sns.events import EVENTS
 from lablib.services.sns.inbox import Inbox, Inboxes
 from lablib.services.sns.metrics import metrics
-from lablib.services.sns.outside import Outside, Phones
+from lablib.services.sns.outside import ExternalEndpoints, Phones
 from lablib.services.sns.quotas import QUOTAS
 from lablib.services.sns.topics import Subscription, Topic
 
@@ -47,7 +47,7 @@ class Shared:
 
 
 class SnsBase(Service):
-    """SNS in one region of one account. `existing_topics` counts as if so many more topics had been made."""
+    """SNS in one region of one account."""
 
     name = "sns"
     throttle = ("Throttling", "Rate exceeded")
@@ -56,14 +56,13 @@ class SnsBase(Service):
     batches = frozenset(("PublishBatch",))
     events = EVENTS
     quotas = QUOTAS
-    existing_topics = 0
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.topics: dict[str, Topic] = {}
         self.shared: Shared = world.shared.setdefault("sns", Shared(world.kernel))
-        self.outside = Outside(world, self.shared.inboxes)
-        self.courier = Courier(world, self.outside)
+        self.external = ExternalEndpoints(world, self.shared.inboxes)
+        self.deliverer = Deliverer(world, self.external)
         self._data_keys = DataKeys(world, "sns", _KEY_ERRORS, ("InternalError", 500))
         self._direct: dict[str, Topic] = {}  # for publishing to an endpoint without a topic
         self._buckets: dict[str, TokenBucket] = {}
@@ -96,7 +95,7 @@ class SnsBase(Service):
     @property
     def phones(self) -> Phones:
         """What this account knows about text messages here: `phones.opt_out(number)` is an answer of STOP."""
-        return self.outside.phones
+        return self.external.phones
 
     # ---- for the front door ------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from lablib.aws.targets import hand_over, reason
 from lablib.kernel import lognormal
 from lablib.services.sns.messages import Message
 from lablib.services.sns.metrics import DLQ_FAILED
-from lablib.services.sns.outside import Outside
+from lablib.services.sns.outside import ExternalEndpoints
 from lablib.services.sns.topics import Subscription
 
 _QUANTILES = 1024
@@ -42,19 +42,19 @@ class Delivery:
         self.delays: Iterator[float] | None = None
 
 
-class Courier:
+class Deliverer:
     """Delivers the messages of the topics of one account in one region."""
 
-    def __init__(self, world: World, outside: Outside) -> None:
+    def __init__(self, world: World, external: ExternalEndpoints) -> None:
         self._world = world
         self._kernel = world.kernel
         self._trace = world.trace
-        self._outside = outside
+        self._external = external
         quotas = world.quotas
         latency = lognormal(quotas["sns.delivery_median"], quotas["sns.delivery_p95"])
         self._latency = [latency.at((i + 0.5) / _QUANTILES) for i in range(_QUANTILES)]
-        self._abroad = quotas["sns.cross_region"]
-        self._patience = quotas["sns.http_timeout"]
+        self._cross_region = quotas["sns.cross_region"]
+        self._http_timeout = quotas["sns.http_timeout"]
 
     # ---- the way of a delivery ---------------------------------------------------------------------------------------
 
@@ -66,24 +66,24 @@ class Courier:
             line.append(delivery)
             if len(line) > 1:
                 return
-        self._set_out(delivery)
+        self._start(delivery)
 
-    def _set_out(self, delivery: Delivery) -> None:
+    def _start(self, delivery: Delivery) -> None:
         subscription = delivery.subscription
         delay = self._latency[int(subscription.random() * _QUANTILES)]
         target = subscription.target
         if target and target.region != self._world.region:
-            delay += self._abroad
-        self._kernel.after(delay, self._take_turn, delivery)
+            delay += self._cross_region
+        self._kernel.after(delay, self._rate_limit, delivery)
 
-    def _take_turn(self, delivery: Delivery) -> None:
+    def _rate_limit(self, delivery: Delivery) -> None:
         """Where an endpoint has a limit on deliveries a second, each waits for its turn."""
         subscription, now = delivery.subscription, self._kernel.now
         rate = subscription.rate
         if not rate:
             return self._try(delivery)
-        turn = max(now, subscription.free_at)
-        subscription.free_at = round(turn + 1 / rate, 6)
+        turn = max(now, subscription.next_at)
+        subscription.next_at = round(turn + 1 / rate, 6)
         if turn <= now:
             return self._try(delivery)
         self._kernel.at(turn, self._try, delivery)
@@ -97,7 +97,7 @@ class Courier:
         elif subscription.protocol in _MANAGED:
             self._try_service(delivery)
         else:
-            self._try_inbox(delivery)
+            self._try_external(delivery)
 
     def _try_service(self, delivery: Delivery) -> None:
         try:
@@ -131,14 +131,14 @@ class Courier:
 
     # ---- endpoints outside -------------------------------------------------------------------------------------------
 
-    def _try_inbox(self, delivery: Delivery) -> None:
+    def _try_external(self, delivery: Delivery) -> None:
         subscription = delivery.subscription
-        why = self._outside.refuses(subscription)
+        why = self._external.refusal(subscription)
         if why:
             return self._failed(delivery, why, False)
-        status, delay = self._outside.take(delivery.message, subscription)
-        if delay > self._patience:
-            self._kernel.after(self._patience, self._failed, delivery, "Timeout", True)
+        status, delay = self._external.receive(delivery.message, subscription)
+        if delay > self._http_timeout:
+            self._kernel.after(self._http_timeout, self._failed, delivery, "Timeout", True)
         elif delay:
             self._kernel.after(delay, self._answered, delivery, status)
         else:
@@ -170,10 +170,10 @@ class Courier:
         if delay is None:
             self._give_up(delivery)
         else:
-            self._kernel.at(until, self._take_turn, delivery)
+            self._kernel.at(until, self._rate_limit, delivery)
 
     def _give_up(self, delivery: Delivery) -> None:
-        queue = delivery.subscription.dead_letters
+        queue = delivery.subscription.dead_letter_queue
         if queue is None:
             self._note("DeliveryDropped", delivery, "there is no dead-letter queue")
         else:
@@ -193,7 +193,7 @@ class Courier:
             line = subscription.lines[delivery.message.group]
             line.popleft()
             if line:
-                self._set_out(line[0])
+                self._start(line[0])
             else:
                 del subscription.lines[delivery.message.group]
 

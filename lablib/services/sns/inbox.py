@@ -48,7 +48,7 @@ class Inbox:
         self._failures.clear()
         self._delay = 0.0
 
-    def take(self, headers: dict[str, str], body: str) -> tuple[int, float]:
+    def receive(self, headers: dict[str, str], body: str) -> tuple[int, float]:
         """Something arrives. Returns the status of the answer and after how many seconds it comes."""
         now = self.kernel.now
         status = next((status for start, end, status in reversed(self._failures) if start <= now < end), 200)

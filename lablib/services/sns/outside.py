@@ -34,7 +34,7 @@ class Phones:
         """Somebody answered STOP: this number gets nothing any more."""
         self.opted_out[number] = None
 
-    def refuses(self, number: str) -> str:
+    def refusal(self, number: str) -> str:
         """Why no message goes to that number now; nothing when one may, and then it is paid."""
         if number in self.opted_out:
             return "OptedOut"
@@ -116,7 +116,7 @@ def payload(platform: str, texts: Mapping[str, str]) -> str:
     return own
 
 
-class Outside:
+class ExternalEndpoints:
     """The endpoints outside AWS, as the SNS of one account in one region reaches them."""
 
     def __init__(self, world: World, inboxes: Inboxes) -> None:
@@ -125,10 +125,10 @@ class Outside:
         self.applications: dict[str, Application] = {}
         self.devices: dict[str, Device] = {}
 
-    def refuses(self, subscription: Subscription) -> str:
+    def refusal(self, subscription: Subscription) -> str:
         """Why SNS does not even try to reach this endpoint; nothing when it does."""
         if subscription.protocol == "sms":
-            return self.phones.refuses(subscription.endpoint)
+            return self.phones.refusal(subscription.endpoint)
         if subscription.protocol == "application":
             device = self.devices.get(subscription.endpoint)
             if device is None:
@@ -138,13 +138,13 @@ class Outside:
             return "" if device.enabled else "EndpointDisabled"
         return ""
 
-    def take(self, message: Message, subscription: Subscription) -> tuple[int, float]:
+    def receive(self, message: Message, subscription: Subscription) -> tuple[int, float]:
         """Send it. Returns the status of the answer, and after how many seconds it comes."""
         try:
             headers, body = self._form(message, subscription)
         except ServiceError as error:
             return error.status, 0.0
-        status, delay = self.inboxes[subscription.endpoint].take(headers, body)
+        status, delay = self.inboxes[subscription.endpoint].receive(headers, body)
         if 400 <= status <= 499 and subscription.protocol == "application":
             self.devices[subscription.endpoint].disable()
         return status, delay

@@ -8,20 +8,27 @@ with an error from 400 to 499, the push service has told SNS that the token is n
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
+from lablib.aws.attributes import Attribute, anything, boolean, bytes_up_to, declare, defaults, matching
 from lablib.aws.service import NotSimulated, Request, ServiceError
+from lablib.services.sns.attributes import clean_all
 from lablib.services.sns.base import SnsBase
 from lablib.services.sns.checks import Document, invalid, not_found, split_arn
 from lablib.services.sns.outside import SECRETS, Application, Device
 
 _NEEDS_PRINCIPAL = {"ADM": True, "APNS": True, "APNS_SANDBOX": True, "GCM": False}
-_EVENTS = ("EventEndpointCreated", "EventEndpointDeleted", "EventEndpointUpdated", "EventDeliveryFailure")
-_APPLICATION = (
-    "Enabled", *_EVENTS, *SECRETS, "SuccessFeedbackRoleArn", "FailureFeedbackRoleArn", "SuccessFeedbackSampleRate",
-    "ApplePlatformTeamID", "ApplePlatformBundleID",
+_TEXTS = (
+    "EventEndpointCreated", "EventEndpointDeleted", "EventEndpointUpdated", "EventDeliveryFailure", *SECRETS,
+    "SuccessFeedbackRoleArn", "FailureFeedbackRoleArn", "SuccessFeedbackSampleRate", "ApplePlatformTeamID",
+    "ApplePlatformBundleID",
 )  # fmt: skip
-_DEVICE = ("CustomUserData", "Enabled", "Token")
+_APPLICATION = declare(Attribute("Enabled", boolean, "true"), *(Attribute(name, anything) for name in _TEXTS))
+_DEVICE = declare(
+    Attribute("Enabled", boolean, "true"),
+    Attribute("Token", matching(".+", "Must not be empty.")),
+    Attribute("CustomUserData", bytes_up_to(2048)),
+)
+_OTHER_PLATFORMS = ("BAIDU", "MPNS", "WNS", "APNS_VOIP", "APNS_VOIP_SANDBOX", "MACOS", "MACOS_SANDBOX")
 
 
 class Pushing(SnsBase):
@@ -34,29 +41,29 @@ class Pushing(SnsBase):
     ) -> Document:
         if not re.fullmatch(r"[A-Za-z0-9_.-]{1,256}", name):
             raise invalid("Name")
-        if platform in ("BAIDU", "MPNS", "WNS", "APNS_VOIP", "APNS_VOIP_SANDBOX", "MACOS", "MACOS_SANDBOX"):
+        if platform in _OTHER_PLATFORMS:
             raise NotSimulated(f"the platform {platform} is not simulated; there are: {', '.join(_NEEDS_PRINCIPAL)}")
         if platform not in _NEEDS_PRINCIPAL:
             raise invalid(f"Platform Reason: {platform} is not a valid platform")
-        _check_names(attributes, _APPLICATION)
+        given = clean_all(_APPLICATION, attributes, self.world.quotas)
         needed = SECRETS if _NEEDS_PRINCIPAL[platform] else SECRETS[:1]
         for key in needed:
             if not attributes.get(key):
                 raise invalid(f"Attributes Reason: {key} is required for the platform {platform}")
         arn = self.arn(f"app/{platform}/{name}")
-        existing = self.outside.applications.get(arn)
+        existing = self.external.applications.get(arn)
         if existing is None:
-            existing = self.outside.applications[arn] = Application(arn, platform, name)
-            existing.attributes = {"Enabled": "true"} | attributes
-        elif any(existing.attributes.get(key) != value for key, value in attributes.items()):
+            existing = self.external.applications[arn] = Application(arn, platform, name)
+            existing.attributes = defaults(_APPLICATION, {}) | given
+        elif any(existing.attributes.get(key) != value for key, value in given.items()):
             raise invalid("Attributes Reason: Platform application already exists with different attributes")
         return {"PlatformApplicationArn": arn}
 
     def _application(self, arn: str) -> Application:
         split_arn(arn, "PlatformApplicationArn")
-        if arn not in self.outside.applications:
+        if arn not in self.external.applications:
             raise not_found("PlatformApplication")
-        return self.outside.applications[arn]
+        return self.external.applications[arn]
 
     def get_platform_application_attributes(self, request: Request, *, platform_application_arn: str) -> Document:
         return {"Attributes": self._application(platform_application_arn).entry()["Attributes"]}
@@ -65,20 +72,19 @@ class Pushing(SnsBase):
         self, request: Request, *, platform_application_arn: str, attributes: dict[str, str]
     ) -> Document:
         application = self._application(platform_application_arn)
-        _check_names(attributes, _APPLICATION)
-        application.attributes |= attributes
+        application.attributes |= clean_all(_APPLICATION, attributes, self.world.quotas)
         return {}
 
     def delete_platform_application(self, request: Request, *, platform_application_arn: str) -> Document:
         split_arn(platform_application_arn, "PlatformApplicationArn")
-        application = self.outside.applications.pop(platform_application_arn, None)
+        application = self.external.applications.pop(platform_application_arn, None)
         for device in application.devices.values() if application else ():
-            del self.outside.devices[device.arn]
+            del self.external.devices[device.arn]
         return {}
 
     def list_platform_applications(self, request: Request, *, next_token: str | None = None) -> Document:
-        page, more = self._page(self.outside.applications, next_token)
-        return {"PlatformApplications": [self.outside.applications[arn].entry() for arn in page]} | more
+        page, more = self._page(self.external.applications, next_token)
+        return {"PlatformApplications": [self.external.applications[arn].entry() for arn in page]} | more
 
     # ---- devices -----------------------------------------------------------------------------------------------------
 
@@ -95,44 +101,48 @@ class Pushing(SnsBase):
         given = dict(attributes or {}) | {"Token": token}
         if custom_user_data is not None:
             given["CustomUserData"] = custom_user_data
-        _check_device(application, given)
+        given = self._clean_device(application, given)
         existing = application.devices.get(token)
         if existing:
             if any(existing.attributes.get(name, "") != value for name, value in given.items()):
-                same = "already exists with the same Token, but different attributes."
-                raise invalid(f"Token Reason: Endpoint {existing.arn} {same}")
+                raise _token_is_taken(existing)
             return {"EndpointArn": existing.arn}
         tail = f"{application.platform}/{application.name}/{self.world.chance.uuid('sns/devices')}"
-        device = Device(self.arn(f"endpoint/{tail}"), application, {"Enabled": "true"} | given)
-        application.devices[token] = self.outside.devices[device.arn] = device
+        device = Device(self.arn(f"endpoint/{tail}"), application, defaults(_DEVICE, {}) | given)
+        application.devices[token] = self.external.devices[device.arn] = device
         return {"EndpointArn": device.arn}
 
     def _device(self, arn: str) -> Device:
         split_arn(arn, "EndpointArn")
-        if arn not in self.outside.devices:
+        if arn not in self.external.devices:
             raise not_found("Endpoint")
-        return self.outside.devices[arn]
+        return self.external.devices[arn]
 
     def get_endpoint_attributes(self, request: Request, *, endpoint_arn: str) -> Document:
         return {"Attributes": dict(self._device(endpoint_arn).attributes)}
 
     def set_endpoint_attributes(self, request: Request, *, endpoint_arn: str, attributes: dict[str, str]) -> Document:
         device = self._device(endpoint_arn)
-        application = device.application
-        _check_device(application, attributes)
-        token = attributes.get("Token", device.attributes["Token"])
-        other = application.devices.get(token)
-        if other and other is not device:
-            same = "already exists with the same Token, but different attributes."
-            raise invalid(f"Token Reason: Endpoint {other.arn} {same}")
-        del application.devices[device.attributes["Token"]]
-        application.devices[token] = device
-        device.attributes |= attributes
+        devices = device.application.devices
+        given = self._clean_device(device.application, attributes)
+        token = given.get("Token", device.attributes["Token"])
+        if devices.get(token, device) is not device:
+            raise _token_is_taken(devices[token])
+        del devices[device.attributes["Token"]]
+        devices[token] = device
+        device.attributes |= given
         return {}
+
+    def _clean_device(self, application: Application, attributes: dict[str, str]) -> dict[str, str]:
+        given = clean_all(_DEVICE, attributes, self.world.quotas)
+        apple = application.platform.startswith("APNS")
+        if apple and not re.fullmatch("[0-9A-Fa-f]{1,400}", given.get("Token", "0")):
+            raise invalid("Token Reason: iOS device tokens must be no more than 400 hexadecimal characters")
+        return given
 
     def delete_endpoint(self, request: Request, *, endpoint_arn: str) -> Document:
         split_arn(endpoint_arn, "EndpointArn")
-        device = self.outside.devices.pop(endpoint_arn, None)
+        device = self.external.devices.pop(endpoint_arn, None)
         if device:
             del device.application.devices[device.attributes["Token"]]
         return {}
@@ -146,7 +156,7 @@ class Pushing(SnsBase):
 
     def _ready_device(self, arn: str) -> Device:
         """The device to which something is to be published. Raises what Publish says when it cannot be."""
-        device = self.outside.devices.get(arn)
+        device = self.external.devices.get(arn)
         if device is None:
             raise invalid("TargetArn Reason: No endpoint found for the target arn specified")
         if not device.application.enabled:
@@ -156,20 +166,6 @@ class Pushing(SnsBase):
         return device
 
 
-def _check_names(attributes: Mapping[str, str], known: tuple[str, ...]) -> None:
-    for name, value in attributes.items():
-        if name not in known:
-            raise invalid(f"Attributes Reason: Invalid attribute name: {name}")
-        if name == "Enabled" and value.lower() not in ("true", "false"):
-            raise invalid(f"Attributes Reason: Invalid value for attribute: Enabled: {value}")
-
-
-def _check_device(application: Application, attributes: Mapping[str, str]) -> None:
-    _check_names(attributes, _DEVICE)
-    token = attributes.get("Token")
-    if token is not None and not token:
-        raise invalid("Token")
-    if token and application.platform.startswith("APNS") and not re.fullmatch("[0-9A-Fa-f]{1,400}", token):
-        raise invalid("Token Reason: iOS device tokens must be no more than 400 hexadecimal characters")
-    if len(attributes.get("CustomUserData", "").encode()) > 2048:
-        raise invalid("CustomUserData Reason: must be at most 2048 bytes long in UTF-8 encoding")
+def _token_is_taken(device: Device) -> ServiceError:
+    same = "already exists with the same Token, but different attributes."
+    return invalid(f"Token Reason: Endpoint {device.arn} {same}")

@@ -1,24 +1,24 @@
 """Text messages: the operations on settings, and on numbers that want none.
 
-Source: SNS API reference (SetSMSAttributes, CheckIfPhoneNumberIsOptedOut, OptInPhoneNumber). Texts of errors: ours.
+Source: SNS API reference (SetSMSAttributes, CheckIfPhoneNumberIsOptedOut, OptInPhoneNumber). Error texts are ours.
 """
 
 from __future__ import annotations
 
-import re
-
+from lablib.aws.attributes import Attribute, choice, declare, integer, matching
 from lablib.aws.service import Request
+from lablib.services.sns.attributes import clean_all
 from lablib.services.sns.base import SnsBase
-from lablib.services.sns.checks import Document, check_phone, invalid
+from lablib.services.sns.checks import Document, check_phone
 
-_CHECKS = {
-    "MonthlySpendLimit": r"[0-9]{1,9}",
-    "DeliveryStatusIAMRole": r"arn:aws:iam::[0-9]{12}:role/.+",
-    "DeliveryStatusSuccessSamplingRate": r"100|[0-9]{1,2}",
-    "DefaultSenderID": r"(?=.*[A-Za-z])[A-Za-z0-9]{1,11}",
-    "DefaultSMSType": r"Promotional|Transactional",
-    "UsageReportS3Bucket": r"[a-z0-9.-]{3,63}",
-}
+_ATTRIBUTES = declare(
+    Attribute("MonthlySpendLimit", matching(r"[0-9]{1,9}", "Must be a number of dollars.")),
+    Attribute("DeliveryStatusIAMRole", matching(r"arn:aws:iam::[0-9]{12}:role/.+", "Must be the ARN of a role.")),
+    Attribute("DeliveryStatusSuccessSamplingRate", integer(0, 100)),
+    Attribute("DefaultSenderID", matching(r"(?=.*[A-Za-z])[A-Za-z0-9]{1,11}", "Must be 1 to 11 letters or digits.")),
+    Attribute("DefaultSMSType", choice("Promotional", "Transactional")),
+    Attribute("UsageReportS3Bucket", matching(r"[a-z0-9.-]{3,63}", "Must be the name of a bucket.")),
+)
 
 
 class Texting(SnsBase):
@@ -38,12 +38,7 @@ class Texting(SnsBase):
         return {}
 
     def set_sms_attributes(self, request: Request, *, attributes: dict[str, str]) -> Document:
-        for name, value in attributes.items():
-            if name not in _CHECKS:
-                raise invalid(f"Attributes Reason: {name} is not a valid attribute name")
-            if not re.fullmatch(_CHECKS[name], value):
-                raise invalid(f"{name} Reason: {value} is not a valid value")
-        self.phones.settings.update(attributes)
+        self.phones.settings |= clean_all(_ATTRIBUTES, attributes, self.world.quotas)
         return {}
 
     def get_sms_attributes(self, request: Request, *, attributes: list[str] | None = None) -> Document:

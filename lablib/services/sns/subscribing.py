@@ -65,7 +65,7 @@ class Subscribing(SnsBase):
         elif any(subscription.attributes.get(name, "") != value for name, value in clean.items()):
             raise invalid("Attributes Reason: Subscription already exists with different attributes")
         if not subscription.confirmed:
-            self._ask(subscription, request)
+            self._send_confirmation(subscription, request)
         known = subscription.confirmed or return_subscription_arn
         return {"SubscriptionArn": subscription.arn if known else "pending confirmation"}
 
@@ -73,11 +73,11 @@ class Subscribing(SnsBase):
         topic = subscription.topic
         subscription.arn = f"{topic.arn}:{self.world.chance.uuid('sns/subscriptions')}"
         subscription.configure(attributes)
-        self._enter(subscription)
+        self._register(subscription)
         self.world.trace.add("Subscribed", topic.name, "", request.caller, request.row, subscription.name)
         return subscription
 
-    def _enter(self, subscription: Subscription) -> None:
+    def _register(self, subscription: Subscription) -> None:
         topic = subscription.topic
         topic.subscriptions[subscription.arn] = subscription
         topic.endpoints[subscription.protocol, subscription.endpoint] = subscription
@@ -100,7 +100,7 @@ class Subscribing(SnsBase):
             raise invalid("Lambda endpoint ARN")
         if protocol == "sqs":
             self._check_queue(topic, endpoint)
-        if protocol == "application" and endpoint not in self.outside.devices:
+        if protocol == "application" and endpoint not in self.external.devices:
             raise invalid(f"Endpoint Reason: Endpoint does not exist for endpoint {endpoint}")
 
     def _check_queue(self, topic: Topic, endpoint: str) -> None:
@@ -117,7 +117,7 @@ class Subscribing(SnsBase):
     def _check_room(self, topic: Topic, new: Subscription, filtered: bool) -> None:
         quotas = self.world.quotas
         most = quotas["sns.fifo_subscriptions" if topic.fifo else "sns.subscriptions"]
-        if len(topic.subscriptions) + topic.existing_subscriptions >= most:
+        if len(topic.subscriptions) >= most:
             raise ServiceError("SubscriptionLimitExceeded", f"Subscription limit exceeded: {most}", status=403)
         if filtered:
             self._check_filters(topic)
@@ -137,7 +137,7 @@ class Subscribing(SnsBase):
 
     # ---- confirmation ------------------------------------------------------------------------------------------------
 
-    def _ask(self, subscription: Subscription, request: Request) -> None:
+    def _send_confirmation(self, subscription: Subscription, request: Request) -> None:
         """Send a token to the endpoint: it is good for two days, and then the subscription is forgotten."""
         topic, shared = subscription.topic, self.shared
         shared.tokens.pop(subscription.token, None)
@@ -145,7 +145,7 @@ class Subscribing(SnsBase):
         life = self.world.quotas["sns.token_life"]
         subscription.token = token
         shared.tokens[token] = subscription
-        self.world.kernel.after(life, self._lapse, subscription, token)
+        self.world.kernel.after(life, self._expire, subscription, token)
         leaving = subscription.deleted
         confirmation = Message(topic, _FAREWELL.format(subscription.arn) if leaving else _WELCOME.format(topic.arn))
         confirmation.kind = "UnsubscribeConfirmation" if leaving else "SubscriptionConfirmation"
@@ -153,9 +153,9 @@ class Subscribing(SnsBase):
         confirmation.row = self.world.trace.add(
             "ConfirmationSent", topic.name, confirmation.id, request.caller, request.row, subscription.name
         )
-        self.courier.send(confirmation, subscription)
+        self.deliverer.send(confirmation, subscription)
 
-    def _lapse(self, subscription: Subscription, token: str) -> None:
+    def _expire(self, subscription: Subscription, token: str) -> None:
         self.shared.tokens.pop(token, None)
         if subscription.token == token and not subscription.confirmed and not subscription.deleted:
             self._remove(subscription)
@@ -177,7 +177,7 @@ class Subscribing(SnsBase):
         if subscription.deleted and again is None:  # it was removed by mistake, and its owner takes that back
             subscription.deleted = subscription.confirmed = False
             subscription.topic.removed -= 1
-            self._enter(subscription)
+            self._register(subscription)
         subscription = again or subscription
         if not subscription.confirmed:
             subscription.confirmed = True
@@ -186,7 +186,7 @@ class Subscribing(SnsBase):
             self.world.trace.add("SubscriptionConfirmed", name, "", request.caller, request.row, subscription.name)
         return {"SubscriptionArn": subscription.arn}
 
-    def visit(self, url: str) -> Document:
+    def open_link(self, url: str) -> Document:
         """Open a SubscribeURL or an UnsubscribeURL, as somebody does who got one: nobody knows who it is.
 
         Raises ValueError for another URL, and ServiceError as the operation does.
@@ -216,7 +216,7 @@ class Subscribing(SnsBase):
             raise ServiceError("AuthorizationError", "Only its owner may remove this subscription", status=403)
         self.unsubscribe(request, subscription_arn=subscription_arn)
         if subscription:
-            self._ask(subscription, request)
+            self._send_confirmation(subscription, request)
         return {}
 
     # ---- changing, removing ------------------------------------------------------------------------------------------

@@ -34,12 +34,8 @@ TOPIC_ACTIONS = (  # what a topic's policy may allow or deny
 
 
 class Topic:
-    """A topic. `existing_subscriptions` counts as if so many more had been made: for limits, without the memory.
+    """A topic. `direct`: the one that an endpoint has to itself, for publishing to it without a topic."""
 
-    `direct`: the topic that an endpoint has to itself when one publishes to it without a topic.
-    """
-
-    existing_subscriptions = 0
     direct = False
 
     def __init__(self, world: World, name: str, arn: str) -> None:
@@ -109,7 +105,7 @@ class Topic:
             "Policy": self.policy_text,
             "Owner": self.world.account,
             "TopicArn": self.arn,
-            "SubscriptionsConfirmed": str(self.count(True) + self.existing_subscriptions),
+            "SubscriptionsConfirmed": str(self.count(True)),
             "SubscriptionsPending": str(self.count(False)),
             "SubscriptionsDeleted": str(self.removed),
             "EffectiveDeliveryPolicy": json.dumps({"http": http}, separators=(",", ":")),
@@ -119,7 +115,7 @@ class Topic:
 class Subscription:
     """An endpoint that gets what is published to a topic.
 
-    `attributes` holds what was set; `filter`, `raw`, `dead_letters` are what delivery makes of them. `lines` are the
+    `attributes` holds what was set; delivery reads `filter`, `raw` and `dead_letter_queue`, made of it. `lines` are the
     deliveries that wait for their turn, for each message group of a FIFO topic.
     """
 
@@ -139,9 +135,9 @@ class Subscription:
         self.attributes: dict[str, str] = {}
         self.filter: FilterPolicy | None = None
         self.raw = False
-        self.dead_letters: Arn | None = None
+        self.dead_letter_queue: Arn | None = None
         self.lines: dict[str, deque[Delivery]] = {}
-        self.free_at = 0.0  # when the next delivery may begin, for an endpoint with a limit on deliveries a second
+        self.next_at = 0.0  # when the next delivery may begin, for an endpoint with a limit on deliveries a second
         self.random = topic.world.chance.stream(f"sns/{topic.name}/{self.name}").random
         self.configure({})
 
@@ -155,7 +151,7 @@ class Subscription:
         self.attributes = {name: value for name, value in (self.attributes | attributes).items() if value}
         self.raw = self.attributes.get("RawMessageDelivery") == "true"
         redrive = self.attributes.get("RedrivePolicy")
-        self.dead_letters = Arn.parse(json.loads(redrive)["deadLetterTargetArn"]) if redrive else None
+        self.dead_letter_queue = Arn.parse(json.loads(redrive)["deadLetterTargetArn"]) if redrive else None
         if attributes.keys() & {"FilterPolicy", "FilterPolicyScope"}:
             self.filter = None
             if text := self.attributes.get("FilterPolicy"):
@@ -168,7 +164,7 @@ class Subscription:
         """What its filter policy looks at."""
         return self.attributes.get("FilterPolicyScope", "MessageAttributes")
 
-    def refuses(self, message: Message) -> str:
+    def refusal(self, message: Message) -> str:
         """Why its filter policy keeps a message out; empty when it lets it pass."""
         why = self.filter.matches(message.attributes, message.text) if self.filter else ""
         if why and self.scope == "MessageAttributes" and message.broken_attributes:
