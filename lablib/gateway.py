@@ -132,7 +132,7 @@ class Gateway:
         """
         handler = service.operations.get(name) or service.operation(name)
         wait, trace, latency = self._wait, self._trace, self._latency
-        kernel, heap, here = self._kernel, self._heap, self._here()
+        kernel = self._kernel
         stream = self._streams.get(caller) or self._stream(caller)
         random = stream.random
         row = trace.open(operation, service.resource_of(params), caller)
@@ -140,10 +140,7 @@ class Gateway:
         detail: int | str = "CallerGone"  # what the row says when the caller is killed while it waits
         try:
             delay = latency[int(random() * _QUANTILES)]
-            if kernel.undisturbed_line is here and heap and kernel.now + delay < heap[0][0]:
-                kernel.now += delay  # as `wait` does it, at a third of the cost
-            else:
-                wait(None, delay)
+            kernel.pass_time(delay)
             fault = self.faults.pick(caller, operation, operation in service.batches) if self.faults.active else None
             if fault is None and principal is None and not service.has_policies:
                 answer = handler(request, **params)
@@ -154,10 +151,7 @@ class Gateway:
                 wait(None, read_timeout)
                 raise AnswerLost(took_effect=fault.kind == "lost_answer")
             delay = latency[int(random() * _QUANTILES)]
-            if kernel.undisturbed_line is here and heap and kernel.now + delay < heap[0][0]:
-                kernel.now += delay
-            else:
-                wait(None, delay)
+            kernel.pass_time(delay)
             if operation == "ReceiveMessage":
                 detail = len(answer["Messages"]) if answer else 0
             else:

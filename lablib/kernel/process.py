@@ -30,6 +30,7 @@ from greenlet import greenlet as Greenlet
 from lablib.kernel.chance import Chance
 from lablib.kernel.interrupt import Interrupts, RealTimeExceeded, real_time_limit
 from lablib.kernel.loop import Loop, Signal, Timer, check_duration
+from lablib.kernel.names import Names
 
 if TYPE_CHECKING:
     import threading
@@ -167,8 +168,7 @@ class Kernel(Loop):
         self.idents = itertools.count(_FIRST_IDENT)
         self.on_thread_failure: Callable[[Process, Exception], None] | None = None
         self.processes: dict[str, Process] = {}
-        # For a name that several have at once: the number to try next, and those below it that became free.
-        self._numbers: dict[str, tuple[int, list[int]]] = {}
+        self._names = Names(self._is_taken)
         self.closed = False
         self._main = _MainLine()
         self._thread = _thread.get_ident()
@@ -203,7 +203,7 @@ class Kernel(Loop):
         if not callable(fn):
             raise TypeError(f"fn={fn!r}: must be a function; pass the function itself, without calling it")
         base = name or str(getattr(fn, "__name__", type(fn).__name__))
-        free = self._numbered(base) if self._is_taken(base) else base
+        free = self._names.find(base)
         process = Process(self, fn, args, free)
         self.processes[free] = process
         process.wake = self._push(self.now, process)
@@ -211,22 +211,6 @@ class Kernel(Loop):
 
     def _is_taken(self, name: str) -> bool:
         return name in self.processes and self.processes[name].alive
-
-    def _numbered(self, base: str) -> str:
-        """`base` with the lowest number, from 2, that no running process has."""
-        number, freed = self._numbers.get(base, (2, []))
-        while freed:
-            if not self._is_taken(name := f"{base}-{heapq.heappop(freed)}"):  # it may have been asked for by name
-                return name
-        while self._is_taken(name := f"{base}-{number}"):
-            number += 1
-        self._numbers[base] = (number + 1, freed)
-        return name
-
-    def _give_back_name(self, process: Process) -> None:
-        base, _, digits = process.name.rpartition("-")
-        if base in self._numbers and digits.isdecimal() and int(digits) < self._numbers[base][0]:
-            heapq.heappush(self._numbers[base][1], int(digits))
 
     def kill(self, process: Process) -> None:
         """End a process where it stands: its `finally` blocks run, and it can wait for nothing any more."""
@@ -253,7 +237,7 @@ class Kernel(Loop):
     def _ended(self, process: Process) -> Process | _MainLine | None:
         """Book-keeping at the end of a process. Returns who goes on; None: whoever killed it."""
         process.alive = False
-        self._give_back_name(process)
+        self._names.give_back(process.name)
         process.done.fire()
         error = process.exception
         if process.killer_waits and error is None:
@@ -270,7 +254,7 @@ class Kernel(Loop):
 
     def wait(self, signal: Signal | None = None, timeout: float | None = None) -> bool:
         """Block until `signal` fires (True) or `timeout` seconds have passed (False). Everything that blocks blocks
-        here. (The front door moves `now` itself when its line is undisturbed and nothing is due before.)
+        here.
 
         Raises ValueError for a negative timeout, Stuck on the main line when nothing is left that could end the wait.
         """
@@ -304,6 +288,32 @@ class Kernel(Loop):
         if line.killed:
             self._end_again(line)
         return bool(line.fired)
+
+    def pass_time(self, seconds: float) -> None:
+        """As `wait(None, seconds)`, for what every call does several times: the common case at a third of the cost."""
+        line, heap, until = self.undisturbed_line, self._heap, self.now + seconds
+        if line is None or line is not getcurrent():
+            self.wait(None, seconds)
+            return
+        if not heap or until < heap[0][0]:
+            self.now = until  # nothing else happens meanwhile
+            return
+        line.wake = self._serial = self._serial + 1
+        time, serial, item = heapq.heappushpop(heap, (until, line.wake, line))
+        while item.__class__ is not Process or item.wake != serial:
+            if item.__class__ is not Process and (item.__class__ is not Timer or item.fn is not None):
+                heapq.heappush(heap, (time, serial, item))
+                self._drive(line)
+                break
+            time, serial, item = heapq.heappop(heap)  # the one before was cancelled, or is out of date
+        else:
+            self.now = time
+            if item is line:
+                return
+            self._target(item).switch()
+            self.undisturbed_line = None if line.killed or self._check_first else line
+        if line.killed:
+            self._end_again(line)
 
     def sleep(self, seconds: float) -> None:
         """Block for `seconds` of virtual time."""
@@ -371,7 +381,7 @@ class Kernel(Loop):
     def _target(self, next_line: Process | _MainLine) -> Greenlet:
         """Where to switch so that `next_line` goes on. A new process begins from the main line: begun from another
         process, it would stand on that one's stack, and a thousand of them would exhaust it."""
-        if next_line.greenlet or not isinstance(next_line, Process):
+        if next_line.__class__ is not Process or next_line:
             return next_line.greenlet
         self._begin = next_line
         return self._main.greenlet
@@ -455,7 +465,7 @@ class Kernel(Loop):
     def _abandon(self, process: Process) -> None:
         """Leave a process behind that swallows its end: suspended for good, it counts as ended."""
         process.alive = False
-        self._give_back_name(process)
+        self._names.give_back(process.name)
         process.done.fire()
         _abandoned.append(process)
 
@@ -482,6 +492,6 @@ class Kernel(Loop):
         if process is None:
             raise RealTimeExceeded
         process.alive = False
-        self._give_back_name(process)
+        self._names.give_back(process.name)
         _abandoned.append(process)
         self._to_main(RealTimeExceeded()).greenlet.switch()

@@ -124,6 +124,31 @@ class Queue:
         self.complete(row, 1)
 
 
+def crowd(n, pairs=4):
+    """`pairs` producers send `n` messages, and as many consumers receive and delete them at the same time."""
+    env = simpy.Environment()
+    queue, left = Queue(env), [n]
+    over = env.event()
+
+    def producer():
+        for _ in range(n // pairs):
+            yield from queue.send("hello")
+
+    def consumer():
+        while left[0]:
+            for message in (yield from queue.receive(10, 20)):
+                yield from queue.delete(message["ReceiptHandle"])
+                left[0] -= 1
+        if not over.triggered:
+            over.succeed()
+
+    for _ in range(pairs):
+        env.process(producer())
+        env.process(consumer())
+    env.run(until=over)
+    return queue
+
+
 def lives(n):
     """Send, receive and delete `n` messages, one after the other."""
     env = simpy.Environment()

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lablib.kernel import Kernel, RealTimeExceeded, Signal, Stuck
+from lablib.kernel.names import Names
 
 
 @pytest.fixture
@@ -284,10 +285,10 @@ def test_a_name_gets_the_lowest_number_that_no_running_process_has(kernel, seed)
         alive[expected] = process
 
 
-def test_many_processes_of_one_name_cost_what_as_many_names_cost(kernel, monkeypatch):
+def test_many_processes_of_one_name_cost_what_as_many_names_cost(kernel):
     """Counted in looks at a name, so that the speed of the machine does not matter."""
     looks, look = [], kernel._is_taken
-    monkeypatch.setattr(kernel, "_is_taken", lambda name: looks.append(name) or look(name))
+    kernel._names = Names(lambda name: looks.append(name) or look(name))
     processes = [kernel.spawn(kernel.sleep, 5, name="visitor") for _ in range(3000)]
     for process in processes[::3]:
         kernel.kill(process)

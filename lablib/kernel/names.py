@@ -1,0 +1,34 @@
+"""Names of processes: a name that a running process has gets the lowest free number."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+
+
+class Names:
+    """Finds free names. `is_taken(name)` tells whether a running process has a name."""
+
+    def __init__(self, is_taken: Callable[[str], bool]) -> None:
+        self._is_taken = is_taken
+        # For a name that several have at once: the number to try next, and those below it that became free.
+        self._numbers: dict[str, tuple[int, list[int]]] = {}
+
+    def find(self, base: str) -> str:
+        """`base`, or with the lowest number, from 2, that no running process has."""
+        if not self._is_taken(base):
+            return base
+        number, freed = self._numbers.get(base, (2, []))
+        while freed:
+            if not self._is_taken(name := f"{base}-{heapq.heappop(freed)}"):  # it may have been asked for by name
+                return name
+        while self._is_taken(name := f"{base}-{number}"):
+            number += 1
+        self._numbers[base] = (number + 1, freed)
+        return name
+
+    def give_back(self, name: str) -> None:
+        """The process with this name has ended."""
+        base, _, digits = name.rpartition("-")
+        if base in self._numbers and digits.isdecimal() and int(digits) < self._numbers[base][0]:
+            heapq.heappush(self._numbers[base][1], int(digits))
