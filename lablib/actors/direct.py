@@ -18,8 +18,8 @@ class DirectCall:
     """The workers' door. `limit()` requests may wait at it; callers wait `timeout()` seconds; `seconds(key)` is the
     work.
 
-    Call it as the program of a `Fleet`. It writes Requested, Accepted, Refused, Answered, TimedOut; `place` is their
-    resource.
+    Call it as the program of a `Fleet`. It writes Requested, Accepted (until when its caller waits), Refused, Answered,
+    TimedOut; `place` is their resource.
     """
 
     def __init__(
@@ -52,8 +52,9 @@ class DirectCall:
         if not up or len(self._backlog) >= self._limit() + free:
             add("Refused", self._place, key, caller, row)
             return
-        row = add("Accepted", self._place, key, caller, row)
-        self._callers[key] = self._kernel.after(self._timeout(), self._give_up, caller, key, row)
+        patience = self._timeout()
+        row = add("Accepted", self._place, key, caller, row, until=self._kernel.now + patience)
+        self._callers[key] = self._kernel.after(patience, self._give_up, caller, key, row)
         self._backlog.append((key, row))
         self._come.fire()
 

@@ -83,10 +83,11 @@ class Worker:
         """Work on `subject` for `seconds`, and longer when frozen meanwhile; `then` is the rest of the work. `failed`:
         it comes to nothing in the end.
 
-        Writes WorkStarted and WorkEnded; returns the row of the latter.
+        Writes WorkStarted, whose `until` is when the work would end without a freeze, a `then` or a crash, and
+        WorkEnded; returns the row of the latter.
         """
         self.wait_while_frozen()
-        row = self._trace.add("WorkStarted", place, subject, self.name, cause)
+        row = self._trace.add("WorkStarted", place, subject, self.name, cause, until=self._kernel.now + seconds)
         self.hold(seconds)
         if then:
             then()

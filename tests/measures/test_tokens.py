@@ -30,15 +30,16 @@ def by_hand(run, t):
             break
         m, who, kind = row.subject, row.actor, row.kind
         if kind in ("Sent", "BecameVisible", "MovedToBack", "CopyReturned", "Accepted"):
-            state[m] = ("delayed" if row.until > t else "waiting", row.resource)
+            state[m] = ("delayed" if kind == "Sent" and row.until > t else "waiting", row.resource)
         elif kind == "VisibilityChanged":
             state[m] = ("hidden", row.resource)
         elif kind == "Received":
             state[m], last[m] = ("hidden", row.resource), who
-            if not isinstance(trace.details[row.cause], str) and trace.details[row.cause] is not None:
-                held[who, m] = trace[row.cause].until
-            else:
+            call = trace[row.cause]
+            if isinstance(call.detail, str):  # the answer is lost
                 held.pop((who, m), None)
+            else:
+                held[who, m] = math.inf if call.detail is None else call.until
         elif kind in ("Deleted", "Expired"):
             state.pop(m, None)
             held.pop((who, m), None)
@@ -108,7 +109,7 @@ scenarios = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     scenario=scenarios,
     seed=st.integers(0, 10**6),
@@ -203,3 +204,12 @@ def test_spans_of_actors_and_counters_are_those_of_the_run():
     assert (last["sent"], last["waiting"], last["hidden"]) == (m.sent, m.depth().last, m.in_flight().last)
     (crash,) = [event for event in document["events"] if event["kind"] == "crash"]
     assert document["actors"][crash["actor"]]["name"] == "consumer-1" and crash["big"]
+
+
+def test_it_is_known_how_long_work_was_going_to_take_that_a_crash_cut_off():
+    """The bar in the picture needs it: how much of the work was done."""
+    run = fresh(Visibility(visibility_timeout=45), 7, [Action("crash", 38.0, "consumer-1")])
+    (cut,) = [x for x in run.tokens.tokens if x.because == "crashed"]
+    same = next(x for x in run.tokens.tokens if x.subject == cut.subject and x.work_until is not None)
+    assert cut.work_from < 38.0 < cut.work_end
+    assert cut.work_end - cut.work_from == pytest.approx(same.work_until - same.work_from)

@@ -20,10 +20,10 @@ def kinds(run, subject):
 # ---- the stories ---------------------------------------------------------------------------------------------------
 
 GOLDEN = {
-    VideoQueue(): "83f91c6ae8ca36b1",
-    VideoQueue(mode="direct"): "865c340ac70083a7",
-    Promises(): "93c62b143c412cfc",
-    Fleet(): "862c7fba0aca6001",
+    VideoQueue(): "1c108930c4ec3aca",
+    VideoQueue(mode="direct"): "36ce11fbb08b1d65",
+    Promises(): "b6589a499a288e98",
+    Fleet(): "d96d18dc390ca4fe",
 }
 
 

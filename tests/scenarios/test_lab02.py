@@ -18,11 +18,11 @@ def done_in_vain(run):
 
 
 GOLDEN = {
-    Visibility(): "7c0aac800375a0cb",
-    Visibility(crashes=0.1, heartbeat=10.0): "b9bf6ee9b33e17fc",
-    Visibility(poison=0.1, max_receives=3): "123cd8a4635bb1f0",
-    Polling(): "b22aa42182bd7f96",
-    Polling(wait_time=0): "0d1b7fec5c02d4e7",
+    Visibility(): "7501914b10b76797",
+    Visibility(crashes=0.1, heartbeat=10.0): "e5e2ca063c2e0c82",
+    Visibility(poison=0.1, max_receives=3): "1b89dbcc3dad4096",
+    Polling(): "07e525d52f327f4d",
+    Polling(wait_time=0): "314317131682985a",
 }
 
 
