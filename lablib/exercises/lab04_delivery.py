@@ -80,7 +80,7 @@ class Partner:
         step = self._accident.begin()
         stage.cloud.kernel.sleep(0.2)
         self._accident.strike(step, after=False)
-        status, _ = self._inbox.take({}, body)
+        status, _ = self._inbox.receive({}, body)
         caller = stage.caller
         cause = in_hand(stage.trace, caller, [id for ids in copies(stage).get(message, {}).values() for id in ids])
         stage.trace.add("Posted" if status == 200 else "PostRefused", _URL, message, caller, cause, status)

@@ -241,7 +241,7 @@ class _FanOutStage(Stage):
 
     def _forward(self, worker: Worker, message_id: str, key: str, row: int) -> bool:
         """Pass an order on to the partner's web server. What it does not take comes back."""
-        status, delay = self.inbox.take({}, key)
+        status, delay = self.inbox.receive({}, key)
         taken = status < 400 and delay <= _TIMEOUT
         worker.work(worker.name, message_id, row, 0.2 + min(delay, _TIMEOUT), failed=not taken)
         return bool(taken)
@@ -298,7 +298,7 @@ class _FanOutStage(Stage):
         kernel, add, last = self.cloud.kernel, self.cloud.trace.add, 3
         row = -1
         for attempt in range(1, last + 1):
-            status, delay = self.inbox.take({}, order)
+            status, delay = self.inbox.receive({}, order)
             kernel.sleep(min(max(delay, 0.02), _TIMEOUT))
             detail = {"protocol": "https", "attempt": attempt}
             if status < 400 and delay <= _TIMEOUT:
