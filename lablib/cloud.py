@@ -51,7 +51,7 @@ class Cloud:
         self.region_name = check_region(region_name)
         self.quotas = services.quota_values(limits, assume)
         self.chance = Chance(seed)
-        self.kernel = Kernel()
+        self.kernel = Kernel(self.chance)
         self.trace = Trace(self.kernel)
         self.gateway = Gateway(self.kernel, self.trace, self.chance, self.quotas, self.service)
         self._caller = partial(self.kernel.current_name, "you")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
+from functools import cached_property
 from random import Random
 from typing import Any
 
@@ -28,11 +29,29 @@ class Program:
         self.closers: list[Callable[[], None]] = []  # what the operating system cleans up
         self.ending = False
         self.counts: Counter[str] = Counter()  # names with numbers count within the program
-        # A program that starts again goes on in its stream: its identifiers are never those of its former life. What
-        # random.seed() does must not reach identifiers, so they are drawn from a source of their own.
-        draw = self.kernel.chance.stream(f"program {main.name}").random
-        self.random, self.entropy = Random(draw()), Random(draw())
+        self.signal_handlers: dict[int, Any] = {}
+        self.file_names: Any = None  # tempfile's
+        self.last_uuid1: int | None = None
         self.host: str | None = None
+
+    @cached_property
+    def random(self) -> Random:
+        """What the functions of the module `random` draw from."""
+        return self._generator("random")
+
+    @cached_property
+    def entropy(self) -> Random:
+        """What os.urandom, uuid4 and secrets draw from: `random.seed()` does not reach it."""
+        return self._generator("entropy")
+
+    @cached_property
+    def node(self) -> int:
+        """uuid.getnode(): a locally administered address."""
+        return 0x02 << 40 | self.entropy.getrandbits(40)
+
+    def _generator(self, what: str) -> Random:
+        # A program that starts again goes on in its stream: its identifiers are never those of its former life.
+        return Random(self.kernel.chance.stream(f"{what} {self.name}").random())
 
     def count(self, what: str) -> int:
         """1, 2, 3, ... for each `what`."""

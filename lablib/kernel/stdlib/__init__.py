@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lablib.kernel.process import unsimulated
-from lablib.kernel.stdlib import clocks, patching, threads
+from lablib.kernel.stdlib import clocks, patching, randomness, refusals, threads
 
 _installed = False
 
@@ -20,6 +20,8 @@ def install() -> None:
     patching.watch_imports()
     clocks.patch_time()
     threads.patch_threading()
+    randomness.patch_random()
+    refusals.patch_os()
     for name, patch in {
         "concurrent.futures.thread": threads.patch_pools,
         "datetime": clocks.patch_datetime,
@@ -27,6 +29,9 @@ def install() -> None:
         "logging": clocks.patch_logging,
         "queue": threads.patch_queue,
         "sched": threads.patch_sched,
+        "tempfile": randomness.patch_tempfile,
+        "uuid": randomness.patch_uuid,
+        **refusals.PATCHES,
     }.items():
         patching.when_imported(name, patch)
     patching.rebind()

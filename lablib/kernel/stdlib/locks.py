@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _queue
 import _thread
+from _thread import allocate_lock as _real_lock
 from collections.abc import Callable
 from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
@@ -25,20 +26,20 @@ class Lock:
     __slots__ = ("__weakref__", "_lock", "_owner", "_signal")
 
     def __init__(self) -> None:
-        self._lock = _thread.allocate_lock()
+        self._lock = _real_lock()
         self._owner: Process | int | None = None  # who has it, if it is taken: a process or a real thread
         self._signal: Signal | None = None  # made when a process first waits
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """As `threading.Lock.acquire`. Raises RuntimeError when processes of two clouds wait for one lock."""
+        if timeout != -1 and (not blocking or timeout < 0):
+            return self._lock.acquire(blocking, timeout)  # raises what Python raises
         process = current_process()
         if process is not None:
             look(process)
         if self._lock.acquire(False):
             self._owner = _thread.get_ident() if process is None else process
             return True
-        if timeout != -1 and (not blocking or timeout < 0):
-            return self._lock.acquire(blocking, timeout)  # raises what Python raises
         if not blocking or timeout == 0:
             return False
         owner, me = self._owner, _thread.get_ident()
@@ -94,7 +95,7 @@ class Lock:
         raise TypeError("cannot pickle '_thread.lock' object")
 
     def __repr__(self) -> str:
-        return f"<{'locked' if self._lock.locked() else 'unlocked'} lablib Lock at {id(self):#x}>"
+        return f"<{'locked' if self._lock.locked() else 'unlocked'} lablib.Lock object at {id(self):#x}>"
 
 
 class SimpleQueue(_queue.SimpleQueue):

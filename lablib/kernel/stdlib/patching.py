@@ -18,7 +18,7 @@ from importlib.machinery import ModuleSpec
 from types import MethodType, ModuleType
 from typing import Any
 
-from lablib.kernel.process import Process, current_process
+from lablib.kernel.process import current_process
 
 Patch = Callable[[ModuleType], None]
 
@@ -72,15 +72,6 @@ def rebind() -> None:
             known = _replaced.get(id(value))
             if known is not None and known[0] is value:
                 space[name] = known[1]
-
-
-def refuse(what: str, instead: str) -> Callable[..., Any]:
-    """A virtual function that raises one clear line."""
-
-    def refusal(process: Process, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError(f"{what} cannot work in virtual time (in {process.name}): {instead}")
-
-    return refusal
 
 
 # ---- modules that come later ---------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ into `threading._active`, so the interpreter does not wait for our threads at it
 
 from __future__ import annotations
 
+import _thread
 import threading
 from collections.abc import Callable
 from types import ModuleType
@@ -53,6 +54,8 @@ def _run(thread: Any) -> None:
         failed = thread._lab_process.kernel.on_thread_failure
         if failed is not None:
             failed(thread._lab_process, error)
+    finally:
+        thread._is_stopped = True  # for its repr
 
 
 def _join(self: Any, timeout: float | None = None) -> None:
@@ -77,6 +80,12 @@ def _is_set(self: Any) -> bool:
     if process is not None:
         look(process)
     return _real_is_set(self)
+
+
+def _start_new(process: Process, fn: Callable[..., Any], args: Any, kwargs: Any = None) -> int:
+    thread = threading.Thread(target=fn, args=args, kwargs=kwargs, daemon=True)
+    thread.start()
+    return ident_of(thread._lab_process)  # type: ignore[attr-defined]
 
 
 def _all(process: Process) -> list[threading.Thread]:
@@ -109,6 +118,7 @@ def patch_threading() -> None:
         },
     )
     replace(threading, "local", Local)
+    virtualize(_thread, {"start_new_thread": _start_new})
 
 
 def patch_queue(queue: ModuleType) -> None:

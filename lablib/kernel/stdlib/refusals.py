@@ -1,0 +1,91 @@
+"""What cannot be virtual: one clear line, at the call. Real processes and signals live in real time."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from lablib.kernel.process import Process
+from lablib.kernel.programs import program_of
+from lablib.kernel.stdlib.patching import Patch, dispatch, replace, virtualize
+
+_SPAWN = "start a process of the lab with cloud.spawn(...)"
+_TIMER = "use threading.Timer, or a timeout of the call that waits"
+_EVENT = "let a thread or a process set a threading.Event"
+_CPUS = 4  # what os.cpu_count() says inside processes; the size of default pools must not depend on the machine
+
+
+def refuse(what: str, instead: str) -> Callable[..., Any]:
+    """A virtual function that raises one clear line."""
+
+    def refusal(process: Process, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(f"{what} cannot work in virtual time (in {process.name}): {instead}")
+
+    return refusal
+
+
+def patch_os() -> None:
+    """The modules `os` and `signal`. Each program is alone on its machine, as in a container: its process id is 1."""
+    names = (
+        "fork", "forkpty", "system", "popen", "posix_spawn", "posix_spawnp", "execv", "execve", "spawnv", "spawnve",
+    )  # fmt: skip
+    virtualize(os, {name: refuse(f"os.{name}", _SPAWN) for name in names})
+    virtualize(os, {name: refuse(f"os.{name}", _EVENT) for name in ("kill", "killpg", "abort")})
+    virtualize(os, {"getpid": lambda process: 1, "cpu_count": lambda process: _CPUS})
+    virtualize(os, {"process_cpu_count": lambda process: _CPUS})
+    virtualize(signal, {"signal": _set_handler, "getsignal": _handler})
+    virtualize(signal, {name: refuse(f"signal.{name}", _TIMER) for name in ("alarm", "setitimer")})
+    waits = ("pause", "sigwait", "sigwaitinfo", "sigtimedwait", "set_wakeup_fd", "raise_signal", "pthread_kill")
+    virtualize(signal, {name: refuse(f"signal.{name}", _EVENT) for name in waits})
+
+
+def _handler(process: Process, number: int) -> Any:
+    default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+    return program_of(process).signal_handlers.get(number, default)
+
+
+def _set_handler(process: Process, number: int, handler: Any) -> Any:
+    """A handler of a program; nobody sends it signals. The host's own handlers stay what they are."""
+    before = _handler(process, number)
+    program_of(process).signal_handlers[number] = handler
+    return before
+
+
+def _patch_subprocess(subprocess: Any) -> None:
+    popen = subprocess.Popen
+    real_end = popen.__del__
+
+    def end(self: Any, *args: Any, **kwargs: Any) -> None:
+        if hasattr(self, "returncode"):  # else it was refused, and there is nothing to end
+            real_end(self, *args, **kwargs)
+
+    _refuse_construction(popen, "subprocess")
+    replace(popen, "__del__", end)
+
+
+def _refuse_construction(kind: Any, what: str) -> None:
+    refusal = refuse(what, _SPAWN)
+    real = kind.__init__
+    either = dispatch(real, refusal)
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        either(self, *args, **kwargs)
+
+    replace(kind, "__init__", __init__)
+
+
+def _patch_multiprocessing(process: Any) -> None:
+    _refuse_construction(process.BaseProcess, "multiprocessing")
+
+
+def _patch_process_pool(pools: Any) -> None:
+    _refuse_construction(pools.ProcessPoolExecutor, "ProcessPoolExecutor")
+
+
+PATCHES: dict[str, Patch] = {
+    "concurrent.futures.process": _patch_process_pool,
+    "multiprocessing.process": _patch_multiprocessing,
+    "subprocess": _patch_subprocess,
+}

@@ -1,0 +1,61 @@
+"""What cannot be virtual is refused in one clear line, at the call, and stays as it is outside."""
+
+import concurrent.futures
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: subprocess.run(["true"]), "subprocess cannot work in virtual time (in learner): start a process of"),
+        (lambda: subprocess.check_output(["true"]), "subprocess cannot work in virtual time"),
+        (lambda: multiprocessing.Process(target=print), "multiprocessing cannot work in virtual time"),
+        (lambda: multiprocessing.Pool(2), "multiprocessing cannot work in virtual time"),
+        (lambda: concurrent.futures.ProcessPoolExecutor(), "ProcessPoolExecutor cannot work in virtual time"),
+        (lambda: os.fork(), "os.fork cannot work in virtual time"),
+        (lambda: os.system("true"), "os.system cannot work in virtual time"),
+        (lambda: os.kill(os.getpid(), signal.SIGTERM), "os.kill cannot work in virtual time"),
+        (lambda: signal.alarm(1), "signal.alarm cannot work in virtual time (in learner): use threading.Timer"),
+        (lambda: signal.setitimer(signal.ITIMER_REAL, 1), "signal.setitimer cannot work in virtual time"),
+        (lambda: signal.pause(), "signal.pause cannot work in virtual time"),
+    ],
+)
+def test_one_clear_line(kernel, call, message):
+    kernel.spawn(call, name="learner")
+    with pytest.raises(NotImplementedError) as refused:
+        kernel.advance(1)
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_outside_they_work():
+    assert subprocess.run([sys.executable, "-c", "print(1)"], capture_output=True).stdout.strip() == b"1"
+    assert signal.alarm(0) == 0
+    assert os.getpid() != 1
+
+
+def test_a_program_is_alone_on_its_machine(kernel):
+    process = kernel.spawn(lambda: (os.getpid(), os.cpu_count()))
+    kernel.advance(1)
+    assert process.result == (1, 4)
+
+
+def test_a_programs_signal_handlers_are_its_own(kernel):
+    before = signal.getsignal(signal.SIGTERM)
+
+    def program():
+        first = signal.signal(signal.SIGTERM, handler)
+        return first, signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+
+    def handler(number, frame): ...
+
+    process = kernel.spawn(program)
+    kernel.advance(1)
+    assert process.result == (signal.SIG_DFL, handler, signal.default_int_handler)
+    assert signal.getsignal(signal.SIGTERM) is before
