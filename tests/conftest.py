@@ -13,9 +13,40 @@ IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
 _home = pytest.StashKey[str]()
 
 
+KNOWLEDGE = {
+    "recorded": "recorded from AWS by a public test suite",
+    "guide": "written in AWS's documentation or API reference",
+    "reported": "reported by users or maintainers, in public",
+    "ours": "ours: no source was found, or it is the lab's own",
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--knowledge", action="store_true", help="list from where each tested behaviour is known")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if not session.config.option.knowledge:
+        return
+    table: dict[str, dict[str, int]] = {}
+    for item in session.items:
+        folder = item.path.parent.name
+        for marker in KNOWLEDGE:
+            if item.get_closest_marker(marker):
+                row = table.setdefault(folder, dict.fromkeys(KNOWLEDGE, 0))
+                row[marker] += 1
+                print(f"{marker:<9} {item.nodeid}")
+    print("\n" + f"{'':<12}" + "".join(f"{marker:>10}" for marker in KNOWLEDGE))
+    for folder, counts in sorted(table.items()):
+        print(f"{folder:<12}" + "".join(f"{count:>10}" for count in counts.values()))
+    pytest.exit("the table of what is known is printed; no test ran", returncode=0)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_home] = tempfile.mkdtemp(prefix="messaging-lab-tests-")
     os.environ[HOME] = config.stash[_home]
+    for marker, meaning in KNOWLEDGE.items():
+        config.addinivalue_line("markers", f"{marker}: {meaning}")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
