@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("lab", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # no test knows the clock
+settings.load_profile("lab")
 
 HOME = "MESSAGING_LAB_HOME"
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
