@@ -11,9 +11,20 @@ import plotly.graph_objects as go
 from lablib.measures import Band
 from lablib.scenarios import Run
 from lablib.views import panels
-from lablib.views.theme import DASHES, SERIES, Theme, check, paint
+from lablib.views.theme import DASHES, QUIET, SERIES, Theme, check, paint
 
 _SHARES = (50, 95, 99)
+
+
+class Figure(go.Figure):
+    """A figure without plotly's row of buttons."""
+
+    def show(self, *args: Any, **kwargs: Any) -> None:
+        """Show it. The arguments are plotly's."""
+        super().show(*args, **{"config": QUIET, **kwargs})
+
+    def _ipython_display_(self) -> None:
+        self.show()
 
 
 def _figure(spec: dict[str, Any], theme: Theme | None, title: str = "") -> go.Figure:
@@ -21,7 +32,7 @@ def _figure(spec: dict[str, Any], theme: Theme | None, title: str = "") -> go.Fi
     if title:
         painted["layout"] |= {"title": {"text": title, "x": 0, "xref": "paper", "font": {"size": 15}}}
         painted["layout"]["margin"] = {**painted["layout"].get("margin", {}), "t": 58}
-    return go.Figure(painted)
+    return Figure(painted)
 
 
 def overview(run: Run, *, band: Band | None = None, theme: Theme | None = None) -> go.Figure:

@@ -26,6 +26,7 @@ COLOURS: dict[str, dict[str, str]] = {
 }  # fmt: skip
 SERIES = ("waiting", "flight", "done", "again", "dead", "delayed")  # for curves that have no meaning of their own
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+QUIET = {"displayModeBar": False, "displaylogo": False}  # plotly's own row of buttons says nothing to a learner
 FONT = "system-ui, -apple-system, Segoe UI, Roboto, sans-serif"
 
 _default: Theme = "light"

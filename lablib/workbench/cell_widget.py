@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 import anywidget
 import traitlets
+from ipywidgets import Widget
 
 from lablib.scenarios.param import one_of
 from lablib.workbench.question import Asking
@@ -106,10 +107,17 @@ class CellWidget(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Take it off the page and free it, its layout too."""
-        layout, is_closed = getattr(self, "layout", None), self.comm is None
+        if self.comm is not None:
+            close_belongings(self)
         super().close()
-        if layout is not None and not is_closed:
-            layout.close()
+
+
+def close_belongings(widget: Widget) -> None:
+    """Close a widget's layout and style, which ipywidgets keeps for ever."""
+    for name in ("layout", "style"):
+        part = widget._trait_values.get(name)
+        if isinstance(part, Widget):
+            part.close()
 
 
 _live: dict[str, weakref.ref[CellWidget]] = {}

@@ -13,10 +13,11 @@ import traitlets
 from lablib.aws.quotas import Edition
 from lablib.scenarios import Action, ParamSpec, Run, Scenario
 from lablib.scenarios.param import near, one_of
+from lablib.views import live
 from lablib.views.biography import life
 from lablib.views.theme import plotly_js
-from lablib.workbench import bundle, payload
-from lablib.workbench.cell_widget import CellWidget, only_one
+from lablib.workbench import bundle, controls, payload
+from lablib.workbench.cell_widget import CellWidget, close_belongings, only_one
 from lablib.workbench.many import ManyRuns
 from lablib.workbench.page_state import (
     differences,
@@ -86,6 +87,7 @@ class Workbench(CellWidget):
     limits = Setting(default="2023")
 
     def __init__(self, session: Session, asking: Asking | None = None, lanes: bool = False) -> None:
+        self._parts: dict[str, Any] = {}
         self._session, self._seeks, self._page_moves, self._focus = session, 0, False, ""
         self._many = ManyRuns(self._band_changed, self._failed)
         run, kept = session.runs()
@@ -150,9 +152,45 @@ class Workbench(CellWidget):
         return to_html(self.run.at_cursor(round(self.cursor, 3)), path, self.kept)
 
     def close(self) -> None:
-        """Take it off the page and free it; runs under way are called off."""
+        """Take it off the page and free it and its parts; runs under way are called off."""
         self._many.stop()
+        self.unobserve_all()
+        for part in self._parts.values():
+            close_belongings(part)
+            part.close()
+        self._parts.clear()
         super().close()
+
+    # ---- parts for a page of one's own -----------------------------------------------------------------------------
+
+    def control(self, name: str, **options: Any) -> Any:
+        """A slider, menu or box (an ipywidget) for a parameter, `seed`, `limits` or `cursor`, linked both ways. There
+        is one for each name; `options` are set on it, such as `description="..."`.
+        """
+        made = self._part(name, lambda: controls.control(self, name))
+        for option, value in options.items():
+            setattr(made, option, value)
+        return made
+
+    @property
+    def figure(self) -> Any:
+        """The curves as plotly's FigureWidget, with a line at the instant shown. A click on a curve goes there."""
+        return self._part(".figure", self._live_figure)
+
+    def _live_figure(self) -> Any:
+        made = live.live(self.run, self.kept, self.cursor, self.seek)
+        self.observe(lambda _: live.show(made, self.run, self.kept, self.seek), ["run", "kept"])
+        self.observe(lambda change: live.show_cursor(made, self.run, change["new"]), "cursor")
+        return made
+
+    def _part(self, name: str, make: Callable[[], Any]) -> Any:
+        if name not in self._parts:
+            self._parts[name] = make()
+        return self._parts[name]
+
+    def complain(self, error: Exception) -> None:
+        """Show on the page what went wrong."""
+        self._failed(error)
 
     # ---- what the page asks for ------------------------------------------------------------------------------------
 
