@@ -124,11 +124,9 @@ def test_key_policies_and_trust_policies_must_always_allow(kind):
     assert asking(role(), {"AWS": role().role})
 
 
-@pytest.mark.parametrize("where", ["boundary", "session", "controls"])
-def test_boundaries_session_policies_and_service_control_policies_only_limit(where):
+def test_a_session_policy_only_limits():
     def with_(*statements):
-        ceiling = policy(*statements, kind="identity")
-        return {where: (ceiling,) if where == "controls" else ceiling}
+        return {"session": policy(*statements, kind="identity")}
 
     everything = own(action="*", resource="*")
     assert ask(role(own()), **with_(everything))
@@ -146,12 +144,11 @@ def test_boundaries_session_policies_and_service_control_policies_only_limit(whe
         (role(), "*", False),
     ],
 )
-@pytest.mark.parametrize("where", ["boundary", "session"])
-def test_a_grant_to_a_user_or_session_passes_by_what_a_boundary_does_not_allow(who, principal, allowed, where):
-    limits = {where: policy(own(action="s3:*", resource="*"), kind="identity")}
-    assert bool(ask(who, policy(statement(principal={"AWS": principal})), **limits)) is allowed
-    denying = {where: policy(own("Deny"), kind="identity")}
-    assert not ask(who, policy(statement(principal={"AWS": principal})), **denying)
+def test_a_grant_to_a_user_or_session_passes_by_what_a_session_policy_does_not_allow(who, principal, allowed):
+    silent = policy(own(action="s3:*", resource="*"), kind="identity")
+    assert bool(ask(who, policy(statement(principal={"AWS": principal})), session=silent)) is allowed
+    denying = policy(own("Deny"), kind="identity")
+    assert not ask(who, policy(statement(principal={"AWS": principal})), session=denying)
 
 
 def test_actions_for_the_owner_alone_are_for_nobody_else():
@@ -486,12 +483,12 @@ WHO = role().arn
         (ask(role(own()), policy(statement("Deny"))), "with an explicit deny in a resource-based policy"),
         (ask(role(own(), own("Deny"))), "with an explicit deny in an identity-based policy"),
         (
-            ask(role(own()), boundary=policy(own(action="s3:*"), kind="identity")),
-            "because no permissions boundary allows the sqs:SendMessage action",
+            ask(role(own()), session=policy(own(action="s3:*"), kind="identity")),
+            "because no session policy allows the sqs:SendMessage action",
         ),
         (
-            ask(role(own()), controls=[policy(own("Deny"), kind="identity")]),
-            "with an explicit deny in a service control policy",
+            ask(role(own()), session=policy(own("Deny"), kind="identity")),
+            "with an explicit deny in a session policy",
         ),
     ],
 )

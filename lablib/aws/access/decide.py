@@ -7,7 +7,7 @@ their conditions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -66,7 +66,7 @@ _ORDER = ("Principal", "Action", "Resource", "Condition")
 
 
 _RESOURCE, _IDENTITY, _TRUST = "resource-based policy", "identity-based policy", "role trust policy"
-_BOUNDARY, _SESSION, _CONTROL = "permissions boundary", "session policy", "service control policy"
+_SESSION = "session policy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,39 +124,26 @@ class Decision:
             yield f"Closest is {near}, but {near.statement.why_not(request)}."
 
 
-def decide(
-    request: AccessRequest,
-    resource_policy: Policy | None = None,
-    *,
-    boundary: Policy | None = None,
-    session: Policy | None = None,
-    controls: Sequence[Policy] = (),
-) -> Decision:
+def decide(request: AccessRequest, resource_policy: Policy | None = None, *, session: Policy | None = None) -> Decision:
     """Evaluate all policies that the request meets, in AWS's order.
 
-    `resource_policy` is that of the resource, the identity policies are those of the caller. `boundary` (permissions
-    boundary of the user or role), `session` (session policy) and `controls` (service control policies of the caller's
-    account) can only limit. An explicit deny anywhere wins. In one account an Allow of the identity or of the resource
-    is enough, but the policy of a KMS key and the trust policy of a role must always allow; between accounts both sides
-    must. An AWS service has no identity policies.
+    `resource_policy` is that of the resource, the identity policies are those of the caller; a `session` policy can
+    only limit. An explicit deny anywhere wins. In one account an Allow of the identity or of the resource is enough,
+    but the policy of a KMS key and the trust policy of a role must always allow; between accounts both sides must. An
+    AWS service has no identity policies. Nobody here has a permissions boundary or a service control policy.
     """
     caller = request.principal
     kind = resource_policy.kind if resource_policy else "resource"
     resource = Source(_TRUST if kind == "trust" else _RESOURCE, (resource_policy,) if resource_policy else ())
     identity = Source(_IDENTITY, caller.identity())
-    named = ((_BOUNDARY, boundary), (_SESSION, session))
-    ceilings = [Source(name, (p,)) for name, p in named if p] if boundary or session else []
-    guards = [Source(_CONTROL, (policy,)) for policy in controls]
-    for source in (*guards, resource, identity, *ceilings):
-        if denial := source.denial(request):
+    limit = Source(_SESSION, (session,)) if session else None
+    for source in (resource, identity, limit) if limit else (resource, identity):
+        if source and (denial := source.denial(request)):
             return Decision(request, False, (denial,))
-    for source in guards:
-        if not source.grant(request):
-            return Decision(request, False, missing=source)
     within = caller.account == request.owner and not caller.service
     own = identity.grant(request)
     needs_both = not within or kind in ("key", "trust")
-    if own and not needs_both and not ceilings:
+    if own and not needs_both and not limit:
         return Decision(request, True, (own,))
     let_in = resource.grant(request)
     level = let_in.statement.means(request) if let_in else NOBODY
@@ -166,9 +153,8 @@ def decide(
         return Decision(request, True, (let_in,))
     if own is None and (level <= ACCOUNT or not within):
         return Decision(request, False, missing=identity, alternatives=(resource,) if within else ())
-    for source in ceilings:
-        if not source.grant(request):
-            return Decision(request, False, missing=source)
+    if limit and not limit.grant(request):
+        return Decision(request, False, missing=limit)
     return Decision(request, True, tuple(cited for cited in (let_in, own) if cited))
 
 

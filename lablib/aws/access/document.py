@@ -33,8 +33,8 @@ _ELEMENTS = (
 )
 
 # How firmly a resource's policy means a caller. Who trusts a whole account leaves it to that account's own policies to
-# choose among its users and roles. A grant to a user or a session by its own ARN is not limited by what a permissions
-# boundary or a session policy does not allow; a grant to a role's ARN, or to everybody, is.
+# choose among its users and roles. A grant to a user or a session by its own ARN is not limited by what a session
+# policy does not allow; a grant to a role's ARN, or to everybody, is.
 NOBODY, ACCOUNT, ROLE, SELF = range(4)
 
 
