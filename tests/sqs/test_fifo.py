@@ -528,7 +528,8 @@ def _fill(lab, *groups):
     """Send quickly, past the front door."""
     for group, count in groups:
         for n in range(count):
-            lab.queue.send(_call(lab), f"{group}{n}", 1, 0, group=group, deduplication=f"{group}{n}")
+            message = lab.queue.new_message(f"{group}{n}", "you", group_id=group, deduplication_id=f"{group}{n}")
+            lab.queue.send(_call(lab), message, 1, 0)
 
 
 def test_in_flight_there_is_a_limit_without_an_error(lab):

@@ -336,8 +336,10 @@ class Sqs(Service):
         if size > queue.message_size:
             text = f"Message must be shorter than {queue.message_size} bytes."
             raise bad_parameter(f"One or more parameters are invalid. Reason: {text}")
-        own = message_attributes or None
-        message = queue.send(request, message_body, size, delay, own, header, group or "", deduplication or "")
+        new = queue.new_message(
+            message_body, request.caller, message_attributes or None, header, group or "", deduplication or ""
+        )
+        message = queue.send(request, new, size, delay)
         answer = {"MD5OfMessageBody": md5_of_body(message_body), "MessageId": message.id}
         if message_attributes:
             answer["MD5OfMessageAttributes"] = md5_of_attributes(message_attributes)

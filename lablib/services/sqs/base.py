@@ -16,7 +16,6 @@ from zlib import crc32
 
 from lablib.aws.attributes import merged
 from lablib.aws.lists import Tags
-from lablib.aws.messages import Document
 from lablib.aws.service import Request, ServiceError, World
 from lablib.kernel import Signal, Timer
 from lablib.services.sqs.attributes import parse_redrive_policy
@@ -41,6 +40,7 @@ class BaseQueue(Generic[M]):
     """A queue. Times are virtual seconds; `find` gives the queue with some ARN, for dead-letter queues."""
 
     fifo: ClassVar[bool]
+    new_message: ClassVar[type[Message]] = Message
 
     def __init__(self, world: World, name: str, arn: str, find: Callable[[str], BaseQueue[Any] | None]) -> None:
         self.world = world
@@ -95,28 +95,21 @@ class BaseQueue(Generic[M]):
 
     # ---- what each type of queue does in its own way -----------------------------------------------------------------
 
-    def send(
-        self,
-        request: Request,
-        body: str,
-        size: int,
-        delay: int,
-        attributes: Document | None = None,
-        trace_header: str = "",
-        group: str = "",
-        deduplication: str = "",
-    ) -> M:
-        """Store a new message of `size` bytes, hidden for `delay` seconds. Raises ServiceUnavailable."""
+    def send(self, request: Request, message: Any, size: int, delay: int) -> M:
+        """Store a new message of `size` bytes, hidden for `delay` seconds. Raises ServiceUnavailable.
+
+        Returns the message; a FIFO queue returns the one that this send repeats.
+        """
         raise NotImplementedError
 
-    def send_again(self, request: Request, old: Any, size: int) -> M:
-        """Store a new message with the contents of one that a redrive brings."""
-        return self.send(request, old.body, size, 0, old.attributes, old.trace_header)
+    def send_again(self, request: Request, old: Any, size: int) -> None:
+        """Store a new message with the contents of one that a move task brings."""
+        self.send(request, old.again(), size, 0)
 
     def accept_dead_letter(self, old: Any, request: Request, source: str, row: int) -> None:
         """Take a message that the queue with the ARN `source` gave up: this is its dead-letter queue.
 
-        It keeps its id, and its receive count goes on (assumed: AWS does not write that down).
+        It keeps its id and its receive count (assumed: AWS does not write that down).
         """
         raise NotImplementedError
 

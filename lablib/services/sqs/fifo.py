@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 
 from lablib.aws.deduplication import Deduplication
-from lablib.aws.messages import Document, content_id
+from lablib.aws.messages import content_id
 from lablib.aws.service import Request, World
 from lablib.services.sqs.base import AnyQueue, BaseQueue
 from lablib.services.sqs.errors import bad_parameter, bad_value
@@ -33,11 +33,9 @@ _FIRST_SEQUENCE = 18_850_000_000_000_000_000  # AWS's sequence numbers have 20 d
 class FifoMessage(Message):
     """A message of a FIFO queue. `group` is None while it is delayed, or behind the messages that are searched."""
 
-    __slots__ = ("deduplication_id", "group", "group_id", "sequence")
+    __slots__ = ("group", "sequence")
 
     group: Group | None
-    group_id: str
-    deduplication_id: str
     sequence: int
 
     def system_attributes(self, epoch: float) -> dict[str, str]:
@@ -71,7 +69,7 @@ class Group:
 class FifoQueue(BaseQueue[FifoMessage]):
     """A FIFO queue."""
 
-    fifo = True
+    fifo, new_message = True, FifoMessage
 
     def __init__(self, world: World, name: str, arn: str, find: Callable[[str], AnyQueue | None]) -> None:
         super().__init__(world, name, arn, find)
@@ -104,69 +102,48 @@ class FifoQueue(BaseQueue[FifoMessage]):
 
     # ---- sending -----------------------------------------------------------------------------------------------------
 
-    def send(
-        self,
-        request: Request,
-        body: str,
-        size: int,
-        delay: int,
-        attributes: Document | None = None,
-        trace_header: str = "",
-        group: str = "",
-        deduplication: str = "",
-    ) -> FifoMessage:
+    def send(self, request: Request, message: FifoMessage, size: int, delay: int) -> FifoMessage:
         """Store a new message, or return the one that this send repeats. The queue alone decides about delays.
 
         Raises InvalidParameterValue without a deduplication id where the queue does not compute one from the body.
         """
         self.catch_up()
-        if not deduplication:
+        if not message.deduplication_id:
             if not self.content_based:
                 needs = "ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
                 raise bad_parameter(f"The queue should either have {needs}")
-            deduplication = content_id(body)
+            message.deduplication_id = content_id(message.body)
+        group, deduplication = message.group_id, message.deduplication_id
         original = self._deduplication.original(group if self.group_scope else None, deduplication)
         if original:
             self.trace.add("Deduplicated", self.name, original.id, request.caller, request.row, deduplication)
             return original
-        id = self.world.chance.uuid("sqs/messages")
-        message = self._message(id, body, request.caller, attributes, trace_header, group, deduplication)
         self._deduplication.note(message, group, deduplication)
         self._store_sent(message, request, size)
         return message
 
-    def send_again(self, request: Request, old: FifoMessage, size: int) -> FifoMessage:
-        """As in every queue. It is no repetition, whatever its deduplication id was: its own id takes that place."""
+    def send_again(self, request: Request, old: FifoMessage, size: int) -> None:
+        """As in every queue. This is no repeat, whatever its deduplication id was: its own id takes that place."""
         self.catch_up()
-        id = self.world.chance.uuid("sqs/messages")
-        message = self._message(id, old.body, request.caller, old.attributes, old.trace_header, old.group_id, id)
+        message = old.again()
         self._store_sent(message, request, size)
-        return message
+        message.deduplication_id = message.id
 
     def accept_dead_letter(self, old: FifoMessage, request: Request, source: str, row: int) -> None:
         """As in every queue. Its id replaces the deduplication id, and its enqueue time is now."""
         self.catch_up()
-        message = self._message(old.id, old.body, old.sender, old.attributes, old.trace_header, old.group_id, old.id)
-        message.receives, message.first, message.received = old.receives, old.first, old.received
-        message.source, message.row = source, row
-        self._store(message)
-
-    def _message(
-        self, id: str, body: str, sender: str, attributes: Document | None, header: str, group: str, deduplication: str
-    ) -> FifoMessage:
-        message = FifoMessage(id, body, self.kernel.now, sender, attributes, header)
-        self._sequence += 1 + self._own.integer(512)  # growing, not consecutive
-        message.sequence, message.group_id, message.deduplication_id = self._sequence, group, deduplication
-        message.group = None
-        return message
+        self._store(old.moved(source, row))
 
     def _store_sent(self, message: FifoMessage, request: Request, size: int) -> None:
+        message.id = message.code = self.world.chance.uuid("sqs/messages")
         until = self.kernel.now + self.delay if self.delay else 0.0
         message.row = self.trace.add("Sent", self.name, message.id, request.caller, request.row, size, until)
         self._store(message)
 
     def _store(self, message: FifoMessage) -> None:
         """Whatever comes is delayed alike, so that order holds."""
+        self._sequence += 1 + self._own.integer(512)  # growing, not consecutive
+        message.sequence, message.sent, message.group = self._sequence, self.kernel.now, None
         self._sample()
         self.messages[message.id] = message
         self._expire_later(message)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from lablib.aws.messages import Document, md5_of_attributes, md5_of_body, select_attributes
 
 SYSTEM_ATTRIBUTES = (  # that a receiver may ask for
@@ -22,33 +24,56 @@ SPARE = 64  # dead entries that a container may hold before it is cleaned
 
 
 class Message:
-    """A message. `stamp` changes with its state and makes older entries about it dead; `copies` has a bit a server."""
+    """A message. `stamp` changes with its state and makes older entries about it dead; `copies` has a bit a server.
+
+    It has an id once a queue stores it. `group_id` and `deduplication_id` are those of FIFO queues.
+    """
 
     __slots__ = (
-        "attributes", "body", "code", "copies", "digest", "first", "handle", "id", "received", "receives", "row",
-        "sender", "sent", "source", "stamp", "state", "trace_header",
+        "attributes", "body", "code", "copies", "deduplication_id", "digest", "first", "group_id", "handle", "id",
+        "received", "receives", "row", "sender", "sent", "source", "stamp", "state", "trace_header",
     )  # fmt: skip
 
     def __init__(
-        self, id: str, body: str, sent: float, sender: str, attributes: Document | None, trace_header: str
+        self,
+        body: str,
+        sender: str,
+        attributes: Document | None = None,
+        trace_header: str = "",
+        group_id: str = "",
+        deduplication_id: str = "",
     ) -> None:
-        self.id = id
+        self.id = ""
+        self.code: str | int = ""  # the number of its id in the trace, once it is known there
         self.body = body
         self.attributes = attributes  # None when there are none, as is usual
         self.digest = ""  # MD5OfMessageAttributes, when it has some
         self.trace_header = trace_header
+        self.group_id = group_id
+        self.deduplication_id = deduplication_id
         self.sender = sender
-        self.sent = sent
+        self.sent = self.first = self.received = 0.0  # and when it was first, and when it was last received
         self.source = ""  # the ARN of the queue that gave it to this dead-letter queue
         self.state = VISIBLE
         self.stamp = 0  # 0: not received yet, and not delayed
         self.copies = 0
         self.receives = 0
-        self.first = sent  # when it was first received
-        self.received = sent  # when it was last received
         self.row = -1  # its latest row in the trace
-        self.code: str | int = id  # the number of its id in the trace, once it is known there
         self.handle = ""  # of its latest receive; empty when nobody has asked for it
+
+    def again(self, id: str = "") -> Self:
+        """A new message with the same contents."""
+        more = (self.attributes, self.trace_header, self.group_id, id)
+        return type(self)(self.body, self.sender, *more)
+
+    def moved(self, source: str, row: int) -> Self:
+        """The message as a dead-letter queue gets it from the queue with the ARN `source`: its id replaces the
+        deduplication id, and its receive count goes on."""
+        message = self.again(self.id)
+        message.id = message.code = self.id
+        message.receives, message.first, message.received = self.receives, self.first, self.received
+        message.source, message.row = source, row
+        return message
 
     def system_attributes(self, epoch: float) -> dict[str, str]:
         """What a receiver can ask for besides the body, by its name; empty where there is nothing."""

@@ -15,7 +15,6 @@ import heapq
 from collections.abc import Callable
 from typing import Any
 
-from lablib.aws.messages import Document
 from lablib.aws.service import Request, ServiceError, World
 from lablib.kernel import Stream
 from lablib.kernel.loop import check_duration
@@ -39,20 +38,11 @@ class StandardQueue(BaseQueue[Message]):
 
     # ---- sending -----------------------------------------------------------------------------------------------------
 
-    def send(
-        self,
-        request: Request,
-        body: str,
-        size: int,
-        delay: int,
-        attributes: Document | None = None,
-        trace_header: str = "",
-        group: str = "",
-        deduplication: str = "",
-    ) -> Message:
+    def send(self, request: Request, message: Message, size: int, delay: int) -> Message:
         self.catch_up()
         now = self.kernel.now
-        message = Message(self._new_id("sqs/messages"), body, now, request.caller, attributes, trace_header)
+        message.id = self._new_id("sqs/messages")
+        message.sent = now
         holders = self._place(message, request.chance)
         until = now + delay if delay else 0.0
         message.row = self.trace.add("Sent", self.name, message.id, request.caller, request.row, size, until)
@@ -88,9 +78,8 @@ class StandardQueue(BaseQueue[Message]):
     def accept_dead_letter(self, old: Message, request: Request, source: str, row: int) -> None:
         """As in every queue. A standard queue keeps the message's enqueue time."""
         self.catch_up()
-        message = Message(old.id, old.body, old.sent, old.sender, old.attributes, old.trace_header)
-        message.receives, message.first, message.received = old.receives, old.first, old.received
-        message.source, message.stamp, message.row = source, 1, row
+        message = old.moved(source, row)
+        message.sent, message.stamp = old.sent, 1
         self._place(message, request.chance)
         self._offer(message, message.sent)
 
