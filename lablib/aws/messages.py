@@ -89,8 +89,8 @@ def md5_of_body(body: str) -> str:
 def md5_of_attributes(attributes: Mapping[str, Document]) -> str:
     """MD5OfMessageAttributes and MD5OfMessageSystemAttributes.
 
-    In the order of their names: name, type and value, each with its length in front, and before the value one byte that
-    tells text (1) from bytes (2).
+    In the order of their names: name, type and value, each after its length, the value after one byte: 1 for text,
+    2 for bytes.
     """
     parts: list[bytes] = []
     for name, attribute in sorted(attributes.items()):

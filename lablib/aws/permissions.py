@@ -1,7 +1,7 @@
 """AddPermission and RemovePermission of queues and topics: they write statements into the resource's policy.
 
 From then on the statement decides, as any other of the policy does. It cannot name single users or roles, nor carry
-conditions: whoever needs that writes the attribute Policy. (SQS and SNS API references, AddPermission.) The form of a
+conditions; the attribute Policy can. (SQS and SNS API references, AddPermission.) The form of a
 statement was recorded from AWS: one a label.
 """
 

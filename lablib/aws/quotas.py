@@ -40,7 +40,7 @@ class Quota:
         return self.name.partition(".")[0]
 
     def check(self, value: float) -> float:
-        """Return the value that somebody assumes. Raises ValueError when it is AWS's to set, or out of range."""
+        """Return a value for `Cloud(assume=...)`. Raises ValueError when AWS sets the quota, or out of range."""
         if not self.assumed:
             raise ValueError(f"assume: {self.name} is a documented quota of AWS; choose the edition with limits=")
         if not isinstance(value, (int, float)) or not self.low <= value <= self.high:

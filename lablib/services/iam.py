@@ -1,8 +1,8 @@
 """AWS Identity and Access Management: roles, and the policies that say what they may do.
 
-`cloud.client("sqs", role="worker")` calls as a session of the role `worker`; nobody needs to assume it first. Changes
+`cloud.client("sqs", role="worker")` calls as a session of the role `worker`, without AssumeRole. Changes
 take effect at once; AWS's take seconds to spread. Errors and their texts: IAM API reference (2010-05-08) for the codes;
-the texts are those that users quote, where AWS does not write them down; after them stands our reason.
+where AWS publishes no text, it is the one that users quote, followed by our reason.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """AWS Key Management Service: symmetric keys, their states, their policies, and who may use them.
 
 Errors and states: KMS API reference (2014-11-01) and developer guide, "Key states of AWS KMS keys", "Key policies",
-"Default key policy". The texts of errors are those that users quote. Nothing here is cryptography: what Encrypt returns
+"Default key policy". Error texts are those that users quote. Nothing here is cryptography: what Encrypt returns
 is opaque, belongs to one key, and is opened by this cloud alone.
 """
 
@@ -103,7 +103,7 @@ class Kms(Service):
         return key
 
     def _key(self, key_id: str, aliases: bool = False) -> Key:
-        """The key. Raises NotFoundException; `aliases` tells whether the operation takes them."""
+        """The key. Raises NotFoundException; `aliases`: the operation accepts them."""
         name = key_id.rpartition(":")[2]
         is_alias = name.startswith("alias/")
         key = self._find(key_id) if aliases or not is_alias else None

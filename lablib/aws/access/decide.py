@@ -1,4 +1,4 @@
-"""Access policies decide who may do what. Pure; the front door asks for each call that policies are about.
+"""Access policies decide who may do what. Pure; the gateway asks for each call that policies are about.
 
 Sources: IAM user guide, "Policy evaluation logic", "Cross-account policy evaluation logic", "Troubleshoot access denied
 error messages"; KMS developer guide, "Key policies". `document` reads policies, `conditions` tests
@@ -160,7 +160,7 @@ def decide(request: AccessRequest, resource_policy: Policy | None = None, *, ses
 
 @lru_cache
 def administrator(account: str) -> Principal:
-    """Who calls when nobody in particular does: a user who may do everything that an account can."""
+    """The principal of calls without a role: a user who may do everything in the account."""
     text = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
     everything = (Policy.parse(text, kind="identity", name="AdministratorAccess"),)
     known = {"aws:userid": "AIDALABADMINISTRATOR"}

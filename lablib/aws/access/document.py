@@ -130,7 +130,7 @@ class Who:
     aws: tuple[str, ...] = ()  # ARNs
     accounts: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
-    others: tuple[str, ...] = ()  # federated and canonical users: nobody here is one
+    others: tuple[str, ...] = ()  # federated and canonical users: the lab has none
 
     def means(self, caller: Principal) -> int:
         """How firmly it means this caller: NOBODY, ACCOUNT, ROLE or SELF."""
@@ -149,7 +149,7 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of a policy. A field beginning with `not_` tells that the element was NotPrincipal and so on."""
+    """One statement of a policy. A field that begins with `not_` says that the element was NotPrincipal and so on."""
 
     number: int  # counted from 1
     sid: str

@@ -366,7 +366,7 @@ class Lambda(Service):
         mapping = Mapping(uuid, function.name, source, *own, "Creating", self.now, criteria)
         self._check_mapping(mapping, function, request)
         self._mappings[uuid] = mapping
-        self._pollers.settle(mapping, "Creating")
+        self._pollers.change(mapping, "Creating")
         return self._mapping(mapping)
 
     def _check_mapping(self, mapping: Mapping, function: Function, request: Request) -> None:
@@ -465,7 +465,7 @@ class Lambda(Service):
             mapping.batch_size, mapping.window, mapping.partial, mapping.most, mapping.enabled = before
             raise
         mapping.criteria = criteria
-        self._pollers.settle(mapping, "Updating" if mapping.enabled else "Disabling")
+        self._pollers.change(mapping, "Updating" if mapping.enabled else "Disabling")
         return self._mapping(mapping)
 
     def delete_event_source_mapping(self, request: Request, *, uuid: str) -> Document:

@@ -1,7 +1,7 @@
 """Functions: what is known of one, what Lambda accepts, and the context object that a handler gets.
 
 Sources: Lambda API reference (2015-03-31), the pages of the operations; Lambda developer guide, "Lambda quotas", "Using
-the Lambda context object to retrieve Python function information". Texts of errors are those that users quote.
+the Lambda context object to retrieve Python function information". Error texts are those that users quote.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ class Runner:
         process = kernel.spawn(self._run, invocation, payload, name=f"{function.actor} {request_id}")
         invocation.process, invocation.key = process, process.name
         process.name = function.actor  # whatever its handler calls, the function is the caller
-        setattr(process, "principal", function.principal)  # noqa: B010  the front door asks for it
+        setattr(process, "principal", function.principal)  # noqa: B010  the gateway reads it
         return invocation
 
     def _most(self, function: Function) -> int:

@@ -1,7 +1,7 @@
 """Event source mappings: pollers that read a queue, hand batches to a function, and delete what it has dealt with.
 
 Sources: Lambda developer guide, "Using Lambda with Amazon SQS" and the pages under it (configure, scaling, error
-handling, the event); Lambda API reference, CreateEventSourceMapping. Texts of errors are those that users quote. A
+handling, the event); Lambda API reference, CreateEventSourceMapping. Error texts are those that users quote. A
 mapping is enabled a moment after it was created; how long that takes is assumed.
 """
 
@@ -81,13 +81,13 @@ class Pollers:
         self._runner = runner
         self._find = find
 
-    def settle(self, mapping: Mapping, state: str) -> None:
+    def change(self, mapping: Mapping, state: str) -> None:
         """Enable or disable a mapping in a moment: until then it is in a state of transition."""
         mapping.state = state
         mapping.modified = self._world.kernel.now
-        self._world.kernel.after(self._world.quotas["lambda.mapping_delay"], self._settled, mapping)
+        self._world.kernel.after(self._world.quotas["lambda.mapping_delay"], self._changed, mapping)
 
-    def _settled(self, mapping: Mapping) -> None:
+    def _changed(self, mapping: Mapping) -> None:
         if mapping.state == "Deleting":
             return
         mapping.state = "Enabled" if mapping.enabled else "Disabled"
@@ -126,7 +126,7 @@ class Pollers:
     # ---- reading -----------------------------------------------------------------------------------------------------
 
     def _batch(self, mapping: Mapping, function: Function) -> list[Document] | None:
-        """The next batch; empty after a long poll that gave nothing, None when the queue does not let us."""
+        """The next batch; empty after a long poll without messages, None when the queue cannot be read."""
         kernel, longest = self._world.kernel, self._world.quotas["sqs.wait_max"]
         messages = self._receive(mapping, function, min(10, mapping.batch_size), longest)
         if not messages:
@@ -201,11 +201,11 @@ class Pollers:
             mapping.result = "PROBLEM: Function call failed: throttled"
             return
         trace, actor = self._world.trace, function.actor
-        begun = [trace.add("WorkStarted", actor, m["MessageId"], actor, m["row"]) for m in messages]
+        started = [trace.add("WorkStarted", actor, m["MessageId"], actor, m["row"]) for m in messages]
         if not invocation.over:
             self._world.kernel.wait(invocation.done)
         failed = _failed(invocation, mapping, [message["MessageId"] for message in messages])
-        for message, row in zip(messages, begun):
+        for message, row in zip(messages, started):
             what = "failed" if message["MessageId"] in failed else None
             trace.add("WorkEnded", actor, message["MessageId"], actor, row, what)
         mapping.result = "OK" if not failed else f"PROBLEM: Function call failed: {invocation.reason or 'partial'}"

@@ -47,7 +47,7 @@ _ACTIONS = {  # operations whose right has another name (Service authorization r
 }
 
 
-# Who may create buckets in an account of his own learns that a name is taken, without the owner's leave.
+# CreateBucket with a name that is taken fails with that error, not with one of access.
 _NAME_IS_TAKEN = Policy.parse(
     {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}
 )
@@ -108,7 +108,7 @@ class S3(Service):
         if found is None:
             check_bucket_name(name)
             raise no_such_bucket()
-        if found.account != self.world.account:  # the front door has let nobody in on its behalf
+        if found.account != self.world.account:  # the gateway has checked nothing on its behalf
             raise ServiceError("AccessDenied", "Access Denied", status=403)
         return found
 
@@ -319,8 +319,8 @@ class S3(Service):
             raise no_such_bucket()
         if self.has_policies or request.principal or found.account != self.world.account:
             caller = request.principal or administrator(self.world.account)
-            wish = ("s3:GetObject", f"{found.arn}/{key}", caller, found.account, dict(caller.context))
-            decision = decide(AccessRequest(*wish, self.world.kernel.epoch + self.now), found.policy)
+            asked = ("s3:GetObject", f"{found.arn}/{key}", caller, found.account, dict(caller.context))
+            decision = decide(AccessRequest(*asked, self.world.kernel.epoch + self.now), found.policy)
             if not decision:
                 self.world.trace.add("AccessDenied", name, "", request.caller, request.row, decision.explain())
                 raise ServiceError("AccessDenied", decision.message(), status=403)

@@ -88,7 +88,7 @@ def _shares(a: str, b: str) -> bool:
 
 
 def encoded(key: str) -> str:
-    """A key as it stands in an event: "a b@c" is "a+b%40c"."""
+    """A key as an event has it: "a b@c" is "a+b%40c"."""
     return quote_plus(key, safe="/*", errors="replace")
 
 
@@ -185,7 +185,7 @@ class Event:
 
 
 class Deliveries:
-    """Brings the events of S3 to their destinations, each on its own."""
+    """Delivers the events of S3 to their destinations, each on its own."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -193,7 +193,7 @@ class Deliveries:
         self._latency = lognormal(quotas["s3.event_median"], quotas["s3.event_p95"])
 
     def announce(self, event: Event) -> None:
-        """Send an event on its way to all that want it."""
+        """Deliver an event to every destination whose rule matches."""
         for rule in event.bucket.rules:
             if rule.wants(event.name, event.key):
                 text = json.dumps(self._document(event, rule), separators=(",", ":"))
@@ -202,7 +202,7 @@ class Deliveries:
                     self._world.kernel.after(stream.draw(self._latency), self._deliver, event, rule, text)
 
     def test(self, bucket: Bucket, rule: Rule, row: int) -> None:
-        """Let a destination prove itself: a test event, or for a function the right to invoke it. Raises
+        """Check a destination: with a test event, or for a function whether S3 may invoke it. Raises
         InvalidArgument."""
         document = {
             "Service": "Amazon S3",

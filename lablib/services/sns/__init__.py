@@ -210,7 +210,7 @@ class Sns(Subscribing, Texting, Pushing):
         attributes: dict[str, Document] | None,
         request: Request,
     ) -> Document:
-        """Publish to an endpoint without a topic: it has one of its own, which nobody else sees."""
+        """Publish to an endpoint without a topic: the model gives it a topic of its own."""
         name = endpoint.rpartition("/")[2]
         topic = self._direct.get(endpoint)
         if topic is None:

@@ -200,6 +200,6 @@ def _check_dead_letter_queue(target: str, subscription: Subscription) -> None:
 
 
 def in_subscribe(error: ServiceError) -> ServiceError:
-    """The error as Subscribe tells it: with a word on where the attribute stood."""
+    """The error as Subscribe words it."""
     text = error.message.removeprefix("Invalid parameter: ")
     return invalid(f"Attributes Reason: {text}") if error.code == "InvalidParameter" else error

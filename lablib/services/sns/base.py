@@ -97,7 +97,7 @@ class SnsBase(Service):
         """What this account knows about text messages here: `phones.opt_out(number)` is an answer of STOP."""
         return self.external.phones
 
-    # ---- for the front door ------------------------------------------------------------------------------------------
+    # ---- for the gateway ---------------------------------------------------------------------------------------------
 
     def resource_of(self, params: Document) -> str:
         """The name of the topic that a call is about, or the endpoint to which it publishes."""

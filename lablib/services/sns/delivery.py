@@ -1,8 +1,8 @@
 """How a message gets from a topic to its subscribers: each delivery on its own, attempt by attempt, in virtual time.
 
-A delivery begins some milliseconds after Publish. It ends when the endpoint took the message; when it answered with an
-error for which the caller is to blame, which SNS does not retry; or when the retries are used up. What could not be
-delivered goes to the subscription's dead-letter queue, or is gone. (SNS developer guide, "Amazon SNS message delivery
+A delivery begins some milliseconds after Publish. It ends when the endpoint accepts the message, when it answers with a
+client-side error, which SNS does not retry, or when the retries are used up. What could not be delivered goes to the
+subscription's dead-letter queue, or is discarded. (SNS developer guide, "Amazon SNS message delivery
 retries", "Amazon SNS dead-letter queues".) Deliveries to the subscribers of a FIFO topic keep the order of each message
 group: one that is retried holds back those behind it. Assumed: a queue counts the whole envelope in a message's size,
 so that the very longest messages need raw delivery.
@@ -38,7 +38,7 @@ class Delivery:
         self.message = message
         self.subscription = subscription
         self.attempt = 0
-        self.row = message.row  # what led to the next attempt
+        self.row = message.row  # the cause of the next attempt
         self.delays: Iterator[float] | None = None
 
 
@@ -59,7 +59,7 @@ class Deliverer:
     # ---- the way of a delivery ---------------------------------------------------------------------------------------
 
     def send(self, message: Message, subscription: Subscription) -> None:
-        """A message was published that this subscription is to get."""
+        """Deliver a published message to this subscription."""
         delivery = Delivery(message, subscription)
         if subscription.in_order:
             line = subscription.lines.setdefault(message.group, deque())
@@ -112,7 +112,7 @@ class Deliverer:
             self._delivered(delivery, {"as": answer["MessageId"]} if "MessageId" in answer else {})
 
     def _hand_over(self, to: Arn, delivery: Delivery) -> dict[str, Any]:
-        """Through the front door: the endpoint's policy decides."""
+        """Through the gateway: the endpoint's policy decides."""
         message, subscription = delivery.message, delivery.subscription
         topic, raw = subscription.topic, subscription.raw
         text: str | bytes = message.text_for(subscription.protocol) if raw else message.envelope(subscription)
@@ -187,7 +187,7 @@ class Deliverer:
         self._end(delivery)
 
     def _end(self, delivery: Delivery) -> None:
-        """Let the next one of its group go."""
+        """Begin the next delivery of its group."""
         subscription = delivery.subscription
         if subscription.in_order:
             line = subscription.lines[delivery.message.group]

@@ -1,6 +1,6 @@
 """Endpoints outside AWS: web servers, mailboxes, telephones, apps. Each is an inbox that a learner can open.
 
-An inbox takes what arrives and answers 200 at once, until it is told to fail or to be slow.
+An inbox accepts what arrives and answers 200 at once, until it is set to fail or to be slow.
 """
 
 from __future__ import annotations

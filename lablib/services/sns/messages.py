@@ -106,7 +106,7 @@ class Message:
         return [name for name, text in arrays.items() if not _is_array(text)]
 
     def envelope(self, subscription: Subscription) -> str:
-        """The JSON document that a subscriber gets who has no raw delivery."""
+        """The JSON document that a subscriber without raw delivery gets."""
         head = self._heads.get(subscription.protocol)
         if head is None:
             head = self._heads[subscription.protocol] = _lines(self.fields(subscription.protocol))

@@ -13,7 +13,7 @@ _ONE_A_ROW = {
 }
 _HTTP = ("http", "https")
 INVALID_ATTRIBUTES = "invalid attributes"
-DLQ_FAILED = "the dead-letter queue"  # how a dropped delivery tells that its dead-letter queue did not take it
+DLQ_FAILED = "the dead-letter queue"  # begins the reason of a delivery that its dead-letter queue refused
 
 
 def metrics(trace: Trace, topic: str) -> dict[str, float]:

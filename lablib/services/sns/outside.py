@@ -1,4 +1,4 @@
-"""What SNS knows of the world outside AWS: telephones, apps on devices, and what it sends to each kind of endpoint.
+"""Endpoints outside AWS: telephones, apps on devices, and what SNS sends to each kind of endpoint.
 
 Sources: SNS developer guide, "HTTP/HTTPS headers", "Mobile text messaging", "Sending platform-specific payloads to
 mobile devices". Assumed: the price of a text message, which differs by country and carrier, and the forms that a
@@ -22,7 +22,7 @@ _LONGEST = {"ADM": 6144, "APNS": 4096, "APNS_SANDBOX": 4096, "GCM": 4096}  # byt
 
 
 class Phones:
-    """What one account in one region knows about text messages."""
+    """The settings of text messages of one account in one region, and the numbers that want none."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -31,11 +31,11 @@ class Phones:
         self._spent: dict[str, float] = {}  # by month
 
     def opt_out(self, number: str) -> None:
-        """Somebody answered STOP: this number gets nothing any more."""
+        """The number answered STOP: from now on it gets no messages."""
         self.opted_out[number] = None
 
     def refusal(self, number: str) -> str:
-        """Why no message goes to that number now; nothing when one may, and then it is paid."""
+        """Why no message can be sent to that number now; empty when one can, and then its price is counted."""
         if number in self.opted_out:
             return "OptedOut"
         kernel, price = self._world.kernel, self._world.quotas["sns.sms_price"]
@@ -47,7 +47,7 @@ class Phones:
         return ""
 
     def sender(self, attributes: dict[str, Document]) -> str:
-        """Who a message says it is from."""
+        """The sender that a message names."""
         own = attributes.get("AWS.SNS.SMS.SenderID", {}).get("StringValue")
         return own or self.settings.get("DefaultSenderID", "NOTICE")
 
@@ -68,7 +68,7 @@ class Application:
         return self.attributes["Enabled"].lower() == "true"
 
     def entry(self) -> Document:
-        """How SNS shows it: without what it keeps secret."""
+        """How SNS shows it: without its secrets."""
         shown = {name: value for name, value in self.attributes.items() if name not in SECRETS}
         return {"PlatformApplicationArn": self.arn, "Attributes": shown}
 
@@ -87,12 +87,12 @@ class Device:
         return self.attributes["Enabled"].lower() == "true"
 
     def disable(self) -> None:
-        """The push service does not know its token any more."""
+        """The push service has rejected its token."""
         self.attributes["Enabled"] = "false"
 
 
 def payload(platform: str, texts: Mapping[str, str]) -> str:
-    """What a push service is sent: the text for it as it stands, else the default one in the service's form.
+    """What a push service is sent: its own text unchanged, else the default text in the service's form.
 
     Raises InvalidParameter when there is no text for it, or when its own text is no JSON object or too long.
     """
@@ -117,7 +117,7 @@ def payload(platform: str, texts: Mapping[str, str]) -> str:
 
 
 class ExternalEndpoints:
-    """The endpoints outside AWS, as the SNS of one account in one region reaches them."""
+    """The endpoints outside AWS that one account in one region delivers to."""
 
     def __init__(self, world: World, inboxes: Inboxes) -> None:
         self.inboxes = inboxes
@@ -126,7 +126,7 @@ class ExternalEndpoints:
         self.devices: dict[str, Device] = {}
 
     def refusal(self, subscription: Subscription) -> str:
-        """Why SNS does not even try to reach this endpoint; nothing when it does."""
+        """Why SNS does not try to reach this endpoint; empty when it does."""
         if subscription.protocol == "sms":
             return self.phones.refusal(subscription.endpoint)
         if subscription.protocol == "application":

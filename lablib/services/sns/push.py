@@ -2,7 +2,7 @@
 
 Sources: SNS API reference (CreatePlatformApplication, CreatePlatformEndpoint, SetEndpointAttributes, Publish); SNS
 developer guide, "Sending mobile push notifications". A device is an inbox under its endpoint's ARN; when it answers
-with an error from 400 to 499, the push service has told SNS that the token is not valid, and SNS disables the endpoint.
+with an error from 400 to 499, the push service has rejected the token, and SNS disables the endpoint.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Subscribing, confirming, unsubscribing: who gets what is published.
 
-Whoever did not ask for messages must say that he wants them: endpoints on the web, mailboxes, and endpoints of another
-account than the caller's. They get a token, which is good for two days. (SNS API reference, Subscribe,
+Web endpoints, mailboxes, and endpoints of another account than the caller's must confirm a subscription: they get a
+token, which is valid for two days. (SNS API reference, Subscribe,
 ConfirmSubscription; SNS developer guide, "Sending Amazon SNS messages to an Amazon SQS queue in a different account".)
 """
 
@@ -138,7 +138,7 @@ class Subscribing(SnsBase):
     # ---- confirmation ------------------------------------------------------------------------------------------------
 
     def _send_confirmation(self, subscription: Subscription, request: Request) -> None:
-        """Send a token to the endpoint: it is good for two days, and then the subscription is forgotten."""
+        """Send a token to the endpoint: it is valid for two days; then the subscription is removed."""
         topic, shared = subscription.topic, self.shared
         shared.tokens.pop(subscription.token, None)
         token = f"2336412f37{shake_256(self.world.chance.uuid('sns/tokens').encode()).hexdigest(139)}"
@@ -187,7 +187,7 @@ class Subscribing(SnsBase):
         return {"SubscriptionArn": subscription.arn}
 
     def open_link(self, url: str) -> Document:
-        """Open a SubscribeURL or an UnsubscribeURL, as somebody does who got one: nobody knows who it is.
+        """Open a SubscribeURL or an UnsubscribeURL, as anybody can who has one: the caller is not known.
 
         Raises ValueError for another URL, and ServiceError as the operation does.
         """
@@ -210,7 +210,7 @@ class Subscribing(SnsBase):
             self.world.trace.complete(row, detail)
 
     def _unsubscribe_unknown(self, request: Request, *, subscription_arn: str) -> Document:
-        """Somebody removes a subscription: its owner is told, and can take it back."""
+        """An unknown caller removes a subscription: its endpoint gets a link with which to restore it."""
         subscription = self.shared.subscriptions.get(subscription_arn)
         if subscription and subscription.authenticated:
             raise ServiceError("AuthorizationError", "Only its owner may remove this subscription", status=403)

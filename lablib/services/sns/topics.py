@@ -1,4 +1,4 @@
-"""Topics and their subscriptions: what they are told, and what they remember."""
+"""Topics and their subscriptions: attributes, access policies, filters, retries."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Topic:
         return self.attributes.get("Policy") or json.dumps(self.default_policy())
 
     def default_policy(self) -> Document:
-        """Whoever acts in the name of the owner may use it (recorded from AWS)."""
+        """It allows the owner's account (recorded from AWS)."""
         statement = {
             "Sid": "__default_statement_ID",
             "Effect": "Allow",
@@ -165,7 +165,7 @@ class Subscription:
         return self.attributes.get("FilterPolicyScope", "MessageAttributes")
 
     def refusal(self, message: Message) -> str:
-        """Why its filter policy keeps a message out; empty when it lets it pass."""
+        """Why its filter policy rejects a message; empty when it accepts it."""
         why = self.filter.matches(message.attributes, message.text) if self.filter else ""
         if why and self.scope == "MessageAttributes" and message.broken_attributes:
             return f"{INVALID_ATTRIBUTES}: {', '.join(message.broken_attributes)} must be a JSON array; {why}"

@@ -139,7 +139,7 @@ def check_attributes(
 
 
 def check_same(current: Mapping[str, str], given: Mapping[str, str]) -> None:
-    """Raise QueueNameExists unless a queue with the attributes `current` is what somebody asks for who gives these."""
+    """Raise QueueNameExists unless a queue with the attributes `current` has all that are given."""
     for name, value in given.items():
         if current.get(name, "") != value:
             text = f"A queue already exists with the same name and a different value for attribute {name}"

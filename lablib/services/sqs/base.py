@@ -107,7 +107,7 @@ class BaseQueue(Generic[M]):
         self.send(request, old.again(), size, 0)
 
     def accept_dead_letter(self, old: Any, request: Request, source: str, row: int) -> None:
-        """Take a message that the queue with the ARN `source` gave up: this is its dead-letter queue.
+        """Accept a message from the queue with the ARN `source`, whose dead-letter queue this is.
 
         It keeps its id and its receive count (assumed: AWS does not write that down).
         """
@@ -137,7 +137,7 @@ class BaseQueue(Generic[M]):
         raise NotImplementedError
 
     def _before_wait(self) -> None:
-        """Somebody is going to wait for a message."""
+        """A call is going to wait for a message."""
 
     def _on_due(self, what: Any) -> None:
         """The time has come that was noted with `_schedule`."""
@@ -159,7 +159,7 @@ class BaseQueue(Generic[M]):
         return messages if messages or wait <= 0 else self._poll(request, most, visibility, self.kernel.now + wait)
 
     def _poll(self, request: Request, most: int, visibility: int, deadline: float) -> list[M]:
-        """Wait in line. The first in line is woken; when it leaves, for whatever reason, it wakes the next."""
+        """Wait for a message. The longest waiting call is woken; when it ends, for any reason, it wakes the next."""
         signal = Signal(self.kernel)
         self.waiting.append(signal)
         try:
@@ -200,7 +200,7 @@ class BaseQueue(Generic[M]):
     def _move_to_dlq(self, message: M, request: Request) -> bool:
         """Move a message that was received too often to the dead-letter queue.
 
-        False when that queue is gone: then the message is received as ever.
+        False when that queue does not exist: then the message is received as usual.
         """
         if not self.redrive or message.receives < self.redrive.max_receive_count:
             return False
@@ -240,7 +240,7 @@ class BaseQueue(Generic[M]):
         self._schedule(message, until)
 
     def remove(self, message: M) -> None:
-        """Give up a message."""
+        """Remove a message."""
         if self.kernel.now >= self._sampled + 1:
             self._sample()
         if message.state == IN_FLIGHT:
@@ -265,7 +265,7 @@ class BaseQueue(Generic[M]):
         return count
 
     def close(self) -> None:
-        """The queue is deleted: whoever waits for a message learns it now."""
+        """The queue is deleted: calls that wait for a message end now."""
         self.deleted = True
         self.clear()
         self._due.clear()
@@ -303,7 +303,7 @@ class BaseQueue(Generic[M]):
     # ---- what happens by itself --------------------------------------------------------------------------------------
 
     def catch_up(self) -> None:
-        """Let everything happen whose time has come: who was first at this instant must not decide the answer."""
+        """Run everything that is due: the order of events at one instant must not change the answer."""
         if self.kernel.now >= self._timer_at:
             self._run_due()
 

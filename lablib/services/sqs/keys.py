@@ -1,4 +1,4 @@
-"""SSE-KMS: the KMS keys of encrypted queues are used as whoever sends or receives.
+"""SSE-KMS: the KMS key of an encrypted queue is used in the name of the sender or receiver.
 
 Assumed: SQS asks KMS before it looks for messages, and only when there is something to decrypt.
 """

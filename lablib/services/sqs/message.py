@@ -59,7 +59,7 @@ class Message:
         self.copies = 0
         self.receives = 0
         self.row = -1  # its latest row in the trace
-        self.handle = ""  # of its latest receive; empty when nobody has asked for it
+        self.handle = ""  # of its latest receive; made when it is asked for
 
     def again(self, id: str = "") -> Self:
         """A new message with the same contents."""

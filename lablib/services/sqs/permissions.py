@@ -46,9 +46,9 @@ def revoke(queue: AnyQueue, label: str) -> str:
 
 
 def _policy(queue: AnyQueue) -> str:
-    """Recorded from AWS: a policy that AddPermission begins is of version 2008-10-17."""
-    begun = {"Version": "2008-10-17", "Id": f"{queue.arn}/{queue.name}"}
-    return queue.attributes.get("Policy") or json.dumps(begun)
+    """Recorded from AWS: AddPermission creates policies of version 2008-10-17."""
+    new = {"Version": "2008-10-17", "Id": f"{queue.arn}/{queue.name}"}
+    return queue.attributes.get("Policy") or json.dumps(new)
 
 
 def _check(label: str, accounts: list[str], actions: list[str], most: int) -> None:

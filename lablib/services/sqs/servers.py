@@ -118,7 +118,7 @@ class Servers:
         return (self.up[i] for i in chance.sample(self._weights, self._asked))
 
     def shuffled(self, chance: Stream) -> Iterator[Server]:
-        """All servers that are there in random order, drawn as far as somebody looks."""
+        """All available servers in random order, drawn one by one as they are asked for."""
         servers, random = self.up.copy(), chance.random
         left = len(servers)
         while left:

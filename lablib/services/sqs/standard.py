@@ -1,8 +1,8 @@
 """The physics of an SQS standard queue: servers, copies, and times.
 
 A message lies as copies on some of the queue's servers. A short poll asks a few servers, a long poll all; each
-answers from its own oldest, in an order that nobody controls. From this follow the empty short poll, best-effort
-order, and, when a server is away while a message is deleted, the copy that comes back. (SQS developer guide, "Amazon
+answers with its own oldest messages. From this follow the empty short poll, best-effort order, and, when a server is
+unavailable while a message is deleted, the copy that comes back. (SQS developer guide, "Amazon
 SQS short and long polling"; API reference, ReceiveMessage, DeleteMessage.)
 
 How it stays fast (see also `base`): a server keeps its never received copies in a deque, in order, and those
@@ -168,7 +168,7 @@ class StandardQueue(BaseQueue[Message]):
         return min((m for m in (s.oldest() for s in self.servers.up) if m), key=lambda m: m.sent, default=None)
 
     def remove(self, message: Message) -> None:
-        """Give up a message, with all its copies."""
+        """Remove a message, with all its copies."""
         super().remove(message)
         message.copies = 0
 
@@ -181,7 +181,7 @@ class StandardQueue(BaseQueue[Message]):
     # ---- what happens by itself --------------------------------------------------------------------------------------
 
     def catch_up(self) -> None:
-        """Let everything happen whose time has come: who was first at this instant must not decide the answer."""
+        """As in every queue. Servers may also have gone or returned."""
         now = self.kernel.now
         if now >= self._timer_at:
             self._run_due()
@@ -223,7 +223,7 @@ class StandardQueue(BaseQueue[Message]):
         return bool(self.servers.up)
 
     def make_unavailable(self, server: int, seconds: float) -> None:
-        """Make a server unavailable for `seconds` from now: nobody can ask it, and it hears of no delete.
+        """Make a server unavailable for `seconds` from now: it answers no poll and misses deletes.
 
         `server` is a number from 1. Raises ValueError when the queue has no such server, or for a negative duration.
         """
@@ -236,7 +236,7 @@ class StandardQueue(BaseQueue[Message]):
         self._note_outage(servers[server - 1])
 
     def _note_outage(self, server: Server) -> None:
-        """Write down that a server is away, and when it returns. Outages on which nothing depends are not noted."""
+        """Record that a server is unavailable, and until when. Outages that affect no message are not recorded."""
         if server.row < 0:
             server.row = self.trace.add("ServerUnavailable", self.name, detail=server.number, until=server.down_until)
             self._schedule(server, server.down_until)
