@@ -49,6 +49,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_home] = tempfile.mkdtemp(prefix="messaging-lab-tests-")
     os.environ[HOME] = config.stash[_home]
+    os.environ["JUPYTER_DATA_DIR"] = str(Path(config.stash[_home], "jupyter"))  # signatures of notebooks
     for marker, meaning in KNOWLEDGE.items():
         config.addinivalue_line("markers", f"{marker}: {meaning}")
 

@@ -84,6 +84,10 @@ def test_binder_can_run_the_first_lab(tmp_path):
     run("messaging-lab", "doctor")
     errors = "from lablib.cli.check import run_notebook; print(run_notebook(Path('labs/01-sqs.ipynb'), 300))"
     assert run("python", "-c", f"from pathlib import Path; {errors}") == "[]\n"
+    trusted = (
+        "from nbformat import read, sign; print(sign.NotebookNotary().check_signature(read('labs/01-sqs.ipynb', 4)))"
+    )
+    assert run("python", "-c", trusted) == "True\n"
     assert (tmp_path / "env/share/jupyter/lab/settings/overrides.json").exists()
 
 

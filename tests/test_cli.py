@@ -16,6 +16,8 @@ from urllib.request import Request, urlopen
 
 import nbformat
 import pytest
+from jupyter_core.paths import jupyter_data_dir
+from nbformat.sign import NotebookNotary
 from nbformat.v4 import new_code_cell, new_notebook
 
 import lablib
@@ -57,6 +59,28 @@ def test_the_first_delivery_copies_everything_but_hidden_files(labs, mine):
     assert copies.deliver(labs, mine) == []
     assert names(mine) == ["01-tiny.ipynb", "02-more.ipynb", "images"]
     assert (mine / "images" / "a.svg").exists()
+
+
+def is_trusted(path: Path) -> bool:
+    return NotebookNotary(data_dir=jupyter_data_dir()).check_signature(nbformat.read(path, as_version=4))
+
+
+def test_a_copy_is_signed_as_trusted_and_a_strange_notebook_is_not(labs, mine):
+    write(labs / "01-tiny.ipynb", "2 + 3")
+    assert not is_trusted(labs / "01-tiny.ipynb")
+    copies.deliver(labs, mine)
+    assert is_trusted(mine / "01-tiny.ipynb")
+    write(labs / "01-tiny.ipynb", "2 + 4")
+    copies.deliver(labs, mine)
+    assert is_trusted(mine / "01-tiny.ipynb"), "an update too"
+    assert not is_trusted(write(mine / "03-strange.ipynb", "print('from elsewhere')"))
+
+
+def test_where_signatures_cannot_be_kept_copies_come_all_the_same(labs, mine, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "file" / "jupyter"))
+    assert copies.deliver(labs, mine) == []
+    assert names(mine) == ["01-tiny.ipynb", "02-more.ipynb"]
 
 
 def test_an_unchanged_copy_is_updated_in_place(labs, mine):

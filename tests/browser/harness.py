@@ -101,6 +101,16 @@ class Notebook:
         self.page.wait_for_function(DONE, arg=[self.code_cells, ERROR], timeout=RUN_MS)
         self.wait_until_idle()
 
+    def run_cell(self, number: int) -> None:
+        """Run one code cell, by its number from 0, until it has a number that it did not have."""
+        cell = self.page.locator(".jp-Notebook .jp-CodeCell").nth(number)
+        before = cell.locator(".jp-InputPrompt").inner_text()
+        cell.locator(".cm-content").click()
+        self.page.keyboard.press("Control+Enter")
+        ran = "([cell, before]) => /^\\[\\d+\\]:$/.test(cell.textContent.trim()) && cell.textContent.trim() !== before"
+        prompt = cell.locator(".jp-InputPrompt").element_handle()
+        self.page.wait_for_function(ran, arg=[prompt, before.strip()], timeout=RUN_MS)
+
     def cell_errors(self) -> list[str]:
         """The text of each error, and of anything written to stderr, below a cell."""
         return self.page.locator(ERROR).all_inner_texts()
