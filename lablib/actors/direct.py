@@ -1,4 +1,4 @@
-"""The direct, synchronous call: the caller waits for the worker, with a queue nowhere but at the worker's door.
+"""The direct, synchronous call: the caller waits for the worker, and only the workers' own backlog lies between.
 
 A request is accepted when a worker is free or the backlog of waiting requests has room, else it is refused at once.
 The caller waits `timeout` seconds and then gives up. The workers do not know that: they still do the work, in vain.
@@ -15,8 +15,8 @@ from lablib.kernel import Kernel, Signal, Timer, Trace
 
 
 class DirectCall:
-    """The workers' door. `limit()` requests may wait at it; callers wait `timeout()` seconds; `seconds(key)` is the
-    work.
+    """What a group of workers is called through. `limit()` requests may wait in its backlog; callers wait `timeout()`
+    seconds; `seconds(key)` is the work.
 
     Call it as the program of a `Fleet`. It writes Requested, Accepted (until when its caller waits), Refused, Answered,
     TimedOut; `place` is their resource.
@@ -43,8 +43,8 @@ class DirectCall:
         self._come = Signal(kernel)
 
     def request(self, caller: str, key: str, up: bool) -> None:
-        """`caller` asks for `key` and waits for the answer. `up`: does any worker run? If none does, nobody opens the
-        door.
+        """`caller` asks for `key` and waits for the answer. `up`: does any worker run? If none does, the
+        request is refused.
         """
         add = self._trace.add
         row = add("Requested", self._place, key, caller)

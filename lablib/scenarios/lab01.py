@@ -157,8 +157,8 @@ class _DirectStage(Stage):
     def _request(self, key: str) -> None:
         self.calls.request("front-end", key, any(worker.alive for worker in self.fleets["consumer"].workers))
 
-    def changed(self, name: str) -> None:
-        super().changed(name)
+    def on_set(self, name: str) -> None:
+        super().on_set(name)
         self.calls.wake()
 
 
@@ -251,8 +251,8 @@ class _SharedStage(QueueStage):
         ask = lambda: self.database.use(worker, self.values["query"])  # noqa: E731
         worker.work(worker.name, message_id, row, self.work_seconds(key), ask)
 
-    def changed(self, name: str) -> None:
-        super().changed(name)
+    def on_set(self, name: str) -> None:
+        super().on_set(name)
         self.database.wake()
 
 

@@ -165,8 +165,8 @@ class _TrucksStage(QueueStage):
         factor = self.values["slow"] if key.startswith("truck-1:") else 1.0
         self.work_or_crash(worker, message_id, key, row, round(self.work_seconds(key) * factor, 6))
 
-    def changed(self, name: str) -> None:
-        super().changed(name)
+    def on_set(self, name: str) -> None:
+        super().on_set(name)
         if name == "every" and self.arrivals:
             self.arrivals.changed.fire()
 

@@ -308,10 +308,10 @@ class Stage:
         """Change a live parameter from now on."""
         self.values[name] = value
         self.cloud.trace.add("ParameterSet", detail={"name": name, "value": value})
-        self.changed(name)
+        self.on_set(name)
 
-    def changed(self, name: str) -> None:
-        """A live parameter has changed: what only looks now and then must be told here."""
+    def on_set(self, name: str) -> None:
+        """A live parameter has another value now. Wake here what waits and would not look at it before long."""
         if name == "consumers":
             for fleet in self.fleets.values():
                 fleet.resize(self.values[name])

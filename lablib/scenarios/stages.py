@@ -119,7 +119,7 @@ class QueueStage(Stage):
         queue = self.cloud.service("sqs").queue(self.main.name)
         queue.make_unavailable(int(server.removeprefix("server-")), seconds)
 
-    def changed(self, name: str) -> None:
-        super().changed(name)
+    def on_set(self, name: str) -> None:
+        super().on_set(name)
         if name == "visibility_timeout":
             self.set_queue(self.main, VisibilityTimeout=self.values[name])
