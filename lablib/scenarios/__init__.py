@@ -1,6 +1,7 @@
 """Scenarios: situations to play with, and the runs that come of them."""
 
 from lablib.scenarios.actions import Action, ActionSpec, action, for_lane
+from lablib.scenarios.found import topology_of
 from lablib.scenarios.notable import Notable
 from lablib.scenarios.param import Param, ParamSpec
 from lablib.scenarios.run import Run
@@ -24,4 +25,5 @@ __all__ = [
     "action",
     "find",
     "for_lane",
+    "topology_of",
 ]
