@@ -154,9 +154,9 @@ RESERVED = frozenset(
     """.split()  # noqa: SIM905
     # those of a workbench
     + """
-    act actions answer ask_again choose_limits compare control cursor figure guess keep kept lens limits many missions
-    move reseed restore run scenario seed seek selected set share skip stage stop_comparing take_back to_html until
-    values verbs watched
+    act actions answer ask_again choose_limits compare complain control cursor figure guess keep kept lens limits many
+    missions move reseed restore run scenario seed seek selected set share skip stage stop_comparing take_back to_html
+    until values verbs watched
     """.split()  # noqa: SIM905
 )
 

@@ -7,8 +7,8 @@ import pytest
 from lablib.cloud import Cloud
 from lablib.scenarios import Action, Link, Param, Scenario, Stage, action, find, for_lane
 from lablib.scenarios.actions import Targets
-from lablib.scenarios.lab01 import VideoQueue
-from lablib.scenarios.lab02 import Visibility
+from lablib.scenarios.lab01 import Fleet, Promises, VideoQueue
+from lablib.scenarios.lab02 import Polling, Visibility
 from lablib.scenarios.lab03 import Trucks
 from lablib.scenarios.lab04 import FanOut
 from lablib.scenarios.param import RESERVED, choice, duration_of, number, seconds, share, switch, whole
@@ -242,11 +242,16 @@ def test_a_parameter_may_not_have_the_name_of_an_attribute_of_a_widget():
     import anywidget
     import ipywidgets
 
-    from lablib.workbench.widget import Workbench
-
-    for kind in (ipywidgets.DOMWidget, anywidget.AnyWidget, Workbench):
+    for kind in (ipywidgets.DOMWidget, anywidget.AnyWidget):
         missing = {name for name in dir(kind) if not name.startswith("_")} - RESERVED
         assert not missing, f"{kind.__name__}: add them to lablib.scenarios.param.RESERVED"
+
+
+@pytest.mark.parametrize("scenario", [VideoQueue, Promises, Fleet, Visibility, Polling, Trucks, FanOut])
+def test_no_parameter_has_the_name_of_an_attribute_of_the_workbench(scenario):
+    from lablib.workbench.widget import Workbench
+
+    assert not scenario.params().keys() & set(dir(Workbench))
 
 
 @pytest.mark.parametrize("name", ["keys", "layout", "comm", "observe", "run", "seed", "cursor", "selected", "duration"])
