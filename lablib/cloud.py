@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from lablib import services
+from lablib.aws.arn import ACCOUNT, Arn
 from lablib.aws.quotas import Edition
-from lablib.aws.service import ACCOUNT, Arn, Principal, Service, World
+from lablib.aws.service import Principal, Service, World
 from lablib.clients.direct import DirectClient
 from lablib.gateway import Faults, Gateway
 from lablib.kernel import Chance, Kernel, Process, Trace
@@ -19,15 +20,6 @@ from lablib.kernel.loop import check_duration
 
 if TYPE_CHECKING:
     import pandas
-
-_ARN_PARAMETERS = {  # the parameter in which a service's operations take the resource
-    "iam": "role_name",
-    "kms": "key_id",
-    "lambda": "function_name",
-    "s3": "bucket",
-    "sns": "topic_arn",
-    "sqs": "source_arn",
-}
 
 
 class Cloud:
@@ -58,7 +50,7 @@ class Cloud:
         self._strict = strict
         self._services: dict[tuple[str, str, str], Service] = {}
         self._shared: dict[str, Any] = {}
-        self._multi_account = False
+        self._callers_differ = False
         self._door: Any = None
 
     # ---- calling AWS ------------------------------------------------------------------------------------------------
@@ -125,12 +117,15 @@ class Cloud:
             )
             self._services[key] = service = kind(world)
             self.trace.declare(service.events)
-            if account != ACCOUNT:
-                self._multi_account = True
-            if self._multi_account:  # from now on a resource may be another account's
-                for known in self._services.values():
-                    known.has_policies = True
+            if account != ACCOUNT or self._callers_differ:  # a resource may be another account's
+                self._tell_callers_apart()
         return self._services[key]
+
+    def _tell_callers_apart(self) -> None:
+        """From now on it matters who calls, in services too where no resource has a policy."""
+        self._callers_differ = True
+        for known in self._services.values():
+            known.has_policies = True
 
     def deploy(
         self,
@@ -154,10 +149,8 @@ class Cloud:
             raise TypeError(f"handler={handler!r}: must be a function handler(event, context)")
         principal = self._principal(role, account)
         functions = self.service("lambda", region_name, account)
-        if principal is not None:  # from now on it matters who calls
-            self._multi_account = True
-            for known in self._services.values():
-                known.has_policies = True
+        if principal is not None:
+            self._tell_callers_apart()
         return str(functions.deploy(name, handler, self._caller(), timeout, memory, principal))
 
     @property
@@ -267,16 +260,11 @@ class Cloud:
         owner, policy, missing = account, None, ""
         if to is not None:
             owned = self.service(to.service, to.region or None, to.account or account)
-            params = {
-                _ARN_PARAMETERS.get(to.service, "resource_arn"): str(to) if to.account else to.resource.split("/")[0]
-            }
-            try:
-                access = owned.access(operation, params)
-            except KeyError:  # an operation that asks by more of its parameters
-                access = owned.access("", params)
-            owner, policy = to.account or owned.owner_of(params), access.policy
-            missing = "" if access.exists else f"There is no {resource}: look at its name, region and account.\n"
-            known = {**access.context, **known}
+            params = owned.parameters_about(to)
+            target = owned.target(operation, params)
+            owner, policy = to.account or target.owner, target.policy
+            missing = "" if target.exists else f"There is no {resource}: look at its name, region and account.\n"
+            known = {**target.context, **known}
         now = self.kernel.epoch + self.now
         return missing + decide(AccessRequest(action, resource, caller, owner, known, now), policy).explain()
 

@@ -14,8 +14,9 @@ from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from typing import Any, Literal
 
+from lablib.aws.arn import Arn
 from lablib.aws.event import Event
-from lablib.aws.service import AnswerLost, Arn, Principal, Request, Service, ServiceError
+from lablib.aws.service import AnswerLost, Principal, Request, Service, ServiceError
 from lablib.kernel import Chance, Kernel, Stream, Trace, lognormal
 from lablib.kernel.loop import check_duration
 
@@ -23,6 +24,7 @@ FaultKind = Literal["throttle", "lost_request", "lost_answer", "partial"]
 _KINDS: tuple[FaultKind, ...] = ("throttle", "lost_request", "lost_answer", "partial")
 _LOST = {"lost_request": "RequestLost", "lost_answer": "AnswerLost"}
 _QUANTILES = 1024
+FLAT = frozenset((str, int, float, bool, bytes, type(None)))
 _NOTHING = (None, None, None)
 _REMEMBERED = 10_000  # so many allowed calls
 
@@ -102,9 +104,6 @@ class Gateway:
     ) -> None:
         self._find = find
         self._kernel = kernel
-        self._heap = kernel._heap
-        self._here = kernel.current_line
-        self._wait = kernel.wait
         self._trace = trace
         trace.declare(EVENTS)
         self._chance = chance
@@ -123,24 +122,26 @@ class Gateway:
         operation: str,
         read_timeout: float = 60.0,
         principal: Principal | None = None,
+        cause: int = -1,
+        travels: bool = True,
     ) -> dict[str, Any]:
         """Call `service.name(**params)` as `caller`, and block until the answer is there.
 
         `name` is the operation in snake_case, `operation` as AWS writes it; `principal` is who calls for access
-        policies, None the account's administrator. Raises ServiceError, NotSimulated, or AnswerLost after
-        `read_timeout` seconds.
+        policies, None the account's administrator; `cause` the row that led to the call. When the call `travels`, time
+        passes before it arrives and before its answer does. The documents in `params` and in the answer are copies:
+        caller and service share nothing. Raises ServiceError, NotSimulated, or AnswerLost after `read_timeout` seconds.
         """
         handler = service.operations.get(name) or service.operation(name)
-        wait, trace, latency = self._wait, self._trace, self._latency
-        kernel = self._kernel
+        kernel, trace, latency = self._kernel, self._trace, self._latency
         stream = self._streams.get(caller) or self._stream(caller)
         random = stream.random
-        row = trace.open(operation, service.resource_of(params), caller)
+        row = trace.open(operation, service.target(operation, params).resource, caller, cause)
         request = Request(caller, row, stream, 0.0, principal)
         detail: int | str = "CallerGone"  # what the row says when the caller is killed while it waits
         try:
-            delay = latency[int(random() * _QUANTILES)]
-            kernel.pass_time(delay)
+            if travels:
+                kernel.pass_time(latency[int(random() * _QUANTILES)])
             fault = self.faults.pick(caller, operation, operation in service.batches) if self.faults.active else None
             if fault is None and principal is None and not service.has_policies:
                 answer = handler(request, **params)
@@ -148,16 +149,20 @@ class Gateway:
                 answer = self._handle(fault, service, name, operation, params, request)
             if fault is not None and fault.kind in _LOST:
                 detail = _LOST[fault.kind]
-                wait(None, read_timeout)
+                if travels:
+                    kernel.wait(None, read_timeout)
                 raise AnswerLost(took_effect=fault.kind == "lost_answer")
-            delay = latency[int(random() * _QUANTILES)]
-            kernel.pass_time(delay)
-            if operation == "ReceiveMessage":
-                detail = len(answer["Messages"]) if answer else 0
-            else:
-                detail = len(answer["Successful"]) if "Successful" in answer else 1
+            if travels:
+                kernel.pass_time(latency[int(random() * _QUANTILES)])
+            if answer:
+                for key, value in answer.items():
+                    if value.__class__ not in FLAT:
+                        answer[key] = duplicate(value)
+            count = service.counts.get(operation)
+            detail = count(answer) if count else 1
         except ServiceError as error:
-            wait(None, latency[int(random() * _QUANTILES)])
+            if travels:
+                kernel.wait(None, latency[int(random() * _QUANTILES)])
             detail = error.code
             raise
         except AnswerLost:
@@ -178,29 +183,7 @@ class Gateway:
     ) -> dict[str, Any]:
         """Call an operation of the service that owns `to`, for another service: no time passes. See `ServiceCalls`."""
         service = self._find(to.service, to.region, to.account)
-        operation = pascal(name)
-        row = self._trace.open(operation, service.resource_of(params), caller, cause)
-        request = Request(caller, row, self._streams.get(caller) or self._stream(caller), 0.0, principal)
-        detail: int | str = "CallerGone"
-        try:
-            fault = self.faults.pick(caller, operation, operation in service.batches) if self.faults.active else None
-            answer = self._handle(fault, service, name, operation, params, request)
-            if fault is not None and fault.kind in _LOST:
-                detail = _LOST[fault.kind]
-                raise AnswerLost(took_effect=fault.kind == "lost_answer")
-            handled = answer.get("Messages", ()) if operation == "ReceiveMessage" else answer.get("Successful", "1")
-            detail = len(handled)
-        except ServiceError as error:
-            detail = error.code
-            raise
-        except AnswerLost:
-            raise
-        except Exception as error:
-            detail = type(error).__name__
-            raise
-        finally:
-            self._trace.complete(row, detail)
-        return answer
+        return self.call(caller, service, name, params, pascal(name), 0.0, principal, cause, travels=False)
 
     def _stream(self, caller: str) -> Stream:
         stream = self._streams[caller] = self._chance.stream(caller)
@@ -209,7 +192,7 @@ class Gateway:
     def _handle(
         self, fault: Fault | None, service: Service, name: str, operation: str, params: dict[str, Any], request: Request
     ) -> dict[str, Any]:
-        """The call arrives, or goes wrong: the way of all calls that are not as simple as most are."""
+        """The request arrives, or goes wrong: the way of all calls that are not as simple as most are."""
         if fault is not None:
             if fault.kind == "throttle":
                 raise ServiceError(*service.throttle, sender_fault=False)
@@ -228,36 +211,61 @@ class Gateway:
         """
         from lablib.aws.access.decide import AccessRequest, administrator, decide
 
-        owner = service.owner_of(params)
-        request.principal = request.principal or getattr(self._kernel.current, "principal", None)  # a function's role
+        target = service.target(operation, params)
+        request.principal = request.principal or self._acting()
         caller = request.principal or administrator(service.world.account)
         if service.https_only and caller.context.get("aws:SecureTransport") == "false":
             raise ServiceError("InvalidSecurity", "The request was not made over HTTPS.", status=403)
+        owner = target.owner
         if owner != service.world.account:
             service = self._find(service.name, service.world.region, owner)
             request.principal = caller
-        access = service.access(operation, params)
-        if (
-            caller.service and not access.exists
-        ):  # no policy could let it in, and what it learns is that nothing is there
+            target = service.target(operation, params)
+        if caller.service and not target.exists:  # no policy could let it in: it is told that nothing is there
             return service
-        wish, deciding = (access.action, access.resource, owner, id(caller)), (caller, access.policy, caller.identity())
-        plain = not (access.also or access.context)
-        if plain and all(a is b for a, b in zip(self._allowed.get(wish, _NOTHING), deciding, strict=True)):
+        asked = (target.actions[0], target.arn, owner, id(caller))
+        deciding = (caller, target.policy, caller.identity())
+        plain = len(target.actions) == 1 and not target.context
+        if plain and all(a is b for a, b in zip(self._allowed.get(asked, _NOTHING), deciding, strict=True)):
             return service
-        context, now = {**access.context, **caller.context}, self._kernel.epoch + self._kernel.now
-        for action in (access.action, *access.also):
-            decision = decide(AccessRequest(action, access.resource, caller, owner, context, now), access.policy)
+        context, now = {**target.context, **caller.context}, self._kernel.epoch + self._kernel.now
+        for action in target.actions:
+            decision = decide(AccessRequest(action, target.arn, caller, owner, context, now), target.policy)
             if not decision:
-                resource = service.resource_of(params)
-                self._trace.add("AccessDenied", resource, "", request.caller, request.row, decision.explain())
+                why = decision.explain()
+                self._trace.add("AccessDenied", target.resource, "", request.caller, request.row, why)
                 shape, status = service.access_denied
                 raise ServiceError(shape, decision.message(), status=status)
-        if plain and all(policy.timeless for policy in (access.policy, *deciding[2]) if policy):
+        if plain and all(policy.timeless for policy in (target.policy, *deciding[2]) if policy):
             if len(self._allowed) > _REMEMBERED:
                 self._allowed.clear()
-            self._allowed[wish] = deciding
+            self._allowed[asked] = deciding
         return service
+
+    def _acting(self) -> Principal | None:
+        """In whose name the process that runs calls: a function's role, for its threads too."""
+        process = self._kernel.current
+        if process is None:
+            return None
+        acts_as: Principal | None = (process.program.main if process.program else process).acts_as
+        return acts_as
+
+
+def duplicate(document: Any) -> Any:
+    """A document of AWS without anything in common with the first; streams and bodies are passed on."""
+    kind = document.__class__
+    if kind is dict or isinstance(document, dict):
+        copied = dict(document)
+        for key, value in document.items():  # quicker than a comprehension
+            if value.__class__ not in FLAT:
+                copied[key] = duplicate(value)
+        return copied
+    if kind is list or isinstance(document, (list, tuple)):
+        entries = []
+        for value in document:
+            entries.append(value if value.__class__ in FLAT else duplicate(value))
+        return entries
+    return bytes(document) if kind is bytearray else document
 
 
 EVENTS = (

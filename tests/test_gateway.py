@@ -8,7 +8,8 @@ from botocore import xform_name
 
 from lablib import Cloud, Fault
 from lablib.aws.access.decide import administrator
-from lablib.aws.service import Arn, NotSimulated, Principal, ServiceError
+from lablib.aws.arn import Arn
+from lablib.aws.service import NotSimulated, Principal, ServiceError
 from lablib.gateway import AnswerLost
 
 

@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import Any
 
 from lablib.aws.access.decide import administrator
-from lablib.aws.service import AnswerLost, Arn, Request, ServiceError, World
+from lablib.aws.arn import Arn
+from lablib.aws.service import AnswerLost, Request, ServiceError, World
 
 
 class DataKeys:

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
+from lablib.aws.arn import ACCOUNT, Arn
 from lablib.aws.event import Event
 from lablib.aws.quotas import Quota
 from lablib.kernel import Chance, Kernel, Stream, Trace
 
 if TYPE_CHECKING:
     from lablib.aws.access.decide import Policy
-
-ACCOUNT = "123456789012"  # the account number that AWS uses in its own examples
 
 
 class ServiceError(Exception):
@@ -48,26 +47,6 @@ class AnswerLost(Exception):
         self.took_effect = took_effect
 
 
-class Arn(NamedTuple):
-    """An Amazon Resource Name, `arn:aws:service:region:account:resource`."""
-
-    service: str
-    region: str
-    account: str
-    resource: str
-
-    @classmethod
-    def parse(cls, text: str) -> Arn | None:
-        """The parts of an ARN; None when `text` is not one."""
-        parts = text.split(":", 5)
-        return (
-            cls(*parts[2:]) if len(parts) == 6 and parts[:2] == ["arn", "aws"] and all(parts[2:3] + parts[5:]) else None
-        )
-
-    def __str__(self) -> str:
-        return f"arn:aws:{':'.join(self)}"
-
-
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who calls, as access policies see it. Where a principal may be None, None is the account's administrator.
@@ -85,17 +64,22 @@ class Principal:
     context: Mapping[str, str] = field(default_factory=dict)
 
 
-class Access(NamedTuple):
-    """What a call wants to do, for access policies: an action (`sqs:SendMessage`) on a resource (its ARN, or "*"), the
-    policy that the resource itself has, and condition keys that are known of the request. `also` are further actions
-    that it needs on the same resource. `exists`: is the resource there at all?"""
+class Target(NamedTuple):
+    """What a request is about, for the API log and for access policies.
 
-    action: str
-    resource: str = "*"
+    `resource` is its name in the API log, empty where there is none; `owner` the account that owns it. It takes the
+    right to do `actions` ("sqs:SendMessage") on `arn` ("*" where it is about no single resource): the operation's own
+    action first, then what else the request needs. `policy` is the resource's own one, `context` the condition keys
+    known of the request. `exists`: is the resource there at all?
+    """
+
+    resource: str
+    owner: str
+    actions: tuple[str, ...]
+    arn: str = "*"
     policy: Policy | None = None
-    context: Mapping[str, str] = {}
-    also: tuple[str, ...] = ()
     exists: bool = True
+    context: Mapping[str, str] = {}
 
 
 class ServiceCalls(Protocol):
@@ -169,6 +153,12 @@ class TokenBucket:
 
 
 Handler = Callable[..., dict[str, Any]]
+Count = Callable[[dict[str, Any]], int]
+
+
+def count_of(key: str) -> Count:
+    """How many documents an answer lists under `key`."""
+    return lambda answer: len(answer.get(key, ()))
 
 
 @dataclass(eq=False)
@@ -182,6 +172,8 @@ class Service:
     throttle: ClassVar[tuple[str, str]] = ("ThrottlingException", "Rate exceeded")
     access_denied: ClassVar[tuple[str, int]] = ("AccessDeniedException", 400)  # shape and HTTP status
     batches: ClassVar[frozenset[str]] = frozenset()  # operations whose entries can fail one by one
+    counts: ClassVar[Mapping[str, Count]] = {}  # how many messages the answer of an operation handled; else one
+    arn_parameter: ClassVar[str] = "resource_arn"  # in which most operations take their resource
     quotas: ClassVar[tuple[Quota, ...]] = ()  # its quotas and prices, and what its model assumes
     events: ClassVar[tuple[Event, ...]] = ()  # what the rows mean that it writes
     https_only: ClassVar[bool] = False  # does it refuse requests that do not come over HTTPS?
@@ -204,17 +196,14 @@ class Service:
         """The ARN of one of this service's resources."""
         return str(Arn(self.name, self.world.region, self.world.account, resource))
 
-    def resource_of(self, params: dict[str, Any]) -> str:
-        """The resource that a call is about, for the API log; empty when it is about none."""
-        return ""
+    def target(self, operation: str, params: dict[str, Any]) -> Target:
+        """What a call of `operation` (in AWS's spelling) is about. Asked for every call, so it should be quick."""
+        return Target("", self.world.account, (f"{self.name}:{operation}",))
 
-    def owner_of(self, params: dict[str, Any]) -> str:
-        """The account of the resource that a call is about; its own when nothing says otherwise."""
-        return self.world.account
-
-    def access(self, operation: str, params: dict[str, Any]) -> Access:
-        """What the call of `operation` (in AWS's spelling) wants to do, for access policies."""
-        return Access(f"{self.name}:{operation}")
+    def parameters_about(self, arn: Arn) -> dict[str, Any]:
+        """The parameters with which an operation is called on the resource with that ARN, as far as `target` reads
+        them."""
+        return {self.arn_parameter: str(arn)}
 
     def operation(self, name: str) -> Handler:
         """The handler of the operation with that snake_case name. Raises NotSimulated when this service has none."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from lablib.aws.arn import Arn
 from lablib.aws.messages import Document
-from lablib.aws.service import AnswerLost, Arn, Principal, ServiceError, World
+from lablib.aws.service import AnswerLost, Principal, ServiceError, World
 
 RIGHTS = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction"}  # what it takes to do so
 

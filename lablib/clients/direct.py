@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lablib.aws.service import Principal, Service
-from lablib.gateway import Gateway, pascal
+from lablib.gateway import FLAT, Gateway, duplicate, pascal
 
 
 def snake(name: str) -> str:
@@ -42,12 +42,12 @@ class DirectClient:
             raise AttributeError(name)
         door, service, caller, operation = self._gateway.call, self._service, self._caller, pascal(name)
 
-        principal, spelling = self._principal, _SNAKE
+        principal, spelling, flat = self._principal, _SNAKE, FLAT
 
         def call(**params: Any) -> dict[str, Any]:
             given = {}
             for key, value in params.items():  # faster than a comprehension
-                given[spelling[key]] = value
+                given[spelling[key]] = value if value.__class__ in flat else duplicate(value)
             return door(caller(), service, name, given, operation, 60.0, principal)
 
         setattr(self, name, call)

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from lablib.aws.access.decide import AccessRequest, administrator, decide
-from lablib.aws.service import ACCOUNT, Arn, Principal, ServiceError
+from lablib.aws.arn import ACCOUNT, Arn
+from lablib.aws.service import Principal, ServiceError
 from lablib.exercises.invariants import once
 from lablib.exercises.stage import Problem, Stage
 from lablib.gateway import pascal
@@ -178,9 +179,9 @@ def _gets_in(stage: Stage, to: Arn, operation: str, params: dict[str, Any], prin
     except ServiceError as error:
         if error.shape == owner.access_denied[0]:
             return ""
-    access = owner.access(pascal(operation), params)
-    context = {**access.context, **principal.context}
-    decision = decide(AccessRequest(access.action, access.resource, principal, to.account, context), access.policy)
+    target = owner.target(pascal(operation), params)
+    context = {**target.context, **principal.context}
+    decision = decide(AccessRequest(target.actions[0], target.arn, principal, to.account, context), target.policy)
     cited = decision.cited[0]
     conditions = (f"{c.name} {c.key} {', '.join(c.values)}" for c in cited.statement.conditions)
     return f"S{str(cited)[1:]} allows it; its Condition: {' and '.join(conditions) or 'none'}."

@@ -10,7 +10,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote_plus
 
-from lablib.aws.service import ACCOUNT, Arn, Principal, Request
+from lablib.aws.arn import ACCOUNT, Arn
+from lablib.aws.service import Principal, Request
 from lablib.exercises import learner
 from lablib.exercises.base import Exercise
 from lablib.exercises.case import Case, dial, seeds

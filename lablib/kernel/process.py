@@ -68,6 +68,7 @@ class Process(Greenlet):
     end).
     """
 
+    acts_as: Any = None  # in whose name it calls the world outside of the kernel, which does not look at it
     # What the standard library keeps here when the process uses it (lablib.kernel.stdlib).
     program: Program | None = None  # its threads and what else it holds
     thread: threading.Thread | None = None  # the object that threading.current_thread() gives

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from lablib.aws.access.decide import MalformedPolicy, Policy
 from lablib.aws.lists import Tags, page_of
 from lablib.aws.quotas import quota
-from lablib.aws.service import Access, Principal, Request, Service, ServiceError, World
+from lablib.aws.service import Principal, Request, Service, ServiceError, Target, World
 
 Document = dict[str, Any]
 _QUOTAS = "IAM user guide: IAM and AWS STS quotas"
@@ -70,6 +70,7 @@ class Iam(Service):
     throttle = ("Throttling", "Rate exceeded")
     access_denied = ("AccessDenied", 403)
     is_global = True
+    arn_parameter = "role_name"
     quotas = (
         quota("iam.roles", 1000, 1000, "roles", _QUOTAS),
         quota("iam.policies", 1500, 1500, "customer managed policies", _QUOTAS),
@@ -115,19 +116,16 @@ class Iam(Service):
             raise _no_such_entity(f"The role with name {name} cannot be found.")
         return self._roles[name]
 
-    def resource_of(self, params: Document) -> str:
-        """The name of the role or policy."""
-        return str(params.get("role_name") or params.get("policy_name") or params.get("policy_arn", "")).split("/")[-1]
-
-    def access(self, operation: str, params: Document) -> Access:
+    def target(self, operation: str, params: Document) -> Target:
         """Rights are asked on the role or policy."""
-        arn = params.get("policy_arn")
+        name, arn = str(params.get("role_name") or params.get("policy_name") or ""), params.get("policy_arn")
         if "role_name" in params:
-            role = self._roles.get(params["role_name"])
-            arn = role.arn if role else self._arn("role", params.get("path", "/"), params["role_name"])
+            role = self._roles.get(name)
+            arn = role.arn if role else self._arn("role", params.get("path", "/"), name)
         elif "policy_name" in params:
-            arn = self._arn("policy", params.get("path", "/"), params["policy_name"])
-        return Access(f"iam:{operation}", arn or "*")
+            arn = self._arn("policy", params.get("path", "/"), name)
+        resource = (name or str(arn or "")).split("/")[-1]
+        return Target(resource, self.world.account, (f"iam:{operation}",), arn or "*")
 
     # ---- roles -------------------------------------------------------------------------------------------------------
 

@@ -15,9 +15,10 @@ from typing import Any
 from uuid import UUID
 
 from lablib.aws.access.decide import AccessRequest, MalformedPolicy, Policy, administrator
+from lablib.aws.arn import Arn
 from lablib.aws.lists import page_of
 from lablib.aws.quotas import quota
-from lablib.aws.service import Access, Arn, Request, Service, ServiceError, World
+from lablib.aws.service import Request, Service, ServiceError, Target, World
 
 Document = dict[str, Any]
 _ID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
@@ -52,6 +53,7 @@ class Kms(Service):
     """KMS in one region of one account."""
 
     name = "kms"
+    arn_parameter = "key_id"
     throttle = ("ThrottlingException", "You have exceeded the rate at which you may call KMS. Reduce the frequency.")
     quotas = (
         quota("kms.deletion_wait", 30, 30, "days", "API: ScheduleKeyDeletion"),
@@ -72,22 +74,16 @@ class Kms(Service):
 
     # ---- who may -----------------------------------------------------------------------------------------------------
 
-    def resource_of(self, params: Document) -> str:
-        """The alias or the id of the key."""
-        return str(params.get("key_id") or params.get("alias_name", "")).rpartition(":")[2].removeprefix("key/")
-
-    def owner_of(self, params: Document) -> str:
-        """The account in the key's ARN."""
-        arn = Arn.parse(str(params.get("key_id", "")))
-        return arn.account if arn else self.world.account
-
-    def access(self, operation: str, params: Document) -> Access:
+    def target(self, operation: str, params: Document) -> Target:
         """Rights are asked on the ARN of the key, whatever it was called by."""
-        asked = params.get("key_id") or params.get("target_key_id")
-        if asked is None and "ciphertext_blob" in params:
-            asked = _key_in(params["ciphertext_blob"])
-        key = self._find(asked) if asked else None
-        return Access(f"kms:{operation}", key.arn if key else asked or "*", key.policy if key else None)
+        named = str(params.get("key_id") or "")
+        asked = named or params.get("target_key_id")
+        if not asked and _is_sealed(blob := params.get("ciphertext_blob")):
+            asked = _key_in(blob)
+        key, arn = self._find(asked) if asked else None, Arn.parse(named)
+        resource = (named or str(params.get("alias_name", ""))).rpartition(":")[2].removeprefix("key/")
+        owner, actions = arn.account if arn else self.world.account, (f"kms:{operation}",)
+        return Target(resource, owner, actions, key.arn if key else asked or "*", key.policy if key else None)
 
     def _find(self, key_id: str) -> Key | None:
         """The key with that id, alias, or ARN of one of them."""
@@ -360,9 +356,13 @@ class Kms(Service):
 # ---- what a blob is made of ------------------------------------------------------------------------------------------
 
 
-def _key_in(blob: bytes) -> str:
+def _is_sealed(blob: Any) -> bool:
+    return isinstance(blob, (bytes, bytearray)) and len(blob) >= 49
+
+
+def _key_in(blob: Any) -> str:
     """The id of the key that made a blob. Raises InvalidCiphertextException for what is none."""
-    if not isinstance(blob, (bytes, bytearray)) or len(blob) < 49:
+    if not _is_sealed(blob):
         raise _invalid_ciphertext()
     return str(UUID(bytes=bytes(blob[:16])))
 

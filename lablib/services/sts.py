@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lablib.aws.access.decide import Policy, administrator
-from lablib.aws.service import Access, Request, Service
+from lablib.aws.service import Request, Service, Target
 
 _ANYBODY = Policy.parse(
     {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}},
@@ -21,9 +21,9 @@ class Sts(Service):
     access_denied = ("AccessDenied", 403)
     is_global = True
 
-    def access(self, operation: str, params: dict[str, Any]) -> Access:
+    def target(self, operation: str, params: dict[str, Any]) -> Target:
         """GetCallerIdentity needs no permissions (STS API reference)."""
-        return Access(f"sts:{operation}", "*", _ANYBODY)
+        return Target("", self.world.account, (f"sts:{operation}",), policy=_ANYBODY)
 
     def get_caller_identity(self, request: Request) -> dict[str, Any]:
         caller = request.principal or administrator(self.world.account)

@@ -10,7 +10,8 @@ import json
 import pytest
 from aws_errors import code_and_message as refused
 
-from lablib.aws.service import Arn, Principal, ServiceError
+from lablib.aws.arn import Arn
+from lablib.aws.service import Principal, ServiceError
 from lablib.cloud import Cloud
 from lablib.gateway import Fault
 

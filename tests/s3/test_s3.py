@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lablib import Cloud, Fault
-from lablib.aws.service import Arn, NotSimulated
+from lablib.aws.arn import Arn
+from lablib.aws.service import NotSimulated
 from lablib.services.s3.notifications import Rule, encoded
 
 ACCOUNT, OTHER = "123456789012", "444455556666"

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
-from lablib.aws.service import Access, Arn, Handler, Request, Service, ServiceError, TokenBucket, World
+from lablib.aws.arn import Arn
+from lablib.aws.service import Handler, Request, Service, ServiceError, Target, TokenBucket, World, count_of
 from lablib.services.kinesis.checks import argument, check, in_use, not_found, too_much
 from lablib.services.kinesis.fanout import Consumer
 from lablib.services.kinesis.iterators import parse
@@ -25,10 +26,18 @@ _RATES = {  # calls a second for an account (API reference, at each operation)
 }  # fmt: skip
 
 
+def _stored(answer: Document) -> int:
+    """How many records PutRecords took: the others failed in place."""
+    return len(answer["Records"]) - int(answer["FailedRecordCount"])
+
+
 class KinesisBase(Service):
     """Kinesis Data Streams in one region of one account."""
 
     name = "kinesis"
+    batches = frozenset(("PutRecords",))
+    counts = {"GetRecords": count_of("Records"), "PutRecords": _stored}
+    arn_parameter = "stream_arn"
     throttle = ("LimitExceededException", "Rate exceeded for account. Please try again later.")
 
     def __init__(self, world: World) -> None:
@@ -141,30 +150,23 @@ class KinesisBase(Service):
 
     # ---- access policies ---------------------------------------------------------------------------------------------
 
-    def resource_of(self, params: Document) -> str:
-        """The name of the stream."""
-        if params.get("stream_name"):
-            return str(params["stream_name"])
-        if "shard_iterator" in params:
-            iterator = parse(str(params["shard_iterator"]))
-            return iterator.stream if iterator else ""
-        arn = params.get("stream_arn") or params.get("consumer_arn") or params.get("resource_arn") or ""
-        return str(arn).partition(":stream/")[2].partition("/")[0]
-
-    def owner_of(self, params: Document) -> str:
-        """The account in the ARN; its own for a name."""
-        arn = Arn.parse(str(params.get("stream_arn") or params.get("consumer_arn") or params.get("resource_arn") or ""))
-        return arn.account if arn else self.world.account
-
-    def access(self, operation: str, params: Document) -> Access:
+    def target(self, operation: str, params: Document) -> Target:
         """Rights are asked on the stream or on the consumer (service authorization reference, Kinesis)."""
-        name = self.resource_of(params)
-        stream = self.streams.get(name)
-        action = f"kinesis:{operation}"
-        arn = str(params.get("consumer_arn") or params.get("resource_arn") or "")
-        if "/consumer/" in arn and stream:
-            consumer = next((c for c in stream.consumers.values() if c.arn == arn), None)
-            return Access(action, arn, consumer.policy if consumer else None, exists=consumer is not None)
-        also = ("kinesis:AddTagsToStream",) if operation == "CreateStream" and params.get("tags") else ()
-        resource = self.arn(f"stream/{name}") if name else "*"
-        return Access(action, resource, stream.policy if stream else None, also=also, exists=stream is not None)
+        asked = str(params.get("stream_arn") or params.get("consumer_arn") or params.get("resource_arn") or "")
+        arn, name = Arn.parse(asked), params.get("stream_name")
+        if not name and "shard_iterator" in params:
+            iterator = parse(str(params["shard_iterator"]))
+            name = iterator.stream if iterator else ""
+        elif not name:
+            name = asked.partition(":stream/")[2].partition("/")[0]
+        name, owner, stream = str(name), arn.account if arn else self.world.account, self.streams.get(str(name))
+        actions: tuple[str, ...] = (f"kinesis:{operation}",)
+        reader = str(params.get("consumer_arn") or params.get("resource_arn") or "")
+        if "/consumer/" in reader and stream:
+            consumer = next((c for c in stream.consumers.values() if c.arn == reader), None)
+            policy = consumer.policy if consumer else None
+            return Target(name, owner, actions, reader, policy, consumer is not None)
+        if operation == "CreateStream" and params.get("tags"):
+            actions += ("kinesis:AddTagsToStream",)
+        policy, of = stream.policy if stream else None, self.arn(f"stream/{name}") if name else "*"
+        return Target(name, owner, actions, of, policy, stream is not None)

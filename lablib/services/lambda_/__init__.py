@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from lablib.aws.access.decide import AccessRequest, administrator, decide
+from lablib.aws.arn import Arn
 from lablib.aws.body import Body
 from lablib.aws.lists import page_of
-from lablib.aws.service import Access, Arn, NotSimulated, Principal, Request, Service, ServiceError, World
+from lablib.aws.service import NotSimulated, Principal, Request, Service, ServiceError, Target, World
 from lablib.aws.targets import RIGHTS
 from lablib.services.lambda_.events import EVENTS
 from lablib.services.lambda_.filters import Criteria
@@ -44,6 +45,7 @@ class Lambda(Service):
     """AWS Lambda in one region of one account."""
 
     name = "lambda"
+    arn_parameter = "function_name"
     throttle = ("TooManyRequestsException", "Rate Exceeded.")
     access_denied = ("AccessDeniedException", 403)
     quotas = QUOTAS
@@ -63,23 +65,15 @@ class Lambda(Service):
             raise NotSimulated(_DEPLOY)
         return super().operation(name)
 
-    def resource_of(self, params: Document) -> str:
-        """The name of the function that a call is about."""
-        mapping = self._mappings.get(str(params.get("uuid")))
-        return mapping.function if mapping else function_name(str(params.get("function_name", "")))
-
-    def owner_of(self, params: Document) -> str:
-        """The account in the function's ARN."""
-        arn = Arn.parse(str(params.get("function_name", "")))
-        return arn.account if arn else self.world.account
-
-    def access(self, operation: str, params: Document) -> Access:
-        """What the call wants to do with the function; its resource policy may allow that."""
-        name = self.resource_of(params)
-        function = self._functions.get(name)
-        arn = self.arn(f"function:{name}") if name else "*"
-        action, policy = f"lambda:{_ACTIONS.get(operation, operation)}", function.policy if function else None
-        return Access(action, arn, policy, exists=function is not None or not name)
+    def target(self, operation: str, params: Document) -> Target:
+        """The function; its resource policy may allow what the call wants to do."""
+        asked = str(params.get("function_name", ""))
+        mapping, arn = self._mappings.get(str(params.get("uuid"))), Arn.parse(asked)
+        name = mapping.function if mapping else function_name(asked)
+        function, actions = self._functions.get(name), (f"lambda:{_ACTIONS.get(operation, operation)}",)
+        owner, of = arn.account if arn else self.world.account, self.arn(f"function:{name}") if name else "*"
+        policy = function.policy if function else None
+        return Target(name, owner, actions, of, policy, function is not None or not name)
 
     def function(self, name: str) -> Function:
         """The function itself, to look into. Raises KeyError when there is none."""

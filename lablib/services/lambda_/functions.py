@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lablib.aws.access.decide import MalformedPolicy, Policy
+from lablib.aws.arn import Arn
 from lablib.aws.dates import iso, moment
-from lablib.aws.service import Arn, Principal, ServiceError
+from lablib.aws.service import Principal, ServiceError
 from lablib.kernel import Kernel
 
 Document = dict[str, Any]

@@ -15,8 +15,9 @@ from functools import partial
 from typing import Any
 
 from lablib.aws.access.decide import administrator
+from lablib.aws.arn import Arn
 from lablib.aws.dates import iso
-from lablib.aws.service import AnswerLost, Arn, ServiceError, World
+from lablib.aws.service import AnswerLost, ServiceError, World
 from lablib.aws.targets import hand_over, reason
 from lablib.kernel import Process, Signal, lognormal
 from lablib.services.lambda_.functions import Context, Document, EventConfig, Function
@@ -82,7 +83,7 @@ class Runner:
         process = kernel.spawn(self._run, invocation, payload, name=f"{function.actor} {request_id}")
         invocation.process, invocation.key = process, process.name
         process.name = function.actor  # whatever its handler calls, the function is the caller
-        setattr(process, "principal", function.principal)  # noqa: B010  the gateway reads it
+        process.acts_as = function.principal
         return invocation
 
     def _most(self, function: Function) -> int:

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lablib.aws.access.decide import administrator
+from lablib.aws.arn import Arn
 from lablib.aws.dates import moment
-from lablib.aws.service import AnswerLost, Arn, Principal, ServiceError, World
+from lablib.aws.service import AnswerLost, Principal, ServiceError, World
 from lablib.aws.targets import queue_url
 from lablib.kernel import Process
 from lablib.services.lambda_.filters import Criteria

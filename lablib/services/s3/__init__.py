@@ -13,9 +13,10 @@ from typing import Any
 from urllib.parse import unquote
 
 from lablib.aws.access.decide import AccessRequest, MalformedPolicy, Policy, administrator, decide
+from lablib.aws.arn import Arn
 from lablib.aws.body import Body
 from lablib.aws.lists import read_token, write_token
-from lablib.aws.service import Access, NotSimulated, Request, Service, ServiceError, World
+from lablib.aws.service import NotSimulated, Request, Service, ServiceError, Target, World
 from lablib.services.s3.events import EVENTS
 from lablib.services.s3.lists import Page, page_of
 from lablib.services.s3.notifications import Deliveries, Document, Event, read_rules, show_rules
@@ -70,32 +71,28 @@ class S3(Service):
         self.has_policies = any(bucket.policy for bucket in self._registry.buckets.values())
         self._deliveries = Deliveries(world)
 
-    def resource_of(self, params: Document) -> str:
-        """The name of the bucket that a call is about."""
-        return str(params.get("bucket", ""))
-
-    def owner_of(self, params: Document) -> str:
-        """The account of the bucket."""
-        bucket = self._registry.buckets.get(str(params.get("bucket")))
-        return bucket.account if bucket else self.world.account
-
-    def access(self, operation: str, params: Document) -> Access:
+    def target(self, operation: str, params: Document) -> Target:
         """The right to a batch of deletes is asked for once, for what the keys have in common."""
-        bucket = self._registry.buckets.get(str(params.get("bucket")))
-        arn = f"arn:aws:s3:::{params['bucket']}" if "bucket" in params else "*"
-        context = {}
+        name = str(params.get("bucket", ""))
+        bucket = self._registry.buckets.get(name)
+        arn, context = f"arn:aws:s3:::{name}" if name else "*", {}
         if "key" in params:
             arn += f"/{params['key']}"
         elif operation == "DeleteObjects":
-            keys = [item["Key"] for item in params["delete"]["Objects"]]
+            keys = [item["Key"] for item in params.get("delete", {}).get("Objects", ())]
             common = os.path.commonprefix(keys)  # noqa: RUF071  of characters: a key is no path
             arn += f"/{common}{'*' if len(keys) > 1 else ''}"
         elif operation.startswith("ListObjects"):
             context["s3:prefix"] = params.get("prefix", "")
-        action = f"s3:{_ACTIONS.get(operation, operation)}"
+        policy = bucket.policy if bucket else None
         if operation == "CreateBucket":
-            return Access(action, arn, _NAME_IS_TAKEN if bucket else None)
-        return Access(action, arn, bucket.policy if bucket else None, context)
+            policy = _NAME_IS_TAKEN if bucket else None
+        owner, actions = bucket.account if bucket else self.world.account, (f"s3:{_ACTIONS.get(operation, operation)}",)
+        return Target(name, owner, actions, arn, policy, context=context)
+
+    def parameters_about(self, arn: Arn) -> Document:
+        """The bucket of an object, or the bucket."""
+        return {"bucket": arn.resource.split("/")[0]}
 
     def bucket(self, name: str) -> Bucket:
         """The bucket itself, to look into. Raises KeyError when there is none."""

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote_plus
 
+from lablib.aws.arn import Arn
 from lablib.aws.dates import iso
-from lablib.aws.service import AnswerLost, Arn, ServiceError, World
+from lablib.aws.service import AnswerLost, ServiceError, World
 from lablib.aws.targets import hand_over, reason, target_name
 from lablib.kernel import lognormal
 from lablib.services.s3.store import Bucket, Stored, invalid, malformed

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from lablib.aws.keys import DataKeys
 from lablib.aws.lists import page_of
-from lablib.aws.service import Access, Request, Service, ServiceError, TokenBucket, World
+from lablib.aws.service import Request, Service, ServiceError, Target, TokenBucket, World, count_of
 from lablib.kernel import Kernel
 from lablib.services.sns.checks import Document, account_of, invalid, not_found, split_arn
 from lablib.services.sns.delivery import Deliverer
@@ -54,6 +54,8 @@ class SnsBase(Service):
     access_denied = ("AuthorizationError", 403)
     https_only = True
     batches = frozenset(("PublishBatch",))
+    counts = {"PublishBatch": count_of("Successful")}
+    arn_parameter = "topic_arn"
     events = EVENTS
     quotas = QUOTAS
 
@@ -99,39 +101,25 @@ class SnsBase(Service):
 
     # ---- for the gateway ---------------------------------------------------------------------------------------------
 
-    def resource_of(self, params: Document) -> str:
-        """The name of the topic that a call is about, or the endpoint to which it publishes."""
+    def target(self, operation: str, params: Document) -> Target:
+        """A right to publish covers the batch form too (API: PublishBatch). To a subscription its own owner comes
+        first; with a token anybody may confirm."""
+        action, account = "sns:Publish" if operation == "PublishBatch" else f"sns:{operation}", self.world.account
         arn = params.get("topic_arn") or params.get("target_arn") or params.get("resource_arn")
-        if arn:
-            return str(arn).rpartition(":")[2].rpartition("/")[2]
-        if "subscription_arn" in params:
-            return str(params["subscription_arn"]).rpartition(":")[0].rpartition(":")[2]
-        return str(params.get("name") or params.get("phone_number") or "")
-
-    def owner_of(self, params: Document) -> str:
-        """The account of the topic. To a subscription its own owner comes first; with a token anybody may confirm."""
-        if "token" in params:
-            return self.world.account
-        if "subscription_arn" in params:
-            subscription = self.shared.subscriptions.get(params["subscription_arn"])
-            if subscription and subscription.owner == self.world.account:
-                return self.world.account
-        keys = ("topic_arn", "target_arn", "resource_arn", "subscription_arn")
-        owner = account_of(next((params[key] for key in keys if params.get(key)), ""))
-        return owner if owner.isdecimal() and len(owner) == 12 else self.world.account
-
-    def access(self, operation: str, params: Document) -> Access:
-        """A right to publish covers the batch form too (API: PublishBatch)."""
-        action = "sns:Publish" if operation == "PublishBatch" else f"sns:{operation}"
         if "subscription_arn" in params or "token" in params:
-            return Access(action)
-        arn = params.get("topic_arn") or params.get("target_arn") or params.get("resource_arn")
+            subscription, named = params.get("subscription_arn", ""), arn or params.get("subscription_arn", "")
+            known = self.shared.subscriptions.get(subscription)
+            mine = "token" in params or (known is not None and known.owner == account)
+            resource = _last(arn) if arn else subscription.rpartition(":")[0].rpartition(":")[2]
+            return Target(resource, account if mine else _owner(named, account), (action,))
         if arn is None:
+            name = str(params.get("name") or params.get("phone_number") or "")
             also = ("sns:TagResource",) if params.get("tags") else ()  # API: CreateTopic
-            return Access(action, self.arn(params["name"]) if operation == "CreateTopic" else "*", also=also)
-        topic = self.topics.get(str(arn).rpartition(":")[2])
+            return Target(name, account, (action, *also), self.arn(name) if operation == "CreateTopic" else "*")
+        topic = self.topics.get(arn.rpartition(":")[2])
         context = {f"sns:{key.title()}": params[key] for key in ("endpoint", "protocol") if params.get(key)}
-        return Access(action, arn, topic.policy if topic else None, context, exists=topic is not None)
+        policy = topic.policy if topic else None
+        return Target(_last(arn), _owner(arn, account), (action,), arn, policy, topic is not None, context)
 
     # ---- shared by the operations ------------------------------------------------------------------------------------
 
@@ -172,3 +160,14 @@ class SnsBase(Service):
     def _page(self, names: Iterable[str], token: str | None) -> tuple[list[str], Document]:
         """One page of the names, and the token of the next."""
         return page_of(names, token, self.world.quotas["sns.list_page"], invalid("NextToken"))
+
+
+def _last(arn: str) -> str:
+    """The name of a topic, or the id of an endpoint."""
+    return arn.rpartition(":")[2].rpartition("/")[2]
+
+
+def _owner(arn: str, otherwise: str) -> str:
+    """The account in an ARN."""
+    owner = account_of(arn)
+    return owner if owner.isdecimal() and len(owner) == 12 else otherwise

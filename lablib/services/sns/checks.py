@@ -11,8 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from lablib.aws.arn import Arn
 from lablib.aws.messages import Document, is_attribute_name, is_data_type, is_fifo_id, is_number
-from lablib.aws.service import Arn, ServiceError
+from lablib.aws.service import ServiceError
 
 Quotas = Mapping[str, Any]
 

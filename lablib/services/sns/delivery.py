@@ -16,7 +16,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from lablib.aws.service import AnswerLost, Arn, ServiceError, World
+from lablib.aws.arn import Arn
+from lablib.aws.service import AnswerLost, ServiceError, World
 from lablib.aws.targets import hand_over, reason
 from lablib.kernel import lognormal
 from lablib.services.sns.messages import Message

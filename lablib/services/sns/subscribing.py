@@ -196,7 +196,7 @@ class Subscribing(SnsBase):
         if action not in ("ConfirmSubscription", "Unsubscribe"):
             raise ValueError(f"url={url!r}: must be a SubscribeURL or an UnsubscribeURL of SNS")
         params = {_SNAKE[name]: value for name, value in query.items() if name in _SNAKE}
-        row = self.world.trace.open(action, self.resource_of(params), visitor)
+        row = self.world.trace.open(action, self.target(action, params).resource, visitor)
         request = Request(visitor, row, self.world.chance.stream(visitor))
         detail: int | str = 1
         try:

@@ -7,9 +7,10 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from lablib.aws.arn import Arn
 from lablib.aws.deduplication import Deduplication
 from lablib.aws.lists import Tags
-from lablib.aws.service import Arn, Principal, TokenBucket, World
+from lablib.aws.service import Principal, TokenBucket, World
 from lablib.aws.targets import target_name
 from lablib.services.sns.checks import Document
 from lablib.services.sns.metrics import INVALID_ATTRIBUTES

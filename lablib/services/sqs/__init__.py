@@ -11,10 +11,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from lablib.aws.arn import Arn
 from lablib.aws.attributes import defaults
 from lablib.aws.lists import check_batch, page_of, run_batch
 from lablib.aws.messages import Document, md5_of_attributes, md5_of_body, size_of
-from lablib.aws.service import Access, Arn, Request, Service, ServiceError, World
+from lablib.aws.service import Request, Service, ServiceError, Target, World, count_of
 from lablib.kernel import exponential
 from lablib.services.sqs import checks, permissions
 from lablib.services.sqs.attributes import ATTRIBUTES, QUEUE_ATTRIBUTES, check_attributes, check_name, check_same
@@ -52,40 +53,38 @@ _OPTIONAL = ["DelaySeconds", "MessageAttributes", "MessageSystemAttributes", "Me
 class Sqs(Service):
     """Amazon SQS in one region."""
 
-    name = "sqs"
-    throttle = ("RequestThrottled", "Rate exceeded")
+    name, arn_parameter, throttle = "sqs", "source_arn", ("RequestThrottled", "Rate exceeded")
     access_denied, https_only, events, quotas = ("AccessDenied", 403), True, EVENTS, QUOTAS
     batches = frozenset(("SendMessageBatch", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"))
+    counts = {"ReceiveMessage": count_of("Messages"), **dict.fromkeys(batches, count_of("Successful"))}
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._queues: dict[str, AnyQueue] = {}
         self._by_url: dict[str, AnyQueue] = {}
+        self._targets: dict[tuple[str, str | None], Target] = {}  # of calls by a queue's URL, until something changes
         self._deleted: dict[str, float] = {}
         self._tasks = MoveTasks()
         self._data_keys = QueueKeys(world)
         self._base_url = f"https://sqs.{self.world.region}.amazonaws.com/{self.world.account}/"
 
-    def resource_of(self, params: Document) -> str:
-        """The name of the queue that a call is about."""
-        if url := params.get("queue_url"):
-            return str(url).rpartition("/")[2]
-        return str(params.get("queue_name") or params.get("source_arn", "")).rpartition(":")[2]
-
-    def owner_of(self, params: Document) -> str:
-        """The account in the queue's URL."""
-        url = str(params.get("queue_url", ""))
-        parts = None if url in self._by_url else _URL.fullmatch(url)
-        return params.get("queue_owner_aws_account_id") or (parts[1] if parts else self.world.account)
-
-    def access(self, operation: str, params: Document) -> Access:
+    def target(self, operation: str, params: Document) -> Target:
         """A right covers the batch form too (API: AddPermission); tags need one of their own (API: CreateQueue)."""
-        name = str(params.get("queue_url") or params.get("queue_name") or params.get("source_arn", ""))
-        queue = self._by_url.get(name) or self._queues.get(re.split("[/:]", name)[-1])
-        action, arn = f"sqs:{operation.removesuffix('Batch')}", queue.arn if queue else self.arn(name) if name else "*"
-        policy = permissions.policy_for(operation, queue, self.world.account) if queue else None
+        url = params.get("queue_url")
+        return self._targets.get((operation, url)) or self._find_target(operation, url, params)
+
+    def _find_target(self, operation: str, url: str | None, params: Document) -> Target:
+        asked = str(url or params.get("queue_name") or params.get("source_arn", ""))
+        name, parts = re.split("[/:]", asked)[-1], None if url in self._by_url else _URL.fullmatch(str(url))
+        owner = params.get("queue_owner_aws_account_id") or (parts[1] if parts else self.world.account)
         also = ("sqs:TagQueue",) if operation == "CreateQueue" and params.get("tags") else ()
-        return Access(action, arn, policy, also=also, exists=queue is not None or not name)
+        actions, queue = (f"sqs:{operation.removesuffix('Batch')}", *also), self._queues.get(name)
+        policy = permissions.policy_for(operation, queue, self.world.account) if queue else None
+        arn = queue.arn if queue else self.arn(asked) if asked else "*"
+        target = Target(name, owner, actions, arn, policy, queue is not None or not name)
+        if url in self._by_url:
+            self._targets[operation, url] = target
+        return target
 
     def queue(self, name_or_url: str) -> AnyQueue:
         """The queue itself, to look into and to let its servers fail. Raises KeyError when there is none."""
@@ -134,6 +133,7 @@ class Sqs(Service):
         if self._queues.get(queue.name) is queue:
             queue.close()
             self._data_keys.follow(queue)
+            self._targets.clear()
             del self._queues[queue.name], self._by_url[self._base_url + queue.name]
             self._deleted[queue.name] = self.now
             self.world.trace.add("QueueDeleted", queue.name, "", request.caller, request.row)
@@ -223,13 +223,13 @@ class Sqs(Service):
 
     def _configure(self, queue: AnyQueue, attributes: dict[str, str]) -> None:
         queue.configure(attributes)
+        self._targets.clear()
         self._data_keys.follow(queue)
         self.has_policies = self.has_policies or queue.policy is not None
 
     def _later(self, fn: Callable[..., None], *args: Any) -> None:
         """Do what takes AWS up to a minute to spread."""
-        delay = self.world.quotas["sqs.propagation"]
-        if delay:
+        if delay := self.world.quotas["sqs.propagation"]:
             self.world.kernel.after(delay, fn, *args)
         else:
             fn(*args)

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from lablib.aws.access.decide import MalformedPolicy, Policy
+from lablib.aws.arn import Arn
 from lablib.aws.attributes import Attribute, Quotas, Unfit, anything, boolean, choice, declare, integer, json_map
-from lablib.aws.service import Arn, ServiceError
+from lablib.aws.service import ServiceError
 from lablib.services.sqs.errors import bad_parameter, bad_value, unknown_attribute
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")  # of a queue, a permission
