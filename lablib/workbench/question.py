@@ -12,12 +12,9 @@ counts as right), `low:`, `high:` and `right:` with the replies.
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +22,7 @@ import numpy as np
 from lablib import texts
 from lablib.measures import Series
 from lablib.scenarios import Run
+from lablib.workbench.kept import Kept
 
 _RIGHT = " (right)"
 
@@ -164,6 +162,27 @@ def question(key: str) -> Question:
     return Choice(found.text, options, right[0].removesuffix(_RIGHT))
 
 
+def drawing(run: Run, kept: Run | None) -> Curve:
+    """The scenario's own question: to draw its curve before anything is played. Raises ValueError when it has none."""
+    scenario = run.scenario
+    if not scenario.guess:
+        raise ValueError(f"predict=True: {type(scenario).__name__} has no guess; give the key of a question")
+    most = max(one.measures.depth().max for one in (run, kept) if one)
+    return Curve(
+        texts.text(scenario.guess),
+        lambda run: run.measures.depth(),
+        _round_up(1.25 * most),
+        scenario.curve.words,
+        duration=run.until,
+    )
+
+
+def _round_up(value: float) -> float:
+    """The next 1, 2 or 5 with zeros: where an axis may end that does not tell the most."""
+    step = 10.0 ** math.floor(math.log10(max(value, 1.0)))
+    return next(step * factor for factor in (1, 2, 5, 10) if step * factor >= value)
+
+
 def _number(text: str, entries: dict[str, str]) -> Number:
     value, _, unit = entries["number"].partition(" ")
     replies = {name: entries[entry] for entry, name in _REPLIES.items() if entry in entries}
@@ -186,38 +205,22 @@ class Guessed:
 
 
 class Guesses:
-    """The guesses by question, in `predictions.json` of the learner's folder. An unwritable folder is no error."""
+    """The guesses by question, in `predictions.json` of the learner's folder."""
 
     def __init__(self) -> None:
-        self._path = Path(os.environ.get("MESSAGING_LAB_HOME") or ".messaging-lab") / "predictions.json"
-
-    def _all(self) -> dict[str, Any]:
-        try:
-            found = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+        self._kept = Kept("predictions.json")
 
     def get(self, key: str) -> Guessed | None:
         """What was said to a question; None when nothing was."""
-        found = self._all().get(key)
+        found = self._kept.all().get(key)
         if isinstance(found, dict) and "first" in found:
             return Guessed(found["first"], found.get("last"))
         return None if found is None else Guessed(found, found)  # as earlier versions kept it
 
     def keep(self, key: str, guess: Any) -> None:
-        """Store a guess beside the first one; None: it is being asked again. The file is replaced as a whole, so that
-        a crash leaves the old one.
-        """
+        """Store a guess beside the first one; None: it is being asked again."""
         before = self.get(key)
-        kept = {**self._all(), key: {"first": before.first if before else guess, "last": guess}}
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=self._path.parent, delete=False, encoding="utf-8") as file:
-                json.dump(kept, file, indent=1)
-            Path(file.name).replace(self._path)
-        except OSError:
-            return
+        self._kept.put(key, {"first": before.first if before else guess, "last": guess})
 
 
 class Asking:
@@ -233,9 +236,13 @@ class Asking:
         self.state = "open" if self.guess is None else "answered"
 
     @classmethod
-    def of(cls, asked: Question | str, scenario: str) -> Asking:
-        """Ask a question, or the one with that key in the texts, about a scenario's run."""
-        return cls(question(asked), asked) if isinstance(asked, str) else cls(asked, f"{scenario}: {asked.text}")
+    def of(cls, asked: Question | str | bool, run: Run, kept: Run | None) -> Asking:
+        """Ask a question, or the one with that key in the texts, about a run. True: the scenario's own guess."""
+        if isinstance(asked, bool):
+            return cls(drawing(run, kept), run.scenario.guess)
+        if isinstance(asked, str):
+            return cls(question(asked), asked)
+        return cls(asked, f"{type(run.scenario).__name__}: {asked.text}")
 
     def _kept(self) -> tuple[Any, Any]:
         found = Guesses().get(self._key)

@@ -29,6 +29,7 @@ from lablib.workbench.page_state import (
     table_document,
 )
 from lablib.workbench.poster import poster
+from lablib.workbench.progress import Progress
 from lablib.workbench.question import Asking, Question
 from lablib.workbench.setup import Session, Setup
 
@@ -90,11 +91,13 @@ class Workbench(CellWidget):
         self._parts: dict[str, Any] = {}
         self._session, self._seeks, self._page_moves, self._focus = session, 0, False, ""
         self._many = ManyRuns(self._band_changed, self._failed)
+        self._progress = Progress(self._publish)
         run, kept = session.runs()
         self._remember(run, kept)
         form = {**form_document(run.scenario), "lanes": lanes}
         super().__init__(asking, _form=form, **self._drawn())
         self._publish()
+        self._progress.look(run)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not (name.startswith("_") or hasattr(type(self), name) or name in self.__dict__):
@@ -154,6 +157,7 @@ class Workbench(CellWidget):
     def close(self) -> None:
         """Take it off the page and free it and its parts; runs under way are called off."""
         self._many.stop()
+        self._progress.stop()
         self.unobserve_all()
         for part in self._parts.values():
             close_belongings(part)
@@ -232,6 +236,7 @@ class Workbench(CellWidget):
             if self.selected and self.selected not in payload.subjects(run):
                 self.selected = ""
             self._redraw()
+        self._progress.look(run)
 
     def _remember(self, run: Run, kept: Run | None) -> None:
         settings = {**run.scenario.values(), "seed": run.seed, "limits": run.limits}
@@ -249,6 +254,7 @@ class Workbench(CellWidget):
 
     @traitlets.observe("cursor")
     def _cursor_moved(self, _change: Any) -> None:
+        self._progress.shown(self.cursor)
         if not self._page_moves:
             self._seeks += 1
             self._state = {**self._state, "seek": {"t": self.cursor, "n": self._seeks}}
@@ -297,6 +303,7 @@ class Workbench(CellWidget):
             **state_document(self.run, self.kept, self._session.share()),
             **({"headline": ""} if is_open else {}),
             "many": self._many.document,
+            "missions": self._progress.document,
             "alarm": self._alarm,
             "question": self._asking.document(self.run) if self._asking else None,
             "seek": {"t": self.cursor, "n": self._seeks},
@@ -345,7 +352,7 @@ def workbench(
     until: float | None = None,
     limits: Edition = "2023",
     compare: Mapping[str, Any] | Run | None = None,
-    predict: Question | str | None = None,
+    predict: Question | str | bool = False,
     at: float | None = None,
     lanes: bool = False,
     **values: Any,
@@ -354,9 +361,9 @@ def workbench(
 
     `what`: a scenario class or object, a run, or a text that `share()` gave. `values`: parameters of the scenario.
     `compare`: settings that are different in a second lane, such as `{"mode": "direct"}`, or a run to keep there.
-    `predict`: a question to ask before the run is shown, or its key in the lab's texts. `at`: the instant to show
-    first, in seconds. `lanes`: begin with the lanes open, in which each message is followed by itself. Raises
-    ValueError or TypeError, one line.
+    `predict`: a question to ask before the run is shown, or its key in the lab's texts; True: draw the scenario's
+    curve. `at`: the instant to show first, in seconds. `lanes`: begin with the lanes open, in which each message is
+    followed by itself. Raises ValueError or TypeError, one line.
     """
     if isinstance(what, (str, Path)):
         session, at = Session.of_text(str(what))
@@ -372,7 +379,7 @@ def workbench(
         session = Session(session.setup, Setup.of(compare))
     elif compare:
         session = session.compare(**compare)
-    asking = Asking.of(predict, type(session.setup.scenario).__name__) if predict else None
+    asking = Asking.of(predict, *session.runs()) if predict else None
 
     def make() -> Workbench:
         made = _class_of(type(session.setup.scenario))(session, asking, lanes)

@@ -345,7 +345,7 @@ def test_a_page_to_keep_makes_no_widget_and_has_the_same_state(tmp_path, monkeyp
     text = to_html(bench.run, tmp_path / "run.html", bench.kept).read_text(encoding="utf-8")
     assert not made
     saved = json.JSONDecoder().raw_decode(text, text.index("const saved = ") + len("const saved = "))[0]
-    assert saved["state"] == json.loads(json.dumps(bench._state))
+    assert saved["state"] == json.loads(json.dumps({**bench._state, "missions": []})), "nobody can meet one there"
     assert saved["form"] == json.loads(json.dumps(bench._form))
 
 

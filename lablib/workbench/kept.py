@@ -1,0 +1,37 @@
+"""What the workbench remembers in the learner's folder: guesses, missions that were met. A file of JSON for each."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+
+class Kept:
+    """The values of one file, by key. A file that cannot be read is empty, one that cannot be written stays as it is:
+    nothing that a learner does depends on it.
+    """
+
+    def __init__(self, file: str) -> None:
+        self._path = Path(os.environ.get("MESSAGING_LAB_HOME") or ".messaging-lab") / file
+
+    def all(self) -> dict[str, Any]:
+        """All values."""
+        try:
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def put(self, key: str, value: Any) -> None:
+        """Store a value. The file is replaced as a whole, so that a crash leaves the old one."""
+        values = {**self.all(), key: value}
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=self._path.parent, delete=False, encoding="utf-8") as file:
+                json.dump(values, file, indent=1)
+            Path(file.name).replace(self._path)
+        except OSError:
+            return

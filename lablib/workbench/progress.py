@@ -1,0 +1,73 @@
+"""Which missions of a scenario a run meets, and which were met before: one that was met stays met."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from lablib.scenarios import Run
+from lablib.workbench.kept import Kept
+
+PAUSE = 0.15  # seconds without a change after which a run is looked at: a slider that moves is not held up
+FILE = "missions.json"
+
+
+class Progress:
+    """The missions of a workbench. `changed()` is called when more is known of them; `document` is for the page.
+
+    A mission counts as met when the instant at which the run met it has been shown.
+    """
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._later: asyncio.TimerHandle | None = None
+        self._run: Run | None = None
+        self._cursor = 0.0
+        self.document: list[dict[str, Any]] = []
+
+    def look(self, run: Run) -> None:
+        """There is another run. In a notebook it is looked at when nothing changed for a moment, elsewhere at once."""
+        self.stop()
+        self._run = run
+        if not run.scenario.missions:
+            return
+        if not self.document:
+            blank = {"met": False, "at": None}
+            self.document = [{**_words(mission), **blank} for mission in run.scenario.missions]
+            self._mark()
+        try:
+            self._later = asyncio.get_running_loop().call_later(PAUSE, self._look)
+        except RuntimeError:  # nobody waits for the kernel
+            self._look()
+
+    def _look(self) -> None:
+        assert self._run
+        self._later = None
+        self.document = [mission.document(self._run) for mission in self._run.scenario.missions]
+        self._mark()
+        self.shown(self._cursor)
+        self._changed()
+
+    def _mark(self) -> None:
+        kept = Kept(FILE).all()
+        for one in self.document:
+            one["kept"] = one["key"] in kept
+
+    def shown(self, cursor: float) -> None:
+        """An instant of the run is shown: what was met until then is kept."""
+        self._cursor = cursor
+        new = [one for one in self.document if one["met"] and one["at"] <= cursor and not one["kept"]]
+        for one in new:
+            one["kept"] = True
+            Kept(FILE).put(one["key"], self._run and self._run.share())
+
+    def stop(self) -> None:
+        """Do not look at a run any more."""
+        if self._later:
+            self._later.cancel()
+        self._later = None
+
+
+def _words(mission: Any) -> dict[str, Any]:
+    return {"key": mission.key, "text": mission.sentence, "said": mission.reply, "controls": list(mission.controls)}
