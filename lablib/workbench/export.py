@@ -25,7 +25,13 @@ from lablib.workbench.setup import Session, Setup
 _MOST_LIVES = 3000  # beyond, the page would weigh more than it tells
 # What a live page adds to its state, as it stands on a page that is kept. No widget is made for such a page: a notebook
 # would look for it, and find nothing.
-_AS_SAVED = {"many": {"on": False, "part": 0.0, "text": ""}, "alarm": "", "question": None, "missions": [], "focus": ""}
+_AS_SAVED: dict[str, Any] = {
+    "many": {"on": False, "part": 0.0, "text": ""},
+    "alarm": "",
+    "question": None,
+    "missions": [],
+    "focus": "",
+}
 
 _PAGE = """<!doctype html>
 <html lang="en">
