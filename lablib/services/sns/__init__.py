@@ -11,7 +11,7 @@ from collections import Counter
 from typing import Any
 
 from lablib.aws.lists import Tags, check_batch, run_batch
-from lablib.aws.messages import size_of
+from lablib.aws.messages import content_id, size_of
 from lablib.aws.service import NotSimulated, Request, ServiceError
 from lablib.services.sns import checks, permissions
 from lablib.services.sns.attributes import check_topic_attributes
@@ -153,10 +153,14 @@ class Sns(Subscribing, Texting, Pushing):
         if sum(given is not None for given in (topic_arn, target_arn, phone_number)) != 1:
             raise invalid(_NO_TARGET)
         if phone_number is not None:
-            return self._text(phone_number, message, subject, message_attributes, request)
-        if target_arn and ":endpoint/" in target_arn:
-            return self._push(target_arn, message, subject, message_structure, message_attributes, request)
-        topic = self._topic(topic_arn) if topic_arn is not None else self._topic(target_arn or "", "TargetArn")
+            checks.check_phone(phone_number)
+            topic, message_structure = self._topic_of("sms", phone_number), None
+        elif target_arn and ":endpoint/" in target_arn:
+            platform = self._ready_device(target_arn).application.platform
+            payload(platform, checks.parse_structure(message) if message_structure else {"default": message})
+            topic = self._topic_of("application", target_arn)
+        else:
+            topic = self._topic(topic_arn) if topic_arn is not None else self._topic(target_arn or "", "TargetArn")
         ids = (message_group_id, message_deduplication_id)
         prepared = self._prepare(topic, message, subject, message_structure, message_attributes, *ids)
         if prepared.size > topic.message_size:
@@ -179,49 +183,14 @@ class Sns(Subscribing, Texting, Pushing):
         self._admit(topic, list(prepared.values()), request)
         return run_batch(request, entries, lambda entry: self._store(prepared[entry["Id"]], request))
 
-    def _text(
-        self, number: str, text: str, subject: str | None, attributes: dict[str, Document] | None, request: Request
-    ) -> Document:
-        """A text message to one telephone."""
-        checks.check_phone(number)
-        return self._publish_direct("sms", number, text, subject, None, attributes, request)
-
-    def _push(
-        self,
-        arn: str,
-        text: str,
-        subject: str | None,
-        structure: str | None,
-        attributes: dict[str, Document] | None,
-        request: Request,
-    ) -> Document:
-        """A notification to one device. Its payload is checked before anything is stored."""
-        platform = self._ready_device(arn).application.platform
-        payload(platform, {"default": text} if structure is None else checks.parse_structure(text))
-        return self._publish_direct("application", arn, text, subject, structure, attributes, request)
-
-    def _publish_direct(
-        self,
-        protocol: str,
-        endpoint: str,
-        text: str,
-        subject: str | None,
-        structure: str | None,
-        attributes: dict[str, Document] | None,
-        request: Request,
-    ) -> Document:
-        """Publish to an endpoint without a topic: the model gives it a topic of its own."""
-        name = endpoint.rpartition("/")[2]
+    def _topic_of(self, protocol: str, endpoint: str) -> Topic:
+        """The topic that the model gives an endpoint, for messages that are published to it without a topic."""
         topic = self._direct.get(endpoint)
         if topic is None:
-            topic = self._direct[endpoint] = Topic(self.world, name, endpoint)
+            topic = self._direct[endpoint] = Topic(self.world, endpoint.rpartition("/")[2], endpoint)
             topic.direct = True
             topic.subscriptions[""] = Subscription(topic, "", protocol, endpoint, self.world.account, "")
-        message = self._prepare(topic, text, subject, structure, attributes, None, None)
-        if message.size > topic.message_size:
-            raise invalid("Message too long")
-        self._admit(topic, [message], request)
-        return self._store(message, request)
+        return topic
 
     def _prepare(
         self,
@@ -264,7 +233,7 @@ class Sns(Subscribing, Texting, Pushing):
             either = "ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
             raise invalid(f"The topic should either have {either}")
         message.group = group
-        message.deduplication = deduplication or message.content_hash
+        message.deduplication = deduplication or content_id(message.text)
 
     def _check_standard(self, group: str | None, deduplication: str | None) -> None:
         wrong = "Reason: The request includes {0} parameter that is not valid for this topic type"

@@ -14,7 +14,7 @@ from hashlib import shake_256
 from typing import TYPE_CHECKING
 
 from lablib.aws.dates import iso
-from lablib.aws.messages import Document, content_id
+from lablib.aws.messages import Document
 
 if TYPE_CHECKING:
     from lablib.services.sns.topics import Subscription, Topic
@@ -26,24 +26,15 @@ class Message:
     """A message that was published. `texts` holds those for single protocols of a MessageStructure json."""
 
     def __init__(
-        self,
-        topic: Topic,
-        text: str,
-        subject: str | None = None,
-        attributes: dict[str, Document] | None = None,
-        texts: dict[str, str] | None = None,
-        group: str = "",
-        deduplication: str = "",
+        self, topic: Topic, text: str, subject: str | None = None, attributes: dict[str, Document] | None = None
     ) -> None:
         self.topic = topic
         self.id = ""
         self.text = text
         self.subject = subject
         self.attributes = attributes or {}
-        self.texts = texts
-        self.group = group
-        self.deduplication = deduplication
-        self.sequence = ""
+        self.texts: dict[str, str] | None = None
+        self.group = self.deduplication = self.sequence = ""
         self.size = 0
         self.row = -1
         self.published = topic.world.kernel.now
@@ -64,11 +55,6 @@ class Message:
         """What Publish answers."""
         sequence = {"SequenceNumber": self.sequence} if self.sequence else {}
         return {"MessageId": self.id} | sequence
-
-    @property
-    def content_hash(self) -> str:
-        """The deduplication id of a message that has none of its own."""
-        return content_id(self.text)
 
     def text_for(self, protocol: str) -> str:
         """What subscribers of this protocol read."""
