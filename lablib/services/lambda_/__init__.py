@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from lablib.aws.access.decide import AccessRequest, administrator, decide
@@ -305,16 +306,18 @@ class Lambda(Service):
 
     def get_function_event_invoke_config(self, request: Request, *, function_name: str) -> Document:
         function = self._function(function_name)
-        if function.events is None:
-            raise missing(f"The function {function.arn}:$LATEST doesn't have an EventInvokeConfig")
-        return self._event_config(function, function.events)
+        return self._event_config(function, self._events_of(function))
 
     def delete_function_event_invoke_config(self, request: Request, *, function_name: str) -> Document:
         function = self._function(function_name)
-        if function.events is None:
-            raise missing(f"The function {function.arn}:$LATEST doesn't have an EventInvokeConfig")
+        self._events_of(function)
         function.events = None
         return {}
+
+    def _events_of(self, function: Function) -> EventConfig:
+        if function.events is None:
+            raise missing(f"The function {function.arn}:$LATEST doesn't have an EventInvokeConfig")
+        return function.events
 
     def _event_config(self, function: Function, config: EventConfig) -> Document:
         sides = (("OnSuccess", config.on_success), ("OnFailure", config.on_failure))
@@ -443,22 +446,17 @@ class Lambda(Service):
         filter_criteria: Document | None = None,
     ) -> Document:
         mapping = self._mapping_of(uuid)
-        criteria = mapping.criteria if filter_criteria is None else Criteria.parse(filter_criteria)
-        before = (mapping.batch_size, mapping.window, mapping.partial, mapping.most, mapping.enabled)
-        window = maximum_batching_window_in_seconds
-        mapping.batch_size = mapping.batch_size if batch_size is None else batch_size
-        mapping.window = mapping.window if window is None else window
-        mapping.enabled = mapping.enabled if enabled is None else enabled
+        given = {"enabled": enabled, "batch_size": batch_size, "window": maximum_batching_window_in_seconds}
+        changes: Document = {name: value for name, value in given.items() if value is not None}
         if function_response_types is not None:
-            mapping.partial = bool(function_response_types)
+            changes["partial"] = bool(function_response_types)
         if scaling_config is not None:
-            mapping.most = scaling_config.get("MaximumConcurrency")
-        try:
-            self._check_mapping(mapping, self._function(mapping.function), request)
-        except ServiceError:
-            mapping.batch_size, mapping.window, mapping.partial, mapping.most, mapping.enabled = before
-            raise
-        mapping.criteria = criteria
+            changes["most"] = scaling_config.get("MaximumConcurrency")
+        if filter_criteria is not None:
+            changes["criteria"] = Criteria.parse(filter_criteria)
+        self._check_mapping(replace(mapping, **changes), self._function(mapping.function), request)
+        for name, value in changes.items():
+            setattr(mapping, name, value)
         self._pollers.change(mapping, "Updating" if mapping.enabled else "Disabling")
         return self._mapping(mapping)
 

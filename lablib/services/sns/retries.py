@@ -99,22 +99,24 @@ _OWN_PARTS = ("healthyRetryPolicy", "throttlePolicy", "requestPolicy")
 
 def check_delivery_policy(text: str, quotas: Quotas, topic: bool) -> str:
     """The policy of a topic (or a subscription) as AWS returns it. Raises InvalidParameter, which names the field."""
-    policy = _object(_load(text), "")
+    parts = _TOPIC_PARTS if topic else _OWN_PARTS
+    try:
+        policy = json.loads(text)
+    except ValueError as error:
+        raise _refuse(f"failed to parse JSON. {error}") from None
     if topic:
-        _known(policy, ("http",), "")
-        policy = _object(policy.get("http", {}), "http")
+        policy = _object(policy, "", "http").get("http", {})
+        policy = _object(policy, "http", *parts, "disableSubscriptionOverrides")
         if type(policy.get("disableSubscriptionOverrides", False)) is not bool:
             raise _refuse("http.disableSubscriptionOverrides must be true or false")
-    parts = _TOPIC_PARTS if topic else _OWN_PARTS
-    extra = ("disableSubscriptionOverrides",) if topic else ("sicklyRetryPolicy", "guaranteed")
-    _known(policy, parts + extra, "http." if topic else "")
-    retries, throttle, request = (_object(policy.get(name) or {}, name) for name in parts)
-    _check_retries(_HTTP_DEFAULTS | retries, retries, parts[0], quotas)
-    _known(throttle, ("maxReceivesPerSecond",), parts[1])
+    else:
+        policy = _object(policy, "", *parts, "sicklyRetryPolicy", "guaranteed")
+    fields = (_HTTP_DEFAULTS, ("maxReceivesPerSecond",), ("headerContentType",))
+    retries, throttle, _ = (_object(policy.get(n) or {}, n, *known) for n, known in zip(parts, fields, strict=True))
+    _check_retries(_HTTP_DEFAULTS | retries, parts[0], quotas)
     rate = throttle.get("maxReceivesPerSecond")
     if rate is not None and (type(rate) is not int or rate < 1):
         raise _refuse(f"{parts[1]}.maxReceivesPerSecond must be an integer from 1")
-    _known(request, ("headerContentType",), parts[2])
     given = {name: value for name, value in policy.items() if value is not None}
     if topic:
         return json.dumps({"http": {"disableSubscriptionOverrides": False} | given}, separators=(",", ":"))
@@ -122,8 +124,7 @@ def check_delivery_policy(text: str, quotas: Quotas, topic: bool) -> str:
     return json.dumps(form | {"requestPolicy": None, "guaranteed": False} | given, separators=(",", ":"))
 
 
-def _check_retries(merged: Document, given: Document, part: str, quotas: Quotas) -> None:
-    _known(given, tuple(_HTTP_DEFAULTS), part)
+def _check_retries(merged: Document, part: str, quotas: Quotas) -> None:
     longest, most = quotas["sns.http_delay_max"], quotas["sns.http_retries_max"]
     for name, value in merged.items():
         if name == "backoffFunction":
@@ -143,23 +144,14 @@ def _check_retries(merged: Document, given: Document, part: str, quotas: Quotas)
         raise _refuse(f"{part}: the total retry time, {total:g} seconds, must not exceed {longest} seconds")
 
 
-def _load(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise _refuse(f"failed to parse JSON. {error}") from None
-
-
-def _object(value: Any, where: str) -> Document:
+def _object(value: Any, where: str, *names: str) -> Document:
+    """The value, when it is an object with no other fields than these."""
     if not isinstance(value, dict):
         raise _refuse(f"{where or 'the policy'} must be a JSON object")
-    return value
-
-
-def _known(policy: Document, names: tuple[str, ...], where: str) -> None:
-    for name in policy:
+    for name in value:
         if name not in names:
-            raise _refuse(f"unexpected field {name!r} in {where.rstrip('.') or 'the policy'}")
+            raise _refuse(f"unexpected field {name!r} in {where or 'the policy'}")
+    return value
 
 
 def _refuse(why: str) -> ServiceError:
