@@ -299,9 +299,15 @@ class Sqs(Service):
             queue.throttle(request, "send", (message_group_id or "",))
         if self._data_keys.queues:
             self._data_keys.before_send(queue, request)
-        ids = (message_group_id, message_deduplication_id)
         return self._send(
-            queue, request, message_body, delay_seconds, message_attributes, message_system_attributes, *ids
+            queue,
+            request,
+            message_body,
+            delay_seconds,
+            message_attributes,
+            message_system_attributes,
+            message_group_id,
+            message_deduplication_id,
         )
 
     def _send(
