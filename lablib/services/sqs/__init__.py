@@ -13,7 +13,7 @@ from typing import Any
 
 from lablib.aws.arn import Arn
 from lablib.aws.attributes import defaults
-from lablib.aws.lists import check_batch, page_of, run_batch
+from lablib.aws.lists import page_of, run_batch
 from lablib.aws.messages import Document, md5_of_attributes, md5_of_body, size_of
 from lablib.aws.service import Request, Service, ServiceError, Target, World, count_of
 from lablib.kernel import exponential
@@ -39,14 +39,6 @@ from lablib.services.sqs.standard import StandardQueue
 
 _URL = re.compile(r"https?://[^/]+/([0-9]{12})/([^/]+)")
 _ARN_FORM = "arn:<partition>:<service>:<region>:<account-id>:<resource-id>"
-_BATCH_TEXTS = {
-    "TooManyEntriesInBatchRequest": "Maximum number of entries per request are {most}. You have sent {count}.",
-    "InvalidBatchEntryId": (
-        "A batch entry id can only contain alphanumeric characters, hyphens and underscores. "
-        "It can be at most 80 letters long."
-    ),
-    "BatchEntryIdsNotDistinct": "Id {id} repeated.",
-}
 _OPTIONAL = ["DelaySeconds", "MessageAttributes", "MessageSystemAttributes", "MessageGroupId", "MessageDeduplicationId"]
 
 
@@ -376,8 +368,7 @@ class Sqs(Service):
 
     def _check_batch(self, queue_url: str, entries: list[Document], kind: str) -> AnyQueue:
         queue = self._queue(queue_url)
-        texts = _BATCH_TEXTS | {"EmptyBatchRequest": f"There should be at least one {kind} in the request."}
-        check_batch([entry["Id"] for entry in entries], self.world.quotas["sqs.batch_entries"], texts, sqs_error)
+        checks.check_entries(entries, kind, self.world.quotas["sqs.batch_entries"])
         return queue
 
     # ---- receiving ---------------------------------------------------------------------------------------------------

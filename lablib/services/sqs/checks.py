@@ -10,12 +10,22 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from lablib.aws.attributes import Quotas
+from lablib.aws.lists import check_batch
 from lablib.aws.messages import Document, is_attribute_name, is_data_type, is_fifo_id, is_number, value_field
 from lablib.aws.service import NotSimulated, ServiceError
-from lablib.services.sqs.errors import bad_parameter, bad_value, missing
+from lablib.services.sqs.errors import bad_parameter, bad_value, missing, sqs_error
 
 _WRONG_TYPE = "The request include parameter that is not valid for this queue type."
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+_BATCH_TEXTS = {
+    "TooManyEntriesInBatchRequest": "Maximum number of entries per request are {most}. You have sent {count}.",
+    "InvalidBatchEntryId": (
+        "A batch entry id can only contain alphanumeric characters, hyphens and underscores. "
+        "It can be at most 80 letters long."
+    ),
+    "BatchEntryIdsNotDistinct": "Id {id} repeated.",
+}
 
 
 def _forbidden(text: str) -> re.Match[str] | None:
@@ -118,3 +128,9 @@ def check_system_attributes(attributes: Mapping[str, Document]) -> None:
             raise bad_parameter(f"Message (system) attribute '{name}' is invalid. Only AWSTraceHeader is supported.")
         if attribute["DataType"] != "String" or not attribute.get("StringValue"):
             raise bad_parameter(f"Message (system) attribute '{name}' must contain a non-empty value of type 'String'.")
+
+
+def check_entries(entries: list[Document], kind: str, most: int) -> None:
+    """Raise what SQS says to a batch that has no entries or too many, or entries with bad ids."""
+    texts = _BATCH_TEXTS | {"EmptyBatchRequest": f"There should be at least one {kind} in the request."}
+    check_batch([entry["Id"] for entry in entries], most, texts, sqs_error)
