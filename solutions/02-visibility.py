@@ -418,10 +418,10 @@ cloud.close()
 #
 # ### Exercise 1: a heartbeat
 #
-# The queue hides messages for 30 seconds. A job takes up to a minute, in steps: `work = begin(body)` begins it, each
+# The queue hides messages for 30 seconds. A job takes up to three minutes, in steps: `work = begin(body)` begins it, each
 # `work.step()` does a part of it (8 seconds) and returns `True` while there is more to do. It **raises** when the work
 # fails. Write an endless consumer that hides the message while the work goes on, deletes it at the end, and leaves it
-# alone after a failure, so that another try comes soon.
+# alone after a failure, so that another try can begin within 45 seconds.
 
 
 # %%

@@ -462,7 +462,8 @@ exercise("03.groups").check(group)
 #
 # Send all `orders`: dicts with `id`, `customer` and `text`. The text is the body. The orders of a customer stay in
 # order; customers do not wait for each other. Answers get lost, and your producer can crash: then it is started again,
-# with the same list. Each order must be in the queue once. Two orders can have the same text.
+# with the same list. A minute later it is called again, with the next orders. Each order must be in the queue once. Two
+# orders can have the same text.
 
 
 # %%
@@ -511,7 +512,8 @@ exercise("03.consumer").check(consumer)
 #
 # `senders` copies of your function run at the same time, each with its own list `positions`: dicts with `truck` and
 # `text`. Together they have 6,000. Send them in 2 seconds (we allow 2.4), and do not make SQS refuse a single call.
-# The positions of a truck stay in order, and each truck is a group. Each text is different from all others.
+# The positions of a truck stay in order, and each truck is a group. Each text is different from all others. Entries of
+# a batch can fail, as in lab 01.
 # `time.monotonic()` and `time.sleep()` work in virtual time.
 
 
@@ -519,15 +521,18 @@ exercise("03.consumer").check(consumer)
 def sender(sqs, queue_url, positions, senders):
     """Send the positions, as fast as the queue allows."""
     ### BEGIN SOLUTION
-    start = time.monotonic()
-    for n in range(0, len(positions), 10):
+    start, calls, left = time.monotonic(), 0, list(positions)
+    while left:
+        batch, left = left[:10], left[10:]
         entries = [
             {"Id": str(i), "MessageBody": p["text"], "MessageGroupId": p["truck"], "MessageDeduplicationId": p["text"]}
-            for i, p in enumerate(positions[n : n + 10])
+            for i, p in enumerate(batch)
         ]
-        due = start + n / 10 * senders / 300
+        due = start + calls * senders / 300
         time.sleep(max(0, due - time.monotonic()))
-        sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
+        answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
+        left = [batch[int(failed["Id"])] for failed in answer.get("Failed", [])] + left  # first what failed
+        calls += 1
     ### END SOLUTION
 
 

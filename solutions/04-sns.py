@@ -694,7 +694,8 @@ def deliver(sns, sqs, topic_arn, url, post):
     """Let each order reach the partner, whatever happens."""
     ### BEGIN SOLUTION
     queue, arn = make_queue(sqs, "partner", topic_arn)
-    sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn)
+    raw = {"RawMessageDelivery": "true"}  # the partner wants the order, not the envelope of SNS
+    sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, Attributes=raw)
     while True:
         for message in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20).get("Messages", []):
             try:

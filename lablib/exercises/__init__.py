@@ -11,11 +11,11 @@ import pkgutil
 from functools import cache
 
 from lablib.exercises.base import Exercise
-from lablib.exercises.case import Case, dial
+from lablib.exercises.case import Case, knobs
 from lablib.exercises.stage import Problem, Stage
 from lablib.exercises.verdict import Replay, Verdict
 
-__all__ = ["Case", "Exercise", "Problem", "Replay", "Stage", "Verdict", "all_exercises", "dial", "exercise"]
+__all__ = ["Case", "Exercise", "Problem", "Replay", "Stage", "Verdict", "all_exercises", "exercise", "knobs"]
 
 
 @cache

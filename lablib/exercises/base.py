@@ -1,30 +1,31 @@
 """Exercises: what a learner's function is to do, and the engine that checks it.
 
-An exercise is a class: it says what it asks for, what may go wrong (the dials of its `Case`), and how one try goes
-(`trial`): set the stage, run the function, judge the trace. The engine does the rest. It tries the plain case first, so
-that simple mistakes get their simple message. Then it searches the cases for one that breaks the function, makes it
-small, and tells from its trace what happened.
+An exercise is a class: it says what it asks for, what may go wrong (its `knobs`), how one try goes (`play`), and the
+faults to look for afterwards, in the order in which a learner should read them. The engine does the rest. It tries the
+plain case first, so that simple mistakes get their simple message. Then it searches the cases for one that breaks the
+function, makes it small, and tells from its trace what happened. Its prose is in the texts of the lab.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-import re
-import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 from lablib import texts
-from lablib.exercises import learner, progress
+from lablib.exercises import learner, progress, solutions
 from lablib.exercises.case import Case
+from lablib.exercises.faults import Fault
 from lablib.exercises.progress import Record, State
 from lablib.exercises.search import smallest_failing
 from lablib.exercises.stage import Problem, Stage
-from lablib.exercises.verdict import Replay, Verdict, conclude, look_back
+from lablib.exercises.verdict import Replay, Verdict, failure_text, make_replay, passed_with
 from lablib.kernel import RealTimeExceeded
+
+_GUARD = 20.0  # real seconds: code that has not returned to the lab by then has a loop that never ends
+_ADVICE = {"KeyError: 'Messages'": "An answer without messages has no 'Messages' at all: answer.get('Messages', [])."}
 
 
 class Text(str):
@@ -45,40 +46,44 @@ class _Nowhere(io.TextIOBase):
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What came of one try: a score, or a problem to look back at."""
+    """What came of one try: what it reached and its score, or a problem to look back at."""
 
     score: float | None = None
+    reached: Mapping[str, float] | None = None
     replay: Replay | None = None
 
 
 class Exercise:
     """One exercise. Derive from it; the docstring's first line is its title.
 
-    `signature`: how the learner's function is written. `plain`: the case
-    in which nothing goes wrong; its class says what the search may vary. `covered`: what a function that passed has
-    stood, in words. `target`, `par`: of a challenge, what the score (in `unit`, less is better) may be, and about what
-    our own solution gets.
+    `signature`: how the learner's function is written. `knobs`: the cases. `plain`: the first case, in which nothing
+    goes wrong; `also`: cases at the edges, tried in any case; the other knobs are at their lowest. `examples`: how many
+    cases the search draws. `events`: how many rows a try may have. `faults` are looked for after each try, `causes`
+    before them, and also when the function raised: they say more than the error. `advice`: a line for an error whose
+    type and text contain the key. `target`, `par`: of a challenge, what the score (in `unit`, less is better) may be,
+    and about what our own solution gets. Texts: "ID hint N", "ID passed", "ID idea", "ID question".
     """
 
     id: ClassVar[str]
     signature: ClassVar[str]
-    covered: ClassVar[str]
-    plain: ClassVar[Case]
+    knobs: ClassVar[type[Case]]
+    plain: ClassVar[dict[str, int]] = {}
+    also: ClassVar[tuple[dict[str, int], ...]] = ()
     examples: ClassVar[int] = 60
-    most_rows: ClassVar[int] = 6_000
+    events: ClassVar[int] = 6_000
+    causes: ClassVar[tuple[Fault, ...]] = ()
+    faults: ClassVar[tuple[Fault, ...]] = ()
+    advice: ClassVar[Mapping[str, str | Callable[[Stage], str]]] = {}
     target: ClassVar[float | None] = None
     par: ClassVar[float | None] = None
     unit: ClassVar[str] = ""
 
-    seconds: float = 15.0  # real seconds after which the search ends
-    patience: float = 4.0  # real seconds that one try may take
-
     def __init__(self) -> None:
         self._last: Verdict | None = None
-        self._rung = 0
+        self._hints_shown = 0
 
-    def trial(self, stage: Stage, fn: Callable[..., Any], case: Any) -> float | None:
-        """One try of `fn`: run it on `stage`, then judge. Returns a score, if there is one. Raises Problem."""
+    def play(self, stage: Stage, case: Any) -> float | None:
+        """One try: set the stage and run the learner's function. Returns a score, if there is one. Raises Problem."""
         raise NotImplementedError
 
     @property
@@ -88,7 +93,7 @@ class Exercise:
 
     @property
     def hints(self) -> tuple[str, ...]:
-        """The hints, gentle first: sections "ID hint 1", ... of the lab's texts."""
+        """The hints, gentle first."""
         return texts.numbered(f"{self.id} hint")
 
     @property
@@ -110,55 +115,84 @@ class Exercise:
             self._last = Verdict(self.id, "not attempted", text)
             return self._last
         why = learner.why_not_callable(fn, self.signature)
-        verdict = Verdict(self.id, "failed", f"{self.id}: failed. {why}") if why else self._examine(fn)
-        progress.update(self.id, lambda record: _noted(record, verdict))
+        try:
+            verdict = Verdict(self.id, "failed", f"{self.id}: failed. {why}") if why else self._examine(fn)
+        except _Endless as endless:
+            verdict = Verdict(self.id, "no verdict", f"{self.id}: no verdict. {endless}")
+        else:
+            code = learner.fingerprint(fn)
+            progress.update(self.id, lambda record: _noted(record, verdict, code))
         self._last = verdict
         return verdict
 
-    def _examine(self, fn: Callable[..., Any]) -> Verdict:
-        memory = learner.Memory(fn)
-        outcomes: dict[Case, _Outcome] = {self.plain: self._try(fn, self.plain, memory)}
-        if outcomes[self.plain].replay:
-            return self._failed(fn, self.plain, outcomes[self.plain], memory)
+    def first_failing(self, fn: Callable[..., Any]) -> Case | None:
+        """The first case that breaks the function, as it is found and not made smaller; None when all hold."""
+        found = self._search(fn, learner.Memory(fn), small=False)
+        return next((case for case, outcome in found.items() if outcome.replay), None)
+
+    def _search(self, fn: Callable[..., Any], memory: learner.Memory, small: bool = True) -> dict[Case, _Outcome]:
+        """Try cases until one fails, and then smaller ones. Returns what came of each."""
+        first, *edges = (self.knobs(**values) for values in (self.plain, *self.also))
+        outcomes = {first: self._try(fn, first, memory)}
 
         def fails(case: Case) -> bool:
-            if case not in outcomes:
+            if case not in outcomes and (small or not any(o.replay for o in outcomes.values())):
                 outcomes[case] = self._try(fn, case, memory)
-            return outcomes[case].replay is not None
+            return case in outcomes and outcomes[case].replay is not None
 
         with contextlib.redirect_stdout(_Nowhere()), contextlib.redirect_stderr(_Nowhere()):
-            worst, complete = smallest_failing(type(self.plain), fails, self.examples, self.seconds)
+            if not fails(first) and smallest_failing(self.knobs, fails, self.examples) is None:
+                edge = next((case for case in edges if fails(case)), None)
+                if edge and small:
+                    smallest_failing(self.knobs, fails, self.examples, within=edge)
+        return outcomes
+
+    def _examine(self, fn: Callable[..., Any]) -> Verdict:
+        memory = learner.Memory(fn)
+        outcomes = self._search(fn, memory)
+        worst = min((case for case, outcome in outcomes.items() if outcome.replay), default=None)  # type: ignore[type-var]
         if worst is not None:
-            return self._failed(fn, worst, outcomes[worst], memory)
-        scores = [outcome.score for outcome in outcomes.values() if outcome.score is not None]
-        return self._passed(max(scores, default=None), complete)
+            return self._failed(fn, worst, outcomes[worst], memory, searched=len(outcomes) > 1)
+        return self._passed(outcomes)
 
     def _try(self, fn: Callable[..., Any], case: Case, memory: learner.Memory) -> _Outcome:
-        stage = Stage(fn, case, memory, self.most_rows)
+        stage = Stage(fn, case, memory, self.events)
         try:
-            with stage.cloud.kernel.real_time_limit(self.patience), stage.cloud:
+            with stage.cloud.kernel.real_time_limit(_GUARD), stage.cloud:
+                problem, score, faults = None, None, (*self.causes, *self.faults)
                 try:
-                    return _Outcome(self.trial(stage, fn, case))
-                finally:
-                    stage.cloud.trace.freeze()  # what closing does to processes is no part of the story
-        except Problem as found:
-            problem = found
+                    score = self.play(stage, case)
+                except Exception as error:
+                    problem, faults = self._problem(stage, error, fn), self.causes
+                stage.cloud.trace.freeze()  # what judging and closing do is no part of the story
+                try:
+                    problem = next((found for fault in faults for found in fault(stage)), problem)
+                except Problem as found:
+                    problem = found
         except RealTimeExceeded as error:
             line = learner.learner_line(error.__traceback__, fn)
-            text = (
-                f"Your function ran {self.patience:g} real seconds without waiting or calling AWS. "
-                "Does a loop never end? Does an `except:` hide an error?"
-            )
-            problem = Problem(f"{text}\n  {line}" if line else text)
-        except (Exception, SystemExit) as error:
+            raise _Endless(f"{_ENDLESS}\n  {line}" if line else _ENDLESS) from None
+        except SystemExit as error:
             problem = Problem(learner.describe_error(error, fn))
         finally:
             memory.forget()
-        return _Outcome(replay=look_back(stage, self.id, problem))
+        if problem is None:
+            return _Outcome(score, case.values() | stage.reached)
+        return _Outcome(replay=make_replay(stage, self.id, problem, self))
 
-    def _failed(self, fn: Callable[..., Any], case: Case, outcome: _Outcome, memory: learner.Memory) -> Verdict:
+    def _problem(self, stage: Stage, error: Exception, fn: Callable[..., Any]) -> Problem:
+        if isinstance(error, Problem):
+            return error
+        text, raised = learner.describe_error(error, fn), f"{type(error).__name__}: {error}"
+        lines = (line for key, line in {**_ADVICE, **self.advice}.items() if key in raised)
+        advice = next((line(stage) if callable(line) else line for line in lines), "")
+        return Problem(f"{text}\n{advice}".rstrip())
+
+    def _failed(
+        self, fn: Callable[..., Any], case: Case, outcome: _Outcome, memory: learner.Memory, searched: bool
+    ) -> Verdict:
         assert outcome.replay is not None
-        text = conclude(outcome.replay, self.id)
+        text = failure_text(outcome.replay, self.id, searched)
         if memory.changed:
             names = ", ".join(f"`{name}`" for name in memory.changed)
             text += (
@@ -173,13 +207,17 @@ class Exercise:
 
         return Verdict(self.id, "failed", text, case, None, again)
 
-    def _passed(self, score: float | None, complete: bool) -> Verdict:
-        text = f"{self.id}: passed. It held with {self.covered}."
-        if score is not None:
+    def _passed(self, outcomes: Mapping[Case, _Outcome]) -> Verdict:
+        score = max((o.score for o in outcomes.values() if o.score is not None), default=None)
+        held = passed_with(self.id, [o.reached for o in outcomes.values() if o.reached])
+        if score is None:
+            text = f"{self.id}: passed. {held}"
+        else:
             text = f"{self.id}: passed with {score:,.0f} {self.unit}. Target {self.target:,.0f}, par {self.par:,.0f}."
             text += " At par or better: well done!" if self.par and score <= self.par else ""
-        if not complete:
-            text += f" (The search stopped early, after {self.seconds:g} real seconds.)"
+        for key, head in (("idea", "Another good way"), ("question", "To think about")):
+            prose = texts.text(f"{self.id} {key}", "")
+            text += f"\n{head}: {prose}" if prose else ""
         return Verdict(self.id, "passed", text, score=score)
 
     def replay(self) -> Replay:
@@ -190,27 +228,32 @@ class Exercise:
 
     # ---- helping -----------------------------------------------------------------------------------------------------
 
-    def hint(self, number: int | None = None) -> Text:
-        """The next hint, or the one with that number (1 is the first)."""
+    def hint(self, number: int | None = None) -> None:
+        """Print the next hint, or the one with that number (1 is the first)."""
+        print(self.hint_text(number))
+
+    def hint_text(self, number: int | None = None) -> str:
+        """The next hint, or the one with that number. Raises ValueError for a number that there is not."""
         last = len(self.hints)
         if number is not None and not (isinstance(number, int) and 1 <= number <= last):
             raise ValueError(f"number={number!r}: must be from 1 to {last}")
-        self._rung = min(self._rung + 1, last) if number is None else number
-        progress.update(self.id, lambda record: replace(record, hints=max(record.hints, self._rung)))
-        end = "" if self._rung < last else f'\nThis was the last one. The solution: exercise("{self.id}").solution()'
-        return Text(f"Hint {self._rung} of {last}: {self.hints[self._rung - 1]}{end}")
+        self._hints_shown = min(self._hints_shown + 1, last) if number is None else number
+        progress.update(self.id, lambda record: replace(record, hints=max(record.hints, self._hints_shown)))
+        is_last = self._hints_shown == last
+        end = f'\nThis was the last one. The solution: exercise("{self.id}").solution()' if is_last else ""
+        return f"Hint {self._hints_shown} of {last}: {self.hints[self._hints_shown - 1]}{end}"
 
     def solution(self, sure: bool = False) -> Text:
-        """The source of our solution. Asks first: it is shown with `sure=True` only. Raises FileNotFoundError without
-        its file.
+        """The source of our solution. Before a pass it asks first, and is shown with `sure=True` only. Raises
+        FileNotFoundError without its file.
         """
-        if not sure:
+        if not sure and self.state != "passed":
             seen = progress.record(self.id).hints
             return Text(
                 f"You have seen {seen} of {len(self.hints)} hints. You learn most from your own try. "
                 f'If you want the solution now: exercise("{self.id}").solution(sure=True)'
             )
-        source = solution_source(self.id)
+        source = solutions.source_of(self.id)
         progress.update(self.id, lambda record: replace(record, solution_seen=True))
         return Text(source)
 
@@ -218,33 +261,20 @@ class Exercise:
         return f"{self.id} {self.title}: {self.signature}, {self.state}"
 
 
-def _noted(record: Record, verdict: Verdict) -> Record:
+class _Endless(Exception):
+    """The function did not come back to the lab."""
+
+
+_ENDLESS = (
+    f"Your function ran {_GUARD:g} real seconds without waiting or calling AWS, and was stopped. Does a loop never "
+    "end? Does an `except:` hide an error? (Nothing else is said about it: on a slow machine, run the check again.)"
+)
+
+
+def _noted(record: Record, verdict: Verdict, code: str) -> Record:
+    if verdict.state == "no verdict":
+        return record
     scores = [s for s in (record.best, verdict.score) if s is not None]
-    return replace(record, state=verdict.state, attempts=record.attempts + 1, best=min(scores, default=None))
-
-
-def solution_source(id: str) -> str:
-    """The solution of an exercise, from the source of its lab: the function that is checked there, without the markers.
-
-    Raises FileNotFoundError when the folder `solutions/` is not beside the package, LookupError when it has no such
-    check.
-    """
-    folder = Path(__file__).resolve().parents[2] / "solutions"
-    files = sorted(folder.glob(f"{id.partition('.')[0]}-*.py"))
-    if not files:
-        raise FileNotFoundError(
-            f"the solutions are in the folder solutions/ of the project, and {folder} has none of this lab"
-        )
-    return find_solution(files[0].read_text(encoding="utf-8"), id)
-
-
-def find_solution(source: str, id: str) -> str:
-    """The region between the solution markers that stands last before the check of `id`, in its whole cell."""
-    check = re.search(rf"""^.*exercise\(\s*["']{re.escape(id)}["']\s*\)\s*\.check\(\s*(\w+)""", source, re.MULTILINE)
-    before = source[: check.start()] if check else ""
-    starts = [m.start() for m in re.finditer(rf"^def {check[1]}\(", before, re.MULTILINE)] if check else []
-    if not starts:
-        raise LookupError(f"the source has no solution of {id}")
-    cell = re.split(r"^# ?%%", before[starts[-1] :], maxsplit=1, flags=re.MULTILINE)[0]
-    lines = [line for line in cell.splitlines() if not re.match(r"\s*### (BEGIN|END) SOLUTION\s*$", line)]
-    return textwrap.dedent("\n".join(lines)).rstrip() + "\n"
+    again = code != "" and code == record.code
+    attempts = record.attempts + (not again)
+    return replace(record, state=verdict.state, attempts=attempts, best=min(scores, default=None), code=code)

@@ -2,50 +2,40 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
 
+from lablib.actors.fleet import Worker
+from lablib.actors.producers import send_all
+from lablib.cloud import Cloud
 from lablib.exercises.base import Exercise
-from lablib.exercises.case import Case, counted, crash, dial, seeds
-from lablib.exercises.invariants import judge_work, once
-from lablib.exercises.ledger import Accident, Work
-from lablib.exercises.rehearsal import JOBS, TWICE, Times, rehearse
+from lablib.exercises.case import counted, crashes, flag, knobs, number, one_of, scaled, some
+from lablib.exercises.faults import (
+    CONSUMER,
+    changed_settings,
+    deleted_early,
+    done_twice,
+    expired,
+    hidden_too_long,
+    left,
+    lost,
+    many_receives,
+    visible_while_worked_on,
+)
+from lablib.exercises.fleets import run_fleet, whole_number
+from lablib.exercises.partners import Work, WorkFailed, first_try
 from lablib.exercises.stage import Problem, Stage
-from lablib.kernel import Row, Trace
-
-Function = Callable[..., Any]
-
-
-def _orders(stage: Stage, url: str, count: int) -> list[str]:
-    orders = [f"order-{n + 1}" for n in range(count)]
-    for order in orders:
-        stage.send(url, order, order)
-    return orders
-
-
-def _after(trace: Trace, row: Row, kind: str, **about: str) -> Row | None:
-    """The first row of this kind after `row`, with this `subject`, or this `actor`."""
-    return next((r for r in trace.where(kind, **about) if r.index > row.index), None)
-
+from lablib.exercises.story import once
+from lablib.kernel import Signal, Trace, lognormal
 
 # ---- 02.heartbeat ----------------------------------------------------------------------------------------------------
 
 _STEP = 8.0  # seconds
 _TIMEOUT = 30  # seconds: the queue's
-
-
-@dataclass(frozen=True, order=True)
-class HeartbeatCase(Case):
-    orders: int = dial(1, 3, "order")
-    steps: int = dial(1, 8, lambda n: f"{counted(n, 'step')} of {_STEP:g} s each")
-    consumers: int = dial(1, 2, "consumer")
-    fails: int = dial(0, 4, lambda n: f"the first try of order-1 fails in step {n}" if n else "")
-    crash: int = crash("step", 4)
-    seed: int = seeds()
+_SOON = 45.0  # seconds after a failure, until another try can begin
 
 
 class Heartbeat(Exercise):
@@ -53,65 +43,58 @@ class Heartbeat(Exercise):
 
     id = "02.heartbeat"
     signature = "consumer(sqs, queue_url, begin)"
-    covered = "1 to 3 orders of up to 64 s, 1 or 2 consumers, work that fails, and crashes between the heartbeats"
-    plain = HeartbeatCase(orders=2, steps=6)
+    knobs = knobs(
+        orders=number("order", 1, 3),
+        steps=number(f"step{{s}} of {_STEP:g} s", 1, 20),
+        consumers=number("consumer", 1, 2),
+        fails=scaled("the first try of order-1 fails in step {:d}", 4),
+        crash=crashes("step", 4),
+    )
+    plain = {"orders": 2, "steps": 6}
+    also = ({"steps": 20}, {"steps": 3, "crash": 3}, {"steps": 3, "fails": 2})
+    causes = (
+        visible_while_worked_on,
+        hidden_too_long(
+            _SOON,
+            f"Hide a message for a short time, such as {_TIMEOUT} s, again and again, and only while the work goes on.",
+        ),
+    )
+    faults = (*CONSUMER, deleted_early)
 
-    def trial(self, stage: Stage, fn: Function, case: HeartbeatCase) -> None:
+    def play(self, stage: Stage, case: Any) -> None:
         url = stage.queue("orders", VisibilityTimeout=_TIMEOUT)
-        _orders(stage, url, case.orders)
-        tries: Counter[str] = Counter()
-
-        def fails(body: str, step: int) -> bool:
-            tries[body] += step == 1
-            return body == "order-1" and tries[body] == 1 and step == case.fails
-
-        work = Work(stage, Accident(stage, case.crash), _STEP, lambda body: case.steps, fails)
-        for n in range(case.consumers):
-            stage.keep_running(f"consumer-{n + 1}", stage.sqs, url, work.begin)
-        try:
-            stage.run(until=400, settled=lambda: not stage.held(url))
-            stage.run(until=stage.cloud.now + 5)
-        finally:  # also when SQS refused a late heartbeat: why it was late says more
-            for order, (message,) in stage.sent.items():
-                for start in stage.trace.where("WorkStarted", subject=message):
-                    _judge_hidden(stage, order, start)
-        judge_work(stage, url)
-
-
-def _judge_hidden(stage: Stage, order: str, start: Row) -> None:
-    """The message was hidden while this piece of work went on, and not much longer when it came to nothing."""
-    trace, message, who = stage.trace, start.subject, start.actor
-    ends = [r for r in trace.where(("WorkEnded", "WorkFailed"), subject=message) if r.cause == start.index]
-    end = ends[0] if ends else _after(trace, start, "Crashed", actor=who)
-    shown = _after(trace, trace[start.cause], "BecameVisible", subject=message)
-    if shown and shown.index < start.index:
-        raise Problem(
-            f"{order} was visible again at {shown.time:.2f} s, before {who} began to work on it: it had waited behind "
-            "others of the same batch. Take one message at a time, or hide the waiting ones too.",
-            [message],
-        )
-    if shown and (end is None or shown.index < end.index):
-        raise Problem(
-            f"{order} was visible again at {shown.time:.2f} s, while {who} was still working on it. "
-            "Hide it again in time, and for long enough.",
-            [message],
-        )
-    if end is None or end.kind == "WorkEnded" or _after(trace, end, "Deleted", subject=message):
-        return
-    back = shown.time if shown else stage.cloud.now
-    if back - end.time > _TIMEOUT + 5:
-        why = f"{who} crashed" if end.kind == "Crashed" else f"the work of {who} failed"
-        raise Problem(
-            f"At {end.time:.2f} s {why}, and {order} stayed hidden {'' if shown else 'at least '}until {back:.0f} s: "
-            f"nobody could try again. Hide a message for a short time, such as {_TIMEOUT} s, again and again, and only "
-            "while the work goes on.",
-            [message],
-        )
+        stage.orders(url, case.orders)
+        work = Work(stage, _STEP, case.crash, case.steps, first_try("order-1", case.fails))
+        stage.consumers(case.consumers, stage.sqs, url, work.begin)
+        stage.run_until_empty(url, until=900)
 
 
 # ---- 02.timeout ------------------------------------------------------------------------------------------------------
 
+JOBS = 400
+TWICE = 8  # jobs that may be done twice: 2 in 100
+_CONSUMERS = 40
 _TOO_LONG = 2  # times the shortest timeout that would do
+
+
+class Times(NamedTuple):
+    """Work times: half of the jobs under `median`, 19 of 20 under `p95`; a `share` of them take `factor` times as
+    long.
+    """
+
+    median: float
+    p95: float
+    share: float = 0.0
+    factor: float = 1.0
+
+    def __str__(self) -> str:
+        slow = f", and {self.share:.0%} of them {self.factor:g} times as long" if self.share else ""
+        return f"jobs of about {self.median:g} s, 1 in 20 over {self.p95:g} s{slow}"
+
+    def at(self, u: float, v: float) -> float:
+        """The work time that stands at `u` among all, slow or not as `v` says (both in [0, 1))."""
+        factor = self.factor if v < self.share else 1.0
+        return round(lognormal(self.median, self.p95).at(u) * factor, 3)
 
 
 _TIMES = (
@@ -119,10 +102,51 @@ _TIMES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, order=True)
-class TimeoutCase(Case):
-    times: int = dial(0, len(_TIMES) - 1, lambda n: str(_TIMES[n]))
-    seed: int = seeds(4)
+class Outcome(NamedTuple):
+    """What came of a timeout: the messages received twice, the one whose consumer crashed and for how long it was
+    hidden afterwards (s), and the shortest timeout that would do (s).
+    """
+
+    trace: Trace
+    twice: list[str]
+    crashed: str
+    gap: float
+    enough: int
+
+
+@lru_cache(maxsize=64)
+def rehearse(times: Times, timeout: int, seed: int) -> Outcome:
+    """Forty consumers do 400 jobs with that visibility timeout (s); the one that has the first job crashes in it.
+
+    It ends when all other jobs were done once, or far too many came twice.
+    """
+    with Cloud(seed, assume={"sqs.outages_per_hour": 0}) as cloud:
+        kernel, sqs, keyed = cloud.kernel, cloud.direct("sqs"), cloud.chance.keyed
+        url = sqs.create_queue(QueueName="jobs", Attributes={"VisibilityTimeout": str(timeout)})["QueueUrl"]
+        jobs = [f"job-{n}" for n in range(JOBS)]
+        work = {job: times.at(keyed("work", job), keyed("slow", job)) for job in jobs}
+        begun: Counter[str] = Counter()
+        done: set[str] = set()
+        over = Signal(kernel)
+
+        def do(worker: Worker, message: str, body: str, row: int) -> None:
+            begun[message] += 1
+            if begun.total() == 1:
+                kernel.after(work[body] / 2, workers.crash, worker.name)
+            worker.work("work", message, row, work[body])
+            done.add(message)
+            if len(done) >= JOBS - 1 or begun.total() - len(begun) > 4 * TWICE:
+                over.fire()
+
+        workers = run_fleet(cloud, url, _CONSUMERS, do, restart=1.0)
+        cloud.spawn(send_all, kernel, sqs, url, jobs, name="shop")
+        kernel.wait(over)
+        cloud.trace.freeze()
+    first, trace = next(iter(begun)), cloud.trace
+    hidden, crash = trace.where("Received", subject=first)[0].until, trace.where("Crashed")
+    twice = [message for message, times in begun.items() if times > 1 and message != first]
+    gap = hidden - crash[0].time if crash else 0.0
+    return Outcome(trace, twice, first, gap, math.ceil(sorted(work.values())[-TWICE - 1]))
 
 
 class Timeout(Exercise):
@@ -130,22 +154,20 @@ class Timeout(Exercise):
 
     id = "02.timeout"
     signature = "timeout(durations)"
-    covered = "six kinds of work, quick and slow, even and uneven, five days of each"
-    plain = TimeoutCase()
+    knobs = knobs(times=one_of(_TIMES), seeds=4)
     examples = 40
 
-    def trial(self, stage: Stage, fn: Function, case: TimeoutCase) -> None:
+    def play(self, stage: Stage, case: Any) -> None:
         times, keyed = _TIMES[case.times], stage.cloud.chance.keyed
         measured = [times.at(keyed("past", str(n)), keyed("past slow", str(n))) for n in range(1000)]
-        seconds = stage.call("timeout", measured, until=60)
-        if isinstance(seconds, bool) or not isinstance(seconds, int):
-            raise Problem(f"Your function returned {seconds!r:.40}. A visibility timeout is a whole number of seconds.")
+        seconds = whole_number(
+            stage.call("timeout", list(measured), until=60), "A visibility timeout is a whole number of seconds"
+        )
         if not 0 <= seconds <= 43_200:
             raise Problem(f"Your function returned {seconds}. SQS allows 0 to 43,200 s, which is 12 hours.")
         outcome = rehearse(times, seconds, case.seed)
-        stage.trace = outcome.trace
         if len(outcome.twice) > TWICE:
-            stage.labels[outcome.twice[0]] = "a job"
+            stage.trace, stage.labels[outcome.twice[0]] = outcome.trace, "a job"
             raise Problem(
                 f"With {seconds} s, {len(outcome.twice)} of {JOBS} jobs were begun again while somebody was working "
                 f"on them; {TWICE} are allowed. "
@@ -153,7 +175,7 @@ class Timeout(Exercise):
                 [outcome.twice[0]],
             )
         if seconds > _TOO_LONG * outcome.enough:
-            stage.labels[outcome.crashed] = "a job"
+            stage.trace, stage.labels[outcome.crashed] = outcome.trace, "a job"
             raise Problem(
                 f"{seconds} s is too long: when a consumer crashed, nobody saw its message for {outcome.gap:.0f} s. "
                 f"{outcome.enough} s would do for all but {TWICE} of {JOBS} jobs.",
@@ -165,14 +187,50 @@ class Timeout(Exercise):
 
 _LENGTH = 600.0  # seconds
 _BURST = 30  # orders
-_SOON = 3.0  # seconds
+_WAIT = 3.0  # seconds
+_LAST = 20.0  # seconds before the end
 
 
-@dataclass(frozen=True, order=True)
-class LongpollCase(Case):
-    alone: int = dial(0, 10, lambda n: f"{counted(n, 'order')} that come alone")
-    bursts: int = dial(0, 2, lambda n: f"{counted(n, 'burst')} of {_BURST} orders" if n else "")
-    seed: int = seeds()
+def begun_late(stage: Stage) -> Iterator[Problem]:
+    """The work on each order begins soon after it was sent."""
+    waits = {}
+    for story in stage.stories():
+        begun = story.tries[0].begun.time if story.tries else math.inf
+        if begun == math.inf and story.received:
+            yield Problem(
+                f"{story.name} was received at {story.received[0].time:.1f} s, and no work on it was begun. Does an "
+                "`except` hide a mistake of your own?",
+                story.ids,
+            )
+        waits[story.name] = begun - story.sent[0].time
+    slowest = max(waits, key=lambda order: waits[order], default="")
+    if slowest and waits[slowest] == math.inf:
+        yield Problem(f"{slowest} was never received in {stage.cloud.now:.0f} s.", stage.sent[slowest])
+    elif slowest and waits[slowest] > _WAIT:
+        yield Problem(
+            f"{slowest} waited {waits[slowest]:.1f} s until your function began to work on it; "
+            f"{_WAIT:g} s are allowed.",
+            stage.sent[slowest],
+        )
+
+
+def over_budget(stage: Stage) -> Iterator[Problem]:
+    """The calls of the ten minutes stay in the budget."""
+    calls: Counter[str] = Counter(row.kind for row in stage.given)
+    polls = [row for row in stage.given if row.kind == "ReceiveMessage" and isinstance(row.detail, int)]
+    empty, full = [row for row in polls if not row.detail], [int(row.detail) for row in polls if row.detail]
+    budget = math.floor(4 * _LENGTH / 60 + 1.5 * len(stage.sent))
+    if calls.total() <= budget:
+        return
+    orders = counted(len(stage.sent), "order")
+    text = f"Ten minutes and {orders} took {counted(calls.total(), 'call')}; the budget is {budget}."
+    if len(empty) > budget / 2:
+        yield Problem(f"{text} {len(empty)} receives brought nothing. Let each poll wait longer.")
+    elif full and max(full) == 1 and len(full) > budget / 2:
+        yield Problem(f"{text} {counted(len(full), 'receive')} brought 1.0 orders each. Ask for up to ten at a time.")
+    else:
+        kinds = ", ".join(f"{n} {kind}" for kind, n in calls.most_common())
+        yield Problem(f"{text} They were {kinds}; {len(empty)} receives brought nothing. Which of them are needed?")
 
 
 class Longpoll(Exercise):
@@ -180,53 +238,38 @@ class Longpoll(Exercise):
 
     id = "02.longpoll"
     signature = "consumer(sqs, queue_url, process)"
-    covered = "ten minutes with up to 10 orders that come alone, and up to 2 bursts of 30"
-    plain = LongpollCase(alone=6, bursts=1)
+    knobs = knobs(
+        alone=number("order{s} alone", 0, 10),
+        bursts=some(f"burst{{s}} of {_BURST} orders", 2),
+        fails=flag("the work on the last order fails at first"),
+    )
+    plain = {"alone": 6, "bursts": 1}
+    also = ({"alone": 1, "fails": 1},)
     examples = 30
+    faults = (
+        changed_settings("ReceiveMessageWaitTimeSeconds"),
+        begun_late,
+        lost,
+        expired,
+        done_twice,
+        deleted_early,
+        left,
+        over_budget,
+    )
 
-    def trial(self, stage: Stage, fn: Function, case: LongpollCase) -> None:
+    def play(self, stage: Stage, case: Any) -> None:
         url = stage.queue("orders")
         kernel, chance = stage.cloud.kernel, stage.cloud.chance.stream("shop")
-        times = [round(chance.uniform(1, _LENGTH - 30), 3) for _ in range(case.alone)]
-        times += [round(chance.uniform(1, _LENGTH - 30), 3) for _ in range(case.bursts)] * _BURST
+        times = [round(chance.uniform(1, _LENGTH - 60), 3) for _ in range(case.alone)]
+        times += [round(chance.uniform(1, _LENGTH - 60), 3) for _ in range(case.bursts)] * _BURST
+        times += [_LENGTH - _LAST] * case.fails
         for n, time in enumerate(sorted(times), start=1):
             kernel.at(time, stage.send, url, f"order-{n}", f"order-{n}")
-        work = Work(stage, Accident(stage, 0), seconds=0.05)
-        stage.keep_running("consumer-1", stage.sqs, url, work)
+        work = Work(stage, 0.05, fails=first_try(f"order-{len(times) if case.fails else 0}"))
+        stage.keep_running("consumer-1", stage.sqs, url, work, restart=0.5, survives=(WorkFailed,))
         stage.run(until=_LENGTH, every=10.0)
-        waits = {order: self._wait(stage, message) for order, (message,) in stage.sent.items()}
-        slowest = max(waits, key=lambda order: waits[order], default="")
-        if slowest and waits[slowest] > _SOON:
-            raise Problem(
-                f"{slowest} waited {waits[slowest]:.1f} s until your function began to work on it; {_SOON:g} s are "
-                "allowed.",
-                stage.sent[slowest],
-            )
-        judge_work(stage, url)
-        _judge_budget(stage, len(times))
-
-    def _wait(self, stage: Stage, message: str) -> float:
-        """Seconds from the send to the begin of the work, or to the end."""
-        sent, *_ = stage.trace.where("Sent", subject=message)
-        begun = stage.trace.where("WorkStarted", subject=message)
-        return (begun[0].time if begun else stage.cloud.now) - sent.time
-
-
-def _judge_budget(stage: Stage, orders: int) -> None:
-    calls = Counter(row.kind for row in stage.api_calls())
-    empty = sum(row.detail == 0 for row in stage.api_calls("ReceiveMessage"))
-    budget = math.floor(4 * _LENGTH / 60 + 1.5 * orders)
-    if calls.total() > budget:
-        text = (
-            f"Ten minutes and {counted(orders, 'order')} took {counted(calls.total(), 'call')}; the budget is {budget}."
-        )
-        full = calls["ReceiveMessage"] - empty
-        raise Problem(
-            f"{text} {empty} receives brought nothing. Let each poll wait longer."
-            if empty > budget / 2
-            else f"{text} {counted(full, 'receive')} brought {orders / max(1, full):.1f} orders each. "
-            "Ask for up to ten at a time."
-        )
+        stage.given = stage.api_calls()
+        stage.run(_LENGTH + 60, lambda: not stage.held(url))
 
 
 # ---- 02.poison -------------------------------------------------------------------------------------------------------
@@ -235,13 +278,52 @@ _RECEIVES = 3
 _AWAY = 4  # seconds: one notch of the outage
 
 
-@dataclass(frozen=True, order=True)
-class PoisonCase(Case):
-    orders: int = dial(1, 10, "order")
-    poison: int = dial(0, 2, lambda n: f"of which {counted(n, 'order')} always fail{'s' * (n == 1)}" if n else "")
-    away: int = dial(0, 4, lambda n: f"the bank is away, so all fail, in the first {_AWAY * n} s" if n else "")
-    consumers: int = dial(1, 3, "consumer")
-    seed: int = seeds()
+def poison_kept(stage: Stage) -> Iterator[Problem]:
+    """Orders that always fail are in the dead-letter queue."""
+    for story in (story for story in stage.stories() if story.name in stage.hopeless):
+        if "orders-dlq" in story.left_in.values():
+            continue
+        if len(story.ids) > 1:
+            yield Problem(
+                f"{story.name} always fails, and {story.sent[1].actor} sent it again as a new message, at "
+                f"{story.sent[1].time:.2f} s: SQS counts the receives of a new message from nothing, and so it never "
+                "comes into the dead-letter queue. Leave it; it comes back by itself.",
+                story.ids,
+            )
+        if story.deleted:
+            yield Problem(
+                f"{story.name} always fails, and {story.deleted[0].actor} deleted it at {story.deleted[0].time:.2f} s: "
+                "it is lost, and nobody can find out why it failed. Leave it; SQS moves it to the dead-letter queue.",
+                story.ids,
+            )
+        if not story.left_in:
+            yield Problem(f"{story.name} is lost: it is in no queue. Leave it to SQS, and to the settings.", story.ids)
+        times, tried = once(len(story.received)), once(len(story.tries))
+        yield Problem(
+            f"{story.name} always fails, and is not in the dead-letter queue after {stage.cloud.now:.0f} s. "
+            f"It was received {times} and tried {tried}; at the receive after the {_RECEIVES}rd SQS moves it.",
+            story.ids,
+        )
+
+
+def healthy_dead(stage: Stage) -> Iterator[Problem]:
+    """No other order is there."""
+    for story in (story for story in stage.stories() if story.name not in stage.hopeless and story.moved):
+        batches = max(story.batch(row) for row in story.received)
+        cut_off = len(story.tries) < len(story.received) or story.done
+        if cut_off and batches > 1:
+            why = (
+                "It waited behind others of its batch until it was visible again. Receive only what you begin at once."
+            )
+        elif cut_off:
+            why = "Not every receive led to work on it that was done and deleted in time."
+        else:
+            why = "The bank was away for a short time, and all tries fell into it. Give a failed message time."
+        yield Problem(
+            f"{story.name} is in the dead-letter queue, but there is nothing wrong with it. It was received "
+            f"{story.span(story.received)}. {why}",
+            story.ids,
+        )
 
 
 class Poison(Exercise):
@@ -249,70 +331,25 @@ class Poison(Exercise):
 
     id = "02.poison"
     signature = "consumer(sqs, queue_url, process)"
-    covered = "1 to 10 orders, up to 2 that always fail, 1 to 3 consumers, and a bank that is away for up to 16 s"
-    plain = PoisonCase(orders=4, poison=1)
+    knobs = knobs(
+        orders=number("order", 1, 10),
+        poison=scaled("{:d} of them always fail", 2),
+        away=scaled("the bank is away, so all fail, in the first {:d} s", 4, step=_AWAY),
+        consumers=number("consumer", 1, 3),
+    )
+    plain = {"orders": 4, "poison": 1}
+    also = ({"orders": 10, "poison": 2}, {"orders": 3, "away": 4})
+    faults = (poison_kept, healthy_dead, *CONSUMER, deleted_early)
 
-    def trial(self, stage: Stage, fn: Function, case: PoisonCase) -> None:
-        dead = stage.queue("orders-dlq")
-        arn = stage.sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": _RECEIVES})
+    def play(self, stage: Stage, case: Any) -> None:
+        _, policy = stage.dead_letter_queue("orders-dlq", _RECEIVES)
         url = stage.queue("orders", VisibilityTimeout=10, RedrivePolicy=policy)
-        orders = _orders(stage, url, case.orders)
-        poison, away = orders[: case.poison], stage.cloud.now + _AWAY * case.away
-        work = Work(
-            stage,
-            Accident(stage, 0),
-            seconds=3.0,
-            fails=lambda body, step: body in poison or stage.cloud.now < away,
-        )
-        for n in range(case.consumers):
-            stage.keep_running(f"consumer-{n + 1}", stage.sqs, url, work)
-        stage.run(until=300, settled=lambda: not stage.held(url))
-        stage.run(until=stage.cloud.now + 5)
-        buried = stage.held(dead)
-        for order, (message,) in stage.sent.items():
-            if order in poison:
-                _judge_poison(stage, order, message, message in buried)
-            elif message in buried:
-                _blame_burial(stage, order, message)
-        judge_work(stage, url, but=poison)
-
-
-def _judge_poison(stage: Stage, order: str, message: str, buried: bool) -> None:
-    if buried:
-        return
-    deleted = stage.trace.where("Deleted", subject=message)
-    times, tried = (
-        once(len(stage.trace.where("Received", subject=message))),
-        stage.trace.where("WorkStarted", subject=message),
-    )
-    if deleted:
-        raise Problem(
-            f"{order} always fails, and {deleted[0].actor} deleted it at {deleted[0].time:.2f} s: it is lost, and "
-            "nobody can find out why it failed. Leave it; SQS moves it to the dead-letter queue.",
-            [message],
-        )
-    raise Problem(
-        f"{order} always fails, and is not in the dead-letter queue after {stage.cloud.now:.0f} s. "
-        f"It was received {times} and tried {once(len(tried))}; at the receive after the {_RECEIVES}rd SQS moves it.",
-        [message],
-    )
-
-
-def _blame_burial(stage: Stage, order: str, message: str) -> None:
-    trace = stage.trace
-    received, worked = trace.where("Received", subject=message), trace.where("WorkStarted", subject=message)
-    span = f"{once(len(received))} in {received[-1].time - received[0].time:.0f} s"
-    waited = len(worked) < len(received) or trace.where("WorkEnded", subject=message)
-    why = (
-        "It waited behind others of its batch until it was visible again. Receive only what you begin at once."
-        if waited
-        else "The bank was away for a short time, and all tries fell into it. Give a failed message time."
-    )
-    raise Problem(
-        f"{order} is in the dead-letter queue, but there is nothing wrong with it. It was received {span}. {why}",
-        [message],
-    )
+        stage.hopeless = {f"order-{n + 1}" for n in range(min(case.poison, case.orders))}
+        stage.orders(url, case.orders)
+        away = stage.cloud.now + _AWAY * case.away
+        work = Work(stage, 3.0, fails=lambda order, *_: order in stage.hopeless or stage.cloud.now < away)
+        stage.consumers(case.consumers, stage.sqs, url, work)
+        stage.run_until_empty(url, until=300)
 
 
 # ---- 02.shutdown -----------------------------------------------------------------------------------------------------
@@ -322,12 +359,35 @@ _NOTCH = 3  # seconds
 _WORK = 4.0  # seconds
 
 
-@dataclass(frozen=True, order=True)
-class ShutdownCase(Case):
-    orders: int = dial(0, 12, "order")
-    stop: int = dial(1, 12, lambda n: f"the machine stops at {_NOTCH * n} s")
-    late: int = dial(0, 1, lambda n: "one more order comes 5 s later" if n else "")
-    seed: int = seeds()
+def begun_after_the_signal(stage: Stage) -> Iterator[Problem]:
+    """No work begins after the signal. `stage.given` is its time."""
+    begun = [row for row in stage.trace.where("WorkStarted", actor="consumer-1") if row.time > stage.given]
+    if begun:
+        yield Problem(
+            f"The signal came at {stage.given:g} s, but your function began to work on "
+            f"{stage.name_of(begun[0].subject)} at {begun[0].time:.2f} s. Ask stopping() before each message.",
+            [begun[0].subject],
+        )
+
+
+def not_given_back(stage: Stage) -> Iterator[Problem]:
+    """What was done is deleted, and the rest is visible to others."""
+    for story in stage.stories():
+        mine = [row for row in story.received if row.actor in stage.learners]
+        if story.done and not story.deleted:
+            yield Problem(
+                f"{story.name} was done at {story.done[0].time:.2f} s and not deleted. Somebody will do it again.",
+                story.ids,
+            )
+        if not mine or not story.left_in or mine[-1] != story.received[-1]:
+            continue
+        last = max(row for row in (*story.received, *story.hidden, *story.shown))
+        if last.kind != "BecameVisible":
+            yield Problem(
+                f"Your function returned, but it still holds {story.name}: nobody else sees it for "
+                f"{last.until - stage.cloud.now:.0f} s. Hand it back: change its visibility timeout to 0.",
+                story.ids,
+            )
 
 
 class Shutdown(Exercise):
@@ -335,61 +395,40 @@ class Shutdown(Exercise):
 
     id = "02.shutdown"
     signature = "consumer(sqs, queue_url, process, stopping)"
-    covered = "0 to 12 orders, a signal at any moment, and an order that comes in the last poll"
-    plain = ShutdownCase(orders=10, stop=3)
+    knobs = knobs(
+        orders=number("order", 0, 12),
+        stop=scaled("the machine stops at {:d} s", 12, low=1, step=_NOTCH),
+        late=flag("one more order comes 5 s later"),
+        other=flag("another consumer takes over"),
+    )
+    plain = {"orders": 10, "stop": 3}
+    also = ({"orders": 12, "stop": 12}, {"orders": 0, "stop": 1, "late": 1}, {"orders": 12, "stop": 2, "other": 1})
+    faults = (begun_after_the_signal, changed_settings(), deleted_early, done_twice, not_given_back, many_receives)
 
-    def trial(self, stage: Stage, fn: Function, case: ShutdownCase) -> None:
+    def play(self, stage: Stage, case: Any) -> None:
         url = stage.queue("orders", VisibilityTimeout=300)
-        _orders(stage, url, case.orders)
+        stage.orders(url, case.orders)
         cloud, stop = stage.cloud, float(_NOTCH * case.stop)
+        stage.given = stop
         if case.late:
             cloud.kernel.at(stop + 5, stage.send, url, "late-order", "late-order")
-        work = Work(stage, Accident(stage, 0), _WORK)
-        stage.learners.append("consumer-1")
-        process = cloud.spawn(fn, stage.sqs, url, work, lambda: cloud.now >= stop, name="consumer-1")
+        if case.other:
+            cloud.kernel.at(stop, lambda: run_fleet(cloud, url, 1, _take_over, name="other"))
+        process = stage.start("consumer-1", stage.sqs, url, Work(stage, _WORK), lambda: cloud.now >= stop)
         stage.run(stop + _GRACE, lambda: not process.alive, every=0.5)
-        end = cloud.now
-        if end < stop:
+        if cloud.now < stop:
             raise Problem(
-                f"Your function returned at {end:.1f} s, before stopping() said True. Keep polling till then."
+                f"Your function returned at {cloud.now:.1f} s, before stopping() said True. Keep polling till then."
             )
-        begun = [row for row in stage.trace.where("WorkStarted") if row.time > stop]
-        if begun:
-            order = next(order for order, ids in stage.sent.items() if begun[0].subject in ids)
-            raise Problem(
-                f"The signal came at {stop:g} s, but your function began to work on {order} at {begun[0].time:.2f} s. "
-                "Ask stopping() before each message.",
-                [begun[0].subject],
-            )
-        if process.alive:
+        if process.alive and next(begun_after_the_signal(stage), None) is None:
             raise Problem(
                 f"The signal came at {stop:g} s, and your function still ran {_GRACE:g} s later: it is ended by force. "
                 "Ask stopping() before each poll too."
             )
-        _judge_given_back(stage, url, stop)
 
 
-def _judge_given_back(stage: Stage, url: str, stop: float) -> None:
-    trace, queue = stage.trace, stage.cloud.service("sqs").queue(url)
-    for order, (message,) in stage.sent.items():
-        done = trace.where("WorkEnded", subject=message)
-        deleted = trace.where("Deleted", subject=message)
-        if deleted and not done:
-            raise Problem(
-                f"{order} was deleted at {deleted[0].time:.2f} s, but nobody had worked on it: it is lost.", [message]
-            )
-        if done and not deleted:
-            raise Problem(
-                f"{order} was done at {done[0].time:.2f} s and not deleted. Somebody will do it again.", [message]
-            )
-        hidden = trace.where(("Received", "VisibilityChanged", "BecameVisible"), subject=message)
-        if message in queue.messages and hidden and hidden[-1].kind != "BecameVisible":
-            left = hidden[-1].until - stage.cloud.now
-            raise Problem(
-                f"Your function returned, but it still holds {order}: nobody else sees it for {left:.0f} s. "
-                "Hand it back: change its visibility timeout to 0.",
-                [message],
-            )
+def _take_over(worker: Worker, message: str, body: str, row: int) -> None:
+    worker.work("work", message, row, 1.0)
 
 
 EXERCISES = (Heartbeat(), Timeout(), Longpoll(), Poison(), Shutdown())

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from lablib.aws.service import ServiceError
 from lablib.exercises.base import Exercise
-from lablib.exercises.case import Case, dial, seeds
-from lablib.exercises.fanout import copies, judge_copies, judge_door, the_queues, the_topic
+from lablib.exercises.case import flag, knobs, number, one_of, scaled
 from lablib.exercises.stage import Problem, Stage
+from lablib.exercises.wiring import copies, nobody_else_sends, one_copy_each, queues_made, topic_made
 from lablib.kernel import Stream
-
-Function = Callable[..., Any]
-
 
 # ---- 04.wiring -------------------------------------------------------------------------------------------------------
 
@@ -25,28 +21,25 @@ _SYSTEMS = (
 )
 
 
-@dataclass(frozen=True, order=True)
-class WiringCase(Case):
-    queues: int = dial(1, 4, "queue")
-    orders: int = dial(1, 3, "message")
-    system: int = dial(0, 1, lambda n: f"topic {_SYSTEMS[n][0]!r}")
-    again: int = dial(0, 1, lambda n: "your function runs twice" if n else "")
-    crash: int = dial(0, 17, lambda n: f"a crash during call {n}, and a new start" if n else "")
-    seed: int = seeds(5)
-
-
 class Wiring(Exercise):
     """One topic, several queues, and nobody else gets in."""
 
     id = "04.wiring"
     signature = "wire(sns, sqs, topic_name, queue_names)"
-    covered = "1 to 4 queues, two systems, a second run, and a crash during any of its calls"
-    plain = WiringCase(queues=3, orders=2)
+    knobs = knobs(
+        queues=number("queue", 1, 4),
+        orders=number("message", 1, 3),
+        system=one_of([f"topic {topic!r}" for topic, _ in _SYSTEMS]),
+        again=flag("your function runs twice"),
+        crash=scaled("a crash during call {:d}, and a new start", 17),
+        seeds=5,
+    )
+    plain = {"queues": 3, "orders": 2}
+    faults = (one_copy_each, nobody_else_sends)
 
-    def trial(self, stage: Stage, fn: Function, case: WiringCase) -> None:
+    def play(self, stage: Stage, case: Any) -> None:
         topic, known = _SYSTEMS[case.system]
-        names = known[: case.queues]
-        sns = stage.cloud.client("sns")
+        names, sns = known[: case.queues], stage.cloud.client("sns")
 
         def wire(crash: Callable[[], bool] | None = None) -> None:
             stage.call("wire", sns, stage.sqs, topic, list(names), until=stage.cloud.now + 200, crash=crash)
@@ -54,13 +47,11 @@ class Wiring(Exercise):
         wire((lambda: len(stage.api_calls()) >= case.crash) if case.crash else None)
         if case.again:
             wire()
-        arn, queues = the_topic(stage, topic), the_queues(stage, names)
+        arn = topic_made(stage, topic)
+        stage.given = arn, queues_made(stage, names)
         for n in range(case.orders):
             stage.publish(arn, f"{topic[:-1]}-{n + 1}", f"{topic[:-1]}-{n + 1}")
         stage.run(stage.cloud.now + 60)
-        judge_copies(stage, queues)
-        for name, url in queues.items():
-            judge_door(stage, name, url, arn)
 
 
 # ---- 04.filters ------------------------------------------------------------------------------------------------------
@@ -97,34 +88,38 @@ class Order(NamedTuple):
         return ", ".join([*parts, f"items: {' and '.join(tags)}"])
 
 
-class Wish(NamedTuple):
+class Expectation(NamedTuple):
     """What a queue is to get, in words and as a rule."""
 
     words: str
     wants: Callable[[Order], bool]
 
 
-WISHES = {
-    "audit": Wish("every order", lambda order: True),
-    "big": Wish("orders with a total of 100 or more", lambda order: order.total >= 100),
-    "asia": Wish("orders to KR or JP, but no test orders", lambda o: o.country in ("KR", "JP") and not o.test),
-    "abroad": Wish("orders to any country but KR", lambda order: order.country not in (None, "KR")),
-    "fragile": Wish("orders with an item that has the tag fragile", lambda o: any("fragile" in t for _, t in o.items)),
-    "spring": Wish(
+EXPECTATIONS = {
+    "audit": Expectation("every order", lambda order: True),
+    "big": Expectation("orders with a total of 100 or more", lambda order: order.total >= 100),
+    "asia": Expectation("orders to KR or JP, but no test orders", lambda o: o.country in ("KR", "JP") and not o.test),
+    "abroad": Expectation("orders to any country but KR", lambda order: order.country not in (None, "KR")),
+    "fragile": Expectation(
+        "orders with an item that has the tag fragile", lambda o: any("fragile" in t for _, t in o.items)
+    ),
+    "spring": Expectation(
         "orders with a coupon that begins with SPRING- and a total from 20 to under 100",
         lambda order: (order.coupon or "").startswith("SPRING-") and 20 <= order.total < 100,
     ),
 }
 _RULES = {"prefix", "suffix", "equals-ignore-case", "wildcard", "anything-but", "numeric", "exists", "cidr"}
-_TOTALS = (45.5, 100, 20, 250, 99.99, 19.99, 100.01)
-_COUNTRIES = ("KR", "US", None, "JP", "DE", "BR")
-_COUPONS = (None, "SPRING-10", "LATE-SPRING-5", "SPRINGTIME")
+_TOTALS = (45.5, 100, 20, 250, 99.99, 19.99, 100.01, 1000, 9.5)
+_COUNTRIES = ("KR", "US", None, "JP", "DE", "BR", "KE", "JM")
+_COUPONS = (None, "SPRING-10", "LATE-SPRING-5", "SPRINGTIME", "spring-10", "SPRING-")
 _ITEMS = (
     ("vase", ("glass", "fragile")),
     ("book", ()),
     ("fragile things: a novel", ("paper",)),
     ("lamp", ("fragile", "electric")),
     ("rug", ("not fragile",)),
+    ("cup", ("fragile-free", "steel")),
+    ("glass", ("Fragile",)),
 )
 
 
@@ -134,10 +129,15 @@ def _draw(chance: Stream) -> Order:
     return Order(chance.pick(_TOTALS), chance.pick(_COUNTRIES), chance.coin(0.25), chance.pick(_COUPONS), items)
 
 
-@dataclass(frozen=True, order=True)
-class FiltersCase(Case):
-    orders: int = dial(1, 30, "order")
-    seed: int = seeds(40)
+def misdirected(stage: Stage) -> Iterator[Problem]:
+    """Each order is in the queues that want it. `stage.given`: what the function returned, and the orders by name."""
+    asked, orders = stage.given
+    found = copies(stage)
+    for name, order in orders.items():
+        (message,) = stage.sent[name]
+        for queue, expectation in EXPECTATIONS.items():
+            if (queue in found.get(message, {})) != expectation.wants(order):
+                yield _misdirected(stage, f"{name} ({order})", message, queue, asked)
 
 
 class Filters(Exercise):
@@ -145,26 +145,23 @@ class Filters(Exercise):
 
     id = "04.filters"
     signature = "filters()"
-    covered = "6 queues and up to 30 orders of every kind"
-    plain = FiltersCase(orders=6)
+    knobs = knobs(orders=number("order", 1, 30), seeds=40)
+    plain = {"orders": 6}
+    also = ({"orders": 30, "seed": 1}, {"orders": 30, "seed": 2}, {"orders": 30, "seed": 3})
     examples = 40
+    faults = (misdirected,)
 
-    def trial(self, stage: Stage, fn: Function, case: FiltersCase) -> None:
-        asked = _checked(stage.cloud.run(fn))
+    def play(self, stage: Stage, case: Any) -> None:
+        asked = _checked(stage.cloud.run(stage.function))
         topic = stage.cloud.client("sns").create_topic(Name="orders")["TopicArn"]
-        for queue in WISHES:
+        for queue in EXPECTATIONS:
             _subscribe(stage, topic, queue, asked.get(queue))
         chance = stage.cloud.chance.stream("orders")
         orders = {f"order-{n + 1}": _draw(chance) for n in range(case.orders)}
         for name, order in orders.items():
             stage.publish(topic, order.body(name), name, message_attributes=order.attributes())
         stage.run(stage.cloud.now + 10)
-        found = copies(stage)
-        for name, order in orders.items():
-            (message,) = stage.sent[name]
-            for queue, wish in WISHES.items():
-                if (queue in found.get(message, {})) != wish.wants(order):
-                    raise _misdirected(stage, f"{name} ({order})", message, queue, asked)
+        stage.given = asked, orders
 
 
 def _checked(asked: Any) -> dict[str, Any]:
@@ -172,8 +169,8 @@ def _checked(asked: Any) -> dict[str, Any]:
     if not isinstance(asked, dict):
         raise Problem(f"Your function returned {asked!r:.60}. Return a dict: for each queue its policy and scope.")
     for queue, entry in asked.items():
-        if queue not in WISHES:
-            raise Problem(f"There is no queue {queue!r:.40}. The queues are {', '.join(WISHES)}.")
+        if queue not in EXPECTATIONS:
+            raise Problem(f"There is no queue {queue!r:.40}. The queues are {', '.join(EXPECTATIONS)}.")
         if entry is None:
             continue
         if not isinstance(entry, tuple | list) or len(entry) != 2 or not isinstance(entry[0], dict):
@@ -234,17 +231,17 @@ def _misdirected(stage: Stage, order: str, message: str, queue: str, asked: dict
     """An order is where it should not be, or is not where it should."""
     entry: Any = asked.get(queue)
     filtered = stage.trace.where("FilteredOut", subject=message, actor=queue)
-    wish = f"Queue {queue!r} wants {WISHES[queue].words}."
+    wanted = f"Queue {queue!r} wants {EXPECTATIONS[queue].words}."
     if filtered:
         looked = "attributes" if entry[1] == "MessageAttributes" else "body"
         why = f"Its filter policy, which looks at the {looked}, kept it out: {filtered[0].detail}. {_advice(*entry)}"
-        return Problem(f"{wish} It did not get {order}. {why}".rstrip(), [message])
+        return Problem(f"{wanted} It did not get {order}. {why}".rstrip(), [message])
     if entry:
         why = f"Its filter policy lets that pass: {entry[0]!r:.150}"
     else:
         said = "says None" if queue in asked else "has no entry"
         why = f"Your dict {said} for {queue!r}, and without a filter policy all pass"
-    return Problem(f"{wish} But it got {order}. {why}.", [message])
+    return Problem(f"{wanted} But it got {order}. {why}.", [message])
 
 
 EXERCISES = (Wiring(), Filters())

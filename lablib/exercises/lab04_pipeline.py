@@ -4,36 +4,34 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote_plus
 
 from lablib.aws.arn import ACCOUNT, Arn
+from lablib.aws.event import Event
 from lablib.aws.service import Principal, Request
 from lablib.exercises import learner
 from lablib.exercises.base import Exercise
-from lablib.exercises.case import Case, dial, seeds
-from lablib.exercises.fanout import (
+from lablib.exercises.case import flag, knobs, number
+from lablib.exercises.partners import Partner
+from lablib.exercises.stage import Problem, Stage
+from lablib.exercises.story import once
+from lablib.exercises.wiring import (
     FOREIGN,
-    Stranger,
+    Intruder,
+    check_refused,
     copies,
-    judge_closed,
-    judge_door,
     missing,
+    nobody_else_sends,
     other_topics,
     people,
+    queues_made,
     service,
     text_of,
-    the_queues,
     why_denied,
 )
-from lablib.exercises.invariants import once
-from lablib.exercises.stage import Problem, Stage
 from lablib.kernel import Row
-
-Function = Callable[..., Any]
 
 BUCKET, FUNCTION, QUEUES = "holiday-photos", "catalogue", ("thumbnails", "search")
 _UPLOADS = (  # key, and how it comes into the bucket
@@ -52,10 +50,10 @@ _RETRIES = 240.0  # seconds: Lambda tries a failed event again after one minute 
 
 _ONE_RULE = "Let one rule name the topic; the queues and the function subscribe to the topic."
 _WRONG_FORM = re.compile(r"KeyError|TypeError: (\w+ indices|the JSON object)|AttributeError: 'str'")  # of an event
-_PHRASES = {
-    "Saved": lambda row, trace: f"{row.actor} saves {row.subject}",
-    "SaveFailed": lambda row, trace: f"{row.actor} cannot save {row.subject}: {row.detail}",
-}
+_EVENTS = (
+    Event("Saved", "{actor} saves {subject}"),
+    Event("SaveFailed", "{actor} cannot save {subject}: {detail}"),
+)
 
 
 def wanted(key: str) -> bool:
@@ -71,70 +69,31 @@ class SaveFailed(Exception):
     """The catalogue could not be reached."""
 
 
-class Catalogue:
+class Catalogue(Partner):
     """`save(key)`: enters a photo into the catalogue, which takes 0.3 s. The first `failing` calls fail."""
 
     def __init__(self, stage: Stage, failing: int) -> None:
-        stage.trace.phrases.update(_PHRASES)
-        self._stage = stage
+        super().__init__(stage)
+        stage.trace.declare(_EVENTS)
         self._failing = failing
 
     def __call__(self, key: str = "", *more: Any, **named: Any) -> None:
-        stage = self._stage
         if more or named:
-            stage.fail("save(key) takes the key only, and your function gave it more. Write save(key).")
-        stage.cloud.kernel.sleep(0.3)
+            self.stage.fail("save(key) takes the key only, and your function gave it more. Write save(key).")
+        self.perform(0.3, lambda: self._save(key))
+
+    def _save(self, key: str) -> None:
+        stage = self.stage
         running = stage.trace.where("InvocationStarted", actor=stage.caller)
         cause = running[-1].index if running else -1
         if not isinstance(key, str) or stage.cloud.service("s3").bucket(BUCKET).find(key) is None:
-            stage.trace.add("SaveFailed", BUCKET, f"{key}", stage.caller, cause, "no such key")
+            self.note("SaveFailed", BUCKET, f"{key}", cause, "no such key")
             raise NoSuchKey(f"bucket {BUCKET!r} has no object with the key {key!r:.80}")
         if self._failing:
             self._failing -= 1
-            stage.trace.add("SaveFailed", BUCKET, key, stage.caller, cause, "the catalogue is away")
+            self.note("SaveFailed", BUCKET, key, cause, "the catalogue is away")
             raise SaveFailed("the catalogue is away")
-        stage.trace.add("Saved", BUCKET, key, stage.caller, cause)
-
-
-@dataclass(frozen=True, order=True)
-class PipelineCase(Case):
-    uploads: int = dial(1, len(_UPLOADS), "upload")
-    failing: int = dial(0, 1, lambda n: "the first call of save fails" if n else "")
-    deleted: int = dial(0, 1, lambda n: "the first photo is deleted later" if n else "")
-    seed: int = seeds(10)
-
-
-class Pipeline(Exercise):
-    """Every photo once to two queues and a function, and nothing else."""
-
-    id = "04.pipeline"
-    signature = "pipeline(cloud, bucket, save)"
-    covered = "up to 9 uploads, photos and others, put and copied, with spaces in keys; a deletion; a save that fails"
-    plain = PipelineCase(uploads=1)
-    examples = 40
-
-    def trial(self, stage: Stage, fn: Function, case: PipelineCase) -> None:
-        cloud = stage.cloud
-        cloud.client("s3").create_bucket(Bucket=BUCKET)
-        with stage.advising({"Unable to validate": partial(_unable, stage), "overlap": _ONE_RULE}):
-            stage.call("pipeline", cloud, BUCKET, Catalogue(stage, case.failing), until=300)
-        topic, queues = _the_topic(stage), the_queues(stage, QUEUES)
-        _check_function(stage)
-        uploads = _shuffled(stage, case.uploads)
-        for n, (key, how) in enumerate(uploads):
-            cloud.kernel.at(cloud.now + _GAP * n, _upload, stage, key, how)
-        stage.run(cloud.now + _GAP * len(uploads) + _RETRIES, every=10.0)
-        first = next((key for key, _ in uploads if wanted(key)), None)
-        if first and case.deleted:
-            cloud.service("s3").delete_object(_visitor(stage), bucket=BUCKET, key=first)
-        stage.run(cloud.now + 60, every=10.0)
-        judge = _Judge(stage, queues)
-        for key, how in uploads:
-            judge.photo(key, how) if wanted(key) else judge.other(key)
-        if first and case.deleted:
-            judge.removal(first)
-        judge.test_event()
-        _judge_doors(stage, topic, queues)
+        self.note("Saved", BUCKET, key, cause)
 
 
 def _shuffled(stage: Stage, count: int) -> list[tuple[str, str]]:
@@ -197,7 +156,7 @@ def _check_function(stage: Stage) -> None:
 # ---- what came of it -------------------------------------------------------------------------------------------------
 
 
-class _Judge:
+class Outcome:
     """What became of each upload, link by link: bucket, topic, queues, function."""
 
     def __init__(self, stage: Stage, queues: dict[str, str]) -> None:
@@ -225,24 +184,25 @@ class _Judge:
     def _count(self, queue: str, key: str, event: str) -> int:
         return sum(k == key and name.startswith(event) for k, name in self._events[queue])
 
-    def photo(self, key: str, how: str) -> None:
-        """A photo came to each queue once, and was saved once. Raises Problem."""
+    def photo(self, key: str, how: str) -> Iterator[Problem]:
+        """A photo came to each queue once, and was saved once."""
         message = self._published.get(key)
         if message is None:
             came = {"put": "uploaded", "copy": "copied into the bucket"}[how]
-            raise self._problem(key, f"was {came}, and no event went to your topic. {self._rules()}")
+            yield self._problem(key, f"was {came}, and no event went to your topic. {self._rules()}")
+            return
         for queue in QUEUES:
             times = self._count(queue, key, "ObjectCreated")
             if not times:
                 found = missing(self._stage, repr(key), message, queue)
-                raise Problem(found.what, [key, *found.subjects])
+                yield Problem(found.what, [key, *found.subjects])
             if times > 1:
-                raise self._problem(key, f"came to queue {queue!r} {once(times)}.")
+                yield self._problem(key, f"came to queue {queue!r} {once(times)}.")
         saved = self._trace.where("Saved", subject=key)
         if len(saved) > 1:
-            raise self._problem(key, f"was saved {once(len(saved))}; once is enough. {self._why_again(message)}")
+            yield self._problem(key, f"was saved {once(len(saved))}; once is enough. {self._why_again(message)}")
         if not saved:
-            raise self._unsaved(key, message)
+            yield self._unsaved(key, message)
 
     def _rules(self) -> str:
         rules = self._stage.cloud.service("s3").bucket(BUCKET).rules
@@ -256,7 +216,7 @@ class _Judge:
         return "Your function called save more than once for one event, or two events came."
 
     def _unsaved(self, key: str, message: str) -> Problem:
-        runs = self._runs.get(message, [])
+        runs = self._runs.get(message) or self._runs.get("", [])  # "": a queue stands between
         if not runs:
             found = missing(self._stage, repr(key), message, FUNCTION, "function")
             return Problem(found.what, [key, *found.subjects])
@@ -282,29 +242,29 @@ class _Judge:
             )
         return self._problem(key, "was not saved: your function ran, and ended without save(key) for it.")
 
-    def other(self, key: str) -> None:
-        """What is no photo under photos/ came nowhere. Raises Problem."""
+    def other(self, key: str) -> Iterator[Problem]:
+        """What is no photo under photos/ came nowhere."""
         places = [f"queue {queue!r}" for queue in QUEUES if self._count(queue, key, "")]
         places += ["your function"] * bool(self._trace.where("Saved", subject=key))
         if places:
-            raise self._problem(
+            yield self._problem(
                 key, f"is no .jpg under photos/, and it came to {' and '.join(places)}. {self._rules()}"
             )
 
-    def removal(self, key: str) -> None:
-        """Nobody was told that this photo was deleted. Raises Problem."""
+    def removal(self, key: str) -> Iterator[Problem]:
+        """Nobody was told that this photo was deleted."""
         for queue in QUEUES:
             if self._count(queue, key, "ObjectRemoved"):
-                raise self._problem(
+                yield self._problem(
                     key, f"was deleted, and queue {queue!r} got a message about it. It is for uploads. {self._rules()}"
                 )
 
-    def test_event(self) -> None:
-        """The function did not stumble over what S3 sends when a notification is set. Raises Problem."""
+    def test_event(self) -> Iterator[Problem]:
+        """The function did not stumble over what S3 sends when a notification is set."""
         kind = "PutBucketNotificationConfiguration"
         for row in self._trace.where("InvocationFailed", FUNCTION):
             if any(cause.kind == kind for cause in self._trace.chain(row.index)):
-                raise Problem(
+                yield Problem(
                     f"Your function failed on S3's test event, {row.detail}. S3 sends it when a notification is set, "
                     'and it has no "Records": {"Service": "Amazon S3", "Event": "s3:TestEvent", ...}. Pass it over.',
                     [row.subject],
@@ -326,8 +286,9 @@ def _events_in(stage: Stage, queue: str, url: str) -> Iterator[tuple[str, str]]:
             ) from None
 
 
-def _judge_doors(stage: Stage, topic: str, queues: dict[str, str]) -> None:
-    """S3 may publish for this bucket only; the queues and the function are for this topic only. Raises Problem."""
+def nobody_else_comes_in(stage: Stage) -> Iterator[Problem]:
+    """S3 may publish for this bucket only; the queues and the function are for this topic only."""
+    topic, *_ = stage.given
     only_s3 = 'Let in S3, and nobody else: "Principal": {"Service": "s3.amazonaws.com"}.'
     name = f'Name your bucket: "Condition": {{"ArnEquals": {{"aws:SourceArn": "arn:aws:s3:::{BUCKET}"}}, ...}}.'
     account = (
@@ -335,24 +296,72 @@ def _judge_doors(stage: Stage, topic: str, queues: dict[str, str]) -> None:
         'your account too: "StringEquals": {"aws:SourceAccount": "123456789012"}.'
     )
     own = Arn("s3", "", "", BUCKET)
-    strangers = [
+    intruders = [
         *people(only_s3),
-        Stranger("Another bucket of your account, invoices,", _bucket(own._replace(resource="invoices")), name),
-        Stranger("A bucket of the same name in another account", _bucket(own, FOREIGN), account),
+        Intruder("Another bucket of your account, invoices,", _bucket(own._replace(resource="invoices")), name),
+        Intruder("A bucket of the same name in another account", _bucket(own, FOREIGN), account),
     ]
-    judge_closed(stage, "publish to your topic", topic, "publish", {"topic_arn": topic, "message": "spam"}, strangers)
-    for queue, url in queues.items():
-        judge_door(stage, queue, url, topic)
+    yield from check_refused(
+        stage, "publish to your topic", topic, "publish", {"topic_arn": topic, "message": "spam"}, intruders
+    )
+    yield from nobody_else_sends(stage)
     function = stage.cloud.service("lambda").function(FUNCTION).arn
     invoke = {"function_name": function, "invocation_type": "DryRun"}
     only_sns = "Let in SNS, and nobody else: add_permission(..., Principal='sns.amazonaws.com')."
     name = "Name your topic: add_permission(..., SourceArn=the ARN of your topic)."
-    strangers = [*people(only_sns), *other_topics(topic, name)]
-    judge_closed(stage, f"invoke function {FUNCTION!r}", function, "invoke", invoke, strangers)
+    intruders = [*people(only_sns), *other_topics(topic, name)]
+    yield from check_refused(stage, f"invoke function {FUNCTION!r}", function, "invoke", invoke, intruders)
 
 
 def _bucket(arn: Arn, account: str = ACCOUNT) -> Principal:
     return service("s3.amazonaws.com", arn, account)
+
+
+def every_upload(stage: Stage) -> Iterator[Problem]:
+    """Each photo went to both queues and was saved, once; nothing else went anywhere. `stage.given`: the topic's ARN,
+    the queues, the uploads, and the key that was deleted ("" for none).
+    """
+    _, queues, uploads, removed = stage.given
+    outcome = Outcome(stage, queues)
+    for key, how in uploads:
+        yield from outcome.photo(key, how) if wanted(key) else outcome.other(key)
+    if removed:
+        yield from outcome.removal(removed)
+    yield from outcome.test_event()
+
+
+class Pipeline(Exercise):
+    """Every photo once to two queues and a function, and nothing else."""
+
+    id = "04.pipeline"
+    signature = "pipeline(cloud, bucket, save)"
+    knobs = knobs(
+        uploads=number("upload", 1, len(_UPLOADS)),
+        failing=flag("the first call of save fails"),
+        deleted=flag("the first photo is deleted later"),
+        seeds=10,
+    )
+    plain = {"uploads": 1}
+    also = ({"uploads": len(_UPLOADS), "deleted": 1},)
+    examples = 40
+    faults = (every_upload, nobody_else_comes_in)
+    advice = {"Unable to validate": _unable, "overlap": _ONE_RULE}
+
+    def play(self, stage: Stage, case: Any) -> None:
+        cloud = stage.cloud
+        cloud.client("s3").create_bucket(Bucket=BUCKET)
+        stage.call("pipeline", cloud, BUCKET, Catalogue(stage, case.failing), until=300)
+        topic, queues = _the_topic(stage), queues_made(stage, QUEUES)
+        _check_function(stage)
+        uploads = _shuffled(stage, case.uploads)
+        for n, (key, how) in enumerate(uploads):
+            cloud.kernel.at(cloud.now + _GAP * n, _upload, stage, key, how)
+        stage.run(cloud.now + _GAP * len(uploads) + _RETRIES, every=10.0)
+        removed = next((key for key, _ in uploads if wanted(key)), "") if case.deleted else ""
+        if removed:
+            cloud.service("s3").delete_object(_visitor(stage), bucket=BUCKET, key=removed)
+        stage.run(cloud.now + 60, every=10.0)
+        stage.given = topic, queues, uploads, removed
 
 
 EXERCISES = (Pipeline(),)

@@ -4,9 +4,11 @@ wrong in it.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dis
 import functools
+import hashlib
 import inspect
 import linecache
 import re
@@ -79,62 +81,20 @@ def _stub_text(signature: str) -> str:
     return "(" + signature.partition("(")[2]
 
 
-# ---- what it remembers -----------------------------------------------------------------------------------------------
+# ---- what it is made of ----------------------------------------------------------------------------------------------
 
 
-class Memory:
-    """What a function keeps between two calls: global variables it names, variables of an enclosing function, defaults,
-    and attributes of its own. A program that crashes loses them, so they are put back when a process of it starts.
-    """
-
-    def __init__(self, fn: Any) -> None:
-        self._places = list(_places(_function(fn)))
-        self._saved = {name: _copy(get()) for name, get, _ in self._places}
-        self.changed: list[str] = []
-
-    def forget(self) -> None:
-        """Put everything back as it was at the beginning, and note what had changed."""
-        for name, get, put in self._places:
-            value, saved = get(), self._saved[name]
-            if not _same(value, saved):
-                if name not in self.changed:
-                    self.changed.append(name)
-                put(_refill(value, saved))
-
-
-Place = tuple[str, Callable[[], Any], Callable[[Any], None]]
-
-
-def _places(function: Any, seen: tuple[Any, ...] = ()) -> Iterator[Place]:
+def _parts(function: Any, seen: list[Any]) -> list[Any]:
+    """The function and the helpers of the same module that it reaches, itself first."""
     if function is None or function in seen:
-        return
+        return seen
+    seen.append(function)
     variables = function.__globals__
-    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
-    around = {name: cell.cell_contents for name, cell in cells.items() if _filled(cell)}
-    for name in sorted(set(_names(function.__code__)) & variables.keys()):
-        if _keeps(variables[name]):
-            yield name, functools.partial(variables.get, name), functools.partial(variables.__setitem__, name)
-    for name, value in around.items():
-        if _keeps(value):
-            cell = cells[name]
-            yield (
-                name,
-                functools.partial(getattr, cell, "cell_contents"),
-                functools.partial(setattr, cell, "cell_contents"),
-            )
-    for helper in [*(variables.get(name) for name in sorted(set(_names(function.__code__)))), *around.values()]:
+    helpers = [variables.get(name) for name in sorted(set(_names(function.__code__)))]
+    for helper in [*helpers, *(cell.cell_contents for _, cell in _cells(function))]:
         if isinstance(helper, FunctionType) and helper.__globals__ is variables:
-            yield from _places(helper, (*seen, function))
-    for name, default in _defaults(function):
-        if isinstance(default, _CONTAINERS) and _keeps(default):
-            yield name, functools.partial(_the, default), _the
-    for name, value in vars(function).items():
-        if _keeps(value):
-            yield name, functools.partial(getattr, function, name), functools.partial(setattr, function, name)
-
-
-def _the(value: Any) -> Any:
-    return value
+            _parts(helper, seen)
+    return seen
 
 
 def _names(code: CodeType) -> Iterator[str]:
@@ -144,23 +104,87 @@ def _names(code: CodeType) -> Iterator[str]:
             yield from _names(constant)
 
 
-def _defaults(function: Any) -> Iterator[tuple[str, Any]]:
-    values = function.__defaults__ or ()
-    arguments = function.__code__.co_varnames[: function.__code__.co_argcount]
-    yield from zip(arguments[len(arguments) - len(values) :], values)
-    yield from (function.__kwdefaults__ or {}).items()
+def _cells(function: Any) -> Iterator[tuple[str, Any]]:
+    """The variables of an enclosing function that have a value."""
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+        with contextlib.suppress(ValueError):
+            cell.cell_contents  # noqa: B018
+            yield name, cell
 
 
-def _filled(cell: Any) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018
-    except ValueError:
-        return False
-    return True
+def fingerprint(fn: Any) -> str:
+    """A text that is the same for the same code, wherever its lines stand; "" when there is no code to see."""
+    parts = _parts(_function(fn), [])
+    return hashlib.sha256(repr([_essence(p.__code__) for p in parts]).encode()).hexdigest()[:16] if parts else ""
 
 
-def _keeps(value: Any) -> bool:
-    return (isinstance(value, _CONTAINERS) and len(value) <= _MANY) or isinstance(value, _SCALARS)
+def _essence(code: CodeType) -> Any:
+    constants = [_essence(c) if isinstance(c, CodeType) else _plain(c) for c in code.co_consts]
+    return code.co_code.hex(), constants, code.co_names, code.co_varnames
+
+
+def _plain(constant: Any) -> Any:
+    return sorted(map(repr, constant)) if isinstance(constant, frozenset) else repr(constant)
+
+
+# ---- what it remembers -----------------------------------------------------------------------------------------------
+
+
+class Memory:
+    """What a function keeps between two calls: global variables it names, variables of an enclosing function, defaults,
+    and attributes of its own. A program that crashes loses them, so they are put back when a process of it starts.
+    """
+
+    def __init__(self, fn: Any) -> None:
+        self._places = [place for part in _parts(_function(fn), []) for place in _places(part)]
+        self._saved = [_copy(get()) for _, get, _ in self._places]
+        self.changed: list[str] = []
+
+    def forget(self) -> None:
+        """Put everything back as it was at the beginning, and note what had changed."""
+        for (name, get, put), saved in zip(self._places, self._saved):
+            value = get()
+            if not _same(value, saved):
+                if name not in self.changed:
+                    self.changed.append(name)
+                put(_refill(value, saved))
+
+
+Place = tuple[str, Callable[[], Any], Callable[[Any], None]]
+
+
+def _places(function: Any) -> Iterator[Place]:
+    """Where this function can keep something, with how to read and to write it."""
+    variables, code = function.__globals__, function.__code__
+    for name in sorted(set(_names(code)) & variables.keys()):
+        yield from _place(name, variables.get, variables.__setitem__)
+    for name, cell in _cells(function):
+        yield from _place(name, functools.partial(_get_cell, cell), functools.partial(_set_cell, cell))
+    values, arguments = function.__defaults__ or (), code.co_varnames[: code.co_argcount]
+    defaults = {**dict(zip(arguments[len(arguments) - len(values) :], values)), **(function.__kwdefaults__ or {})}
+    for name, default in defaults.items():
+        if isinstance(default, _CONTAINERS):
+            yield from _place(name, functools.partial(_the, default), _the)  # it is filled again where it is
+    for name in vars(function):
+        yield from _place(name, functools.partial(getattr, function), functools.partial(setattr, function))
+
+
+def _place(name: str, read: Callable[[str], Any], write: Callable[[str, Any], None]) -> Iterator[Place]:
+    value = read(name)
+    if (isinstance(value, _CONTAINERS) and len(value) <= _MANY) or isinstance(value, _SCALARS):
+        yield name, functools.partial(read, name), functools.partial(write, name)
+
+
+def _the(value: Any, *_: Any) -> Any:
+    return value
+
+
+def _get_cell(cell: Any, _: str) -> Any:
+    return cell.cell_contents
+
+
+def _set_cell(cell: Any, _: str, value: Any) -> None:
+    cell.cell_contents = value
 
 
 def _copy(value: Any) -> Any:

@@ -31,7 +31,7 @@ _unsaved: dict[Path, dict[str, Record]] = {}  # what could not be written, by fi
 @dataclass(frozen=True)
 class Record:
     """One exercise: its `state`, how often it was checked, the hints seen, whether the solution was, the best score
-    (least).
+    (least), and the fingerprint of the code that was checked last.
     """
 
     state: State = "not attempted"
@@ -39,6 +39,7 @@ class Record:
     hints: int = 0
     solution_seen: bool = False
     best: float | None = None
+    code: str = ""
 
 
 def home() -> Path:
@@ -105,7 +106,8 @@ def _record(**values: Any) -> Record:
         Record(), **{name: value for name, value in values.items() if name in known}
     )  # a later version may know more
     good = new.state in STATES and all(isinstance(n, int) and n >= 0 for n in (new.attempts, new.hints))
-    if not good or not isinstance(new.solution_seen, bool) or not isinstance(new.best, (int, float, type(None))):
+    good = good and isinstance(new.code, str) and isinstance(new.solution_seen, bool)
+    if not good or not isinstance(new.best, (int, float, type(None))):
         raise ValueError("not a record")
     return new
 

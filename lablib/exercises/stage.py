@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from lablib.aws.service import Request
+from lablib.actors import EVENTS
+from lablib.aws.event import Event
+from lablib.aws.service import Request, ServiceError
 from lablib.cloud import Cloud
 from lablib.exercises.case import Case, counted
-from lablib.exercises.learner import Memory, describe_error
+from lablib.exercises.learner import Memory
+from lablib.exercises.story import Story
+from lablib.gateway import Fault
 from lablib.kernel import Process, Row, Signal
 
 _NO_ACCIDENTS = {"sqs.outages_per_hour": 0, "s3.event_duplicates": 0, "lambda.event_duplicates": 0}
 _RESTART = 5.0  # seconds from a crash to the next start
+_SHORT = 0.5  # seconds: an empty poll that took less did not wait
+_AGAIN = 20  # receives of one message that say where all the calls come from
 
-_PHRASES = {
-    "Crashed": lambda row, trace: f"{row.actor} crashed",
-    "Restarted": lambda row, trace: f"{row.actor} started again, with an empty memory",
-}
+_RESTARTED = Event(
+    "Restarted", "{actor} started again, with an empty memory", is_now="up", notable="{actor} starts again."
+)
+
+# Texts of orders as customers write them: with spaces, quotes, other alphabets, and beginnings in common.
+WILD = (
+    'tea, "hot"', "주문 2: 커피", "order-1", "order-10", "  two spaces", "two\nlines", '{"id": 7}', "a/b+c (1)?",
+    "café #9", "x" * 300,
+)  # fmt: skip
 
 
 class Problem(Exception):
@@ -37,68 +48,161 @@ class Problem(Exception):
 class Stage:
     """One try of a function in one case. Servers fail only where the case says so."""
 
-    def __init__(self, fn: Callable[..., Any], case: Case, memory: Memory, most_rows: int) -> None:
+    def __init__(self, fn: Callable[..., Any], case: Case, memory: Memory, events: int) -> None:
         self.case = case
         self.cloud = Cloud(case.seed, assume=_NO_ACCIDENTS)
-        self.cloud.trace.phrases.update(_PHRASES)
+        self.cloud.trace.declare((*EVENTS, _RESTARTED))
         self.sqs = self.cloud.client("sqs")  # here, because the first one takes long to make
         self.labels: dict[str, str] = {}  # how a subject is called in a story
         self.sent: dict[str, list[str]] = {}  # the MessageIds under which something was sent
+        self.bodies: dict[str, str] = {}  # by MessageId
+        self.queues: dict[str, dict[str, Any]] = {}  # by URL, the attributes with which a queue was made
         self.trace = self.cloud.trace  # what is judged and replayed
+        self.given: Any = None  # what this exercise's faults want to know
+        self.hopeless: set[str] = set()  # orders on which all work fails
         self.learners: list[str] = []  # names of the processes that run the learner's function
         self.returned: dict[str, float] = {}  # when one of them came to its end though it was to be kept running
-        self.setbacks: list[Row] = []  # a crash in a call: what came before it, the crash, the new start
-        self._fn = fn
+        self.crash_rows: list[Row] = []  # a crash in a call: what came before it, the crash, the new start
+        self.reached: dict[str, float] = {"crash": 0, "fails": 0, "longest": 0}  # what really happened, for a pass
+        self.function = fn
         self._memory = memory
-        self._most_rows = most_rows
+        self._events = events
         self._crashes: dict[str, Signal] = {}
         self._problem: Problem | None = None
+        self._rows: dict[str, list[Row]] = {}  # by subject, when the trace had so many rows as `_indexed`
+        self._indexed = 0
+        self._ids: dict[str, list[str]] = {}  # by body
+        self._names: dict[str, str] = {}  # by MessageId
+        self._looked = 0  # rows that were looked at for messages which the learner's function sent
         memory.forget()
+
+    # ---- what there is -----------------------------------------------------------------------------------------------
 
     def queue(self, name: str, **attributes: Any) -> str:
         """Create a queue. Returns its URL."""
         given = {key: str(value) for key, value in attributes.items()}
         url: str = self.sqs.create_queue(QueueName=name, Attributes=given)["QueueUrl"]
+        self.queues[url] = self.settings(url)
         return url
+
+    def settings(self, url: str) -> dict[str, str]:
+        """The attributes of a queue that can be set; none when it was deleted."""
+        try:
+            found = self.cloud.service("sqs").get_queue_attributes(self._shop(), queue_url=url, attribute_names=["All"])
+        except ServiceError:
+            return {}
+        other = ("Approximate", "Created", "LastModified", "QueueArn")
+        return {name: value for name, value in found["Attributes"].items() if not name.startswith(other)}
+
+    def _shop(self) -> Request:
+        """A call by the shop, past the front door: it takes no time and has no row."""
+        return Request("shop", -1, self.cloud.chance.stream("shop"))
+
+    def dead_letter_queue(self, name: str, receives: int) -> tuple[str, str]:
+        """Create a queue for dead letters. Returns its URL and the redrive policy that names it."""
+        url = self.queue(name)
+        arn = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        return url, json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": receives})
 
     def send(self, url: str, body: str, name: str, **more: str) -> None:
         """The shop sends a message, in no time, and its id is remembered under `name`. `more`: for a FIFO queue, its
         group and deduplication id.
         """
-        call = Request("shop", -1, self.cloud.chance.stream("shop"))
-        sent = self.cloud.service("sqs").send_message(call, queue_url=url, message_body=body, **more)
-        message_id = sent["MessageId"]
-        self.sent.setdefault(name, []).append(message_id)
-        self.labels[message_id] = f"message {sum(map(len, self.sent.values()))}"
+        sent = self.cloud.service("sqs").send_message(self._shop(), queue_url=url, message_body=body, **more)
+        self._remember(sent["MessageId"], name, body)
         self.labels[name] = name
+
+    def _remember(self, message_id: str, name: str, body: str) -> None:
+        self.sent.setdefault(name, []).append(message_id)
+        self.bodies[message_id] = body
+        self._ids.setdefault(body, []).append(message_id)
+        self._names[message_id] = name
+        self.labels[message_id] = f"message {len(self.bodies)}"
+
+    def orders(self, url: str, count: int, wild: int = 0) -> list[str]:
+        """The shop sends so many orders, called order-1, order-2, ... Their texts are their names, or wild ones."""
+        names = [f"order-{n + 1}" for n in range(count)]
+        for name, body in zip(names, texts(count, wild)):
+            self.send(url, body, name)
+        return names
 
     def publish(self, topic_arn: str, message: str, name: str, **more: Any) -> None:
         """The shop publishes a message, in no time, and its id is remembered under `name`. `more`: its attributes."""
-        call = Request("shop", -1, self.cloud.chance.stream("shop"))
-        published = self.cloud.service("sns").publish(call, topic_arn=topic_arn, message=message, **more)
+        published = self.cloud.service("sns").publish(self._shop(), topic_arn=topic_arn, message=message, **more)
         self.sent.setdefault(name, []).append(published["MessageId"])
         self.labels[published["MessageId"]] = name
 
     def held(self, url: str) -> list[str]:
-        """The ids of all messages that are in a queue now, visible or not."""
-        return list(self.cloud.service("sqs").queue(url).messages)
+        """The ids of all messages that are in a queue now, visible or not; none when it was deleted."""
+        try:
+            return list(self.cloud.service("sqs").queue(url).messages)
+        except KeyError:
+            return []
+
+    def messages_with(self, body: str) -> list[str]:
+        """The ids of the messages with this text, also of those that the learner's function has sent itself."""
+        self.find_sent_again()
+        return self._ids.get(body, [])
+
+    def name_of(self, message_id: str) -> str:
+        """The name under which this message was sent."""
+        return self._names[message_id]
+
+    def find_sent_again(self) -> None:
+        """A message of the learner's function that repeats the text of an order is that order, too."""
+        kinds, sent = self.trace.column("kind"), self.trace.code("Sent")
+        new, self._looked = range(self._looked, len(kinds)), len(kinds)
+        for row in (self.trace[i] for i in new if kinds[i] == sent):
+            if row.actor in self.learners and row.subject not in self.bodies and row.subject in self.held(row.resource):
+                body = self.cloud.service("sqs").queue(row.resource).messages[row.subject].body
+                if body in self._ids:
+                    self._remember(row.subject, self.name_of(self._ids[body][0]), body)
+
+    def story(self, name: str, *ids: str) -> Story:
+        """What became of an order up to now: of the messages that were sent, or of these."""
+        ids = ids or tuple(self.sent.get(name, ()))
+        if self._indexed != len(self.trace):
+            self._rows, self._indexed = {}, len(self.trace)
+            for row in self.trace:
+                self._rows.setdefault(row.subject, []).append(row)
+        return Story(self.trace, name, ids, [row for id in ids for row in self._rows.get(id, [])])
+
+    def stories(self) -> Iterator[Story]:
+        """The stories of all orders, in the order in which they were sent."""
+        self.find_sent_again()
+        return map(self.story, list(self.sent))
+
+    def fault(self, kind: str, operations: Iterable[str], count: int, share: float = 1.0, caller: str = "*") -> None:
+        """So many calls of the learner's program go wrong: see `gateway.Fault`."""
+        if count:
+            fault = Fault(kind, tuple(operations), caller, probability=share, count=count)  # type: ignore[arg-type]
+            self.cloud.faults.add(fault)
+
+    def reach(self, what: str, value: float = 1.0) -> None:
+        """Something happened in this try: what a pass says it held with, see `Exercise.check`."""
+        self.reached[what] = max(self.reached.get(what, 0.0), value)
 
     # ---- the learner's function --------------------------------------------------------------------------------------
+
+    def start(self, name: str, *args: Any) -> Process:
+        """Run the function as a process that may end."""
+        self.learners.append(name)
+        return self.cloud.spawn(self.function, *args, name=name)
 
     def call(self, name: str, *args: Any, until: float, crash: Callable[[], bool] | None = None) -> Any:
         """Run the function as a process to its end, and return what it returns. A Problem when it still runs at
         `until`. Once `crash()` is true it crashes, and is called again with the same arguments.
         """
-        self.learners.append(name)
-        process = self.cloud.spawn(self._fn, *args, name=name)
+        process = self.start(name, *args)
         if crash and self._reaches(crash, process, until):
             self.cloud.kill(process)
             crashed = self.trace.add("Crashed", actor=name)
+            self.reach("crash")
             self.run(self.cloud.now + _RESTART)
             self._memory.forget()
             restarted = self.trace.add("Restarted", actor=name, cause=crashed)
-            self.setbacks += [*self.api_calls()[-1:], self.trace[crashed], self.trace[restarted]]
-            process = self.cloud.spawn(self._fn, *args, name=name)
+            self.crash_rows += [*self.api_calls()[-1:], self.trace[crashed], self.trace[restarted]]
+            process = self.cloud.spawn(self.function, *args, name=name)
         if not self.run(until, lambda: not process.alive):
             raise Problem(
                 f"Your function had not returned after {until:g} virtual seconds. It should end when its work is done."
@@ -108,23 +212,35 @@ class Stage:
     def _reaches(self, crash: Callable[[], bool], process: Process, until: float) -> bool:
         """Go on until `crash()` is true, and no event further. False when the process came to its end before."""
         cloud = self.cloud
-        while process.alive and cloud.now < until and len(self.trace) <= self._most_rows and cloud.step():
+        while process.alive and cloud.now < until and len(self.trace) <= self._events and cloud.step():
             if crash():
                 return process.alive
         return False
 
-    def keep_running(self, name: str, *args: Any, restart: float = _RESTART, may_end: bool = False) -> None:
+    def keep_running(
+        self,
+        name: str,
+        *args: Any,
+        restart: float = _RESTART,
+        may_end: bool = False,
+        survives: tuple[type[Exception], ...] = (),
+    ) -> None:
         """Run the function as a process that must not end, unless it may. `restart` seconds after a crash it starts
-        again.
+        again. What it lets out of `survives` is a crash too.
         """
         self.learners.append(name)
         self._crashes[name] = Signal(self.cloud.kernel)
-        self.cloud.spawn(self._supervise, name, args, restart, may_end, name=f"supervisor of {name}")
+        self.cloud.spawn(self._supervise, name, args, restart, may_end, survives, name=f"supervisor of {name}")
 
-    def _supervise(self, name: str, args: tuple[Any, ...], restart: float, may_end: bool) -> None:
+    def consumers(self, count: int, *args: Any, **how: Any) -> None:
+        """Run the function as that many consumers: see `keep_running`."""
+        for n in range(count):
+            self.keep_running(f"consumer-{n + 1}", *args, **how)
+
+    def _supervise(self, name: str, args: tuple[Any, ...], restart: float, *how: Any) -> None:
         cloud = self.cloud
         while True:
-            process = cloud.spawn(self._endless, name, args, may_end, name=name)
+            process = cloud.spawn(self._endless, name, args, *how, name=name)
             cloud.kernel.wait(self._crashes[name])
             cloud.kill(process)
             crash = self.trace.add("Crashed", actor=name)
@@ -132,30 +248,17 @@ class Stage:
             self._memory.forget()
             self.trace.add("Restarted", actor=name, cause=crash)
 
-    def _endless(self, name: str, args: tuple[Any, ...], may_end: bool) -> None:
-        self._fn(*args)
+    def _endless(self, name: str, args: tuple[Any, ...], may_end: bool, survives: tuple[type[Exception], ...]) -> None:
+        try:
+            self.function(*args)
+        except survives:
+            self.crash()
         self.returned[name] = self.cloud.now
         if not may_end:
             self.fail(
                 f"Your function returned at {self.cloud.now:.2f} s. A consumer "
                 "runs for ever: it asks for messages again and again."
             )
-
-    @contextmanager
-    def advising(self, advice: Mapping[str, str | Callable[[], str]]) -> Iterator[None]:
-        """What the function raises gets a line of advice, when its type and text contain one of these keys. Raises
-        Problem instead of it.
-        """
-        try:
-            yield
-        except Problem:
-            raise
-        except Exception as error:
-            told = describe_error(error, self._fn)
-            for key, line in advice.items():
-                if key in f"{type(error).__name__}: {error}":
-                    raise Problem(f"{told}\n{line() if callable(line) else line}".rstrip()) from None
-            raise
 
     def fail(self, what: str, *subjects: str) -> None:
         """Something is wrong for good: end the try, and block whoever found it, so that no `except` can swallow it."""
@@ -170,6 +273,7 @@ class Stage:
 
     def crash(self) -> None:
         """Crash the process that is running: it comes no further than this."""
+        self.reach("crash")
         self._crashes[self.caller].fire()
         self.cloud.kernel.wait(Signal(self.cloud.kernel))
 
@@ -185,26 +289,52 @@ class Stage:
             cloud.advance(min(every, until - cloud.now))
             if self._problem:
                 raise self._problem
-            if len(self.trace) > self._most_rows:
-                raise Problem(self._too_many_calls())
+            if len(self.trace) > self._events:
+                raise self._too_many_calls()
             if settled():
                 return True
         return False
 
-    def _too_many_calls(self) -> str:
+    def run_until_empty(self, url: str, until: float, after: float = 5.0) -> float:
+        """Let time pass until the queue is empty, and `after` seconds more. Returns when it was."""
+        self.run(until, lambda: not self.held(url))
+        self.run(self.cloud.now + after)
+        return self.cloud.now
+
+    def _too_many_calls(self) -> Problem:
         calls = self.api_calls()
-        empty = sum(row.kind == "ReceiveMessage" and row.detail == 0 for row in calls)
         name, most = Counter(row.actor for row in calls).most_common(1)[0]
         text = f"{name} made {counted(most, 'call')} in {self.cloud.now:.0f} virtual seconds"
-        if empty > len(calls) / 2:
-            return (
+        empty = [row for row in calls if row.kind == "ReceiveMessage" and row.detail == 0]
+        short = sum(row.until - row.time < _SHORT for row in empty)
+        refused = Counter((row.kind, row.detail) for row in calls if isinstance(row.detail, str))
+        often = Counter(row.subject for row in self.trace.where("Received")).most_common(1)
+        if short > len(calls) / 2:
+            return Problem(
                 f"{text}, most of them ReceiveMessage calls that brought nothing. "
                 "Let SQS wait for messages: WaitTimeSeconds=20."
             )
+        if often and often[0][1] > _AGAIN:
+            order = self.labels.get(often[0][0], "one message")
+            return Problem(
+                f"{text}. {order.capitalize()} alone was received {often[0][1]} times: it was visible again at once. A "
+                "message must stay hidden while somebody works on it, and be deleted after that.",
+                often[0][:1],
+            )
+        if refused and refused.most_common(1)[0][1] > len(calls) / 2:
+            (kind, code), times = refused.most_common(1)[0]
+            return Problem(f"{text}, and {times} of them were refused: {kind}, {code}. Does an `except` hide that?")
         loop = "" if name in self._crashes else " Does a loop never end?"
-        return f"{text}. Every call costs money and time.{loop}"
+        return Problem(f"{text}. Every call costs money and time.{loop}")
 
     def api_calls(self, *operations: str, since: float = 0.0) -> list[Row]:
         """The API calls of the learner's processes since then, of these operations (all when none is named)."""
         rows = (row for row in self.trace if self.trace.is_api(row.index) and row.time >= since)
         return [r for r in rows if r.actor in self.learners and (not operations or r.kind in operations)]
+
+
+def texts(count: int, wild: int, repeats: bool = False) -> list[str]:
+    """So many texts of orders: order-1, order-2, ...; or wild ones. With `repeats` some wild ones come again."""
+    if not wild:
+        return [f"order-{n + 1}" for n in range(count)]
+    return [WILD[n % len(WILD)] + f" ({n})" * (n >= len(WILD) and not repeats) for n in range(count)]

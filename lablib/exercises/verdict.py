@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from lablib import texts
 from lablib.exercises.case import Case, counted
-from lablib.exercises.progress import State
 from lablib.exercises.stage import Problem, Stage
 from lablib.kernel import Row, Trace
 
@@ -17,17 +18,19 @@ if TYPE_CHECKING:
 
 _HEAD, _TAIL = 7, 8  # lines of a story that are told when it is too long
 _MESSAGE_ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{4}([0-9a-f]{8})\b")  # its end tells it apart
+# Answers to calls that the case made go wrong, or that are part of a crash: no mistake of the learner's.
+_OURS = ("CallerGone", "RequestLost", "AnswerLost", "RequestThrottled", "Throttled", "ThrottlingException")
 
 
 @dataclass(frozen=True, repr=False)
 class Verdict:
-    """The answer of a check. `state` is "not attempted", "failed" or "passed"; true when passed.
+    """The answer of a check; true when passed. "no verdict": the function had to be stopped.
 
     `case` is the smallest failing case, `score` what a challenge counted (None elsewhere).
     """
 
     id: str
-    state: State
+    state: Literal["not attempted", "failed", "passed", "no verdict"]
     text: str
     case: Case | None = None
     score: float | None = None
@@ -46,9 +49,21 @@ class Verdict:
         return self.text
 
 
+class Help(Protocol):
+    """What an exercise offers to whoever looks at a failing case."""
+
+    def hint_text(self, number: int | None = None) -> str: ...
+
+    def replay(self) -> Replay: ...
+
+    def solution(self, sure: bool = False) -> str: ...
+
+
 @dataclass(frozen=True, repr=False)
 class Replay:
-    """A failing case, run to the end of its story. `trace` holds all that happened, up to `until` seconds."""
+    """A failing case, run to the end of its story. It offers what a `Run` offers to be looked at: `.trace` holds all
+    that happened, up to `.until` seconds, `.topology` the places, `.measures` the numbers.
+    """
 
     title: str
     case: Case
@@ -58,18 +73,26 @@ class Replay:
     subjects: tuple[str, ...] = ()
     calls: tuple[int, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
+    learners: tuple[str, ...] = ()
+    helps: Help | None = field(default=None, compare=False)
 
     @property
     def seed(self) -> int:
         """The seed of the case."""
         return self.case.seed
 
-    @property
+    @cached_property
     def measures(self) -> Measures:
         """Series and numbers of this run."""
         from lablib.measures import Measures
 
         return Measures(self.trace, until=self.until)
+
+    @property
+    def buttons(self) -> dict[str, Callable[[], Any]]:
+        """What can be asked for beside it: the next hint, the case once more, our solution; each a text or a Replay."""
+        helps = self.helps
+        return {"hint": helps.hint_text, "replay": helps.replay, "solution": helps.solution} if helps else {}
 
     @property
     def story(self) -> str:
@@ -82,6 +105,11 @@ class Replay:
     def explain(self, subject: str) -> str:
         """The life of one message (MessageId) or order in words."""
         return self.trace.explain(subject)
+
+    def swallowed(self) -> list[Row]:
+        """Calls of the learner's function that AWS refused, and that it went on after."""
+        rows = (self.trace[i] for i in range(len(self.trace)) if self.trace.is_api(i))
+        return [r for r in rows if r.actor in self.learners and isinstance(r.detail, str) and r.detail not in _OURS]
 
     def __repr__(self) -> str:
         return (
@@ -118,18 +146,50 @@ def _label(row: Row, labels: dict[str, str]) -> str:
     return f"{name:{width}}  " if width else ""
 
 
-def conclude(replay: Replay, id: str) -> str:
-    """The text of a failed check."""
+def failure_text(replay: Replay, id: str, searched: bool) -> str:
+    """The text of a failed check. Only a case that was searched for is the smallest."""
     story = replay._lines()
     if len(story) > _HEAD + _TAIL + 1:
         story[_HEAD:-_TAIL] = [f"{'':9}    ... {len(story) - _HEAD - _TAIL} more lines in replay().story"]
-    parts = [f"{id}: failed.", replay.problem, f"Smallest case found: {replay.case}."]
+    parts = [f"{id}: failed.", replay.problem, f"{'Smallest case found' if searched else 'The case'}: {replay.case}."]
     parts += ["What happened in it:", *story] if story else []
+    if (refused := replay.swallowed()) and "Your function raised" not in replay.problem:
+        first, more = refused[0], len(refused) - 1
+        told = f"{first.kind} of {first.actor} at {first.time:.2f} s: {first.detail}{f', and {more} more' * bool(more)}"
+        parts.append(f"Note: AWS refused a call, and your function went on. {told}.")
     return "\n".join([*parts, f'Replay it: exercise("{id}").replay()'])
 
 
-def look_back(stage: Stage, title: str, problem: Problem) -> Replay:
+def make_replay(stage: Stage, id: str, problem: Problem, helps: Help) -> Replay:
     """What is kept of a stage on which something went wrong."""
     until = stage.trace[-1].time if len(stage.trace) else 0.0
-    calls = (*problem.calls, *(row.index for row in stage.setbacks))
-    return Replay(title, stage.case, problem.what, stage.trace, until, problem.subjects, calls, stage.labels)
+    calls = (*problem.calls, *(row.index for row in stage.crash_rows))
+    return Replay(
+        id,
+        stage.case,
+        problem.what,
+        stage.trace,
+        until,
+        problem.subjects,
+        calls,
+        stage.labels,
+        tuple(stage.learners),
+        helps,
+    )
+
+
+def passed_with(id: str, reached: Sequence[Mapping[str, float]]) -> str:
+    """What a function has held with, from the cases that ran: those entries of "ID passed" of which anything happened.
+
+    In an entry, {} is the range of its knob, or of what was reached, and {most} the greatest.
+    """
+    parts = []
+    for key, words in texts.entries(f"{id} passed").items() if reached else ():
+        values = [case[key] for case in reached]
+        low, most = min(values), max(values)
+        if most > 0:
+            parts.append(words.format(f"{low:g} to {most:g}" if low < most else f"{most:g}", most=f"{most:g}"))
+    if not parts:
+        return f"It held in {counted(len(reached), 'case')}."
+    *first, last = parts
+    return f"It held with {', '.join(first)}{' and ' * bool(first)}{last}."

@@ -47,6 +47,14 @@ def text(key: str, default: str | None = None) -> str:
         return default
 
 
+def entries(key: str) -> dict[str, str]:
+    """The list items of a section; none without the section."""
+    try:
+        return section(key).entries
+    except KeyError:
+        return {}
+
+
 def numbered(key: str) -> tuple[str, ...]:
     """The prose of the sections `key 1`, `key 2`, ... in order, as many as there are."""
     found: list[str] = []

@@ -258,7 +258,7 @@ WRONG = [
         ],
     ),
     ("04.wiring", wiring_waits_for_ever, [r"wire made [\d,]+ calls in \d+ virtual seconds.*Does a loop never end\?"]),
-    ("04.filters", filters_over_a_hundred, ["It did not get order-1", "total is 100; wanted: > 100"]),
+    ("04.filters", filters_over_a_hundred, ["It did not get order-", "total is 100; wanted: > 100"]),
     ("04.filters", filters_for_a_hundred, ["It did not get order-", "wanted: 100"]),
     ("04.filters", filters_number_as_text, ["does not take the filter policy of queue 'big'", "must be numeric"]),
     ("04.filters", filters_forgets_big, ["'big' wants .* But it got order-", "Your dict has no entry for 'big'"]),
@@ -276,7 +276,7 @@ WRONG = [
     (
         "04.filters",
         filters_abroad_is_a_list,
-        ["It did not get order-", 'country is "BR"; wanted: "US" or "JP" or "CN"'],
+        ["It did not get order-", 'country is "(BR|DE|KE|JM)"; wanted: "US" or "JP" or "CN"'],
     ),
     (
         "04.filters",

@@ -272,7 +272,7 @@ WRONG = [
         pipeline_reads_text_as_a_dict,
         ["TypeError: string indices must be integers", "SNS has wrapped it"],
     ),
-    ("04.pipeline", pipeline_calls_its_helper_wrongly, [r"in all 3 tries\. TypeError: .*but 2 were given\nSmallest"]),
+    ("04.pipeline", pipeline_calls_its_helper_wrongly, [r"in all 3 tries\. TypeError: .*but 2 were given\nThe case"]),
     ("04.pipeline", pipeline_only_prints, ["ended without save"]),
     ("04.pipeline", pipeline_is_too_slow, ["Task timed out after 3.00 seconds"]),
     (

@@ -18,7 +18,7 @@ from exercises import (
 
 from lablib.exercises import all_exercises, exercise
 
-pytestmark = pytest.mark.usefixtures("patient_home")
+pytestmark = pytest.mark.usefixtures("own_home")
 SOLUTIONS = Path(__file__).parents[2] / "solutions"
 IDS = [e.id for e in all_exercises()]
 LABS = (
@@ -62,7 +62,6 @@ def test_our_solution_passes(id):
     exec(exercise(id).solution(sure=True), scope)
     verdict = exercise(id).check(scope[exercise(id).name])
     assert verdict.state == "passed" == exercise(id).state, verdict
-    assert "stopped early" not in verdict.text
     if exercise(id).par:
         assert verdict.score <= exercise(id).par
 

@@ -5,7 +5,7 @@ from exercises import lab01_answers as answers
 
 from lablib.exercises import all_exercises, exercise
 
-pytestmark = pytest.mark.usefixtures("patient_home")
+pytestmark = pytest.mark.usefixtures("own_home")
 LAB = [e.id for e in all_exercises() if e.id.startswith("01.")]
 
 

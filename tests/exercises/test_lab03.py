@@ -5,7 +5,7 @@ from exercises import lab03_answers as answers
 
 from lablib.exercises import all_exercises, exercise
 
-pytestmark = pytest.mark.usefixtures("patient_home")
+pytestmark = pytest.mark.usefixtures("own_home")
 LAB = [e.id for e in all_exercises() if e.id.startswith("03.")]
 
 
@@ -36,18 +36,25 @@ def test_a_batch_that_leaves_the_rest_of_the_group_alone_is_right_too():
     assert exercise("03.consumer").check(consumer)
 
 
-def test_a_producer_may_send_in_batches():
+def test_a_producer_may_send_in_batches_with_one_order_of_each_customer():
     def producer(sqs, queue_url, orders):
-        entries = [
-            {
-                "Id": order["id"],
-                "MessageBody": order["text"],
-                "MessageGroupId": order["customer"],
-                "MessageDeduplicationId": order["id"],
-            }
-            for order in orders
-        ]
-        sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
+        left = list(orders)
+        while left:
+            batch = {}
+            for order in left:
+                batch.setdefault(order["customer"], order)
+            entries = [
+                {
+                    "Id": order["id"],
+                    "MessageBody": order["text"],
+                    "MessageGroupId": order["customer"],
+                    "MessageDeduplicationId": order["id"],
+                }
+                for order in batch.values()
+            ]
+            answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
+            done = {entry["Id"] for entry in answer["Successful"]}
+            left = [order for order in left if order["id"] not in done]
 
     assert exercise("03.producer").check(producer)
 

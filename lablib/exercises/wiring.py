@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from lablib.aws.access.decide import AccessRequest, administrator, decide
 from lablib.aws.arn import ACCOUNT, Arn
 from lablib.aws.service import Principal, ServiceError
-from lablib.exercises.invariants import once
 from lablib.exercises.stage import Problem, Stage
+from lablib.exercises.story import once
 from lablib.gateway import pascal
 
 FOREIGN = "444455556666"  # the account of somebody else
@@ -19,7 +19,7 @@ FOREIGN = "444455556666"  # the account of somebody else
 # ---- what came through -----------------------------------------------------------------------------------------------
 
 
-def the_topic(stage: Stage, name: str) -> str:
+def topic_made(stage: Stage, name: str) -> str:
     """The ARN of the topic that the function was to make. Raises Problem."""
     topics = stage.cloud.service("sns").topics
     if name not in topics:
@@ -28,7 +28,7 @@ def the_topic(stage: Stage, name: str) -> str:
     return str(topics[name].arn)
 
 
-def the_queues(stage: Stage, names: Iterable[str]) -> dict[str, str]:
+def queues_made(stage: Stage, names: Iterable[str]) -> dict[str, str]:
     """The URLs of the queues that the function was to make, by name. Raises Problem."""
     urls = {}
     for name in names:
@@ -54,21 +54,23 @@ def copies(stage: Stage) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def judge_copies(stage: Stage, queues: dict[str, str]) -> None:
-    """Each message that the shop has published came into each queue once, and nothing else did. Raises Problem."""
-    found = copies(stage)
+def one_copy_each(stage: Stage) -> Iterator[Problem]:
+    """Each message that the shop has published came into each queue once, and nothing else did. `stage.given`: the
+    topic's ARN, and the URLs of the queues by name.
+    """
+    found, (_, queues, *_) = copies(stage), stage.given
     for name, (message,) in stage.sent.items():
         for queue in queues:
             mine = found.get(message, {}).get(queue, [])
             if not mine:
-                raise missing(stage, name, message, queue)
+                yield missing(stage, name, message, queue)
             if len(mine) > 1:
-                raise Problem(f"{name} is in queue {queue!r} {once(len(mine))}.", [message, *mine])
+                yield Problem(f"{name} is in queue {queue!r} {once(len(mine))}.", [message, *mine])
     wanted = {id for message in stage.sent.values() for ids in found.get(message[0], {}).values() for id in ids}
     for queue, url in queues.items():
         for message in stage.cloud.service("sqs").queue(url).messages.values():
             if message.id not in wanted:
-                raise Problem(
+                yield Problem(
                     f"In queue {queue!r} is a message that the shop has not published: {text_of(message.body)!r:.60}. "
                     "Publish and send nothing yourself: a real order system would take it for an order.",
                     [message.id],
@@ -91,7 +93,7 @@ def missing(stage: Stage, name: str, message: str, place: str, kind: str = "queu
     what = f"{name} did not come to {kind} {place!r}"
     if not rows:
         again = " Your function crashed before it did that, and left it out when it started again."
-        return Problem(f"{what}: it is not subscribed to the topic.{again * bool(stage.setbacks)}", [message])
+        return Problem(f"{what}: it is not subscribed to the topic.{again * bool(stage.crash_rows)}", [message])
     last = rows[-1]
     if last.kind == "FilteredOut":
         return Problem(f"{what}: the filter policy of its subscription keeps it out ({last.detail}).", [message])
@@ -105,7 +107,7 @@ def missing(stage: Stage, name: str, message: str, place: str, kind: str = "queu
 
 
 def why_denied(stage: Stage, place: str) -> str:
-    """What the front door found when it last refused somebody at this queue, topic or function: goes on after "The
+    """What was found when somebody was last refused at this queue, topic or function: goes on after "The
     policy of the queue decides."
     """
     denied = stage.trace.where("AccessDenied", resource=place)
@@ -118,8 +120,8 @@ def why_denied(stage: Stage, place: str) -> str:
 # ---- who else gets in ------------------------------------------------------------------------------------------------
 
 
-class Stranger(NamedTuple):
-    """Somebody who has no business here: in words, as policies see him, and how to keep him out."""
+class Intruder(NamedTuple):
+    """Somebody who has no business here: in words, as policies see them, and how to keep them out."""
 
     who: str
     principal: Principal
@@ -132,26 +134,26 @@ def service(name: str, source: Arn, account: str = ACCOUNT) -> Principal:
     return Principal(source.account or account, service=name, context=context)
 
 
-def people(remedy: str) -> list[Stranger]:
+def people(remedy: str) -> list[Intruder]:
     """Who is no AWS service."""
     intern = f"arn:aws:iam::{ACCOUNT}:role/intern"
     session = intern.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/") + "/monday"
     return [
-        Stranger(f"An administrator of another account, {FOREIGN},", administrator(FOREIGN), remedy),
-        Stranger("A role of your account that has no rights at all", Principal(ACCOUNT, session, intern), remedy),
+        Intruder(f"An administrator of another account, {FOREIGN},", administrator(FOREIGN), remedy),
+        Intruder("A role of your account that has no rights at all", Principal(ACCOUNT, session, intern), remedy),
     ]
 
 
-def other_topics(topic_arn: str, remedy: str) -> list[Stranger]:
+def other_topics(topic_arn: str, remedy: str) -> list[Intruder]:
     """Topics that are easily taken for this one."""
     own = _arn(topic_arn)
     stem, dot, fifo = own.resource.partition(".")
-    strangers = {
+    intruders = {
         f"A topic of another account, {FOREIGN},": own._replace(account=FOREIGN),
         f"Another topic of your account, {stem}-test{dot}{fifo},": own._replace(resource=f"{stem}-test{dot}{fifo}"),
         "The topic of the same name in another region, eu-west-1,": own._replace(region="eu-west-1"),
     }
-    return [Stranger(who, service("sns.amazonaws.com", arn), remedy) for who, arn in strangers.items()]
+    return [Intruder(who, service("sns.amazonaws.com", arn), remedy) for who, arn in intruders.items()]
 
 
 def _arn(text: str) -> Arn:
@@ -160,22 +162,22 @@ def _arn(text: str) -> Arn:
     return found
 
 
-def judge_closed(
-    stage: Stage, what: str, to: str, operation: str, params: dict[str, Any], strangers: Iterable[Stranger]
-) -> None:
-    """None of these strangers may do `what` ("send into queue 'email'"): call an operation of the resource `to` (an
-    ARN). They knock at the front door. Raises Problem.
+def check_refused(
+    stage: Stage, what: str, to: str, operation: str, params: dict[str, Any], intruders: Iterable[Intruder]
+) -> Iterator[Problem]:
+    """None of these intruders may do `what` ("send into queue 'email'"): call an operation of the resource `to` (an
+    ARN).
     """
-    for who, principal, remedy in strangers:
+    for who, principal, remedy in intruders:
         if why := _gets_in(stage, _arn(to), operation, params, principal):
-            raise Problem(f"{who} may {what}. {why} {remedy}")
+            yield Problem(f"{who} may {what}. {why} {remedy}")
 
 
 def _gets_in(stage: Stage, to: Arn, operation: str, params: dict[str, Any], principal: Principal) -> str:
-    """Which statement of the resource's policy lets this principal in; empty when he is refused."""
+    """Which statement of the resource's policy lets this principal in; empty when it is refused."""
     owner = stage.cloud.service(to.service, to.region, to.account)
     try:
-        stage.cloud.gateway.call_service(to, operation, params, principal=principal, caller="stranger", cause=-1)
+        stage.cloud.gateway.call_service(to, operation, params, principal=principal, caller="intruder", cause=-1)
     except ServiceError as error:
         if error.shape == owner.access_denied[0]:
             return ""
@@ -187,22 +189,30 @@ def _gets_in(stage: Stage, to: Arn, operation: str, params: dict[str, Any], prin
     return f"S{str(cited)[1:]} allows it; its Condition: {' and '.join(conditions) or 'none'}."
 
 
-def judge_door(stage: Stage, queue: str, url: str, topic_arn: str) -> None:
-    """Only this topic may send into the queue, and it may do nothing else there. Raises Problem."""
-    arn = stage.cloud.service("sqs").queue(url).arn
-    spam = {"queue_url": url, "message_body": "spam"}
+def nobody_else_sends(stage: Stage) -> Iterator[Problem]:
+    """Only the topic may send into the queues, and it may do nothing else there. `stage.given` as above."""
+    topic, queues, *_ = stage.given
+    for name in queues:
+        yield from check_queue_policy(stage, name, topic)
+
+
+def check_queue_policy(stage: Stage, queue: str, topic_arn: str) -> Iterator[Problem]:
+    """Only this topic may send into the queue, and it may do nothing else there."""
+    arn = stage.cloud.service("sqs").queue(queue).arn
+    spam = {"queue_url": queue, "message_body": "spam"}
     if queue.endswith(".fifo"):
         spam |= {"message_group_id": "spam", "message_deduplication_id": "spam"}
     only_sns = 'Let in SNS, and nobody else: "Principal": {"Service": "sns.amazonaws.com"}.'
     own = 'Let in your own topic only: "Condition": {"ArnEquals": {"aws:SourceArn": the ARN of your topic}}.'
     bucket = service("s3.amazonaws.com", Arn("s3", "", "", "invoices"))
-    strangers = [
+    intruders = [
         *people(only_sns),
-        Stranger("A bucket of your account, invoices,", bucket, only_sns),
+        Intruder("A bucket of your account, invoices,", bucket, only_sns),
         *other_topics(topic_arn, own),
     ]
-    judge_closed(stage, f"send into queue {queue!r}", arn, "send_message", spam, strangers)
+    yield from check_refused(stage, f"send into queue {queue!r}", arn, "send_message", spam, intruders)
     least = 'All that a topic needs is "Action": "sqs:SendMessage".'
     itself = service("sns.amazonaws.com", _arn(topic_arn))
-    topic = Stranger("Your topic has to send, and nothing else. But it", itself, least)
-    judge_closed(stage, f"receive messages from queue {queue!r}", arn, "receive_message", {"queue_url": url}, [topic])
+    topic = Intruder("Your topic has to send, and nothing else. But it", itself, least)
+    what, ask = f"receive messages from queue {queue!r}", {"queue_url": queue}
+    yield from check_refused(stage, what, arn, "receive_message", ask, [topic])

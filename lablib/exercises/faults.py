@@ -1,0 +1,244 @@
+"""What can be wrong with a consumer: named faults, for an exercise to list in the order in which they should be read.
+
+A fault is a function of the stage that yields the problems it finds. The engine takes the first one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+from lablib.exercises.case import counted
+from lablib.exercises.stage import Problem, Stage
+from lablib.exercises.story import Story, Try, once
+from lablib.kernel import Row
+
+Fault = Callable[[Stage], Iterator[Problem]]
+_FEW = 2  # receives more than the fewest that are possible
+_WAITED = 0.5  # seconds: a poll that took less did not wait
+
+
+# ---- lost, left, twice -----------------------------------------------------------------------------------------------
+
+
+def lost(stage: Stage) -> Iterator[Problem]:
+    """Every order was worked on before it left the queue, unless it is hopeless."""
+    for story in stage.stories():
+        if story.name not in stage.hopeless and not story.done and not story.left_in:
+            yield Problem(f"{story.name} is lost: {why_gone(story, 'its work was done')}.", story.ids)
+
+
+def left(stage: Stage) -> Iterator[Problem]:
+    """No order is in a queue any more, unless it is hopeless."""
+    for story in stage.stories():
+        if not story.left_in or story.name in stage.hopeless:
+            continue
+        id, place = next(iter(story.left_in.items()))
+        received = [row for row in story.received if row.subject == id]
+        tries = [t for t in story.tries if t.begun.subject == id]
+        if not received:
+            yield Problem(f"{story.name} was not received in {stage.cloud.now:.0f} s.", story.ids)
+        if not tries:
+            yield Problem(
+                f"{story.name} is still in the queue after {stage.cloud.now:.0f} s. It was received "
+                f"{once(len(received))}, and no work on it was begun. Does an `except` hide a mistake of your own?",
+                story.ids,
+            )
+        done = sum(t.how == "done" for t in tries)
+        where = "the queue" if place in _names(stage) else f"queue {place!r}"
+        yield Problem(
+            f"{story.name} is still in {where} after {stage.cloud.now:.0f} s. It was received {once(len(received))} "
+            f"and processed {once(done)}. A message stays until somebody deletes it, and comes back when its "
+            "visibility timeout ends.",
+            story.ids,
+        )
+
+
+def _names(stage: Stage) -> list[str]:
+    return [url.rpartition("/")[2] for url in stage.queues]
+
+
+def expired(stage: Stage) -> Iterator[Problem]:
+    """Each order left the queue because somebody deleted it, after its work; it did not grow too old."""
+    for story in stage.stories():
+        if story.expired:
+            row = story.expired[0]
+            yield Problem(
+                f"Nobody deleted {story.name}: at {row.time:.0f} s it was older than the retention period of queue "
+                f"{row.resource!r}, and SQS threw it away. An order that nobody had done would be lost just so. Delete "
+                "what is done.",
+                story.ids,
+            )
+
+
+def done_twice(stage: Stage) -> Iterator[Problem]:
+    """What was received once is worked on once."""
+    for story in stage.stories():
+        done: dict[int, Row] = {}
+        for t in story.tries:
+            first = done.get(t.begun.cause)
+            if first and t.begun.cause >= 0:
+                yield Problem(
+                    f"{t.begun.actor} did {story.name} at {first.time:.2f} s, and began it again at "
+                    f"{t.begun.time:.2f} s, though it had received it only once. Do the work once, then delete.",
+                    story.ids,
+                )
+            if t.how == "done" and t.end:
+                done[t.begun.cause] = t.end
+
+
+def deleted_early(stage: Stage) -> Iterator[Problem]:
+    """No message is deleted before its work is done."""
+    for story in stage.stories():
+        for deleted in story.deleted:
+            if not any(done.index < deleted.index and done.subject == deleted.subject for done in story.done):
+                text = f"{deleted.actor} deleted {story.name} at {deleted.time:.2f} s"
+                if not story.tries:
+                    yield Problem(f"{text}, and nobody had worked on it: it is lost.", story.ids)
+                yield Problem(
+                    f"{text}, before its work was done. A crash between the two loses the order. Delete it after the "
+                    "work.",
+                    story.ids,
+                )
+
+
+def why_gone(story: Story, before: str) -> str:
+    """How a message left its queue: "consumer-1 deleted its message at 1.02 s, before its work was done, and then
+    crashed at 1.52 s".
+    """
+    if story.expired:
+        row = story.expired[0]
+        return f"at {row.time:.0f} s it was older than the retention period of queue {row.resource!r}"
+    if not story.deleted:
+        emptied = story.trace.where(("QueuePurged", "QueueDeleted"))
+        row = emptied[-1] if emptied else story.sent[-1]
+        return f"{row.actor} emptied queue {row.resource!r} at {row.time:.2f} s, and it was in there"
+    deleted = story.deleted[0]
+    text = f"{deleted.actor} deleted its message at {deleted.time:.2f} s, before {before}"
+    crash = story.after(deleted, "Crashed")
+    return f"{text}, and then crashed at {crash.time:.2f} s" if crash else text
+
+
+# ---- hidden, not too long --------------------------------------------------------------------------------------------
+
+
+def visible_while_worked_on(stage: Stage) -> Iterator[Problem]:
+    """A message is hidden from others while somebody works on it."""
+    for story in stage.stories():
+        for t in story.tries:
+            received = stage.trace[t.begun.cause] if t.begun.cause >= 0 else t.begun
+            shown = story.after(received, "BecameVisible")
+            if shown is None or (t.end and shown.index > t.end.index):
+                continue
+            yield Problem(
+                f"{story.name} was visible again at {shown.time:.2f} s, {_why_shown(story, t, shown)}", story.ids
+            )
+
+
+def _why_shown(story: Story, t: Try, shown: Row) -> str:
+    who, trace = t.begun.actor, story.trace
+    if shown.time == trace[shown.cause].time and trace[shown.cause].kind == "VisibilityChanged":
+        back = f"because {trace[shown.cause].actor} gave it back"
+        return f"{back}, and yet {who} worked on it. Give back only what you do not begin."
+    received = trace[t.begun.cause]
+    batch, waited = story.batch(received), t.begun.time - received.time
+    early = shown.index < t.begun.index
+    if batch > 1 and waited > 1:
+        when = f"before {who} began to work on it" if early else f"while {who} was working on it"
+        return (
+            f"{when}: it had waited {waited:.0f} s behind others of the same batch, of {batch}. Take one message at a "
+            "time, or hide the waiting ones too."
+        )
+    if early:
+        return f"before {who} began to work on it, {waited:.0f} s after the receive. Begin at once."
+    refused = [row for row in trace.where("ChangeMessageVisibility", actor=who) if isinstance(row.detail, str)]
+    mine = [row for row in refused if t.begun.index < row.index and row.time < shown.time]
+    if mine:
+        return (
+            f"while {who} was still working on it. Its call of ChangeMessageVisibility at {mine[0].time:.2f} s had "
+            f"failed ({mine[0].detail}), and the code hid that."
+        )
+    return f"while {who} was still working on it. Hide it again in time, and for long enough."
+
+
+def hidden_too_long(most: float, so: str) -> Fault:
+    """After a crash or a failure, another try can begin within `most` seconds. `so`: what to do."""
+
+    def fault(stage: Stage) -> Iterator[Problem]:
+        for story in stage.stories():
+            for t in story.tries:
+                if t.end is None or t.how == "done":
+                    continue
+                ends = [story.after(t.begun, kind) for kind in ("BecameVisible", "Deleted", "MovedToDeadLetterQueue")]
+                free = min((row for row in ends if row), default=None)
+                back = free.time if free else stage.cloud.now
+                if back - t.end.time > most and not (free and free.kind == "Deleted"):
+                    why = f"{t.begun.actor} crashed" if t.how == "crashed" else f"the work of {t.begun.actor} failed"
+                    at_least = "" if free else "at least "
+                    yield Problem(
+                        f"At {t.end.time:.2f} s {why}, and {story.name} stayed hidden {at_least}until {back:.0f} s: "
+                        f"nobody could try again. {so}",
+                        story.ids,
+                    )
+
+    return fault
+
+
+# ---- calls and settings ----------------------------------------------------------------------------------------------
+
+
+def idle_polls(most: int, seconds: float) -> Fault:
+    """In its last `seconds` seconds, when the queue was empty, each consumer asked, but at most `most` times."""
+
+    def fault(stage: Stage) -> Iterator[Problem]:
+        for name in stage.learners:
+            polls = stage.api_calls("ReceiveMessage", since=stage.cloud.now - seconds)
+            mine = [row for row in polls if row.actor == name]
+            if len(mine) > most:
+                yield Problem(
+                    f"{name} asked {once(len(mine))} in a minute in which the queue was empty; with WaitTimeSeconds=20 "
+                    f"it takes {most} calls. AWS bills every call."
+                )
+            since = stage.cloud.now - seconds
+            if not [row for row in stage.api_calls("ReceiveMessage") if row.actor == name and row.until > since]:
+                yield Problem(f"{name} did not ask for messages for a minute. Messages that come now would wait.")
+
+    return fault
+
+
+def many_receives(stage: Stage) -> Iterator[Problem]:
+    """One consumer that nothing disturbs takes up to ten messages at a time."""
+    if len(stage.learners) > 1 or stage.reached["crash"] or stage.reached["fails"]:
+        return
+    polls = stage.api_calls("ReceiveMessage")
+    brought = [row for row in polls if isinstance(row.detail, int) and row.detail]
+    fewest = math.ceil(len(stage.sent) / 10)
+    if len(brought) <= fewest + _FEW:
+        return
+    text = f"{counted(len(stage.sent), 'order')} took {counted(len(brought), 'receive')}; {fewest} would do."
+    short = any(row.detail == 0 and row.until - row.time < _WAITED for row in polls)
+    if max(int(row.detail) for row in brought) > 1 and short:
+        yield Problem(f"{text} A short poll asks only some of the servers, and misses messages: WaitTimeSeconds=20.")
+    yield Problem(f"{text} Ask for up to ten at a time: MaxNumberOfMessages=10.")
+
+
+def changed_settings(*allowed: str) -> Fault:
+    """The queues have the attributes with which they were made; but for those `allowed` to change."""
+
+    def fault(stage: Stage) -> Iterator[Problem]:
+        for url, before in stage.queues.items():
+            name, now = url.rpartition("/")[2], stage.settings(url)
+            if not now:
+                yield Problem(f"Your function deleted queue {name!r}, and others use it.")
+            for key in sorted((before.keys() | now.keys()) - {*allowed}):
+                if before.get(key) != now.get(key):
+                    yield Problem(
+                        f"Your function changed {key} of queue {name!r} from {before.get(key, 'nothing')!r:.40} to "
+                        f"{now.get(key, 'nothing')!r:.40}. Others use this queue, too: leave its settings as they are."
+                    )
+
+    return fault
+
+
+CONSUMER = (changed_settings(), lost, expired, done_twice, left)
+"""What must hold for every consumer."""
