@@ -28,6 +28,7 @@ from greenlet import GreenletExit, getcurrent
 from greenlet import greenlet as Greenlet
 
 from lablib.kernel.chance import Chance
+from lablib.kernel.event_loops import switch
 from lablib.kernel.interrupt import Interrupts, RealTimeExceeded, real_time_limit
 from lablib.kernel.loop import Loop, Signal, Timer, check_duration
 from lablib.kernel.names import Names
@@ -167,6 +168,7 @@ class Kernel(Loop):
         super().__init__()
         self.chance = chance or Chance(0)
         self.idents = itertools.count(_FIRST_IDENT)
+        self.network: Any = None  # made when first needed (lablib.kernel.network)
         self.on_thread_failure: Callable[[Process, Exception], None] | None = None
         self.processes: dict[str, Process] = {}
         self._names = Names(self._is_taken)
@@ -228,7 +230,7 @@ class Kernel(Loop):
         process.wake = -1
         undisturbed, self.undisturbed_line = self.undisturbed_line, None
         if process:
-            process.throw(GreenletExit)
+            switch(process.throw, GreenletExit)
         else:
             self._ended(process)  # it never began
         self.undisturbed_line = None if self._check_first else undisturbed
@@ -311,7 +313,7 @@ class Kernel(Loop):
             self.now = time
             if item is line:
                 return
-            self._target(item).switch()
+            switch(self._target(item).switch)
             self.undisturbed_line = None if line.killed or self._check_first else line
         if line.killed:
             self._end_again(line)
@@ -376,7 +378,7 @@ class Kernel(Loop):
         """Make things happen until the process `line` may go on."""
         next_line = self._next()
         if next_line is not line:
-            self._target(next_line).switch()  # comes back when somebody has taken our wake-up, or to end us
+            switch(self._target(next_line).switch)  # comes back when somebody has taken our wake-up, or to end us
         self.undisturbed_line = None if line.killed or self._check_first else line
 
     def _target(self, next_line: Process | _MainLine) -> Greenlet:
@@ -446,7 +448,7 @@ class Kernel(Loop):
         with self._interrupts:
             next_line = self._next()
             while next_line is not line:
-                next_line.greenlet.switch()
+                switch(next_line.greenlet.switch)
                 next_line, self._begin = line if self._begin is None else self._begin, None
             line.wake = -1
             error, self._thrown = self._thrown, None

@@ -26,7 +26,7 @@ class Program:
         self.kernel = main.kernel
         self.threads: list[Process] = []  # started and not ended, in the order in which they began
         self.pool_queues: dict[Process, Any] = {}  # of workers of ThreadPoolExecutors: None in it ends an idle one
-        self.closers: list[Callable[[], None]] = []  # what the operating system cleans up
+        self.closers: dict[Any, Callable[[], None]] = {}  # by what it is: what the operating system cleans up
         self.ending = False
         self.counts: Counter[str] = Counter()  # names with numbers count within the program
         self.signal_handlers: dict[int, Any] = {}
@@ -76,7 +76,7 @@ class Program:
             return
         for thread in list(self.threads):
             self.kernel.kill(thread)
-        for close in self.closers:
+        for close in list(self.closers.values()):
             close()
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
+from lablib.kernel.event_loops import patch_asyncio
 from lablib.kernel.process import unsimulated
 from lablib.kernel.stdlib import clocks, patching, randomness, refusals, threads
 
@@ -23,18 +26,33 @@ def install() -> None:
     randomness.patch_random()
     refusals.patch_os()
     for name, patch in {
+        "asyncio": patch_asyncio,
         "concurrent.futures.thread": threads.patch_pools,
         "datetime": clocks.patch_datetime,
+        "fcntl": _later("polls", "patch_fcntl"),
         "ipykernel.iostream": _notebook_output,
         "logging": clocks.patch_logging,
         "queue": threads.patch_queue,
         "sched": threads.patch_sched,
+        "select": _later("polls", "patch_select"),
+        "selectors": _later("polls", "patch_selectors"),
+        "socket": _later("sockets", "patch_socket"),
+        "ssl": _later("tls", "patch_ssl"),
         "tempfile": randomness.patch_tempfile,
         "uuid": randomness.patch_uuid,
         **refusals.PATCHES,
     }.items():
         patching.when_imported(name, patch)
     patching.rebind()
+
+
+def _later(module: str, name: str) -> patching.Patch:
+    """A patch of a module of ours that is imported when it is needed."""
+
+    def patch(patched: ModuleType) -> None:
+        getattr(import_module(f"lablib.kernel.stdlib.{module}"), name)(patched)
+
+    return patch
 
 
 def _notebook_output(iostream: Any) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from lablib.kernel.process import Kernel, Process, current_process
 from lablib.kernel.stdlib.patching import replace, virtualize
-from lablib.kernel.stdlib.waits import look
+from lablib.kernel.waits import look
 
 real_sleep = time.sleep
 real_perf_counter = time.perf_counter

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
 from lablib.kernel.process import Process, Signal, current_process
-from lablib.kernel.stdlib.waits import SLACK, late, look
+from lablib.kernel.waits import SLACK, late, look
 
 _home = _thread.get_ident()  # the thread of the cells
 

@@ -21,7 +21,7 @@ from lablib.kernel.process import Process, current_process
 from lablib.kernel.programs import current_thread, ident_of, program_of
 from lablib.kernel.stdlib.locks import Local, Lock, SimpleQueue, at_home
 from lablib.kernel.stdlib.patching import dispatch, replace, virtualize
-from lablib.kernel.stdlib.waits import late, look
+from lablib.kernel.waits import late, look
 
 _real_start, _real_join, _real_is_alive = threading.Thread.start, threading.Thread.join, threading.Thread.is_alive
 _real_is_set = threading.Event.is_set

@@ -1,0 +1,251 @@
+"""The virtual network of a cloud: hosts with names and addresses, and the wires between them.
+
+A program lives on the host of its own name, unless `Network.spawn` places it elsewhere. Bytes travel with a latency and
+in order. What a partition or a host without power swallows is held and arrives when the wire is healed (TCP sends it
+again), or never. Nobody outside exists: a name that no host has cannot be resolved, so nothing leaves the machine.
+
+`tcp.py` has the connections; `stdlib/sockets.py` is the face that programs see.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lablib.kernel.process import Kernel, Process
+from lablib.kernel.programs import Program
+
+if TYPE_CHECKING:
+    from lablib.kernel.tcp import Endpoint
+
+_LATENCY = 0.0005  # seconds one way; two machines of one region (assumed)
+FIRST_FD = 1 << 24  # no real file has such a number, and the real select.select refuses it loudly
+_FIRST_PORT, _LAST_PORT = 32768, 60999  # of outgoing connections (Linux, ip_local_port_range)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What a host shows to TLS clients: the names it is for, and whether a client's authorities vouch for it."""
+
+    names: tuple[str, ...]
+    trusted: bool = True
+
+
+class Host:
+    """A machine. `up` is False while it has no power."""
+
+    def __init__(self, name: str, number: int) -> None:
+        self.name = name
+        self.address = f"10.0.{number >> 8}.{number & 255}"
+        self.up = True
+        self.listeners: dict[int, Endpoint] = {}
+        self.certificate = Certificate((name,))
+        self._ports = itertools.cycle(range(_FIRST_PORT, _LAST_PORT + 1))
+
+    def free_port(self) -> int:
+        """A port for an outgoing connection."""
+        return next(port for port in self._ports if port not in self.listeners)
+
+    def __repr__(self) -> str:
+        return f"<Host {self.name} {self.address}{'' if self.up else ', no power'}>"
+
+
+class _Wire:
+    """What is between two hosts."""
+
+    __slots__ = ("bytes_per_second", "cut", "latency")
+
+    def __init__(self, latency: float) -> None:
+        self.latency, self.bytes_per_second, self.cut = latency, float("inf"), False
+
+
+@dataclass(slots=True)
+class _Parcel:
+    """Something under way. `sender`: the endpoint whose parcels arrive in order; None: it belongs to no connection."""
+
+    source: Host
+    target: Host
+    sender: Endpoint | None
+    deliver: Callable[..., None]
+    args: tuple[Any, ...]
+    size: int
+
+
+class Network:
+    """The hosts and wires of one kernel. `network_of(kernel)` makes it, `cloud.network` is it."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.hosts: dict[str, Host] = {}
+        self.fds: dict[int, Endpoint] = {}
+        self.on_event: Callable[[str, str, str, str], None] | None = None  # kind, host, other host, detail
+        self._names: dict[str, Host] = {}
+        self._next_fd = itertools.count(FIRST_FD)
+        self._wires: dict[frozenset[str], _Wire] = {}
+        self._latency = _LATENCY
+        self._held: list[_Parcel] = []
+
+    # ---- names ------------------------------------------------------------------------------------------------------
+
+    def add_host(self, name: str, *aliases: str) -> Host:
+        """The host of that name, which is made when it is new. `aliases`: further names by which it is reached."""
+        host = self.hosts.get(name)
+        if host is None:
+            host = self.hosts[name] = Host(name, len(self.hosts) + 1)
+        for known in (name, host.address, *aliases):
+            self._names[known] = host
+        return host
+
+    def find(self, name: str) -> Host | None:
+        """The host with that name, alias or address, if there is one."""
+        return self._names.get(name)
+
+    def host_of(self, program: Program) -> Host:
+        """The host on which a program runs."""
+        return self.add_host(program.host or program.name)
+
+    def spawn(self, host: str, fn: Callable[..., Any], *args: Any, name: str | None = None) -> Process:
+        """Start a program on a host. Its name is the host's, unless it is given one."""
+        process = self.kernel.spawn(fn, *args, name=name or host)
+        process.program = Program(process)
+        process.program.host = self.add_host(host).name
+        return process
+
+    def certify(self, host: str, names: Iterable[str], trusted: bool = True) -> None:
+        """Give a host another TLS certificate: for these names ("*.example.com" works), signed by an authority that
+        clients trust, or not. By default it has one for its own name that they trust."""
+        self._known(host).certificate = Certificate(tuple(names), trusted)
+
+    def _known(self, name: str) -> Host:
+        if name not in self._names and name not in self.kernel.processes:
+            raise KeyError(f"no host is called {name!r}; there are: {', '.join(self.hosts) or 'none'}")
+        return self._names.get(name) or self.add_host(name)
+
+    # ---- what can go wrong ------------------------------------------------------------------------------------------
+
+    def partition(self, a: str, b: str) -> None:
+        """Nothing arrives between two hosts any more, and nobody is told: their connections are half-open."""
+        self._wire(self._known(a), self._known(b)).cut = True
+        self.tell("Partitioned", a, b)
+
+    def heal(self, a: str, b: str) -> None:
+        """End a partition. What was sent meanwhile arrives."""
+        self._wire(self._known(a), self._known(b)).cut = False
+        self.tell("Healed", a, b)
+        self._send_again()
+
+    def delay(self, seconds: float, a: str | None = None, b: str | None = None) -> None:
+        """How long a message travels one way: between two hosts, or, without names, between all."""
+        if not 0 <= seconds < 1e6:
+            raise ValueError(f"seconds={seconds!r}: must be a number of seconds, zero or more")
+        if a is not None and b is not None:
+            self._wire(self._known(a), self._known(b)).latency = seconds
+            return
+        self._latency = seconds
+        for wire in self._wires.values():
+            wire.latency = seconds
+
+    def slow(self, bytes_per_second: float, a: str, b: str) -> None:
+        """Let so many bytes a second through between two hosts, as when a reader is slow; the sender's buffer fills."""
+        if not bytes_per_second > 0:
+            raise ValueError(
+                f"bytes_per_second={bytes_per_second!r}: must be more than zero; partition() lets none pass"
+            )
+        self._wire(self._known(a), self._known(b)).bytes_per_second = bytes_per_second
+
+    def reset(self, host: str) -> None:
+        """Reset every connection of a host, as a load balancer does, or a program that crashes with unread data."""
+        for end in [e for e in self.fds.values() if e.host is self._known(host) and e.state == "connected"]:
+            end.abort()
+
+    def power_off(self, host: str) -> None:
+        """A host loses its power: its programs and connections are gone, and nobody is told."""
+        target = self._known(host)
+        target.up = False
+        self.tell("PoweredOff", host)
+        for end in [e for e in self.fds.values() if e.host is target]:
+            end.vanish()
+        for process in list(self.kernel.processes.values()):
+            program = process.program
+            main, at = (program.main, program.host or program.name) if program else (process, process.name)
+            if process.alive and main is process and at == target.name:
+                self.kernel.kill(process)
+
+    def power_on(self, host: str) -> None:
+        """The host is back, with no program on it. It answers with a reset to whatever it does not remember."""
+        self._known(host).up = True
+        self.tell("PoweredOn", host)
+        self._send_again()
+
+    # ---- travelling -------------------------------------------------------------------------------------------------
+
+    def carry(
+        self,
+        source: Host,
+        target: Host,
+        sender: Endpoint | None,
+        deliver: Callable[..., None],
+        *args: Any,
+        size: int = 0,
+    ) -> None:
+        """Call `deliver(*args)` at the other side, after what the same endpoint has sent before."""
+        self._carry(_Parcel(source, target, sender, deliver, args, size))
+
+    def _carry(self, parcel: _Parcel) -> None:
+        wire = self._wire(parcel.source, parcel.target)
+        if not self._passes(wire, parcel):
+            return
+        now, sender = self.kernel.now, parcel.sender
+        at = now if parcel.source is parcel.target else now + wire.latency
+        if sender is not None:
+            at = max(at, sender.last_arrival)
+        at += parcel.size / wire.bytes_per_second
+        if sender is not None:
+            sender.last_arrival = at
+        self.kernel.at(at, self._arrive, wire, parcel)
+
+    def _arrive(self, wire: _Wire, parcel: _Parcel) -> None:
+        if self._passes(wire, parcel):
+            if parcel.sender is not None:
+                parcel.sender.answered()
+            parcel.deliver(*parcel.args)
+
+    def _passes(self, wire: _Wire, parcel: _Parcel) -> bool:
+        if parcel.target.up and not wire.cut:
+            return True
+        self._held.append(parcel)
+        if parcel.sender is not None:
+            parcel.sender.unanswered()
+        return False
+
+    def _send_again(self) -> None:
+        held, self._held = self._held, []
+        for parcel in held:
+            self._carry(parcel)
+
+    def _wire(self, a: Host, b: Host) -> _Wire:
+        pair = frozenset((a.name, b.name))
+        if pair not in self._wires:
+            self._wires[pair] = _Wire(self._latency)
+        return self._wires[pair]
+
+    def register(self, end: Endpoint) -> int:
+        """The number (fd) of a new socket."""
+        fd = next(self._next_fd)
+        self.fds[fd] = end
+        return fd
+
+    def tell(self, kind: str, host: str, other: str = "", detail: str = "") -> None:
+        """Something happened that a trace may want to note."""
+        if self.on_event is not None:
+            self.on_event(kind, host, other, detail)
+
+
+def network_of(kernel: Kernel) -> Network:
+    """The network of a kernel, made when first needed."""
+    if kernel.network is None:
+        kernel.network = Network(kernel)
+    network: Network = kernel.network
+    return network
