@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from lablib import services
+from lablib.aws import programs
 from lablib.aws.arn import ACCOUNT, Arn
 from lablib.aws.quotas import Edition
 from lablib.aws.service import Principal, Service, World
@@ -17,6 +18,7 @@ from lablib.clients.direct import DirectClient
 from lablib.gateway import Faults, Gateway
 from lablib.kernel import Chance, Kernel, Process, Trace
 from lablib.kernel.loop import check_duration
+from lablib.kernel.network import Network, network_of
 
 if TYPE_CHECKING:
     import pandas
@@ -45,6 +47,8 @@ class Cloud:
         self.chance = Chance(seed)
         self.kernel = Kernel(self.chance)
         self.trace = Trace(self.kernel)
+        self.trace.declare(programs.EVENTS)
+        self.kernel.on_event = self._note
         self.gateway = Gateway(self.kernel, self.trace, self.chance, self.quotas, self.service)
         self._caller = partial(self.kernel.current_name, "you")
         self._strict = strict
@@ -157,6 +161,15 @@ class Cloud:
     def faults(self) -> Faults:
         """What goes wrong at the front door: `cloud.faults.add(Fault("lost_answer", operations=("SendMessage",)))`."""
         return self.gateway.faults
+
+    @property
+    def network(self) -> Network:
+        """The virtual network: what sockets of processes reach, and how it fails, such as
+        `cloud.network.partition("consumer", "broker")`."""
+        return network_of(self.kernel)
+
+    def _note(self, kind: str, actor: str, other: str, detail: str) -> None:
+        self.trace.add(kind, resource=other, actor=actor, detail=detail or None)
 
     # ---- running ----------------------------------------------------------------------------------------------------
 

@@ -80,7 +80,6 @@ class Network:
         self.kernel = kernel
         self.hosts: dict[str, Host] = {}
         self.fds: dict[int, Endpoint] = {}
-        self.on_event: Callable[[str, str, str, str], None] | None = None  # kind, host, other host, detail
         self._names: dict[str, Host] = {}
         self._next_fd = itertools.count(FIRST_FD)
         self._wires: dict[frozenset[str], _Wire] = {}
@@ -239,8 +238,8 @@ class Network:
 
     def tell(self, kind: str, host: str, other: str = "", detail: str = "") -> None:
         """Something happened that a trace may want to note."""
-        if self.on_event is not None:
-            self.on_event(kind, host, other, detail)
+        if self.kernel.on_event is not None:
+            self.kernel.on_event(kind, host, other, detail)
 
 
 def network_of(kernel: Kernel) -> Network:

@@ -169,7 +169,7 @@ class Kernel(Loop):
         self.chance = chance or Chance(0)
         self.idents = itertools.count(_FIRST_IDENT)
         self.network: Any = None  # made when first needed (lablib.kernel.network)
-        self.on_thread_failure: Callable[[Process, Exception], None] | None = None
+        self.on_event: Callable[[str, str, str, str], None] | None = None  # kind, actor, other host, detail
         self.processes: dict[str, Process] = {}
         self._names = Names(self._is_taken)
         self.closed = False

@@ -54,7 +54,9 @@ class Endpoint:
         self.signal = Signal(self.kernel)
         self.watchers: list[Signal] = []
         self._giving_up: Timer | None = None
-        self._probes = 0
+        self._probes = 0  # keep-alive probes that were not answered
+        self._last_heard = 0.0
+        self._next_look: Timer | None = None
 
     def changed(self) -> None:
         """Wake whoever waits for this socket."""
@@ -146,12 +148,16 @@ class Endpoint:
             if other is not None:  # we gave up meanwhile: it must not talk to nobody for ever
                 self.network.carry(self.host, other.host, self, other._reset)
         elif other is None:
-            self.network.tell("ConnectionRefused", self.host.name, self.peer_name[0], str(self.peer_name[1]))
+            other_host = self.network.find(self.peer_name[0])
+            self.network.tell(
+                "ConnectionRefused", self.host.name, other_host.name if other_host else "", str(self.peer_name[1])
+            )
             self._refused(errno.ECONNREFUSED)
         else:
             self._forget_giving_up()
             self.state, self.peer = "connected", other
             self.network.tell("Connected", self.host.name, other.host.name, str(self.peer_name[1]))
+            self._last_heard = self.kernel.now
             self._watch_silence()
             self.changed()
 
@@ -181,7 +187,7 @@ class Endpoint:
     def _data(self, data: bytes) -> None:
         if self.state == "connected":
             self.received += data
-            self._probes = 0
+            self._last_heard = self.kernel.now
             self.changed()
         elif self.peer is not None:  # nobody is here any more
             self.network.carry(self.host, self.peer.host, None, self.peer._reset)
@@ -219,7 +225,7 @@ class Endpoint:
 
     def _give_up(self) -> None:
         if self.state == "connected":
-            self.network.tell("TimedOut", self.host.name, self.peer.host.name if self.peer else "")
+            self.network.tell("ConnectionTimedOut", self.host.name, self.peer.host.name if self.peer else "")
             self._break(errno.ETIMEDOUT)
 
     def _forget_giving_up(self) -> None:
@@ -229,23 +235,27 @@ class Endpoint:
 
     def set_keep_alive(self, idle: float, interval: float, count: int) -> None:
         """Probe a silent peer after `idle` seconds, every `interval`; after `count` without answer, give up."""
-        starts, self.keep_alive = self.keep_alive is None, (idle, interval, count)
-        if starts:
-            self._watch_silence()
+        self.keep_alive = idle, interval, count
+        if self._next_look is None:
+            self._last_heard = self.kernel.now
+        else:
+            self._next_look.cancel()
+        self._watch_silence()
 
     def _watch_silence(self) -> None:
-        if self.keep_alive is not None and self.state == "connected":
-            idle, interval, count = self.keep_alive
-            if self._probes > count:
-                self._give_up()
-            else:
-                self.kernel.after(interval if self._probes else idle, self._probe)
-
-    def _probe(self) -> None:
-        if self.state == "connected" and self.peer is not None and not self.error:
+        if self.keep_alive is None or self.state != "connected" or self.error:
+            return
+        idle, interval, count = self.keep_alive
+        left = self._last_heard + idle - self.kernel.now
+        if left > 0:
+            self._probes = 0
+            self._next_look = self.kernel.after(left, self._watch_silence)
+        elif self._probes == count:
+            self._give_up()
+        elif self.peer is not None:
             self._probes += 1
             self.network.carry(self.host, self.peer.host, None, self.peer._probed)
-            self._watch_silence()
+            self._next_look = self.kernel.after(interval, self._watch_silence)
 
     def _probed(self) -> None:
         if self.peer is not None:
@@ -253,7 +263,7 @@ class Endpoint:
             self.network.carry(self.host, self.peer.host, None, answer)
 
     def _probe_answered(self) -> None:
-        self._probes = 0
+        self._last_heard = self.kernel.now
 
     # ---- ending -----------------------------------------------------------------------------------------------------
 
@@ -265,7 +275,6 @@ class Endpoint:
     def _reset(self) -> None:
         if self.state == "connected" and not self.error:
             self.network.tell("ConnectionReset", self.host.name, self.peer.host.name if self.peer else "")
-            self.received.clear()
             self._break(errno.ECONNRESET)
 
     def shutdown(self, how: int) -> None:

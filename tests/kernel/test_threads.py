@@ -133,7 +133,7 @@ def test_killing_a_program_kills_its_threads_in_the_order_in_which_they_began(ke
 def test_an_error_in_a_thread_is_printed_and_the_others_go_on(kernel, monkeypatch):
     told, failures = [], []
     monkeypatch.setattr(threading, "excepthook", lambda args: told.append((args.exc_type, args.thread.name)))
-    kernel.on_thread_failure = lambda process, error: failures.append((process.name, str(error)))
+    kernel.on_event = lambda kind, actor, other, detail: failures.append((kind, actor, detail))
 
     def program():
         threading.Thread(target=lambda: 1 / 0, name="faulty").start()
@@ -143,7 +143,7 @@ def test_an_error_in_a_thread_is_printed_and_the_others_go_on(kernel, monkeypatc
 
     assert run(kernel, program) == "went on"
     assert told == [(ZeroDivisionError, "faulty")]
-    assert failures == [("program/faulty", "division by zero")]
+    assert failures == [("ThreadFailed", "program/faulty", "ZeroDivisionError: division by zero")]
 
 
 def test_an_error_in_the_main_thread_ends_its_threads_and_reaches_the_cell(kernel):

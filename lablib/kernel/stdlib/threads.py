@@ -51,9 +51,9 @@ def _run(thread: Any) -> None:
         pass
     except Exception as error:
         thread._invoke_excepthook(thread)
-        failed = thread._lab_process.kernel.on_thread_failure
-        if failed is not None:
-            failed(thread._lab_process, error)
+        process: Process = thread._lab_process
+        if process.kernel.on_event is not None:
+            process.kernel.on_event("ThreadFailed", process.name, "", f"{type(error).__name__}: {error}")
     finally:
         thread._is_stopped = True  # for its repr
 

@@ -94,8 +94,8 @@ class TlsSocket(Socket, ssl.SSLSocket):  # type: ignore[misc]
         elif self._ctx.check_hostname and not any(_fits(name, known) for known in self._names):
             problem = f"Hostname mismatch, certificate is not valid for '{name}'."
         end = self.end
-        unchecked = "" if self._ctx.check_hostname else "the client does not check the name"
-        end.network.tell("TlsChecked", end.host.name, name, problem or unchecked)
+        fine = "it is right" if self._ctx.check_hostname else "not for its name, any will do"
+        end.network.tell("CertificateChecked", end.host.name, name, problem or fine)
         if problem:
             end.close()
             text = f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {problem} (_ssl.c:1006)"
