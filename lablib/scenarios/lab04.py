@@ -12,7 +12,7 @@ from lablib.actors.fleet import Worker
 from lablib.actors.producers import call_with_retries
 from lablib.aws.event import Event
 from lablib.cloud import Cloud
-from lablib.kernel import Row
+from lablib.kernel import Row, Trace
 from lablib.scenarios.actions import Targets, action
 from lablib.scenarios.missions import as_given, lasted, mission
 from lablib.scenarios.param import choice, duration_of, seconds, share, switch, whole
@@ -169,6 +169,11 @@ class FanOut(Scenario):
         }
 
 
+def _failed(row: Row, trace: Trace) -> str:
+    what = f"attempt {row.detail['attempt']} to tell {row.actor} failed: {row.detail['reason']}"
+    return f"{what}; the next one is at {row.until:.1f} s" if row.until else f"{what}; the shop tries no more"
+
+
 class _FanOutStage(Stage):
     """Orders arrive at the shop; a process of its own tells the receivers of each."""
 
@@ -194,10 +199,8 @@ class _FanOutStage(Stage):
         self.source = self.place("shop", "Shop", "producer", "shop*")
         if self.by_topic:
             self._make_topic(scenario.dead_letters)
-        else:  # the rows of its calls are those of a topic; who makes them is another
-            failed = cloud.trace.events["DeliveryFailed"]
-            words = lambda row, trace: failed.describe(row, trace).replace("SNS", "the shop")  # noqa: E731
-            cloud.trace.declare([replace(failed, words=words)])
+        else:  # what becomes of its calls to the partner is written as for a topic, with words of its own
+            cloud.trace.declare([replace(cloud.trace.events["DeliveryFailed"], words=_failed)])
         for name in QUEUES:
             self.link(
                 self.source, name if name in self.queues else "web", t_from=0.0 if name in self.known else math.inf
