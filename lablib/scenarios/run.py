@@ -16,7 +16,7 @@ from lablib.scenarios import share
 from lablib.scenarios.actions import Action
 from lablib.scenarios.notable import Notable, notable
 from lablib.scenarios.param import near, one_of
-from lablib.scenarios.scenario import Scenario
+from lablib.scenarios.scenario import Scenario, at_the_start
 from lablib.scenarios.topology import Topology
 
 if TYPE_CHECKING:
@@ -162,6 +162,7 @@ def simulate(
     """Run it, without looking whether it was run before. The arguments are those that `check` returns."""
     with Cloud(seed, limits=limits, assume=scenario.assume()) as cloud:
         stage = scenario.build(cloud)
+        at_the_start(scenario, stage)
         for action in actions:
             if action.at > cloud.now:
                 cloud.kernel.run(action.at)

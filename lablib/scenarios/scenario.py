@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -143,11 +142,11 @@ class Scenario:
 
     def topology(self) -> Topology:
         """The places at the start of a run. What comes and goes during it is known to the run."""
-        return _at_the_start(self)[0]
+        return at_the_start(self)[0]
 
     def actions(self) -> tuple[ActionSpec, ...]:
         """What can be done to a run."""
-        return _at_the_start(self)[1]
+        return at_the_start(self)[1]
 
     # ---- being a value -----------------------------------------------------------------------------------------------
 
@@ -167,12 +166,24 @@ class Scenario:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.changed().items())})"
 
 
-@lru_cache(maxsize=256)
-def _at_the_start(scenario: Scenario) -> tuple[Topology, tuple[ActionSpec, ...]]:
-    """Places and actions, from a stage that is built in a cloud of its own and never runs."""
-    with Cloud(assume=scenario.assume()) as cloud:
-        stage = scenario.build(cloud)
-        return stage.topology(), stage.actions()
+Start = tuple[Topology, tuple[ActionSpec, ...]]
+_starts: dict[Scenario, Start] = {}  # the last that were asked for
+_MOST_STARTS = 256
+
+
+def at_the_start(scenario: Scenario, stage: Stage | None = None) -> Start:
+    """Places and actions of a stage on which nothing has happened yet. `stage`: one that was just built for a run; else
+    one is built in a cloud of its own, and never runs.
+    """
+    known = _starts.get(scenario)
+    if known is None:
+        if stage is None:
+            with Cloud(assume=scenario.assume()) as cloud:
+                return at_the_start(scenario, scenario.build(cloud))
+        if len(_starts) >= _MOST_STARTS:
+            del _starts[next(iter(_starts))]
+        known = _starts[scenario] = stage.topology(), stage.actions()
+    return known
 
 
 def find(name: str) -> type[Scenario]:
