@@ -68,17 +68,21 @@ class Cloud:
         account: str = ACCOUNT,
         use_ssl: bool = True,
         config: Any = None,
-        **_: Any,
+        **others: Any,
     ) -> Any:
-        """A boto3 client whose calls end in this cloud. Arguments are those of `boto3.client`; credentials are ignored.
+        """A boto3 client whose calls end in this cloud. Arguments are those of `boto3.client`; credentials, `verify`,
+        `api_version` and `endpoint_url` have no effect: there is one cloud, and it is here.
 
         `role`: the name of an IAM role (made with `create_role`) as which to call; else the account's administrator
         calls. `account`: the twelve digits of another account. `use_ssl=False`: requests travel in the open, which
         policies see as `aws:SecureTransport`, and which SQS and SNS refuse. Raises NotSimulated for a service that this
-        lab has not, and ValueError for a role that does not exist.
+        lab has not, ValueError for a role that does not exist, and TypeError for an argument that nobody knows.
         """
         from lablib.clients import boto
 
+        boto.check_arguments("client", others, ("role", "account"))
+        if config is not None and region_name is None:
+            region_name = config.region_name
         region = check_region(region_name) if region_name else self.region_name
         if self._door is None:
             self._door = boto.Door(self.kernel, self.gateway, self.trace, self.chance, self._caller, self._strict)

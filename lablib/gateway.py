@@ -183,6 +183,7 @@ class Gateway:
     ) -> dict[str, Any]:
         """Call an operation of the service that owns `to`, for another service: no time passes. See `ServiceCalls`."""
         service = self._find(to.service, to.region, to.account)
+        params = {key: duplicate(value) for key, value in params.items()}
         return self.call(caller, service, name, params, pascal(name), 0.0, principal, cause, travels=False)
 
     def _stream(self, caller: str) -> Stream:

@@ -207,6 +207,20 @@ def test_what_is_not_simulated_says_so_and_what_is(cloud, sqs, url):
         cloud.client("dynamodb")
 
 
+def test_what_one_service_hands_to_several_is_not_shared_between_them(cloud, sqs):
+    attributes = {"kind": {"DataType": "String", "StringValue": "video"}}
+    urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in "ab"]
+    me = administrator("123456789012")
+    for url in urls:
+        params = {"queue_url": url, "message_body": "x", "message_attributes": attributes}
+        to = Arn("sqs", "us-east-1", "123456789012", url[-1])
+        cloud.gateway.call_service(to, "send_message", params, principal=me, caller="sns/news", cause=-1)
+    attributes["kind"]["StringValue"] = "changed by the topic"
+    (mine,), (other,) = (cloud.service("sqs").queue(url).messages.values() for url in urls)
+    mine.attributes["kind"]["StringValue"] = "changed in one queue"
+    assert other.attributes["kind"]["StringValue"] == "video"
+
+
 @pytest.mark.parametrize("error", [NotSimulated("not here"), KeyError("a bug"), TypeError("a bug")])
 def test_the_row_of_a_call_that_its_handler_cannot_answer_names_the_error(cloud, sqs, url, monkeypatch, error):
     def fail(call, **params):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
@@ -173,6 +173,7 @@ class Service:
     access_denied: ClassVar[tuple[str, int]] = ("AccessDeniedException", 400)  # shape and HTTP status
     batches: ClassVar[frozenset[str]] = frozenset()  # operations whose entries can fail one by one
     counts: ClassVar[Mapping[str, Count]] = {}  # how many messages the answer of an operation handled; else one
+    quirks: ClassVar[Mapping[str, Collection[str]]] = {}  # what boto3 does for it beyond its model (clients.boto)
     arn_parameter: ClassVar[str] = "resource_arn"  # in which most operations take their resource
     quotas: ClassVar[tuple[Quota, ...]] = ()  # its quotas and prices, and what its model assumes
     events: ClassVar[tuple[Event, ...]] = ()  # what the rows mean that it writes

@@ -7,29 +7,33 @@ generated method ends there. Dispatch is a table made from names, so there is no
 Nothing can reach AWS: the credentials are made up, configuration files and the environment are not read, and a client
 has no endpoint to talk to.
 
-Building a client from its model takes botocore some 50 ms, so one is built per service, region and configuration, and
-each cloud gets a shallow copy that knows its own door.
+Building a client from its model takes botocore some 50 ms, so one is built for each service and region; every client is
+a shallow copy of it that knows its own door and has its own configuration.
 """
 
 from __future__ import annotations
 
 import copy
+import difflib
+import inspect
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial, wraps
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import cache, lru_cache, partial, wraps
 from typing import Any
 
 import boto3.session
 import botocore.exceptions
 import botocore.session
 from botocore import xform_name
+from botocore.client import ClientMeta
 from botocore.config import Config
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES, ConfigValueStore, ConstantProvider
 from botocore.handlers import handle_copy_source_param, json_decode_policies
 from botocore.validate import ParamValidator
 
 from lablib.aws.service import Principal, Service, ServiceError
-from lablib.gateway import AnswerLost, Gateway
+from lablib.gateway import FLAT, AnswerLost, Gateway, duplicate
 from lablib.kernel import Chance, Kernel, Trace
 
 ParamValidationError = botocore.exceptions.ParamValidationError
@@ -44,7 +48,9 @@ _THROTTLES = frozenset(
     )
 )  # fmt: skip
 _VALIDATOR = ParamValidator()
-_RETRIES = {"2023": {"mode": "legacy", "total_max_attempts": 5}, "today": {"mode": "standard", "total_max_attempts": 3}}
+# The mode of each edition, and how often each mode tries at most (botocore user guide, "Retries").
+_MODES = {"2023": "legacy", "today": "standard"}
+_ATTEMPTS = {"legacy": 5, "standard": 3, "adaptive": 3}
 
 
 class Door:
@@ -68,9 +74,9 @@ _Rule = tuple[type, Callable[[Any], bool] | None]  # the exact type of a value, 
 class _Operation:
     """One row of the dispatch table: the model's shapes, and for each parameter its spelling in Python and its rule."""
 
-    __slots__ = ("decode", "input_shape", "members", "name", "output_shape", "required", "streamed")
+    __slots__ = ("copies", "decode", "input_shape", "members", "name", "output_shape", "required", "streamed")
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, quirks: Collection[str]) -> None:
         self.name = xform_name(model.name)
         self.input_shape: Any = model.input_shape
         self.output_shape: Any = model.output_shape
@@ -79,9 +85,8 @@ class _Operation:
         self.required = tuple(model.input_shape.required_members) if model.input_shape else ()
         answers = model.output_shape.members if model.output_shape else {}
         self.streamed = next((name for name, member in answers.items() if "eventstream" in member.serialization), "")
-        # IAM's answers carry policies as quoted JSON, of which boto3 makes documents.
-        iam = model.service_model.service_name == "iam"
-        self.decode = partial(json_decode_policies, model=model) if iam else None
+        self.decode = partial(json_decode_policies, model=model) if "policies are documents" in quirks else None
+        self.copies = "copy sources are documents" in quirks and "CopySource" in members
 
     def parameters(self, given: dict[str, Any]) -> dict[str, Any]:
         """The parameters in Python's spelling. Raises ParamValidationError with botocore's report when they are wrong.
@@ -90,13 +95,16 @@ class _Operation:
         So it is asked only when our quick test, which says yes only to what it would accept, does not say yes.
         """
         members, params, sure = self.members, {}, True
+        if self.copies:
+            given = dict(given)
+            handle_copy_source_param(given)
         try:
             for name in self.required:
                 if name not in given:
                     sure = False
             for name, value in given.items():
                 spelling, kind, more = members[name]
-                params[spelling] = value
+                params[spelling] = value if value.__class__ in FLAT else duplicate(value)
                 if value.__class__ is not kind or (more is not None and not more(value)):
                     sure = False
         except KeyError:
@@ -106,18 +114,6 @@ class _Operation:
             if report.has_errors():
                 raise ParamValidationError(report=report.generate_report())
         return params
-
-
-class _CopyObject(_Operation):
-    """CopyObject of S3: boto3 takes CopySource as a dictionary too, and quotes the key in it."""
-
-    __slots__ = ()
-
-    def parameters(self, given: dict[str, Any]) -> dict[str, Any]:
-        """As for every operation."""
-        given = dict(given)
-        handle_copy_source_param(given)
-        return super().parameters(given)
 
 
 def _rule(shape: Any) -> _Rule:
@@ -207,8 +203,8 @@ class SimulatedClient:
     def _make_api_call(self, operation_name: str, api_params: dict[str, Any]) -> dict[str, Any]:
         operation = self._table.get(operation_name)
         if operation is None:
-            kind = _CopyObject if operation_name == "CopyObject" else _Operation
-            operation = self._table[operation_name] = kind(self._service_model.operation_model(operation_name))
+            model = self._service_model.operation_model(operation_name)
+            operation = self._table[operation_name] = _Operation(model, self._service.quirks)
         params = operation.parameters(api_params)
         door = self._door
         caller = door.caller()
@@ -325,37 +321,42 @@ class _Session(boto3.session.Session):
 
 
 _lock = threading.RLock()
-_templates: dict[Any, Any] = {}
-_shared: list[_Session] = []
 
 
+@cache
 def _session() -> _Session:
-    """One session for the process, deaf to the environment and to configuration files."""
-    with _lock:
-        if not _shared:
-            nothing = {"profile": (None, None, None, None), "config_file": (None, None, os.devnull, None)}
-            nothing |= {"credentials_file": (None, None, os.devnull, None)}
-            core = botocore.session.Session(session_vars=nothing)
-            core.set_credentials("simulated", "simulated")
-            core.register("creating-client-class", _insert_base)
-            _shared.append(_Session(botocore_session=core, region_name="us-east-1"))
-        return _shared[0]
+    """One session for the process, deaf to the environment and to configuration files: its settings are constants."""
+    core = botocore.session.Session()
+    defaults = {name: ConstantProvider(value) for name, (_, _, value, _) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()}
+    defaults |= dict.fromkeys(("config_file", "credentials_file"), ConstantProvider(os.devnull))
+    core.register_component("config_store", ConfigValueStore(mapping=defaults))
+    core.set_credentials("simulated", "simulated")
+    core.register("creating-client-class", _insert_base)
+    return _Session(botocore_session=core, region_name="us-east-1")
 
 
 def _insert_base(base_classes: list[type], **_: Any) -> None:
     base_classes.insert(0, SimulatedClient)
 
 
-def _template(service: str, region: str, edition: str, config: Config | None) -> Any:
-    key = (service, region, edition, id(config) if config else None)
-    with _lock:
-        if key not in _templates:
-            base = Config(retries=_RETRIES[edition], ignore_configured_endpoint_urls=True)
-            client = _session().client(service, region_name=region, config=base.merge(config) if config else base)
-            client._endpoint = None
-            client._table = {}
-            _templates[key] = (client, config)  # the configuration is kept, so that its id stays its own
-        return _templates[key][0]
+@lru_cache(maxsize=32)  # of the services and regions that were used last
+def _template(service: str, region: str) -> Any:
+    client = _session().client(service, region_name=region, config=Config(ignore_configured_endpoint_urls=True))
+    client._endpoint = None
+    client._table = {}
+    return client
+
+
+def check_arguments(what: str, given: Collection[str], ours: Sequence[str]) -> None:
+    """Raise TypeError for an argument that neither boto3's `client` nor ours has."""
+    if not given:
+        return
+    known = [*list(inspect.signature(boto3.session.Session.client).parameters)[1:], *ours]
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            guess = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
+            raise TypeError(f"{what}() has no argument {name!r}; {guess}")
 
 
 def make_client(
@@ -367,24 +368,35 @@ def make_client(
     principal: Principal | None = None,
 ) -> Any:
     """A boto3 client of `service` whose calls go through `door`, as `principal`."""
-    template = _template(service.name, region, edition, config)
+    with _lock:
+        template = _template(service.name, region)
     client = object.__new__(type(template))  # copy.copy would ask the client for __setstate__, and it for its model
     client.__dict__.update(template.__dict__)
+    client.meta = _own_meta(template.meta, config, edition)
     client._door = door
     client._service = service
     client._principal = principal
     client._read_timeout = client.meta.config.read_timeout
-    if service.name == "s3":
-        for name in _TRANSFERS:
-            setattr(client, name, _without_threads(getattr(client, name)))
+    for name in service.quirks.get("transfers without threads", ()):
+        setattr(client, name, _without_threads(getattr(client, name)))
     return client
 
 
-_TRANSFERS = ("copy", "download_file", "download_fileobj", "upload_file", "upload_fileobj")
+def _own_meta(meta: Any, config: Config | None, edition: str) -> Any:
+    """A client's own `meta`, with its own configuration: what a program changes in it is no other client's."""
+    own = copy.deepcopy(meta.config.merge(config) if config else meta.config)
+    retries = dict((config and config.retries) or {})
+    retries.setdefault("mode", _MODES[edition])
+    more = retries.pop("max_attempts", None)  # botocore's word for the attempts after the first
+    if "total_max_attempts" not in retries:
+        retries["total_max_attempts"] = _ATTEMPTS[retries["mode"]] if more is None else more + 1
+    own.retries = retries
+    mapping = meta.method_to_api_mapping
+    return ClientMeta(copy.copy(meta.events), own, meta.endpoint_url, meta.service_model, mapping, meta.partition)
 
 
 def _without_threads(transfer: Callable[..., Any]) -> Callable[..., Any]:
-    """S3's transfers use threads where they may, and a cloud belongs to one thread."""
+    """A transfer that does all in the thread that calls: a cloud belongs to one thread."""
     from boto3.s3.transfer import TransferConfig
 
     @wraps(transfer)
@@ -401,8 +413,3 @@ def make_resource(client: Callable[..., Any], name: str) -> Any:
     session = copy.copy(_session())
     session.lab_client = client
     return session.resource(name)
-
-
-def available_services() -> list[str]:
-    """The names of all services that boto3 knows."""
-    return list(_session().get_available_services())

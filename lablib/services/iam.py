@@ -70,6 +70,7 @@ class Iam(Service):
     throttle = ("Throttling", "Rate exceeded")
     access_denied = ("AccessDenied", 403)
     is_global = True
+    quirks = {"policies are documents": ()}
     arn_parameter = "role_name"
     quotas = (
         quota("iam.roles", 1000, 1000, "roles", _QUOTAS),

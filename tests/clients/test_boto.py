@@ -1,14 +1,17 @@
 """boto3 on the front door: real clients, botocore's validation, modelled errors, retries in virtual time."""
 
+import gc
 import os
 import subprocess
 import sys
+import weakref
 
 import boto3
 import botocore.client
 import botocore.exceptions
 import pytest
 from botocore.config import Config
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,6 +81,35 @@ def test_errors_are_the_modelled_exceptions(sqs):
         "An error occurred (AWS.SimpleQueueService.NonExistentQueue) when calling the GetQueueUrl operation: "
         "The specified queue does not exist."
     )
+
+
+def test_a_message_in_the_queue_shares_nothing_with_who_sent_or_received_it(sqs, url):
+    attributes = {"kind": {"DataType": "String", "StringValue": "video"}}
+    sqs.send_message(QueueUrl=url, MessageBody="x", MessageAttributes=attributes)
+    attributes["kind"]["StringValue"] = "changed by the sender"
+    entries = [
+        {"Id": "1", "MessageBody": "y", "MessageAttributes": {"kind": {"DataType": "String", "StringValue": "a"}}}
+    ]
+    sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    entries[0]["MessageAttributes"]["kind"]["StringValue"] = "changed by the sender"
+    receive = {"QueueUrl": url, "VisibilityTimeout": 0, "MessageAttributeNames": ["All"], "MaxNumberOfMessages": 10}
+    for _ in range(2):
+        messages = sqs.receive_message(**receive, WaitTimeSeconds=5)["Messages"]
+        assert {m["MessageAttributes"]["kind"]["StringValue"] for m in messages} == {"video", "a"}
+        for message in messages:
+            message["MessageAttributes"]["kind"]["StringValue"] = "changed by the receiver"
+
+
+@pytest.mark.parametrize("face", ["client", "direct"])
+def test_answers_share_nothing_with_the_service(cloud, face, monkeypatch):
+    kept = {"QueueUrls": ["a"], "Nested": [{"deep": [{"x": 1}]}]}
+    monkeypatch.setattr(cloud, "_strict", False)
+    monkeypatch.setitem(cloud.service("sqs").operations, "list_queues", lambda request: dict(kept))
+    caller = getattr(cloud, face)("sqs")
+    answer = caller.list_queues()
+    answer["QueueUrls"].append("b")
+    answer["Nested"][0]["deep"][0]["x"] = 2
+    assert kept == {"QueueUrls": ["a"], "Nested": [{"deep": [{"x": 1}]}]}
 
 
 def test_paginators_work(sqs):
@@ -170,6 +202,72 @@ def test_the_learners_retry_configuration_counts(cloud, url):
     )
 
 
+@pytest.mark.parametrize("edition", ["2023", "today"])
+@pytest.mark.parametrize(
+    ("retries", "attempts"),
+    [
+        ({"mode": "standard"}, 3),
+        ({"mode": "legacy"}, 5),
+        ({"mode": "adaptive"}, 3),
+        ({"max_attempts": 1}, 2),  # the attempts after the first (botocore.config.Config)
+        ({"mode": "standard", "max_attempts": 0}, 1),
+        ({"total_max_attempts": 4, "max_attempts": 9}, 4),
+    ],
+)
+def test_a_retry_configuration_may_be_given_in_part(edition, retries, attempts):
+    """What is left out is botocore's: five attempts in legacy mode, else three (user guide, "Retries")."""
+    with Cloud(seed=1, limits=edition) as cloud:
+        sqs = cloud.client("sqs", config=Config(retries=retries))
+        assert sqs.meta.config.retries["total_max_attempts"] == attempts
+        cloud.faults.add(Fault("throttle"))
+        with pytest.raises(botocore.exceptions.ClientError):
+            sqs.list_queues()
+        assert len(cloud.trace.where(kind="ListQueues")) == attempts
+
+
+def test_what_a_program_changes_on_its_client_is_no_other_clients(sqs):
+    config = Config(retries={"mode": "standard"})
+    with Cloud() as other:
+        first = other.client("sqs", config=config)
+        first.meta.config.retries["total_max_attempts"] = 99
+        first.meta.config.s3 = {"addressing_style": "path"}
+        first.meta.events.register("provide-client-params", lambda **_: 1 / 0)
+        second = other.client("sqs", config=config)
+        for client in (second, sqs, other.client("sqs")):
+            assert client.meta.config.retries["total_max_attempts"] in (3, 5)
+            assert client.meta.config.s3 is None
+            assert client.meta.events.emit("provide-client-params") == []
+    assert config.retries == {"mode": "standard"}
+
+
+def test_a_client_has_the_rest_of_its_configuration_too(cloud):
+    sqs = cloud.client("sqs", config=Config(region_name="ap-northeast-2", connect_timeout=7, user_agent_extra="shop"))
+    assert sqs.meta.region_name == sqs.meta.config.region_name == "ap-northeast-2"
+    assert (sqs.meta.config.connect_timeout, sqs.meta.config.user_agent_extra) == (7, "shop")
+
+
+def test_neither_configurations_nor_clients_outlive_their_use(cloud):
+    kept = []
+    for i in range(50):
+        config = Config(read_timeout=i + 1)
+        client = cloud.client("sqs", config=config)
+        kept += [weakref.ref(config), weakref.ref(client), weakref.ref(client.meta.config)]
+    del config, client
+    gc.collect()
+    assert [reference for reference in kept if reference() is not None] == []
+
+
+def test_arguments_are_those_of_boto3_and_others_are_refused(cloud):
+    theirs = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "aws_session_token": "x", "verify": False}
+    assert (
+        cloud.client("sqs", "eu-west-1", endpoint_url="http://localhost:4566", **theirs).meta.region_name == "eu-west-1"
+    )
+    with pytest.raises(TypeError, match=r"^client\(\) has no argument 'rol'; did you mean 'role'\?$"):
+        cloud.client("sqs", rol="worker")
+    with pytest.raises(TypeError, match=r"has no argument 'colour'; there are: service_name, region_name, .*account"):
+        cloud.client("sqs", colour="red")
+
+
 def test_an_answer_that_stays_lost_is_boto3s_timeout(cloud, url):
     hasty = cloud.client("sqs", config=Config(retries={"total_max_attempts": 1}, read_timeout=3))
     cloud.faults.add(Fault("lost_answer", operations=("SendMessage",)))
@@ -246,6 +344,40 @@ except AssertionError as error:
         "https://sqs.us-east-1.amazonaws.com/123456789012/q simulated",
         "a simulated client never sends a request",
     ]
+
+
+def test_it_is_deaf_to_the_environment(tmp_path):
+    """Every variable that botocore knows is set to junk; AWS_DEFAULTS_MODE=auto would ask the metadata service."""
+    code = """
+import socket
+def refuse(*a, **k): raise AssertionError("network")
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+from lablib import Cloud
+with Cloud(seed=1) as cloud:
+    for name in ("sqs", "sns", "s3", "lambda", "iam", "sts", "kms", "kinesis"):
+        client = cloud.client(name)
+        config = dict(sorted((k, v) for k, v in vars(client.meta.config).items() if not k.startswith("_")))
+        config.pop("user_agent"), config.pop("client_context_params")
+        print(name, client.meta.endpoint_url, client.meta.region_name, config)
+    print(cloud.resource("sqs").create_queue(QueueName="q").url, cloud.trace.digest())
+"""
+    known = {
+        name for _, names, *_ in BOTOCORE_DEFAUT_SESSION_VARIABLES.values()
+        for name in ([names] if isinstance(names, str) else names or ())
+    }  # fmt: skip
+    known |= {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    known |= {"AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"}
+    assert len(known) > 30
+    plain = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+
+    def run(**more):
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**plain, **more})
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    expected = run()
+    assert run(**dict.fromkeys(known, "junk")) == expected
+    assert run(**dict.fromkeys(known, "junk") | {"AWS_DEFAULTS_MODE": "auto", "AWS_MAX_ATTEMPTS": "9"}) == expected
 
 
 def test_the_seam_is_where_botocore_says_it_is():

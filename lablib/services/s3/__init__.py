@@ -61,6 +61,10 @@ class S3(Service):
     throttle = ("SlowDown", "Please reduce your request rate.")
     access_denied = ("AccessDenied", 403)
     batches = frozenset(("DeleteObjects",))
+    quirks = {
+        "copy sources are documents": (),
+        "transfers without threads": ("copy", "download_file", "download_fileobj", "upload_file", "upload_fileobj"),
+    }
     quotas = QUOTAS
     events = EVENTS
 
