@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,10 +102,9 @@ class Run:
 
     def to_html(self, path: str | Path) -> Path:
         """Write one self-contained page that needs no kernel and no network: the animation plays and scrubs in it."""
-        made: Path = import_module("lablib.workbench").to_html(
-            self, path
-        )  # by name: a scenario knows no floor above it
-        return made
+        from lablib.workbench import to_html
+
+        return to_html(self, path)
 
     def at_cursor(self, cursor: float | None) -> Run:
         """The same run, looked at at another instant (seconds, from 0 to `until`)."""
