@@ -45,7 +45,7 @@ class Cloud:
         self.region_name = check_region(region_name)
         self.quotas = services.quota_values(limits, assume)
         self.chance = Chance(seed)
-        self.kernel = Kernel(self.chance)
+        self.kernel = Kernel(self.chance, f"Cloud(seed={seed})")
         self.trace = Trace(self.kernel)
         self.trace.declare(programs.EVENTS)
         self.kernel.on_event = self._note

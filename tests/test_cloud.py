@@ -88,6 +88,54 @@ def test_run_works_inside_a_process_too():
         assert cloud.run(lambda: cloud.run(lambda: time.sleep(5) or "inner")) == "inner"
 
 
+MIX_UP = r"^this call goes to Cloud\(seed=1\), but consumer runs in Cloud\(seed=2\): use a client of"
+
+
+@pytest.mark.parametrize("face", ["client", "direct"])
+def test_a_client_of_one_cloud_in_a_process_of_another_moves_nothing(face):
+    with Cloud(seed=1) as old, Cloud(seed=2) as new:
+        sqs = getattr(old, face)("sqs")
+        url = sqs.create_queue(QueueName="orders")["QueueUrl"]
+        before = (old.now, len(old.trace))
+
+        def consumer():
+            while True:
+                sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)
+
+        new.spawn(consumer)
+        with pytest.raises(RuntimeError, match=MIX_UP):
+            new.advance(60)
+        assert (old.now, len(old.trace)) == before
+        old.spawn(consumer)
+        old.advance(60)
+        assert old.now == before[0] + 60, "in its own cloud it works"
+
+
+def test_two_clouds_cannot_call_each_other():
+    with Cloud(seed=1) as one, Cloud(seed=2) as two:
+        two.spawn(lambda: one.advance(5), name="consumer")
+        with pytest.raises(RuntimeError, match=MIX_UP):
+            two.advance(5)
+        one.spawn(lambda: two.advance(5))
+        with pytest.raises(RuntimeError, match=r"goes to Cloud\(seed=2\), but <lambda> runs in Cloud\(seed=1\)"):
+            one.advance(5)
+        assert one.now == two.now == 0
+
+
+def test_a_program_may_have_a_cloud_of_its_own():
+    def program():
+        with Cloud(seed=2) as inner:
+            sqs = inner.client("sqs")
+            url = sqs.create_queue(QueueName="orders")["QueueUrl"]
+            inner.spawn(lambda: sqs.send_message(QueueUrl=url, MessageBody="x"), name="producer")
+            inner.advance(60)
+            return len(inner.trace.where("Sent")), inner.now > 60
+
+    with Cloud(seed=1) as outer:
+        assert outer.run(program) == (1, True)
+        assert outer.now == 0
+
+
 def test_four_days_take_no_time():
     began = time.perf_counter()
     with Cloud() as cloud:

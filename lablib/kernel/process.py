@@ -16,7 +16,6 @@ greenlet (two switches for one).
 
 from __future__ import annotations
 
-import _thread
 import contextvars
 import heapq
 import itertools
@@ -29,6 +28,7 @@ from greenlet import greenlet as Greenlet
 
 from lablib.kernel.chance import Chance
 from lablib.kernel.event_loops import switch
+from lablib.kernel.home import Home
 from lablib.kernel.interrupt import Interrupts, RealTimeExceeded, real_time_limit
 from lablib.kernel.loop import Loop, Signal, Timer, check_duration
 from lablib.kernel.names import Names
@@ -164,8 +164,9 @@ class Kernel(Loop):
     epoch = EPOCH
     current_line = staticmethod(getcurrent)  # the line of execution that asks
 
-    def __init__(self, chance: Chance | None = None) -> None:
+    def __init__(self, chance: Chance | None = None, title: str = "another kernel") -> None:
         super().__init__()
+        self.home = Home(title, current_process())
         self.chance = chance or Chance(0)
         self.idents = itertools.count(_FIRST_IDENT)
         self.network: Any = None  # made when first needed (lablib.kernel.network)
@@ -174,7 +175,6 @@ class Kernel(Loop):
         self._names = Names(self._is_taken)
         self.closed = False
         self._main = _MainLine()
-        self._thread = _thread.get_ident()
         self._thrown: BaseException | None = None  # what the main line is to raise when it goes on
         self._steps = -1  # how many entries may still be taken; -1: any number
         self._begin: Process | None = None  # the process that the main line is asked to begin
@@ -192,9 +192,15 @@ class Kernel(Loop):
         return line if line.__class__ is Process and line.kernel is self else None
 
     def current_name(self, outside: str) -> str:
-        """The name of the process that is running, or `outside` on the main line."""
+        """The name of the process that is running, or `outside` on the main line. Raises RuntimeError as `wait` does
+        for a process of another kernel."""
         line = getcurrent()
-        return line.name if line.__class__ is Process and line.kernel is self else outside
+        if line.__class__ is not Process:
+            return outside
+        if line.kernel is self:
+            return line.name
+        self.home.check(line)
+        return outside
 
     def spawn(self, fn: Callable[..., Any], *args: Any, name: str | None = None) -> Process:
         """Start `fn(*args)` as a process at the present instant. It runs when somebody next blocks.
@@ -353,16 +359,6 @@ class Kernel(Loop):
             self._steps = -1
         return True
 
-    def peek(self) -> float:
-        """When the next thing happens, in seconds since the run began; infinity when nothing will."""
-        heap = self._heap
-        while heap:
-            time, serial, item = heap[0]
-            if (item.fn is not None) if item.__class__ is Timer else item.wake == serial:
-                return time
-            heapq.heappop(heap)
-        return float("inf")
-
     def close(self) -> None:
         """End every process, so that their `finally` blocks run. The kernel cannot be used after it."""
         if self.closed:
@@ -433,9 +429,9 @@ class Kernel(Loop):
 
     def _enter(self) -> _MainLine:
         self._check_usable()
-        if _thread.get_ident() != self._thread:
-            raise RuntimeError("this cloud belongs to another thread: make a Cloud in the thread that uses it")
-        self._main.greenlet = getcurrent()
+        line = getcurrent()
+        self.home.check(line if isinstance(line, Process) else None)
+        self._main.greenlet = line
         self._main.wake = -1
         return self._main
 

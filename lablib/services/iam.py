@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 from lablib.aws.access.decide import MalformedPolicy, Policy
 from lablib.aws.lists import Tags, page_of
@@ -20,6 +21,7 @@ from lablib.aws.quotas import quota
 from lablib.aws.service import Principal, Request, Service, ServiceError, Target, World
 
 Document = dict[str, Any]
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # of unique ids
 _QUOTAS = "IAM user guide: IAM and AWS STS quotas"
 _NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
 _PATH = re.compile(r"/|/[!-~]*/")
@@ -359,7 +361,9 @@ class Iam(Service):
         return f"arn:aws:iam::{self.world.account}:{kind}{path}{name}"
 
     def _id(self, prefix: str) -> str:
-        return prefix + self.world.chance.uuid("iam").replace("-", "").upper()[:17]
+        """The next unique id: a prefix for what it is, and 17 letters and digits (user guide, "IAM identifiers")."""
+        number = UUID(self.world.chance.uuid("iam")).int
+        return prefix + "".join(_ALPHABET[number >> 5 * place & 31] for place in range(17))
 
     def _check_quota(self, count: int, name: str, title: str) -> None:
         most = self.world.quotas[name]

@@ -1,6 +1,7 @@
 """IAM and STS: roles, their policies, and calling as a role. All through boto3, in strict mode."""
 
 import json
+import re
 
 import pytest
 from aws_errors import refused
@@ -198,13 +199,26 @@ def test_the_date_can_be_a_condition(cloud, iam, worker, url):
     assert refused(sqs.send_message, QueueUrl=url, MessageBody="x")[0] == "AccessDenied"
 
 
+def test_every_identity_has_an_id_of_its_own(cloud, iam):
+    """IAM user guide, "IAM identifiers": a unique id is never given twice."""
+    policies = [p["PolicyId"] for p in iam.list_policies()["Policies"]]
+    roles = [
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["RoleId"] for name in "abc"
+    ]
+    assert len({*policies, *roles}) == len(policies) + 3
+    assert all(re.fullmatch("ANPA[A-Z2-7]{17}", id) for id in policies)
+    assert all(re.fullmatch("AROA[A-Z2-7]{17}", id) for id in roles)
+    assert re.fullmatch("AIDA[A-Z2-7]{17}", cloud.client("sts").get_caller_identity()["UserId"])
+    with Cloud(seed=cloud.chance.seed) as again:
+        assert [p["PolicyId"] for p in again.client("iam").list_policies()["Policies"]] == policies
+
+
 # ---- roles -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_role_as_iam_describes_it(iam, worker):
     assert worker["Arn"] == "arn:aws:iam::123456789012:role/worker"
-    assert worker["RoleId"].startswith("AROA")
-    assert len(worker["RoleId"]) == 21
+    assert re.fullmatch("AROA[A-Z2-7]{17}", worker["RoleId"])
     assert worker["CreateDate"].isoformat() == "2023-04-01T00:00:00+00:00"
     assert worker["AssumeRolePolicyDocument"] == TRUST  # boto3 decodes it
     role = iam.create_role(

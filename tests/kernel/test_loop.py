@@ -59,13 +59,6 @@ def test_a_callback_may_cancel_another_of_the_same_instant(kernel):
     assert seen == []
 
 
-def test_peek_tells_when_the_next_thing_happens(kernel):
-    assert kernel.peek() == math.inf
-    kernel.after(3, lambda: None).cancel()
-    kernel.after(5, lambda: None)
-    assert kernel.peek() == 5
-
-
 def test_step_lets_one_thing_happen(kernel):
     seen = []
     kernel.at(1, seen.append, "a")

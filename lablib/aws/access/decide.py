@@ -163,5 +163,5 @@ def administrator(account: str) -> Principal:
     """The principal of calls without a role: a user who may do everything in the account."""
     text = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
     everything = (Policy.parse(text, kind="identity", name="AdministratorAccess"),)
-    known = {"aws:userid": "AIDALABADMINISTRATOR"}
+    known = {"aws:userid": "AIDALABSADMINISTRATOR"}
     return Principal(account, f"arn:aws:iam::{account}:user/administrator", identity=lambda: everything, context=known)

@@ -43,7 +43,12 @@ class Lock:
         if not blocking or timeout == 0:
             return False
         owner, me = self._owner, _thread.get_ident()
-        if process is None and isinstance(owner, Process) and owner.kernel._thread == me and not owner.kernel.closed:
+        if (
+            process is None
+            and isinstance(owner, Process)
+            and owner.kernel.home.thread == me
+            and not owner.kernel.closed
+        ):
             kernel = owner.kernel  # at the top of a cell, waiting for a process: let it go on
         elif process is None or (isinstance(owner, int) and owner != me):  # a real thread has it, and will give it back
             if not self._lock.acquire(True, timeout):
@@ -71,7 +76,7 @@ class Lock:
         """As `threading.Lock.release`: whoever has waited longest has the lock now, without its having been free."""
         signal = self._signal
         if signal and self._lock.locked():
-            if signal.kernel._thread != _thread.get_ident():
+            if signal.kernel.home.thread != _thread.get_ident():
                 raise RuntimeError(
                     "a real thread releases a lock that a process waits for: start the thread inside the process"
                 )
