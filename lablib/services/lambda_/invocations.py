@@ -23,28 +23,23 @@ from lablib.kernel import Process, Signal, lognormal
 from lablib.services.lambda_.functions import Context, Document, EventConfig, Function
 
 
+@dataclass(eq=False, slots=True)
 class Invocation:
     """One run of a function. `done` fires at its end; then `payload` is what it returned, or the error document when
     `error` is not empty; `reason` says why in one line. `row` is its InvocationStarted."""
 
-    __slots__ = (
-        "done", "error", "function", "key", "over", "payload", "process", "reason", "request_id", "row",
-        "then", "timer",
-    )  # fmt: skip
-
-    def __init__(self, function: Function, request_id: str, done: Signal) -> None:
-        self.function = function
-        self.request_id = request_id
-        self.done = done
-        self.over = False
-        self.payload = b""
-        self.error = ""
-        self.reason = ""
-        self.row = -1
-        self.key = ""  # of its process, among the kernel's
-        self.process: Process | None = None
-        self.timer: Any = None
-        self.then: Callable[[Invocation], None] | None = None
+    function: Function
+    request_id: str
+    done: Signal
+    then: Callable[[Invocation], None] | None = None
+    over: bool = False
+    payload: bytes = b""
+    error: str = ""
+    reason: str = ""
+    row: int = -1
+    key: str = ""  # of its process, among the kernel's
+    process: Process | None = None
+    timer: Any = None
 
 
 def throttled() -> ServiceError:
@@ -77,8 +72,7 @@ class Runner:
             raise throttled()
         function.running += 1
         self._running += 1
-        invocation = Invocation(function, request_id, Signal(kernel))
-        invocation.then = then
+        invocation = Invocation(function, request_id, Signal(kernel), then)
         invocation.row = world.trace.add("InvocationStarted", function.name, request_id, function.actor, cause)
         process = kernel.spawn(self._run, invocation, payload, name=f"{function.actor} {request_id}")
         invocation.process, invocation.key = process, process.name

@@ -150,7 +150,7 @@ class Pollers:
         except (ServiceError, AnswerLost):
             return None
         messages: list[Document] = answer.get("Messages", [])
-        for message, row in zip(messages, self._rows(function.actor, len(messages))):
+        for message, row in zip(messages, self._world.trace.latest("Received", function.actor, len(messages))):
             message["row"], message["record"] = row, _record(mapping, message)
         return self._wanted(mapping, function, messages)
 
@@ -173,18 +173,6 @@ class Pollers:
                 self._call(mapping, function, "delete_message_batch", {"entries": entries}, cause)
             except (ServiceError, AnswerLost):
                 pass  # the messages come back, and are handled again
-
-    def _rows(self, actor: str, count: int) -> list[int]:
-        """The rows Received of the latest `count` messages: they are the last of this actor."""
-        trace = self._world.trace
-        kinds, actors = trace.column("kind"), trace.column("actor")
-        received, me, rows = trace.code("Received"), trace.code(actor), list[int]()
-        for index in range(len(kinds) - 1, -1, -1):
-            if len(rows) == count:
-                break
-            if kinds[index] == received and actors[index] == me:
-                rows.append(index)
-        return rows[::-1]
 
     def _call(self, mapping: Mapping, function: Function, name: str, params: Document, cause: int) -> Document:
         who: Principal = function.principal or administrator(self._world.account)

@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lablib.aws.service import Principal, ServiceError
 
@@ -85,7 +85,7 @@ def malformed() -> ServiceError:
 
 @dataclass(eq=False)
 class Bucket:
-    """A bucket. `rules` say which events go where, `configuration` is what GetBucketNotificationConfiguration gives."""
+    """A bucket. `rules` say which events go where."""
 
     name: str
     account: str
@@ -94,7 +94,6 @@ class Bucket:
     policy: Policy | None = None
     policy_text: str = ""
     rules: tuple[Rule, ...] = ()
-    configuration: dict[str, Any] = field(default_factory=dict)
     events: int = 0
     _objects: dict[str, Stored] = field(default_factory=dict)
     _keys: list[bytes] = field(default_factory=list)  # in the order of S3's lists: that of UTF-8

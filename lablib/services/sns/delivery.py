@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from lablib.aws.arn import Arn
@@ -30,17 +31,15 @@ _THROTTLES = ("ThrottlingException", "Throttling", "RequestThrottled", "Throttle
 _MANAGED = ("sqs", "lambda")
 
 
+@dataclass(eq=False, slots=True)
 class Delivery:
     """One message on its way to one subscription."""
 
-    __slots__ = ("attempt", "delays", "message", "row", "subscription")
-
-    def __init__(self, message: Message, subscription: Subscription) -> None:
-        self.message = message
-        self.subscription = subscription
-        self.attempt = 0
-        self.row = message.row  # the cause of the next attempt
-        self.delays: Iterator[float] | None = None
+    message: Message
+    subscription: Subscription
+    row: int  # the cause of the next attempt
+    attempt: int = 0
+    delays: Iterator[float] | None = None
 
 
 class Deliverer:
@@ -61,7 +60,7 @@ class Deliverer:
 
     def send(self, message: Message, subscription: Subscription) -> None:
         """Deliver a published message to this subscription."""
-        delivery = Delivery(message, subscription)
+        delivery = Delivery(message, subscription, message.row)
         if subscription.in_order:
             line = subscription.lines.setdefault(message.group, deque())
             line.append(delivery)

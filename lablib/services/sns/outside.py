@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from lablib.aws.dates import moment
 from lablib.aws.service import ServiceError, World
@@ -52,15 +53,15 @@ class Phones:
         return own or self.settings.get("DefaultSenderID", "NOTICE")
 
 
+@dataclass(eq=False)
 class Application:
     """An app, as one push service knows it."""
 
-    def __init__(self, arn: str, platform: str, name: str) -> None:
-        self.arn = arn
-        self.platform = platform
-        self.name = name
-        self.attributes: dict[str, str] = {}
-        self.devices: dict[str, Device] = {}  # by token
+    arn: str
+    platform: str
+    name: str
+    attributes: dict[str, str]
+    devices: dict[str, Device] = field(default_factory=dict)  # by token
 
     @property
     def enabled(self) -> bool:
@@ -73,13 +74,13 @@ class Application:
         return {"PlatformApplicationArn": self.arn, "Attributes": shown}
 
 
+@dataclass(eq=False)
 class Device:
     """An app on a device: what SNS calls a platform endpoint."""
 
-    def __init__(self, arn: str, application: Application, attributes: dict[str, str]) -> None:
-        self.arn = arn
-        self.application = application
-        self.attributes = attributes
+    arn: str
+    application: Application
+    attributes: dict[str, str]
 
     @property
     def enabled(self) -> bool:

@@ -53,8 +53,8 @@ class Pushing(SnsBase):
         arn = self.arn(f"app/{platform}/{name}")
         existing = self.external.applications.get(arn)
         if existing is None:
-            existing = self.external.applications[arn] = Application(arn, platform, name)
-            existing.attributes = defaults(_APPLICATION, {}) | given
+            new = Application(arn, platform, name, defaults(_APPLICATION, {}) | given)
+            self.external.applications[arn] = new
         elif any(existing.attributes.get(key) != value for key, value in given.items()):
             raise invalid("Attributes Reason: Platform application already exists with different attributes")
         return {"PlatformApplicationArn": arn}

@@ -9,31 +9,31 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from lablib.aws.service import World
 from lablib.kernel import Stream, exponential
 from lablib.services.sqs.message import NEVER, SPARE, Message
 
 
+@dataclass(eq=False, slots=True)
 class Server:
-    """One of a queue's servers; the first is number 1. It knows its copies and when it is away."""
+    """One of a queue's servers; the first is number 1. `weight` is how likely a short poll asks it."""
 
-    __slots__ = (
-        "bit", "deleted_while_down", "down_from", "down_until", "never_received", "number", "redelivered", "row",
-        "stamp", "stream", "weight",
-    )  # fmt: skip
+    number: int
+    weight: float
+    stream: Stream
+    never_received: deque[Message] = field(default_factory=deque)  # in the order in which they were sent
+    redelivered: list[tuple[float, int, int, Message]] = field(default_factory=list)  # a heap: rank, tie-breaker, stamp
+    deleted_while_down: dict[str, Message] = field(default_factory=dict)
+    bit: int = 0
+    down_from: float = 0.0
+    down_until: float = 0.0
+    stamp: int = 0  # changes when the end of an outage is moved
+    row: int = -1  # the row ServerUnavailable of this outage, once something depends on it
 
-    def __init__(self, number: int, weight: float, stream: Stream) -> None:
-        self.number = number
-        self.bit = 1 << (number - 1)
-        self.weight = weight  # how likely a short poll asks it
-        self.stream = stream
-        self.never_received: deque[Message] = deque()  # in the order in which they were sent
-        self.redelivered: list[tuple[float, int, int, Message]] = []  # a heap: rank, tie-breaker, stamp, message
-        self.deleted_while_down: dict[str, Message] = {}  # deleted while this server was away
-        self.down_from = self.down_until = 0.0
-        self.stamp = 0  # changes when the end of an outage is moved
-        self.row = -1  # the row ServerUnavailable of this outage, once something depends on it
+    def __post_init__(self) -> None:
+        self.bit = 1 << (self.number - 1)
 
     def oldest(self) -> Message | None:
         """The oldest available message of which this server has a copy."""
