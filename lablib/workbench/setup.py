@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lablib.aws.quotas import Edition
-from lablib.scenarios import Action, Run, Scenario
+from lablib.scenarios import Action, Run, Scenario, for_lane
 from lablib.scenarios.param import Value
 
 OF_THE_RUN = ("seed", "limits", "until")  # settings that every scenario has
@@ -63,6 +63,13 @@ class Session:
         runs = [Run.from_text(part) for part in text.strip().split(_BETWEEN, 1)]
         kept = Setup.of(runs[1]) if len(runs) > 1 else None
         return cls(Setup.of(runs[0]), kept), runs[0].cursor
+
+    def in_lanes(self) -> Session:
+        """The same, with actions that name a lane in that lane only: "A" is the kept run, "B" the one that changes."""
+        if not self.kept:
+            return self
+        mine, kept = for_lane(self.setup.actions, "B"), for_lane(self.kept.actions, "A")
+        return replace(self, setup=replace(self.setup, actions=mine), kept=replace(self.kept, actions=kept))
 
     def runs(self) -> tuple[Run, Run | None]:
         """The run that is being changed, and the kept one. Raises as `Setup.run` does."""

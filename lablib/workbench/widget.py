@@ -18,6 +18,7 @@ from lablib.views.biography import life
 from lablib.views.theme import plotly_js
 from lablib.workbench import bundle, controls, payload
 from lablib.workbench.cell_widget import CellWidget, close_belongings, only_one
+from lablib.workbench.failing import Case, instant, session_of
 from lablib.workbench.many import ManyRuns
 from lablib.workbench.page_state import (
     differences,
@@ -345,7 +346,7 @@ def _class_of(scenario: type[Scenario]) -> type[Workbench]:
 
 
 def workbench(
-    what: type[Scenario] | Scenario | Run | str | Path,
+    what: type[Scenario] | Scenario | Run | Case | str | Path,
     *,
     seed: int = 0,
     actions: tuple[Action, ...] | list[Action] = (),
@@ -359,7 +360,8 @@ def workbench(
 ) -> Workbench:
     """A workbench for a scenario: `workbench(VideoQueue, seed=7, rate=5)`.
 
-    `what`: a scenario class or object, a run, or a text that `share()` gave. `values`: parameters of the scenario.
+    `what`: a scenario class or object, a run, a text that `share()` gave, or a failing case of an exercise (what
+    `verdict.replay()` gives), which can be looked at and not changed. `values`: parameters of the scenario.
     `compare`: settings that are different in a second lane, such as `{"mode": "direct"}`, or a run to keep there.
     `predict`: a question to ask before the run is shown, or its key in the lab's texts; True: draw the scenario's
     curve. `at`: the instant to show first, in seconds. `lanes`: begin with the lanes open, in which each message is
@@ -372,13 +374,16 @@ def workbench(
     elif isinstance(what, Scenario) or (isinstance(what, type) and issubclass(what, Scenario)):
         scenario = what(**values) if isinstance(what, type) else what.replace(**values)
         session, values = Session(Setup(scenario, seed, tuple(actions), until, limits)), {}
+    elif isinstance(what, Case):
+        session, at, lanes = session_of(what), instant(what) if at is None else at, True
     else:
-        raise TypeError(f"workbench({what!r}): give a scenario, a run, or a text of share()")
+        raise TypeError(f"workbench({what!r}): give a scenario, a run, a failing case, or a text of share()")
     session = session.set(**values) if values else session
     if isinstance(compare, Run):
         session = Session(session.setup, Setup.of(compare))
     elif compare:
         session = session.compare(**compare)
+    session = session.in_lanes()
     asking = Asking.of(predict, *session.runs()) if predict else None
 
     def make() -> Workbench:

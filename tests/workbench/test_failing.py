@@ -1,0 +1,67 @@
+"""A failing case of an exercise, opened in the workbench: as it was, at the instant that matters, to look at only."""
+
+import pytest
+
+from lablib.exercises import exercise
+from lablib.workbench import to_html, workbench
+
+
+def deletes_first(sqs, queue_url, process):
+    while True:
+        answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=20)
+        for message in answer.get("Messages", []):
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            process(message["Body"])
+
+
+@pytest.fixture(scope="module")
+def case():
+    return exercise("01.consumer").check(deletes_first).replay()
+
+
+@pytest.fixture
+def bench(case):
+    made = workbench(case)
+    yield made
+    made.close()
+
+
+def test_it_shows_the_trace_of_the_case(bench, case):
+    assert bench.run.trace is case.trace
+    assert bench.run.until == case.until
+    assert bench.run.title == f"{case.title}: {case.problem.splitlines()[0]}"
+    assert {place.role for place in bench.run.topology.places} >= {"producer", "queue", "consumer"}
+
+
+def test_the_lanes_are_open_at_the_instant_that_matters(bench, case):
+    (crash,) = case.trace.where("Crashed")
+    assert bench._form["lanes"] is True
+    assert bench.cursor == crash.time
+    assert workbench(case, at=0.0).cursor == 0.0
+
+
+def test_nothing_in_it_can_be_changed(bench):
+    before = bench.run
+    for change in (
+        lambda: bench.set(seed=9),
+        lambda: bench.set(consumers=2),
+        lambda: setattr(bench, "seed", 9),
+        lambda: setattr(bench, "limits", "today"),
+        lambda: bench.act("crash", "consumer-1"),
+        lambda: bench.compare(rate=2.0),
+    ):
+        with pytest.raises(ValueError, match="nothing in it can be changed"):
+            change()
+    assert bench.run is before
+    assert (bench._form["params"], bench._state["canDo"], bench._state["missions"]) == ([], [], [])
+
+
+def test_it_has_no_text_to_share_since_no_text_holds_the_learners_function(bench):
+    assert bench.share() == bench._state["share"] == ""
+
+
+def test_its_messages_can_be_asked_about_and_the_page_can_be_kept(bench, case, tmp_path):
+    sent = case.trace.where("Sent")[0].subject
+    bench._answer_message({"do": "why", "id": 1, "message": 0})
+    assert bench.selected == sent
+    assert sent in to_html(bench.run, tmp_path / "case.html").read_text(encoding="utf-8")
