@@ -48,6 +48,14 @@ class Verdict:
     def __repr__(self) -> str:
         return self.text
 
+    def _repr_mimebundle_(self, **_: Any) -> Any:
+        """In a notebook a failed check has buttons: its case in the workbench, a hint, our solution."""
+        if self._replay is None:
+            return {"text/plain": self.text}
+        from lablib.workbench import show_verdict
+
+        return show_verdict(self)._repr_mimebundle_()
+
 
 class Help(Protocol):
     """What an exercise offers to whoever looks at a failing case."""
@@ -110,6 +118,13 @@ class Replay:
         """Calls of the learner's function that AWS refused, and that it went on after."""
         rows = (self.trace[i] for i in range(len(self.trace)) if self.trace.is_api(i))
         return [r for r in rows if r.actor in self.learners and isinstance(r.detail, str) and r.detail not in _OURS]
+
+    def _repr_mimebundle_(self, **_: Any) -> Any:
+        """In a notebook the case opens in the workbench, to look at."""
+        from lablib.workbench import workbench
+
+        live, metadata = workbench(self)._repr_mimebundle_()
+        return {**live, "text/plain": repr(self)}, metadata
 
     def __repr__(self) -> str:
         return (

@@ -7,9 +7,21 @@ from typing import Any
 from lablib.workbench.export import to_html
 from lablib.workbench.prediction import Prediction, predict
 from lablib.workbench.question import Choice, Curve, Number
+from lablib.workbench.verdict import VerdictView, show_verdict
 from lablib.workbench.widget import Workbench, workbench
 
-__all__ = ["Choice", "Curve", "Number", "Prediction", "Workbench", "predict", "to_html", "workbench"]
+__all__ = [
+    "Choice",
+    "Curve",
+    "Number",
+    "Prediction",
+    "VerdictView",
+    "Workbench",
+    "predict",
+    "show_verdict",
+    "to_html",
+    "workbench",
+]
 
 
 class _Callable(ModuleType):

@@ -1,4 +1,4 @@
-"""A widget of a notebook cell: its page asks, Python answers. A cell that runs again closes the one it made."""
+"""A widget of a notebook cell: its page asks, Python answers. A cell that runs again closes what it made before."""
 
 from __future__ import annotations
 
@@ -120,28 +120,34 @@ def close_belongings(widget: Widget) -> None:
             part.close()
 
 
-_live: dict[str, weakref.ref[CellWidget]] = {}
-_Made = TypeVar("_Made", bound=CellWidget)
+# By cell: the execution that made something there last, and what it made.
+_made: dict[str, tuple[str, list[weakref.ref[Widget]]]] = {}
+_Made = TypeVar("_Made", bound=Widget)
 
 
-def cell_id() -> str:
-    """The notebook cell that is running; "" outside a notebook, or when the front end does not say."""
+def running_cell() -> tuple[str, str]:
+    """The notebook cell that is running, and this execution of it. The cell is "" outside a notebook, or when the front
+    end does not say.
+    """
     try:
         from IPython import get_ipython
 
-        header = getattr(get_ipython(), "parent_header", None) or {}
+        parent = getattr(get_ipython(), "parent_header", None) or {}
     except ImportError:
-        return ""
-    return str(header.get("metadata", {}).get("cellId", ""))
+        return "", ""
+    return str(parent.get("metadata", {}).get("cellId", "")), str(parent.get("header", {}).get("msg_id", ""))
 
 
 def only_one(make: Callable[[], _Made]) -> _Made:
-    """What `make` makes; what the same cell made before is closed."""
-    key = cell_id()
-    before = _live.pop(key)() if key in _live else None
-    if before is not None:
-        before.close()
+    """What `make` makes; what the same cell made when it ran before is closed."""
     made = make()
-    if key:
-        _live[key] = weakref.ref(made)
+    cell, execution = running_cell()
+    if not cell:
+        return made
+    latest, widgets = _made.get(cell, ("", []))
+    if latest != execution:
+        for widget in [found for ref in widgets if (found := ref())]:
+            widget.close()
+        widgets = []
+    _made[cell] = (execution, [*widgets, weakref.ref(made)])
     return made

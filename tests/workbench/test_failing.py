@@ -1,9 +1,10 @@
 """A failing case of an exercise, opened in the workbench: as it was, at the instant that matters, to look at only."""
 
 import pytest
+from ipywidgets.widgets.widget import _instances
 
 from lablib.exercises import exercise
-from lablib.workbench import to_html, workbench
+from lablib.workbench import Workbench, show_verdict, to_html, workbench
 
 
 def deletes_first(sqs, queue_url, process):
@@ -65,3 +66,76 @@ def test_its_messages_can_be_asked_about_and_the_page_can_be_kept(bench, case, t
     bench._answer_message({"do": "why", "id": 1, "message": 0})
     assert bench.selected == sent
     assert sent in to_html(bench.run, tmp_path / "case.html").read_text(encoding="utf-8")
+
+
+# ---- the verdict -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def verdict():
+    return exercise("01.consumer").check(deletes_first)
+
+
+def texts(view):
+    return [child.value for child in view.children if hasattr(child, "value")]
+
+
+def test_a_failed_verdict_is_its_text_with_three_buttons(verdict):
+    view = show_verdict(verdict)
+    assert verdict.text.splitlines()[0] in texts(view)[0]
+    assert [button.description for button in view.buttons.values()] == ["Replay", "Hint", "Solution"]
+    live = verdict._repr_mimebundle_()
+    assert live["text/plain"] == verdict.text
+    assert "application/vnd.jupyter.widget-view+json" in live
+
+
+def test_replay_opens_the_case_below_and_once_more_in_place_of_it(verdict):
+    view = show_verdict(verdict)
+    view.buttons["replay"].click()
+    first = view.children[-1]
+    assert isinstance(first, Workbench)
+    assert first.run.title.startswith("01.consumer")
+    view.buttons["replay"].click()
+    assert first.comm is None
+    assert [isinstance(child, Workbench) for child in view.children].count(True) == 1
+
+
+def test_hints_come_one_after_the_other_and_the_solution_asks_first(verdict):
+    view = show_verdict(verdict)
+    view.buttons["hint"].click()
+    assert "Hint 1 of" in texts(view)[-1]
+    view.buttons["hint"].click()
+    assert "Hint 2 of" in texts(view)[-1]
+    view.buttons["solution"].click()
+    assert "You learn most from your own try" in texts(view)[-1]
+    view.buttons["solution"].click()
+    assert "def consumer(sqs, queue_url, process)" in texts(view)[-1]
+
+
+def test_a_passed_verdict_is_text_and_makes_no_widget():
+    def right(sqs, queue_url, process):
+        while True:
+            answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=20)
+            for message in answer.get("Messages", []):
+                process(message["Body"])
+                sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+    passed = exercise("01.consumer").check(right)
+    assert passed
+    assert passed._repr_mimebundle_() == {"text/plain": passed.text}
+
+
+def test_a_replay_opens_in_the_workbench_by_itself(case):
+    live, _ = case._repr_mimebundle_()
+    assert live["text/plain"] == repr(case)
+    assert {"application/vnd.jupyter.widget-view+json", "image/svg+xml"} <= live.keys()
+
+
+def test_nothing_is_left_of_a_closed_view(verdict):
+    show_verdict(verdict).close()
+    known = len(_instances)
+    view = show_verdict(verdict)
+    for button in view.buttons.values():
+        button.click()
+    view.close()
+    assert len(_instances) == known

@@ -302,15 +302,22 @@ def test_values_go_to_the_scenario_and_unknown_ones_are_refused():
         workbench(VideoQueue, rat=3.0)
 
 
-def test_a_cell_that_is_run_again_closes_its_workbench_and_no_other(monkeypatch):
-    monkeypatch.setattr(cell_widget, "cell_id", lambda: "cell-1")
-    first = workbench(VideoQueue)
-    monkeypatch.setattr(cell_widget, "cell_id", lambda: "cell-2")
-    second = workbench(VideoQueue)
-    monkeypatch.setattr(cell_widget, "cell_id", lambda: "cell-1")
-    third = workbench(VideoQueue)
-    assert (first.comm, second.comm is None, third.comm is None) == (None, False, False)
-    assert repr(first) == repr(third), "a closed one still says its result"
+def test_a_cell_that_is_run_again_closes_its_workbenches_and_no_others(monkeypatch):
+    made = []
+    for running in (("cell-1", "a"), ("cell-1", "a"), ("cell-2", "b"), ("cell-1", "c")):
+        monkeypatch.setattr(cell_widget, "running_cell", lambda running=running: running)
+        made.append(workbench(VideoQueue))
+    assert [one.comm is None for one in made] == [True, True, False, False]
+    assert repr(made[0]) == repr(made[3]), "a closed one still says its result"
+
+
+def test_a_cell_that_fails_when_it_is_run_again_closes_nothing(monkeypatch):
+    monkeypatch.setattr(cell_widget, "running_cell", lambda: ("cell-3", "a"))
+    made = workbench(VideoQueue)
+    monkeypatch.setattr(cell_widget, "running_cell", lambda: ("cell-3", "b"))
+    with pytest.raises(TypeError):
+        workbench(VideoQueue, rat=2.0)
+    assert made.comm is not None
 
 
 def test_nothing_is_left_of_a_closed_workbench():
