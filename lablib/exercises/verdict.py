@@ -54,7 +54,7 @@ class Verdict:
             return {"text/plain": self.text}
         from lablib.workbench import show_verdict
 
-        return show_verdict(self)._repr_mimebundle_()
+        return {**show_verdict(self)._repr_mimebundle_(), "text/plain": self.text}
 
 
 class Help(Protocol):
