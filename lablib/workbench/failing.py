@@ -17,15 +17,20 @@ _UNCHANGED = "this is a failing case as it was: nothing in it can be changed; ch
 class Case(Protocol):
     """What a failing case offers to be looked at (`lablib.exercises.Replay`)."""
 
-    title: str
-    problem: str
-    trace: Trace
-    until: float
-    subjects: tuple[str, ...]
-    calls: tuple[int, ...]
-
+    @property
+    def title(self) -> str: ...
+    @property
+    def problem(self) -> str: ...
+    @property
+    def trace(self) -> Trace: ...
+    @property
+    def until(self) -> float: ...
     @property
     def seed(self) -> int: ...
+    @property
+    def subjects(self) -> tuple[str, ...]: ...
+    @property
+    def calls(self) -> tuple[int, ...]: ...
 
 
 class _CaseRun(Run):

@@ -16,9 +16,10 @@ from lablib.workbench.widget import workbench
 class Verdict(Protocol):
     """What a verdict offers (`lablib.exercises.Verdict`)."""
 
-    id: str
-    text: str
-
+    @property
+    def id(self) -> str: ...
+    @property
+    def text(self) -> str: ...
     def replay(self) -> Case: ...
 
 
