@@ -38,6 +38,16 @@ def test_the_command_line_is_light_too():
     assert json.loads(subprocess.check_output([sys.executable, "-c", code], text=True)) == []
 
 
+def test_a_cloud_with_queues_loads_no_other_service_and_no_access_policies():
+    code = (
+        "import json, sys; from lablib.cloud import Cloud; sqs = Cloud().direct('sqs'); "
+        "url = sqs.create_queue(QueueName='orders')['QueueUrl']; sqs.send_message(QueueUrl=url, MessageBody='x'); "
+        "rooms = {'.'.join(m.split('.')[1:3]) for m in sys.modules if m.startswith('lablib.')}; "
+        "print(json.dumps(sorted(r for r in rooms if r.startswith('services.') or r == 'aws.access')))"
+    )
+    assert json.loads(subprocess.check_output([sys.executable, "-c", code], text=True)) == ["services.sqs"]
+
+
 def test_the_change_log_begins_with_this_version():
     newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert newest

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lablib.aws.access.decide import administrator
 from lablib.aws.arn import Arn
 from lablib.aws.service import AnswerLost, Request, ServiceError, World
 
@@ -60,6 +59,8 @@ class DataKeys:
         self, request: Request, operation: str, resource: str, params: dict[str, Any], reuse: float
     ) -> dict[str, Any] | None:
         """The answer of KMS; None when the same caller asked the same within `reuse` seconds."""
+        from lablib.aws.access.decide import administrator
+
         world, key = self._world, params["key_id"]
         who = request.principal or administrator(world.account)
         asked, now = (resource, key, who.arn or who.service, operation), world.kernel.now

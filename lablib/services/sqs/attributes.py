@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from lablib.aws.access.decide import MalformedPolicy, Policy
 from lablib.aws.arn import Arn
 from lablib.aws.attributes import Attribute, Quotas, Unfit, anything, boolean, choice, declare, integer, json_map
 from lablib.aws.service import ServiceError
@@ -38,6 +37,8 @@ class RedrivePolicy(NamedTuple):
 
 
 def _policy(value: str, quotas: Quotas) -> str:
+    from lablib.aws.access.decide import MalformedPolicy, Policy
+
     try:
         Policy.parse(value)
     except MalformedPolicy as error:

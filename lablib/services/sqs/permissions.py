@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
-from lablib.aws.access.decide import Policy
 from lablib.aws.permissions import LabelError, add_permission, is_account, remove_permission
 from lablib.aws.service import ServiceError
 from lablib.services.sqs.attributes import NAME
 from lablib.services.sqs.base import AnyQueue
 from lablib.services.sqs.errors import bad_value, missing
+
+if TYPE_CHECKING:
+    from lablib.aws.access.decide import Policy
 
 _GRANTABLE = (
     "*", "ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl",
