@@ -367,6 +367,10 @@ def test_a_notebook_reaches_the_learners_own_aws_only_when_that_was_asked_for(tm
     assert server.environment(tmp_path, real_aws=True)["AWS_PROFILE"] == "work"
 
 
+def test_a_loop_over_a_set_of_names_goes_the_same_way_in_every_kernel(tmp_path):
+    assert server.environment(tmp_path, real_aws=False)["PYTHONHASHSEED"] == "0"
+
+
 def test_the_server_is_private_has_the_labs_settings_and_ends_on_ctrl_c(labs, mine, tmp_path):
     process, base, token = started(tmp_path)
     try:

@@ -89,9 +89,10 @@ def environment(folder: Path, real_aws: bool) -> dict[str, str]:
     """What the server and its kernels find in their environment.
 
     Without `real_aws` the learner's own AWS account is out of reach: a plain `boto3.client()` at the top of a cell
-    finds no credentials, and no address but one at which nobody answers.
+    finds no credentials, and no address but one at which nobody answers. Hashes of text are the same in every kernel,
+    so that a loop over a set goes the same way in every run.
     """
-    ours = {HOME: str(home(folder))}
+    ours = {HOME: str(home(folder)), "PYTHONHASHSEED": "0"}
     if real_aws:
         return os.environ | ours
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}

@@ -5,6 +5,7 @@ socket code with a thread for each connection. They check nothing of what a clie
 """
 
 import collections
+import functools
 import http.server
 import itertools
 import socket
@@ -92,21 +93,27 @@ CAPABILITIES = {"publisher_confirms": True, "basic.nack": True, "consumer_cancel
 
 
 def amqp_server(context=None, port=5672):
-    """AMQP 0-9-1 with pika's own codec on the server's side."""
-    queue = collections.deque()
+    """AMQP 0-9-1 with pika's own codec on the server's side: one queue; what nobody acknowledged goes back to it."""
+    queue, consumers = collections.deque(), []
+
+    def deliver():
+        while queue and consumers:
+            consumers.append(consumers.pop(0))  # they take turns
+            consumers[-1](queue.popleft())
 
     def handler(c):
-        buffer, confirm, consumer, tags, published = b"", False, None, itertools.count(1), itertools.count(1)
+        buffer, confirm, properties, consume = b"", False, None, None
+        tags, published, unacknowledged = itertools.count(1), itertools.count(1), {}
 
         def say(channel, method):
             c.sendall(frame.Method(channel, method).marshal())
 
-        def deliver():
-            while queue and consumer:
-                body = queue.popleft()
-                say(consumer[0], spec.Basic.Deliver(consumer[1], next(tags), False, "", "q"))
-                c.sendall(frame.Header(consumer[0], len(body), spec.BasicProperties()).marshal())
-                c.sendall(frame.Body(consumer[0], body).marshal())
+        def deliver_here(channel, consumer_tag, message):
+            tag = next(tags)
+            unacknowledged[tag] = message
+            say(channel, spec.Basic.Deliver(consumer_tag, tag, False, "", "q"))
+            c.sendall(frame.Header(channel, len(message[1]), message[0]).marshal())
+            c.sendall(frame.Body(channel, message[1]).marshal())
 
         answers = {
             spec.Connection.Open: spec.Connection.OpenOk,
@@ -120,7 +127,7 @@ def amqp_server(context=None, port=5672):
         }
 
         def read(data):
-            nonlocal buffer, confirm, consumer
+            nonlocal buffer, confirm, properties, consume
             buffer += data
             while True:
                 if buffer.startswith(b"AMQP"):
@@ -133,8 +140,10 @@ def amqp_server(context=None, port=5672):
                 if f is None:
                     return
                 buffer, channel = buffer[used:], f.channel_number
+                if isinstance(f, frame.Header):
+                    properties = f.properties
                 if isinstance(f, frame.Body):
-                    queue.append(f.fragment)
+                    queue.append((properties, f.fragment))
                     if confirm:
                         say(channel, spec.Basic.Ack(next(published)))
                     deliver()
@@ -145,18 +154,29 @@ def amqp_server(context=None, port=5672):
                     say(0, spec.Connection.Tune(100, 131072, 5))
                 elif isinstance(m, spec.Queue.Declare):
                     say(channel, spec.Queue.DeclareOk(m.queue, 0, 0))
+                elif isinstance(m, spec.Basic.Ack):
+                    unacknowledged.pop(m.delivery_tag, None)
                 elif isinstance(m, spec.Basic.Consume):
-                    consumer = (channel, m.consumer_tag or "ctag")
-                    say(channel, spec.Basic.ConsumeOk(consumer[1]))
+                    consumer_tag = m.consumer_tag or "ctag"
+                    say(channel, spec.Basic.ConsumeOk(consumer_tag))
+                    consume = functools.partial(deliver_here, channel, consumer_tag)
+                    consumers.append(consume)
                     deliver()
                 elif isinstance(m, spec.Basic.Cancel):
-                    consumer = None
+                    consumers.remove(consume)
+                    consume = None
                     say(channel, spec.Basic.CancelOk(m.consumer_tag))
                 elif type(m) in answers:
                     confirm = confirm or isinstance(m, spec.Confirm.Select)
                     say(channel, answers[type(m)]())
 
-        beating(c, 2.5, frame.Heartbeat().marshal(), read)
+        try:
+            beating(c, 2.5, frame.Heartbeat().marshal(), read)
+        finally:
+            if consume:
+                consumers.remove(consume)
+            queue.extendleft(reversed(unacknowledged.values()))
+            deliver()
 
     serve(port, handler, context)
 
