@@ -136,6 +136,16 @@ def test_a_program_may_have_a_cloud_of_its_own():
         assert outer.now == 0
 
 
+def test_it_may_be_imported_under_a_clock_that_is_faked():
+    code = (
+        "import freezegun; freezegun.freeze_time('2024-01-01').start(); from lablib import Cloud; import time\n"
+        "with Cloud(seed=1) as cloud:\n"
+        "    print(cloud.run(lambda: time.sleep(5) or time.monotonic()), time.time())"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout == "5.0 1704067200.0\n", result.stderr
+
+
 def test_four_days_take_no_time():
     began = time.perf_counter()
     with Cloud() as cloud:

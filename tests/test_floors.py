@@ -120,6 +120,134 @@ def real_world_errors(source: str, file: str) -> Iterator[str]:
                 yield f"{file}:{node.lineno}: calls {called}(); ask the kernel for time and chance"
 
 
+SERVICES_ROOM = "lablib.services."
+# The registries: they find modules of ours by name, so that a new service, lab or command changes nothing there.
+REGISTRIES = {
+    "__init__.py", "services/__init__.py", "scenarios/scenario.py", "exercises/__init__.py", "cli/__init__.py",
+    "cli/scenario.py", "kernel/stdlib/__init__.py",
+}  # fmt: skip
+PUBLIC_BY_CONTRACT = {"_replace", "_asdict", "_fields", "_make"}  # of named tuples
+NOT_OURS = {("views/live.py", "_config")}  # a figure of plotly's
+# Modules that import each other, one of the two within a function: a scenario makes runs of itself.
+CIRCLES = [
+    ["scenarios/run.py", "scenarios/scenario.py", "scenarios/share.py"],
+    ["workbench/fanout.py", "workbench/payload.py"],
+]
+
+
+def sibling_errors(source: str, file: str) -> Iterator[str]:
+    """A service is a leaf: what two services need is in lablib/aws."""
+    if not file.startswith("services/") or file == "services/__init__.py":
+        return
+    mine = module(file).split(".")[2]
+    for line, dotted in imports(ast.parse(source), file):
+        if dotted.startswith(SERVICES_ROOM) and dotted.split(".")[2] not in (mine, "names", "find", "quotas"):
+            yield f"{file}:{line}: a service imports its sibling {dotted}"
+
+
+def by_name_errors(source: str, file: str) -> Iterator[str]:
+    """An import whose name is computed hides from every other check here."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
+            computed = not isinstance(node.args[0], ast.Constant)
+            if computed and file not in REGISTRIES:
+                yield f"{file}:{node.lineno}: imports by a computed name; only the registries may"
+
+
+def defined_privately(tree: ast.AST) -> set[str]:
+    """The private names that a file defines: functions, methods, and attributes that it assigns to its own objects."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            if ast.unparse(node.value) in ("self", "cls"):
+                found.add(node.attr)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
+            found.add(node.value)  # __slots__
+    return {each for each in found if each.startswith("_") and not each.startswith("__")}
+
+
+def private_names() -> dict[str, set[str]]:
+    """By room: the private names that its files define."""
+    rooms: dict[str, set[str]] = {}
+    for path in FILES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        rooms.setdefault(room(module(name(path))), set()).update(defined_privately(tree))
+    return rooms
+
+
+PRIVATE = private_names()
+
+
+def private_errors(source: str, file: str) -> Iterator[str]:
+    here = room(module(file))
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Attribute) or not node.attr.startswith("_") or node.attr.startswith("__"):
+            continue
+        if node.attr in PUBLIC_BY_CONTRACT or (file, node.attr) in NOT_OURS or node.attr in PRIVATE.get(here, ()):
+            continue
+        whose = sorted(other for other, names in PRIVATE.items() if node.attr in names)
+        if whose and ast.unparse(node.value) not in ("self", "cls", "super()"):
+            yield f"{file}:{node.lineno}: {ast.unparse(node)} is private to {', '.join(whose)}"
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """The groups of modules that need each other (Tarjan's strongly connected components of more than one)."""
+    order: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found = []
+
+    def visit(one: str) -> None:
+        order[one] = low[one] = len(order)
+        stack.append(one)
+        for other in sorted(graph.get(one, ())):
+            if other not in order:
+                visit(other)
+                low[one] = min(low[one], low[other])
+            elif other in stack:
+                low[one] = min(low[one], order[other])
+        if low[one] == order[one]:
+            group = stack[stack.index(one) :]
+            del stack[stack.index(one) :]
+            if len(group) > 1:
+                found.append(sorted(group))
+
+    for one in sorted(graph):
+        if one not in order:
+            visit(one)
+    return found
+
+
+def executed(node: ast.AST, in_functions: bool) -> Iterator[ast.AST]:
+    """The nodes of what runs when a module is loaded, and `in_functions` later: not what is for type checkers only."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)) and not in_functions:
+            continue
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            continue
+        yield child
+        yield from executed(child, in_functions)
+
+
+def import_graph(sources: dict[str, str], in_functions: bool) -> dict[str, set[str]]:
+    """Which file imports which, when it is loaded, or `in_functions` too; without the doors up."""
+    files = {module(file): file for file in sources}
+    graph: dict[str, set[str]] = {file: set() for file in sources}
+    for file, source in sources.items():
+        for node in executed(ast.parse(source), in_functions):
+            if not isinstance(node, (ast.Import, ast.ImportFrom)):
+                continue
+            for _, dotted in imports(node, file):
+                target = files.get(dotted) or files.get(dotted.rpartition(".")[0])
+                if target and target != file and not (in_functions and (file, room(dotted)) in DOORS_UP):
+                    graph[file].add(target)
+    return graph
+
+
 def all_errors(check, files=FILES) -> list[str]:
     return [error for path in files for error in check(path.read_text(encoding="utf-8"), name(path))]
 
@@ -150,6 +278,36 @@ def test_only_the_kernel_has_a_clock_and_chance():
     assert all_errors(real_world_errors) == []
 
 
+def test_no_service_imports_a_sibling():
+    assert all_errors(sibling_errors) == []
+
+
+def test_only_registries_import_by_name():
+    assert all_errors(by_name_errors) == []
+
+
+def test_no_room_reads_what_is_private_to_another():
+    assert all_errors(private_errors) == []
+
+
+def test_modules_do_not_need_each_other():
+    sources = {name(path): path.read_text(encoding="utf-8") for path in FILES}
+    assert circles(import_graph(sources, in_functions=False)) == []
+    assert [each for each in circles(import_graph(sources, in_functions=True)) if each not in CIRCLES] == []
+
+
+def test_a_circle_is_found():
+    sources = {
+        "aws/a.py": "from lablib.aws import b",
+        "aws/b.py": "import lablib.aws.c",
+        "aws/c.py": "def late():\n    from lablib.aws.a import x",
+        "aws/d.py": "if TYPE_CHECKING:\n    from lablib.aws.e import y",
+        "aws/e.py": "from lablib.aws.d import z",
+    }
+    assert circles(import_graph(sources, in_functions=False)) == []
+    assert circles(import_graph(sources, in_functions=True)) == [["aws/a.py", "aws/b.py", "aws/c.py"]]
+
+
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_no_file_holds_two_concepts(path):
     lines = len(path.read_text(encoding="utf-8").splitlines())
@@ -173,6 +331,10 @@ def test_no_file_holds_two_concepts(path):
         (floor_errors, "views/charts.py", "from lablib import Cloud", "from the face"),
         (floor_errors, "scenarios/share.py", "import_module('lablib.workbench')", "imports lablib.workbench"),
         (floor_errors, "surprise.py", "", "give 'surprise' a floor"),
+        (sibling_errors, "services/sns/events.py", "from lablib.services.sqs.events import x", "imports its sibling"),
+        (sibling_errors, "services/sts.py", "from lablib.services import iam", "imports its sibling"),
+        (by_name_errors, "scenarios/run.py", "import_module('lab' + 'lib.workbench')", "by a computed name"),
+        (private_errors, "gateway.py", "def f(self):\n    return self.kernel._heap", "self.kernel._heap is private to"),
         (home_errors, "services/sqs.py", "from botocore.exceptions import ClientError", "only clients/boto.py may"),
         (real_world_errors, "services/sqs.py", "import time", "ask the kernel"),
         (
@@ -196,6 +358,14 @@ def test_the_checks_can_fail(check, file, source, expected):
         (floor_errors, "services/sqs.py", "from lablib.kernel import Signal\nfrom . import _base"),
         (floor_errors, "cli/check.py", "import lablib\nfrom lablib.exercises import all_exercises"),
         (home_errors, "clients/boto.py", "import boto3, botocore.session"),
+        (
+            sibling_errors,
+            "services/sns/events.py",
+            "from lablib.services.sns import topics\nimport lablib.aws.arn",
+        ),
+        (by_name_errors, "services/__init__.py", "import_module(f'{__name__}.sqs')"),
+        (private_errors, "kernel/process.py", "signal._waiting.append(line)"),
+        (private_errors, "exercises/wiring.py", "arn._replace(region='eu-west-1')"),
         (real_world_errors, "kernel/chance.py", "from random import Random"),
         (
             real_world_errors,
