@@ -25,7 +25,7 @@ class Attribute:
     """An attribute of a resource. `check` returns a value as AWS gives it back, and raises Unfit or a ServiceError.
 
     `default` is the value at first, or the name of the quota that is it; empty for none. `only` names the kind of
-    resource that alone has the attribute ("fifo"). With `removable`, an empty value takes the attribute away.
+    resource that alone has the attribute ("fifo"). With `removable`, an empty value removes the attribute.
     """
 
     name: str
@@ -45,7 +45,7 @@ def declare(*attributes: Attribute) -> dict[str, Attribute]:
 
 
 def defaults(attributes: Mapping[str, Attribute], quotas: Quotas, kind: str = "") -> dict[str, str]:
-    """What a new resource of that kind has when its creator says nothing more."""
+    """The attributes of a new resource of that kind, as far as its creator gives none."""
     own = [one for one in attributes.values() if one.default and one.only in ("", kind)]
     return {one.name: _text(quotas[one.default]) if "." in one.default else one.default for one in own}
 
@@ -55,7 +55,7 @@ def _text(value: Any) -> str:
 
 
 def merged(current: Mapping[str, str], changes: Mapping[str, str]) -> dict[str, str]:
-    """The attributes of a resource after a change: an empty value takes one away."""
+    """The attributes of a resource after a change: an empty value removes one."""
     return {name: value for name, value in {**current, **changes}.items() if value}
 
 

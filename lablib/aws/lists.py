@@ -19,7 +19,7 @@ _BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 def page_of(
     names: Iterable[str], token: str | None, limit: int, wrong: ServiceError, into: str = "NextToken"
 ) -> tuple[list[str], Document]:
-    """Up to `limit` of the names in order, and the token with which the list goes on: under `into`, nothing at its end.
+    """Up to `limit` of the names in order, and under `into` the token of the next page, if there is one.
 
     The token stands for the last name of the page, so that what is made or deleted between two pages does no harm.
     Raises `wrong` for a token that no earlier page gave.
@@ -36,7 +36,7 @@ def write_token(last: str) -> str:
 
 
 def read_token(token: str, wrong: ServiceError) -> str:
-    """What the page ended with that gave this token. Raises `wrong` when none did."""
+    """The last name of the page that gave this token. Raises `wrong` when no page did."""
     try:
         return b64decode(token, validate=True).decode()
     except ValueError:
@@ -58,13 +58,13 @@ class Tags(dict[str, str]):
         return found
 
     def add(self, more: Mapping[str, str], most: int, too_many: ServiceError) -> None:
-        """Take over tags. Raises `too_many` when the resource would have more than `most`."""
+        """Add tags, or change their values. Raises `too_many` when the resource would have more than `most`."""
         if len({**self, **more}) > most:
             raise too_many
         self.update(more)
 
     def remove(self, keys: Iterable[str]) -> None:
-        """Give up the tags with these keys, as far as there are any."""
+        """Remove the tags with these keys; unknown keys do no harm."""
         for key in keys:
             self.pop(key, None)
 

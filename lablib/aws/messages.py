@@ -24,17 +24,17 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def is_attribute_name(name: str) -> bool:
-    """May a message attribute be called that? Its length is not looked at."""
+    """Is it a valid name of a message attribute, apart from its length?"""
     return _NAME.fullmatch(name) is not None
 
 
 def is_data_type(kind: str) -> bool:
-    """Is it String, Number or Binary, with a label of the sender's own or without?"""
+    """Is it String, Number or Binary, with or without a custom label?"""
     return _TYPE.fullmatch(kind) is not None
 
 
 def is_number(text: str) -> bool:
-    """Is it what an attribute of type Number may have as its value?"""
+    """Is it a valid value of an attribute of type Number?"""
     return _NUMBER.fullmatch(text) is not None
 
 
@@ -68,7 +68,7 @@ def size_of(body: str, attributes: Mapping[str, Document] | None) -> int:
 
 
 def is_fifo_id(id: str, longest: int = 128) -> bool:
-    """May it be the id of a message group, a deduplication, an attempt to receive? (API: SendMessage, Publish)."""
+    """Is it a valid id of a message group, a deduplication, a receive attempt? (API: SendMessage, Publish)."""
     return len(id) <= longest and _FIFO_ID.fullmatch(id) is not None
 
 

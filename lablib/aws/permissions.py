@@ -13,7 +13,7 @@ from typing import Any
 
 
 class LabelError(ValueError):
-    """A statement with this label exists already, or there is none to remove."""
+    """There is a statement with this label already, or none to remove."""
 
 
 def is_account(text: str) -> bool:

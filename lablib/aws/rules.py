@@ -23,7 +23,7 @@ _RESERVED = frozenset((*_OPERATORS, "exactly"))
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One alternative for a key: what it wants in words, and whether it accepts a value. `absent`: it wants none."""
+    """One alternative for a key: in words, and whether it accepts a value. `absent`: the key must not be there."""
 
     words: str
     accepts: Callable[[Any], bool]
@@ -87,7 +87,7 @@ def _ignoring_case(wanted: str) -> Rule:
 
 
 def _anything_but(refused: list[Rule]) -> Rule:
-    """It wants a value, and another one than these."""
+    """It accepts any value that none of these rules accepts."""
     words = ", ".join(rule.words for rule in refused[:4]) + ", ..." * (len(refused) > 4)
 
     def accepts(value: Any) -> bool:
@@ -159,7 +159,7 @@ def _wildcard(pattern: str) -> Rule:
 
 
 def _fits(value: str, pieces: list[str]) -> bool:
-    """Do the pieces stand in the value, in this order, the first at its begin and the last at its end?"""
+    """Do the pieces stand in the value, in this order, the first at its start and the last at its end?"""
     first, last = pieces[0], pieces[-1]
     if len(pieces) == 1:
         return value == first
@@ -191,7 +191,7 @@ _EXISTS = {
 
 
 def branches(document: dict[str, Any]) -> list[Branch]:
-    """What must match: one of these. A policy is read in order, and its first mistake is the error: MalformedRule."""
+    """The alternatives of a policy, of which one must match. Raises MalformedRule for the first mistake in it."""
     return _object(document, (), [{}])
 
 
@@ -200,7 +200,7 @@ def _refuse(text: str) -> NoReturn:
 
 
 def _object(document: dict[str, Any], path: tuple[str, ...], found: list[Branch]) -> list[Branch]:
-    """The branches so far, with what an object of the policy adds to each."""
+    """The branches found so far, each with the rules of this object added."""
     if not document:
         _refuse("Empty objects are not allowed")
     for name, inner in document.items():
@@ -234,7 +234,7 @@ def _either(objects: list[Any], path: tuple[str, ...], found: list[Branch]) -> l
 
 
 def _rule(value: Any) -> Rule:
-    """A value that is to be met, or an expression such as `{"prefix": "a"}`."""
+    """A value to match, or an expression such as `{"prefix": "a"}`."""
     if isinstance(value, list):
         _refuse("Match value must be String, number, true, false, or null")
     if not isinstance(value, dict):

@@ -36,8 +36,8 @@ def hand_over(
 ) -> Document:
     """Send a message to a queue, publish it to a topic, or invoke a function with it as an event, without waiting.
 
-    `principal`, `caller` and `cause` are those of `Peers.deliver`. Where the target can take them, it also gets message
-    `attributes`, a `subject`, and the ids of group and deduplication. `dry_run`: a function is only asked whether it
+    `principal`, `caller` and `cause` are those of `ServiceCalls.call_service`. Message `attributes`, a `subject`, and
+    `ids` (of group and deduplication) go to targets that accept them. `dry_run`: a function is only asked whether it
     could be invoked. Raises ServiceError, and AnswerLost.
     """
     more: dict[str, Any] = {"message_attributes": attributes} if attributes else {}
@@ -57,5 +57,5 @@ def hand_over(
 
 
 def reason(error: ServiceError | AnswerLost, lost: str = "no answer") -> str:
-    """Why a target did not take something, in a word: the error's code, or `lost`."""
+    """Why a target refused something, in a word: the error's code, or `lost`."""
     return error.code if isinstance(error, ServiceError) else lost

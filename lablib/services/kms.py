@@ -75,7 +75,7 @@ class Kms(Service):
     # ---- who may -----------------------------------------------------------------------------------------------------
 
     def target(self, operation: str, params: Document) -> Target:
-        """Rights are asked on the ARN of the key, whatever it was called by."""
+        """Rights are on the ARN of the key, also when the request names an alias."""
         named = str(params.get("key_id") or "")
         asked = named or params.get("target_key_id")
         if not asked and _is_sealed(blob := params.get("ciphertext_blob")):
@@ -361,7 +361,7 @@ def _is_sealed(blob: Any) -> bool:
 
 
 def _key_in(blob: Any) -> str:
-    """The id of the key that made a blob. Raises InvalidCiphertextException for what is none."""
+    """The id of the key that made a blob. Raises InvalidCiphertextException for anything else."""
     if not _is_sealed(blob):
         raise _invalid_ciphertext()
     return str(UUID(bytes=bytes(blob[:16])))
@@ -392,8 +392,8 @@ def _default_policy(account: str) -> str:
 
 
 def _managed_policy(service: str, title: str, world: World) -> str:
-    """That of a service's AWS managed key: the account's own principals may use it through the service; nobody may
-    change it (SQS developer guide, "Amazon SQS Key management")."""
+    """The key policy of a service's AWS managed key: the account's own principals may use it through the service;
+    nobody may change it (SQS developer guide, "Amazon SQS Key management")."""
     through = {"kms:CallerAccount": world.account, "kms:ViaService": f"{service}.{world.region}.amazonaws.com"}
     use = {
         "Sid": f"Allow access through {title} for all principals in the account that are authorized to use {title}",

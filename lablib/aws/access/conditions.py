@@ -44,7 +44,7 @@ def pattern(text: str, keys: Keys | None = None, *, arn: bool = False, ignore_ca
     """A pattern in which `*` stands for any text and `?` for one character.
 
     With `keys`, variables such as `${aws:username}` are replaced by their values; a variable without a value matches
-    nothing. `arn`: a wildcard stays within its part of the ARN, as the operators ArnLike and ArnEquals want it.
+    nothing. `arn`: a wildcard stays within its part of the ARN, as with the operators ArnLike and ArnEquals.
     """
     if keys is None or "${" not in text:
         return _plain(text, arn, ignore_case)

@@ -32,8 +32,8 @@ _ELEMENTS = (
     "Condition",
 )
 
-# How firmly a resource's policy means a caller. Who trusts a whole account leaves it to that account's own policies to
-# choose among its users and roles. A grant to a user or a session by its own ARN is not limited by what a session
+# How directly a resource's policy names a caller. A grant to a whole account leaves the choice among its users and
+# roles to that account's own policies. A grant to a user or a session by its own ARN is not limited by what a session
 # policy does not allow; a grant to a role's ARN, or to everybody, is.
 NOBODY, ACCOUNT, ROLE, SELF = range(4)
 
@@ -133,7 +133,7 @@ class Who:
     others: tuple[str, ...] = ()  # federated and canonical users: the lab has none
 
     def means(self, caller: Principal) -> int:
-        """How firmly it means this caller: NOBODY, ACCOUNT, ROLE or SELF."""
+        """How directly it names this caller: NOBODY, ACCOUNT, ROLE or SELF."""
         if caller.service:
             return SELF if self.everybody or caller.service in self.services or "*" in self.services else NOBODY
         if caller.arn in self.aws:
@@ -165,7 +165,7 @@ class Statement:
     only_account: str = ""  # an Allow reaches no further than this account
 
     def means(self, request: AccessRequest) -> int:
-        """How firmly it means the caller."""
+        """How directly it names the caller."""
         if self.who is None:
             return SELF
         if self.only_account and self.only_account != request.principal.account:
@@ -229,7 +229,7 @@ class Statement:
 class Policy:
     """A policy that was read: of a resource, of an identity, the trust policy of a role, or the policy of a KMS key.
 
-    `name` is that of the resource, or of the identity's policy; it stands in explanations. `timeless`: what it decides
+    `name` is that of the resource, or of the identity's policy; explanations have it. `timeless`: what it decides
     does not depend on the time of the request.
     """
 
@@ -271,14 +271,14 @@ class Policy:
         return next((s for s in self.denials if s.applies(request)), None)
 
     def grant(self, request: AccessRequest) -> Statement | None:
-        """The statement that allows the request, the one that means the caller most firmly."""
+        """The statement that allows the request, the one that names the caller most directly."""
         fitting = [s for s in self.grants if s.applies(request)]
         if len(fitting) < 2:
             return fitting[0] if fitting else None
         return max(fitting, key=lambda s: s.means(request), default=None)
 
     def only_within(self, account: str) -> Policy:
-        """The same policy, which however allows nothing to other accounts: for actions without cross-account rights."""
+        """The same policy without rights for other accounts: for actions that cannot be granted across accounts."""
         return replace(
             self, statements=tuple(replace(s, only_account=account if s.allows else "") for s in self.statements)
         )

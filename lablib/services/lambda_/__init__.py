@@ -61,7 +61,7 @@ class Lambda(Service):
         self._pollers = Pollers(world, self._runner, self._functions.get)
 
     def operation(self, name: str) -> Any:
-        """As for every service; CreateFunction has an answer of its own."""
+        """As for every service; for CreateFunction the error names `cloud.deploy`."""
         if name == "create_function":
             raise NotSimulated(_DEPLOY)
         return super().operation(name)
@@ -169,7 +169,7 @@ class Lambda(Service):
         self._check_right(function, RIGHTS[arn.service], arn)
 
     def _check_right(self, function: Function, action: str, arn: Arn) -> None:
-        """Does the execution role itself allow it? Another account's or the resource's consent shows only later."""
+        """Raise unless the execution role itself allows it; the resource's policy is asked only when it is used."""
         who = function.principal or administrator(self.world.account)
         now = self.world.kernel.epoch + self.now
         if not decide(AccessRequest(action, str(arn), who, self.world.account, dict(who.context), now)):

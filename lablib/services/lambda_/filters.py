@@ -36,8 +36,8 @@ class Criteria:
         return cls(texts, tuple(found))
 
     def refusal(self, record: Document) -> str:
-        """Why no filter wants this record; empty when one does. A body that is a JSON object is looked into; of any
-        other body only the whole text counts."""
+        """Why no filter matches this record; empty when one does. A body that is a JSON object is matched by its
+        fields, any other body as a whole."""
         if not self.texts:
             return ""
         values = leaves(record | {"body": _look_into(record["body"])}, {key for one in self.branches for key in one})

@@ -59,7 +59,7 @@ class EventConfig:
 
 @dataclass(eq=False)
 class Function:
-    """A deployed function. `principal` is who it acts as when it was given a role, else the account's administrator."""
+    """A deployed function. `principal` is its role, None for the account's administrator."""
 
     name: str
     arn: str
@@ -128,7 +128,7 @@ class Function:
 
 
 class Context:
-    """The second argument of a handler: what it can know of its invocation."""
+    """The second argument of a handler: facts about the invocation."""
 
     function_version = "$LATEST"
     identity = None

@@ -81,7 +81,7 @@ class Runner:
         return invocation
 
     def _most(self, function: Function) -> int:
-        """How many runs of it there may be, as far as others leave room."""
+        """How many runs of it there may be at a time: its reserved concurrency, or what others leave."""
         if function.reserved is not None:
             return function.reserved
         free: int = self._world.quotas["lambda.concurrency"] - self._running
@@ -144,7 +144,7 @@ class Runner:
 
 
 def _marshal(answer: Any, request_id: str) -> tuple[bytes, str]:
-    """What a handler returned, as JSON, and why it failed when that cannot be."""
+    """What a handler returned, as JSON, and the reason why that failed, if it did."""
     try:
         return json.dumps(answer, ensure_ascii=False).encode(), ""
     except (TypeError, ValueError) as error:
@@ -262,7 +262,7 @@ class EventQueue:
         return json.dumps(document)
 
     def _send_dead_letter(self, event: Pending, function: Function) -> None:
-        """A dead letter is the event itself; the error stands in its attributes."""
+        """A dead letter is the event itself, with the error in its attributes."""
         failed = event.last and event.last.error
         message = event.last.reason if event.last and failed else "the function was throttled"
         attributes = {

@@ -83,7 +83,7 @@ class Pollers:
         self._find = find
 
     def change(self, mapping: Mapping, state: str) -> None:
-        """Enable or disable a mapping in a moment: until then it is in a state of transition."""
+        """Enable or disable a mapping after a delay; until then its state is `state`."""
         mapping.state = state
         mapping.modified = self._world.kernel.now
         self._world.kernel.after(self._world.quotas["lambda.mapping_delay"], self._changed, mapping)
@@ -98,14 +98,14 @@ class Pollers:
             self._grow(mapping, self._world.quotas["lambda.pollers"])
 
     def _grow(self, mapping: Mapping, wanted: int) -> None:
-        """Let there be this many pollers, if the mapping may have them."""
+        """Start pollers until there are this many, as far as the mapping may have them."""
         most = mapping.most or self._world.quotas["lambda.pollers_max"]
         for number in range(len(mapping.pollers) + 1, min(wanted, most) + 1):
             name = f"poller {number} of lambda/{mapping.function}"
             mapping.pollers.append(self._world.kernel.spawn(self._poll, mapping, name=name))
 
     def _poll(self, mapping: Mapping) -> None:
-        """One poller: batch after batch. Those above the usual number go when there is nothing to do."""
+        """One poller: batch after batch. Those above the usual number end when the queue is empty."""
         quotas, kernel = self._world.quotas, self._world.kernel
         while mapping.state == "Enabled":
             function = self._find(mapping.function)
@@ -155,7 +155,7 @@ class Pollers:
         return self._wanted(mapping, function, messages)
 
     def _wanted(self, mapping: Mapping, function: Function, messages: list[Document]) -> list[Document]:
-        """The messages that the mapping's filters want; the others are removed from the queue."""
+        """The messages that match the mapping's filters; the others are removed from the queue."""
         reasons = [mapping.criteria.refusal(message["record"]) for message in messages]
         unwanted = [message for message, why in zip(messages, reasons) if why]
         for message, why in zip(messages, reasons):
@@ -243,7 +243,7 @@ def _attribute(attribute: Document) -> Document:
 
 
 def _failed(invocation: Invocation, mapping: Mapping, ids: list[str]) -> set[str]:
-    """Which messages stay in the queue: all when the function failed, else those that it reports, if it may.
+    """Which messages stay in the queue: all when the function failed, else those that it may report.
 
     Guide, "Handling errors for an SQS event source": an answer without failures is a success, one that is not
     understood or names an unknown message fails the whole batch.

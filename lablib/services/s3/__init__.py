@@ -76,7 +76,7 @@ class S3(Service):
         self._deliveries = Deliveries(world)
 
     def target(self, operation: str, params: Document) -> Target:
-        """The right to a batch of deletes is asked for once, for what the keys have in common."""
+        """The right to a batch of deletes is checked once, for the common prefix of the keys."""
         name = str(params.get("bucket", ""))
         bucket = self._registry.buckets.get(name)
         arn, context = f"arn:aws:s3:::{name}" if name else "*", {}
@@ -150,7 +150,7 @@ class S3(Service):
         return asked
 
     def _check_may_exist(self, existing: Bucket, region: str, caller: str) -> None:
-        """To create one's own bucket again is an error everywhere but in us-east-1 (CreateBucket)."""
+        """Creating one's own bucket again is an error everywhere but in us-east-1 (CreateBucket)."""
         if existing.account != caller:
             text = (
                 "The requested bucket name is not available. The bucket namespace is shared by all users of the "
@@ -265,7 +265,7 @@ class S3(Service):
         return {}
 
     def _remove(self, request: Request, place: Bucket, key: str) -> None:
-        """To delete what is not there succeeds, and is no event."""
+        """Deleting a missing object succeeds, without an event."""
         if place.remove(key):
             row = self.world.trace.add("ObjectRemoved", place.name, key, request.caller, request.row)
             self._announce(request, place, key, "ObjectRemoved:Delete", row)

@@ -247,7 +247,7 @@ class Sns(Subscribing, Texting, Pushing):
     def _admit(self, topic: Topic, messages: list[Message], request: Request) -> None:
         """Raise Throttling when these are too many: for the account, and for a FIFO topic and its groups.
 
-        Raises KMSAccessDenied and its like when the publisher may not use the topic's key.
+        Raises KMSAccessDenied and other errors when the publisher cannot use the topic's key.
         """
         if key := topic.attributes.get("KmsMasterKeyId"):
             self._data_keys.encrypt(request, topic.arn, key, self.world.quotas["sns.data_key_reuse"])

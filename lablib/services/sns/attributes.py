@@ -62,7 +62,7 @@ def _access_policy(value: str, quotas: Quotas) -> str:
 
 
 def check_actions(actions: list[str]) -> None:
-    """Raise InvalidParameter unless a topic's policy may speak about these actions: a wildcard it may not have."""
+    """Raise InvalidParameter unless a topic's policy may have these actions; it may have no wildcards."""
     known = {f"sns:{action}".lower() for action in TOPIC_ACTIONS}
     if not {action.lower() for action in actions} <= known:
         raise invalid("Policy statement action out of service scope!")

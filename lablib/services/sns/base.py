@@ -96,14 +96,14 @@ class SnsBase(Service):
 
     @property
     def phones(self) -> Phones:
-        """What this account knows about text messages here: `phones.opt_out(number)` is an answer of STOP."""
+        """The account's telephones: `phones.opt_out(number)` is what an answer of STOP does."""
         return self.external.phones
 
     # ---- for the gateway ---------------------------------------------------------------------------------------------
 
     def target(self, operation: str, params: Document) -> Target:
-        """A right to publish covers the batch form too (API: PublishBatch). To a subscription its own owner comes
-        first; with a token anybody may confirm."""
+        """A right to publish covers the batch form too (API: PublishBatch). A request about a
+        subscription goes to its owner; with a token anybody may confirm."""
         action, account = "sns:Publish" if operation == "PublishBatch" else f"sns:{operation}", self.world.account
         arn = params.get("topic_arn") or params.get("target_arn") or params.get("resource_arn")
         if "subscription_arn" in params or "token" in params:

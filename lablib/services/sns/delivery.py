@@ -77,7 +77,7 @@ class Deliverer:
         self._kernel.after(delay, self._rate_limit, delivery)
 
     def _rate_limit(self, delivery: Delivery) -> None:
-        """Where an endpoint has a limit on deliveries a second, each waits for its turn."""
+        """Delay the attempt where the endpoint has a limit on deliveries a second."""
         subscription, now = delivery.subscription, self._kernel.now
         rate = subscription.rate
         if not rate:

@@ -43,7 +43,7 @@ class Message:
         self._heads: dict[str, str] = {}  # of the envelope, by protocol
 
     def accept(self, id: str) -> None:
-        """It is stored: now it has an id, and a FIFO topic gives it its place."""
+        """Store it: give it an id, and in a FIFO topic a sequence number."""
         topic = self.topic
         self.id = id
         self.published = topic.world.kernel.now

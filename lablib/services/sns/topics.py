@@ -61,7 +61,7 @@ class Topic:
         self.configure({})
 
     def configure(self, attributes: dict[str, str]) -> None:
-        """Take over attributes that were checked; an empty value removes one."""
+        """Set attributes that were checked; an empty value removes one."""
         self.attributes = {name: value for name, value in (self.attributes | attributes).items() if value}
         self.content_based = self.attributes.get("ContentBasedDeduplication") == "true"
         self.group_scope = self.attributes.get("FifoThroughputScope") == "MessageGroup"
@@ -69,7 +69,7 @@ class Topic:
 
     @property
     def policy_text(self) -> str:
-        """Its access policy: the one that was set, else the one with which SNS makes every topic."""
+        """Its access policy: the one that was set, else the default of every topic."""
         return self.attributes.get("Policy") or json.dumps(self.default_policy())
 
     def default_policy(self) -> Document:
@@ -95,7 +95,7 @@ class Topic:
         return self._policy[1]
 
     def count(self, confirmed: bool) -> int:
-        """How many of its subscriptions are confirmed, or wait for it."""
+        """How many of its subscriptions are confirmed, or are not."""
         return sum(one.confirmed == confirmed for one in self.subscriptions.values())
 
     def describe(self) -> dict[str, str]:
@@ -144,11 +144,11 @@ class Subscription:
 
     @property
     def in_order(self) -> bool:
-        """Does a failed delivery hold back the later ones of its group? To the endpoints of FIFO topics."""
+        """Does a failed delivery delay the later ones of its group? Those of FIFO topics do."""
         return self.topic.fifo
 
     def configure(self, attributes: dict[str, str]) -> None:
-        """Take over attributes that were checked; an empty value removes one."""
+        """Set attributes that were checked; an empty value removes one."""
         self.attributes = {name: value for name, value in (self.attributes | attributes).items() if value}
         self.raw = self.attributes.get("RawMessageDelivery") == "true"
         redrive = self.attributes.get("RedrivePolicy")

@@ -79,7 +79,7 @@ class Sqs(Service):
         return target
 
     def queue(self, name_or_url: str) -> AnyQueue:
-        """The queue itself, to look into and to let its servers fail. Raises KeyError when there is none."""
+        """The queue itself, to inspect it and to let its servers fail. Raises KeyError when there is none."""
         name = name_or_url.rpartition("/")[2]
         if name not in self._queues:
             raise KeyError(f"no queue is called {name!r}; there are: {', '.join(self._queues) or 'none'}")
@@ -156,7 +156,7 @@ class Sqs(Service):
         return {"queueUrls": []} | self._page(names, "queueUrls", next_token, max_results)
 
     def _page(self, names: list[str], key: str, token: str | None, most: int | None) -> Document:
-        """One page of queue URLs; a token to go on only for who said how many he wants (API: ListQueues)."""
+        """One page of queue URLs; a token only when the caller gave MaxResults (API: ListQueues)."""
         limit = self.world.quotas["sqs.list_page"]
         if most is not None:
             check_range(most, "MaxResults", 1, limit)
@@ -220,7 +220,7 @@ class Sqs(Service):
         self.has_policies = self.has_policies or queue.policy is not None
 
     def _later(self, fn: Callable[..., None], *args: Any) -> None:
-        """Do what takes AWS up to a minute to spread."""
+        """Make a change that takes AWS up to a minute to propagate."""
         if delay := self.world.quotas["sqs.propagation"]:
             self.world.kernel.after(delay, fn, *args)
         else:

@@ -70,7 +70,7 @@ class BaseQueue(Generic[M]):
         self._salt = self._own.integer(1 << 32)
 
     def configure(self, attributes: dict[str, str]) -> None:
-        """Take over attributes that were checked; an empty value removes one."""
+        """Set attributes that were checked; an empty value removes one."""
         self.attributes = merged(self.attributes, attributes)
         number = {name: int(value) for name, value in self.attributes.items() if value.isdecimal()}
         self.delay = number["DelaySeconds"]
@@ -129,7 +129,7 @@ class BaseQueue(Generic[M]):
         """Raise ThrottlingException when this call is one too many."""
 
     def _take(self, request: Request, most: int, visibility: int, every: bool) -> list[M]:
-        """Hand out up to `most` messages; `every` when the poll is a long one."""
+        """Receive up to `most` messages; `every` for a long poll, which asks every server."""
         raise NotImplementedError
 
     def _ready(self) -> bool:
@@ -140,7 +140,7 @@ class BaseQueue(Generic[M]):
         """A call is going to wait for a message."""
 
     def _on_due(self, what: Any) -> None:
-        """The time has come that was noted with `_schedule`."""
+        """What was scheduled with `_schedule` is due."""
         self._show(what)
 
     def _make_visible(self, message: M) -> None:
@@ -332,7 +332,7 @@ class BaseQueue(Generic[M]):
             self._set_timer(message.sent + self.retention)
 
     def _set_timer(self, time: float) -> None:
-        """Make the timer ring at `time`, or earlier."""
+        """Let the timer fire at `time`, or earlier."""
         if time < self._timer_at and not self.deleted:
             if self._timer:
                 self._timer.cancel()

@@ -48,7 +48,7 @@ def check_body(body: str) -> None:
 
 
 def check_standard_send(group: str | None, deduplication: str | None, quotas: Quotas) -> None:
-    """Raise what a standard queue says to the parameters of a FIFO queue. Raises NotSimulated for fair queues."""
+    """Raise InvalidParameterValue for parameters of FIFO queues. Raises NotSimulated for fair queues."""
     if deduplication is not None:
         raise bad_value(deduplication, "MessageDeduplicationId", _WRONG_TYPE)
     if group is not None and quotas["sqs.fair_queues"]:
@@ -89,7 +89,7 @@ def check_message_attributes(attributes: Mapping[str, Document], quotas: Quotas)
 
 @lru_cache(maxsize=256)
 def _naming_fault(name: str, kind: str, longest: int) -> str:
-    """What SQS says to an attribute's name and type; nothing when they are good."""
+    """The error text for an attribute's name and type; empty when they are valid."""
     if not 1 <= len(name) <= longest:
         return f"Message (user) attribute name must be 1 to {longest} characters long. It has {len(name)}."
     if name.lower().startswith(("aws.", "amazon.")):
@@ -131,6 +131,6 @@ def check_system_attributes(attributes: Mapping[str, Document]) -> None:
 
 
 def check_entries(entries: list[Document], kind: str, most: int) -> None:
-    """Raise what SQS says to a batch that has no entries or too many, or entries with bad ids."""
+    """Raise what SQS raises for a batch without entries, with too many, or with bad ids."""
     texts = _BATCH_TEXTS | {"EmptyBatchRequest": f"There should be at least one {kind} in the request."}
     check_batch([entry["Id"] for entry in entries], most, texts, sqs_error)

@@ -141,7 +141,7 @@ class FifoQueue(BaseQueue[FifoMessage]):
         self._store(message)
 
     def _store(self, message: FifoMessage) -> None:
-        """Whatever comes is delayed alike, so that order holds."""
+        """Every message gets the same delay, so that the order is kept."""
         self._sequence += 1 + self._own.integer(512)  # growing, not consecutive
         message.sequence, message.sent, message.group = self._sequence, self.kernel.now, None
         self._sample()
@@ -157,7 +157,7 @@ class FifoQueue(BaseQueue[FifoMessage]):
     # ---- groups ------------------------------------------------------------------------------------------------------
 
     def _join(self, message: FifoMessage) -> None:
-        """A message takes its place in the order of its group."""
+        """Put a message at the end of its group."""
         self.trace.add("JoinedGroup", self.name, message.id, "", message.row, message.group_id)
         if self._inside < self._window:
             self._admit(message)
@@ -165,7 +165,7 @@ class FifoQueue(BaseQueue[FifoMessage]):
             self._beyond.append(message)
 
     def _admit(self, message: FifoMessage) -> None:
-        """It is among the messages that are searched."""
+        """Let it be among the messages that are searched."""
         self._inside += 1
         group = self.groups.get(message.group_id)
         if group is None:
@@ -176,7 +176,7 @@ class FifoQueue(BaseQueue[FifoMessage]):
             self._offer(group)
 
     def _offer(self, group: Group) -> None:
-        """Its first message may have changed: when that one is visible, the group is free."""
+        """The first message of a group may have changed: when it is visible, the group is free."""
         first = group.line[0]
         if first.state == VISIBLE and group.offered is not first:
             group.offered = first
@@ -229,7 +229,7 @@ class FifoQueue(BaseQueue[FifoMessage]):
     def receive(
         self, request: Request, most: int, visibility: int, wait: int, attempt: str | None = None
     ) -> list[FifoMessage]:
-        """As every queue. With the token of an earlier `attempt`, after which no message changed, the same again."""
+        """As in every queue. With the token of an earlier `attempt`, the same messages when none has changed since."""
         self.catch_up()
         messages = self._attempts.repeat(attempt) if attempt else []
         if attempt and messages:
@@ -286,7 +286,7 @@ class FifoQueue(BaseQueue[FifoMessage]):
         message.row = self.trace.add("Deleted", self.name, id, request.caller, request.row, number)
 
     def remove(self, message: FifoMessage) -> None:
-        """Give up a message: its group goes on with the next one, and another message may be searched."""
+        """Remove a message: its group goes on with the next one, and another message may be searched."""
         super().remove(message)
         group = message.group
         if group is None:

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Attempts(Generic[M]):
-    """The last minutes' answers by their ReceiveRequestAttemptId, to be given again while no message has changed."""
+    """The last minutes' answers by their ReceiveRequestAttemptId, which are repeated while no message has changed."""
 
     def __init__(self, world: World) -> None:
         self._kernel = world.kernel
@@ -38,7 +38,7 @@ class Attempts(Generic[M]):
         return [message for message, _ in answer] if same else []
 
     def renew(self, token: str) -> None:
-        """They were given again, and that was no change."""
+        """They were received again with the token, which is no change."""
         answer = self._answers[token]
         answer[:] = [(message, message.stamp) for message, _ in answer]
 

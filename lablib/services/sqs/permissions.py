@@ -26,7 +26,7 @@ _OWNER_ONLY = (  # no policy lets another account do these (SQS API reference, A
 
 
 def policy_for(operation: str, queue: AnyQueue, account: str) -> Policy | None:
-    """What the queue's policy says on that operation: for some nothing beyond the `account` that owns the queue."""
+    """The queue's policy for that operation; some can only be granted within the `account` that owns the queue."""
     policy = queue.policy
     return policy.only_within(account) if policy and operation in _OWNER_ONLY else policy
 

@@ -55,7 +55,7 @@ class Server:
             heapq.heapify(self.redelivered)
 
     def clear(self) -> None:
-        """Forget every copy."""
+        """Remove every copy."""
         self.never_received.clear()
         self.redelivered.clear()
         self.deleted_while_down.clear()
@@ -100,7 +100,7 @@ class Servers:
             server.down_until = server.down_from + server.stream.draw(self._outage)
 
     def take_down(self, server: Server, until: float) -> None:
-        """Let a server be away from now until then, or longer when it is away already."""
+        """Make a server unavailable from now until then, or longer when it is so already."""
         now = self._kernel.now
         if server.down_from > now:
             server.down_from = server.down_until = now

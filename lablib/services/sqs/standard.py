@@ -88,7 +88,7 @@ class StandardQueue(BaseQueue[Message]):
     def receive(
         self, request: Request, most: int, visibility: int, wait: int, attempt: str | None = None
     ) -> list[Message]:
-        """As every queue. Raises OverLimit when as many messages are in flight as may be."""
+        """As in every queue. Raises OverLimit when as many messages are in flight as may be."""
         self.catch_up()
         if self.in_flight >= self._most_in_flight:
             text = f"Too many messages are in flight: the limit is {self._most_in_flight}."
@@ -104,7 +104,7 @@ class StandardQueue(BaseQueue[Message]):
             self._set_timer(self.servers.valid_until)
 
     def _take(self, request: Request, most: int, visibility: int, every: bool) -> list[Message]:
-        """Ask servers one after the other: first each gives its share, then those that have more fill up."""
+        """Ask servers one after the other: first each gives its share, then those that have more give the rest."""
         taken: list[Message] = []
         if len(self.messages) == self.in_flight + self.delayed or not self.servers.up:
             return taken
@@ -147,7 +147,7 @@ class StandardQueue(BaseQueue[Message]):
     def delete(self, request: Request, handle: str) -> None:
         """As in every queue. An outdated handle deletes nothing, and succeeds.
 
-        A copy on a server that is away survives, and comes back with the server.
+        A copy on a server that is unavailable survives, and comes back with the server.
         """
         self.catch_up()
         id, number, message = self.find_by_handle(handle)
