@@ -101,14 +101,22 @@ class Cloud:
         who = principal or administrator(account)
         return replace(who, context={**who.context, "aws:SecureTransport": "false"})
 
-    def resource(self, service_name: str, region_name: str | None = None) -> Any:
-        """A boto3 resource, for example `cloud.resource("sqs").get_queue_by_name(QueueName="orders")`."""
+    def resource(
+        self,
+        service_name: str,
+        region_name: str | None = None,
+        *,
+        role: str | None = None,
+        account: str = ACCOUNT,
+        **more: Any,
+    ) -> Any:
+        """A boto3 resource, for example `cloud.resource("sqs").get_queue_by_name(QueueName="orders")`. Arguments and
+        errors are those of `client`."""
         from lablib.clients import boto
 
-        region = region_name or self.region_name
-        return boto.make_resource(
-            lambda name, **kwargs: self.client(name, region, config=kwargs.get("config")), service_name
-        )
+        boto.check_arguments("resource", more, ("role", "account"))
+        client = partial(self.client, role=role, account=account)
+        return boto.make_resource(client, service_name, region_name=region_name or self.region_name, **more)
 
     def direct(self, service_name: str, *, role: str | None = None, account: str = ACCOUNT) -> DirectClient:
         """A plain client for the lab's own actors: same calls, no validation, no retries, a third of the cost."""

@@ -26,6 +26,7 @@ _LOST = {"lost_request": "RequestLost", "lost_answer": "AnswerLost"}
 _QUANTILES = 1024
 FLAT = frozenset((str, int, float, bool, bytes, type(None)))
 _NOTHING = (None, None, None)
+_ACRONYMS = {"sms": "SMS"}  # words that the names of operations spell in capitals
 _REMEMBERED = 10_000  # so many allowed calls
 
 
@@ -289,5 +290,5 @@ def _one_way(median: float, p95: float) -> list[float]:
 
 @cache
 def pascal(name: str) -> str:
-    """`receive_message` -> `ReceiveMessage`."""
-    return "".join(part.capitalize() for part in name.split("_"))
+    """`receive_message` -> `ReceiveMessage`, as AWS spells operations."""
+    return "".join(_ACRONYMS.get(part) or part.capitalize() for part in name.split("_"))

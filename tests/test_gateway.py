@@ -6,11 +6,11 @@ import math
 import pytest
 from botocore import xform_name
 
-from lablib import Cloud, Fault
+from lablib import Cloud, Fault, services
 from lablib.aws.access.decide import administrator
 from lablib.aws.arn import Arn
 from lablib.aws.service import NotSimulated, Principal, ServiceError
-from lablib.gateway import AnswerLost
+from lablib.gateway import AnswerLost, pascal
 
 
 @pytest.fixture
@@ -134,6 +134,18 @@ def test_every_operation_that_answers_for_each_entry_is_a_batch(cloud, service):
         if (answer := model.operation_model(name).output_shape) and {"Failed", "Errors"} & set(answer.members)
     }
     assert known.batches == {name for name in lists_failures if xform_name(name) in known.coverage()}
+
+
+@pytest.mark.parametrize("service", services.names())
+def test_every_service_says_what_a_call_is_about_whatever_its_parameters(cloud, service):
+    """The gateway asks before the parameters are checked: the answer is a target, never an error."""
+    known, spelled = cloud.service(service), cloud.client(service).meta.service_model.operation_names
+    for operation in map(pascal, known.coverage()):
+        assert operation in spelled, "the API log spells operations as AWS does"
+        for params in ({}, {known.arn_parameter: "nonsense"}, {known.arn_parameter: ""}):
+            target = known.target(operation, params)
+            assert target.owner == "123456789012"
+            assert all(action.startswith(f"{service}:") for action in target.actions)
 
 
 @pytest.mark.parametrize("kind", ["throttle", "partial"])

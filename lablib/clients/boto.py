@@ -272,6 +272,9 @@ class SimulatedClient:
         if problem:
             raise AssertionError(f"the simulated {operation.name} does not answer as AWS does: {problem}")
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def _make_request(self, *_: Any) -> None:
         raise AssertionError("a simulated client never sends a request")
 
@@ -317,7 +320,7 @@ class _Session(boto3.session.Session):
     def client(self, service_name: str, *args: Any, **kwargs: Any) -> Any:
         if self.lab_client is None:
             return super().client(service_name, *args, **kwargs)
-        return self.lab_client(service_name, region_name=kwargs.get("region_name"), config=kwargs.get("config"))
+        return self.lab_client(service_name, **kwargs)
 
 
 _lock = threading.RLock()
@@ -408,8 +411,8 @@ def _without_threads(transfer: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def make_resource(client: Callable[..., Any], name: str) -> Any:
-    """boto3's resource `name`, on clients that `client(name, region_name=, config=)` makes."""
+def make_resource(client: Callable[..., Any], name: str, **arguments: Any) -> Any:
+    """boto3's resource `name`, on clients that `client(name, **arguments)` makes."""
     session = copy.copy(_session())
     session.lab_client = client
-    return session.resource(name)
+    return session.resource(name, **arguments)

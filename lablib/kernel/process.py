@@ -162,7 +162,6 @@ class Kernel(Loop):
     """Virtual time with processes in it. One kernel belongs to one thread."""
 
     epoch = EPOCH
-    current_line = staticmethod(getcurrent)  # the line of execution that asks
 
     def __init__(self, chance: Chance | None = None, title: str = "another kernel") -> None:
         super().__init__()

@@ -130,6 +130,18 @@ def test_resources_work(cloud):
     assert cloud.trace.where(kind="Deleted")
 
 
+def test_a_resource_takes_the_arguments_of_a_client(cloud):
+    resource = cloud.resource("sqs", "eu-west-1", account="444455556666", config=Config(read_timeout=3), verify=False)
+    assert resource.create_queue(QueueName="q").url == "https://sqs.eu-west-1.amazonaws.com/444455556666/q"
+    assert resource.meta.client.meta.config.read_timeout == 3
+    with pytest.raises(TypeError, match=r"resource\(\) has no argument 'rol'; did you mean 'role'"):
+        cloud.resource("sqs", rol="worker")
+
+
+def test_a_client_may_be_closed(sqs):
+    sqs.close()
+
+
 def test_a_waiter_waits_in_virtual_time_at_the_top_of_a_cell_and_in_a_process(cloud, sqs):
     model = {
         "version": 2,
