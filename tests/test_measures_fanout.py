@@ -23,10 +23,15 @@ class Book:
     def __init__(self):
         self.clock = Clock()
         self.trace = Trace(self.clock)
+        self.published = {}
 
     def __call__(self, time, kind, subject, actor="", detail=None, until=0.0):
         self.clock.now = time
-        return self.trace.add(kind, "orders", subject, actor, -1, detail, until)
+        cause, about = self.published.get(subject, -1), subject if kind == "Published" else f"{subject} to {actor}"
+        row = self.trace.add(kind, "orders", about, actor, cause, detail, until)
+        if kind == "Published":
+            self.published[subject] = row
+        return row
 
     def fails(self, time, subject, actor, attempt, until, protocol="https"):
         return self(
@@ -54,7 +59,7 @@ def test_a_branch_is_what_one_endpoint_got_and_did_not_get(book):
     book.arrives(2.5, "m2", "big")
     book.fails(1.1, "m1", "web", 1, 21.0)
     book.fails(21.0, "m1", "web", 2, 0.0)
-    book(21.0, "MovedToDeadLetterQueue", "m1", "web", "dlq")
+    book(21.0, "SentToDeadLetterQueue", "m1", "web", "dlq")
     book.fails(2.1, "m2", "web", 1, 22.0)
     assert book.branches["big"] == ("big", "sqs", 1, 1, 0, 0, 0, 0, 0.5)
     web = book.branches["web"]

@@ -50,7 +50,7 @@ EVENTS = (
         "TimedOut",
         lambda row, trace: f"{row.actor} gave up waiting {row.time - trace[row.cause].time:g} s after it was accepted",
         "the caller gave up on {message}",
-        caller="timed out",
+        caller="given up by its caller",
         lost=True,
         counts="timed out",
         label="caller timed out",

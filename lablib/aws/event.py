@@ -37,6 +37,10 @@ STATES = {
 }
 
 
+def _again(trace: Trace, rows: list[Row], before: Row, row: Row) -> str:
+    return f"It was received again at {row.time:.3f} s."
+
+
 @dataclass(frozen=True)
 class Event:
     """The meaning of one kind of row. All fields but the first are optional.
@@ -46,12 +50,13 @@ class Event:
     {actor}") or a function of the row and the trace. `brief`: the same for the page, where {message} is "message 5",
     and {actor} who did it.
 
-    What it does to its subject:
-    `state`: the state in which it lies there from now on. `at`: the place is the row's `resource`, or a resource whose
-    name is the row's `detail`. `ends`: it no longer lies at the resource, and why; with a state, it is only passing by.
-    `delays`: when `until` is later than now, it is DELAYED until then. `ages`: does it count for the age of the oldest?
-    `lost`: it is lost for good. `whole`: it concerns all subjects at the resource. `group`: `detail` is its group.
-    `origin`: where a subject that begins here comes from: the row's actor, its resource, or the actor of its cause.
+    What it does to its subject: `state`: the state in which it lies there from now on. `at`: the place is the row's
+    `resource`, or a resource whose name is the row's `detail`. `ends`: it no longer lies at the resource, and why; with
+    a state, it is only passing by. `delays`: when `until` is later than now, it is DELAYED until then. `ages`: does it
+    count for the age of the oldest? `lost`: it is lost for good. `whole`: it concerns all subjects at the resource.
+    `group`: `detail` is its group. `joins`: it is a part of what it was made of (a delivery of a message), and is told
+    of with that. `origin`: where a subject that begins here comes from: the row's actor, its resource, or the actor of
+    its cause.
 
     What the row's actor has to do with the subject: "gets" it (a delivery, hidden from others until `until`), "works"
     on it (until about `until`), has "worked", "drops" it (that delivery is over), "reads" a record that stays.
@@ -76,6 +81,7 @@ class Event:
     lost: bool = False
     whole: bool = False
     group: bool = False
+    joins: bool = False
     origin: Literal["actor", "resource", "cause"] = "actor"
     holder: Literal["", "gets", "works", "worked", "drops", "reads"] = ""
     caller: str = ""
@@ -86,6 +92,7 @@ class Event:
     notable: str | Callable[[Row], str] = ""
     series: Literal["", "all", "actor"] = ""
     again: bool = False
+    why_again: Callable[[Trace, list[Row], Row, Row], str] = _again
     polls: bool = False
     big: bool = False
 

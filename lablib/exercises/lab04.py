@@ -230,7 +230,7 @@ def _loose_rule(policy: dict[str, Any]) -> str:
 def _misdirected(stage: Stage, order: str, message: str, queue: str, asked: dict[str, Any]) -> Problem:
     """An order is where it should not be, or is not where it should."""
     entry: Any = asked.get(queue)
-    filtered = stage.trace.where("FilteredOut", subject=message, actor=queue)
+    filtered = stage.trace.where("FilteredOut", subject=tuple(stage.trace.children(message)), actor=queue)
     wanted = f"Queue {queue!r} wants {EXPECTATIONS[queue].words}."
     if filtered:
         looked = "attributes" if entry[1] == "MessageAttributes" else "body"

@@ -141,7 +141,8 @@ def _never_arrived(stage: Stage, order: str, partner: WebPartner) -> Problem:
         queue, (copy, *_) = next(iter(places.items()))
         told = (_fate(stage, queue, copy), _not_carried(stage, partner, order, copy), back)
         return Problem(f"{what}: {' '.join(filter(None, told))}", about)
-    rows = stage.trace.where(("DeliveryFailed", "DeliveryDropped", "FilteredOut"), subject=message)
+    deliveries = tuple(stage.trace.children(message))
+    rows = stage.trace.where(("DeliveryFailed", "DeliveryDropped", "FilteredOut"), subject=deliveries)
     if not rows:
         (published,) = stage.trace.where("Published", subject=message)
         return Problem(
@@ -175,7 +176,7 @@ def _fate(stage: Stage, queue: str, copy: str) -> str:
     here = story.left_in.get(copy)
     if story.moved and here:
         return f"it was {times}, and then SQS moved it to the dead-letter queue {here!r}. Nobody looks there."
-    if here and any(row.detail == here for row in stage.trace.where("MovedToDeadLetterQueue", resource="orders")):
+    if here and any(row.detail == here for row in stage.trace.where("SentToDeadLetterQueue", resource="orders")):
         return f"SNS gave up on the partner, and it lies in the dead-letter queue {here!r}. It was {times}."
     if here:
         return f"it is still in queue {here!r} after {stage.cloud.now:.0f} s. It was {times}."
@@ -330,7 +331,8 @@ def _absent(stage: Stage, queue: str, event: str, publications: Publications) ->
         return Problem(f"{what}: nothing was published.")
     subscribed = [row for row in trace.where("Subscribed", "orders.fifo") if row.detail == queue]
     mine = [row.subject for row, about in publications.rows("Published") if about == event]
-    refused = [m for m in mine if trace.where(("DeliveryFailed", "FilteredOut"), subject=m, actor=queue)]
+    kept = [row.subject for row in trace.where(("DeliveryFailed", "FilteredOut"), actor=queue)]
+    refused = [m for m in mine if any(trace.parent(delivery) == m for delivery in kept)]
     if refused or not subscribed:
         return missing(stage, event, (refused or mine or [published[0].subject])[0], queue)
     if published[0].index < subscribed[0].index:

@@ -166,8 +166,8 @@ class Outcome:
         self._events = {queue: list(_events_in(stage, queue, url)) for queue, url in queues.items()}
         self._published: dict[str, str] = {}  # by key, the message about its upload
         for row in trace.where("Published", actor=f"s3/{BUCKET}"):
-            happened = trace[trace[row.cause].cause]  # a call of Publish lies between
-            if happened.kind == "ObjectCreated":
+            happened = next((r for r in trace.chain(row.index) if r.kind == "ObjectCreated"), None)
+            if happened:
                 self._published[happened.subject] = row.subject
         self._runs: dict[str, list[Row]] = {}  # by message, how the function's runs on it ended
         for row in trace.where(("InvocationEnded", "InvocationFailed"), FUNCTION):

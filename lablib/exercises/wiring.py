@@ -48,7 +48,7 @@ def copies(stage: Stage) -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = {}
     for sent in trace.where("Sent"):
         if sent.actor.startswith("sns/"):
-            origin = trace[trace[sent.cause].cause].subject  # a call of SendMessage lies between
+            origin = trace.parent(trace.parent(sent.subject))  # a delivery lies between
             found.setdefault(origin, {}).setdefault(sent.resource, []).append(sent.subject)
             stage.labels[sent.subject] = f"in {sent.resource}"
     return found
@@ -89,7 +89,9 @@ def text_of(body: str) -> str:
 
 def missing(stage: Stage, name: str, message: str, place: str, kind: str = "queue") -> Problem:
     """Why a message that was published did not come to a queue (or a `kind` of other place)."""
-    rows = stage.trace.where(("DeliveryFailed", "FilteredOut"), subject=message, actor=place)
+    rows = stage.trace.where(
+        ("DeliveryFailed", "FilteredOut"), subject=tuple(stage.trace.children(message)), actor=place
+    )
     what = f"{name} did not come to {kind} {place!r}"
     if not rows:
         again = " Your function crashed before it did that, and left it out when it started again."

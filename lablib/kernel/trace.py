@@ -80,6 +80,9 @@ class Trace:
         self._untils = self._stored["until"]
         self._fresh_untils = self._fresh["until"]
         self.details: list[Any] = []
+        self._on_behalf: dict[str, int] = {}  # by actor: the row that caused what it does
+        self._first_rows: dict[int, int] = {}
+        self._looked_at = 0
         self.api_kinds: set[int] = set()
         self.events: dict[str, Any] = {}  # by kind: what the rows mean (`lablib.aws.event.Event`)
         self.phrases: dict[str, Phrase] = {}  # by kind: words that go before those of the events
@@ -94,7 +97,7 @@ class Trace:
         """`add` and `open`, as closures: every call and transition passes here, and look-ups would cost a third."""
         loop, codes, details, detail_of = self._loop, self._codes, self.details, self.details.append
         time, kinds, resources, subjects, actors, causes, untils = (self._fresh[name].append for name in COLUMNS)
-        is_api, fresh = self.api_kinds.add, self._fresh_untils
+        is_api, fresh, on_behalf = self.api_kinds.add, self._fresh_untils, self._on_behalf
 
         def add(
             kind: str,
@@ -123,6 +126,8 @@ class Trace:
             """Append the row of an API call that starts now."""
             code = codes[operation]
             is_api(code)
+            if on_behalf and cause < 0:
+                cause = on_behalf.get(actor, -1)
             time(loop.now)
             kinds(code)
             resources(codes[resource])
@@ -157,6 +162,10 @@ class Trace:
         if self._fresh_untils:
             self._store()
         return self._stored
+
+    def act_for(self, actor: str, row: int) -> None:
+        """The calls of this actor that have no other cause are caused by `row` from now on."""
+        self._on_behalf[actor] = row
 
     def declare(self, events: Iterable[Any]) -> None:
         """From now on, rows of these kinds mean this. A later declaration of a kind replaces an earlier one."""
@@ -239,25 +248,61 @@ class Trace:
             index = causes[index]
         return subjects[index] if index >= 0 else 0
 
+    def first_rows(self) -> dict[int, int]:
+        """The number of the first row about each subject, in the order of appearance."""
+        subjects, known = self._columns["subject"], self._first_rows
+        for index in range(self._looked_at, len(subjects)):
+            if (code := subjects[index]) and code not in known:
+                known[code] = index
+        self._looked_at = len(subjects)
+        return known
+
+    def _first_row(self, subject: str) -> int:
+        index = self.first_rows().get(self.code(subject), -1)
+        if index < 0:
+            raise KeyError(f"nothing in this run is about {subject!r}: pass a MessageId from its trace")
+        return index
+
     def parent(self, subject: str) -> str:
-        """The subject from which this one was made: a delivery's message, a copy's delivery; "" for none.
+        """The subject from which this one was made: a copy's delivery, a delivery's message; "" for none.
 
         Raises KeyError when the trace knows no such subject.
         """
+        return self.names[self.origin(self._first_row(subject))]
+
+    def children(self, subject: str) -> list[str]:
+        """The subjects that were made of this one, in the order of appearance."""
         code = self.code(subject)
-        if code <= 0 or code not in self._columns["subject"]:
-            raise KeyError(f"nothing in this run is about {subject!r}: pass a MessageId from its trace")
-        return self.names[self.origin(self._columns["subject"].index(code))]
+        return [self.names[child] for child, row in self.first_rows().items() if self.origin(row) == code]
+
+    def ancestors(self, subject: str) -> list[str]:
+        """The subject and what it was made of, the first origin last. Raises KeyError as `parent` does."""
+        found = [subject]
+        while above := self.parent(found[-1]):
+            found.append(above)
+        return found
+
+    def about(self, subject: str) -> list[Row]:
+        """The rows about a subject and about its deliveries, in the order of time. Raises KeyError as `parent` does."""
+        index, found = self._first_row(subject), {subject}
+        for child in self.children(subject):
+            event = self.events.get(self[self.first_rows()[self.code(child)]].kind)
+            if event is not None and event.joins:
+                found.add(child)
+        return [self[index], *(row for row in self.where(subject=tuple(found)) if row.index != index)]
 
     def explain(self, subject: str) -> str:
-        """The life of one subject (a MessageId) in words: a line for each thing that happened to it, and why.
+        """The life of one subject (a MessageId) in words: a line for each thing that happened to it, and why. That of a
+        published message tells of its deliveries too.
 
         Raises KeyError when the trace knows no such subject.
         """
-        rows = self.where(subject=subject)
-        if not rows or not subject:
-            raise KeyError(f"nothing in this run is about {subject!r}: pass a MessageId from its trace")
-        return "\n".join(f"{row.time:10.3f} s  {self.describe(row)}" for row in rows)
+        return "\n".join(f"{row.time:10.3f} s  {self.describe(row)}" for row in self.about(subject) if self.says(row))
+
+    def says(self, row: Row) -> bool:
+        """Is there anything to say about it? Rows that only mark where something begins have no words."""
+        event = self.events.get(row.kind)
+        return event is None or row.kind in self.phrases or bool(event.words)
 
     def describe(self, row: Row) -> str:
         """One row in words."""

@@ -86,7 +86,9 @@ def _played(trace: Trace) -> Array:
     """The rows that are events, and not the scenery that is built before a run begins, with what confirms it."""
     actor, time, subject = (np.array(trace.column(name)) for name in ("actor", "time", "subject"))
     built = (actor == trace.code("you")) & (time == 0)
-    return np.flatnonzero(~built & ~np.isin(subject, subject[built & (subject > 0)]))
+    about = set(subject[built & (subject > 0)].tolist())
+    about |= {code for code, row in trace.first_rows().items() if trace.origin(row) in about}
+    return np.flatnonzero(~built & ~np.isin(subject, list(about)))
 
 
 def _events(trace: Trace, names: Trace) -> list[Array]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from lablib.kernel import Row, Trace
 
-_KINDS = ("Published", "FilteredOut", "Delivered", "DeliveryFailed", "DeliveryDropped", "MovedToDeadLetterQueue")
+_KINDS = ("Published", "FilteredOut", "Delivered", "DeliveryFailed", "DeliveryDropped", "SentToDeadLetterQueue")
 _PRICES = {"http": "http", "https": "http", "email": "email", "email-json": "email", "application": "push"}
 _MILLION = 1e6
 
@@ -53,9 +53,13 @@ class FanOut:
         """Each subscription that a message was meant for, in the order of appearance."""
         rows: dict[tuple[str, str], list[Row]] = {}
         for row in self._trace.where(_KINDS):
-            if row.kind != "Published" and row.subject in self.published:
+            if row.kind != "Published" and self._message(row) in self.published:
                 rows.setdefault((row.resource, row.actor), []).append(row)
         return [self._branch(endpoint, mine) for (_, endpoint), mine in rows.items()]
+
+    def _message(self, row: Row) -> str:
+        """The message whose delivery a row is about."""
+        return self._trace.names[self._trace.origin(row.index)]
 
     def _branch(self, endpoint: str, rows: list[Row]) -> Branch:
         count = dict.fromkeys(_KINDS, 0)
@@ -67,7 +71,7 @@ class FanOut:
             if row.kind == "DeliveryFailed" and row.until:
                 trying.add(row.subject)
             if row.kind == "Delivered":
-                delays.append(row.time - self.published[row.subject].time)
+                delays.append(row.time - self.published[self._message(row)].time)
             if row.kind in ("Delivered", "DeliveryFailed"):
                 protocol = row.detail["protocol"]
         _, filtered, delivered, failed, dropped, dead = count.values()

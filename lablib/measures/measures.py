@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from lablib.aws.event import RETRYING
+from lablib.aws.event import WAITING as WAITS
 from lablib.gateway import pascal
 from lablib.kernel import Trace
 from lablib.measures import results
 from lablib.measures.fanout import FanOut
 from lablib.measures.series import Array, Number, Series, ages, steps
+from lablib.measures.tokens import Tokens, fold
 from lablib.services import quota_values
 from lablib.services.sqs import Sqs
 
@@ -168,7 +171,7 @@ class Measures:
         messages of a queue, the end of a request whose worker crashed.
         """
         resource, subject = self._codes["resource"], self._codes["subject"]
-        for row in self._moved_by_sqs.tolist():
+        for row in self._rows("MovedToDeadLetterQueue").tolist():
             target = self._resource(self.trace.details[row])
             yield np.array([row]), np.array([target]), subject[[row]], np.array([VISIBLE])
         for row in self._rows(*_EMPTIES).tolist():
@@ -197,7 +200,7 @@ class Measures:
     @cached_property
     def _graves(self) -> list[int]:
         """The dead-letter queues that got a message."""
-        rows = self._rows("MovedToDeadLetterQueue").tolist()
+        rows = self._rows("MovedToDeadLetterQueue", "SentToDeadLetterQueue").tolist()
         return list(dict.fromkeys(self._resource(self.trace.details[row]) for row in rows))
 
     def depth(self, resource: str | None = None) -> Series:
@@ -302,20 +305,12 @@ class Measures:
     @property
     def dead(self) -> int:
         """Messages that are in a dead-letter queue at the end, in whatever state."""
-        queues = dict.fromkeys(self.trace.details[row] for row in self._rows("MovedToDeadLetterQueue").tolist())
+        rows = self._rows("MovedToDeadLetterQueue", "SentToDeadLetterQueue").tolist()
+        queues = dict.fromkeys(self.trace.details[row] for row in rows)
         return sum(self._left(queue) for queue in queues)
 
     def _left(self, resource: str | None) -> int:
         return int(sum(series(resource).last for series in (self.depth, self.in_flight, self.delayed)))
-
-    @cached_property
-    def _moved_by_sqs(self) -> Array:
-        """The rows of messages that SQS moved to a dead-letter queue. What SNS moves there is sent to it, in a row of
-        its own.
-        """
-        rows = self._rows("MovedToDeadLetterQueue")
-        cause, failed = self._codes["cause"][rows], self.trace.code("DeliveryFailed")
-        return rows[(cause < 0) | (self._codes["kind"][cause] != failed)]
 
     @property
     def lost(self) -> int:
@@ -326,6 +321,30 @@ class Measures:
     def fanout(self) -> FanOut:
         """What topics did, subscription by subscription."""
         return FanOut(self.trace, self.quotas)
+
+    def reached(self, subjects: Iterable[str]) -> dict[str, dict[str, float]]:
+        """Of each subject: the queues and the endpoints outside that got something which was made of it, and when."""
+        found: dict[str, dict[str, float]] = {subject: {} for subject in subjects}
+        tokens, actors = self.tokens, self.trace.column("actor")
+        for token in tokens.tokens:
+            lies = token.state == WAITS
+            if lies or token.because == "delivered":
+                place, time = (token.resource, token.start) if lies else (actors[token.last_row], token.end or 0.0)
+                for origin in self.trace.ancestors(tokens.name(token.subject)):
+                    if origin in found:
+                        found[origin].setdefault(tokens.name(place), time)
+        return found
+
+    @cached_property
+    def on_their_way(self) -> set[str]:
+        """The subjects of which something waits for its next attempt at the end."""
+        trying = [t for t in self.tokens.tokens if t.state == RETRYING and t.end is None]
+        return {origin for t in trying for origin in self.trace.ancestors(self.tokens.name(t.subject))}
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Who has what, where, from when to when."""
+        return self.run.tokens if self.run else fold(self.trace)
 
     @property
     def redeliveries(self) -> int:

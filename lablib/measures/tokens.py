@@ -123,11 +123,11 @@ class _Fold:
         resources, subjects = self.trace.column("resource"), self.trace.column("subject")
         for i in rows:
             event, subject = table[kinds[i]], subjects[i]
-            if subject:
+            if event.is_now:
+                self.actor_row(i, event)
+            elif subject:
                 if subject not in self.inside:
                     self.subject_row(i, event, resources[i], subject)
-            elif event.is_now:
-                self.actor_row(i, event)
             elif kinds[i] in polls:
                 self.let_go(i)
             elif event.part:
@@ -227,7 +227,7 @@ class _Fold:
             token.since = inf
         if until:
             token.visible_until = until
-        if event.ends:  # it is only passing by
+        if event.ends and event.at == "resource":  # it is only passing by
             self.end(token, i, event.ends)
         else:
             self.rest[key] = token

@@ -59,7 +59,7 @@ def kept_for_later(run: Run) -> float | None:
     """A queue's policy is gone, and what could not be delivered is kept in the dead-letter queue."""
     failed = run.trace.where("DeliveryFailed")
     refused = {row.subject for row in failed if row.actor in QUEUES}
-    moved = (row.time for row in run.trace.where("MovedToDeadLetterQueue") if row.subject in refused)
+    moved = (row.time for row in run.trace.where("SentToDeadLetterQueue") if row.subject in refused)
     return next(moved, None)
 
 
@@ -168,6 +168,27 @@ class FanOut(Scenario):
             **on_its_way,
         }
 
+    def story(self, run: Run, rows: list[Row]) -> str:
+        """Whom the shop told of an order, and what kept it from telling the others."""
+        if rows[0].kind != "Ordered":
+            return ""
+        reached = [
+            f"{row.actor if row.kind == 'Delivered' else row.resource} at {row.time:.3f} s"
+            for row in rows
+            if row.kind in ("Sent", "Published", "Delivered")
+        ]
+        said = [f"Ordered at {rows[0].time:.3f} s; the shop told {', '.join(reached) or 'nobody'}."]
+        tried = next((row for row in reversed(rows) if row.kind in ("Delivered", "DeliveryFailed")), None)
+        if tried and tried.kind == "DeliveryFailed":
+            times = f"{tried.detail['attempt']} attempt{'s' * (tried.detail['attempt'] > 1)}"
+            why = f"the last at {tried.time:.3f} s: {tried.detail['reason']}"
+            said.append(f"{tried.actor} did not take it in {times}, {why}.")
+        said += [f"It is lost for {row.actor}: {row.detail}." for row in rows if row.kind == "DeliveryDropped"]
+        crash = next((row for row in rows if row.kind == "Crashed"), None)
+        if crash:
+            said.append(f"The shop's program crashed at {crash.time:.3f} s, and told nobody after that.")
+        return " ".join(said)
+
 
 def _failed(row: Row, trace: Trace) -> str:
     what = f"attempt {row.detail['attempt']} to tell {row.actor} failed: {row.detail['reason']}"
@@ -262,11 +283,12 @@ class _FanOutStage(Stage):
         order, keyed = f"order-{key}", self.cloud.chance.keyed
         big = keyed("big", order) < self.values["big"]
         total = round(_BIG * (1 + 4 * keyed("total", order)) if big else 5 + (_BIG - 6) * keyed("total", order))
-        self.cloud.trace.add("Ordered", "shop", order, f"shop/{order}", detail=total)
-        calls = self._calls(order, total)
-        self.cloud.spawn(self._announce, order, calls, self._calls_done(order, len(calls)), name=f"shop/{order}")
+        row = self.cloud.trace.add("Ordered", "shop", order, f"shop/{order}", detail=total)
+        self.cloud.trace.act_for(f"shop/{order}", row)
+        calls = self._calls(order, total, row)
+        self.cloud.spawn(self._announce, order, calls, self._calls_done(order, len(calls)), row, name=f"shop/{order}")
 
-    def _calls(self, order: str, total: int) -> list[Callable[[], Any]]:
+    def _calls(self, order: str, total: int, row: int) -> list[Callable[[], Any]]:
         """What the shop does to spread the news, in its order."""
         kernel = self.cloud.kernel
         attributes = {"total": {"DataType": "Number", "StringValue": str(total)}}
@@ -278,7 +300,7 @@ class _FanOutStage(Stage):
         def send(name: str) -> None:
             call_with_retries(kernel, self.sqs.send_message, QueueUrl=self.queues[name].url, MessageBody=order)
 
-        return [(lambda n=n: send(n) if n in self.queues else self._post(order)) for n in wanted]  # type: ignore[misc]
+        return [(lambda n=n: send(n) if n in self.queues else self._post(order, row)) for n in wanted]  # type: ignore[misc]
 
     def _calls_done(self, order: str, calls: int) -> int:
         """After how many of its calls the shop crashes; more than it has when it does not."""
@@ -290,29 +312,29 @@ class _FanOutStage(Stage):
             return int(keyed("moment of the crash", order) * (calls + 1))
         return calls + 1
 
-    def _announce(self, order: str, calls: list[Callable[[], Any]], until: int) -> None:
+    def _announce(self, order: str, calls: list[Callable[[], Any]], until: int, row: int) -> None:
         for call in calls[:until]:
             call()
         if until <= len(calls):
-            self.cloud.trace.add("Crashed", actor=f"shop/{order}")
+            self.cloud.trace.add("Crashed", subject=order, actor=f"shop/{order}", cause=row)
 
-    def _post(self, order: str) -> None:
+    def _post(self, order: str, row: int) -> None:
         """Call the partner's web server, three times at most. The rows are those of a topic that delivers."""
-        kernel, add, last = self.cloud.kernel, self.cloud.trace.add, 3
-        row = -1
+        kernel, add, last, delivery = self.cloud.kernel, self.cloud.trace.add, 3, f"{order} to {PARTNER}"
+        row = add("DeliveryStarted", "shop", delivery, PARTNER, row)
         for attempt in range(1, last + 1):
             status, delay = self.inbox.receive({}, order)
             kernel.sleep(min(max(delay, 0.02), _TIMEOUT))
             detail = {"protocol": "https", "attempt": attempt}
             if status < 400 and delay <= _TIMEOUT:
-                add("Delivered", "shop", order, PARTNER, row, detail)
+                add("Delivered", "shop", delivery, PARTNER, row, detail)
                 return
             reason = str(status) if status >= 400 else "Timeout"
             until = kernel.now + 1 if attempt < last else 0.0
-            row = add("DeliveryFailed", "shop", order, PARTNER, row, detail | {"reason": reason}, until)
+            row = add("DeliveryFailed", "shop", delivery, PARTNER, row, detail | {"reason": reason}, until)
             if until:
                 kernel.sleep(1)
-        add("DeliveryDropped", "shop", order, PARTNER, row, "the shop gave up after three attempts")
+        add("DeliveryDropped", "shop", delivery, PARTNER, row, "the shop gave up after three attempts")
 
     # ---- what can be done to it --------------------------------------------------------------------------------------
 
@@ -384,25 +406,15 @@ _MUST_KNOW = ("mail", "stock", "partner")
 
 def news(run: Run) -> dict[str, dict[str, float]]:
     """When each receiver had each order first, in its queue or on its web server."""
-    found: dict[str, dict[str, float]] = {row.subject: {} for row in run.trace.where("Ordered")}
-    published = {row.subject: _order(row) for row in run.trace.where("Published")}
-    for row in run.trace.where(("Sent", "Delivered")):
-        order = published.get(row.subject) if row.kind == "Delivered" else _order(row)
-        if row.kind == "Delivered" and not published:
-            order = row.subject
-        if order in found:
-            who = "partner" if row.actor == PARTNER else row.resource if row.kind == "Sent" else row.actor
-            found[order].setdefault(who, row.time)
-    return found
+    orders = [row.subject for row in run.trace.where("Ordered")]
+    names = {**{name: name for name in QUEUES}, PARTNER: "partner"}
+    reached = run.measures.reached(orders)
+    return {order: {names[name]: t for name, t in reached[order].items() if name in names} for order in orders}
 
 
 def known(run: Run) -> dict[str, set[str]]:
-    """Which receivers have each order by the end of the run."""
+    """Which receivers have each order, in their queue or on their web server, by the end of the run."""
     return {order: set(who) for order, who in news(run).items()}
-
-
-def _order(row: Row) -> str:
-    return row.actor.removeprefix("shop/")
 
 
 def told(run: Run) -> Counter[str]:
@@ -410,15 +422,11 @@ def told(run: Run) -> Counter[str]:
 
     An order that SNS still tries to deliver at the end counts as "on its way".
     """
-    trying: set[tuple[str, str]] = set()
-    for row in run.trace.where(("DeliveryFailed", "Delivered", "DeliveryDropped", "MovedToDeadLetterQueue")):
-        (trying.add if row.kind == "DeliveryFailed" and row.until else trying.discard)((row.subject, row.actor))
-    orders = {row.subject: _order(row) for row in run.trace.where("Published")}
-    open_ = {orders.get(subject, subject) for subject, _ in trying}
+    trying = run.measures.on_their_way
     counts = Counter({"all": 0, "some": 0, "nobody": 0, "on its way": 0})
     for order, who in known(run).items():
         have = sum(name in who for name in _MUST_KNOW)
-        state = "all" if have == len(_MUST_KNOW) else "on its way" if order in open_ else "some" if have else "nobody"
+        state = "all" if have == len(_MUST_KNOW) else "on its way" if order in trying else "some" if have else "nobody"
         counts[state] += 1
     return counts
 

@@ -89,7 +89,7 @@ def works(run: Run) -> Iterator[AtWork]:
     """The beginnings and ends of all work, in the order of time. Who crashes while it does nothing is left out."""
     busy: dict[str, str] = {}
     for row in run.trace.where(("WorkStarted", "WorkEnded", "Crashed")):
-        subject = row.subject or busy.get(row.actor, "")
+        subject = busy.get(row.actor, "") if row.kind == "Crashed" else row.subject
         if row.kind == "WorkStarted":
             busy[row.actor] = subject
         else:

@@ -20,21 +20,20 @@ class Notable(NamedTuple):
     text: str
 
 
-def _not_taken(row: Row) -> str:
-    """Whose fault it is that a topic's message moves to a dead-letter queue; a queue's move has no such actor."""
-    return f" that {row.actor} did not take" if row.actor else ""
-
-
 _PLAIN: dict[str, tuple[str, Callable[[Row], str]]] = {
     "Crashed": ("crash", lambda r: f"{r.actor} crashes."),
     "Restarted": ("restart", lambda r: f"{r.actor} starts again."),
     "Frozen": ("freeze", lambda r: f"{r.actor} freezes for {r.until - r.time:g} s."),
     "Burst": ("burst", lambda r: f"{r.detail} messages arrive at once."),
     "ParameterSet": ("change", lambda r: f"{r.detail['name']} is set to {r.detail['value']}."),
+    "SentToDeadLetterQueue": (
+        "dead letter",
+        lambda r: f"A message that {r.actor} did not take moves to the dead-letter queue {r.detail}.",
+    ),
     "Expired": ("expiry", lambda r: f"A message in {r.resource} is older than the retention period and is lost."),
     "MovedToDeadLetterQueue": (
         "dead letter",
-        lambda r: f"A message{_not_taken(r)} moves to the dead-letter queue {r.detail}.",
+        lambda r: f"A message moves to the dead-letter queue {r.detail}.",
     ),
     "ServerUnavailable": ("server down", lambda r: f"A server of {r.resource} becomes unavailable."),
     "CopyReturned": ("copy returned", lambda r: "A deleted message is back: a server with a copy was away."),
@@ -62,6 +61,7 @@ _THROTTLES = (
     "ProvisionedThroughputExceededException",
 )
 _SERIES = (
+    "SentToDeadLetterQueue",
     "MovedToDeadLetterQueue",
     "TimedOut",
     "Refused",
@@ -72,7 +72,7 @@ _SERIES = (
     "DeliveryDropped",
 )  # often many at a time: the first is told
 # a series for each endpoint
-_PER_ACTOR = ("FilteredOut", "DeliveryFailed", "DeliveryDropped", "MovedToDeadLetterQueue")
+_PER_ACTOR = ("FilteredOut", "DeliveryFailed", "DeliveryDropped", "SentToDeadLetterQueue")
 _QUIET = 30.0  # seconds without another one that end a series, or a hundredth of the run so far
 
 

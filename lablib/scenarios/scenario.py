@@ -16,6 +16,7 @@ from lablib.scenarios.param import ParamSpec, check_name, near, one_of
 from lablib.scenarios.topology import Topology
 
 if TYPE_CHECKING:
+    from lablib.kernel import Row
     from lablib.scenarios.run import Run
     from lablib.scenarios.stage import Stage
 
@@ -86,6 +87,10 @@ class Scenario:
         is what this painter needs to know of the run. Empty: the picture shows places and messages only.
         """
         return {}
+
+    def story(self, run: Run, rows: list[Row]) -> str:
+        """The life of a subject in a sentence or two, where only this scenario understands its `rows`; else ""."""
+        return ""
 
     # ---- values ------------------------------------------------------------------------------------------------------
 

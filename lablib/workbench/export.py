@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lablib.scenarios import Run
-from lablib.views.biography import lives
+from lablib.views.history import lives
 from lablib.views.theme import plotly_js
 from lablib.workbench import bundle, payload
 from lablib.workbench.page_state import (

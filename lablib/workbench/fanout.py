@@ -15,10 +15,11 @@ import numpy as np
 from lablib.kernel import Trace
 
 PASSED_ON = "PassedOn"  # the topic has tried each endpoint once
-GIVEN_UP = "GivenUp"  # the message is in the subscription's dead-letter queue now
+GIVEN_UP = "SentToDeadLetterQueue"  # the message is in the subscription's dead-letter queue now
 AT_LAST = "DeliveredAtLast"  # an attempt succeeded after others; the copy has a row of its own
 BASE = 1 << 32  # a subject's code, and above it what tells its deliveries apart
-_DELIVERIES = ("FilteredOut", "Delivered", "DeliveryFailed", "DeliveryDropped", "MovedToDeadLetterQueue")
+_DELIVERIES = ("FilteredOut", "Delivered", "DeliveryFailed", "DeliveryDropped", GIVEN_UP)
+_EVENTS = ("EventDelivered", "EventDropped")
 _INVOCATIONS = ("InvocationStarted", "InvocationEnded", "InvocationFailed", "InvocationThrottled")
 
 
@@ -53,6 +54,8 @@ def add(trace: Trace, columns: dict[str, np.ndarray]) -> Told:
             lookup[code] = i
     rows = np.flatnonzero(lookup[kinds] >= 0)
     told = _told(columns, rows, lookup[kinds[rows]])
+    for i in np.flatnonzero(np.isin(told.move, [NAMES.index(name) for name in _EVENTS])).tolist():
+        told.subject[i] = trace.origin(int(told.row[i]))
     if trace.code("Published") >= 0:
         told = _deliveries(trace, columns, told, NAMES)
     if trace.code("InvocationStarted") >= 0:
@@ -70,7 +73,7 @@ def _told(columns: dict[str, np.ndarray], rows: np.ndarray, move: np.ndarray) ->
 
 def _deliveries(trace: Trace, columns: dict[str, np.ndarray], told: Told, names: list[str]) -> Told:
     """Gives each delivery a subject of its own, and ends the stay of an original at its topic."""
-    number = {name: names.index(name) for name in (*_DELIVERIES, GIVEN_UP, AT_LAST)}
+    number = {name: names.index(name) for name in (*_DELIVERIES, AT_LAST)}
     failed = trace.code("DeliveryFailed")
     subject, move, wanted = told.subject.copy(), told.move.copy(), np.ones(len(told.row), dtype=bool)
     published = told.row[move == names.index("Published")]
@@ -79,11 +82,7 @@ def _deliveries(trace: Trace, columns: dict[str, np.ndarray], told: Told, names:
     for i in np.flatnonzero(np.isin(move, [number[name] for name in _DELIVERIES])).tolist():
         row, name = int(told.row[i]), names[move[i]]
         again = columns["kind"][columns["cause"][row]] == failed
-        if name == "MovedToDeadLetterQueue":
-            if not again:
-                continue  # moved by SQS
-            move[i] = number[GIVEN_UP]
-        detail, original = trace.details[row], int(subject[i])
+        detail, original = trace.details[row], trace.origin(row)
         wanted[i] = original in originals  # an invitation to confirm a subscription is no message
         if name in ("Delivered", "DeliveryFailed") and detail["attempt"] == 1:
             first_tries[original] = row

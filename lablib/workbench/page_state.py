@@ -11,7 +11,7 @@ from lablib.measures import Band, compare
 from lablib.measures.series import number
 from lablib.scenarios import Action, ActionSpec, ParamSpec, Run, Scenario
 from lablib.services import quotas
-from lablib.views.biography import Life
+from lablib.views.history import Life
 from lablib.views.panels import overview, time_unit
 from lablib.workbench import payload
 from lablib.workbench.setup import Setup
@@ -150,7 +150,7 @@ def life_document(one: Life, subjects: list[str]) -> dict[str, Any]:
     def numbered(found: re.Match[str]) -> str:
         return f"message {subjects.index(found[1]) + 1}" if found[1] in subjects else found[0]
 
-    kin = [[subjects.index(k.subject), k.words] for k in one.kin if k.subject in subjects]
+    kin = [[subjects.index(k.subject), k.words] for k in one.related if k.subject in subjects]
     clauses = [[time, _MESSAGE.sub(numbered, text), api] for time, text, api in one.clauses]
     return {**one._asdict(), "clauses": clauses, "kin": kin}
 

@@ -14,7 +14,7 @@ from lablib.aws.quotas import Edition
 from lablib.scenarios import Action, ParamSpec, Run, Scenario
 from lablib.scenarios.param import near, one_of
 from lablib.views import live
-from lablib.views.biography import life
+from lablib.views.history import life
 from lablib.views.theme import plotly_js
 from lablib.workbench import bundle, controls, payload
 from lablib.workbench.cell_widget import CellWidget, close_belongings, only_one

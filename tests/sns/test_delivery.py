@@ -47,7 +47,7 @@ def worker(cloud):
 
 
 def kinds(cloud, id):
-    return [row.kind for row in cloud.trace.where(subject=id)]
+    return [row.kind for row in cloud.trace.about(id) if cloud.trace.says(row)]
 
 
 # ---- roles -----------------------------------------------------------------------------------------------------------

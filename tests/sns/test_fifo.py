@@ -49,8 +49,12 @@ class Lab:
                     self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return found
 
-    def rows(self, *kinds, **where):
-        return self.cloud.trace.where(kinds or None, **where)
+    def rows(self, *kinds, subject=None, **where):
+        """Rows of the trace. Those about a message are also those about its deliveries."""
+        trace = self.cloud.trace
+        if subject is not None:
+            where["subject"] = (subject, *trace.children(subject))
+        return [row for row in trace.where(kinds or None, **where) if kinds or trace.says(row)]
 
 
 @pytest.fixture
@@ -99,7 +103,7 @@ def test_a_delivery_that_is_retried_holds_back_its_group_and_no_other(lab):
     second = lab.publish("2", group="slow", id="2")["MessageId"]
     other = lab.publish("3", group="fast", id="3")["MessageId"]
     lab.cloud.advance(60)
-    times = {row.subject: row.time for row in lab.rows("Delivered")}
+    times = {lab.cloud.trace.parent(row.subject): row.time for row in lab.rows("Delivered")}
     assert times[first] < times[second] and times[other] < times[first]
 
 

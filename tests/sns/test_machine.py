@@ -11,7 +11,7 @@ from lablib.aws.service import ServiceError
 from lablib.cloud import Cloud
 from lablib.gateway import Fault
 
-ENDS = ("Delivered", "FilteredOut", "DeliveryDropped", "MovedToDeadLetterQueue")
+ENDS = ("Delivered", "FilteredOut", "DeliveryDropped", "SentToDeadLetterQueue")
 ATTEMPTS = ("Delivered", "DeliveryFailed")
 URL = "https://example.com/x"
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:"
@@ -82,7 +82,8 @@ def run(seed, fifo, load, wrong, down):
 def test_every_message_has_one_end_for_every_subscription(seed, fifo, load, wrong, down):
     cloud, names, topic = run(seed, fifo, load, wrong, down)
     published = [row.subject for row in cloud.trace.where("Published", topic)]
-    ends = Counter((row.subject, row.actor) for row in cloud.trace.where(ENDS, topic) if row.subject in published)
+    ended = [(cloud.trace.parent(row.subject), row.actor) for row in cloud.trace.where(ENDS, topic)]
+    ends = Counter((id, name) for id, name in ended if id in published)
     assert ends == Counter((id, name) for id in published for name in names)
     assert len(published) == (len({(group, id) for _, group, _, id in load}) if fifo else len(load))
 
@@ -99,7 +100,7 @@ def test_attempts_are_counted_and_announced(seed, fifo, load, wrong, down):
         assert [row.detail["attempt"] for row in rows] == list(range(1, len(rows) + 1))
         for earlier, later in pairwise(rows):
             assert earlier.kind == "DeliveryFailed" and later.time == earlier.until
-            assert later.cause == earlier.index
+            assert (later.cause, later.subject) == (earlier.index, earlier.subject)
         if rows[-1].kind == "DeliveryFailed":
             assert rows[-1].until == 0.0
 
@@ -111,7 +112,7 @@ def test_a_fifo_topic_keeps_the_order_of_every_group(seed, load, wrong):
     group_of = {row.subject: row.detail for row in cloud.trace.where("JoinedGroup", topic)}
     order = [row.subject for row in cloud.trace.where("Published", topic)]
     for name in names:
-        ended = [row.subject for row in cloud.trace.where("Delivered", topic, actor=name)]
+        ended = [cloud.trace.parent(row.subject) for row in cloud.trace.where("Delivered", topic, actor=name)]
         for group in "abc":
             mine = [id for id in ended if group_of[id] == group]
             assert mine == [id for id in order if id in mine]

@@ -83,8 +83,12 @@ class Lab:
     def texts(self, name, **where):
         return [json.loads(body)["Message"] for body in self.received(name, **where)]
 
-    def rows(self, *kinds, **where):
-        return self.cloud.trace.where(kinds or None, **where)
+    def rows(self, *kinds, subject=None, **where):
+        """Rows of the trace. Those about a message are also those about its deliveries."""
+        trace = self.cloud.trace
+        if subject is not None:
+            where["subject"] = (subject, *trace.children(subject))
+        return [row for row in trace.where(kinds or None, **where) if kinds or trace.says(row)]
 
     def kinds(self, message_id):
         return [row.kind for row in self.rows(subject=message_id)]
@@ -143,11 +147,17 @@ def test_the_row_of_a_delivery_leads_to_the_publisher_and_to_the_message_in_the_
     id = lab.publish()
     lab.cloud.advance(1)
     (delivered,) = lab.rows("Delivered", subject=id)
-    assert [row.kind for row in lab.cloud.trace.chain(delivered.index)] == ["Publish", "Published", "Delivered"]
+    assert [row.kind for row in lab.cloud.trace.chain(delivered.index)] == [
+        "Publish",
+        "Published",
+        "DeliveryStarted",
+        "Delivered",
+    ]
     assert (delivered.resource, delivered.actor) == ("orders", "billing")
     (sent,) = lab.rows("Sent", resource="billing")
     assert (sent.actor, sent.subject) == ("sns/orders", delivered.detail["as"])
-    assert [row.kind for row in lab.cloud.trace.chain(sent.index)] == ["Publish", "Published", "SendMessage", "Sent"]
+    assert [row.kind for row in lab.cloud.trace.chain(sent.index)][2:] == ["DeliveryStarted", "SendMessage", "Sent"]
+    assert lab.cloud.trace.ancestors(sent.subject) == [sent.subject, f"{id} to billing", id]
 
 
 def test_a_topic_without_subscribers_keeps_nothing(lab):
@@ -298,7 +308,7 @@ def test_a_throttled_send_is_tried_again_in_the_phases_of_a_queue(lab):
     (delivered,) = lab.rows("Delivered", subject=id)
     assert delivered.detail["attempt"] == 10
     assert [row.kind for row in lab.cloud.trace.chain(delivered.index)] == (
-        ["Publish", "Published"] + ["DeliveryFailed"] * 9 + ["Delivered"]
+        ["Publish", "Published", "DeliveryStarted"] + ["DeliveryFailed"] * 9 + ["Delivered"]
     )
 
 
@@ -384,8 +394,8 @@ def test_what_cannot_be_delivered_is_in_the_dead_letter_queue_in_its_own_form(la
         assert message["Body"] == "precious" and message["MessageAttributes"]["kind"]["StringValue"] == "gold"
     else:
         assert json.loads(message["Body"])["Message"] == "precious" and "MessageAttributes" not in message
-    assert lab.kinds(id) == ["Published", "DeliveryFailed", "MovedToDeadLetterQueue"]
-    (moved,) = lab.rows("MovedToDeadLetterQueue")
+    assert lab.kinds(id) == ["Published", "DeliveryFailed", "SentToDeadLetterQueue"]
+    (moved,) = lab.rows("SentToDeadLetterQueue")
     assert (moved.resource, moved.actor, moved.detail) == ("orders", "billing", "dead")
     assert "what billing did not take is in the dead-letter queue dead" in lab.cloud.explain(id)
 

@@ -280,7 +280,11 @@ def test_a_life_on_the_page_names_copies_by_the_numbers_that_the_page_has():
     made = workbench(FanOut, seed=7, until=30.0)
     subjects = payload.subjects(made.run)
     original = made.run.trace.where("Published")[0].subject
-    copies = [row.detail["as"] for row in made.run.trace.where("Delivered", subject=original) if "as" in row.detail]
+    copies = [
+        row.detail["as"]
+        for row in made.run.trace.where("Delivered", subject=tuple(made.run.trace.children(original)))
+        if "as" in row.detail
+    ]
     texts = [text for _, text, _ in made._why(subjects.index(original))["clauses"]]
     assert len(copies) >= 2
     for copy in copies:

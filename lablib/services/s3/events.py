@@ -22,6 +22,7 @@ EVENTS = (
         ends="passed on",
     ),
     Event("ObjectRemoved", "object {subject} deleted from bucket {resource} by {actor}"),
+    Event("EventStarted", state=PASSING, origin="resource", joins=True),
     Event("EventDelivered", _delivered, "the bucket has told of {message}", ends="delivered"),
     Event(
         "EventDropped",

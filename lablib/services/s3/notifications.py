@@ -200,7 +200,9 @@ class Deliveries:
                 text = json.dumps(self._document(event, rule), separators=(",", ":"))
                 stream = self._world.chance.stream(f"s3/{event.bucket.name}")
                 for _ in range(1 + stream.coin(self._world.quotas["s3.event_duplicates"])):
-                    self._world.kernel.after(stream.draw(self._latency), self._deliver, event, rule, text)
+                    about = (event.bucket.name, f"{event.key} to {rule.target}", rule.target)
+                    row = self._world.trace.add("EventStarted", *about, event.row)
+                    self._world.kernel.after(stream.draw(self._latency), self._deliver, event, rule, text, row)
 
     def test(self, bucket: Bucket, rule: Rule, row: int) -> None:
         """Check a destination: with a test event, or for a function whether S3 may invoke it. Raises
@@ -217,19 +219,20 @@ class Deliveries:
         except (ServiceError, AnswerLost):
             raise invalid(_UNABLE) from None
 
-    def _deliver(self, event: Event, rule: Rule, text: str, attempt: int = 1) -> None:
+    def _deliver(self, event: Event, rule: Rule, text: str, row: int, attempt: int = 1) -> None:
         world, bucket = self._world, event.bucket
+        about = (bucket.name, f"{event.key} to {rule.target}", rule.target)
         try:
-            answer = self._send(bucket, rule, text, event.row)
+            answer = self._send(bucket, rule, text, row)
         except (ServiceError, AnswerLost) as error:
             hopeless = isinstance(error, ServiceError) and error.sender_fault
             if hopeless or attempt > world.quotas["s3.event_retries"]:
-                world.trace.add("EventDropped", bucket.name, event.key, rule.target, event.row, reason(error))
+                world.trace.add("EventDropped", *about, row, reason(error))
             else:
-                world.kernel.after(world.quotas["s3.event_retry"], self._deliver, event, rule, text, attempt + 1)
+                world.kernel.after(world.quotas["s3.event_retry"], self._deliver, event, rule, text, row, attempt + 1)
         else:
             detail = {"event": event.name} | ({"as": answer["MessageId"]} if "MessageId" in answer else {})
-            world.trace.add("EventDelivered", bucket.name, event.key, rule.target, event.row, detail)
+            world.trace.add("EventDelivered", *about, row, detail)
 
     def _send(self, bucket: Bucket, rule: Rule, text: str, row: int, test: bool = False) -> Document:
         return hand_over(

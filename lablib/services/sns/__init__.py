@@ -16,6 +16,7 @@ from lablib.aws.service import NotSimulated, Request, ServiceError
 from lablib.services.sns import checks, permissions
 from lablib.services.sns.attributes import check_topic_attributes
 from lablib.services.sns.checks import Document, invalid
+from lablib.services.sns.delivery import delivery_id
 from lablib.services.sns.messages import Message
 from lablib.services.sns.outside import payload
 from lablib.services.sns.push import Pushing
@@ -275,7 +276,8 @@ class Sns(Subscribing, Texting, Pushing):
             if not subscription.confirmed:
                 continue
             if subscription.filter and (why := subscription.refusal(message)):
-                trace.add("FilteredOut", topic.name, message.id, subscription.name, message.row, why)
+                about = delivery_id(message, subscription)
+                trace.add("FilteredOut", topic.name, about, subscription.name, message.row, why)
             else:
                 self.deliverer.send(message, subscription)
         return message.answer()

@@ -31,6 +31,11 @@ _THROTTLES = ("ThrottlingException", "Throttling", "RequestThrottled", "Throttle
 _MANAGED = ("sqs", "lambda")
 
 
+def delivery_id(message: Message, subscription: Subscription) -> str:
+    """The subject of the rows about one delivery."""
+    return f"{message.id} to {subscription.name}"
+
+
 @dataclass(eq=False, slots=True)
 class Delivery:
     """One message on its way to one subscription."""
@@ -61,6 +66,7 @@ class Deliverer:
     def send(self, message: Message, subscription: Subscription) -> None:
         """Deliver a published message to this subscription."""
         delivery = Delivery(message, subscription, message.row)
+        delivery.row = self._note("DeliveryStarted", delivery)
         if subscription.in_order:
             line = subscription.lines.setdefault(message.group, deque())
             line.append(delivery)
@@ -183,7 +189,7 @@ class Deliverer:
                 why = reason(error, "Timeout")
                 self._note("DeliveryDropped", delivery, f"{DLQ_FAILED} {queue.resource} failed: {why}")
             else:
-                self._note("MovedToDeadLetterQueue", delivery, queue.resource)
+                self._note("SentToDeadLetterQueue", delivery, queue.resource)
         self._end(delivery)
 
     def _end(self, delivery: Delivery) -> None:
@@ -197,8 +203,6 @@ class Deliverer:
             else:
                 del subscription.lines[delivery.message.group]
 
-    def _note(self, kind: str, delivery: Delivery, detail: Any, until: float = 0.0) -> int:
-        message, subscription = delivery.message, delivery.subscription
-        return self._trace.add(
-            kind, subscription.topic.name, message.id, subscription.name, delivery.row, detail, until
-        )
+    def _note(self, kind: str, delivery: Delivery, detail: Any = None, until: float = 0.0) -> int:
+        subscription, about = delivery.subscription, delivery_id(delivery.message, delivery.subscription)
+        return self._trace.add(kind, subscription.topic.name, about, subscription.name, delivery.row, detail, until)

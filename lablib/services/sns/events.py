@@ -42,10 +42,12 @@ EVENTS = (
         state=PASSING,
         ends="filtered out",
         origin="resource",
+        joins=True,
         label="filtered",
         notable="A filter policy keeps a message out: {actor} does not get it.",
         series="actor",
     ),
+    Event("DeliveryStarted", state=PASSING, origin="resource", joins=True),
     Event("Delivered", _delivered, "{message} was delivered", ends="delivered"),
     Event(
         "DeliveryFailed",
@@ -64,6 +66,15 @@ EVENTS = (
         lost=True,
         label="dropped",
         notable="A message is lost for {actor}: {detail}.",
+        series="actor",
+    ),
+    Event(
+        "SentToDeadLetterQueue",
+        "what {actor} did not take is in the dead-letter queue {detail}",
+        "{message} goes to the dead-letter queue of its subscription",
+        ends="dead letter",
+        label="dead letter",
+        notable="A message that {actor} did not take moves to the dead-letter queue {detail}.",
         series="actor",
     ),
 )

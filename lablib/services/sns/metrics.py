@@ -9,7 +9,7 @@ _ONE_A_ROW = {
     "Published": "NumberOfMessagesPublished",
     "Delivered": "NumberOfNotificationsDelivered",
     "FilteredOut": "NumberOfNotificationsFilteredOut",
-    "MovedToDeadLetterQueue": "NumberOfNotificationsRedrivenToDlq",
+    "SentToDeadLetterQueue": "NumberOfNotificationsRedrivenToDlq",
 }
 _HTTP = ("http", "https")
 INVALID_ATTRIBUTES = "invalid attributes"
@@ -39,7 +39,8 @@ def metrics(trace: Trace, topic: str) -> dict[str, float]:
         if row.kind == "Published":
             published.add(row.subject)
             size += row.detail
-        if row.subject in published:  # not the requests to confirm
+        about = row.subject if row.kind == "Published" else trace.names[trace.origin(row.index)]
+        if about in published:  # not the requests to confirm
             for name in _counts(row.kind, row.detail, row.until):
                 values[name] += 1
     values["PublishSize"] = size / len(published) if published else 0.0

@@ -116,11 +116,32 @@ def _shown_between(first: Row, last: Row, trace: Trace) -> Row | None:
     return next((r for r in rows if first.index < r.index < last.index), None)
 
 
-def _moved(row: Row, trace: Trace) -> str:
-    """By a queue, or by a topic for one of its subscriptions."""
-    if _cause(row, trace, "DeliveryFailed"):
-        return f"what {row.actor} did not take is in the dead-letter queue {row.detail}"
-    return f"moved from {row.resource} to the dead-letter queue {row.detail}"
+def _why_again(trace: Trace, rows: list[Row], before: Row, row: Row) -> str:
+    """Why it was received again after `before`."""
+    between = [r for r in rows if before.index < r.index < row.index]
+    copy = next((r for r in between if r.kind == "CopyReturned"), None)
+    when = f"It was received again at {row.time:.3f} s because"
+    if copy:
+        return (
+            f"{when} a copy came back at {copy.time:.3f} s from a server that had been unavailable when it was deleted."
+        )
+    shown = next((r for r in between if r.kind == "BecameVisible"), None)
+    if shown is None:
+        return f"{when} it was delivered at least once, as the queue promises, and not exactly once."
+    after = [r for r in rows if r.index > before.index and r.actor == before.actor]
+    crashes = trace.where(kind="Crashed", actor=before.actor)
+    crashed = next((r for r in crashes if before.time <= r.time <= shown.time), None)
+    hidden = f"its visibility timeout of {shown.time - before.time:.1f} s ended at {shown.time:.3f} s"
+    if crashed:
+        return f"{when} {before.actor} crashed at {crashed.time:.3f} s before it deleted it, and {hidden}."
+    work = next((r for r in after if r.kind == "WorkStarted"), None)
+    done = next((r for r in after if work and r.kind == "WorkEnded" and r.index > work.index), None)
+    if work is None or work.time > shown.time:
+        return f"{when} {hidden}, before {before.actor} began to work on it."
+    if done is None or done.time > shown.time:
+        until = f" until {done.time:.3f} s" if done else ""
+        return f"{when} {hidden}, while {before.actor} was still working on it{until}."
+    return f"{when} {hidden}, before {before.actor} deleted it."
 
 
 EVENTS = (
@@ -138,6 +159,7 @@ EVENTS = (
         counts="received",
         label="duplicate",
         again=True,
+        why_again=_why_again,
         big=True,
     ),
     Event(
@@ -195,10 +217,11 @@ EVENTS = (
     ),
     Event(
         "MovedToDeadLetterQueue",
-        _moved,
+        "moved from {resource} to the dead-letter queue {detail}",
         "{message} moved to the dead-letter queue",
         state=WAITING,
         at="detail",
+        ends="moved to the dead-letter queue",
         label="dead letter",
         notable="A message moves to the dead-letter queue {detail}.",
         series="all",

@@ -175,7 +175,7 @@ const WORDS = {
   Answered: "{message} was answered", TimedOut: "the caller gave up on {message}", Redriven: "{message} was redriven",
   Published: "{actor} published {message}", ObjectCreated: "{actor} stored an object, {message}", FilteredOut: "a filter policy keeps {message} out",
   PassedOn: "the topic has passed on {message}", DeliveryFailed: "an attempt to deliver {message} failed", Delivered: "{message} was delivered",
-  DeliveredAtLast: "{message} was delivered at last", GivenUp: "{message} goes to the dead-letter queue of its subscription",
+  DeliveredAtLast: "{message} was delivered at last", SentToDeadLetterQueue: "{message} goes to the dead-letter queue of its subscription",
   DeliveryDropped: "{message} is lost: the topic tries no more", EventDelivered: "the bucket has told of {message}", EventDropped: "the event of {message} is lost",
   InvocationStarted: "{actor} began with {message}", InvocationEnded: "{actor} is done with {message}", InvocationFailed: "{message} failed",
   InvocationThrottled: "{message} was throttled",
