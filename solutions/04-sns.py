@@ -250,7 +250,7 @@ for name, run in away.items():
 
 # %%
 run = away["web server"]
-print(run.explain(run.trace.where("DeliveryDropped")[0].subject))
+print(run.explain(run.trace.parent(run.trace.where("DeliveryDropped")[0].subject)))
 
 # %% [markdown]
 # **What to notice.** SNS tried four times in a minute, and forgot the order. The mail and the stock program got theirs
@@ -295,7 +295,7 @@ views.sweep(lengths, curves, x_title="the partner is away for (s)", y_title="ord
 slow = FanOut().run(seed=7, actions=[Action("partner_slow", 60.0, value=60.0)])
 timeouts = [row for row in slow.trace.where("DeliveryFailed") if row.detail["reason"] == "Timeout"]
 print(len(timeouts), "answers came too late;", "SNS sent each of these orders again, though the partner had it")
-print(slow.explain(timeouts[0].subject))
+print(slow.explain(slow.trace.parent(timeouts[0].subject)))
 
 # %% [markdown]
 # So a web server that is called by SNS must be idempotent (멱등), and quick: take the order, answer, then work.
@@ -539,7 +539,7 @@ for name, client in (("virginia", sqs), ("seoul", seoul)):
 sent = sns.publish(TopicArn=news, Message="hello")["MessageId"]
 cloud.advance(1)
 start = cloud.trace.where("Published", subject=sent)[0].time
-for row in cloud.trace.where("Delivered", subject=sent):
+for row in cloud.trace.where("Delivered", subject=tuple(cloud.trace.children(sent))):
     print(f"{row.actor:11} after {1000 * (row.time - start):3.0f} ms")
 try:
     cloud.client("sns", region_name="ap-northeast-2").publish(TopicArn=news, Message="hello")
@@ -597,7 +597,7 @@ secret, secret_arn = make_queue(sqs, "secret", news, KmsMasterKeyId="alias/aws/s
 sns.subscribe(TopicArn=news, Protocol="sqs", Endpoint=secret_arn)
 sent = sns.publish(TopicArn=news, Message="a secret")["MessageId"]
 cloud.advance(1)
-failed = cloud.trace.where("DeliveryFailed", subject=sent)[0]
+failed = cloud.trace.where("DeliveryFailed", subject=tuple(cloud.trace.children(sent)))[0]
 print(cloud.trace.describe(failed))
 
 # %% [markdown]

@@ -108,7 +108,10 @@ class Replay:
         return "\n".join(self._lines())
 
     def _lines(self) -> list[str]:
-        return [f"{row.time:9.3f} s  {_label(row, self.labels)}{_words(row, self.trace)}" for row in _story(self)]
+        return [
+            f"{row.time:9.3f} s  {_label(row, self.trace, self.labels)}{_words(row, self.trace)}"
+            for row in _story(self)
+        ]
 
     def explain(self, subject: str) -> str:
         """The life of one message (MessageId) or order in words."""
@@ -136,7 +139,9 @@ class Replay:
 def _story(replay: Replay) -> list[Row]:
     """The rows about the subjects, the crashes between them, what caused them, and the calls in question."""
     trace, rows = replay.trace, set(replay.calls)
-    about = [row for row in trace if row.subject and row.subject in replay.subjects]
+    known = [subject for subject in replay.subjects if trace.code(subject) in trace.first_rows()]
+    found = {row.index for subject in known for row in trace.about(subject) if trace.says(row)}
+    about = [trace[index] for index in sorted(found)]
     if about:
         rows |= {row.index for row in about}
         rows |= {r.index for row in about for r in trace.chain(row.index) if not (trace.is_api(r.index) or r.subject)}
@@ -155,9 +160,9 @@ def _words(row: Row, trace: Trace) -> str:
     return f"{row.actor} calls {row.kind}: {answer}"
 
 
-def _label(row: Row, labels: dict[str, str]) -> str:
+def _label(row: Row, trace: Trace, labels: dict[str, str]) -> str:
     width = max(map(len, labels.values()), default=0)
-    name = labels.get(row.subject, "")
+    name = labels.get(row.subject) or (labels.get(trace.parent(row.subject), "") if row.subject else "")
     return f"{name:{width}}  " if width else ""
 
 

@@ -60,6 +60,8 @@ class _Search:
             self._move(row.subject, self._resource(row.actor, PASSING, False))
         if event.ends == "deleted" or event.caller == "answered":
             self._move(row.subject, self._add("done", "Done", "done", ""))
+        elif event.ends == "dead letter":
+            self._move(row.subject, self._resource(str(row.detail), "", True))
         elif event.lost:
             self._move(row.subject, self._add("lost", "Lost", "lost", ""))
 
