@@ -117,7 +117,7 @@ class Exercise:
         why = learner.why_not_callable(fn, self.signature)
         try:
             verdict = Verdict(self.id, "failed", f"{self.id}: failed. {why}") if why else self._examine(fn)
-        except _Endless as endless:
+        except Endless as endless:
             verdict = Verdict(self.id, "no verdict", f"{self.id}: no verdict. {endless}")
         else:
             code = learner.fingerprint(fn)
@@ -135,9 +135,15 @@ class Exercise:
         first, *edges = (self.knobs(**values) for values in (self.plain, *self.also))
         outcomes = {first: self._try(fn, first, memory)}
 
+        stopped: list[Endless] = []
+
         def fails(case: Case) -> bool:
-            if case not in outcomes and (small or not any(o.replay for o in outcomes.values())):
-                outcomes[case] = self._try(fn, case, memory)
+            found = stopped or (not small and any(o.replay for o in outcomes.values()))
+            if case not in outcomes and not found:
+                try:
+                    outcomes[case] = self._try(fn, case, memory)
+                except Endless as endless:
+                    stopped.append(endless)
             return case in outcomes and outcomes[case].replay is not None
 
         with contextlib.redirect_stdout(_Nowhere()), contextlib.redirect_stderr(_Nowhere()):
@@ -145,6 +151,8 @@ class Exercise:
                 edge = next((case for case in edges if fails(case)), None)
                 if edge and small:
                     smallest_failing(self.knobs, fails, self.examples, within=edge)
+        if stopped and not any(outcome.replay for outcome in outcomes.values()):
+            raise stopped[0]
         return outcomes
 
     def _examine(self, fn: Callable[..., Any]) -> Verdict:
@@ -171,7 +179,7 @@ class Exercise:
                     problem = found
         except RealTimeExceeded as error:
             line = learner.learner_line(error.__traceback__, fn)
-            raise _Endless(f"{_ENDLESS}\n  {line}" if line else _ENDLESS) from None
+            raise Endless(f"{_ENDLESS}\n  {line}" if line else _ENDLESS) from None
         except SystemExit as error:
             problem = Problem(learner.describe_error(error, fn))
         finally:
@@ -261,7 +269,7 @@ class Exercise:
         return f"{self.id} {self.title}: {self.signature}, {self.state}"
 
 
-class _Endless(Exception):
+class Endless(Exception):
     """The function did not come back to the lab."""
 
 

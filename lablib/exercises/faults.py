@@ -15,6 +15,7 @@ from lablib.kernel import Row
 
 Fault = Callable[[Stage], Iterator[Problem]]
 _FEW = 2  # receives more than the fewest that are possible
+_IN_VAIN = 15  # short polls without a message
 _WAITED = 0.5  # seconds: a poll that took less did not wait
 
 
@@ -187,23 +188,35 @@ def hidden_too_long(most: float, so: str) -> Fault:
 # ---- calls and settings ----------------------------------------------------------------------------------------------
 
 
-def idle_polls(most: int, seconds: float) -> Fault:
-    """In its last `seconds` seconds, when the queue was empty, each consumer asked, but at most `most` times."""
+def idle_polls(minutes: int) -> Fault:
+    """In its last minutes, when the queue was empty, each consumer asked, but at most three times a minute."""
 
     def fault(stage: Stage) -> Iterator[Problem]:
+        since, most = stage.cloud.now - 60 * minutes, 3 * minutes
         for name in stage.learners:
-            polls = stage.api_calls("ReceiveMessage", since=stage.cloud.now - seconds)
-            mine = [row for row in polls if row.actor == name]
+            polls = stage.api_calls("ReceiveMessage", since=since)
+            mine = [row for row in polls if row.actor == name and isinstance(row.detail, int)]
             if len(mine) > most:
                 yield Problem(
-                    f"{name} asked {once(len(mine))} in a minute in which the queue was empty; with WaitTimeSeconds=20 "
-                    f"it takes {most} calls. AWS bills every call."
+                    f"{name} asked {once(len(mine))} in {minutes} minutes in which the queue was empty; with "
+                    f"WaitTimeSeconds=20 it takes {most} calls. AWS bills every call."
                 )
-            since = stage.cloud.now - seconds
             if not [row for row in stage.api_calls("ReceiveMessage") if row.actor == name and row.until > since]:
-                yield Problem(f"{name} did not ask for messages for a minute. Messages that come now would wait.")
+                yield Problem(
+                    f"{name} did not ask for messages for {minutes} minutes. Messages that come now would wait."
+                )
 
     return fault
+
+
+def short_polls(stage: Stage) -> Iterator[Problem]:
+    """A consumer waits in the poll, and does not ask in vain again and again."""
+    polls = [row for row in stage.api_calls("ReceiveMessage") if row.detail == 0 and row.until - row.time < _WAITED]
+    if len(polls) > _IN_VAIN:
+        yield Problem(
+            f"{polls[0].actor} asked {once(len(polls))} in {stage.cloud.now:.0f} s, got nothing and had not waited. "
+            "A short poll asks only some of the servers. Let SQS wait for messages: WaitTimeSeconds=20."
+        )
 
 
 def many_receives(stage: Stage) -> Iterator[Problem]:

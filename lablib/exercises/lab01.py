@@ -15,10 +15,10 @@ from lablib.cloud import Cloud
 from lablib.exercises.base import Exercise
 from lablib.exercises.case import counted, crashes, flag, knobs, number, one_of, scaled, some
 from lablib.exercises.charges import charged_once, charges_left
-from lablib.exercises.faults import CONSUMER, idle_polls, many_receives
+from lablib.exercises.faults import CONSUMER, idle_polls, many_receives, short_polls
 from lablib.exercises.fleets import run_fleet, whole_number
 from lablib.exercises.partners import Ledger, Work, WorkFailed, first_try
-from lablib.exercises.stage import Problem, Stage, texts
+from lablib.exercises.stage import GIVES_UP, Problem, Stage, texts
 from lablib.exercises.story import once
 from lablib.kernel import Trace
 
@@ -120,20 +120,27 @@ class Consumer(Exercise):
         orders=number("order", 0, 25),
         wild=_WILD,
         consumers=number("consumer", 1, 3),
+        refused=flag("SQS refuses the receives for a while"),
         fails=scaled("the first try of order-{:d} fails", 3),
         crash=crashes("order", 3),
     )
     plain = {"orders": 12, "consumers": 1}
-    also = ({"orders": 1, "consumers": 1, "fails": 1}, {"orders": 10, "consumers": 1, "wild": 1})
-    faults = (*CONSUMER, idle_polls(3, 60.0), many_receives)
+    also = (
+        {"orders": 1, "fails": 1},
+        {"orders": 1, "refused": 1},
+        {"orders": 10, "wild": 1},
+        {"orders": 25},
+    )
+    faults = (*CONSUMER, idle_polls(5), many_receives)
 
     def play(self, stage: Stage, case: Any) -> None:
         url = stage.queue("orders")
         stage.orders(url, case.orders, case.wild)
+        stage.fault("throttle", ("ReceiveMessage",), case.refused * GIVES_UP, start=1.0)
         work = Work(stage, 0.5, case.crash, fails=first_try(f"order-{case.fails}"))
         stage.consumers(case.consumers, stage.sqs, url, work, survives=(WorkFailed,))
         stage.run_until_empty(url, until=240)
-        stage.run(stage.cloud.now + 60)
+        stage.run(stage.cloud.now + 300, every=10.0)
 
 
 # ---- 01.idempotent ---------------------------------------------------------------------------------------------------
@@ -155,7 +162,7 @@ class Idempotent(Exercise):
         ),
     )
     plain = {"orders": 3, "consumers": 1}
-    faults = (charged_once, charges_left)
+    faults = (charged_once, charges_left, short_polls)
 
     def play(self, stage: Stage, case: Any) -> None:
         url = stage.queue("orders")

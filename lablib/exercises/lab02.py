@@ -23,6 +23,7 @@ from lablib.exercises.faults import (
     left,
     lost,
     many_receives,
+    short_polls,
     visible_while_worked_on,
 )
 from lablib.exercises.fleets import run_fleet, whole_number
@@ -59,7 +60,7 @@ class Heartbeat(Exercise):
             f"Hide a message for a short time, such as {_TIMEOUT} s, again and again, and only while the work goes on.",
         ),
     )
-    faults = (*CONSUMER, deleted_early)
+    faults = (*CONSUMER, deleted_early, short_polls)
 
     def play(self, stage: Stage, case: Any) -> None:
         url = stage.queue("orders", VisibilityTimeout=_TIMEOUT)
@@ -339,7 +340,7 @@ class Poison(Exercise):
     )
     plain = {"orders": 4, "poison": 1}
     also = ({"orders": 10, "poison": 2}, {"orders": 3, "away": 4})
-    faults = (poison_kept, healthy_dead, *CONSUMER, deleted_early)
+    faults = (poison_kept, healthy_dead, *CONSUMER, deleted_early, short_polls)
 
     def play(self, stage: Stage, case: Any) -> None:
         _, policy = stage.dead_letter_queue("orders-dlq", _RECEIVES)
@@ -403,7 +404,15 @@ class Shutdown(Exercise):
     )
     plain = {"orders": 10, "stop": 3}
     also = ({"orders": 12, "stop": 12}, {"orders": 0, "stop": 1, "late": 1}, {"orders": 12, "stop": 2, "other": 1})
-    faults = (begun_after_the_signal, changed_settings(), deleted_early, done_twice, not_given_back, many_receives)
+    faults = (
+        begun_after_the_signal,
+        changed_settings(),
+        deleted_early,
+        done_twice,
+        not_given_back,
+        many_receives,
+        short_polls,
+    )
 
     def play(self, stage: Stage, case: Any) -> None:
         url = stage.queue("orders", VisibilityTimeout=300)

@@ -12,7 +12,7 @@ from lablib.aws.service import ServiceError
 from lablib.exercises.base import Exercise
 from lablib.exercises.case import counted, flag, knobs, number, one_of, scaled, some
 from lablib.exercises.fleets import run_fleet
-from lablib.exercises.stage import Problem, Stage
+from lablib.exercises.stage import GIVES_UP, Problem, Stage
 
 _SENDS = ("SendMessage", "SendMessageBatch")
 _FIFO = {"FifoQueue": "true"}
@@ -221,10 +221,11 @@ class Producer(Exercise):
         again=flag("a minute later it is called with the next orders"),
         crash=scaled("a crash before the answer to send {:d} arrives", 6),
         lost=scaled("the answers to {:d} calls get lost", 4),
+        refused=flag("SQS refuses one send for good"),
         failing=some("call{s} with failing entries", 3),
     )
     plain = {"orders": 4}
-    also = ({"orders": 2, "again": 1}, {"orders": 10, "failing": 3}, {"orders": 25})
+    also = ({"orders": 2, "again": 1}, {"orders": 10, "failing": 3}, {"orders": 25}, {"orders": 6, "refused": 1})
     faults = (only_texts, each_once, customers_in_order)
 
     def play(self, stage: Stage, case: Any) -> None:
@@ -234,6 +235,7 @@ class Producer(Exercise):
             for n in range(case.orders * (1 + case.again))
         ]
         stage.given = orders
+        stage.fault("throttle", _SENDS, case.refused * GIVES_UP, start=0.02)
         stage.fault("lost_answer", _SENDS, case.lost, caller="producer")
         stage.fault("partial", _SENDS, case.failing, share=0.4, caller="producer")
         sends = stage.trace.where

@@ -8,7 +8,7 @@ from typing import Any
 from lablib.actors.fleet import Worker
 from lablib.exercises.base import Exercise
 from lablib.exercises.case import counted, crashes, flag, knobs, number, one_of, scaled
-from lablib.exercises.faults import CONSUMER, changed_settings, deleted_early, visible_while_worked_on
+from lablib.exercises.faults import CONSUMER, changed_settings, deleted_early, short_polls, visible_while_worked_on
 from lablib.exercises.fleets import run_fleet
 from lablib.exercises.partners import Work, first_try
 from lablib.exercises.stage import Problem, Stage
@@ -80,7 +80,7 @@ class Consumer(Exercise):
     plain = {"orders": 4, "customers": 2}
     also = ({"orders": 12, "customers": 3}, {"orders": 4, "customers": 2, "fails": 1})
     causes = (visible_while_worked_on, turned_round)
-    faults = (*CONSUMER, deleted_early)
+    faults = (*CONSUMER, deleted_early, short_polls)
 
     def play(self, stage: Stage, case: Any) -> None:
         url = stage.queue("orders.fifo", FifoQueue="true", VisibilityTimeout=30)

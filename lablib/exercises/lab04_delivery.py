@@ -17,7 +17,7 @@ from lablib.exercises.base import Exercise
 from lablib.exercises.case import crashes, flag, knobs, number, one_of, scaled, some
 from lablib.exercises.faults import why_gone
 from lablib.exercises.partners import Partner, in_hand
-from lablib.exercises.stage import Problem, Stage
+from lablib.exercises.stage import GIVES_UP, Problem, Stage
 from lablib.exercises.story import once
 from lablib.exercises.wiring import copies, missing, nobody_else_sends, queues_made, text_of, topic_made
 from lablib.kernel import Row
@@ -399,11 +399,12 @@ class Ordered(Exercise):
         again=flag("a minute later it is called with the next events"),
         crash=scaled("a crash before the answer to publish {:d} arrives", 8),
         lost=scaled("the answers to {:d} calls get lost", 3),
+        refused=flag("SNS refuses one publication for good"),
         failing=some("call{s} with failing entries", 2),
         seeds=10,
     )
     plain = {"events": 6, "queues": 2}
-    also = ({"events": 3, "again": 1}, {"events": 12}, {"events": 9, "failing": 2})
+    also = ({"events": 3, "again": 1}, {"events": 12}, {"events": 9, "failing": 2}, {"events": 3, "refused": 1})
     faults = (every_event, nobody_else_sends)
     advice = {  # what AWS says of a name that ends in .fifo, when the attribute is missing
         "Topic Name": "A FIFO topic says so: create_topic(Name=topic_name, Attributes={'FifoTopic': 'true'}).",
@@ -417,6 +418,7 @@ class Ordered(Exercise):
             for n in range(case.events * (1 + case.again))
         ]
         calls = ("Publish", "PublishBatch")
+        stage.fault("throttle", calls, case.refused * GIVES_UP)
         stage.fault("lost_answer", calls, case.lost, caller="publisher")
         stage.fault("partial", calls, case.failing, share=0.4, caller="publisher")
         publications = Publications(stage)

@@ -19,6 +19,14 @@ from lablib.kernel import Process, Row, Signal
 
 _NO_ACCIDENTS = {"sqs.outages_per_hour": 0, "s3.event_duplicates": 0, "lambda.event_duplicates": 0}
 _RESTART = 5.0  # seconds from a crash to the next start
+REFUSALS = (
+    "RequestThrottled",
+    "Throttled",
+    "Throttling",
+    "ThrottlingException",
+)  # what boto3 lets through after its last retry
+_REFUSED = object()  # what a program returns that ended because of that
+GIVES_UP = 5  # refusals in a row after which boto3 does (retries of the mode "legacy")
 _SHORT = 0.5  # seconds: an empty poll that took less did not wait
 _AGAIN = 20  # receives of one message that say where all the calls come from
 
@@ -59,6 +67,7 @@ class Stage:
         self.queues: dict[str, dict[str, Any]] = {}  # by URL, the attributes with which a queue was made
         self.trace = self.cloud.trace  # what is judged and replayed
         self.given: Any = None  # what this exercise's faults want to know
+        self.forgiving = False  # does a program that ends because a call was refused start again?
         self.hopeless: set[str] = set()  # orders on which all work fails
         self.learners: list[str] = []  # names of the processes that run the learner's function
         self.returned: dict[str, float] = {}  # when one of them came to its end though it was to be kept running
@@ -172,10 +181,19 @@ class Stage:
         self.find_sent_again()
         return map(self.story, list(self.sent))
 
-    def fault(self, kind: str, operations: Iterable[str], count: int, share: float = 1.0, caller: str = "*") -> None:
-        """So many calls of the learner's program go wrong: see `gateway.Fault`."""
+    def fault(
+        self,
+        kind: str,
+        operations: Iterable[str],
+        count: int,
+        caller: str = "*",
+        share: float = 1.0,
+        start: float = 0.0,
+    ) -> None:
+        """So many calls of the learner's program go wrong, from `start` on: see `gateway.Fault`."""
         if count:
-            fault = Fault(kind, tuple(operations), caller, probability=share, count=count)  # type: ignore[arg-type]
+            self.forgiving |= kind == "throttle"
+            fault = Fault(kind, tuple(operations), caller, start, probability=share, count=count)  # type: ignore[arg-type]
             self.cloud.faults.add(fault)
 
     def reach(self, what: str, value: float = 1.0) -> None:
@@ -186,28 +204,50 @@ class Stage:
 
     def start(self, name: str, *args: Any) -> Process:
         """Run the function as a process that may end."""
-        self.learners.append(name)
-        return self.cloud.spawn(self.function, *args, name=name)
+        self.learners += [name] * (name not in self.learners)
+        return self.cloud.spawn(self._program, *args, name=name)
 
     def call(self, name: str, *args: Any, until: float, crash: Callable[[], bool] | None = None) -> Any:
         """Run the function as a process to its end, and return what it returns. A Problem when it still runs at
-        `until`. Once `crash()` is true it crashes, and is called again with the same arguments.
+        `until`. Once `crash()` is true it crashes, and is called again with the same arguments; also when it ends
+        because a call was refused for good.
         """
         process = self.start(name, *args)
         if crash and self._reaches(crash, process, until):
-            self.cloud.kill(process)
-            crashed = self.trace.add("Crashed", actor=name)
-            self.reach("crash")
-            self.run(self.cloud.now + _RESTART)
-            self._memory.forget()
-            restarted = self.trace.add("Restarted", actor=name, cause=crashed)
-            self.crash_rows += [*self.api_calls()[-1:], self.trace[crashed], self.trace[restarted]]
-            process = self.cloud.spawn(self.function, *args, name=name)
-        if not self.run(until, lambda: not process.alive):
-            raise Problem(
-                f"Your function had not returned after {until:g} virtual seconds. It should end when its work is done."
-            )
-        return process.result
+            process = self._start_again(process, args)
+        while True:
+            if not self.run(until, self._over(process)):
+                raise Problem(
+                    f"Your function had not returned after {until:g} virtual seconds. It should end when its work is "
+                    "done."
+                )
+            if process.result is not _REFUSED:
+                return process.result
+            process = self._start_again(process, args)
+
+    def _over(self, process: Process) -> Callable[[], bool]:
+        return lambda: not process.alive
+
+    def _start_again(self, process: Process, args: tuple[Any, ...]) -> Process:
+        """Crash a process, and call the function again after a while."""
+        name = process.name
+        self.cloud.kill(process)
+        crashed = self.trace.add("Crashed", actor=name)
+        self.reach("crash")
+        self.run(self.cloud.now + _RESTART)
+        self._memory.forget()
+        restarted = self.trace.add("Restarted", actor=name, cause=crashed)
+        self.crash_rows += [*self.api_calls()[-1:], self.trace[crashed], self.trace[restarted]]
+        return self.start(name, *args)
+
+    def _program(self, *args: Any) -> Any:
+        """The learner's function, as a program that ends when AWS refuses a call for good."""
+        try:
+            return self.function(*args)
+        except Exception as error:
+            if not self.forgiving or _code(error) not in REFUSALS:
+                raise
+            return _REFUSED
 
     def _reaches(self, crash: Callable[[], bool], process: Process, until: float) -> bool:
         """Go on until `crash()` is true, and no event further. False when the process came to its end before."""
@@ -251,8 +291,10 @@ class Stage:
     def _endless(self, name: str, args: tuple[Any, ...], may_end: bool, survives: tuple[type[Exception], ...]) -> None:
         try:
             self.function(*args)
-        except survives:
-            self.crash()
+        except Exception as error:
+            if not isinstance(error, survives) and not (self.forgiving and _code(error) in REFUSALS):
+                raise
+            self.crash()  # its supervisor starts it again
         self.returned[name] = self.cloud.now
         if not may_end:
             self.fail(
@@ -331,6 +373,10 @@ class Stage:
         """The API calls of the learner's processes since then, of these operations (all when none is named)."""
         rows = (row for row in self.trace if self.trace.is_api(row.index) and row.time >= since)
         return [r for r in rows if r.actor in self.learners and (not operations or r.kind in operations)]
+
+
+def _code(error: Exception) -> str:
+    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
 
 
 def texts(count: int, wild: int, repeats: bool = False) -> list[str]:

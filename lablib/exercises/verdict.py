@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from lablib import texts
 from lablib.exercises.case import Case, counted
-from lablib.exercises.stage import Problem, Stage
+from lablib.exercises.picture import topology_of
+from lablib.exercises.stage import REFUSALS, Problem, Stage
 from lablib.kernel import Row, Trace
+from lablib.scenarios.topology import Topology
 
 if TYPE_CHECKING:
     from lablib.measures import Measures
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 _HEAD, _TAIL = 7, 8  # lines of a story that are told when it is too long
 _MESSAGE_ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{4}([0-9a-f]{8})\b")  # its end tells it apart
 # Answers to calls that the case made go wrong, or that are part of a crash: no mistake of the learner's.
-_OURS = ("CallerGone", "RequestLost", "AnswerLost", "RequestThrottled", "Throttled", "ThrottlingException")
+_OURS = ("CallerGone", "RequestLost", "AnswerLost", *REFUSALS)
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,6 +97,11 @@ class Replay:
         from lablib.measures import Measures
 
         return Measures(self.trace, until=self.until)
+
+    @cached_property
+    def topology(self) -> Topology:
+        """The places of this run and the links between them."""
+        return topology_of(self.trace, self.learners)
 
     @property
     def buttons(self) -> dict[str, Callable[[], Any]]:
