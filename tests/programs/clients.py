@@ -240,7 +240,7 @@ def minute(name, accident, seed=1):
     """
     client, server = CLIENTS[name]
     with Cloud(seed=seed) as cloud, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="System time is way off")  # urllib3 looks at date.today(): 2023
+        warnings.simplefilter("error")
         network, said = cloud.network, []
         network.add_host("broker", "alias")
         network.spawn("broker", server)

@@ -39,6 +39,7 @@ def install() -> None:
         "socket": _later("sockets", "patch_socket"),
         "ssl": _later("tls", "patch_ssl"),
         "tempfile": randomness.patch_tempfile,
+        "urllib3.connection": clocks.patch_urllib3,
         "uuid": randomness.patch_uuid,
         **refusals.PATCHES,
     }.items():

@@ -12,7 +12,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from types import ModuleType
+from types import MethodType, ModuleType
 from typing import Any
 
 from lablib.kernel.process import Kernel, Process, current_process
@@ -23,7 +23,7 @@ real_sleep = time.sleep
 real_perf_counter = time.perf_counter
 _real_gmtime, _real_strftime, _real_asctime = time.gmtime, time.strftime, time.asctime
 
-_VIRTUAL: dict[str, Callable[[Kernel], float | int]] = {
+_VIRTUAL: dict[str, Callable[[Kernel], float]] = {
     "time": lambda k: k.epoch + k.now,
     "time_ns": lambda k: round((k.epoch + k.now) * 1_000_000) * 1_000,
     "monotonic": lambda k: k.now,
@@ -50,12 +50,18 @@ def _sleep(seconds: float, /) -> None:
 _sleep.__doc__, _sleep.__name__ = real_sleep.__doc__, "sleep"
 
 
-def _clock(virtual: Callable[[Kernel], float | int]) -> Callable[[Process], float | int]:
-    def clock(process: Process) -> float | int:
+def _clock(real: Callable[[], float], virtual: Callable[[Kernel], float]) -> Callable[[], float]:
+    """As `dispatch`, without arguments: clocks are asked often."""
+
+    def clock(_: object) -> float:
+        process = current_process()
+        if process is None:
+            return real()
         look(process)
         return virtual(process.kernel)
 
-    return clock
+    clock.__name__, clock.__doc__ = real.__name__, real.__doc__
+    return MethodType(clock, real)
 
 
 def _broken_down(process: Process, seconds: float | None = None) -> time.struct_time:
@@ -66,10 +72,11 @@ def _broken_down(process: Process, seconds: float | None = None) -> time.struct_
 def patch_time() -> None:
     """The module `time`."""
     replace(time, "sleep", _sleep)
+    for name, virtual in _VIRTUAL.items():
+        replace(time, name, _clock(getattr(time, name), virtual))
     virtualize(
         time,
         {
-            **{name: _clock(virtual) for name, virtual in _VIRTUAL.items()},
             "gmtime": _broken_down,
             "localtime": _broken_down,
             "ctime": lambda process, *seconds: _real_asctime(_broken_down(process, *seconds)),
@@ -82,6 +89,13 @@ def patch_time() -> None:
 def patch_logging(logging: Any) -> None:
     """The module `logging`: a class attribute, which no scan finds."""
     logging.Formatter.converter = time.localtime
+
+
+def patch_urllib3(connection: Any) -> None:
+    """The module `urllib3.connection`, which warns when today is before a date of its own; our today is in 2023."""
+    import datetime
+
+    connection.RECENT_DATE = datetime.date(2023, 1, 1)
 
 
 # ---- datetime ------------------------------------------------------------------------------------------------------

@@ -137,7 +137,8 @@ class Runner:
             function.idle.append(world.kernel.now + world.quotas["lambda.environment_idle"])
         world.kernel.processes.pop(invocation.key, None)
         kind = "InvocationFailed" if reason else "InvocationEnded"
-        world.trace.add(kind, function.name, invocation.request_id, function.actor, invocation.row, reason or None)
+        why = reason.partition("\n")[0] or None  # further lines may be a traceback, with this machine's paths in it
+        world.trace.add(kind, function.name, invocation.request_id, function.actor, invocation.row, why)
         if invocation.then:
             invocation.then(invocation)
         invocation.done.fire()
