@@ -131,8 +131,8 @@ def test_who_knows_the_orders_comes_first_in_the_results_and_in_a_comparison():
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_dead_letters_are_results_and_not_sent_once_more(swapped):
-    lost = Shop(outage=60.0, retries=0).run(seed=7)
-    kept = Shop(outage=60.0, retries=0, dead_letters=True).run(seed=7)
+    lost = Shop(outage=60.0, retries=0, work=2.0).run(seed=7)
+    kept = Shop(outage=60.0, retries=0, dead_letters=True, work=2.0).run(seed=7)
     dead = len(kept.trace.where("Sent", resource="orders-dlq"))
     assert dead == kept.measures.dead == lost.measures.lost > 0
     assert kept.measures.sent == lost.measures.sent == len(kept.trace.where("Sent")) - dead

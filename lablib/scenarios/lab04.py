@@ -129,7 +129,7 @@ class FanOut(Scenario):
         "analytics comes later", "Analytics is no subscriber at the start. Add it during the run."
     )
     consumers: int = whole(2, 0, 10, "a queue", live=True, help="Consumers that poll each queue.")
-    work: float = WORK.but(default=2.0, high=60.0, help="Half of the orders take less than this, half take more.")
+    work: float = WORK.but(default=5.0, high=60.0, help="Half of the orders take less than this, half take more.")
     spread: float = SPREAD
     restart: float = RESTART
     visibility_timeout: int = VISIBILITY_TIMEOUT.but(live=False)

@@ -261,6 +261,17 @@ def test_the_board_shows_who_knew_which_order_when():
     assert half
 
 
+@pytest.mark.parametrize("lane", [0, 1])
+@pytest.mark.parametrize("scenario", LABS)
+def test_the_runs_with_which_a_workbench_begins_show_something_at_most_instants(scenario, lane):
+    """A message that waits or is in a hand. In every second picture nothing would be too little to look at."""
+    first, other = LANES[scenario]
+    run = (first, first.replace(**other))[lane].run({VideoQueue: 7, Visibility: 5, Trucks: 7, FanOut: 7}[scenario])
+    instants = [(n + 0.5) * run.until / 80 for n in range(80)]
+    there = run.measures.depth().at(instants) + run.measures.in_flight().at(instants)
+    assert (there > 0).mean() >= 0.8
+
+
 def test_missions_are_values():
     mission = VideoQueue.missions[0]
     with pytest.raises(dataclasses.FrozenInstanceError):
