@@ -65,7 +65,9 @@ def _parting(a: Run, b: Run) -> Notable | None:
     run, which, row = min(_parted(a, b, index), key=lambda found: found[2].time)
     about, text = run.trace.where(subject=row.subject)[0] if row.subject else row, run.trace.describe(row)
     if about.index != row.index:
-        text = f"the message that was {'ordered' if about.kind == 'Ordered' else 'sent'} at {about.time:.3f} s: {text}"
+        event = run.trace.events[about.kind]
+        word = "sent" if event.counts in ("sent", "published") else event.past
+        text = f"the message that was {word} at {about.time:.3f} s: {text}"
     return Notable(row.time, row.index, "parting", f"The runs part at {row.time:.3f} s: in the {which} one, {text}.")
 
 

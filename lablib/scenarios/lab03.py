@@ -29,14 +29,10 @@ from lablib.scenarios.stages import (
 # ---- missions --------------------------------------------------------------------------------------------------------
 
 
-def _most_at_work(run: Run) -> int:
-    return max((len(work.busy) for work in works(run)), default=0)
-
-
 @mission("03.order", "queue_type")
 def in_order(run: Run) -> bool:
     """Every truck in order, and all eight consumers at work."""
-    return lasted(run) and as_given(run, "trucks", "every") and not jumps_back(run) and _most_at_work(run) >= 8
+    return lasted(run) and as_given(run, "trucks", "every") and not jumps_back(run) and at_work(run) >= 8
 
 
 @mission("03.jump", "queue_type", "group")
@@ -116,6 +112,10 @@ class Trucks(QueueScenario):
         "than on AWS. A FIFO queue shows none: AWS promises that it adds no duplicates.",
     )
 
+    def results(self, run: Run) -> dict[str, int]:
+        """What the map shows."""
+        return {"jumps back": len(jumps_back(run)), "most at work at once": at_work(run)}
+
     def lens(self, run: Run) -> dict[str, Any]:
         """The map that the consumers draw. Each truck has a hue."""
         return {"painter": "map", "hues": "sender"}
@@ -190,12 +190,7 @@ def jumps_back(run: Run) -> list[Row]:
 
 def at_work(run: Run) -> int:
     """The greatest number of consumers that worked at the same time."""
-    busy: set[str] = set()
-    most = 0
-    for row in run.trace.where(("WorkStarted", "WorkEnded", "Crashed")):
-        (busy.add if row.kind == "WorkStarted" else busy.discard)(row.actor)
-        most = max(most, len(busy))
-    return most
+    return max((len(work.busy) for work in works(run)), default=0)
 
 
 SCENARIOS: dict[str, type[Scenario]] = {"Trucks": Trucks}
