@@ -1,51 +1,83 @@
-"""The browser's part as one script and one style sheet: the modules here, joined. No build step, no
-network.
+"""The browser's part as one script and one style sheet: the modules in `js/`, joined. No build step, no network.
 
-The modules are plain ES modules, so that Node can test each; joining them is leaving out their imports and exports.
+The modules are plain ES modules, so that Node can test each. Joined, each is a function that gives what it exports, in
+the order of their imports; a name of one module cannot hide that of another.
 """
 
 from __future__ import annotations
 
 import re
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 HERE = Path(__file__).parent / "js"
-# In the order of their imports.
-MODULES = (
-    "state",
-    "layout",
-    "dom",
-    "marks",
-    "band",
-    "draw",
-    "transport",
-    "chart",
-    "menu",
-    "side",
-    "foot",
-    "stays",
-    "lanes",
-    "predict",
-    "main",
-)
-_IMPORT = re.compile(r"^import .*? from \".*?\";$", re.MULTILINE)
-_EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
+_IMPORT = re.compile(r'^import (?P<what>\{[^}]*\}|\* as \w+) from "(?P<path>[^"]+)";\n', re.MULTILINE)
+_EXPORTED = re.compile(r"^export (?:async )?(?:const|let|function|class) (\w+)", re.MULTILINE)
+_AGAIN = re.compile(r"^export \{ ([\w, ]+) \};\n", re.MULTILINE)
+_DEFAULT = re.compile(r"^export default [^\n]*\n", re.MULTILINE)
 
 
 @cache
 def script(prediction: bool = False) -> str:
     """All modules as one, which exports what main.js exports by default; or the page of a prediction alone."""
-    if prediction:
-        return script().replace(
-            "export default { render: ({ model, el }) => mount(",
-            "export default { render: ({ model, el }) => mountPrediction(",
-        )
-    texts = [HERE.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in MODULES]
-    return "\n".join(_EXPORT.sub("", _IMPORT.sub("", text)) for text in texts)
+    order: list[str] = []
+    _after(order, "main.js")
+    parts = [_wrapped(name) for name in order]
+    start = "mountPrediction" if prediction else "mount"
+    return "\n".join(
+        [
+            *parts,
+            f"const {{ mount, mountPrediction, savedStore }} = {_name('main.js')};",
+            f"export default {{ render: ({{ model, el }}) => {start}(el, {_name('store.js')}.liveStore(model)) }};\n",
+        ]
+    )
 
 
 @cache
 def style() -> str:
     """The style sheet."""
     return HERE.joinpath("style.css").read_text(encoding="utf-8")
+
+
+@cache
+def _text(name: str) -> str:
+    return HERE.joinpath(name).read_text(encoding="utf-8")
+
+
+def _target(name: str, path: str) -> str:
+    """The module that an import of `name` means, from the folder of all modules."""
+    parts: list[str] = []
+    for part in (PurePosixPath(name).parent / path).parts:
+        if part == "..":
+            parts.pop()
+        else:
+            parts.append(part)
+    return "/".join(parts)
+
+
+def _after(order: list[str], name: str) -> None:
+    """Puts a module behind all that it imports."""
+    if name in order:
+        return
+    for found in _IMPORT.finditer(_text(name)):
+        _after(order, _target(name, found["path"]))
+    order.append(name)
+
+
+def _name(name: str) -> str:
+    return "$" + re.sub(r"\W", "_", name.removesuffix(".js"))
+
+
+def _wrapped(name: str) -> str:
+    """A module as a constant that holds its exports."""
+
+    def given(found: re.Match[str]) -> str:
+        source = _name(_target(name, found["path"]))
+        what = found["what"]
+        names = what.removeprefix("* as ") if what.startswith("*") else what.replace(" as ", ": ")
+        return f"const {names} = {source};\n"
+
+    text = _DEFAULT.sub("", _text(name))
+    exports = [*_EXPORTED.findall(text), *(n for found in _AGAIN.findall(text) for n in found.split(", "))]
+    body = re.sub(r"^export ", "", _AGAIN.sub("", _IMPORT.sub(given, text)), flags=re.MULTILINE)
+    return f"const {_name(name)} = (() => {{\n{body}\nreturn {{ {', '.join(exports)} }};\n}})();"

@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import html
 import json
+import zlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from lablib.scenarios import Run
 from lablib.views.history import lives
 from lablib.views.theme import plotly_js
-from lablib.workbench import bundle, payload
+from lablib.workbench import bundle, document
 from lablib.workbench.page_state import (
     drawn,
+    figure_document,
     form_document,
     life_document,
     state_document,
@@ -47,11 +50,13 @@ body {{ margin: 0 auto; padding: 16px; max-width: 1180px; background: #fff; }}
 <body>
 <noscript>{headline}</noscript>
 <main id="workbench"></main>
-<script>{plotly}</script>
 <script type="module">
 {script}
-const saved = {saved};
-for (const name of ["run", "other", "figure"]) saved[name] = Uint8Array.from(atob(saved[name]), (c) => c.charCodeAt(0));
+const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+const inflated = (data) => new Response(new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate")));
+const saved = await inflated(bytes("{saved}")).json();
+for (const name of ["run", "other", "figure"]) saved[name] = bytes(saved[name]);
+saved.plotly = async () => new Uint8Array(await inflated(bytes("{plotly}")).arrayBuffer());
 mount(document.getElementById("workbench"), savedStore(saved));
 </script>
 </body>
@@ -61,7 +66,8 @@ mount(document.getElementById("workbench"), savedStore(saved));
 
 def to_html(run: Run, path: str | Path, other: Run | None = None) -> Path:
     """Write a run, and one to compare it with, as one self-contained page. Returns the path."""
-    saved: dict[str, Any] = {name: base64.b64encode(data).decode() for name, data in drawn(run, other).items()}
+    parts = {**drawn(run, other), "figure": figure_document(run, other)}
+    saved: dict[str, Any] = {name: base64.b64encode(data).decode() for name, data in parts.items()}
     saved |= {
         "form": {**form_document(run.scenario), "lanes": False},
         "state": state_document(run, other, Session(Setup.of(run), Setup.of(other) if other else None).share())
@@ -77,18 +83,29 @@ def to_html(run: Run, path: str | Path, other: Run | None = None) -> Path:
             title=html.escape(run.title),
             headline=html.escape(repr(run)),
             style=bundle.style(),
-            plotly=_inside_script(plotly_js()),
-            script=_inside_script(bundle.script().replace("export default", "const unused =")),
-            saved=_inside_script(json.dumps(saved, separators=(",", ":"))),
+            script=_inside_script(bundle.script().replace("\nexport default { render", "\nconst unused = { render")),
+            plotly=_plotly(),
+            saved=_deflated(json.dumps(saved, separators=(",", ":"))),
         ),
         encoding="utf-8",
     )
     return target
 
 
+def _deflated(text: str) -> str:
+    """A text that the page inflates, in base64."""
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+@cache
+def _plotly() -> str:
+    """plotly.js: the page inflates it when a figure is looked at."""
+    return _deflated(plotly_js())
+
+
 def _lives(run: Run) -> list[dict[str, Any] | None]:
     """The lives by the messages' numbers; what a topic sends outside shares its original's."""
-    subjects = payload.subjects(run)[:_MOST_LIVES]
+    subjects = document.subjects(run)[:_MOST_LIVES]
     found = {one.subject: life_document(one, subjects) for one in lives(run)}
     return [found.get(subject) for subject in subjects]
 

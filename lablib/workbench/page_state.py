@@ -13,26 +13,26 @@ from lablib.scenarios import Action, ActionSpec, ParamSpec, Run, Scenario
 from lablib.services import quotas
 from lablib.views.history import Life
 from lablib.views.panels import overview, time_unit
-from lablib.workbench import payload
+from lablib.workbench import document
 from lablib.workbench.setup import Setup
 
 _MESSAGE = re.compile(r"\bmessage ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b")
 
 
-def drawn(run: Run, kept: Run | None = None, many: Band | None = None) -> dict[str, bytes]:
-    """What the page plays and plots, packed: "run", "other" (the kept run; empty without one) and "figure"."""
+def drawn(run: Run, kept: Run | None = None) -> dict[str, bytes]:
+    """What the page plays, packed: "run" and "other" (the kept run; empty without one)."""
+    return {
+        "run": document.pack(document.describe(run)),
+        "other": document.pack(document.describe(kept)) if kept else b"",
+    }
+
+
+def figure_document(run: Run, kept: Run | None = None, many: Band | None = None) -> bytes:
+    """What the page plots, packed. It is fetched when it is looked at."""
     figure = overview(run, kept, many)
-    scale, unit = time_unit(run.until)
-    ages = [one.measures.age_of_oldest() for one in (run, kept) if one]
-    shown = [{"label": s.label, "unit": unit, "t": s.t, "y": s.y * scale, "shape": s.shape} for s in ages]
-    series = [{**shown[0], "other": shown[-1] if kept else None}]
     for trace in figure["data"]:  # a picture needs no more digits
         trace |= {"x": trace["x"].astype("f4"), "y": trace["y"].astype("f4")}
-    return {
-        "run": payload.pack(payload.describe(run)),
-        "other": payload.pack(payload.describe(kept)) if kept else b"",
-        "figure": payload.pack({**figure, "scale": scale, "series": series}),
-    }
+    return document.pack({**figure, "scale": time_unit(run.until)[0]})
 
 
 def form_document(scenario: Scenario) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def state_document(run: Run, kept: Run | None = None, share: str = "") -> dict[s
         "canDo": [action_document(spec) for spec in run.scenario.actions()],
         "actions": [words(action, run.scenario) for action in run.actions],
         "headline": headline(run),
-        "comparison": comparison(run, kept) if kept else None,
+        "comparison": comparison(kept, run) if kept else None,
         "share": share or run.share(),
     }
 

@@ -16,13 +16,14 @@ from lablib.scenarios.param import near, one_of
 from lablib.views import live
 from lablib.views.history import life
 from lablib.views.theme import plotly_js
-from lablib.workbench import bundle, controls, payload
+from lablib.workbench import bundle, controls, document
 from lablib.workbench.cell_widget import CellWidget, close_belongings, only_one
 from lablib.workbench.failing import Case, instant, session_of
 from lablib.workbench.many import ManyRuns
 from lablib.workbench.page_state import (
     differences,
     drawn,
+    figure_document,
     form_document,
     life_document,
     state_document,
@@ -78,7 +79,6 @@ class Workbench(CellWidget):
     _css = bundle.style()
     _run = traitlets.Bytes(b"").tag(sync=True)
     _other = traitlets.Bytes(b"").tag(sync=True)
-    _figure = traitlets.Bytes(b"").tag(sync=True)
     _form = traitlets.Dict().tag(sync=True)
     _selected = traitlets.Int(-1).tag(sync=True)  # the message's number on the page
     cursor = traitlets.Float(0.0).tag(sync=True)
@@ -201,7 +201,7 @@ class Workbench(CellWidget):
 
     def _why(self, message: int, lane: int = 0) -> dict[str, Any]:
         run = self.kept if lane and self.kept else self.run
-        subjects = payload.subjects(run)
+        subjects = document.subjects(run)
         if not 0 <= message < len(subjects):
             raise ValueError(f"message {message + 1}: this run has {len(subjects)} messages")
         if run is self.run:
@@ -214,6 +214,7 @@ class Workbench(CellWidget):
         "share": lambda self: {"text": self.share()},
         "numbers": lambda self: {"summary": summary_document(self.run)},
         "table": lambda self: table_document(self.run),
+        "figure": lambda self: figure_document(self.run, self.kept, self._many.band),
         "plotly": lambda self: plotly_js().encode(),
     }  # fmt: skip
 
@@ -234,7 +235,7 @@ class Workbench(CellWidget):
             self._many.stop("Something changed: switch it on again.")
         with self.hold_sync(), self.hold_trait_notifications():
             self._remember(run, kept)
-            if self.selected and self.selected not in payload.subjects(run):
+            if self.selected and self.selected not in document.subjects(run):
                 self.selected = ""
             self._redraw()
         self._progress.look(run)
@@ -247,7 +248,7 @@ class Workbench(CellWidget):
             getattr(type(self), name).store(self, value)
 
     def _drawn(self) -> dict[str, bytes]:
-        return {f"_{name}": data for name, data in drawn(self.run, self.kept, self._many.band).items()}
+        return {f"_{name}": data for name, data in drawn(self.run, self.kept).items()}
 
     @traitlets.validate("cursor")
     def _in_the_run(self, proposal: Any) -> float:
@@ -275,17 +276,17 @@ class Workbench(CellWidget):
 
     @traitlets.validate("selected")
     def _in_the_page(self, proposal: Any) -> str:
-        if proposal["value"] and proposal["value"] not in payload.subjects(self.run):
+        if proposal["value"] and proposal["value"] not in document.subjects(self.run):
             raise ValueError(f"selected={proposal['value']!r}: must be the MessageId of a message of this run, or ''")
         return str(proposal["value"])
 
     @traitlets.observe("selected")
     def _selected_here(self, _change: Any) -> None:
-        self._selected = payload.subjects(self.run).index(self.selected) if self.selected else -1
+        self._selected = document.subjects(self.run).index(self.selected) if self.selected else -1
 
     @traitlets.observe("_selected")
     def _selected_there(self, _change: Any) -> None:
-        subjects = payload.subjects(self.run)
+        subjects = document.subjects(self.run)
         self.selected = subjects[self._selected] if 0 <= self._selected < len(subjects) else ""
 
     def _redraw(self) -> None:
@@ -294,8 +295,8 @@ class Workbench(CellWidget):
                 setattr(self, name, data)
             self._publish()
 
-    def _band_changed(self, is_drawn: bool) -> None:
-        self._redraw() if is_drawn else self._publish()
+    def _band_changed(self, _is_drawn: bool) -> None:
+        self._publish()
 
     def _document(self) -> dict[str, Any]:
         """All that the page shows besides the animation and the figure."""
@@ -323,7 +324,7 @@ class Workbench(CellWidget):
         return poster(self.run.title, lanes)
 
     def __repr__(self) -> str:
-        return repr(self.run) if self.kept is None else f"{self.run!r} | B: {self.kept!r}"
+        return repr(self.run) if self.kept is None else f"A: {self.kept!r} | B: {self.run!r}"
 
 
 # ---- making one ------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import pytest
 from ipywidgets.widgets.widget import _instances
+from workbench.saved import saved_in
 
 from lablib.exercises import exercise
 from lablib.workbench import Workbench, show_verdict, to_html, workbench
@@ -65,7 +66,8 @@ def test_its_messages_can_be_asked_about_and_the_page_can_be_kept(bench, case, t
     sent = case.trace.where("Sent")[0].subject
     bench._answer_message({"do": "why", "id": 1, "message": 0})
     assert bench.selected == sent
-    assert sent in to_html(bench.run, tmp_path / "case.html").read_text(encoding="utf-8")
+    saved = saved_in(to_html(bench.run, tmp_path / "case.html").read_text(encoding="utf-8"))
+    assert sent in [life and life["subject"] for life in saved["lives"][0]]
 
 
 # ---- the verdict -----------------------------------------------------------------------------------------------------

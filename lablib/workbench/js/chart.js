@@ -1,5 +1,6 @@
 // The live plotly figure: drawn from the figure that Python sends, with a time cursor over it that moves at every frame.
 import { h } from "./dom.js";
+import { clamp } from "./theme.js";
 
 const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, showTips: false };
 
@@ -24,7 +25,8 @@ export class Chart {
     this.fetchSource = fetchSource; this.seek = seek;
     this.plot = h("div", { class: "ml-plot" });
     this.line = h("div", { class: "ml-cursor", "aria-hidden": "true" });
-    this.element = h("div", { class: "ml-figure", role: "group", "aria-label": "Figure: measures over time. Click to move in time; the Data tab has the same as a table." }, this.plot, this.line);
+    this.fog = h("div", { class: "ml-fog", "aria-hidden": "true" });
+    this.element = h("div", { class: "ml-figure", role: "group", "aria-label": "Figure: measures over time. Click to move in time; the Data tab has the same as a table." }, this.plot, this.fog, this.line);
     this.element.addEventListener("pointerdown", (event) => this.drag(event));
   }
 
@@ -46,7 +48,7 @@ export class Chart {
         this.plot.style.height = `${layout.height}px`;   // plotly asks its box for the height when the width changes
         this.scale = next.scale;
         await this.lib.react(this.plot, next.data.map((trace) => paint(trace, theme)), layout, CONFIG);
-        this.place(this.t ?? 0);
+        this.place(this.t ?? 0, this.watched);
       }
     } finally { this.busy = false; }
   }
@@ -56,15 +58,17 @@ export class Chart {
     return axis?._length ? { left: axis._offset, width: axis._length, range: axis.range.map(Number), top: full._size.t, height: full._size.h } : null;
   }
 
-  /** Puts the cursor at t. */
-  place(t) {
-    this.t = t;
+  /** Puts the cursor at t, and fog over what lies after `watched`. */
+  place(t, watched = Infinity) {
+    this.t = t; this.watched = watched;
     const axis = this.axis();
     this.line.hidden = !axis;
-    if (!axis) return;
-    const [from, to] = axis.range, at = axis.left + ((t * (this.scale ?? 1) - from) / (to - from)) * axis.width;
-    this.line.style.transform = `translateX(${at.toFixed(1)}px)`;
-    this.line.style.top = `${axis.top}px`; this.line.style.height = `${axis.height}px`;
+    if (!axis) { this.fog.hidden = true; return; }
+    const [from, to] = axis.range, at = (x) => axis.left + clamp((x * (this.scale ?? 1) - from) / (to - from), 0, 1) * axis.width, end = axis.left + axis.width;
+    this.line.style.transform = `translateX(${at(t).toFixed(1)}px)`;
+    this.line.style.top = this.fog.style.top = `${axis.top}px`; this.line.style.height = this.fog.style.height = `${axis.height}px`;
+    this.fog.hidden = at(watched) >= end - 0.5;
+    this.fog.style.left = `${at(watched).toFixed(1)}px`; this.fog.style.width = `${(end - at(watched)).toFixed(1)}px`;
   }
 
   drag(event) {
@@ -83,7 +87,7 @@ export class Chart {
   resize() {
     const width = this.element.clientWidth, drawn = this.plot._fullLayout;
     if (!drawn || !width || this.busy || Math.abs(width - drawn.width) < 2) return;
-    this.lib.Plots.resize(this.plot).then(() => this.place(this.t ?? 0));
+    this.lib.Plots.resize(this.plot).then(() => this.place(this.t ?? 0, this.watched));
   }
 
   close() { if (this.lib && this.plot._fullLayout) this.lib.purge(this.plot); }

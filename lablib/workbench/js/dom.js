@@ -49,6 +49,11 @@ export function select(label, options, value, onchange) {
     options.map(([key, words]) => h("option", { value: key, selected: key === value }, words)));
 }
 
+/** A table: heads, rows of cells (words or elements); the first cell of a row is its head. */
+export const table = (caption, heads, rows) => h("table", { class: "ml-table" }, h("caption", {}, caption),
+  h("thead", {}, h("tr", {}, heads.map((x) => (x ? h("th", { scope: "col" }, x) : h("td", {}))))),
+  h("tbody", {}, rows.map(([first, ...others]) => h("tr", {}, h("th", { scope: "row" }, first), others.map((x) => h("td", {}, x))))));
+
 /** Puts new children in place of the old. */
 export function refill(element, ...children) {
   element.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));

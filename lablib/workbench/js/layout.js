@@ -1,95 +1,143 @@
-// Where the places of a topology go on the canvas, and where each mark sits in its place. Pure; tested in Node.
+// Where everything stands: columns along the links, rows where they branch, one size of mark for all lanes. Pure.
+import { BLOCKS_ABOVE, SIZES, clamp } from "./theme.js";
+import { lines } from "./painters/lines.js";
 
-const WEIGHT = { producer: 1.15, topic: 2, queue: 2.9, direct: 2.9, server: 2, consumer: 2.3, done: 1 };
-const SIDE = new Set(["lost", "dead-letter"]);               // drawn below the place that feeds them
-export const GAP = 26, HEAD = 24, PAD = 10;
+const BELOW = new Set(["lost", "dead-letter"]);        // these stand below another place, not in the flow
+export const HANDS = new Set(["consumer", "server", "function"]);
+export const HEAPS = new Set(["queue", "direct", "dead-letter"]);
 
-/** Each place's column: the longest way to it. Places are listed in the order of flow, so a link to an earlier one leads back. */
-export function ranks(places, links) {
-  const rank = places.map(() => 0), onward = links.filter(([from, to]) => from < to).sort(([a], [b]) => a - b);
-  for (const [from, to] of onward) if (!SIDE.has(places[to].role)) rank[to] = Math.max(rank[to], rank[from] + 1);
-  for (const [from, to] of onward) if (SIDE.has(places[to].role)) rank[to] = rank[from];
-  const used = [...new Set(rank)].sort((a, b) => a - b);
-  return rank.map((r) => used.indexOf(r));
+/** The columns of a run: lists of places, by the longest way to them. Links back are left out; `row` of a place orders its column. */
+export function columns({ places, links }) {
+  const depth = new Map(), on = new Set();
+  const forward = links.filter(([a, b]) => !BELOW.has(places[b].role) && !(HANDS.has(places[a].role) && HEAPS.has(places[b].role)));
+  const of = (p) => {
+    if (depth.has(p) || on.has(p)) return depth.get(p) ?? 0;
+    on.add(p);
+    depth.set(p, Math.max(0, ...forward.filter(([, to]) => to === p).map(([from]) => of(from) + 1)));
+    on.delete(p);
+    return depth.get(p);
+  };
+  places.forEach((place, p) => { if (!BELOW.has(place.role) && place.layer !== "control") of(p); });
+  const last = Math.max(0, ...[...depth].filter(([p]) => places[p].role !== "done").map(([, d]) => d)), found = [];
+  for (const [p, d] of depth) (found[places[p].role === "done" ? last + 1 : d] ??= []).push(p);
+  const kept = found.filter(Boolean);
+  for (const column of kept) column.sort((a, b) => (places[a].row ?? a) - (places[b].row ?? b));
+  return { columns: kept, forward };
 }
 
-/** How many branches stand below each other at most: a fan-out needs a higher picture. */
-export function branches(places, links) {
-  const rank = ranks(places, links), count = {};
-  places.forEach((place, i) => { if (!SIDE.has(place.role)) count[rank[i]] = (count[rank[i]] ?? 0) + 1; });
-  return Math.max(1, ...Object.values(count));
-}
-
-/** A box {x, y, w, h} for each place: columns by rank from left to right; dead letters and losses beneath. */
-export function boxes(places, links, width, height) {
-  const rank = ranks(places, links), columns = Math.max(0, ...rank) + 1;
-  const members = Array.from({ length: columns }, (_, c) => places.map((_, i) => i).filter((i) => rank[i] === c));
-  const weight = members.map((list) => Math.max(0.9, ...list.map((i) => WEIGHT[places[i].role] ?? 1)));
-  const sum = weight.reduce((a, b) => a + b, 0), gap = width < 640 ? 14 : GAP, least = width < 640 ? 40 : 0;
-  const free = width - gap * (columns - 1), result = [], branching = branches(places, links) > 1;
-  const strips = members.map((list) => (list.some((i) => SIDE.has(places[i].role)) ? Math.min(58, branching ? Math.max(30, height * 0.15) : height * 0.3) : 0));
-  const wide = (c) => least + ((free - least * columns) * weight[c]) / sum;   // what is narrow needs room for its name
-  let x = 0;
-  const deepest = branching ? Math.max(...strips) : 0;
-  members.forEach((list, c) => {
-    const w = wide(c);
-    const below = list.filter((i) => SIDE.has(places[i].role)), main = list.filter((i) => !SIDE.has(places[i].role));
-    const strip = strips[c], taken = Math.max(strip, deepest), top = taken ? height - taken - 8 : height;
-    rows(main, places, links, result, top, branching).forEach(([from, to], n) => { result[main[n]] = { x, y: from, w, h: to - from }; });
-    const across = branching && below.length > 1 && c + 1 < columns && !strips[c + 1] ? w + gap + wide(c + 1) : w;
-    below.forEach((i, n) => {
-      const part = (across - 8 * (below.length - 1)) / below.length;
-      result[i] = { x: x + n * (part + 8), y: main.length ? height - strip : 0, w: part, h: main.length ? strip : height };
+/** The rows of each place as shares of the height [from, to]: a place stands where what comes before it stands. */
+export function rows(list, forward) {
+  const at = new Map();
+  for (const column of list) {
+    const wanted = column.map((p) => {
+      const before = forward.filter(([, to]) => to === p).map(([from]) => at.get(from)).filter(Boolean);
+      return before.length ? [Math.min(...before.map((s) => s[0])), Math.max(...before.map((s) => s[1]))] : [0, 1];
     });
-    x += w + gap;
+    const same = new Map();
+    column.forEach((p, i) => { const key = wanted[i].join(); same.set(key, [...(same.get(key) ?? []), p]); });
+    const spans = [...same.keys()].map((key) => key.split(",").map(Number)).sort((a, b) => a[0] - b[0]);
+    if (spans.some((s, i) => i && s[0] < spans[i - 1][1] - 1e-9)) column.forEach((p, i) => at.set(p, [i / column.length, (i + 1) / column.length]));
+    else for (const [key, group] of same) {
+      const [from, to] = key.split(",").map(Number);
+      group.forEach((p, i) => at.set(p, [from + ((to - from) * i) / group.length, from + ((to - from) * (i + 1)) / group.length]));
+    }
+  }
+  return at;
+}
+
+/** How high each lane and its parts are, and how big the marks: the same for all lanes. `lens`: {wide} or null. */
+export function arrange(lanes, W, H, { big = false, lens = null } = {}) {
+  const fs = big ? clamp(W / 78, 15, 24) : W < 760 ? 12 : 13, n = lanes.length;
+  const labelH = lanes.some((lane) => lane.label) ? fs * 1.6 : 2, gap = n > 1 ? 8 : 0, lh = (H - gap * (n - 1)) / n - labelH;
+  const below = lens && W < 820 && lh > 250;           // a narrow picture has its lens below, a small one has none
+  if (lens && W < 640 && !below) lens = null;
+  const flowH = below ? lh * 0.62 : lh, lensW = lens && !below ? Math.min(W * lens.wide, lens.most ?? 700) : 0;
+  const all = lanes.map((lane) => ({ lane, ...columns(lane.run) }));
+  const blocks = lanes.some((lane) => lane.run.crowded.size > 0), head = fs * 2.3;
+  const plans = all.map((it) => plan(it, W, flowH, { fs, head, lensW, lens, below }));
+  const heaps = plans.flatMap((p) => p.boxes.filter((b) => HEAPS.has(b.role) && b.role !== "dead-letter").map((b) => ({ b, p })));
+  let size = 12, pitch = 16, unit = 3, need = 0;
+  const rowsOf = (b, step) => Math.max(1, Math.floor((b.h - (b.low ? 8 : b.head + 10)) / step));
+  const lined = heaps.filter(({ b, p }) => b.painter === "queue" && lines.suits(p.run, b.place));
+  for (size of SIZES) {
+    if (size > (big ? 40 : 26) || lined.some(({ b, p }) => size * 1.2 > (b.h - b.head - 6) / p.run.groups.count)) continue;
+    pitch = size * (size >= 18 ? 1.75 : 1.32);
+    need = Math.max(0, ...heaps.map(({ b, p }) => Math.ceil(lanesMost(p, b) / rowsOf(b, pitch)) * pitch + 30 + (b.low ? fs * 7 : 0)));
+    const many = Math.max(0, ...heaps.map(({ b, p }) => lanesMost(p, b)));
+    const fits = heaps.every(({ b, p }) => need <= p.room * (many > 40 ? 0.66 : 0.52) && size * 2 < Math.max(24, b.h / (b.low ? 1.3 : 4)));
+    if (fits && (many < 60 || size <= (big ? 22 : 18))) break;
+  }
+  if (blocks) {
+    size = 15; pitch = size * 1.32;
+    for (unit of [6, 5, 4, 3.5, 3, 2.5, 2, 1.5, 1]) {
+      const side = unit * 11.3;
+      need = Math.max(...heaps.map(({ b, p }) => Math.ceil(p.run.most("waiting", b.place) / 100 / rowsOf(b, side)) * side + 30));
+      if (heaps.every(({ p }) => need < p.room * 0.72)) break;
+    }
+  }
+  let y = 0;
+  plans.forEach((p, i) => {
+    const lane = lanes[i], top = y + labelH;
+    Object.assign(lane, { y, h: lh, labelH, fs, size, pitch, blocks, unit, handSize: clamp(size, big ? 24 : 18, 30) });
+    widths(p, W, need, { fs, lensW });
+    for (const b of p.boxes) { b.y += top; b.big = big; }
+    if (lens) {
+      const room = below ? { x: 1, y: top + flowH + 8, w: W - 2, h: lh - flowH - 9, below } : { x: W - lensW - 1, y: top, w: lensW, h: lh - 1 };
+      lane.lensBox = { ...room, fs, head, big, role: "lens", place: p.boxes.find((b) => b.role === "done")?.place ?? -1 };
+    } else lane.lensBox = null;
+    lane.boxes = new Map(p.boxes.map((b) => [b.place, b]));
+    lane.forward = p.forward;
+    y += lh + labelH + gap;
   });
-  return result;
 }
 
-/**
- * From where to where each place of a column reaches, down: beside what feeds it where each is fed by one of several, so that a
- * branch is a row; else in equal parts.
- */
-function rows(main, places, links, made, height, branching) {
-  const feeder = main.map((i) => links.filter(([from, to]) => to === i && from < i).map(([from]) => from)).map((list) => (list.length === 1 ? made[list[0]] : null));
-  const apart = main.length > 1 && feeder.every(Boolean) && new Set(feeder).size === main.length;
-  if (apart) return feeder.map((box) => [box.y, box.y + box.h]);
-  const alone = branching && main.length === 1 && feeder[0] && feeder[0].h < height / 1.5 ? feeder[0] : null;
-  if (alone) return [[alone.y, alone.y + alone.h]];
-  const each = (height - 8 * (main.length - 1)) / main.length;
-  return main.map((_, n) => [n * (each + 8), n * (each + 8) + each]);
-}
+const lanesMost = (p, b) => Math.min(p.run.slots[b.place] || p.run.most("waiting", b.place), BLOCKS_ABOVE);
 
-/** Cells for the actors of a place, in a grid that keeps them readable: {x, y, w, h} for each. */
-export function cells(box, count) {
-  if (!count) return [];
-  const inner = { x: box.x + PAD, y: box.y + HEAD, w: box.w - 2 * PAD, h: box.h - HEAD - (box.h < 60 ? 3 : PAD) };
-  let columns = 1;
-  while (columns < count && inner.h / Math.ceil(count / columns) < 21 && inner.w / (columns + 1) > 26) columns++;
-  const rows = Math.ceil(count / columns), w = inner.w / columns, h = Math.min(38, inner.h / rows);
-  const top = inner.y + Math.max(0, (inner.h - h * rows) / 2);
-  return Array.from({ length: count }, (_, i) => ({
-    x: inner.x + (i % columns) * w, y: top + Math.floor(i / columns) * h, w: w - 4, h: h - (h < 20 ? 1 : 4),
+/** Heights: the boxes of one lane, with y from its top. */
+function plan({ lane, columns: list, forward }, W, H, { fs, head, lensW, lens, below }) {
+  const { run } = lane, { places, links } = run, at = rows(list, forward), boxes = [], single = H > 330;
+  const under = places.map((_, p) => p).filter((p) => BELOW.has(places[p].role));
+  const dropped = lens && !below;                      // the lens takes the place of what is done
+  const shown = list.map((column) => column.filter((p) => !(dropped && places[p].role === "done"))).filter((column) => column.length);
+  shown.forEach((column, c) => column.forEach((p) => {
+    const [from, to] = at.get(p), role = places[p].role, space = column.length > 1 ? 6 : 0, full = (to - from) * H - space;
+    const b = { place: p, role, column: c, x: 0, w: 0, fs, head, painter: places[p].painter ?? role };
+    const h = role === "producer" && full > fs * 13 ? fs * 11.5 : ["done", "topic", "bucket"].includes(role) && single ? Math.min(full, fs * 13) : ["topic", "bucket"].includes(role) ? Math.min(full, fs * 9) : HEAPS.has(role) ? Math.min(full, 620) : full;
+    Object.assign(b, { h: h - 1, y: from * H + (full - h) / 2 + space / 2 });
+    b.low = b.h < fs * 6.2;
+    boxes.push(b);
   }));
+  for (const p of under) {
+    const source = places[p].role === "lost" ? boxes.find((b) => b.role === "producer") ?? boxes[0]
+      : boxes.find((b) => links.some(([a, to]) => to === p && a === b.place)) ?? boxes.at(-1);
+    if (!source || (places[p].role === "lost" && !run.list.some((k) => k.place === p))) continue;
+    const share = places[p].role === "lost" ? Math.max(fs * 4.6, H * 0.34) : fs * 4.4, bottom = source.role === "producer" ? H - 1 : source.y + source.h;
+    const h = Math.min(share, H * 0.46);
+    const top = source.role === "producer" ? Math.min(source.y, H - h - 9 - Math.min(source.h, H - h - 10)) : source.y;
+    source.y = Math.max(0, top); source.h = Math.min(source.h, bottom - h - 8 - source.y); source.low = source.h < fs * 6.2;
+    boxes.push({ place: p, role: places[p].role, column: source.column, under: source, x: 0, w: 0, y: bottom - h, h, fs, head, low: true, painter: places[p].painter ?? places[p].role });
+  }
+  const fixed = shown.map((column) => Math.max(...column.map((p) => ({ producer: 8.4, topic: 7, bucket: 7, done: 8.3, endpoint: 13 })[places[p].role] ?? 0)) * fs);
+  const flexible = shown.map((column) => (column.some((p) => HEAPS.has(places[p].role)) ? "heap" : column.some((p) => HANDS.has(places[p].role)) ? "hands" : "fixed"));
+  const gaps = shown.map((_, c) => (c ? (flexible[c] === "hands" ? Math.max(44, W * 0.055) : Math.max(34, Math.min(50, W * 0.04))) : 0));
+  if (dropped) gaps.push(flexible.at(-1) === "hands" ? 48 : 24);
+  const least = flexible.filter((f) => f !== "fixed").length * fs * 8.5, fixedW = fixed.reduce((a, w, c) => a + (flexible[c] === "fixed" ? w : 0), 0), gapsW = gaps.reduce((a, b) => a + b, 0);
+  const part = Math.min(1, Math.max(0.3, (W - lensW - 2 - least) / (fixedW + gapsW)));   // many columns in a narrow picture: all of them shrink
+  return { run, boxes, forward, fixed: fixed.map((w) => w * part), flexible, gaps: gaps.map((w) => w * part), room: W - lensW - 2 - (fixedW + gapsW) * part };
 }
 
-/** The pitch (px from mark to mark) for `count` marks in an area, and how many fit at the smallest pitch. */
-export function pitchFor(area, count, largest = 17, smallest = 6) {
-  for (let pitch = largest; pitch > smallest; pitch--)
-    if (Math.floor(area.w / pitch) * Math.floor(area.h / pitch) >= count) return { pitch, room: count };
-  return { pitch: smallest, room: Math.max(1, Math.floor(area.w / smallest) * Math.floor(area.h / smallest)) };
-}
-
-/** Where the i-th mark sits: columns fill from the right, so that the front of a queue is beside who takes from it. */
-export function slot(area, i, pitch, fromRight = true) {
-  const rows = Math.max(1, Math.floor(area.h / pitch)), column = Math.floor(i / rows), row = i % rows;
-  const used = (area.h - rows * pitch) / 2;
-  const x = fromRight ? area.x + area.w - (column + 0.5) * pitch : area.x + (column + 0.5) * pitch;
-  return { x, y: area.y + used + (row + 0.5) * pitch };
-}
-
-/** The part of a place in which marks lie: below its head, above its foot. `second`: the height of the head's second line. */
-export function area(box, footer = 0, second = 0) {
-  const head = HEAD + second;
-  return { x: box.x + PAD, y: box.y + head + 2, w: Math.max(8, box.w - 2 * PAD), h: Math.max(8, box.h - head - PAD - footer) };
+/** Widths: the queue gets what its fullest pile needs, the hands the rest up to a limit. */
+function widths(p, W, need, { fs }) {
+  const heaps = p.flexible.filter((f) => f === "heap").length, hands = p.flexible.filter((f) => f === "hands").length;
+  const least = hands ? Math.min(fs * 15.5, (p.room * 0.5) / hands) : 0;
+  const heap = heaps ? Math.min((p.room - least * hands) / heaps, Math.max(need, (p.room * (hands ? 0.36 : 1)) / heaps, Math.min(250, p.room * 0.42))) : 0;
+  const hand = hands ? Math.min((p.room - heap * heaps) / hands, fs * 41) : 0;
+  const spare = Math.max(0, p.room - heap * heaps - hand * hands) / Math.max(1, heaps || hands);
+  let x = 1;
+  p.flexible.forEach((kind, c) => {
+    x += p.gaps[c];
+    const w = kind === "heap" ? heap + spare : kind === "hands" ? hand + (heaps ? 0 : spare) : p.fixed[c];
+    for (const b of p.boxes) if (b.column === c) Object.assign(b, { x, w });
+    x += w;
+  });
 }

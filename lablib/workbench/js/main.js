@@ -1,263 +1,481 @@
-// The workbench in the browser: puts the parts together, owns the clock, talks to Python (or does without, on a saved page).
-import { openRun, stateAt, unpack } from "./state.js";
-import { branches } from "./layout.js";
-import { Stage } from "./draw.js";
-import { legend, palette } from "./marks.js";
-import { h, numberField, refill, select } from "./dom.js";
-import { Player, Speaker, keys, transport } from "./transport.js";
-import { menu } from "./menu.js";
+// The workbench in the browser: puts the parts together, owns the loop, talks to Python (or does without, on a saved page).
 import { Chart } from "./chart.js";
-import { side } from "./side.js";
-import { foot, numbers, sentence } from "./foot.js";
+import { Clock, paceWords } from "./clock.js";
 import { Lanes } from "./lanes.js";
+import { FONT, PALETTE, TIME, clamp, clock, dress } from "./theme.js";
+import { Scrub } from "./scrub.js";
+import { Stage } from "./stage.js";
+import { actionsFor, touch } from "./touch.js";
+import { actorCard, messageCard, orderCard, placeCard } from "./card.js";
+import { allInstants, instants, neighbour, openRun, unpack } from "./model.js";
+import { button, h, icon, iconButton, refill } from "./dom.js";
+import { KIT } from "./kit.js";
+import { curveOf, momentOf, sayNow } from "./told.js";
+import { help } from "./help.js";
+import { lensOf, register } from "./painters.js";
+import { liveStore, savedStore } from "./store.js";
+import { missions } from "./missions.js";
+import { more } from "./more.js";
 import { predict } from "./predict.js";
+import { settings } from "./settings.js";
 
 const STILL = matchMedia("(prefers-reduced-motion: reduce)"), DARK = matchMedia("(prefers-color-scheme: dark)");
-const PATIENCE = 20000;                               // ms without an answer after which the kernel is called silent
-const FRAME = 0.5;                                     // seconds between frames where motion is not wanted
+
+const REST = 1;                                        // seconds after the last movement in which traces still fade
 
 /** Light or dark: JupyterLab's theme, else the system's. */
 const theme = () => {
   const light = document.body?.dataset.jpThemeLight;
-  return light === "false" || (light === undefined && DARK.matches) ? "dark" : "light";
+  return PALETTE[light === "false" || (light === undefined && DARK.matches) ? "dark" : "light"];
 };
 
+const bytesOf = (x) => (x instanceof DataView ? new Uint8Array(x.buffer, x.byteOffset, x.byteLength) : x);
+
+/** The height that is seen at once: of the notebook, else of the window. */
+const seenHeight = (element) => Math.min(innerHeight, element.closest(".jp-WindowedPanel-outer, .jp-Notebook")?.clientHeight || innerHeight);
+
 /**
- * Builds the workbench in `root`. `store`: get(name), on(names, changed), ask(message) -> promise of a reply, live (is there a
- * kernel?), source() -> promise of plotly.js, tell(cursor). Returns the function that takes it all away again.
+ * Builds the workbench in `root`. `store`: get(name), on(changed), ask(message) -> promise of a reply, live (is there a kernel?), source() ->
+ * promise of plotly.js, tell(cursor, playing), select(message), quiet() -> promise. Returns the function that takes it all away again.
  */
 export function mount(root, store) {
-  const parse = (bytes) => (bytes?.byteLength ? openRun(unpack(bytes)) : null);
-  const form = store.get("form"), ask = (message) => store.ask({ ...message, cursor: player.t });
-  let run = parse(store.get("run")), other = parse(store.get("other")), state = store.get("state"), figure = null, colours = {};
-  let asked = 0, visible = true, frame = 0, last = 0, owed = 0, dirty = null, ticking = false, seekAt = state.seek?.n ?? 0;
+  const form = store.get("form"), only = form.only ?? "", parse = (bytes) => (bytes?.byteLength ? openRun(unpack(bytes)) : null);
+  let run = parse(store.get("run")), other = parse(store.get("other")), state = store.get("state"), figure = null, col = theme(), W = 0, H = 0;
+  let select = null, hover = null, focus = null, hits = [], opened = false, following = false, pull = null, big = false, wide = null;
+  let frame = 0, last = 0, dirty = true, visible = true, seekAt = state.seek?.n ?? 0, asked = "", metUntil = 0, bubbleUntil = 0, told = new Map(), waiting = [], many = state.many.text;
 
-  const speaker = new Speaker();
-  const player = new Player(run, (why) => { dirty = why; wake(); });
-  if (state.seek) player.t = state.seek.t;
+  const time = new Clock(() => STILL.matches), stage = new Stage();
+  const ask = (message) => store.ask({ ...message, cursor: time.t });
+  time.show(run.duration, []);
+  if (state.seek?.t) time.seek(state.seek.t, true);
 
   // ---- the page ----
-  const canvas = h("canvas", { class: "ml-canvas", role: "img" }), stage = new Stage(canvas), bar = transport(player);
-  const bigPlay = h("button", { type: "button", class: "ml-big", onclick: () => { player.play(true); box.focus(); } }, "▶  Watch the run");
-  const offer = menu(ask);
-  const card = h("div", { class: "ml-predict", hidden: true, role: "group", "aria-label": "Prediction" });
-  const chart = new Chart(store.source, (t) => player.seek(t)), counters = numbers();
-  const panel = side(form, ask, player), below = foot(form, ask, player, choose, store.live);
-  const marks = h("div", { class: "ml-legend", "aria-label": "What the marks mean" });
-  const alarm = h("div", { class: "ml-alarm", role: "alert", hidden: true }), headline = h("p", { class: "ml-headline" });
-  const seed = numberField((typed) => { const value = Math.round(typed); if (Number.isNaN(value)) seed.value = state.seed; else if (value !== state.seed) ask({ do: "set", name: "seed", value }); },
-    { step: "1", "aria-label": "Seed", title: "The seed of all chance. The same seed gives the same run." });
-  const limits = select("Figures of AWS", [["2023", "notes 2023"], ["today", "AWS today"]], state.limits, (value) => ask({ do: "set", name: "limits", value }));
-  const large = h("button", { type: "button", class: "ml-button ml-quiet", "aria-pressed": "false", title: "Larger type, for a projector", onclick: () => enlarge() }, "Aa");
-  const lives = new Lanes({ choose: (message) => choose(0, message, true), life: (message) => ask({ do: "why", message, lane: 0 }), seek: (t) => player.seek(t) });
-  const lanesOn = h("button", { type: "button", class: "ml-button ml-quiet", "aria-pressed": "false", title: "Follow single messages over time", onclick: () => openLanes(lives.element.hidden) }, "Lanes");
-  const tools = h("div", { class: "ml-tools" }, store.live && [h("label", {}, "seed ", seed), form.limits.length ? h("label", { title: form.limits.join("\n") }, "quotas ", limits) : null], lanesOn, large);
-  const head = h("header", { class: "ml-head" }, h("div", {}, h("h3", {}, form.title), headline), tools);
-  const box = h("div", { class: "ml-workbench", tabIndex: -1, "data-lm-suppress-shortcuts": "true", role: "region", "aria-label": form.title },
-    head, alarm,
-    h("div", { class: "ml-main" }, store.live ? panel.element : null,
-      h("div", { class: "ml-view" }, card, h("div", { class: "ml-stage" }, canvas, bigPlay, offer.element), bar.element, h("div", { class: "ml-under" }, marks, speaker.element), lives.element, counters.element, chart.element)),
-    below.element);
+  const canvas = h("canvas", { class: "ml-canvas", "aria-hidden": "true" }), bubble = h("div", { class: "ml-bubble", "aria-hidden": "true" });
+  const card = h("section", { class: "ml-card", hidden: true, "aria-label": "About what was chosen", tabIndex: -1 });
+  const hand = touch((action, lane) => act(action, lane));
+  const things = h("div", { class: "ml-veil", role: "group", "aria-label": "Things in the picture" });
+  const guess = h("div", { class: "ml-predict", hidden: true, role: "group", "aria-label": "Prediction" });
+  const picture = h("div", { class: "ml-stage", role: "group", "aria-label": "Picture" }, canvas, bubble, hand.element, card, guess, things);
+  const scrub = new Scrub(time, {
+    seek: (t) => { time.play(false); seek(t); }, moved: (index, at) => ask({ do: "move", index, at }), removed: (index) => ask({ do: "take_back", index }),
+    changed: (quiet) => { if (!quiet) say(); wake(); },
+  });
+  const play = iconButton("play", "Play (Space)", () => go(), { class: "ml-play" }), now = h("div", { class: "ml-now" }), pace = h("b", {});
+  const drive = h("div", { class: "ml-drive", role: "group", "aria-label": "Time" }, iconButton("start", "To the beginning (Home)", () => seek(0)), play, iconButton("next", "Next event of interest (N)", () => jump(1)), now);
+  const speed = h("div", { class: "ml-pace", role: "group", "aria-label": "Speed" }, button("+", () => faster(1), { class: "", "aria-label": "Faster (+)" }), pace, button("−", () => faster(-1), { class: "", "aria-label": "Slower (−)" }));
+  const sentence = h("span", { class: "ml-sentence", role: "status", "aria-live": "polite" }), lift = button("Show all", () => { time.lift(); tellTime("lift"); wake(); }, { class: "ml-lift" });
+  const head = h("header", { class: "ml-head" }), alarm = h("div", { class: "ml-alarm", role: "alert", hidden: true });
+  const panel = settings(form, ask, () => run.duration), tasks = missions(store.live ? panel.controlsFor : () => []);
+  const behind = more(form, ask, { seek: (t) => { time.play(false); seek(t, true); }, choose: (m) => choose({ m, lane: mine() }), messages: () => run.messages }, store.live);
+  const lives = new Lanes({ choose: (m) => choose({ m, lane: mine() }), seek: (t) => { time.play(false); seek(t); } });
+  const chart = new Chart(store.source, (t) => { time.play(false); seek(t); });
+  const signs = help();
+  const toggle = (label, title, on) => {
+    const b = button(label, () => { const next = b.getAttribute("aria-pressed") !== "true"; b.setAttribute("aria-pressed", next); on(next); size(); wake(); }, { class: "ml-button ml-quiet", "aria-pressed": "false", title });
+    return b;
+  };
+  const drawer = toggle("What if", "Settings, and things to do to the run", (on) => { panel.element.hidden = !on; });
+  const lanesOn = toggle("Lanes", "Follow single messages over time", (on) => lives.open(on));
+  const curves = toggle("Curves", "More curves of this run", (on) => { wide = on; plot(); });
+  const moreOn = toggle("More", "What happened, numbers, compare, share, data", (on) => { behind.element.hidden = !on; tellTime("more"); });
+  const large = toggle("Aa", "Larger type, for a projector (A)", (on) => { big = on; box.classList.toggle("ml-large", on); plot(); });
+  const tools = h("div", { class: "ml-tools" }, store.live ? drawer : null, lanesOn, curves, moreOn, large, button("?", () => signs.open(col), { class: "ml-button ml-quiet", "aria-label": "Keys and signs (?)", title: "Keys and signs" }));
+  head.append(h("h3", {}, form.title), tools);
+  const foot = h("div", { class: "ml-foot" }, drive, scrub.element, speed), line = h("div", { class: "ml-say" }, sentence, lift);
+  const box = h("div", { class: `ml-workbench ${only ? "ml-only" : ""}`, tabIndex: -1, "data-lm-suppress-shortcuts": "true", role: "region", "aria-label": form.title },
+    only ? null : head, tasks.element, tasks.controls, alarm, h("div", { class: "ml-main" }, h("div", { class: "ml-view" }, picture, foot, line), store.live ? panel.element : null),
+    lives.element, chart.element, behind.element, signs.element);
   root.append(box);
 
-  // ---- showing ----
-  async function choose(lane, message, fromLanes = false) {
-    stage.chosen = message;
-    if (!lane && !fromLanes && !lives.element.hidden) return lives.pin(message, true);
-    below.open("why");
-    wake("choose");
-    const life = await store.ask({ do: "why", message, lane });
-    if (life?.clauses) below.life(message, life);
+  // ---- what is shown ----
+  const mine = () => (other ? 1 : 0), lanes = () => (other ? [other, run] : [run]);
+  const toPython = (lane) => (lane === mine() ? 0 : 1);
+
+  async function show(keep) {
+    await bring(run);
+    const names = state.comparison?.names ?? ["", ""], list = lanes();
+    run.values = state.values;
+    stage.show(list.map((r, i) => ({ run: r, label: other ? `${"AB"[i]}: ${names[i]}` : "", strong: i === mine() })), Boolean(store.live));
+    const found = list.flatMap((r, i) => [...r.events, ...(lensOf(r.lens)?.events?.(r) ?? [])].map((e) => ({ ...e, lane: i, text: e.text.replace(/ \(\d+ in all\)/, ""), words: `${other ? `${"AB"[i]}: ` : ""}${e.text.replace(/ \(\d+ in all\)/, "")}` }))).sort((a, b) => a.t - b.t);
+    const since = keep && run.actions.length ? Math.min(...run.actions.map((a) => a.at).filter((at) => at >= time.t - 1e-6), Infinity) : Infinity;
+    time.show(run.duration, found, since);
+    scrub.show({ ...curveOf(list, state), events: found }, keep);
+    scrub.plant(run.actions.map((a, i) => ({ at: a.at, words: (state.actions[i] ?? a.kind).replace(/^[\d.,]+ s: /, "") })), store.live);
+    behind.show(found, run.duration);
+    lives.show(run, other ? "run B, " : "");
+    told.clear();
+    keys();
+    if (select && (select.m ?? 0) >= run.messages) close();
+    else if (select) choose(select, true);
+    tellTime("data");
   }
 
-  function show() {
-    run.series = figure?.series;
-    player.show(run);
-    const lanes = other ? [run, other].map((it, i) => ({ run: it, label: `${"AB"[i]}: ${state.comparison?.names[i] ?? ""}` })) : [{ run }];
-    box.classList.toggle("ml-two", lanes.length > 1);
-    const rows = Math.max(...lanes.map((lane) => branches(lane.run.places, lane.run.links)));
-    const high = `calc(var(--ml-stage) * ${(0.42 * rows + 0.3).toFixed(2)})`;   // but no more than a screen shows with the transport bar
-    canvas.parentElement.style.height = rows > 2 ? `min(${high}, max(calc(var(--ml-size) * ${(lanes.length * (3.6 * rows + 4.2)).toFixed(1)}), 100vh - 330px))` : "";
-    stage.show(lanes);
-    refill(marks, legend(lanes.map((lane) => lane.run), colours));
-    counters.clear();
-    lives.show(run, other ? "A" : "");
-    below.show(run);
+  /** Painters that a scenario brings along are loaded once. */
+  async function bring({ painters: sources }) {
+    for (const source of sources ?? []) {
+      if (bring.known?.has(source)) continue;
+      (bring.known ??= new Set()).add(source);
+      const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+      try { register((await import(/* webpackIgnore: true */ url)).default(KIT)); } finally { URL.revokeObjectURL(url); }
+    }
   }
 
   function refresh() {
-    headline.textContent = state.headline;
     if (alarm.textContent !== state.alarm) complain(state.alarm);
-    if (document.activeElement !== seed) seed.value = state.seed;
-    limits.value = state.limits;
-    panel.refresh(state); below.refresh(state);
-    box.classList.toggle("ml-veiled", predict(card, state.question, ask));
-    for (const part of [below.element, panel.element]) part.inert = state.question?.state === "open";
-    if ((state.seek?.n ?? 0) !== seekAt) { seekAt = state.seek.n; player.playing = false; player.seek(state.seek.t); }
-    if (state.focus && state.focus !== asked) { asked = state.focus; below.open(state.focus.split("/")[0]); }
+    panel.refresh(state); behind.refresh(state, time.fog); tasks.show(state.missions);
+    scrub.asks(state.question);
+    const covered = predict(guess, state.question, ask, { seen: !time.fog, drawn: () => scrub.answer() }), open = state.question?.state === "open";
+    box.classList.toggle("ml-veiled", covered);
+    for (const part of [behind.element, panel.element, tasks.controls]) part.inert = open;
+    if ((state.seek?.n ?? 0) !== seekAt) { seekAt = state.seek.n; time.play(false); seek(state.seek.t, true); }
+    if (state.focus && state.focus !== asked) { asked = state.focus; moreOn.setAttribute("aria-pressed", "true"); behind.element.hidden = false; behind.open(state.focus.split("/")[0]); }
+    tellTime("state");
   }
 
-  /** What is wrong, in view: beside the control below the picture that it is about, else at the top. */
+  /** What is wrong, in view: beside the control that it is about, else at the top. */
   function complain(words) {
-    const near = box.contains(document.activeElement) ? document.activeElement.closest(".ml-foot .ml-row, .ml-action") : null;
-    (near ?? head).after(alarm);
+    const near = box.contains(document.activeElement) ? document.activeElement.closest(".ml-more .ml-row, .ml-action, .ml-setting") : null;
+    if (near) near.after(alarm); else box.querySelector(".ml-main").before(alarm);
     alarm.textContent = words; alarm.hidden = !words;
+    if (words && store.live) alarm.scrollIntoView({ block: "nearest" });
   }
 
-  function paint() {
-    box.dataset.theme = theme();
-    colours = palette(box);
-    stage.family = chart.family = lives.family = getComputedStyle(box).fontFamily;
-    lives.legend(colours);
-    if (run) refill(marks, legend(other ? [other, run] : [run], colours));
-    draw();
-    wake("theme");
+  /** The figure: fetched and drawn where there is room for it, or where it was asked for. `stale`: the run has changed. */
+  async function plot(stale = false) {
+    plot.stale ||= stale; chart.large = big; chart.family = FONT;
+    const view = box.querySelector(".ml-view"), on = wide ?? (!only && seenHeight(box) - view.offsetHeight - head.offsetHeight > 330);
+    chart.element.hidden = !on;
+    curves.setAttribute("aria-pressed", on);
+    if (!on || !visible) return;
+    try {
+      if (plot.stale !== false) { plot.stale = false; figure = unpack(bytesOf(await store.figure())); }
+      const colours = { ...col, flight: col.hand, line: col.faint, accent: col.waiting, delayed: col.soft, dead: col.control };
+      if (figure) await chart.draw(figure, colours);
+      chart.place(time.t, time.fog ? time.watched : Infinity);
+    } catch (error) { complain(`The figure cannot be shown: ${error.message}`); }
   }
+  plot.stale = true;
 
-  const draw = () => figure && colours.ink && chart.draw(figure, colours).catch((error) => complain(`The figure cannot be shown: ${error.message}`));
+  // ---- time ----
+  function wake() { dirty = true; if (!frame && visible) { last = performance.now(); frame = requestAnimationFrame(tick); } }
 
-  function openLanes(on) {
-    lives.open(on); lanesOn.setAttribute("aria-pressed", on);
-    wake("size");
-  }
-
-  function enlarge() {
-    const on = box.classList.toggle("ml-large");
-    large.setAttribute("aria-pressed", on);
-    stage.font = on ? 16 : 12; chart.large = on;
-    stage.resize(); draw(); wake("size");
-  }
-
-  // ---- the clock ----
-  function wake(why) {
-    if (why) dirty ??= why;
-    if (!frame && !ticking && visible) { last = performance.now(); frame = requestAnimationFrame(tick); }
-  }
-
-  function tick(now) {
-    frame = 0;
-    ticking = true;                                    // what advancing sets off must not ask for frames of its own
-    let dt = Math.min(0.1, (now - last) / 1000);
-    last = now;
-    if (STILL.matches && player.playing) {
-      owed += dt;
-      if (owed < FRAME) { ticking = false; frame = requestAnimationFrame(tick); return; }
-      dt = owed; owed = 0;
+  function go(on = !time.playing) {
+    const question = state.question;
+    if (on && question?.state === "open") {
+      const drawn = question.kind === "curve" ? scrub.answer() : null;
+      if (!drawn) { say("Guess first: nothing is played before. Or press Skip."); guess.querySelector("button, input")?.focus(); return; }
+      ask({ do: "answer", value: drawn });
     }
-    player.advance(dt);
-    const why = dirty;
-    dirty = null;
-    const moving = stage.draw(player.t, dt, STILL.matches || why === "size", colours);
-    if (why) instant(why, dt);
-    ticking = false;
-    if (visible && (player.playing || moving)) frame = requestAnimationFrame(tick);
+    time.play(on); tellTime("mode"); wake();
+  }
+  function seek(t, free = false) { time.seek(t, free); bubbleUntil = 0; tellTime("seek"); wake(); }
+  function faster(by) { time.faster(by); wake(); }
+  function step(by) { time.play(false); seek(neighbour(allInstants(run), time.t, by), true); tellTime("step"); }
+  function jump(by) {
+    const of = time.events.filter((e) => e.big), list = of.length ? of : time.events, e = by > 0 ? list.find((x) => x.t > time.t + 1e-3) : list.findLast((x) => x.t < time.t - 1e-2);
+    time.play(false);
+    if (!e) { say(by > 0 ? "No more events of interest." : "No earlier events of interest."); wake(); return; }
+    seek(e.t + 1e-4, true); time.told.add(e.kind); note(e);
   }
 
-  /** Everything that follows the cursor, besides the marks. */
-  function instant(why, dt) {
-    const { t } = player, states = stage.lanes.map((lane) => lane.state ?? stateAt(lane.run, t));
-    bar.refresh(); chart.place(t); panel.time(t); below.time(run, t); speaker.tell(player, why, dt);
-    counters.refresh(run, states, t);
-    lives.draw(t, states[0], colours, stage.chosen, player.playing);
-    bigPlay.hidden = player.playing || t > 0 || box.classList.contains("ml-veiled");
-    if (!bigPlay.hidden) { const { x, y } = stage.heart(); bigPlay.style.left = `${x}px`; bigPlay.style.top = `${y}px`; }
-    if (!player.playing) canvas.setAttribute("aria-label", [sentence(run, t), ...stage.aggregates()].join(" "));
-    store.tell(t, player.playing);
+  /** Words at the place where something happened. */
+  function note(e) {
+    const at = stage.anchor(e);
+    bubble.textContent = e.text;
+    if (at && W) {
+      const half = Math.min(135, W / 2 - 6), x = clamp(at.x, half + 4, W - half - 4), below = at.y < 64;
+      bubble.style.left = `${x}px`; bubble.style.setProperty("--tail", `${clamp(at.x - x, -half + 16, half - 16)}px`);
+      bubble.style.top = below ? `${at.y + (at.r || 14) + 8}px` : ""; bubble.style.bottom = below ? "" : `${H - at.y + (at.r || 14) + 6}px`;
+      bubble.classList.toggle("ml-below", below);
+      bubbleUntil = performance.now() + TIME.bubble * 1000;
+    }
+    say(e.words ?? e.text); wake();
+  }
+  time.tell = note;
+
+  let spoken = "", spokenAt = 0;
+  function say(words = "") { spoken = words; spokenAt = performance.now(); }
+
+  /** Everything in words that follows the cursor. */
+  function tellTime(why = "") {
+    behind.time(time.t, time.watched, time.playing); behind.fog(time.fog); panel.time(time.t);
+    lift.hidden = !time.fog || state.question?.state === "open";
+    if (why !== "frame" && state.question) predict(guess, state.question, ask, { seen: !time.fog, drawn: () => scrub.answer() });
+    const words = tasks.check({ watched: time.watched, opened });
+    if (words) { say(`✓ ${words}`); metUntil = performance.now() + TIME.met * 1000; }
+    if (why === "step" && !words) say(momentOf(run, time.t) || (time.over ? "The run ends here." : ""));
+    if (why === "seek" && !words) say();
+    store.tell(time.t, time.playing);
+  }
+
+  // ---- what is chosen ----
+  async function choose(pick, quiet = false) {
+    if (!pick) return;
+    select = pick; opened ||= pick.m !== undefined;
+    bubbleUntil = 0;
+    fill(quiet);
+    if (pick.m !== undefined) {
+      if (pick.lane === mine()) store.select(pick.m);
+      const key = `${pick.lane}/${pick.m}`;
+      if (!told.has(key)) told.set(key, store.ask({ do: "why", message: pick.m, lane: toPython(pick.lane) }));
+      const life = await told.get(key);
+      if (select === pick && life?.clauses) { pick.told = life; fill(quiet); }
+    }
+    tellTime("choose"); wake();
+  }
+
+  /** Fills the card and puts it beside its mark, never over it. */
+  function fill(quiet = false) {
+    const { m, actor, place, order, lane } = select, r = lanes()[lane] ?? run, view = { t: time.t, watched: Math.max(time.watched, time.t), col };
+    const on = { step: (by) => stepLife(by), choose: (other) => choose({ m: other, lane }), follow: () => { following = !following; if (following) go(true); fill(); } };
+    const parts = m !== undefined ? messageCard(r, m, { ...view, told: select.told, on, following }) : actor !== undefined ? actorCard(r, actor, view) : order !== undefined ? orderCard(r, order, view) : placeCard(r, place, view);
+    const kept = card.contains(document.activeElement) ? document.activeElement.textContent : null;
+    refill(card, iconButton("close", "Close (Escape)", () => { close(); box.focus({ preventScroll: true }); }, { class: "ml-icon ml-x" }), ...parts);
+    card.hidden = false;
+    if (kept) [...card.querySelectorAll("button")].find((b) => b.textContent === kept)?.focus({ preventScroll: true });
+    const cell = actor !== undefined ? stage.lanes[lane]?.cells.get(actor) : null, b = place !== undefined ? stage.lanes[lane]?.boxes.get(place) : null;
+    const at = m !== undefined ? stage.find(m, lane, time.t) ?? { x: W / 2, y: 30, r: 10 } : cell ? { x: cell.mx, y: cell.my, r: 20 } : b ? { x: b.x + Math.min(90, b.w / 2), y: b.y + 26, r: 8 } : { x: select.x ?? W / 2, y: select.y ?? 60, r: 8 };
+    const room = 16 + at.r, right = at.x + room + card.offsetWidth < W - 4, x = right ? at.x + room : at.x - room - card.offsetWidth;
+    card.style.left = `${clamp(x, 4, Math.max(4, W - card.offsetWidth - 4))}px`; card.style.top = `${clamp(at.y - 40, 4, Math.max(4, H - card.offsetHeight - 4))}px`;
+    select.at = at;
+    const current = card.querySelector("[aria-current]");
+    if (current) current.parentElement.scrollTop = current.offsetTop - current.parentElement.offsetTop - 40;
+    if (!quiet && m !== undefined) lives.pin(m, true);
+  }
+  lives.choose = (m) => { if (select?.m !== m) choose({ m, lane: mine() }, true); };
+
+  function close() { select = null; following = false; card.hidden = true; opened = false; wake(); }
+
+  function stepLife(by) {
+    const list = instants(lanes()[select.lane], select.m), next = by > 0 ? list.find((t) => t > time.t + 0.02) : list.findLast((t) => t < time.t - 0.05);
+    time.play(false);
+    if (next !== undefined) seek(next + 0.006, true);
+    fill();
+  }
+
+  /** Does something to a thing: in both lanes as long as they go together, in one when it is done there with Shift, or the lanes are apart. */
+  function act({ kind, target, value }, lane) {
+    const message = { do: "act", kind, target, value };
+    if (other) message.lane = toPython(lane);
+    ask(message);
+  }
+
+  /** The things in the picture as buttons, for who has no pointer. */
+  function keys() {
+    refill(things, stage.lanes.flatMap((lane) => lane.run.places.flatMap((p, place) => [
+      !["done", "lost"].includes(p.role) ? thing(lane, { place }, `${lane.label} ${p.label}`.trim()) : null,
+      ...lane.actorsAt(place).map((actor) => thing(lane, { actor }, `${lane.label} ${lane.run.actors[actor].name}`.trim())),
+    ])));
+  }
+
+  function thing(lane, what, label) {
+    const key = what.actor !== undefined ? `${lane.i}a${what.actor}` : `${lane.i}${lane.run.places[what.place].role === "producer" ? "p" : "q"}${what.place}`;
+    return button(label, () => {
+      const held = what.actor !== undefined ? lane.at(time.t).marksOf(what.actor)[0] : null;
+      choose(held && !(select?.m === held.m) ? { m: held.m, lane: lane.i } : { ...what, lane: lane.i });
+    }, {
+      title: "Enter asks about it; Down goes to what can be done to it",
+      onfocus: () => { focus = key; const hit = hits.find((x) => x.id === key); if (hit) offer(hit); wake(); },
+      onblur: () => { focus = null; hand.hide(); wake(); },
+      onkeydown: (e) => { if (e.key === "ArrowDown") { hand.focus(); e.preventDefault(); e.stopPropagation(); } },
+    });
+  }
+
+  function offer(hit) {
+    const what = hit?.touch;
+    if (!what || !store.live || state.question?.state === "open") return hand.hide();
+    const r = stage.lanes[what.lane]?.run, list = r ? actionsFor(state.canDo, form.params, r, what) : [], b = what.at;
+    if (!list.length || !b) return hand.hide();
+    const w = list.length * 36;
+    return hand.show(list, Math.max(b.x + 2, b.x + b.w - w - 6), b.y + Math.min(b.h / 2 - 14, b.h - 30), what.lane, hit.id);
+  }
+
+  // ---- the loop ----
+  function view() {
+    return {
+      t: time.t, col, speed: time.pace, wall: performance.now() / 1000, big, select, hover, focus, hits, playing: time.playing, reduced: STILL.matches,
+      run: (t0) => (STILL.matches ? 2 : ((time.t - t0) / time.pace + (time.playing ? 0 : time.since)) / TIME.streak),
+      since: (t0) => (time.t - t0) / time.pace + (time.playing ? 0 : time.since), back: TIME.streak * time.pace,
+    };
+  }
+
+  function tick(wall) {
+    frame = 0;
+    const dt = Math.min(0.1, (wall - last) / 1000), moved = time.tick(dt);
+    last = wall;
+    if (moved || dirty || time.since < REST || scrub.live || wall < Math.max(bubbleUntil, metUntil) + 300) { dirty = false; paint(wall); }
+    if (moved) tellTime(time.playing ? "frame" : "mode");
+    const moving = time.playing || time.since < REST || dirty, live = moving || scrub.live || performance.now() < Math.max(bubbleUntil, metUntil);
+    if (!moving) settle();
+    if (live && visible) frame = requestAnimationFrame(tick);
+  }
+
+  function paint(wall) {
+    const g = canvas.getContext("2d"), ratio = Math.min(2, devicePixelRatio || 1), v = view();
+    if (!W) return;
+    g.setTransform(ratio, 0, 0, ratio, 0, 0); g.clearRect(0, 0, W, H);
+    hits = v.hits = [];
+    stage.draw(g, v);
+    if (select && !card.hidden && select.m !== undefined) {
+      const at = stage.find(select.m, select.lane, time.t) ?? select.at, x = card.offsetLeft, right = x > at.x, ex = right ? x : x + card.offsetWidth;
+      if ((right && ex > at.x + at.r + 6) || (!right && ex < at.x - at.r - 6)) {
+        g.beginPath(); g.moveTo(at.x + (right ? 1 : -1) * (at.r + 5), at.y); g.lineTo(ex, clamp(at.y, card.offsetTop + 14, card.offsetTop + card.offsetHeight - 14));
+        g.strokeStyle = col.ink; g.lineWidth = 1.5; g.stroke();
+      }
+      if (following && time.playing && performance.now() - (fill.last ?? 0) > 400) { fill.last = performance.now(); fill(true); }
+    }
+    scrub.draw(col, wall / 1000, { big, reduced: STILL.matches });
+    lives.draw(time.t, Math.max(time.watched, time.t), col, select?.m, time.playing, ratio);
+    chart.place(time.t, time.fog ? time.watched : Infinity);
+    const put = (element, words) => { if (element.textContent !== words) element.textContent = words; }, words = clock(time.t, run.duration, !time.playing);
+    put(now, words); put(pace, paceWords(time.pace));
+    pace.classList.toggle("ml-slowed", time.slowLeft > 0);
+    if (play.dataset.playing !== String(time.playing)) {
+      play.dataset.playing = time.playing;
+      play.replaceChildren(icon(time.playing ? "pause" : "play"));
+      play.setAttribute("aria-label", time.playing ? "Pause (Space)" : "Play (Space)");
+    }
+    scrub.canvas.setAttribute("aria-valuemax", run.duration); scrub.canvas.setAttribute("aria-valuenow", time.t.toFixed(3)); scrub.canvas.setAttribute("aria-valuetext", `${words} of ${clock(run.duration, run.duration)}`);
+    bubble.classList.toggle("ml-on", performance.now() < bubbleUntil);
+    const fresh = spoken && (performance.now() < metUntil || performance.now() - spokenAt < 4000 || !time.playing);
+    put(sentence, fresh ? spoken : lensWords());
+  }
+
+  /** The sentence below the picture: the score of a guess, else what is remarkable now. */
+  function lensWords() {
+    const score = scrub.score();
+    if (score && !time.fog && time.over) {
+      const d = score.real[1] - score.mine[1];
+      return `You and the truth share ${Math.round(score.share * 100)} % of the area. The peak was ${Math.round(score.real[0])} at ${clock(score.real[1], run.duration)}; yours ${Math.round(score.mine[0])}`
+        + `${Math.abs(d) < run.duration / 100 ? ", at the right time" : `, ${clock(Math.abs(d), run.duration)} too ${d > 0 ? "early" : "late"}`}.`;
+    }
+    if (scrub.drawing) return scrub.guess ? "That is your guess. Press Play: the truth will be drawn over it." : state.question.text;
+    return sayNow(stage.lanes, time.t);
+  }
+
+  /** A promise that no message is on its way, no time runs and no trace fades. For tests, and for pictures. */
+  const settled = async () => {
+    await store.quiet();
+    await new Promise((done) => { waiting.push(done); wake(); });
+    return true;
+  };
+  function settle() { for (const done of waiting.splice(0)) done(); }
+
+  // ---- sizes ----
+  function size() {
+    const ratio = Math.min(2, devicePixelRatio || 1), two = lanes().length > 1, rest = head.offsetHeight + tasks.element.offsetHeight + tasks.controls.offsetHeight + foot.offsetHeight + line.offsetHeight + alarm.offsetHeight + 26;
+    box.classList.toggle("ml-narrow", box.clientWidth < 820);
+    const seen = seenHeight(box) - (store.live ? 24 : 34), most = only ? form.height ?? 360 : Math.max(two ? 300 : 250, seen - rest);
+    const most2 = Math.min(most, two ? 760 : 560);
+    picture.style.height = `${Math.round(most2)}px`;
+    W = picture.clientWidth; H = picture.clientHeight;
+    if (canvas.width !== Math.round(W * ratio) || canvas.height !== Math.round(H * ratio)) { canvas.width = Math.round(W * ratio); canvas.height = Math.round(H * ratio); }
+    stage.layout(W, H, big); scrub.resize(ratio); chart.resize();
+    if (select) fill(true);
+    wake();
+  }
+
+  function repaint() {
+    col = theme();
+    dress(box, col);
+    plot(); if (select) fill(true);
+    wake();
   }
 
   // ---- what comes from outside ----
-  const changed = (names) => {
+  const forget = store.on(async (names) => {
     if (names.has("state")) state = store.get("state");
-    if (names.has("figure")) figure = unpack(store.get("figure"));
     if (names.has("run")) run = parse(store.get("run"));
     if (names.has("other")) other = parse(store.get("other"));
-    if (names.has("run") || names.has("other") || names.has("figure")) { show(); draw(); }
-    refresh();
-    wake("data");
-  };
-  const forget = store.on(changed);
-  store.whenSilent?.((silent) => {
-    complain(silent ? "The kernel does not answer. It is busy, or it was restarted: then run this cell again." : state.alarm);
+    if (names.has("run") || names.has("other")) await show(true);
+    if (names.has("run") || names.has("other") || many !== state.many.text) { many = state.many.text; plot(true); }
+    if (names.has("selected")) { const m = store.get("selected"); if (m >= 0 && m !== select?.m) choose({ m, lane: mine() }); else if (m < 0 && select?.m !== undefined) close(); }
+    refresh(); size();
   });
-  canvas.addEventListener("click", (event) => {
-    const at = [event.offsetX, event.offsetY], hit = stage.pick(...at), actor = hit ? null : stage.actorAt(...at);
-    offer.close();
-    if (hit) choose(hit.lane, hit.message);
-    else if (actor && store.live) offer.open(actor, ...at, state.canDo);
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    const at = [event.offsetX, event.offsetY];
-    canvas.style.cursor = stage.pick(...at) || (store.live && stage.actorAt(...at)) ? "pointer" : "";
-  });
-  box.addEventListener("keydown", keys(player));
-  const sizes = new ResizeObserver(() => {
-    if (!colours.ink) paint();                         // styles exist only once the box is in the page
-    box.classList.toggle("ml-narrow", box.clientWidth < 760);
-    stage.resize(); chart.resize(); wake("size");
-  });
-  sizes.observe(canvas); sizes.observe(box);
-  const sight = new IntersectionObserver(([entry]) => { visible = entry.isIntersecting; if (visible) { stage.fresh = true; wake("sight"); } });
-  sight.observe(box);
-  const themes = new MutationObserver(paint);
-  if (document.body) themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
-  DARK.addEventListener("change", paint);
+  store.whenSilent?.((silent) => complain(silent ? "The kernel does not answer. It is busy, or it was restarted: then run this cell again." : state.alarm));
 
-  figure = store.get("figure")?.byteLength ? unpack(store.get("figure")) : null;
-  show(); refresh(); paint(); openLanes(Boolean(form.lanes));
+  const find = (e) => {
+    let best = null, near = Infinity;
+    for (const hit of hits) {
+      if (hit.w) { if (e.offsetX >= hit.x && e.offsetX <= hit.x + hit.w && e.offsetY >= hit.y && e.offsetY <= hit.y + hit.h && near >= 1e4) { best = hit; near = 1e4; } continue; }
+      const d = Math.hypot(e.offsetX - hit.x, e.offsetY - hit.y);
+      if (d <= hit.r + 4 && d < near) { best = hit; near = d; }
+    }
+    return best;
+  };
+  /** Is the pointer at the end of a ring? Then pulling it changes the visibility timeout. */
+  const ringAt = (e) => hits.find((x) => x.touch?.ring && store.live && Math.abs(Math.hypot(e.offsetX - x.touch.ring.x, e.offsetY - x.touch.ring.y) - x.touch.ring.r) < 6);
+  canvas.addEventListener("pointermove", (e) => {
+    if (pull) {
+      const { x, y, mark } = pull.ring, angle = (Math.atan2(e.offsetX - x, y - e.offsetY) / (2 * Math.PI) + 1) % 1, total = mark.k.vu - mark.k.ring;
+      const turn = angle - pull.angle; pull.turns += turn > 0.5 ? -1 : turn < -0.5 ? 1 : 0; pull.angle = angle;
+      pull.seconds = Math.max(0, Math.round(total * (1 + pull.start - angle - pull.turns)));
+      bubble.textContent = `visibility timeout ${pull.seconds} s, from now on`; bubble.style.left = `${x}px`; bubble.style.top = `${y + pull.ring.r + 14}px`; bubble.style.bottom = ""; bubble.classList.add("ml-below");
+      bubbleUntil = performance.now() + 1500; wake();
+      return;
+    }
+    const hit = find(e);
+    if (hit?.id !== hover?.id) { hover = hit; wake(); }
+    canvas.style.cursor = canChange() && ringAt(e) ? "grab" : hit?.pick ? "pointer" : "";
+    offer(hit?.touch ? hit : null);
+  });
+  const canChange = () => state.canDo?.some((s) => s.kind === "set" && s.targets.includes("visibility_timeout"));
+  canvas.addEventListener("pointerdown", (e) => {
+    const hit = canChange() ? ringAt(e) : null;
+    if (!hit || e.button) return;
+    const { x, y } = hit.touch.ring, angle = (Math.atan2(e.offsetX - x, y - e.offsetY) / (2 * Math.PI) + 1) % 1;
+    pull = { ring: hit.touch.ring, lane: hit.touch.lane, angle, start: angle, turns: 0, from: [e.offsetX, e.offsetY] };
+    time.play(false); canvas.setPointerCapture?.(e.pointerId);
+  });
+  canvas.addEventListener("pointerup", () => { if (pull?.seconds !== undefined) { act({ kind: "set", target: "visibility_timeout", value: pull.seconds }, pull.lane); pull.done = true; } setTimeout(() => { pull = null; }); });
+  canvas.addEventListener("click", (e) => {
+    if (pull?.done) return;
+    const hit = find(e);
+    if (hit?.pick) { time.play(false); choose(hit.pick); } else if (select) close();
+  });
+  picture.addEventListener("pointerleave", () => { hover = null; hand.hide(); wake(); });
+
+  const acts = {
+    " ": () => go(), ArrowRight: (e) => (e.shiftKey ? (time.play(false), seek(time.t + run.duration / 20, true)) : step(1)), ArrowLeft: (e) => (e.shiftKey ? (time.play(false), seek(time.t - run.duration / 20)) : step(-1)),
+    Home: () => seek(0), End: () => seek(time.watched), n: () => jump(1), p: () => jump(-1), "+": () => faster(1), "-": () => faster(-1), a: () => large.click(), "?": () => signs.open(col),
+    1: () => scrub.shape(1), 2: () => scrub.shape(2), 3: () => scrub.shape(3),
+  };
+  box.addEventListener("keydown", (e) => {
+    if (e.key === "Escape" && select) { close(); box.focus({ preventScroll: true }); return; }
+    const found = acts[e.key.length === 1 ? e.key.toLowerCase() : e.key], tag = e.target.tagName;
+    const typing = tag === "SELECT" || tag === "TEXTAREA" || (tag === "INPUT" && e.target.type !== "checkbox" && !(e.target.type === "range" && e.key === " "));
+    const pressing = e.key === " " && (tag === "BUTTON" || tag === "SUMMARY" || e.target.type === "checkbox" || e.target.type === "radio");
+    if (!found || typing || pressing || e.ctrlKey || e.metaKey || e.altKey) return;
+    e.preventDefault();
+    found(e);
+  });
+
+  const sizes = new ResizeObserver(() => size());
+  sizes.observe(box); sizes.observe(foot);
+  const sight = new IntersectionObserver(([entry]) => { visible = entry.isIntersecting; if (visible) { plot(); wake(); } else settle(); });
+  sight.observe(box);
+  const themes = new MutationObserver(repaint);
+  if (document.body) themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
+  DARK.addEventListener("change", repaint);
+  addEventListener("resize", size);
+
+  box.workbench = { stage, time, scrub, settled, view, get hits() { return hits; }, get run() { return run; }, get other() { return other; } };
+  dress(box, col);
+  if (form.lanes) lanesOn.click();
+  show(false).then(() => { refresh(); size(); plot(); takeFocus(box); });
   return () => {
-    cancelAnimationFrame(frame); frame = -1;
-    forget(); sizes.disconnect(); sight.disconnect(); themes.disconnect(); DARK.removeEventListener("change", paint);
+    cancelAnimationFrame(frame); frame = -1; settle();
+    forget(); sizes.disconnect(); sight.disconnect(); themes.disconnect(); DARK.removeEventListener("change", repaint); removeEventListener("resize", size);
     chart.close(); box.remove();
   };
 }
 
-/** The store of a live notebook: traits of the widget, and messages with answers. Moves of a slider overtake each other. */
-function liveStore(model) {
-  const waiting = new Map(), queue = [];
-  let serial = 0, busy = 0, told = 0, later = 0, patience = 0, silent = () => {};
-  const heard = (reply, buffers) => {
-    if (!waiting.has(reply.id)) return;
-    waiting.get(reply.id)({ ...reply, buffers });
-    waiting.delete(reply.id);
-    if (reply.id === busy) { busy = 0; clearTimeout(patience); silent(false); pump(); }
-  };
-  const pump = () => {
-    if (busy || !queue.length) return;
-    const { message, done } = queue.shift();
-    busy = serial += 1;
-    waiting.set(busy, done);
-    clearTimeout(patience);
-    patience = setTimeout(() => silent(true), PATIENCE);
-    model.send({ ...message, id: busy });
-  };
-  model.on("msg:custom", heard);
-  const ask = (message) => new Promise((done) => {
-    const old = message.do === "set" ? queue.find((q) => q.message.do === "set" && q.message.name === message.name) : null;
-    if (old) { old.message = message; const first = old.done; old.done = (reply) => { first(reply); done(reply); }; } else queue.push({ message, done });
-    pump();
-  });
-  return {
-    live: true, ask, whenSilent: (f) => { silent = f; }, get: (name) => model.get(`_${name}`),
-    source: async () => {
-      const reply = await ask({ do: "plotly" });
-      if (!reply.buffers?.length) throw new Error("the kernel did not send plotly.js");
-      return reply.buffers[0];
-    },
-    tell(t, playing) {
-      clearTimeout(later);
-      if (playing && performance.now() - told < 1000) return;
-      later = setTimeout(() => { told = performance.now(); if (model.get("cursor") !== t) { model.set("cursor", t); model.save_changes(); } }, playing ? 0 : 250);
-    },
-    on(changed) {
-      const names = new Set();
-      const note = (name) => () => {
-        if (!names.size) queueMicrotask(() => { const all = new Set(names); names.clear(); changed(all); });
-        names.add(name);
-      };
-      const offs = ["run", "other", "figure", "state"].map((name) => { const f = note(name); model.on(`change:_${name}`, f); return () => model.off(`change:_${name}`, f); });
-      return () => { offs.forEach((off) => off()); model.off("msg:custom", heard); clearTimeout(later); clearTimeout(patience); };
-    },
-  };
+/** After Shift+Enter the cell below is the active one: then the workbench stays in view and has the focus. */
+function takeFocus(box) {
+  const cell = box.closest(".jp-Cell"), active = document.querySelector(".jp-Notebook .jp-Cell.jp-mod-active");
+  if (!cell || !active || (active !== cell && active.previousElementSibling !== cell)) return;
+  box.scrollIntoView({ block: "nearest" });
+  box.focus({ preventScroll: true });
 }
 
 /** A prediction in a cell of its own. */
@@ -265,10 +483,10 @@ export function mountPrediction(root, store) {
   const card = h("div", { class: "ml-predict", role: "group", "aria-label": "Prediction" }), alarm = h("div", { class: "ml-alarm", role: "alert", hidden: true });
   const box = h("div", { class: "ml-workbench", "data-lm-suppress-shortcuts": "true" }, card, alarm);
   const show = () => {
-    const { question, alarm: wrong } = store.get("state");
-    box.dataset.theme = theme();
-    alarm.textContent = wrong; alarm.hidden = !wrong;
-    predict(card, question, store.ask);
+    const state = store.get("state");
+    dress(box, theme());
+    alarm.textContent = state.alarm ?? ""; alarm.hidden = !state.alarm;
+    predict(card, state.question, store.ask);
   };
   const forget = store.on(show), themes = new MutationObserver(show);
   themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
@@ -277,13 +495,6 @@ export function mountPrediction(root, store) {
   return () => { forget(); themes.disconnect(); box.remove(); };
 }
 
-/** The store of a page without a kernel: everything is in it. */
-export function savedStore(saved) {
-  return {
-    live: false, get: (name) => saved[name], on: () => () => {}, tell: () => {},
-    source: async () => { throw new Error("plotly.js is missing from this page"); },
-    ask: async (message) => (message.do === "why" ? saved.lives[message.lane ?? 0]?.[message.message] : message.do === "table" ? saved.table : message.do === "numbers" ? { summary: saved.summary } : {}),
-  };
-}
+export { savedStore };
 
 export default { render: ({ model, el }) => mount(el, liveStore(model)) };

@@ -1,5 +1,5 @@
 // Predict first: the question that covers the picture, and the reveal that lays the answer beside the result.
-import { brief } from "./state.js";
+import { brief } from "./theme.js";
 import { button, freshId, h, refill } from "./dom.js";
 
 /** Bars that are drawn by pointer or by arrow keys: a curve in coarse steps. Returns {element, values()}. */
@@ -51,20 +51,30 @@ function form(question, ask) {
   return [drawn.element, h("div", { class: "ml-row" }, button("That is my guess", () => send(drawn.values()), { class: "ml-button ml-primary" }), skip)];
 }
 
-/** Fills `card` for the question's state; true while the picture has to stay covered. */
-export function predict(card, question, ask) {
-  const key = JSON.stringify(question ?? null);
-  if (card.dataset.key === key) return question?.state === "open";
+/** The form of a curve that is drawn on the scrub bar: `drawn()` gives the values, or null while they are not complete. */
+function onTheCurve(question, ask, drawn) {
+  const words = h("p", { class: "ml-hint" }, `Draw it below, in the fog on the curve: ${question.label}. Or press 1 (stays low), 2 (rises and stays), 3 (rises and falls).`);
+  const go = button("That is my guess", () => { const value = drawn(); if (value) ask({ do: "answer", value }); else words.textContent = "Draw from the left end of the curve to the right end first."; }, { class: "ml-button ml-primary" });
+  return [words, h("div", { class: "ml-row" }, go, button("Skip", () => ask({ do: "skip" }), { class: "ml-button ml-quiet" }))];
+}
+
+/**
+ * Fills `card` for the question's state; true while the picture has to stay covered. `seen`: was the run watched, so that it may say the truth?
+ * `drawn`: where there is a scrub bar to draw a curve on.
+ */
+export function predict(card, question, ask, { seen = true, drawn = null } = {}) {
+  const told = question?.shown !== false && seen, key = JSON.stringify([question ?? null, told]), drawing = question?.kind === "curve" && drawn;
+  const open = question?.state === "open", covers = open && !drawing;
+  if (card.dataset.key === key) return covers;
   card.dataset.key = key;
-  card.hidden = !question || question.state === "skipped";
+  card.hidden = !question || question.state === "skipped" || (drawing && question.state === "answered");
   if (card.hidden) { refill(card); return false; }
-  const open = question.state === "open";
-  card.classList.toggle("ml-open", open);
-  const said = ["You said ", h("strong", {}, question.said), "."];
-  const body = open ? form(question, ask) : !question.shown ? [h("p", {}, said), h("p", { class: "ml-verdict" }, "Now run the next cell. What it shows is compared with your guess here.")] : [
+  card.classList.toggle("ml-open", open); card.classList.toggle("ml-slim", Boolean(drawing));
+  const said = ["You said ", h("strong", {}, question.said), "."], later = drawn ? "Press Play: the run will say." : "Now run the next cell. What it shows is compared with your guess here.";
+  const body = open ? (drawing ? onTheCurve(question, ask, drawn) : form(question, ask)) : !told ? [h("p", {}, said, " ", h("span", { class: "ml-hint" }, later))] : [
     question.kind === "curve" ? overlay(question, question.answer, question.result) : h("p", {}, said, " The run says ", h("strong", {}, question.truth), ".", question.first ? ` Your first guess was: ${question.first}.` : ""),
     h("p", { class: "ml-verdict" }, question.reply)];
   refill(card, h("div", { class: "ml-kicker" }, open ? "Predict first" : "Your prediction"), h("p", { class: "ml-question" }, question.text), body,
     open ? null : h("div", { class: "ml-row" }, button("Close", () => ask({ do: "skip" }), { class: "ml-button ml-quiet" }), button("Ask me again", () => ask({ do: "ask_again" }), { class: "ml-button ml-quiet" })));
-  return open;
+  return covers;
 }

@@ -1,5 +1,5 @@
-// The settings and the actions: what the learner changes. Built once from what the scenario declares, then kept in step.
-import { clock } from "./state.js";
+// The drawer: settings, actions, seed and quotas. Built once from what the scenario declares, then kept in step.
+import { clock } from "./theme.js";
 import { button, freshId, h, icon, numberField, refill, select } from "./dom.js";
 
 const STEPS = 1000;
@@ -54,38 +54,56 @@ function control(spec, change, explain) {
   return { element: h("div", { class: "ml-setting", ...note }, h("label", { htmlFor: id }, spec.label), h("span", { class: "ml-value" }, field, h("span", { class: "ml-unit" }, spec.unit)), slider), set: show };
 }
 
-/** The side panel. `ask(message)` talks to Python. Returns {element, refresh(state), time(t)}. */
-export function side(form, ask, player) {
+/**
+ * The drawer. `ask(message)` talks to Python; `duration()` is the run's. Returns {element, refresh(state), time(t), controlsFor(names)}: further
+ * controls for some settings, which are kept in step too.
+ */
+export function settings(form, ask, duration) {
   const help = h("p", { class: "ml-help" }), idle = "Every change runs the same load again, from the same seed.";
   const explain = (spec) => refill(help, spec ? [spec.help || spec.label, spec.aws && h("span", { class: "ml-aws" }, ` AWS: ${spec.aws}`)] : idle);
   explain(null);
   const sent = new Map();                              // changes under way, by setting: an older answer must not move the knob
-  let state = null;
-  const controls = form.params.map((spec) => {
+  let state = null, extra = [];
+  const make = (spec) => {
     const made = control(spec, async (value) => {
       sent.set(spec.name, (sent.get(spec.name) ?? 0) + 1);
       await ask({ do: "set", name: spec.name, value });
       sent.set(spec.name, sent.get(spec.name) - 1);
-      if (!sent.get(spec.name)) made.set(state.values[spec.name]);
+      if (!sent.get(spec.name)) for (const c of [...controls, ...extra]) if (c.spec === spec) c.set(state.values[spec.name]);
     }, explain);
+    const other = () => spec.choices.find((c) => c !== state.values[spec.name]);
+    const value = () => (spec.choices.length ? other() : spec.kind === "bool" ? !state.values[spec.name] : state.values[spec.name]);
+    const compare = button("A|B", () => ask({ do: "compare", name: spec.name, value: value() }),
+      { class: "ml-ab", "aria-label": `Compare with another ${spec.label}`, title: spec.choices.length || spec.kind === "bool" ? "Compare with the other value" : "Keep this value as run A; what you change now is run B" });
+    (made.element.querySelector(".ml-value, select") ?? made.element.lastChild).after(compare);
     return { spec, ...made };
-  });
+  };
+  const controls = form.params.map(make);
   const first = controls.slice(0, controls.length > OPEN + 1 ? OPEN : controls.length), rest = controls.slice(first.length);
-  const settings = h("fieldset", { class: "ml-settings" }, h("legend", {}, "What if"),
-    first.map(({ element }) => element),
+  const box = h("fieldset", { class: "ml-settings" }, h("legend", {}, "What if"), first.map(({ element }) => element),
     rest.length ? h("details", {}, h("summary", {}, `${rest.length} more settings`), rest.map(({ element }) => element)) : null, help);
-  const when = h("strong", {}), done = h("ul", { class: "ml-done", "aria-label": "Actions so far" }), now = actionForm(form, ask);
-  const actions = h("fieldset", { class: "ml-actions" }, h("legend", {}, "Do something now"), now.element, h("p", { class: "ml-hint" }, "At ", when, " the future forks; the past stays."), done);
-  const element = h("aside", { class: "ml-side", "aria-label": "Settings and actions" }, settings, actions);
-
-  function refresh(next) {
-    state = next;
-    for (const { spec, set } of controls) if (!sent.get(spec.name)) set(state.values[spec.name]);
-    now.refresh(state);
-    actions.hidden = !state.canDo.length;
-    refill(done, state.actions.map((words, i) => h("li", {}, h("span", {}, words), h("button", { type: "button", class: "ml-icon ml-small", "aria-label": `Take back: ${words}`, title: "Take back", onclick: () => ask({ do: "take_back", index: i }) }, icon("close")))));
-  }
-  return { element, refresh, time: (t) => { when.textContent = clock(t, player.run.duration); } };
+  const seed = numberField((typed) => { const value = Math.round(typed); if (Number.isNaN(value)) seed.value = state.seed; else if (value !== state.seed) ask({ do: "set", name: "seed", value }); },
+    { step: "1", "aria-label": "Seed", title: "The seed of all chance. The same seed gives the same run." });
+  const limits = select("Quotas of AWS", [["2023", "notes of 2023"], ["today", "AWS today"]], "2023", (value) => ask({ do: "set", name: "limits", value }));
+  const chance = h("div", { class: "ml-row" }, h("label", {}, "seed ", seed), form.limits?.length ? h("label", { title: form.limits.join("\n") }, "quotas ", limits) : null);
+  const when = h("strong", {}), now = actionForm(form, ask);
+  const actions = h("fieldset", { class: "ml-actions" }, h("legend", {}, "Do something now"), now.element, h("p", { class: "ml-hint" }, "At ", when, " the future forks; the past stays. What was done stands as a flag on the curve."));
+  return {
+    element: h("aside", { class: "ml-side", "aria-label": "Settings and actions", hidden: true }, box, actions, chance),
+    refresh(next) {
+      state = next;
+      for (const { spec, set } of [...controls, ...extra]) if (!sent.get(spec.name)) set(state.values[spec.name]);
+      now.refresh(state);
+      if (document.activeElement !== seed) seed.value = state.seed;
+      limits.value = state.limits; actions.hidden = !state.canDo.length;
+    },
+    time: (t) => { when.textContent = clock(t, duration()); },
+    controlsFor(names) {
+      extra = form.params.filter((p) => names.includes(p.name)).map(make);
+      if (state) for (const { spec, set } of extra) set(state.values[spec.name]);
+      return extra.map(({ element }) => element);
+    },
+  };
 }
 
 /** What can be done now: pick a kind, whom it hits and how much, and do it. Returns {element, refresh(state)}. */

@@ -1,0 +1,149 @@
+// Behind "More": what happened, the numbers, the comparison, many runs, sharing, the data. What was not watched is not told.
+import { button, h, iconButton, refill, select, table, tabs } from "./dom.js";
+import { clock } from "./theme.js";
+
+const MOST = 400;                                       // events that are listed
+const FOG = "Watch the run to its end first, or show all of it: what comes of it is told then.";
+
+const jump = (on, t, duration, words) => h("button", { type: "button", class: "ml-jump", onclick: () => on.seek(t) }, words ?? clock(t, duration));
+
+/** The events of interest, as far as the run was watched. */
+function events(on) {
+  const list = h("ol", { class: "ml-events", tabIndex: 0, "aria-label": "Events of interest" }), note = h("p", { class: "ml-hint" });
+  let all = [], shown = -1, at = -2, length = 0;
+  return {
+    panel: h("div", {}, note, list),
+    show(found, duration) { all = found.slice(0, MOST); length = duration; shown = -1; at = -2; refill(list); },
+    time(t, watched) {
+      const n = all.findIndex((e) => e.t > watched), count = n < 0 ? all.length : n;
+      if (count !== shown) {
+        if (count < shown || shown < 0) { refill(list); shown = 0; }
+        for (const e of all.slice(shown, count)) list.append(h("li", {}, jump(on, e.t, length), h("span", {}, e.words)));
+        shown = count; at = -2;
+        note.textContent = count ? `${count} events of interest so far. A time is a link to that instant; N goes to the next one.` : "Nothing out of the ordinary so far.";
+      }
+      const later = all.findIndex((e) => e.t > t), now = (later < 0 ? count : Math.min(count, later)) - 1;
+      if (now === at) return;
+      list.children[at]?.removeAttribute("aria-current"); at = now;
+      const item = list.children[now];
+      if (!item) return;
+      item.setAttribute("aria-current", "true");
+      if (!list.matches(":hover, :focus-within")) list.scrollTop = Math.max(0, item.offsetTop - list.offsetTop - list.clientHeight / 2);
+    },
+  };
+}
+
+/** A message by its number. */
+function find(on) {
+  const field = h("input", { type: "number", class: "ml-number", min: "1", value: "1", "aria-label": "Number of the message", onkeydown: (e) => { if (e.key === "Enter") ask(0); } });
+  const ask = (by) => { const to = Math.min(on.messages(), Math.max(1, (field.valueAsNumber || 1) + by)); field.value = to; on.choose(to - 1); };
+  return { panel: h("div", {}, h("div", { class: "ml-row" }, h("span", {}, "Message"), field, button("Ask why", () => ask(0)), iconButton("back", "The message before", () => ask(-1)), iconButton("step", "The message after", () => ask(1))),
+    h("p", { class: "ml-hint" }, "A click on a mark in the picture does the same. The card beside the mark tells the message's life.")) };
+}
+
+/** The comparison with another run. */
+function compare(form, ask, on) {
+  const result = h("div", {}), pick = select("Setting to change", form.params.map((p) => [p.name, p.label]), form.params[0]?.name, () => suit());
+  const field = h("input", { type: "number", class: "ml-number", step: "any", "aria-label": "Value in the other run" }), choice = h("select", { class: "ml-select", "aria-label": "Value in the other run" });
+  let values = {}, key = "";
+  function suit() {
+    const p = form.params.find((x) => x.name === pick.value), words = p.kind === "bool" ? ["true", "false"] : p.choices;
+    field.hidden = words.length; choice.hidden = !words.length;
+    if (words.length) refill(choice, words.filter((c) => c !== String(values[p.name])).map((c) => h("option", { value: c }, c)));
+    else field.value = values[p.name];
+  }
+  const go = () => {
+    const p = form.params.find((x) => x.name === pick.value);
+    const value = p.kind === "bool" ? choice.value === "true" : p.choices.length ? choice.value : p.whole ? Math.round(field.valueAsNumber) : field.valueAsNumber;
+    if (Number.isNaN(value)) return suit();            // an empty field gets its value back
+    return ask({ do: "compare", name: p.name, value });
+  };
+  const stop = button("Stop comparing", () => ask({ do: "stop_comparing" }));
+  const controls = h("div", { class: "ml-row" }, button("Keep this run, then change something", () => ask({ do: "keep" })), h("span", {}, "or compare with"), pick, h("span", {}, "="), field, choice, button("Compare", go), stop);
+  return {
+    panel: h("div", {}, controls, result), controls,
+    refresh(state, duration, fog) {
+      values = state.values;
+      if (!controls.contains(document.activeElement) && form.params.length) suit();
+      const c = state.comparison, now = JSON.stringify([c, fog]);
+      stop.hidden = !c;
+      if (key === now) return;
+      key = now;
+      if (!c) return refill(result, h("p", { class: "ml-hint" }, "Two runs side by side: the same seed and load, one thing different."));
+      if (fog) return refill(result, h("p", { class: "ml-hint" }, FOG));
+      return refill(result, h("p", { class: "ml-verdict" }, c.sentence),
+        c.divergence ? h("p", {}, "They part at ", jump(on, c.divergence.t, duration), ": ", c.divergence.text) : null,
+        table("The two runs in numbers", ["", `A: ${c.names[0]}`, `B: ${c.names[1]}`], c.rows.map(([label, a, b, differs]) => [label, a, differs ? h("strong", {}, b) : b])));
+    },
+  };
+}
+
+/** One run lies: the band over many seeds. */
+function many(ask) {
+  const bar = h("progress", { max: 1, value: 0, "aria-label": "Runs done" }), words = h("span", { role: "status" });
+  const box = h("input", { type: "checkbox", role: "switch", onchange: () => ask({ do: "many", on: box.checked }) });
+  const stop = button("Call it off", () => ask({ do: "many", on: false }));
+  return {
+    panel: h("div", {}, h("label", { class: "ml-row" }, box, "Show 30 seeds behind this run"), h("div", { class: "ml-row" }, bar, words, stop), h("p", { class: "ml-hint" }, "One run lies: it is one throw of the dice. The band holds the middle 80 % of 30 runs with other seeds; a difference smaller than the band is luck.")),
+    refresh(state) {
+      const { on, part, text } = state.many;
+      box.checked = on; bar.hidden = stop.hidden = !on || part >= 1; bar.value = part; words.textContent = text;
+    },
+  };
+}
+
+function share(ask) {
+  const text = h("input", { class: "ml-text", readOnly: true, "aria-label": "Text that holds this run", onfocus: async () => { await fresh(); text.select(); } });
+  let shown = -1, later = 0;
+  const fresh = async () => { const reply = await ask({ do: "share" }); if (reply?.text) text.value = reply.text; };
+  const back = h("input", { class: "ml-text", placeholder: "paste a text here", "aria-label": "Text to restore", onkeydown: (e) => { if (e.key === "Enter") restore(); } });
+  const restore = () => ask({ do: "restore", text: back.value });
+  const copy = button("Copy", async () => { await fresh(); text.select(); try { await navigator.clipboard.writeText(text.value); } catch { document.execCommand("copy"); } copy.textContent = "Copied"; setTimeout(() => { copy.textContent = "Copy"; }, 1500); });
+  return {
+    panel: h("div", {}, h("p", { class: "ml-hint" }, "This text holds scenario, settings, seed, actions and instant. Whoever pastes it sees the very same picture."),
+      h("div", { class: "ml-row" }, text, copy), h("div", { class: "ml-row" }, back, button("Restore", restore)),
+      h("p", { class: "ml-hint" }, "To keep the whole page, animation included: ", h("code", {}, "bench.to_html(\"run.html\")"), ", with the name that you gave the workbench in place of bench")),
+    shown: fresh,
+    refresh(state) { text.value = state.share; },
+    /** The text holds the instant: it follows a cursor that rests. */
+    time(t, playing) {
+      if (t === shown || text.closest("[hidden]")) return;
+      clearTimeout(later);
+      if (!playing) later = setTimeout(() => { shown = t; fresh(); }, 300);
+    },
+  };
+}
+
+/** What is fetched when it is looked at, and only when the whole run was watched: the data, or the numbers of the whole run. */
+function fetched(ask, what, make, box) {
+  let fogged = true, seen = false;
+  const shown = async () => {
+    seen = true;
+    if (fogged) return refill(box, h("p", { class: "ml-hint" }, FOG));
+    const found = await ask({ do: what });
+    return refill(box, found && !found.error ? make(found) : []);
+  };
+  return { panel: h("div", {}, box), shown, refresh(fog) { const changed = fog !== fogged; fogged = fog; if (changed && seen) shown(); }, again: () => { if (seen && !box.closest("[hidden]")) shown(); } };
+}
+
+/** All tabs. `on`: seek(t), choose(message), messages(). Returns {element, open(id), show(events, duration), refresh(state, fog), time(t, watched, playing)}. */
+export function more(form, ask, on, live) {
+  const parts = {
+    events: events(on), why: find(on), compare: compare(form, ask, on), many: many(ask), share: share(ask),
+    numbers: fetched(ask, "numbers", (found) => table("The whole run", ["", "value"], found.summary ?? []), h("div", { class: "ml-columns" })),
+    data: fetched(ask, "table", (found) => table(found.caption, found.heads, found.rows), h("div", { class: "ml-scroll", tabIndex: 0, role: "region", "aria-label": "Data table" })),
+  };
+  const list = [["events", "What happened"], ["why", "Ask why"], ["numbers", "Numbers"], ["compare", "Compare"], ["many", "Many runs"], ["share", "Share"], ["data", "Data"]];
+  const kept = live ? list : list.filter(([id]) => ["events", "why", "numbers", "compare", "data"].includes(id));
+  const made = tabs("More about this run", kept.map(([id, label]) => ({ id, label, panel: parts[id].panel, shown: parts[id].shown })));
+  let duration = 0, state = null;
+  parts.compare.controls.hidden = !live;
+  const element = h("section", { class: "ml-more", "aria-label": "More about this run", hidden: true }, made.element);
+  const fog = (on) => { parts.numbers.refresh(on); parts.data.refresh(on); if (state) parts.compare.refresh(state, duration, on); };
+  return {
+    element, fog, open: made.open,
+    show(found, length) { duration = length; parts.events.show(found, length); parts.numbers.again(); parts.data.again(); },
+    refresh(next, fogged) { state = next; parts.many.refresh(state); parts.share.refresh(state); fog(fogged); },
+    time(t, watched, playing) { if (element.hidden) return; parts.events.time(t, watched); if (live) parts.share.time(t, playing); },
+  };
+}

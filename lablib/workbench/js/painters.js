@@ -1,0 +1,28 @@
+// Which painter paints what: one a role, one a lens, one a whole stage. Services and tests add their own with `register`.
+import { bag } from "./painters/bag.js";
+import { lines } from "./painters/lines.js";
+import { hands } from "./painters/hands.js";
+import { done, inbox, lost, node, producer } from "./painters/producer.js";
+import { board } from "./painters/board.js";
+import { map } from "./painters/map.js";
+import { waits } from "./painters/waits.js";
+import { works } from "./painters/works.js";
+
+const ROLES = {
+  producer, done, lost, topic: node, bucket: node, endpoint: inbox, queue: bag, direct: bag, "dead-letter": bag, consumer: hands, server: hands, function: hands,
+};
+const LENSES = { board, map, waits, work: works };
+const STAGES = {};
+
+/**
+ * Adds painters: {roles, lenses, stages}, each by name. A painter of a role has place(box, lane), which sets box.spot(token) -> [x, y],
+ * ground(g, box, lane, view), paint(g, box, lane, view) and traces(g, box, lane, view), each of them optional; a lens has the same, `wide` (its
+ * share of the width), curve(run) and say(runs, t); a stage has layout(lanes, W, H, big) and draw(g, lanes, view) of its own.
+ */
+export function register({ roles = {}, lenses = {}, stages = {} }) {
+  Object.assign(ROLES, roles); Object.assign(LENSES, lenses); Object.assign(STAGES, stages);
+}
+
+export const painterOf = (lane, b) => ((ROLES[b.painter] ?? bag) === bag && lines.suits(lane.run, b.place) ? lines : ROLES[b.painter] ?? ROLES[b.role] ?? bag);
+export const lensOf = (lens) => (lens ? LENSES[lens.painter] ?? null : null);
+export const stageOf = (name) => (name ? STAGES[name] ?? null : null);

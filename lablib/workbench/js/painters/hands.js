@@ -1,0 +1,151 @@
+// Workers: one cell each. A mark here is a message in this hand. Ring: until it is visible again (a direct call: until the caller
+// gives up). Bar: the share of the work done, pale from where the receipt had expired. A hollow mark: its right has run out.
+import { bar, box, circle, fitting, mark, ring, text, width } from "../glyph.js";
+import { NUMBERED, alpha, plural, seconds } from "../theme.js";
+import { shared } from "../model.js";
+
+const COUNTED = ["", "", "two", "three", "four", "five", "six"];
+
+export const hands = {
+  place(b, lane) {
+    const actors = lane.actorsAt(b.place), n = Math.max(1, actors.length), gap = Math.min(8, b.h * 0.035), top = b.low ? 0 : b.head - 6;
+    const fit = (cols) => (b.h - top - gap * (Math.ceil(n / cols) - 1)) / Math.ceil(n / cols);
+    let cols = 1;
+    while (fit(cols) < Math.min(b.h - top, Math.max(b.low ? 26 : 32, lane.handSize * (b.low ? 1.2 : 1.7))) && cols < n) cols++;
+    const rows = Math.ceil(n / cols), ch = Math.min(b.fs * 7.4, fit(cols)), cw = (b.w - gap * (cols - 1)) / cols, y0 = b.y + top + (b.h - top - ch * rows - gap * (rows - 1)) / 2;
+    b.crowd = cols > 1 && cw < b.fs * 15;              // small cells: number, mark, ring, bar; the words are in the card
+    b.shared = cols > 1;                               // one pipe for all
+    b.handSize = Math.min(lane.handSize, (ch - 12) * 0.64);
+    b.out = [b.x + b.w, b.y + b.h / 2];
+    const words = Math.max(0, ...actors.map((a) => lane.run.actors[a].name.length)) * b.fs * 0.66;
+    actors.forEach((a, i) => {
+      const c = { x: b.x + Math.floor(i / rows) * (cw + gap), y: y0 + (i % rows) * (ch + gap), w: cw, h: ch, actor: a, b };
+      c.mx = b.crowd ? c.x + c.w - b.handSize * 0.95 - 8 : c.x + 10 + Math.min(words, cw * 0.38) + 10 + b.handSize * 0.5 + Math.max(4.5, b.handSize * 0.24);
+      c.my = c.y + (c.h - 6) / 2;
+      lane.cells.set(a, c);
+    });
+    b.spot = (k) => { const c = lane.cells.get(k.holder); return c ? [c.mx, c.my] : [b.x + b.w / 2, b.y + b.h / 2]; };
+  },
+
+  ground(g, b, lane, v) {
+    const { col, t } = v, { run } = lane, actors = lane.actorsAt(b.place), busy = new Set(lane.marksIn(b.place).filter((m) => m.bar !== null).map((m) => m.holder)).size;
+    const alive = actors.filter((a) => !["", "gone"].includes(run.stateOf(a, t).state));
+    if (!b.low) {
+      const words = fitting(g, [`${busy} of ${alive.length} busy`, `${busy}/${alive.length}`], b.w * 0.42, b.fs);
+      text(g, words, b.x + b.w - 2, b.y + 10, { size: b.fs, color: col.soft, align: "right" });
+      text(g, run.places[b.place].label, b.x + 2, b.y + 10, { size: b.fs + 1, weight: 650, color: col.ink, max: b.w - width(g, words, b.fs) - 14 });
+    }
+    for (const a of actors) {
+      const c = lane.cells.get(a), st = run.stateOf(a, t).state, id = `${lane.i}a${a}`, on = v.focus === id || v.hover?.id === id, absent = st === "" || st === "gone";
+      g.globalAlpha = v.litActor(a, lane) ? 1 : 0.3;
+      const stroke = st === "down" ? col.again : st === "frozen" ? col.control : on ? col.ink : absent ? alpha(col.edge, 0.6) : col.edge;
+      box(g, c.x, c.y, c.w, c.h, 9, { fill: absent || st === "down" ? col.card : col.well, stroke, line: st === "down" || st === "frozen" || on ? 1.8 : 1.2, dash: st === "down" ? [6, 4] : absent ? [2, 4] : null });
+      v.hits.push({ x: c.x, y: c.y, w: c.w, h: c.h, id, touch: absent ? null : { actor: a, lane: lane.i, at: c }, pick: { actor: a, lane: lane.i } });
+    }
+    g.globalAlpha = 1;
+  },
+
+  paint(g, b, lane, v) {
+    for (const a of lane.actorsAt(b.place)) cell(g, lane.cells.get(a), a, lane, v);
+    if (!b.crowd && !b.low && !v.aggregate && v.select?.m === undefined) brackets(g, b, lane, v);
+  },
+};
+
+/** One message in several hands: a bracket ties them. */
+function brackets(g, b, lane, v) {
+  const { col } = v;
+  shared(lane.marksIn(b.place)).slice(0, 4).forEach(([m, actors], n) => {
+    const cells = actors.map((a) => lane.cells.get(a)), x = b.x + b.w - 14 - 13 * n, ys = [...new Set(cells.map((c) => c.my))].sort((p, q) => p - q);
+    g.strokeStyle = col.again; g.lineWidth = 2; g.lineJoin = "round"; g.beginPath();
+    for (const y of ys) { g.moveTo(x, y); g.lineTo(x - 7, y); }
+    g.moveTo(x, ys[0]); g.lineTo(x, ys.at(-1)); g.stroke();
+    for (const y of ys) circle(g, x - 8, y, 3, { fill: col.again });
+    const label = `message ${m + 1} in ${COUNTED[actors.length] ?? actors.length} hands`, w = width(g, label, b.fs - 1, 650) + 14, mid = (ys[0] + (ys[1] ?? ys[0])) / 2;
+    if (b.w - (cells[0].mx - b.x) <= w + 150) return;
+    box(g, x - w + 5, mid - 10, w, 20, 10, { fill: col.page, stroke: col.again, line: 1.3 });
+    text(g, label, x - w / 2 + 5, mid + 0.5, { size: b.fs - 1, weight: 650, color: col.again, align: "center" });
+  });
+}
+
+function cell(g, c, a, lane, v) {
+  const { col, t } = v, { run } = lane, { b } = c, fs = b.fs, st = run.stateOf(a, t), mine = lane.marksOf(a), name = run.actors[a].name, mid = c.my;
+  g.globalAlpha = v.litActor(a, lane) ? 1 : 0.3;
+  const shown = b.crowd ? name.split("-").pop() : name, color = st.state === "down" ? col.again : mine.length ? col.ink : col.soft;
+  text(g, shown, c.x + 10, mid, { size: fs - (b.crowd ? 1 : 0), weight: mine.length ? 600 : 400, color, max: Math.max(12, c.mx - b.handSize * 0.5 - Math.max(4.5, b.handSize * 0.24) - c.x - 14) });
+  if (st.state === "down") { crashed(g, c, lane, v, st); g.globalAlpha = 1; return; }
+  if (v.aggregate) {
+    const busy = run.busy(a, Math.max(0, t - Math.max(1, v.speed)), t), x = b.crowd ? c.x + 26 : c.mx - b.handSize / 2, w = b.crowd ? c.w - 34 : c.x + c.w - fs * 4 - x;
+    bar(g, x, mid - 5, w, 10, busy, col.hand, alpha(col.edge, 0.25));
+    if (!b.crowd) text(g, `${Math.round(busy * 100)} %`, c.x + c.w - 10, mid, { size: fs, weight: 600, color: col.ink, align: "right" });
+    g.globalAlpha = 1;
+    return;
+  }
+  const frozen = st.state === "frozen";
+  if (!mine.length && !b.crowd && st.state !== "" && st.state !== "gone") {
+    text(g, frozen ? `frozen, ${seconds((st.until ?? t) - t)} more` : lane.direct ? "idle" : "waits for a message", c.mx - b.handSize / 2, mid, { size: fs - 1, color: frozen ? col.control : col.soft, italic: true, max: c.x + c.w - c.mx });
+  }
+  const step = Math.min(b.handSize * 2.2, (c.x + c.w - 8 - c.mx) / Math.max(1, mine.length));
+  mine.forEach((m, i) => held(g, c, lane, v, m, b.crowd ? c.mx - i * Math.min(step, b.handSize) : c.mx + i * step, i, mine.length, frozen ? st : null));
+  for (const k of run.ended(t, v.back * 2)) {            // a delete that came too late: a cross that stays for a moment
+    if (k.holder !== a || run.outcome(k) !== "vain") continue;
+    const u = v.run(k.t1) / 2;
+    if (u >= 1 || u < 0) continue;
+    g.globalAlpha = 1 - u;
+    mark(g, c.x + c.w - 14, c.h > 60 ? c.y + 16 : mid, 13, { shape: "cross", color: col.again });
+    if (!b.crowd) text(g, run.said[k.ended] ?? "in vain", c.x + c.w - 28, c.h > 60 ? c.y + 16 : mid, { size: fs - 1, weight: 650, color: col.again, align: "right" });
+  }
+  g.globalAlpha = 1;
+}
+
+function crashed(g, c, lane, v, st) {
+  const { col, t } = v, { b } = c, fs = b.fs;
+  if (b.crowd) { mark(g, c.mx, c.my, b.handSize * 0.9, { shape: "cross", color: col.again }); return; }
+  text(g, "crashed", c.mx - b.handSize / 2, c.my, { size: fs, weight: 700, color: col.again });
+  if (st.until === null) return;
+  const left = st.until - t, r = Math.min(9, c.h * 0.2), x = c.x + c.w - 18, room = x - r - 10 - (c.mx + fs * 4.4);
+  ring(g, x, c.my, r, left / Math.max(1e-6, st.until - st.from), col.again, alpha(col.again, 0.2), 2.6);
+  text(g, fitting(g, [`starts again in ${seconds(left)}`, seconds(left)], room, fs - 1), x - r - 7, c.my, { size: fs - 1, color: col.soft, align: "right" });
+}
+
+function held(g, c, lane, v, m, x, i, n, frozen) {
+  const { col, t } = v, { run } = lane, { b } = c, fs = b.fs, s = b.handSize, y = c.my, rr = s * 0.5 + Math.max(4.5, s * 0.24);
+  const hue = lane.hue(m, col, m.again && !lane.direct ? col.again : col.hand), color = m.hollow ? col.vain : hue;
+  g.globalAlpha = v.lit(m) ? 1 : 0.3;
+  if (m.ring !== null) ring(g, x, y, rr, m.ring, hue, alpha(hue, 0.2), Math.max(2.2, s * 0.13));
+  else if (m.hollow) circle(g, x, y, rr, { stroke: col.pale, line: 1.4, dash: [2.5, 3.5] });
+  mark(g, x, y, s, { shape: m.sign, color, hollow: m.hollow, ground: col.well, n: s >= NUMBERED ? m.m + 1 : null, ink: col.onmark });
+  v.halo(g, m, x, y, rr + 4);
+  if (i === 0 && !b.crowd) words(g, c, lane, v, m, x + rr + 9 + (n - 1) * Math.min(s * 2.2, 30), hue, frozen);
+  if (i === 0 && m.bar !== null) work(g, c, lane, v, m);
+  const end = [x + rr * Math.sin((1 - (m.ring ?? 0)) * 2 * Math.PI), y - rr * Math.cos((1 - (m.ring ?? 0)) * 2 * Math.PI)];
+  const grip = m.ring !== null && !lane.direct && lane.touchRing;
+  if (grip && v.hover?.touch?.message === m.m) circle(g, ...end, 4.5, { fill: col.page, stroke: hue, line: 2 });
+  v.hits.push({ x, y, r: rr + 4, id: `${lane.i}h${c.actor}m${m.m}`, touch: { message: m.m, lane: lane.i, actor: c.actor, at: c, ring: grip ? { x, y, r: rr, mark: m } : null }, pick: { m: m.m, lane: lane.i } });
+}
+
+function words(g, c, lane, v, m, x, hue, frozen) {
+  const { col, t } = v, { run } = lane, fs = c.b.fs, room = c.x + c.w - 10 - x;
+  if (room < 24) return;
+  const copy = m.k.copy > 1 && !lane.direct ? `, delivery ${m.k.copy}` : "";
+  const long = frozen ? `frozen, ${seconds((frozen.until ?? t) - t)} more` : m.ring === null && !m.hollow ? "" : lane.direct ? (m.hollow ? "its caller is gone: in vain" : `caller waits ${seconds(m.left)} more`)
+    : m.hollow ? "receipt expired" : `hidden ${seconds(m.left)} more`;
+  const short = frozen ? "frozen" : !long ? "" : m.hollow ? (lane.direct ? "in vain" : "expired") : seconds(m.left);
+  const color = frozen ? col.control : m.hollow ? col.vain : hue, fine = { size: fs - 1, weight: m.hollow ? 600 : 400, color, max: room };
+  if (c.h <= fs * 3.6 || c.b.handSize < NUMBERED || room < 90) {
+    const key = run.hues ? run.called(m.m) : long, own = { size: fs - 1, weight: 600, color, max: room };
+    text(g, fitting(g, [key, run.hues ? "" : short].filter((s, i) => s || i), room, fs - 1, 600), x, c.my, own);
+    return;
+  }
+  text(g, fitting(g, [run.called(m.m) + copy, run.called(m.m), `${m.m + 1}`], room, fs, 600), x, c.my - fs * 0.62, { size: fs, weight: 600, color: m.hollow ? col.vain : col.ink, max: room });
+  text(g, fitting(g, [long, short], room, fs - 1, 600), x, c.my + fs * 0.68, fine);
+}
+
+function work(g, c, lane, v, m) {
+  const { col } = v, x = c.x + 8, w = c.w - 16, y = c.y + c.h - (c.h > 40 ? 9 : 6), h = c.h > 40 ? 5 : 3;
+  bar(g, x, y, w, h, m.bar, m.hollow ? col.pale : col.done, alpha(col.edge, 0.22));
+  if (m.cut === null || m.cut <= 0 || m.cut >= 1) return;
+  bar(g, x, y, w * m.cut, h, Math.min(1, m.bar / m.cut), col.done);
+  g.fillStyle = col.again; g.fillRect(x + w * m.cut - 1, y - 2.5, 2, h + 5);
+}
+
+export const busyWords = (n, of) => `${n} of ${plural(of, "worker")} busy`;

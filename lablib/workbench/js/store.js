@@ -1,0 +1,68 @@
+// Where the page gets its run and sends its wishes: a live kernel, or a page that was saved.
+
+const PATIENCE = 20000;                                 // ms without an answer after which the kernel is called silent
+const TRAITS = ["run", "other", "state", "selected"];
+
+/** The store of a live notebook: traits of the widget, and messages with answers. Moves of a slider overtake each other. */
+export function liveStore(model) {
+  const waiting = new Map(), queue = [], idle = [];
+  let serial = 0, busy = 0, told = 0, later = 0, patience = 0, silent = () => {};
+  const heard = (reply, buffers) => {
+    if (!waiting.has(reply.id)) return;
+    waiting.get(reply.id)({ ...reply, buffers });
+    waiting.delete(reply.id);
+    if (reply.id === busy) { busy = 0; clearTimeout(patience); silent(false); pump(); }
+    if (!busy) idle.splice(0).forEach((done) => done());
+  };
+  const pump = () => {
+    if (busy || !queue.length) return;
+    const { message, done } = queue.shift();
+    busy = serial += 1;
+    waiting.set(busy, done);
+    clearTimeout(patience);
+    patience = setTimeout(() => silent(true), PATIENCE);
+    model.send({ ...message, id: busy });
+  };
+  model.on("msg:custom", heard);
+  const ask = (message) => new Promise((done) => {
+    const old = message.do === "set" ? queue.find((q) => q.message.do === "set" && q.message.name === message.name) : null;
+    if (old) { old.message = message; const first = old.done; old.done = (reply) => { first(reply); done(reply); }; } else queue.push({ message, done });
+    pump();
+  });
+  const fetched = async (what) => {
+    const reply = await ask({ do: what });
+    if (!reply.buffers?.length) throw new Error(`the kernel did not send it (${what})`);
+    return reply.buffers[0];
+  };
+  return {
+    live: true, ask, whenSilent: (f) => { silent = f; }, get: (name) => model.get(name === "cursor" ? name : `_${name}`),
+    /** A promise: no message is on its way. */
+    quiet: () => (busy || queue.length ? new Promise((done) => idle.push(done)) : Promise.resolve()),
+    source: () => fetched("plotly"), figure: () => fetched("figure"),
+    select(message) { if (model.get("_selected") !== undefined && model.get("_selected") !== message) { model.set("_selected", message); model.save_changes(); } },
+    tell(t, playing) {
+      clearTimeout(later);
+      if (playing && performance.now() - told < 1000) return;
+      later = setTimeout(() => { told = performance.now(); if (model.get("cursor") !== t) { model.set("cursor", t); model.save_changes(); } }, playing ? 0 : 250);
+    },
+    on(changed) {
+      const names = new Set();
+      const note = (name) => () => {
+        if (!names.size) queueMicrotask(() => { const all = new Set(names); names.clear(); changed(all); });
+        names.add(name);
+      };
+      const offs = TRAITS.map((name) => { const f = note(name); model.on(`change:_${name}`, f); return () => model.off(`change:_${name}`, f); });
+      return () => { offs.forEach((off) => off()); model.off("msg:custom", heard); clearTimeout(later); clearTimeout(patience); };
+    },
+  };
+}
+
+/** The store of a page without a kernel: everything is in it. */
+export function savedStore(saved) {
+  const answers = { why: (m) => saved.lives?.[m.lane ?? 0]?.[m.message], table: () => saved.table, numbers: () => ({ summary: saved.summary }) };
+  return {
+    live: false, get: (name) => saved[name], on: () => () => {}, tell: () => {}, select: () => {}, quiet: () => Promise.resolve(),
+    figure: async () => saved.figure, source: () => saved.plotly(),
+    ask: async (message) => answers[message.do]?.(message) ?? {},
+  };
+}

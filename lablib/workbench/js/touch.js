@@ -1,0 +1,60 @@
+// What can be done to a thing in the picture: buttons at the thing under the pointer or the focus, in either lane.
+import { h, refill } from "./dom.js";
+
+const ICONS = {
+  crash: "M11.5 1 4 11.5h5L7.5 19 16 8h-5.2z",
+  freeze: "M10 1.5v17M2.6 5.8l14.8 8.4M17.4 5.8 2.6 14.2M7.7 2.8 10 5l2.3-2.2M7.7 17.2 10 15l2.3 2.2",
+  burst: "M10 1v6M10 13v6M1 10h6M13 10h6M3.6 3.6l4 4M12.4 12.4l4 4M16.4 3.6l-4 4M7.6 12.4l-4 4",
+  add: "M10 3v14M3 10h14", other: "M4 10h.01M10 10h.01M16 10h.01",
+};
+const FILLED = new Set(["crash"]);
+
+/**
+ * What can be done to a thing: [{kind, target, value, label, icon}]. `canDo`: the actions that the scenario knows; a worker is the target of
+ * those that name it, the front end of those without a target, the fleet of a change of the number of workers. Pure.
+ */
+export function actionsFor(canDo, params, run, { actor, place }) {
+  const of = (spec, target, value) => ({ kind: spec.kind, target, value, help: spec.help, icon: ICONS[spec.icon ?? spec.kind] ?? ICONS.other, filled: FILLED.has(spec.kind),
+    label: `${spec.label.replace(/ a (consumer|worker)$/, "")}${target ? ` ${target}` : ""}${spec.value ? ` (${spec.value.value} ${spec.value.unit})`.replace(" )", ")") : ""}` });
+  if (actor !== undefined) {
+    const name = run.actors[actor].name;
+    return canDo.filter((s) => s.kind !== "set" && s.targets.includes(name)).map((s) => of(s, name, s.value?.value ?? null));
+  }
+  const role = run.places[place]?.role;
+  if (role === "producer") return canDo.filter((s) => s.kind !== "set" && !s.targets.length).map((s) => of(s, "", s.value?.value ?? null));
+  if (role !== "consumer") return [];
+  const set = canDo.find((s) => s.kind === "set" && s.targets.includes("consumers")), param = params.find((p) => p.name === "consumers"), now = run.values?.consumers;
+  if (!set || !param) return [];
+  const n = Math.min(param.high, (now ?? run.actors.filter((a) => a.place === place).length) + 1);
+  return [{ kind: "set", target: "consumers", value: n, help: "One worker more from now on.", icon: ICONS.add, filled: false, label: `One worker more: ${n}` }];
+}
+
+/** The buttons. `act({kind, target, value}, lane)` does it. Returns {element, show(list, x, y, lane), hide()}. */
+export function touch(act) {
+  const element = h("div", { class: "ml-touch", role: "group", "aria-label": "What can be done here", hidden: true });
+  let key = "", later = 0;
+  const svg = ({ icon, filled }) => {
+    const NS = "http://www.w3.org/2000/svg", root = document.createElementNS(NS, "svg"), path = document.createElementNS(NS, "path");
+    root.setAttribute("viewBox", "0 0 20 20"); root.setAttribute("aria-hidden", "true"); path.setAttribute("d", icon);
+    if (!filled) for (const [name, value] of [["fill", "none"], ["stroke", "currentColor"], ["stroke-width", "1.8"], ["stroke-linecap", "round"]]) path.setAttribute(name, value);
+    root.append(path);
+    return root;
+  };
+  const hide = () => { clearTimeout(later); later = setTimeout(() => { if (!element.matches(":hover, :focus-within")) { element.hidden = true; key = ""; } }, 160); };
+  element.addEventListener("pointerleave", hide);
+  element.addEventListener("focusout", hide);
+  return {
+    element, hide,
+    show(list, x, y, lane, id) {
+      clearTimeout(later);
+      if (!list.length) return hide();
+      if (key !== id) refill(element, list.map((a) => h("button", { type: "button", title: a.label, "aria-label": a.label, onclick: () => { element.hidden = true; key = ""; act(a, lane); } }, svg(a))));
+      key = id;
+      element.hidden = false;
+      const room = element.parentElement.clientWidth;
+      element.style.left = `${Math.max(2, Math.min(x, room - element.offsetWidth - 2))}px`; element.style.top = `${y}px`;
+      return undefined;
+    },
+    focus: () => element.querySelector("button")?.focus(),
+  };
+}

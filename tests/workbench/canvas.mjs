@@ -1,0 +1,27 @@
+// A canvas that draws nothing and remembers what it was asked to draw: for painters in Node.
+
+/** A 2D context whose calls are kept as [name, ...arguments, {fillStyle, ...}]; `texts` are the words that were written. */
+export function recorder() {
+  const calls = [], texts = [];
+  const g = new Proxy({ calls, texts, globalAlpha: 1 }, {
+    get(target, name) {
+      if (name in target) return target[name];
+      if (name === "measureText") return (s) => ({ width: s.length * 7 });
+      return (...args) => {
+        for (const x of args) if (typeof x === "number" && !Number.isFinite(x)) throw new Error(`${String(name)}(${args}) is not a number`);
+        calls.push([name, ...args]);
+        if (name === "fillText") texts.push(args[0]);
+      };
+    },
+    set(target, name, value) { target[name] = value; return true; },
+  });
+  return g;
+}
+
+/** A view for the stage at t. */
+export function view(t, col, more = {}) {
+  return {
+    t, col, speed: 1, wall: 0, big: false, select: null, hover: null, focus: null, hits: [], playing: false, reduced: true,
+    run: () => 2, since: (t0) => (t - t0) + 9, back: 0.5, ...more,
+  };
+}
