@@ -192,7 +192,7 @@ class Cloud:
 
     @property
     def processes(self) -> dict[str, Process]:
-        """All processes by name, ended ones too."""
+        """All processes by name, ended ones too; a thread of a program only while it runs."""
         return self.kernel.processes
 
     def spawn(self, fn: Callable[..., Any], *args: Any, name: str | None = None) -> Process:

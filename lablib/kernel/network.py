@@ -197,7 +197,10 @@ class Network:
         if not self._passes(wire, parcel):
             return
         now, sender = self.kernel.now, parcel.sender
-        at = now if parcel.source is parcel.target else now + wire.latency
+        if parcel.source is parcel.target and (sender is None or sender.last_arrival <= now):
+            parcel.deliver(*parcel.args)  # within a machine there is no wire
+            return
+        at = now + wire.latency
         if sender is not None:
             at = max(at, sender.last_arrival)
         at += parcel.size / wire.bytes_per_second

@@ -70,9 +70,13 @@ class Program:
 
     def ended(self, process: Process) -> None:
         """`process` is over, for whatever reason."""
-        if process is not self.main:
+        process.locals = None
+        if process is not self.main:  # a thread that has ended is gone; a program may start thousands
+            process.thread = None
             self.threads.remove(process)
             self.pool_queues.pop(process, None)
+            if self.kernel.processes.get(process.name) is process:
+                del self.kernel.processes[process.name]
             return
         for thread in list(self.threads):
             self.kernel.kill(thread)

@@ -255,7 +255,7 @@ def minute(name, accident, seed=1):
         cloud.kernel.at(45.0, network.heal, "client", "broker")
         cloud.advance(60)
         seen = "; ".join(said)
-        digest = hashlib.sha256(f"{seen} {cloud.trace.digest()} {list(cloud.processes)}".encode()).hexdigest()[:8]
+        digest = hashlib.sha256(f"{seen} {cloud.trace.digest()}".encode()).hexdigest()[:8]
     return f"{name} | {accident} | {digest} | {seen}"
 
 

@@ -32,7 +32,7 @@ class Lock:
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """As `threading.Lock.acquire`. Raises RuntimeError when processes of two clouds wait for one lock."""
-        if timeout != -1 and (not blocking or timeout < 0):
+        if timeout != -1 and (not blocking or not 0 <= timeout <= _thread.TIMEOUT_MAX):
             return self._lock.acquire(blocking, timeout)  # raises what Python raises
         process = current_process()
         if process is not None:

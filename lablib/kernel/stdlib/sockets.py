@@ -153,6 +153,9 @@ class Socket(_RealSocket):
     def recvfrom(self, size: int, flags: int = 0) -> tuple[bytes, Any]:
         return self.recv(size, flags), self.end.peer_name
 
+    def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
+        return self.recv_into(buffer, nbytes, flags), self.end.peer_name
+
     def recvmsg(self, size: int, *_: Any) -> tuple[bytes, list[Any], int, Any]:
         return self.recv(size), [], 0, None
 
