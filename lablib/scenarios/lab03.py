@@ -69,7 +69,7 @@ def twenty(run: Run) -> float | None:
     """Twenty consumers of a FIFO queue work at the same time, and every truck is in order."""
     values = run.scenario.values()
     given = values["queue_type"] == "fifo" and values["group"] == "truck"
-    return next((work.time for work in works(run) if given and len(work.busy) >= 20), None)
+    return next((work.time for work in works(run) if given and work.busy >= 20), None)
 
 
 class Trucks(QueueScenario):
@@ -190,7 +190,7 @@ def jumps_back(run: Run) -> list[Row]:
 
 def at_work(run: Run) -> int:
     """The greatest number of consumers that worked at the same time."""
-    return max((len(work.busy) for work in works(run)), default=0)
+    return max((work.busy for work in works(run)), default=0)
 
 
 SCENARIOS: dict[str, type[Scenario]] = {"Trucks": Trucks}

@@ -6,8 +6,10 @@ paragraph what to say when it is met.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lablib import texts
@@ -76,28 +78,37 @@ def as_given(run: Run, *names: str) -> bool:
 
 
 class AtWork(NamedTuple):
-    """A worker begins to work on a subject, ends it, or crashes in it. `busy`: who works on what afterwards."""
+    """A worker begins to work on a subject, ends it, or crashes in it. How many work on the same subject afterwards
+    (`together`), and how many on anything (`busy`).
+    """
 
     time: float
     kind: str
     subject: str
     worker: str
-    busy: dict[str, str]
+    together: int
+    busy: int
 
 
-def works(run: Run) -> Iterator[AtWork]:
+@lru_cache(maxsize=8)
+def works(run: Run) -> tuple[AtWork, ...]:
     """The beginnings and ends of all work, in the order of time. Who crashes while it does nothing is left out."""
     busy: dict[str, str] = {}
+    together: Counter[str] = Counter()
+    found = []
     for row in run.trace.where(("WorkStarted", "WorkEnded", "Crashed")):
-        subject = busy.get(row.actor, "") if row.kind == "Crashed" else row.subject
+        before = busy.pop(row.actor, "")
+        subject = before if row.kind == "Crashed" else row.subject
+        if not subject:
+            continue
+        together[before] -= 1
         if row.kind == "WorkStarted":
             busy[row.actor] = subject
-        else:
-            busy.pop(row.actor, None)
-        if subject:
-            yield AtWork(row.time, row.kind, subject, row.actor, busy)
+            together[subject] += 1
+        found.append(AtWork(row.time, row.kind, subject, row.actor, together[subject], len(busy)))
+    return tuple(found)
 
 
 def crowded(run: Run, workers: int) -> float | None:
     """When so many workers worked on one message at the same time."""
-    return next((work.time for work in works(run) if list(work.busy.values()).count(work.subject) >= workers), None)
+    return next((work.time for work in works(run) if work.together >= workers), None)
