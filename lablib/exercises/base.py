@@ -186,7 +186,7 @@ class Exercise:
             memory.forget()
         if problem is None:
             return _Outcome(score, case.values() | stage.reached)
-        return _Outcome(replay=make_replay(stage, self.id, problem, self))
+        return _Outcome(replay=make_replay(stage, self.id, problem))
 
     def _problem(self, stage: Stage, error: Exception, fn: Callable[..., Any]) -> Problem:
         if isinstance(error, Problem):

@@ -162,7 +162,8 @@ class Stage:
         kinds, sent = self.trace.column("kind"), self.trace.code("Sent")
         new, self._looked = range(self._looked, len(kinds)), len(kinds)
         for row in (self.trace[i] for i in new if kinds[i] == sent):
-            if row.actor in self.learners and row.subject not in self.bodies and row.subject in self.held(row.resource):
+            mine = self.program(row.actor) in self.learners
+            if mine and row.subject not in self.bodies and row.subject in self.held(row.resource):
                 body = self.cloud.service("sqs").queue(row.resource).messages[row.subject].body
                 if body in self._ids:
                     self._remember(row.subject, self.name_of(self._ids[body][0]), body)
@@ -309,9 +310,14 @@ class Stage:
 
     @property
     def caller(self) -> str:
-        """The name of the process that is running."""
+        """The name of the program that is running."""
         process: Process | None = self.cloud.kernel.current
-        return process.name if process else "you"
+        return self.program(process.name) if process else "you"
+
+    def program(self, name: str) -> str:
+        """The program that a process belongs to: a thread of the learner's is called "consumer-1/Thread-1"."""
+        first = name.partition("/")[0]
+        return first if first in self.learners else name
 
     def crash(self) -> None:
         """Crash the process that is running: it comes no further than this."""
@@ -372,7 +378,8 @@ class Stage:
     def api_calls(self, *operations: str, since: float = 0.0) -> list[Row]:
         """The API calls of the learner's processes since then, of these operations (all when none is named)."""
         rows = (row for row in self.trace if self.trace.is_api(row.index) and row.time >= since)
-        return [r for r in rows if r.actor in self.learners and (not operations or r.kind in operations)]
+        mine = (row for row in rows if self.program(row.actor) in self.learners)
+        return [row for row in mine if not operations or row.kind in operations]
 
 
 def _code(error: Exception) -> str:

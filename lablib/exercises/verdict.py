@@ -6,14 +6,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from lablib import texts
 from lablib.exercises.case import Case, counted
-from lablib.exercises.picture import topology_of
 from lablib.exercises.stage import REFUSALS, Problem, Stage
 from lablib.kernel import Row, Trace
-from lablib.scenarios.topology import Topology
+from lablib.scenarios import Topology, topology_of
 
 if TYPE_CHECKING:
     from lablib.measures import Measures
@@ -59,16 +58,6 @@ class Verdict:
         return {**show_verdict(self)._repr_mimebundle_(), "text/plain": self.text}
 
 
-class Help(Protocol):
-    """What an exercise offers to whoever looks at a failing case."""
-
-    def hint_text(self, number: int | None = None) -> str: ...
-
-    def replay(self) -> Replay: ...
-
-    def solution(self, sure: bool = False) -> str: ...
-
-
 @dataclass(frozen=True, repr=False)
 class Replay:
     """A failing case, run to the end of its story. It offers what a `Run` offers to be looked at: `.trace` holds all
@@ -84,7 +73,6 @@ class Replay:
     calls: tuple[int, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
     learners: tuple[str, ...] = ()
-    helps: Help | None = field(default=None, compare=False)
 
     @property
     def seed(self) -> int:
@@ -101,13 +89,7 @@ class Replay:
     @cached_property
     def topology(self) -> Topology:
         """The places of this run and the links between them."""
-        return topology_of(self.trace, self.learners)
-
-    @property
-    def buttons(self) -> dict[str, Callable[[], Any]]:
-        """What can be asked for beside it: the next hint, the case once more, our solution; each a text or a Replay."""
-        helps = self.helps
-        return {"hint": helps.hint_text, "replay": helps.replay, "solution": helps.solution} if helps else {}
+        return topology_of(self.trace)
 
     @property
     def story(self) -> str:
@@ -127,7 +109,11 @@ class Replay:
     def swallowed(self) -> list[Row]:
         """Calls of the learner's function that AWS refused, and that it went on after."""
         rows = (self.trace[i] for i in range(len(self.trace)) if self.trace.is_api(i))
-        return [r for r in rows if r.actor in self.learners and isinstance(r.detail, str) and r.detail not in _OURS]
+        return [
+            r
+            for r in rows
+            if r.actor.partition("/")[0] in self.learners and isinstance(r.detail, str) and r.detail not in _OURS
+        ]
 
     def _repr_mimebundle_(self, **_: Any) -> Any:
         """In a notebook the case opens in the workbench, to look at."""
@@ -187,22 +173,12 @@ def failure_text(replay: Replay, id: str, searched: bool) -> str:
     return "\n".join([*parts, f'Replay it: exercise("{id}").replay()'])
 
 
-def make_replay(stage: Stage, id: str, problem: Problem, helps: Help) -> Replay:
+def make_replay(stage: Stage, id: str, problem: Problem) -> Replay:
     """What is kept of a stage on which something went wrong."""
     until = stage.trace[-1].time if len(stage.trace) else 0.0
     calls = (*problem.calls, *(row.index for row in stage.crash_rows))
-    return Replay(
-        id,
-        stage.case,
-        problem.what,
-        stage.trace,
-        until,
-        problem.subjects,
-        calls,
-        stage.labels,
-        tuple(stage.learners),
-        helps,
-    )
+    told = problem.what, stage.trace, until, problem.subjects, calls
+    return Replay(id, stage.case, *told, stage.labels, tuple(stage.learners))
 
 
 def passed_with(id: str, reached: Sequence[Mapping[str, float]]) -> str:

@@ -245,5 +245,25 @@ RIGHT = [  # the exercise, the edits, and in words what is unusual
     ),
     ("02.heartbeat", [("VisibilityTimeout=30", "VisibilityTimeout=40")], "a little longer"),
     ("01.consumer", [(_TEN, "MaxNumberOfMessages=9")], "nine at a time"),
+    (
+        "01.challenge",
+        [
+            ("    while True:\n", "    import threading\n\n    while True:\n"),
+            ("time.sleep(45)", "threading.Event().wait(45)"),
+        ],
+        "an event as a pause",
+    ),
+    (
+        "03.throughput",
+        [
+            (
+                "    start, calls, left = time.monotonic()",
+                "    from datetime import datetime\n\n    start, calls, left = datetime.now()",
+            ),
+            ("due = start + calls * senders / 300", "due = calls * senders / 300"),
+            ("due - time.monotonic()", "due - (datetime.now() - start).total_seconds()"),
+        ],
+        "datetime.now as the clock",
+    ),
     ("02.poison", [(_OPEN, _OPEN + "\n            continue")], "a continue that changes nothing"),
 ]

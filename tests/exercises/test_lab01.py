@@ -45,20 +45,7 @@ def test_the_reference_of_the_fleet_keeps_up_in_every_load_that_one_may_think_of
             assert age >= _LIMIT - _ABOUT, load
 
 
-def test_a_failing_case_offers_what_a_workbench_shows():
+def test_a_failing_case_has_its_places():
     exercise("01.idempotent").check(answers.idempotent_check_then_act)
-    replay = exercise("01.idempotent").replay()
-    assert [(place.label, place.role) for place in replay.topology.places] == [
-        ("Shop", "producer"),
-        ("orders", "queue"),
-        ("Your consumers", "consumer"),
-        ("Done", "done"),
-    ]
-    assert {(link.source, link.target) for link in replay.topology.links} == {
-        ("shop", "queue orders"),
-        ("queue orders", "consumers"),
-        ("consumers", "done"),
-    }
-    assert replay.buttons["hint"]().startswith("Hint 1 of 4")
-    assert replay.buttons["replay"]().problem == replay.problem
-    assert "You learn most from your own try" in replay.buttons["solution"]()
+    topology = exercise("01.idempotent").replay().topology
+    assert {place.role for place in topology.places} >= {"producer", "queue", "consumer"}
