@@ -340,7 +340,7 @@ class Poison(Exercise):
     )
     plain = {"orders": 4, "poison": 1}
     also = ({"orders": 10, "poison": 2}, {"orders": 3, "away": 4})
-    faults = (poison_kept, healthy_dead, *CONSUMER, deleted_early, short_polls)
+    faults = (poison_kept, healthy_dead, visible_while_worked_on, *CONSUMER, deleted_early, short_polls)
 
     def play(self, stage: Stage, case: Any) -> None:
         _, policy = stage.dead_letter_queue("orders-dlq", _RECEIVES)

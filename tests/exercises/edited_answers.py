@@ -160,6 +160,11 @@ WRONG = [
         ["was received at .*no work on it was begun. Does an `except` hide a mistake"],
     ),
     (
+        "02.poison",
+        [("MaxNumberOfMessages=1,", "MaxNumberOfMessages=5,")],
+        ["was visible again at|nothing wrong with it"],
+    ),
+    (
         "02.poison",  # sent again, so that the receives are counted from nothing
         [
             (
