@@ -155,7 +155,7 @@ class Gateway:
                 raise AnswerLost(took_effect=fault.kind == "lost_answer")
             if travels:
                 kernel.pass_time(latency[int(random() * _QUANTILES)])
-            if answer:
+            if operation not in service.fresh_answers:
                 for key, value in answer.items():
                     if value.__class__ not in FLAT:
                         answer[key] = duplicate(value)

@@ -44,13 +44,18 @@ def value_field(attribute: Document) -> str:
 
 
 def select_attributes(attributes: Mapping[str, Document], wanted: Iterable[str]) -> dict[str, Document]:
-    """Those of a message's attributes that a receiver asks for: by name, by `prefix.*`, or all by `All` or `.*`."""
+    """Copies of those attributes of a message that a receiver asks for: by name, by `prefix.*`, or all by `All` or
+    `.*`."""
     if wanted == ["All"]:
-        return dict(attributes)
+        return {name: attribute.copy() for name, attribute in attributes.items()}
     names = tuple(wanted)
     prefixes = tuple(name[:-2] for name in names if name.endswith(".*"))
     everything = "All" in names or "" in prefixes
-    return {n: a for n, a in attributes.items() if everything or n in names or (prefixes and n.startswith(prefixes))}
+    return {
+        name: attribute.copy()
+        for name, attribute in attributes.items()
+        if everything or name in names or (prefixes and name.startswith(prefixes))
+    }
 
 
 def size_of(body: str, attributes: Mapping[str, Document] | None) -> int:

@@ -173,6 +173,9 @@ class Service:
     access_denied: ClassVar[tuple[str, int]] = ("AccessDeniedException", 400)  # shape and HTTP status
     batches: ClassVar[frozenset[str]] = frozenset()  # operations whose entries can fail one by one
     counts: ClassVar[Mapping[str, Count]] = {}  # how many messages the answer of an operation handled; else one
+    fresh_answers: ClassVar[frozenset[str]] = (
+        frozenset()
+    )  # of which operations nothing in the answer is kept: no copies
     quirks: ClassVar[Mapping[str, Collection[str]]] = {}  # what boto3 does for it beyond its model (clients.boto)
     arn_parameter: ClassVar[str] = "resource_arn"  # in which most operations take their resource
     quotas: ClassVar[tuple[Quota, ...]] = ()  # its quotas and prices, and what its model assumes

@@ -18,7 +18,7 @@ import difflib
 import inspect
 import os
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache, lru_cache, partial, wraps
 from typing import Any
 
@@ -33,7 +33,7 @@ from botocore.handlers import handle_copy_source_param, json_decode_policies
 from botocore.validate import ParamValidator
 
 from lablib.aws.service import Principal, Service, ServiceError
-from lablib.gateway import FLAT, AnswerLost, Gateway, duplicate
+from lablib.gateway import AnswerLost, Gateway, duplicate
 from lablib.kernel import Chance, Kernel, Trace
 
 ParamValidationError = botocore.exceptions.ParamValidationError
@@ -68,7 +68,12 @@ class Door:
         self.request_prefix = f"{chance.seed & 0xFFFFFFFF:08x}-0000-4000-a000-"
 
 
-_Rule = tuple[type, Callable[[Any], bool] | None]  # the exact type of a value, and what else must hold
+# The exact type of a value, and what checks the rest of it and copies it: None where there is neither to do.
+_Rule = tuple[type, Callable[[Any], Any] | None]
+
+
+class _Unsure(Exception):
+    """The quick test does not know whether botocore's validator would accept a value."""
 
 
 class _Operation:
@@ -82,88 +87,117 @@ class _Operation:
         self.output_shape: Any = model.output_shape
         members = model.input_shape.members if model.input_shape else {}
         self.members = {name: (xform_name(name), *_rule(member)) for name, member in members.items()}
-        self.required = tuple(model.input_shape.required_members) if model.input_shape else ()
+        self.required = frozenset(model.input_shape.required_members if model.input_shape else ())
         answers = model.output_shape.members if model.output_shape else {}
         self.streamed = next((name for name, member in answers.items() if "eventstream" in member.serialization), "")
         self.decode = partial(json_decode_policies, model=model) if "policies are documents" in quirks else None
         self.copies = "copy sources are documents" in quirks and "CopySource" in members
 
     def parameters(self, given: dict[str, Any]) -> dict[str, Any]:
-        """The parameters in Python's spelling. Raises ParamValidationError with botocore's report when they are wrong.
+        """The parameters in Python's spelling, and copies of their documents. Raises ParamValidationError with
+        botocore's report when they are wrong.
 
         Most calls are right, and botocore's validator, which collects a report, costs more than all the rest of a call.
         So it is asked only when our quick test, which says yes only to what it would accept, does not say yes.
         """
-        members, params, sure = self.members, {}, True
+        members, params = self.members, {}
         if self.copies:
             given = dict(given)
             handle_copy_source_param(given)
         try:
-            for name in self.required:
-                if name not in given:
-                    sure = False
+            if not given.keys() >= self.required:
+                raise _Unsure
             for name, value in given.items():
-                spelling, kind, more = members[name]
-                params[spelling] = value if value.__class__ in FLAT else duplicate(value)
-                if value.__class__ is not kind or (more is not None and not more(value)):
-                    sure = False
-        except KeyError:
-            sure = False
-        if not sure and self.input_shape is not None:
-            report = _VALIDATOR.validate(given, self.input_shape)
-            if report.has_errors():
-                raise ParamValidationError(report=report.generate_report())
+                spelling, kind, copied = members[name]
+                if value.__class__ is not kind:
+                    raise _Unsure
+                params[spelling] = value if copied is None else copied(value)
+        except (KeyError, _Unsure):
+            if self.input_shape is not None:
+                report = _VALIDATOR.validate(given, self.input_shape)
+                if report.has_errors():
+                    raise ParamValidationError(report=report.generate_report()) from None
+            return {members[name][0]: duplicate(value) for name, value in given.items()}
         return params
 
 
 def _rule(shape: Any) -> _Rule:
-    """A quick test of a value: yes only to what botocore's validator accepts, no whenever it is not sure."""
+    """A quick test of a value: it passes only what botocore's validator accepts. Its function returns a copy of a
+    document, and raises _Unsure or KeyError when it does not know."""
     least = shape.metadata.get("min")
     match shape.type_name:
         case "string":
-            return str, (lambda value: len(value) >= least) if least else None
+            return str, _at_least(least, len) if least else None
         case "integer" | "long":
-            return int, (lambda value: value >= least) if least is not None else None
+            return int, _at_least(least, int) if least is not None else None
         case "boolean":
             return bool, None
         case "list":
-            every = _every(_rule(shape.member))
-            return list, lambda value: len(value) >= (least or 0) and every(value)
+            return list, _list_rule(*_rule(shape.member), least or 0)
         case "map" if not least:
-            keys, values = _every(_rule(shape.key)), _every(_rule(shape.value))
-            return dict, lambda value: keys(value) and values(value.values())
+            return dict, _map_rule(*_rule(shape.key), *_rule(shape.value))
         case "structure" if not shape.is_document_type and not shape.is_tagged_union:
             return dict, _structure_rule(shape)
-    return type(None), lambda value: False
+    return type(None), _never
 
 
-def _every(rule: _Rule) -> Callable[[Iterable[Any]], bool]:
-    kind, more = rule
-
-    def accepts(items: Iterable[Any]) -> bool:
-        for item in items:
-            if type(item) is not kind or (more is not None and not more(item)):
-                return False
-        return True
-
-    return accepts
+def _never(value: Any) -> Any:
+    raise _Unsure
 
 
-def _structure_rule(shape: Any) -> Callable[[Any], bool]:
+def _at_least(least: int, measure: Callable[[Any], int]) -> Callable[[Any], Any]:
+    def checked(value: Any) -> Any:
+        if measure(value) < least:
+            raise _Unsure
+        return value
+
+    return checked
+
+
+def _list_rule(kind: type, copied: Callable[[Any], Any] | None, least: int) -> Callable[[Any], Any]:
+    def copied_list(values: list[Any]) -> list[Any]:
+        if len(values) < least:
+            raise _Unsure
+        found = []
+        for value in values:
+            if value.__class__ is not kind:
+                raise _Unsure
+            found.append(value if copied is None else copied(value))
+        return found
+
+    return copied_list
+
+
+def _map_rule(
+    key_kind: type, check_key: Callable[[Any], Any] | None, kind: type, copied: Callable[[Any], Any] | None
+) -> Callable[[Any], Any]:
+    def copied_map(values: dict[Any, Any]) -> dict[Any, Any]:
+        found = {}
+        for key, value in values.items():
+            if key.__class__ is not key_kind or value.__class__ is not kind:
+                raise _Unsure
+            found[key if check_key is None else check_key(key)] = value if copied is None else copied(value)
+        return found
+
+    return copied_map
+
+
+def _structure_rule(shape: Any) -> Callable[[Any], Any]:
     members = {name: _rule(member) for name, member in shape.members.items()}
-    required = tuple(shape.required_members)
+    required = frozenset(shape.required_members)
 
-    def accepts(value: Any) -> bool:
-        for name in required:
-            if name not in value:
-                return False
+    def copied_structure(value: dict[str, Any]) -> dict[str, Any]:
+        if not value.keys() >= required:
+            raise _Unsure
+        found = {}
         for name, item in value.items():
-            rule = members.get(name)
-            if rule is None or type(item) is not rule[0] or (rule[1] is not None and not rule[1](item)):
-                return False
-        return True
+            kind, copied = members[name]
+            if item.__class__ is not kind:
+                raise _Unsure
+            found[name] = item if copied is None else copied(item)
+        return found
 
-    return accepts
+    return copied_structure
 
 
 class EventStream:

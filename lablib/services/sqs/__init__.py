@@ -48,6 +48,7 @@ class Sqs(Service):
     name, arn_parameter, throttle = "sqs", "source_arn", ("RequestThrottled", "Rate exceeded")
     access_denied, https_only, events, quotas = ("AccessDenied", 403), True, EVENTS, QUOTAS
     batches = frozenset(("SendMessageBatch", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"))
+    fresh_answers = batches | {"SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"}
     counts = {"ReceiveMessage": count_of("Messages"), **dict.fromkeys(batches, count_of("Successful"))}
 
     def __init__(self, world: World) -> None:
