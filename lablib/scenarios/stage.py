@@ -128,7 +128,7 @@ class Stage:
     def ask(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
         """Ask a service itself, past the front door: it takes no time, and is no call of the scenario."""
         call = Request("you", -1, self.cloud.chance.stream("scene"))
-        answer: dict[str, Any] = getattr(self.cloud.service(service), operation)(call, **params)
+        answer: dict[str, Any] = self.cloud.service(service).operation(operation)(call, **params)
         return answer
 
     def queue(

@@ -14,6 +14,7 @@ from exercises import (
     lab04_answers,
     lab04_delivery_answers,
     lab04_pipeline_answers,
+    lab05_answers,
 )
 
 from lablib.exercises import all_exercises, exercise
@@ -28,6 +29,7 @@ LABS = (
     lab04_answers,
     lab04_delivery_answers,
     lab04_pipeline_answers,
+    lab05_answers,
 )
 WRONG = [wrong for lab in LABS for wrong in lab.WRONG]
 

@@ -10,9 +10,10 @@ from lablib.scenarios.lab01 import VideoQueue
 from lablib.scenarios.lab02 import Visibility
 from lablib.scenarios.lab03 import Trucks
 from lablib.scenarios.lab04 import FanOut
+from lablib.scenarios.lab05 import TruckStream
 from lablib.scenarios.missions import Curve, as_given, works
 
-LABS = (VideoQueue, Visibility, Trucks, FanOut)
+LABS = (VideoQueue, Visibility, Trucks, FanOut, TruckStream)
 
 
 def busy(scenario, seed, after):
@@ -138,6 +139,33 @@ CASES = {
         (FanOut(filter=False), 7),  # there from the start
         (FanOut(late=True, filter=False, way="one by one"), 7, [Action("add_analytics", 100.0)]),  # a new shop
     ],
+    "05.six": [
+        (TruckStream(shards=8, consumers=8), 7),
+        (TruckStream(consumers=20), 7),
+        (TruckStream(shards=20), 7),
+    ],
+    "05.hot": [
+        (TruckStream(hot=100.0, every=1.0), 7),
+        (TruckStream(hot=100.0), 7),  # the shard takes it
+        (TruckStream(hot=100.0, every=1.0, key="random"), 7),
+    ],
+    "05.cure": [
+        (TruckStream(hot=100.0, every=1.0, key="random"), 7),
+        (TruckStream(hot=100.0, every=1.0), 7),
+        (TruckStream(key="random"), 7),  # nothing to cure
+        (TruckStream(hot=100.0, every=1.0, key="random"), 7, [], 30.0),
+    ],
+    "05.again": [
+        (TruckStream(checkpoint=1000), 7, [Action("crash", 60.0, "worker-5")]),
+        (TruckStream(checkpoint=1), 7, [Action("crash", 60.0, "worker-5")]),
+        (TruckStream(checkpoint=1000), 7),
+        (TruckStream(), 7, [Action("replay", 40.0)]),
+    ],
+    "05.replay": [
+        (TruckStream(), 7, [Action("replay", 40.0)]),
+        (TruckStream(), 7, [Action("replay", 85.0)]),  # too late
+        (TruckStream(), 7),
+    ],
 }
 ALL = [(scenario, mission) for scenario in LABS for mission in scenario.missions]
 
@@ -189,6 +217,7 @@ LANES = {
     Visibility: (Visibility(crashes=0.1), {"visibility_timeout": 240}),
     Trucks: (Trucks(queue_type="standard"), {"queue_type": "fifo"}),
     FanOut: (FanOut(way="one by one", shop_crashes=0.2), {"way": "by topic"}),
+    TruckStream: (TruckStream(), {"key": "constant"}),
 }
 
 

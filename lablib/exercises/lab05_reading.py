@@ -1,0 +1,266 @@
+"""The exercises of lab 05 about reading: a consumer with checkpoints, a stream that was resharded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from lablib.aws.event import Event
+from lablib.exercises.base import Exercise
+from lablib.exercises.case import counted, flag, knobs, scaled, some
+from lablib.exercises.case import number as numbered
+from lablib.exercises.partners import Partner, WorkFailed
+from lablib.exercises.stage import Problem, Stage
+from lablib.exercises.streams import STREAM, inside, make_stream, put_by_shop
+from lablib.kernel import Row
+
+# ---- 05.consumer -----------------------------------------------------------------------------------------------------
+
+_EVERY = 20  # records: a checkpoint must come at least so often
+_SECONDS = 0.05  # of work on a record
+_EVENTS = (
+    Event("CheckpointWritten", "{actor} notes that {resource} is done up to this record"),
+    Event("CheckpointRead", "{actor} asks how far {resource} is done"),
+)
+
+
+class Checkpoints:
+    """A table with one row for each shard: how far it is done. It survives every crash."""
+
+    def __init__(self, stage: Stage, work: RecordWork) -> None:
+        stage.trace.declare(_EVENTS)
+        self._stage, self._work = stage, work
+        self._rows: dict[str, str] = {}
+
+    def get(self, shard_id: str) -> str | None:
+        """The sequence number that was put last for this shard; None when none was."""
+        self._stage.cloud.kernel.sleep(0.01)
+        self._stage.trace.add("CheckpointRead", shard_id, self._rows.get(shard_id, ""), self._stage.caller)
+        return self._rows.get(shard_id)
+
+    def put(self, shard_id: str, sequence_number: str) -> None:
+        """Note that this shard is done up to and with this record."""
+        shard = inside(self._stage).shards.get(shard_id)
+        numbers = [record.sequence_number for record in shard.records] if shard else []
+        if sequence_number not in numbers:
+            self._stage.fail(
+                f"checkpoints.put({shard_id!r:.30}, {sequence_number!r:.20}...): no record of this shard has that "
+                "sequence number."
+            )
+        self._stage.cloud.kernel.sleep(0.01)
+        self._stage.trace.add("CheckpointWritten", shard_id, sequence_number, self._stage.caller)
+        self._rows[shard_id] = sequence_number
+        undone = [n for n in numbers[: numbers.index(sequence_number) + 1] if n not in self._work.done]
+        if undone:
+            name = self._stage.labels[undone[0]]
+            self._stage.fail(
+                f"The checkpoint says that {shard_id} is done up to {self._stage.labels[sequence_number]}, but {name} "
+                "is not done. After a crash nobody would ever do it. Note what is done, never what was only read.",
+                undone[0],
+            )
+
+
+class RecordWork(Partner):
+    """`process(record)`: work on one record that GetRecords gave. It can fail."""
+
+    def __init__(self, stage: Stage, crash: int, failing: int) -> None:
+        super().__init__(stage, crash)
+        self._failing = failing
+        self.done: Counter[str] = Counter()
+        self.order: list[str] = []
+        self._names = {name: number for number, name in stage.labels.items()}
+
+    def __call__(self, record: dict[str, Any]) -> None:
+        """Work on the record. Raises WorkFailed."""
+        if not isinstance(record, dict) or "SequenceNumber" not in record:
+            self.stage.fail(f"process was called with {record!r:.60}. Call it with one record of GetRecords' Records.")
+        number = record["SequenceNumber"]
+        row = self.note("WorkStarted", "work", number, -1)
+
+        def finish() -> None:
+            if self._begun == self._failing:
+                self.stage.reach("fails")
+                self.note("WorkFailed", "work", number, row)
+                raise WorkFailed(f"the work on {self.stage.labels.get(number, 'a record')} failed")
+            self.note("WorkEnded", "work", number, row)
+            self.done[number] += 1
+            self.order.append(number)
+
+        self.perform(_SECONDS, finish)
+
+
+def all_done(stage: Stage) -> Iterator[Problem]:
+    """Every record was worked on. `stage.given` is the work."""
+    for number, name in stage.labels.items():
+        if not stage.given.done[number]:
+            tried = stage.trace.where("WorkStarted", subject=number)
+            failed = stage.trace.where("WorkFailed", subject=number)
+            why = "No work on it was begun."
+            if failed:
+                why = f"Its work failed at {failed[0].time:.2f} s, and nobody tried it again. It stays in the shard."
+            elif tried:
+                why = "Its work was begun, and cut off by a crash. After a crash begin behind the last checkpoint."
+            yield Problem(f"{name} is not done after {stage.cloud.now:.0f} s. {why}", [number])
+
+
+def few_again(stage: Stage) -> Iterator[Problem]:
+    """What is behind a checkpoint is not done again, and little else is."""
+    again = [number for number, count in stage.given.done.items() if count > 1]
+    stops = int(stage.reached["crash"] + stage.reached["fails"])
+    for number in again:
+        ends = stage.trace.where("WorkEnded", subject=number)
+        notes = stage.trace.where("CheckpointWritten")
+        noted = next((n for n in notes if n.time < ends[1].time and _covers(stage, n, number)), None)
+        if noted:
+            yield Problem(
+                f"{stage.labels[number]} was done again at {ends[1].time:.2f} s, though the checkpoint of "
+                f"{noted.time:.2f} s covers it. Begin AFTER the sequence number of the checkpoint.",
+                [number],
+            )
+    if len(again) > _EVERY * max(stops, 0):
+        yield Problem(
+            f"{counted(len(again), 'record')} were done more than once, with {counted(stops, 'interruption')}: "
+            f"{_EVERY} a time are allowed. Write a checkpoint at least every {_EVERY} records, and read it when you "
+            "start.",
+            again[:1],
+        )
+
+
+def _covers(stage: Stage, note: Row, number: str) -> bool:
+    numbers = [record.sequence_number for record in inside(stage).shards[note.resource].records]
+    return number in numbers and numbers.index(number) <= numbers.index(note.subject)
+
+
+def in_the_order_of_the_shard(stage: Stage) -> Iterator[Problem]:
+    """The first work on each record of a shard comes in the order of the shard."""
+    first = {number: n for n, number in reversed(list(enumerate(stage.given.order)))}
+    for shard in inside(stage).shards.values():
+        numbers = [record.sequence_number for record in shard.records if record.sequence_number in first]
+        for one, two in pairwise(numbers):
+            if first[one] > first[two]:
+                yield Problem(
+                    f"{stage.labels[two]} was done before {stage.labels[one]}, which stands in front of it in "
+                    f"{shard.id}. Order is all that a shard gives: do not skip a record that fails, and go on with it.",
+                    [one, two],
+                )
+
+
+class Consumer(Exercise):
+    """A consumer that loses nothing in a crash, and does little twice."""
+
+    id = "05.consumer"
+    signature = "consumer(kinesis, stream_name, checkpoints, process)"
+    knobs = knobs(
+        records=numbered("record", 0, 90),
+        shards=numbered("shard", 1, 3),
+        fails=scaled("the work fails at record number {:d}, once", 40),
+        crash=scaled("a crash right after record number {:d} is done", 60),
+        late=flag("records that come after five minutes of silence"),
+    )
+    plain = {"records": 12, "shards": 1}
+    also = (
+        {"records": 60, "shards": 2, "crash": 50}, {"records": 60, "shards": 1, "fails": 30},
+        {"records": 8, "shards": 2, "late": 1}, {"records": 1, "shards": 3},
+    )  # fmt: skip
+    examples = 40
+    causes = (in_the_order_of_the_shard,)
+    faults = (all_done, few_again)
+
+    def play(self, stage: Stage, case: Any) -> None:
+        kinesis = make_stream(stage, case.shards)
+        for n in range(case.records):
+            put_by_shop(stage, f"record-{n + 1}", f"customer-{n % 7}")
+        work = RecordWork(stage, 2 * case.crash, case.fails)
+        table = Checkpoints(stage, work)
+        stage.given = work
+        stage.keep_running("consumer-1", kinesis, STREAM, table, work, survives=(WorkFailed,))
+        begun = stage.cloud.now
+        if case.late:
+            stage.run(begun + 330)
+            for n in range(case.records, case.records + 5):
+                put_by_shop(stage, f"record-{n + 1}", f"customer-{n % 7}")
+        stage.run(stage.cloud.now + 120, lambda: len(work.done) == len(stage.labels))
+        stage.run(stage.cloud.now + 5)
+
+
+# ---- 05.reshard ------------------------------------------------------------------------------------------------------
+
+
+def keys_in_order(stage: Stage) -> Iterator[Problem]:
+    """The records of a key were done in the order in which they were put. `stage.given`: that order, and all keys."""
+    order, keys = stage.given
+    put = {number: n for n, number in enumerate(keys)}
+    last: dict[str, str] = {}
+    for number in order:
+        before = last.get(keys[number])
+        if before and put[before] > put[number]:
+            yield Problem(
+                f"{stage.labels[number]} was done after {stage.labels[before]}, and both have the key "
+                f"{keys[number]!r}. The older one was in a shard that is closed now. Read a parent to its end before "
+                "you open its children.",
+                [number, before],
+            )
+        last[keys[number]] = number
+
+
+def each_record_once(stage: Stage) -> Iterator[Problem]:
+    """No record is left out, none is done twice."""
+    order, keys = stage.given
+    done = Counter(order)
+    for number in keys:
+        if done[number] != 1:
+            times = "not done" if not done[number] else f"done {done[number]} times"
+            closed = sum(shard.end is not None for shard in inside(stage).shards.values())
+            yield Problem(
+                f"{stage.labels[number]} was {times}. The stream has {counted(len(inside(stage).shards), 'shard')}, "
+                f"{closed} of them closed; a closed one keeps its records, and ListShards names it.",
+                [number],
+            )
+
+
+class Reshard(Exercise):
+    """Read a stream that was resharded, in order."""
+
+    id = "05.reshard"
+    signature = "read(kinesis, stream_name, process)"
+    knobs = knobs(
+        changes=some("change{s} of the shards", 4),
+        shards=numbered("shard{s} at first", 1, 3),
+        records=numbered("record{s} between two changes", 1, 12),
+        merges=flag("merges too"),
+    )
+    plain = {"records": 4}
+    also = ({"changes": 1, "records": 4}, {"changes": 4, "shards": 2, "merges": 1, "records": 6})
+    examples = 40
+    faults = (keys_in_order, each_record_once)
+
+    def play(self, stage: Stage, case: Any) -> None:
+        kinesis, chance = make_stream(stage, case.shards), stage.cloud.chance.stream("shop")
+        keys: dict[str, str] = {}
+        for change in range(case.changes + 1):
+            for _ in range(case.records):
+                key = f"customer-{chance.integer(5)}"
+                keys[put_by_shop(stage, f"record-{len(keys) + 1}", key)] = key
+                stage.run(stage.cloud.now + 0.5)
+            if change < case.changes:
+                self._change(stage, kinesis, bool(case.merges and change % 2))
+        stage.run(stage.cloud.now + 5)
+        work = RecordWork(stage, 0, 0)
+        stage.given = work.order, keys
+        stage.call("reader", kinesis, STREAM, work, until=stage.cloud.now + 600)
+        stage.reach("changes", case.changes)
+
+    def _change(self, stage: Stage, kinesis: Any, merge: bool) -> None:
+        open = inside(stage).open_shards
+        if merge and len(open) > 1:
+            kinesis.merge_shards(StreamName=STREAM, ShardToMerge=open[0].id, AdjacentShardToMerge=open[1].id)
+        else:
+            shard = open[stage.cloud.chance.stream("shop").integer(len(open))]
+            middle = str((shard.low + shard.high + 1) // 2)
+            kinesis.split_shard(StreamName=STREAM, ShardToSplit=shard.id, NewStartingHashKey=middle)
+        stage.run(stage.cloud.now + 60)
+
+
+EXERCISES = (Consumer(), Reshard())

@@ -1,0 +1,32 @@
+"""A stream on the stage of an exercise: make it, put records into it, look inside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lablib.aws.service import Request
+from lablib.exercises.stage import Stage
+
+STREAM = "orders"
+
+
+def make_stream(stage: Stage, shards: int) -> Any:
+    """Make the stream, wait until it is active, and return the client."""
+    kinesis = stage.cloud.client("kinesis")
+    kinesis.create_stream(StreamName=STREAM, ShardCount=shards)
+    stage.run(stage.cloud.now + 30, lambda: inside(stage).status == "ACTIVE")
+    return kinesis
+
+
+def inside(stage: Stage) -> Any:
+    return stage.cloud.service("kinesis").stream(STREAM)
+
+
+def put_by_shop(stage: Stage, name: str, key: str, data: bytes = b"") -> str:
+    """The shop puts a record, in no time. Returns its sequence number, which is called `name` from now on."""
+    put = stage.cloud.service("kinesis").operation("put_record")
+    request = Request("shop", -1, stage.cloud.chance.stream("shop"))
+    answer = put(request, stream_name=STREAM, data=data or name.encode(), partition_key=key)
+    stage.labels[answer["SequenceNumber"]] = name
+    number: str = answer["SequenceNumber"]
+    return number

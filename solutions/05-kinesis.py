@@ -1,0 +1,459 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Lab 05: Kinesis Data Streams, a hundred trucks on five shards
+#
+# **60 minutes.** First do lab 01. Lab 03 (the trucks and their order) helps.
+#
+# After this lab you can
+#
+# - say what a *data stream* (데이터 스트림) is, and how it differs from a queue;
+# - choose a *partition key* (파티션 키), and say which *shard* (샤드) a record falls into;
+# - put records so that none is lost when a shard is full;
+# - read with *checkpoints* (체크포인트): go on after a crash, begin again from the start;
+# - *reshard* (리샤딩), and say what it cures and what it does not.
+#
+# | | minutes |
+# | --- | --- |
+# | 1. Trucks on shards | 12 |
+# | 2. Your first stream | 10 |
+# | 3. Records stay, readers move | 10 |
+# | 4. A hot shard, and splitting it | 8 |
+# | 5. Many readers | 5 |
+# | 6. Exercises (two are core, the rest is extra) | 15 |
+
+# %%
+import hashlib
+import time
+from collections import Counter
+
+from lablib import Cloud, exercise, limits, workbench
+from lablib.scenarios.actions import Action
+from lablib.scenarios.lab03 import Trucks
+from lablib.scenarios.lab05 import TruckStream, delays, shares
+from lablib.workbench import predict
+
+# %% [markdown]
+# ## 1. Trucks on shards
+#
+# A hundred trucks send their positions, as in lab 03. This time they go into a **stream** of five **shards**. Each
+# record has a partition key: here the truck's id. The key decides into which shard the record falls, and the order
+# within a shard is kept.
+#
+# An *application* reads the stream with several workers. A shard is read by **one** worker of an application.
+
+# %%
+predict("05.busiest")
+
+# %%
+bench = workbench(TruckStream, seed=7)
+bench
+
+# %%
+run = TruckStream().run(seed=7)
+trucks = Counter()
+for truck in {row.actor for row in run.trace.where("RecordPut")}:
+    first = next(iter(run.trace.where("RecordPut", actor=truck)))
+    trucks[first.resource] += 1
+for shard, count in sorted(trucks.items()):
+    print(f"{shard}  {count:3} trucks  {shares(run)[shard]:.0%} of all records")
+
+# %% [markdown]
+# **What to notice.** Twenty trucks a shard is only the average. The MD5 hash of the key is a number from 0 to
+# 2<sup>128</sup> - 1; each shard owns a part of that range, and nobody looks at how busy it is.
+
+# %%
+predict("05.workers")
+
+# %% [markdown]
+# ### The table of the course, measured
+#
+# The same hundred trucks on a FIFO queue (lab 03) and on a stream:
+
+# %%
+for workers in (2, 5, 10, 40):
+    stream = TruckStream(consumers=min(workers, 20), work=1.0).run(seed=7)
+    queue = Trucks(trucks=100, every=5.0, work=1.0, consumers=workers).run(seed=7)
+    at_work = TruckStream().results(stream)["most workers at work"]
+    drawn = len(stream.trace.where("WorkEnded")) / stream.until
+    print(
+        f"{workers:2} workers   stream: {at_work:2} at work, {drawn:4.1f} drawn/s"
+        f"   FIFO queue: {queue.measures.throughput:4.1f} drawn/s"
+    )
+
+# %% [markdown]
+# **What to notice.** The stream has as many workers at work as it has shards; more shards mean more workers. The queue
+# with a group for each truck can keep up to a hundred at work, and takes 300 calls (3,000 messages in batches) a second.
+# A shard takes 1,000 records or 1 MB a second, and six shards take six times that.
+#
+# ## 2. Your first stream
+#
+# A stream is made with so many shards. It takes a while until it is ACTIVE.
+
+# %%
+cloud = Cloud(seed=1)
+kinesis = cloud.client("kinesis")
+kinesis.create_stream(StreamName="orders", ShardCount=2)
+kinesis.get_waiter("stream_exists").wait(StreamName="orders")
+print(f"active after {cloud.now:.0f} s")
+for name in ("ann", "bob", "ann"):
+    answer = kinesis.put_record(StreamName="orders", Data=b"tea", PartitionKey=name)
+    print(name, answer["ShardId"], answer["SequenceNumber"][-12:])
+
+# %% [markdown]
+# Which shard? You can compute it.
+
+# %%
+for name in ("ann", "bob"):
+    number = int(hashlib.md5(name.encode()).hexdigest(), 16)
+    print(name, f"{number / 2**128:.3f} of the way through the hash space")
+for shard in kinesis.list_shards(StreamName="orders")["Shards"]:
+    print(shard["ShardId"], shard["HashKeyRange"]["StartingHashKey"])
+
+# %%
+predict("05.part")
+
+# %%
+one_key = [{"Data": b"x", "PartitionKey": "ann"}] * 400
+for attempt in range(3):
+    answer = kinesis.put_records(StreamName="orders", Records=one_key)
+    print(f"call {attempt + 1}: {answer['FailedRecordCount']} refused")
+print(answer["Records"][-1])
+
+# %% [markdown]
+# **What to notice.** The call succeeds. What is refused has an `ErrorCode`, and stands at its place in the answer. Who
+# does not look loses records. Who sends the whole batch again has the rest twice, and keeps the shard full.
+#
+# ## 3. Records stay, readers move
+#
+# Reading takes nothing away. A reader has a position: a *shard iterator* (샤드 반복자), which is good for five minutes.
+
+# %%
+predict("05.after-delete")
+
+# %%
+cloud = Cloud(seed=2)
+kinesis = cloud.client("kinesis")
+kinesis.create_stream(StreamName="orders", ShardCount=1)
+kinesis.get_waiter("stream_exists").wait(StreamName="orders")
+numbers = []
+for n in range(5):
+    order = {"Data": f"order {n}".encode(), "PartitionKey": "shop"}
+    answer = kinesis.put_record(StreamName="orders", **order)
+    numbers.append(answer["SequenceNumber"])
+
+
+def read_from(kind, **more):
+    """What a reader gets that begins there."""
+    where = {"StreamName": "orders", "ShardId": "shardId-000000000000", **more}
+    answer = kinesis.get_shard_iterator(ShardIteratorType=kind, **where)
+    cloud.advance(1)
+    records = kinesis.get_records(ShardIterator=answer["ShardIterator"])["Records"]
+    return [record["Data"].decode() for record in records]
+
+
+print("from the oldest:", read_from("TRIM_HORIZON"))
+print("once more:      ", read_from("TRIM_HORIZON"))
+third = {"StartingSequenceNumber": numbers[2]}
+print("after order 2:  ", read_from("AFTER_SEQUENCE_NUMBER", **third))
+print("from now on:    ", read_from("LATEST"))
+
+# %% [markdown]
+# An application writes down how far it is: a **checkpoint**. After a crash another worker goes on behind it. What was
+# done since the checkpoint is done again.
+
+# %%
+for every in (1, 10, 100, 1000):
+    scenario = TruckStream(checkpoint=every)
+    crashed = scenario.run(seed=7, actions=[Action("crash", 60.0, "worker-5")])
+    again = scenario.results(crashed)["positions drawn twice"]
+    print(f"a checkpoint every {every:4} records: {again:3} positions drawn twice")
+
+# %% [markdown]
+# **What to notice.** A stream is *at least once*, as a queue is. The work must be **idempotent** (멱등), or the effect
+# and the checkpoint must be written together.
+#
+# Records are kept for 24 hours (you can pay for up to 365 days). In the workbench above, press **Replay** under
+# *More*: the workers begin at the oldest record again, and nobody had to keep a copy.
+#
+# ## 4. A hot shard, and splitting it
+#
+# Truck 1 sends a hundred positions where the others send one.
+
+# %%
+hot = {"trucks": 50, "every": 1.0, "size": 10_000, "hot": 100}
+for key in ("truck", "constant", "random"):
+    scenario = TruckStream(**hot, key=key)
+    print(f"{key:9}", scenario.results(scenario.run(seed=7)))
+
+# %%
+predict("05.split-hot")
+
+# %%
+scenario = TruckStream(**hot)
+calm = scenario.run(seed=7)
+busiest = int(max(shares(calm), key=shares(calm).get)[-12:])
+split = scenario.run(seed=7, actions=[Action("split", 10.0, f"shard-{busiest}")])
+for name, run in (("as it was", calm), ("after a split", split)):
+    late = sum(row.detail for row in run.trace.where("WriteThrottled") if row.time > 60)
+    print(f"{name:14} {late} records refused in the last half minute")
+
+# %% [markdown]
+# **What to notice.** A split gives the neighbours room. One key stays in one shard, and gets no more than 1 MB a
+# second. Only another key helps, and then the order of this truck is gone.
+#
+# ## 5. Many readers
+#
+# Dashboards read the same stream. They only look.
+
+# %%
+predict("05.five")
+
+# %%
+for dashboards, pipes in ((1, "shared"), (5, "shared"), (5, "own")):
+    scenario = TruckStream(dashboards=dashboards, pipes=pipes, polls=2.0)
+    run = scenario.run(seed=7)
+    names = [f"dashboard-{n + 1}" for n in range(dashboards)]
+    waits = sorted(wait for name in names for wait in delays(run, name))
+    half, refused = waits[len(waits) // 2], scenario.results(run)["reads refused"]
+    print(f"{dashboards}, {pipes:6}: half after {half:.2f} s, {refused} reads refused")
+
+# %% [markdown]
+# **What to notice.** A shard gives 2 MB and five reads a second, to all who poll together. With *enhanced fan-out*
+# (향상된 팬아웃) each registered consumer has a pipe of its own: about 70 ms, and $0.015 an hour for each consumer and
+# shard.
+#
+# Other consumers need no code of yours: Lambda reads a stream for a function, Firehose carries it to S3, Managed Flink
+# counts in windows. Lab 06 is about them.
+#
+# ## 6. Exercises
+#
+# As in lab 01: write the function, run the check. It looks for the smallest case that breaks your function.
+#
+# ### Exercise 1 (core): choose the key
+#
+# Three systems put records into streams of their own. Return the partition key of a record: a text. Order must hold
+# where it is needed, and no shard should get all.
+#
+# | `system` | a `record` has | must be in order |
+# | --- | --- | --- |
+# | `"trucks"` | `truck`, `depot`, `position` | the positions of a truck |
+# | `"clicks"` | `session`, `country`, `page` | the clicks of a session |
+# | `"machines"` | `machine`, `factory`, `value` | the values of a machine |
+
+
+# %%
+def key(system, record):
+    """The partition key of this record."""
+    ### BEGIN SOLUTION
+    field = {"trucks": "truck", "clicks": "session", "machines": "machine"}[system]
+    return record[field]
+    ### END SOLUTION
+
+
+exercise("05.keys").check(key)
+
+# %% [markdown]
+# ### Exercise 2 (core): lose nothing on the way in
+#
+# Put all `records` into the stream: dicts with `key` and `data` (bytes). A part of a call can be refused, calls are
+# throttled, an answer can get lost. In the end each record is there; it may be there twice only when the answer to its
+# call was lost. There can be none, and there can be more than a call takes: 500 records, 5 MiB.
+
+
+# %%
+def put(kinesis, stream_name, records):
+    """Put every record, and none again without need."""
+    ### BEGIN SOLUTION
+    left = [{"Data": r["data"], "PartitionKey": r["key"]} for r in records]
+    while left:
+        batch, size = [], 0
+        for entry in left[:500]:
+            size += len(entry["Data"]) + len(entry["PartitionKey"].encode())
+            if size > 5 * 2**20:
+                break
+            batch.append(entry)
+        answer = kinesis.put_records(StreamName=stream_name, Records=batch)
+        results = answer["Records"]
+        refused = [e for e, result in zip(batch, results) if "ErrorCode" in result]
+        left = refused + left[len(batch) :]
+        if refused:
+            time.sleep(1)
+    ### END SOLUTION
+
+
+exercise("05.producer").check(put)
+
+# %% [markdown]
+# ### Exercise 3: a consumer with checkpoints
+#
+# Read all shards of the stream, from the beginning, for ever. Call `process(record)` for each record of an answer; it
+# takes a while, and raises an exception when it fails. A record that fails must be done before the next one of its
+# shard. Your program can crash at any moment, and is started again with an empty memory. What it needs to know it
+# writes into `checkpoints`: `put(shard_id, sequence_number)`, `get(shard_id)` (None when nothing was put). At most 20
+# records may be done again after a crash.
+
+
+# %%
+def consumer(kinesis, stream_name, checkpoints, process):
+    """Do every record of every shard, in order, for ever."""
+    ### BEGIN SOLUTION
+    listed = kinesis.list_shards(StreamName=stream_name)["Shards"]
+    shards, iterators = [shard["ShardId"] for shard in listed], {}
+    for shard in shards:
+        start = {"ShardIteratorType": "TRIM_HORIZON"}
+        if done := checkpoints.get(shard):
+            start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER"}
+            start["StartingSequenceNumber"] = done
+        where = {"StreamName": stream_name, "ShardId": shard}
+        answer = kinesis.get_shard_iterator(**where, **start)
+        iterators[shard] = answer["ShardIterator"]
+    while True:
+        for shard in shards:
+            answer = kinesis.get_records(ShardIterator=iterators[shard], Limit=20)
+            for record in answer["Records"]:
+                process(record)  # when it fails, we start again at the checkpoint
+            if answer["Records"]:
+                checkpoints.put(shard, answer["Records"][-1]["SequenceNumber"])
+            iterators[shard] = answer["NextShardIterator"]
+        time.sleep(1)
+    ### END SOLUTION
+
+
+exercise("05.consumer").check(consumer)
+
+# %% [markdown]
+# ### Exercise 4: read through a reshard
+#
+# A stream was split and merged while records came in. Call `process(record)` once for each record that is in it now,
+# the records of a key in the order in which they were put. Then return.
+
+
+# %%
+def read(kinesis, stream_name, process):
+    """Do all records, each key's in order."""
+    ### BEGIN SOLUTION
+    listed = kinesis.list_shards(StreamName=stream_name)["Shards"]
+    shards, done = {shard["ShardId"]: shard for shard in listed}, set()
+    while len(done) < len(shards):
+        for shard_id, shard in shards.items():
+            parents = {shard.get("ParentShardId"), shard.get("AdjacentParentShardId")}
+            if shard_id in done or not parents & set(shards) <= done:
+                continue
+            where = {"StreamName": stream_name, "ShardId": shard_id}
+            where["ShardIteratorType"] = "TRIM_HORIZON"
+            iterator = kinesis.get_shard_iterator(**where)["ShardIterator"]
+            while iterator:
+                answer = kinesis.get_records(ShardIterator=iterator)
+                for record in answer["Records"]:
+                    process(record)
+                if not answer["Records"] and not answer["MillisBehindLatest"]:
+                    break
+                iterator = answer.get("NextShardIterator")
+                time.sleep(0.25)
+            done.add(shard_id)
+    ### END SOLUTION
+
+
+exercise("05.reshard").check(read)
+
+# %% [markdown]
+# ### Exercise 5 (challenge): the fewest shards
+#
+# `load` says how many kB a second each key sends (none more than a shard takes, 1,000). The stream has one shard.
+# Reshard it until no shard gets more than 1,000 kB a second, with as few shards as you can. Then return.
+
+
+# %%
+def resize(kinesis, stream_name, load):
+    """Split the stream so that no shard gets too much."""
+
+    ### BEGIN SOLUTION
+    def place(key):
+        return int(hashlib.md5(key.encode()).hexdigest(), 16)
+
+    room = 1000
+    for key in sorted(load, key=place):
+        if load[key] > room:  # a new shard begins with this key
+            latest = {"StreamName": stream_name, "ShardFilter": {"Type": "AT_LATEST"}}
+            for shard in kinesis.list_shards(**latest)["Shards"]:
+                low, high = map(int, shard["HashKeyRange"].values())
+                if low <= place(key) <= high:
+                    kinesis.split_shard(
+                        StreamName=stream_name,
+                        ShardToSplit=shard["ShardId"],
+                        NewStartingHashKey=str(place(key)),
+                    )
+            kinesis.get_waiter("stream_exists").wait(StreamName=stream_name)
+            room = 1000
+        room -= load[key]
+    ### END SOLUTION
+
+
+exercise("05.split").check(resize)
+
+# %% [markdown]
+# ## Provisioned or on demand
+#
+# A *provisioned* stream has the shards that you ask for, at $0.015 an hour each. An *on-demand* stream begins with four
+# and splits a busy one by itself, within 15 minutes; you pay $0.08 for a GB written. Here 3 MB a second
+# come in all the time:
+
+# %%
+cloud = Cloud(seed=3)
+kinesis = cloud.client("kinesis")
+mode = {"StreamMode": "ON_DEMAND"}
+kinesis.create_stream(StreamName="events", StreamModeDetails=mode)
+kinesis.get_waiter("stream_exists").wait(StreamName="events")
+batch = [{"Data": bytes(100_000), "PartitionKey": f"key-{n}"} for n in range(32)]
+for minute in range(25):
+    refused = 0
+    for _ in range(60):
+        answer = kinesis.put_records(StreamName="events", Records=batch)
+        refused += answer["FailedRecordCount"]
+        cloud.advance(1)
+    if minute % 4 == 0:
+        about = kinesis.describe_stream_summary(StreamName="events")
+        count = about["StreamDescriptionSummary"]["OpenShardCount"]
+        print(f"minute {minute:2}: {count} shards, {refused:3} of 1,920 refused")
+
+# %% [markdown]
+# ## Then and now
+#
+# What the course of 2023 says still holds, with larger numbers beside it:
+
+# %%
+limits("kinesis", changed=True)
+
+# %% [markdown]
+# New since then, and not simulated here: **stream queues** (an on-demand stream read like a queue of SQS, 2026),
+# **channels** (a stream copied to S3 without Firehose), **warm throughput** (on-demand advantage), and a mode that
+# spreads records whatever their keys are. `cloud.client("kinesis").create_queue(...)` says so, too.
+#
+# ## What the model leaves out
+#
+# - **Times.** AWS gives no number for CREATING, UPDATING, and for the time until a record can be read. The model has 15
+#   s, 30 s for a split, and 60 ms: `limits("kinesis")` lists what is assumed.
+# - **The library.** The workers here are a small model of the Kinesis Client Library: leases, checkpoints, parents
+#   first. The real one keeps its table in DynamoDB.
+#
+# ## What to remember
+#
+# - A stream keeps records; readers have positions. Nothing is deleted, everything can be read again.
+# - The partition key decides the shard, and so the order and the limit: 1 MB or 1,000 records a second.
+# - `PutRecords` succeeds in part. Put again what was refused, and only that.
+# - A shard is read by one worker of an application. A checkpoint is written after the work.
+# - Splitting gives room to many keys, never to one. Read parents before children.
+# - All pollers of a shard share 2 MB and five reads a second; enhanced fan-out gives each its own.
+#
+# Next: what happens when you do not want to write a consumer at all.
