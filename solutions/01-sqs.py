@@ -59,10 +59,11 @@ predict("01.spike")
 # ### Look
 #
 # The workbench below has two lanes with **the same visitors and the same videos**. One lane calls directly, the other
-# has a queue. Press **Play** (or the space bar) and watch both through the spike.
+# has a queue. First **draw**, on the curve below the picture, how many videos will wait in the queue. Then press
+# **Play** (or the space bar) and watch both through the spike.
 
 # %%
-bench = workbench(VideoQueue, seed=7, mode="direct", compare={"mode": "queue"})
+bench = workbench(VideoQueue, seed=7, mode="queue", compare={"mode": "direct"}, predict=True)
 bench
 
 # %%
@@ -77,18 +78,17 @@ print(queued)
 # the **backlog (적체)** afterwards. The price is time: in the queue a video of the spike waits longer than a caller
 # would have waited.
 #
-# ### Try it (all in the workbench above)
+# ### Try it: the missions above the picture
 #
-# 1. **What if?** Set *consumers* to 6. Does the direct call survive the spike now? With 6 workers most of them have
-#    nothing to do for the rest of the day. A queue lets you pay for the average, not for the peak. And each side can
-#    grow by itself: the tiers are **decoupled (분리)**, so they **scale (확장)** apart.
-# 2. **Compare.** With the queue in both lanes, compare *consumers* 3 and 4. What happens to the age of the oldest
-#    message?
-# 3. **Break it.** Stop the time in the middle of the spike and **crash a consumer**. What happens to the video it was
-#    working on?
-# 4. **Ask why.** Click that video. Its life is told from the record of the run: who received it, when it became
-#    visible again, who received it next, and why. Then click a video that arrived in the spike, and ask why it took
-#    so long.
+# Above the picture stand **missions (임무)**, one after the other. Each shows the settings that it needs; all the
+# others are behind **What if**. On the way, notice:
+#
+# - **Average and peak.** Without a queue you need many workers for the spike, and most of them have nothing to do for
+#   the rest of the day. A queue lets you pay for the average, not for the peak. And each side can grow by itself: the
+#   tiers are **decoupled (분리)**, so they **scale (확장)** apart.
+# - **A crash.** Point at a worker: you can crash it, or freeze it. What happens to the video it was working on?
+# - **Ask why.** Click that video. Its life is told from the record of the run: who received it, when it became
+#   visible again, who received it next, and why. Then click a video that arrived in the spike: why did it take so long?
 
 # %%
 crashed = VideoQueue(mode="queue").run(seed=7, actions=[Action("crash", at=70, target="consumer-2")])
@@ -470,6 +470,27 @@ def consumer(sqs, queue_url, process):
 
 
 exercise("01.challenge").check(consumer)
+
+# %% [markdown]
+# ## Extra: build your own
+#
+# A workbench is made of parts: controls, picture, curves. Each can be put wherever you like, and each setting can be
+# observed. This page counts what is lost.
+
+# %%
+from ipywidgets import HTML, HBox, VBox
+
+own = workbench(VideoQueue, seed=7, mode="direct")
+lost = HTML()
+
+
+def count(change=None):
+    lost.value = f"<b>{own.run.measures.lost} videos lost</b>"
+
+
+own.observe(count, "run")
+count()
+VBox([HBox([own.control("mode"), own.control("consumers"), lost]), own.stage, own.figure])
 
 # %% [markdown]
 # ## Then and now

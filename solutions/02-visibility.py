@@ -57,9 +57,9 @@ predict("02.too-short")
 # %% [markdown]
 # ### Look
 #
-# Two runs, **the same jobs and the same luck**. Above, messages are hidden for 30 seconds, below for 240. Press
-# **Play** (or the space bar). Below the picture each message of the upper run has a **lane**: thin while it waits, thick
-# while it is hidden, dark while somebody works on it. Point at a ring to read why it was delivered again.
+# Two runs, **the same jobs and the same luck**. Above, messages are hidden for 240 seconds, below for 30. Press
+# **Play** (or the space bar). Below the picture each message of the lower run has a **lane**: it shows when the message
+# waits, when it is hidden, and when somebody works on it. Point at it to read why it was delivered again.
 
 # %%
 bench = workbench(Visibility, seed=5, crashes=0.1, compare={"visibility_timeout": 240}, lanes=True)
@@ -132,13 +132,15 @@ views.sweep(
 # time.) Too long, and each crash hurts. The best place is a little above the slow end of the work time. Exercise 2 finds
 # it.
 #
-# ### Try it (in the workbench above)
+# ### Try it: the missions above the picture
 #
-# 1. **What if?** Set *visibility timeout* to 10. How many jobs are done twice? Does the backlog ever drain?
-# 2. **Break it.** Set *crashes* to 0, stop the time while a worker is busy, and **freeze** it for 60 seconds. A
-#    program that pauses (for garbage collection, say) is as late as a slow one.
-# 3. **Mend it.** Set *heartbeat every* to 10. What becomes of the slow jobs? What becomes of the crashes?
-# 4. **Ask why.** Click a message that was received twice, and read its life.
+# On the way, notice:
+#
+# - **Too short.** With a visibility timeout of 10 s, how many jobs are done twice? Does the backlog ever drain?
+# - **A pause.** Point at a worker that is busy, and **freeze** it. A program that pauses (for garbage collection, say)
+#   is as late as a slow one.
+# - **A heartbeat** every 10 s: what becomes of the slow jobs? What becomes of the crashes?
+# - **Ask why.** Click a message that was received twice, and read its life.
 #
 # ## 2. Hide it longer, or hand it back
 #
@@ -533,6 +535,27 @@ def consumer(sqs, queue_url, process, stopping):
 
 
 exercise("02.shutdown").check(consumer)
+
+# %% [markdown]
+# ## Extra: build your own
+#
+# A workbench is made of parts: controls, picture, curves. Each can be put wherever you like, and each setting can be
+# observed. This page counts what is done twice.
+
+# %%
+from ipywidgets import HTML, HBox, VBox
+
+own = workbench(Visibility, seed=5, crashes=0.1)
+twice = HTML()
+
+
+def count(change=None):
+    twice.value = f"<b>{own.run.measures.duplicates} deliveries too many</b>"
+
+
+own.observe(count, "run")
+count()
+VBox([HBox([own.control("visibility_timeout"), own.control("heartbeat"), twice]), own.stage, own.figure])
 
 # %% [markdown]
 # ## Then and now

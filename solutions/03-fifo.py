@@ -54,7 +54,7 @@ predict("03.jumps")
 # ### Look
 #
 # Two lanes with **the same trucks, the same positions, the same work**. One queue is standard, the other is FIFO: *first
-# in, first out* (선입선출). Press **Watch the run**.
+# in, first out* (선입선출). Press **Play** (or the space bar).
 
 # %%
 bench = workbench(Trucks, seed=7, queue_type="standard", compare={"queue_type": "fifo"})
@@ -138,7 +138,7 @@ for group in ("truck", "one"):
     print(f"group {group:6} truck 1: {mine:2} positions wait, the other trucks: {others}")
 
 # %% [markdown]
-# ### Try it (in the workbench above)
+# ### Try it: the missions above the picture, and these
 #
 # 1. **Compare** *message group* "truck" and "one", both FIFO. Watch the consumers.
 # 2. **Crash a consumer** in the FIFO lane, in the middle of a position. Its truck stands still on the map until the
@@ -566,6 +566,27 @@ def free(sqs, queue_url, in_hand):
 
 
 exercise("03.stuck").check(free)
+
+# %% [markdown]
+# ## Extra: build your own
+#
+# A workbench is made of parts: controls, picture, curves. Each can be put wherever you like, and each setting can be
+# observed. This page counts how often a truck jumps back.
+
+# %%
+from ipywidgets import HTML, HBox, VBox
+
+own = workbench(Trucks, seed=7, queue_type="standard")
+jumps = HTML()
+
+
+def count(change=None):
+    jumps.value = f"<b>{len(jumps_back(own.run))} jumps back</b>"
+
+
+own.observe(count, "run")
+count()
+VBox([HBox([own.control("queue_type"), own.control("group"), jumps]), own.stage, own.figure])
 
 # %% [markdown]
 # ## Then and now

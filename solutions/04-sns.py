@@ -55,8 +55,8 @@ predict("04.half-way")
 # %% [markdown]
 # ### Look
 #
-# Two lanes with **the same orders and the same crashes**. Above, the shop calls one receiver after the other. Below, it
-# publishes once, to a topic, and the topic passes copies on. Press **Watch the run**.
+# Two lanes with **the same orders and the same crashes**. Below, the shop calls one receiver after the other. Above, it
+# publishes once, to a topic, and the topic passes copies on. Press **Play** (or the space bar).
 
 # %%
 bench = workbench(FanOut, seed=7, way="one by one", shop_crashes=0.2, compare={"way": "by topic"})
@@ -91,10 +91,10 @@ print(f"{order} is known to: {', '.join(sorted(known(alone)[order]))}")
 # (A topic does not make *everything* one step. A shop that writes an order into its database and then publishes can
 # crash between these two. For that there are other means, such as publishing from the database's own log.)
 #
-# ### Try it (in the workbench above)
+# ### Try it: the missions above the picture, and these
 #
 # 1. **Break it.** Set *shop crashes* to 0, stop the time, and **crash the shop**. Look at the next order in both lanes.
-# 2. **Ask why.** Click a message in a queue of the lower lane. Its life names what was published, and the other copies.
+# 2. **Ask why.** Click a message in a queue of the upper lane. Its life names what was published, and the other copies.
 # 3. **Add a receiver.** Switch *analytics comes later* on, stop at about 100 s, and **add analytics**. Which orders does
 #    it get? What had to change in the shop, in which lane?
 #
@@ -782,6 +782,27 @@ def publisher(sns, sqs, topic_name, queue_names, events):
 
 
 exercise("04.ordered").check(publisher)
+
+# %% [markdown]
+# ## Extra: build your own
+#
+# A workbench is made of parts: controls, picture, curves. Each can be put wherever you like, and each setting can be
+# observed. This page counts the orders that are only half known.
+
+# %%
+from ipywidgets import HTML, HBox, VBox
+
+own = workbench(FanOut, seed=7, way="one by one", shop_crashes=0.2)
+half = HTML()
+
+
+def count(change=None):
+    half.value = f"<b>{told(own.run)['some']} orders that only some know</b>"
+
+
+own.observe(count, "run")
+count()
+VBox([HBox([own.control("way"), own.control("shop_crashes"), half]), own.stage, own.figure])
 
 # %% [markdown]
 # ## Then and now
