@@ -23,14 +23,14 @@ def _class() -> type[go.FigureWidget]:
         # A text, not a path: a path is watched for changes, and then the widget is never freed.
         _esm = str(go.FigureWidget._esm)
 
-        def get_state(self, *args: Any, **kwargs: Any) -> Any:
+        def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
             """Plotly fills these two only where it displays a figure itself, and a page that is reloaded asks for
             them.
             """
-            if hasattr(self, "_layout_obj"):
+            if key is None and hasattr(self, "_layout_obj"):
                 self._trait_values["_widget_layout"] = deepcopy(self._layout_obj._props)
                 self._trait_values["_widget_data"] = deepcopy(self._data)
-            return super().get_state(*args, **kwargs)
+            return super().get_state(key, drop_defaults)
 
         def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
             return {"text/plain": repr(self), **super()._repr_mimebundle_(**kwargs)}

@@ -17,18 +17,27 @@ _AGAIN = re.compile(r"^export \{ ([\w, ]+) \};\n", re.MULTILINE)
 _DEFAULT = re.compile(r"^export default [^\n]*\n", re.MULTILINE)
 
 
+_STARTS = {
+    "": "({ model, el }) => mount(el, liveStore(model))",
+    "prediction": "({ model, el }) => mountPrediction(el, liveStore(model))",
+    "part": "async ({ model, el }) => mount(el, await partStore(model))",
+}
+
+
 @cache
-def script(prediction: bool = False) -> str:
-    """All modules as one, which exports what main.js exports by default; or the page of a prediction alone."""
+def script(only: str = "") -> str:
+    """All modules as one, which exports what main.js exports by default; or the page of `only` a "prediction", or of a
+    "part" of a workbench.
+    """
     order: list[str] = []
     _after(order, "main.js")
     parts = [_wrapped(name) for name in order]
-    start = "mountPrediction" if prediction else "mount"
     return "\n".join(
         [
             *parts,
             f"const {{ mount, mountPrediction, savedStore }} = {_name('main.js')};",
-            f"export default {{ render: ({{ model, el }}) => {start}(el, {_name('store.js')}.liveStore(model)) }};\n",
+            f"const {{ liveStore, partStore }} = {_name('store.js')};",
+            f"export default {{ render: {_STARTS[only]} }};\n",
         ]
     )
 

@@ -1,15 +1,18 @@
-"""Controls of a workbench as ipywidgets, for a page that somebody builds."""
+"""Parts of a workbench as widgets of their own, for a page that somebody builds: controls, and the picture."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any
 
+import anywidget
 import ipywidgets
+import traitlets
 
 from lablib.aws.quotas import EDITIONS
 from lablib.scenarios import ParamSpec
 from lablib.scenarios.param import near, one_of
+from lablib.workbench import bundle
 
 if TYPE_CHECKING:
     from lablib.workbench.widget import Workbench
@@ -67,3 +70,15 @@ def _link(bench: Workbench, name: str, made: ipywidgets.Widget) -> None:
 
     made.observe(moved, "value")
     bench.observe(lambda change: setattr(made, "value", change["new"]), name)
+
+
+class Part(anywidget.AnyWidget):
+    """A part of a workbench alone, as a second view of the same model. `part`: "stage", the picture and its curve."""
+
+    _esm = bundle.script("part")
+    _css = bundle.style()
+    bench = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
+    part = traitlets.Unicode("stage").tag(sync=True)
+
+    def __repr__(self) -> str:
+        return f"{self.part} of {self.bench!r}"

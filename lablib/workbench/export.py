@@ -71,8 +71,8 @@ def to_html(run: Run, path: str | Path, other: Run | None = None) -> Path:
     saved |= {
         "form": {**form_document(run.scenario), "lanes": False},
         "state": state_document(run, other, Session(Setup.of(run), Setup.of(other) if other else None).share())
-        | _AS_SAVED
-        | {"seek": {"t": run.cursor or 0.0, "n": int(bool(run.cursor))}},
+        | _AS_SAVED,
+        "cursor": run.cursor or 0.0,
         "table": table_document(run),
         "summary": summary_document(run),
     }

@@ -16,7 +16,7 @@ class Prediction(CellWidget):
     In a notebook, what the answer is is told when another cell has run after this one, so that the run says it first.
     """
 
-    _esm = bundle.script(prediction=True)
+    _esm = bundle.script("prediction")
     _css = bundle.style()
     _cells: Any = None  # IPython's events, as long as this listens
 

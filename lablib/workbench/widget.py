@@ -80,8 +80,8 @@ class Workbench(CellWidget):
     _run = traitlets.Bytes(b"").tag(sync=True)
     _other = traitlets.Bytes(b"").tag(sync=True)
     _form = traitlets.Dict().tag(sync=True)
-    _selected = traitlets.Int(-1).tag(sync=True)  # the message's number on the page
-    cursor = traitlets.Float(0.0).tag(sync=True)
+    _selected = traitlets.Int(-1).tag(sync=True, echo_update=False)  # the message's number on the page
+    cursor = traitlets.Float(0.0).tag(sync=True, echo_update=False)
     selected = traitlets.Unicode("")
     run = traitlets.Instance(Run, read_only=True)
     kept = traitlets.Instance(Run, allow_none=True, read_only=True)
@@ -90,7 +90,7 @@ class Workbench(CellWidget):
 
     def __init__(self, session: Session, asking: Asking | None = None, lanes: bool = False) -> None:
         self._parts: dict[str, Any] = {}
-        self._session, self._seeks, self._page_moves, self._focus = session, 0, False, ""
+        self._session, self._focus = session, ""
         self._many = ManyRuns(self._band_changed, self._failed)
         self._progress = Progress(self._publish)
         run, kept = session.runs()
@@ -178,6 +178,11 @@ class Workbench(CellWidget):
         return made
 
     @property
+    def stage(self) -> controls.Part:
+        """The picture alone: a second view, which goes along with the others."""
+        return self._part(".stage", lambda: controls.Part(bench=self))
+
+    @property
     def figure(self) -> Any:
         """The curves as plotly's FigureWidget, with a line at the instant shown. A click on a curve goes there."""
         return self._part(".figure", self._live_figure)
@@ -221,7 +226,7 @@ class Workbench(CellWidget):
     def _do(self, verb: str, arguments: dict[str, Any]) -> Any:
         at = arguments.pop("cursor", None)
         if at is not None:
-            self._follow_page(at)
+            self.set_state({"cursor": at})  # and not sent back: the page may be further by now
         self._focus = "compare" if verb == "compare" else self._focus
         return super()._do(verb, arguments)
 
@@ -257,22 +262,6 @@ class Workbench(CellWidget):
     @traitlets.observe("cursor")
     def _cursor_moved(self, _change: Any) -> None:
         self._progress.shown(self.cursor)
-        if not self._page_moves:
-            self._seeks += 1
-            self._state = {**self._state, "seek": {"t": self.cursor, "n": self._seeks}}
-
-    def _follow_page(self, cursor: float) -> None:
-        self._page_moves = True
-        try:
-            self.cursor = cursor
-        finally:
-            self._page_moves = False
-
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        """What the page says about traits. Its cursor is where it is already: nobody needs to send it there."""
-        if "cursor" in sync_data:
-            self._follow_page(sync_data["cursor"])
-        super().set_state(sync_data)
 
     @traitlets.validate("selected")
     def _in_the_page(self, proposal: Any) -> str:
@@ -308,7 +297,6 @@ class Workbench(CellWidget):
             "missions": self._progress.document,
             "alarm": self._alarm,
             "question": self._asking.document(self.run) if self._asking else None,
-            "seek": {"t": self.cursor, "n": self._seeks},
             "focus": self._focus,
         }
 

@@ -93,9 +93,16 @@ def test_the_page_in_node(tmp_path):
 
 
 @pytest.mark.skipif(NODE is None, reason="no Node on this machine")
-@pytest.mark.parametrize("prediction", [False, True])
-def test_the_joined_script_is_a_module_without_imports(tmp_path, prediction):
-    script = bundle.script(prediction)
+@pytest.mark.parametrize(
+    ("only", "start"),
+    [
+        ("", "mount(el, liveStore(model))"),
+        ("prediction", "mountPrediction(el, liveStore(model))"),
+        ("part", "mount(el, await partStore(model))"),
+    ],
+)
+def test_the_joined_script_is_a_module_without_imports(tmp_path, only, start):
+    script = bundle.script(only)
     assert "\nimport " not in script
     assert "//" in script
     for network in ("https://", "cdn"):
@@ -103,8 +110,7 @@ def test_the_joined_script_is_a_module_without_imports(tmp_path, prediction):
     file = tmp_path / "joined.mjs"
     file.write_text(script, encoding="utf-8")
     assert subprocess.run([NODE, "--check", str(file)], capture_output=True, text=True).stderr == ""
-    start = "mountPrediction" if prediction else "mount"
-    assert f"render: ({{ model, el }}) => {start}(" in script
+    assert script.endswith(f"({{ model, el }}) => {start} }};\n")
 
 
 def test_every_module_is_joined():

@@ -148,14 +148,16 @@ def test_the_cursor_stays_within_the_run(bench):
     assert told == [("cursor", 300.0), ("cursor", 0.0)]
 
 
-def test_the_page_is_sent_where_code_puts_the_cursor_and_not_where_it_is_itself(bench):
+def test_the_page_is_sent_where_code_puts_the_cursor_and_not_where_it_is_itself(bench, monkeypatch):
+    sent = []
+    monkeypatch.setattr(
+        bench, "_send", lambda message, buffers=None: sent.append(message.get("state", {}).get("cursor"))
+    )
     bench.cursor = 50.0
-    sent_there = bench._state["seek"]
-    assert sent_there["t"] == 50.0
+    assert sent == [50.0]
     bench.set_state({"cursor": 61.0})
-    bench._answer_message({"do": "numbers", "id": 1, "cursor": 62.0})
-    assert bench.cursor == 62.0
-    assert bench._state["seek"] == sent_there
+    bench._do("numbers", {"cursor": 62.0})
+    assert (bench.cursor, sent) == (62.0, [50.0]), "it may be further by now"
 
 
 def test_the_message_in_view_is_a_trait(bench):
@@ -216,7 +218,6 @@ def test_a_control_follows_the_workbench_and_the_workbench_the_control(bench):
     time = bench.control("cursor")
     time.value = 40.0
     assert bench.cursor == 40.0
-    assert bench._state["seek"]["t"] == 40.0
 
 
 def test_what_the_workbench_refuses_is_said_on_its_page_and_the_control_goes_back(bench):
@@ -242,6 +243,26 @@ def test_the_figure_shows_the_run_and_where_the_cursor_is(bench):
     (line,) = figure.layout.shapes
     assert (line.x0, line.x1) == (75.0, 75.0)
     assert figure._config["displayModeBar"] is False
+
+
+def test_the_figure_sends_its_layout_to_the_page(bench, monkeypatch):
+    sent = []
+    was = ipywidgets.Widget.send_state
+
+    def send_state(self, key=None):
+        sent.append((type(self).__name__, key))
+        was(self, key)
+
+    monkeypatch.setattr(ipywidgets.Widget, "send_state", send_state)
+    assert bench.figure
+    assert {("LiveFigure", "_widget_layout"), ("LiveFigure", "_widget_data")} <= set(sent)
+
+
+def test_the_stage_is_a_second_view_of_the_workbench(bench):
+    stage = bench.stage
+    assert bench.stage is stage
+    assert stage.get_state()["bench"] == f"IPY_MODEL_{bench.model_id}"
+    assert repr(stage) == f"stage of {bench!r}"
 
 
 def test_the_figure_has_both_runs_and_other_curves_when_there_are_others(bench):

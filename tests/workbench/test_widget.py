@@ -249,7 +249,7 @@ def test_a_shared_text_restores_the_same_picture(bench, sent):
     other = workbench(VideoQueue)
     other.restore(text)
     assert drawn(other) == drawn(bench)
-    assert other.cursor == other._state["seek"]["t"] == 75.25
+    assert other.cursor == 75.25
     third = workbench(text)
     assert (drawn(third), third.cursor) == (drawn(bench), 75.25)
 

@@ -42,12 +42,12 @@ export function mount(root, store) {
   const form = store.get("form"), only = form.only ?? "", parse = (bytes) => (bytes?.byteLength ? openRun(unpack(bytes)) : null);
   let run = parse(store.get("run")), other = parse(store.get("other")), state = store.get("state"), figure = null, col = theme(), W = 0, H = 0;
   let select = null, hover = null, focus = null, hits = [], opened = false, following = false, pull = null, big = false, wide = null;
-  let frame = 0, last = 0, dirty = true, visible = true, seekAt = state.seek?.n ?? 0, asked = "", metUntil = 0, bubbleUntil = 0, told = new Map(), waiting = [], many = state.many.text;
+  let frame = 0, last = 0, dirty = true, visible = true, asked = "", metUntil = 0, bubbleUntil = 0, told = new Map(), waiting = [], many = state.many.text;
 
   const time = new Clock(() => STILL.matches), stage = new Stage();
   const ask = (message) => store.ask({ ...message, cursor: time.t });
   time.show(run.duration, []);
-  if (state.seek?.t) time.seek(state.seek.t, true);
+  if (store.get("cursor")) time.seek(store.get("cursor"), true);
 
   // ---- the page ----
   const canvas = h("canvas", { class: "ml-canvas", "aria-hidden": "true" }), bubble = h("div", { class: "ml-bubble", "aria-hidden": "true" });
@@ -127,7 +127,6 @@ export function mount(root, store) {
     const covered = predict(guess, state.question, ask, { seen: !time.fog, drawn: () => scrub.answer() }), open = state.question?.state === "open";
     box.classList.toggle("ml-veiled", covered);
     for (const part of [behind.element, panel.element, tasks.controls]) part.inert = open;
-    if ((state.seek?.n ?? 0) !== seekAt) { seekAt = state.seek.n; time.play(false); seek(state.seek.t, true); }
     if (state.focus && state.focus !== asked) { asked = state.focus; moreOn.setAttribute("aria-pressed", "true"); behind.element.hidden = false; behind.open(state.focus.split("/")[0]); }
     tellTime("state");
   }
@@ -384,6 +383,7 @@ export function mount(root, store) {
 
   // ---- what comes from outside ----
   const forget = store.on(async (names) => {
+    if (names.has("cursor")) { time.play(false); seek(store.get("cursor"), true); }
     if (names.has("state")) state = store.get("state");
     if (names.has("run")) run = parse(store.get("run"));
     if (names.has("other")) other = parse(store.get("other"));

@@ -2,11 +2,12 @@
 
 const PATIENCE = 20000;                                 // ms without an answer after which the kernel is called silent
 const TRAITS = ["run", "other", "state", "selected"];
+const TOLD = 1000;                                      // ms between two messages that say where a run that plays is
 
 /** The store of a live notebook: traits of the widget, and messages with answers. Moves of a slider overtake each other. */
 export function liveStore(model) {
   const waiting = new Map(), queue = [], idle = [];
-  let serial = 0, busy = 0, told = 0, later = 0, patience = 0, silent = () => {};
+  let serial = 0, busy = 0, told = 0, later = 0, patience = 0, here = model.get("cursor"), silent = () => {};
   const heard = (reply, buffers) => {
     if (!waiting.has(reply.id)) return;
     waiting.get(reply.id)({ ...reply, buffers });
@@ -40,10 +41,13 @@ export function liveStore(model) {
     quiet: () => (busy || queue.length ? new Promise((done) => idle.push(done)) : Promise.resolve()),
     source: () => fetched("plotly"), figure: () => fetched("figure"),
     select(message) { if (model.get("_selected") !== undefined && model.get("_selected") !== message) { model.set("_selected", message); model.save_changes(); } },
+    /** Where this view is. The other views of the model follow at once, Python now and then. */
     tell(t, playing) {
       clearTimeout(later);
-      if (playing && performance.now() - told < 1000) return;
-      later = setTimeout(() => { told = performance.now(); if (model.get("cursor") !== t) { model.set("cursor", t); model.save_changes(); } }, playing ? 0 : 250);
+      here = t;
+      if (model.get("cursor") !== t) model.set("cursor", t);
+      if (playing && performance.now() - told < TOLD) return;
+      later = setTimeout(() => { told = performance.now(); model.save_changes(); }, playing ? 0 : 250);
     },
     on(changed) {
       const names = new Set();
@@ -51,10 +55,19 @@ export function liveStore(model) {
         if (!names.size) queueMicrotask(() => { const all = new Set(names); names.clear(); changed(all); });
         names.add(name);
       };
-      const offs = TRAITS.map((name) => { const f = note(name); model.on(`change:_${name}`, f); return () => model.off(`change:_${name}`, f); });
+      const listen = (name, f) => { model.on(`change:${name}`, f); return () => model.off(`change:${name}`, f); };
+      const moved = note("cursor"), offs = TRAITS.map((name) => listen(`_${name}`, note(name)));
+      offs.push(listen("cursor", () => { if (model.get("cursor") !== here) { here = model.get("cursor"); moved(); } }));
       return () => { offs.forEach((off) => off()); model.off("msg:custom", heard); clearTimeout(later); clearTimeout(patience); };
     },
   };
+}
+
+/** The store of a part of a workbench that is a widget of its own: that of the workbench, which shows `only` this part. */
+export async function partStore(model) {
+  const whole = liveStore(await model.widget_manager.get_model(model.get("bench").replace("IPY_MODEL_", "")));
+  const instead = { form: (form) => ({ ...form, only: model.get("part") }), state: (state) => ({ ...state, missions: [], question: null }) };
+  return { ...whole, get: (name) => (instead[name] ?? ((value) => value))(whole.get(name)) };
 }
 
 /** The store of a page without a kernel: everything is in it. */
