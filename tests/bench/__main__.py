@@ -26,6 +26,7 @@ BUDGETS = [
     ("run", "a workbench's standard run", workbench.standard_run, "<=", 60, "ms"),
     ("bytes", "bytes of a step of a slider, two lanes", workbench.step_bytes, "<=", 150_000, "bytes"),
     ("paint", "slider to two painted lanes, 95th percentile", workbench.slider_to_paint, "<=", 150, "ms"),
+    ("start", "messaging-lab to the first live workbench", workbench.first_workbench, "<=", 8, "s"),
     ("frames", "frame to frame, 500 marks, 95th percentile", workbench.frames, "<=", 17.5, "ms"),
 ]
 

@@ -89,6 +89,23 @@ def standard_run():
     return times[0], f"default run and its curves; median of 9 seeds {times[4]:.0f} ms"
 
 
+def first_workbench():
+    """Seconds from the start of `messaging-lab` to the first live workbench of lab 01, for one who does not read."""
+    with tempfile.TemporaryDirectory() as home, harness.chromium() as browser:
+        began = clock()
+        with harness.jupyterlab(Path(home)) as lab:
+            notebook = harness.open_notebook(browser, lab, "01-sqs.ipynb", 1280, 900)
+            opened = clock() - began
+            canvas = notebook.page.locator(".ml-workbench canvas")
+            for number in range(5):
+                notebook.run_cell(number)
+                if canvas.count():
+                    break
+            canvas.first.wait_for()
+            took = clock() - began
+    return took, f"{opened:.1f} s until the notebook was open and its kernel ready"
+
+
 def slider_to_paint(n=40):
     """Milliseconds from the move of a slider to two painted lanes, 95th percentile, in a real JupyterLab."""
     with tempfile.TemporaryDirectory() as home, harness.chromium() as browser, harness.jupyterlab(Path(home)) as lab:

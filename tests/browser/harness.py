@@ -28,6 +28,12 @@ START_MS = 120_000
 RUN_MS = 180_000
 ERROR = "[data-mime-type='application/vnd.jupyter.stderr'], [data-mime-type='application/vnd.jupyter.error']"
 # All code cells have their number, or one failed and nothing runs. JupyterLab adds cells to the page bit by bit.
+# Notes when what stands in a prompt changes.
+WATCH = """prompt => {
+    delete prompt.dataset.ran;
+    const seen = new MutationObserver(() => { prompt.dataset.ran = 'yes'; seen.disconnect(); });
+    seen.observe(prompt, {childList: true, characterData: true, subtree: true});
+}"""
 DONE = """([wanted, error]) => {
     const found = document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt');
     const prompts = [...found].map(prompt => prompt.textContent.trim());
@@ -102,14 +108,14 @@ class Notebook:
         self.wait_until_idle()
 
     def run_cell(self, number: int) -> None:
-        """Run one code cell, by its number from 0, until it has a number that it did not have."""
+        """Run one code cell, by its number from 0, and wait. The number beside it may be the one that it had."""
         cell = self.page.locator(".jp-Notebook .jp-CodeCell").nth(number)
-        before = cell.locator(".jp-InputPrompt").inner_text()
+        prompt = cell.locator(".jp-InputPrompt").element_handle()
+        prompt.evaluate(WATCH)
         cell.locator(".cm-content").click()
         self.page.keyboard.press("Control+Enter")
-        ran = "([cell, before]) => /^\\[\\d+\\]:$/.test(cell.textContent.trim()) && cell.textContent.trim() !== before"
-        prompt = cell.locator(".jp-InputPrompt").element_handle()
-        self.page.wait_for_function(ran, arg=[prompt, before.strip()], timeout=RUN_MS)
+        ran = "prompt => prompt.dataset.ran && /^\\[\\d+\\]:$/.test(prompt.textContent.trim())"
+        self.page.wait_for_function(ran, arg=prompt, timeout=RUN_MS)
 
     def cell_errors(self) -> list[str]:
         """The text of each error, and of anything written to stderr, below a cell."""
