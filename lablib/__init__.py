@@ -4,8 +4,8 @@
     cloud = Cloud(seed=7)
     sqs = cloud.client("sqs")
 
-Importing this package makes `time.sleep` and the clocks of the `time` module virtual inside the lab's processes, and
-leaves them as they are everywhere else. All else is imported when it is first used.
+Importing this package makes the standard library virtual inside the lab's processes (clocks, threads, random numbers,
+sockets: `lablib.kernel.stdlib`), and leaves it as it is everywhere else. All else is imported when it is first used.
 """
 
 from __future__ import annotations

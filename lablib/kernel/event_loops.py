@@ -9,8 +9,8 @@ from typing import Any
 _running: tuple[Callable[[], Any], Callable[[Any], None]] | None = None
 
 
-def patch_asyncio(asyncio: Any) -> None:
-    """Nothing is replaced: asyncio's own loop runs over virtual sockets and clocks."""
+def follow(asyncio: Any) -> None:
+    """asyncio is imported: from now on its running loop is put away at each switch."""
     global _running
     _running = asyncio._get_running_loop, asyncio._set_running_loop
 

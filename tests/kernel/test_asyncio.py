@@ -1,6 +1,7 @@
 """asyncio inside a process: its own code, on virtual time and the virtual network. Outside it stays real."""
 
 import asyncio
+import random
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ import nbformat
 import pytest
 
 from lablib import Cloud
-from lablib.kernel import Kernel
+from lablib.kernel import Chance, Kernel
 from lablib.kernel.network import network_of
 from lablib.kernel.stdlib.clocks import real_perf_counter
 
@@ -113,6 +114,24 @@ def test_a_busy_loop_of_asyncio_lets_time_pass(kernel):
     assert 0.5 <= run(kernel, main) < 0.52
 
 
+def test_sets_of_tasks_have_the_same_order_in_every_run():
+    async def main():
+        tasks = {}
+        for n in range(40):
+            litter.append(bytearray(random.randrange(3000)))  # another address for the next task
+            tasks[asyncio.create_task(asyncio.sleep(1))] = n
+        done, _ = await asyncio.wait(tasks)
+        return [tasks[t] for t in done]
+
+    litter, found = [], []
+    for seed in (1, 2, 3):
+        kernel = Kernel(Chance(seed))
+        found.append(run(kernel, main))
+        kernel.close()
+    assert found[0] == found[1] == found[2]
+    assert sorted(found[0]) == list(range(40))
+
+
 def test_outside_asyncio_is_real_also_beside_a_running_cloud():
     async def main():
         began = real_perf_counter()
@@ -194,7 +213,7 @@ def test_asyncio_may_be_imported_before_or_inside():
     code = """
 {before}
 import lablib, time
-from lablib.kernel import Kernel
+from lablib.kernel import Chance, Kernel
 def program():
     import asyncio
     async def main():

@@ -5,6 +5,7 @@ What a test expects of a primitive is what the Python documentation says of it; 
 
 import logging
 import queue
+import random
 import sched
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 import pytest
 
 import lablib  # noqa: F401  before the locks of these tests are made
-from lablib.kernel import Kernel, RealTimeExceeded, Stuck
+from lablib.kernel import Chance, Kernel, RealTimeExceeded, Stuck
 from lablib.kernel.stdlib.clocks import real_perf_counter
 
 
@@ -527,6 +528,24 @@ def test_a_pool_works_side_by_side(kernel):
     assert list(kernel.processes) == ["program"]
 
 
+def test_sets_of_futures_have_the_same_order_in_every_run():
+    """`wait` returns sets, `as_completed` keeps them; in the order of addresses no two runs would be alike."""
+
+    def program():
+        with ThreadPoolExecutor(8) as pool:
+            futures = {}
+            for n in range(40):
+                litter.append(bytearray(random.randrange(3000)))  # another address for the next future
+                futures[pool.submit(time.sleep, 1)] = n
+            time.sleep(100)
+            return [futures[f] for f in as_completed(futures)], [futures[f] for f in wait(futures).done]
+
+    litter = []
+    results = [run(Kernel(Chance(seed)), program) for seed in (1, 2, 3)]
+    assert results[0] == results[1] == results[2]
+    assert sorted(results[0][0]) == list(range(40))
+
+
 def test_an_error_in_a_pool_reaches_whoever_asks_for_the_result(kernel):
     def program():
         with ThreadPoolExecutor(1) as pool:
@@ -699,7 +718,7 @@ from time import sleep, monotonic
 from queue import SimpleQueue, Queue
 from threading import Lock, Thread, current_thread, get_ident
 import lablib
-from lablib.kernel import Kernel
+from lablib.kernel import Chance, Kernel
 k = Kernel()
 def program():
     q = Queue()

@@ -6,7 +6,6 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from lablib.kernel.event_loops import patch_asyncio
 from lablib.kernel.process import unsimulated
 from lablib.kernel.stdlib import clocks, patching, randomness, refusals, threads
 
@@ -26,7 +25,8 @@ def install() -> None:
     randomness.patch_random()
     refusals.patch_os()
     for name, patch in {
-        "asyncio": patch_asyncio,
+        "asyncio": threads.patch_asyncio,
+        "concurrent.futures._base": threads.patch_futures,
         "concurrent.futures.thread": threads.patch_pools,
         "datetime": clocks.patch_datetime,
         "fcntl": _later("polls", "patch_fcntl"),

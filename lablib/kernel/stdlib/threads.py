@@ -17,8 +17,9 @@ from types import ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from lablib.kernel import event_loops
 from lablib.kernel.process import Process, current_process
-from lablib.kernel.programs import current_thread, ident_of, program_of
+from lablib.kernel.programs import current_thread, ident_of, program_of, steady_hash
 from lablib.kernel.stdlib.locks import Local, Lock, SimpleQueue, at_home
 from lablib.kernel.stdlib.patching import dispatch, replace, virtualize
 from lablib.kernel.waits import late, look
@@ -171,6 +172,19 @@ def _not_killed(record: object) -> bool:
     """A worker logs whatever ends it; that it was killed is no news."""
     process = current_process()
     return process is None or not process.killed
+
+
+def patch_futures(base: Any) -> None:
+    """The module `concurrent.futures._base`: `wait` returns sets of futures, `as_completed` goes through them."""
+    base.Future.__hash__ = steady_hash
+
+
+def patch_asyncio(asyncio: Any) -> None:
+    """The package `asyncio`: its own loop runs over virtual sockets and clocks. `wait` and `all_tasks` give sets."""
+    event_loops.follow(asyncio)
+    asyncio.Task = asyncio.tasks.Task = type(
+        "Task", (asyncio.Task,), {"__hash__": steady_hash, "__module__": "asyncio"}
+    )
 
 
 def patch_pools(pools: Any) -> None:
