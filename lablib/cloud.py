@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lablib import services
 from lablib.aws import programs
 from lablib.aws.arn import ACCOUNT, Arn
+from lablib.aws.event import refusal
 from lablib.aws.quotas import Edition
 from lablib.aws.service import Principal, Service, World
 from lablib.clients.direct import DirectClient
@@ -132,7 +133,7 @@ class Cloud:
                 self.kernel, self.trace, self.chance, self.quotas, self.gateway, key[1], account, self._shared
             )
             self._services[key] = service = kind(world)
-            self.trace.declare(service.events)
+            self.trace.declare((refusal(service.throttle[0]), *service.events))
             if account != ACCOUNT or self._callers_differ:  # a resource may be another account's
                 self._tell_callers_apart()
         return self._services[key]

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lablib.actors import EVENTS
 from lablib.kernel import Trace
 from lablib.measures import Measures, Series, band, compare, first_difference
 from lablib.scenarios import Action
 from lablib.scenarios.lab01 import VideoQueue
 from lablib.scenarios.lab04 import FanOut
+from lablib.services.sqs import Sqs
 
 
 class Clock:
@@ -24,6 +26,7 @@ class Book:
     def __init__(self):
         self.clock = Clock()
         self.trace = Trace(self.clock)
+        self.trace.declare((*Sqs.events, *EVENTS))
 
     def __call__(self, time, kind, resource="", subject="", actor="", cause=-1, detail=None, until=0.0):
         self.clock.now = time

@@ -23,6 +23,7 @@ Words = str | Callable[[Row, Trace], str]
 # The states of a token, and what the page calls them.
 WAITING, DELAYED, HIDDEN, HELD, ASKING = "waiting", "delayed", "hidden", "held", "asking"
 PASSING, RETRYING, LOST, KEPT, READING = "passing", "retrying", "lost", "kept", "reading"
+DEAD_LETTER = "dead letter"  # how a delivery ends whose message its service puts into the queue `detail`
 STATES = {
     WAITING: "waiting",
     DELAYED: "delayed",
@@ -115,6 +116,11 @@ class Event:
 def _ended(row: Row, trace: Trace) -> str:
     done = "could not do" if row.detail == "failed" else "has done"
     return f"{row.actor} {done} the work, {row.time - trace[row.cause].time:.3g} s after it began"
+
+
+def refusal(code: str) -> Event:
+    """A call that was refused with this error code because there were too many."""
+    return Event(code, label="throttle", notable="{actor}'s {kind} is refused: {detail}.")
 
 
 # Work on a message: of a program, and of a function that takes messages from a queue.

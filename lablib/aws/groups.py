@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lablib.aws.event import HIDDEN, WAITING, Event
+from lablib.aws.event import HIDDEN, WAITING, Event, refusal
 from lablib.kernel.trace import Row, Trace
 
 
@@ -46,4 +46,5 @@ EVENTS = (
     Event("JoinedGroup", _joined_group, group=True),
     Event("Deduplicated", _deduplicated),
     Event("Throttled", _throttled),
+    refusal("ThrottlingException"),
 )

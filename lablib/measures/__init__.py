@@ -3,6 +3,7 @@
 from lablib.measures.compare import Band, Comparison, band, bands, compare, first_difference
 from lablib.measures.fanout import Branch, FanOut
 from lablib.measures.measures import RATES, Measures, Work
+from lablib.measures.notable import Notable
 from lablib.measures.series import Number, Series
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Comparison",
     "FanOut",
     "Measures",
+    "Notable",
     "Number",
     "Series",
     "Work",

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from lablib.kernel import Row, Trace
 from lablib.measures import results
-from lablib.measures.series import Array, Number, number
+from lablib.measures.notable import Notable
+from lablib.measures.series import Number, number
 
 if TYPE_CHECKING:
-    from lablib.scenarios import Action, Notable, Run, Scenario
+    from lablib.measures.series import Array
+    from lablib.scenarios import Action, Run, Scenario
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,6 @@ def _numbers(run: Run) -> dict[str, Number]:
 
 def _parting(a: Run, b: Run) -> Notable | None:
     """The first event of one run that the other does not have."""
-    from lablib.scenarios import Notable
-
     index = first_difference(a.trace, b.trace)
     if index is None:
         return None
@@ -73,6 +71,8 @@ def _parting(a: Run, b: Run) -> Notable | None:
 
 def _parted(a: Run, b: Run, index: int) -> list[tuple[Run, str, Row]]:
     """The events at which two runs part, the second's first. When only the scenery differs, its first row: `index`."""
+    import numpy as np
+
     ours, theirs = (_events(run.trace, a.trace) for run in (a, b))
     size = min(len(ours[0]), len(theirs[0]))
     differs = np.zeros(size, bool)
@@ -86,6 +86,8 @@ def _parted(a: Run, b: Run, index: int) -> list[tuple[Run, str, Row]]:
 
 def _played(trace: Trace) -> Array:
     """The rows that are events, and not the scenery that is built before a run begins, with what confirms it."""
+    import numpy as np
+
     actor, time, subject = (np.array(trace.column(name)) for name in ("actor", "time", "subject"))
     built = (actor == trace.code("you")) & (time == 0)
     about = set(subject[built & (subject > 0)].tolist())
@@ -97,6 +99,8 @@ def _events(trace: Trace, names: Trace) -> list[Array]:
     """Columns of a trace's events that are equal in two runs when the same happens: the names by their numbers in
     `names`, the messages by the order of their appearance.
     """
+    import numpy as np
+
     rows = _played(trace)
     column = {n: np.array(trace.column(n))[rows] for n in ("time", "kind", "resource", "actor", "subject", "until")}
     number = np.array([names.code(name) for name in trace.names])
@@ -110,6 +114,8 @@ def first_difference(a: Trace, b: Trace) -> int | None:
     """The first row in which two traces differ; None when they are the same. How a call ends that began before does
     not count.
     """
+    import numpy as np
+
     size = min(len(a), len(b))
     differs = np.zeros(size, bool)
     for name in ("time", "kind", "resource", "subject", "actor", "cause", "until"):
@@ -200,6 +206,8 @@ def bands(
     """The same in slices, for whoever has other things to do between two runs: after each run, a function that gives
     the band of the runs so far.
     """
+    import numpy as np
+
     from lablib.scenarios.run import check, simulate
 
     if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= 1000:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lablib.kernel import Row, Trace
+from lablib.measures.series import percentile
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _KINDS = ("Published", "FilteredOut", "Delivered", "DeliveryFailed", "DeliveryDropped", "SentToDeadLetterQueue")
 _PRICES = {"http": "http", "https": "http", "email": "email", "email-json": "email", "application": "push"}
@@ -75,7 +76,7 @@ class FanOut:
             if row.kind in ("Delivered", "DeliveryFailed"):
                 protocol = row.detail["protocol"]
         _, filtered, delivered, failed, dropped, dead = count.values()
-        median = float(np.median(delays)) if delays else float("nan")
+        median = percentile(delays, 50)
         return Branch(endpoint, protocol, delivered, filtered, failed, dead, dropped, len(trying), median)
 
     @property
@@ -112,6 +113,8 @@ class FanOut:
 
     def table(self) -> pd.DataFrame:
         """The branches as a table: what each subscriber got, and what it did not get."""
+        import pandas as pd
+
         columns = [name.replace("_", " ") for name in Branch._fields]
         columns[-1] += " (s)"
         frame = pd.DataFrame(self.branches, columns=columns).set_index("endpoint")

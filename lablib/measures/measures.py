@@ -1,76 +1,41 @@
-"""The measures of one run: folds over its trace; nothing is stored anywhere else.
+"""The measures of one run: read from its tokens and its rows; nothing is stored anywhere else.
 
-The model. Each row about a message leaves it in a state: visible, in flight, delayed, gone. Sorted by message, a
-row's former state is that of the row before; the differences, back in the order of time and added up, are the series.
-A direct call is the same thing: accepted requests wait (visible), a worker works on them (in flight).
+The model. A series counts the tokens that are in a state: +1 where one begins, -1 where it ends. What a row counts as
+("sent", "deleted") is declared by its event. A direct call is the same thing: accepted requests wait, a worker that has
+one works on it, and the caller asks until there is an answer. No numpy here: the way to the workbench is light.
 """
 
 from __future__ import annotations
 
 import math
+from array import array
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-import pandas as pd
-
-from lablib.aws.event import RETRYING
-from lablib.aws.event import WAITING as WAITS
+from lablib.aws.event import ASKING, DELAYED, HELD, HIDDEN, RETRYING, WAITING, Event
 from lablib.gateway import pascal
 from lablib.kernel import Trace
 from lablib.measures import results
 from lablib.measures.fanout import FanOut
-from lablib.measures.series import Array, Number, Series, ages, steps
-from lablib.measures.tokens import Tokens, fold
+from lablib.measures.series import Number, Series, ages, percentile, steps
+from lablib.measures.tokens import Token, Tokens, fold
 from lablib.services import quota_values
 from lablib.services.sqs import Sqs
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from lablib.scenarios import Run
 
-GONE, VISIBLE, IN_FLIGHT, DELAYED = range(4)
-_STATES = {
-    "Sent": VISIBLE,
-    "Received": IN_FLIGHT,
-    "VisibilityChanged": IN_FLIGHT,
-    "BecameVisible": VISIBLE,
-    "MovedToBack": VISIBLE,
-    "CopyReturned": VISIBLE,
-    "Deleted": GONE,
-    "Expired": GONE,
-    "Redriven": GONE,
-    "MovedToDeadLetterQueue": GONE,
-    "Accepted": VISIBLE,
-    "WorkStarted": IN_FLIGHT,
-    "WorkEnded": GONE,
-}
-_EMPTIES = ("QueuePurged", "QueueDeleted")
-_RATES = {
-    "sent": ("Sent", "Requested"),
-    "received": ("Received", "Accepted"),
-    "deleted": ("Deleted", "Answered"),
-    "worked": ("WorkEnded",),
-    "refused": ("Refused",),
-    "timed out": ("TimedOut",),
-    "expired": ("Expired",),
-}
+_LIES = (WAITING, DELAYED, HIDDEN)
 _DIRECT_COUNTS = {"requests": "sent", "answered": "deleted", "refused": "refused", "timed out": "timed out"}
 _QUEUE_COUNTS = {"sent": "sent", "received": "received", "deleted": "deleted", "expired": "expired"}
-RATES = (*_RATES, "empty receives")
+_EMPTY = "empty receives"
+RATES = ("sent", "received", "deleted", "worked", "refused", "timed out", "expired", _EMPTY)  # more: what events count
 _BINS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400)
-
-
-class _Entries(NamedTuple):
-    """Rows that leave a message in a state, in the order of time; `before` is the state that it left."""
-
-    row: Array
-    time: Array
-    resource: Array
-    subject: Array
-    state: Array
-    before: Array
 
 
 class Work(NamedTuple):
@@ -90,128 +55,90 @@ class Measures:
     for.
 
     `resource` is the name of a queue (or of the place of a direct call); None means all of them together, without the
-    dead-letter queues: nothing waits there. `quotas`
-    are those of an edition, for the price list.
+    dead-letter queues: nothing waits there. `quotas` are those of an edition, for the price list.
     """
 
     def __init__(self, run: Run | Trace, until: float | None = None, quotas: dict[str, Any] | None = None) -> None:
         self.trace: Trace = run if isinstance(run, Trace) else run.trace
         self.run = given = None if isinstance(run, Trace) else run
-        self._t = np.array(self.trace.column("time"))  # a copy: a trace that is looked at could not grow
-        last = float(self._t[-1]) if len(self._t) else 0.0
+        self._times = self.trace.column("time")
+        last = self._times[-1] if len(self._times) else 0.0
         self.until = until if until is not None else given.until if given else last
         self.quotas = quotas or (given.quotas if given else quota_values())
-        self._codes = {n: self._column(n) for n in ("kind", "resource", "subject", "actor", "cause")}
         self._memo: dict[Any, Any] = {}
-        self._unseen: dict[str, int] = {}
 
-    def _happened(self, what: str) -> Array:
-        """Which rows a rate or a count is made of."""
-        rows: Array = self._is(*_RATES[what])
-        if what == "sent" and (failed := self.trace.code("DeliveryFailed")) >= 0:
-            cause, kind = self._codes["cause"], self._codes["kind"]
-            call = np.where(cause >= 0, cause[cause], -1)  # of what a call did: what the call was made for
-            rows &= (call < 0) | (kind[call] != failed)
-        return rows
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Who has what, where, from when to when."""
+        return self.run.tokens if self.run else fold(self.trace)
 
-    def _column(self, name: str) -> Array:
-        return np.array(self.trace.column(name))
+    @cached_property
+    def _rows(self) -> dict[str, list[int]]:
+        """The numbers of the rows of each kind that has an event, and of each operation."""
+        trace, found = self.trace, dict[int, list[int]]()
+        for index, kind in enumerate(trace.column("kind")):
+            found.setdefault(kind, []).append(index)
+        return {trace.name(kind): rows for kind, rows in found.items()}
 
-    def _is(self, *kinds: str) -> Array:
-        """Which rows are of these kinds (never API rows: those have names of operations)."""
-        codes = [code for kind in kinds if (code := self.trace.code(kind)) >= 0]
-        kind = self._codes["kind"]
-        if len(codes) == 1:
-            return kind == codes[0]
-        return np.isin(kind, codes)
+    def _where(self, wanted: Callable[[Event], object]) -> list[int]:
+        """The numbers of the rows whose events are such, in order."""
+        kinds = [kind for kind, event in self.trace.events.items() if kind in self._rows and wanted(event)]
+        if len(kinds) == 1:
+            return self._rows[kinds[0]]
+        return sorted(row for kind in kinds for row in self._rows[kind])
 
-    def _rows(self, *kinds: str) -> Array:
-        return np.flatnonzero(self._is(*kinds))
-
-    def _subjects(self, *kinds: str) -> Array:
-        return self._codes["subject"][self._is(*kinds)]
-
-    def _resource(self, name: str) -> int:
-        """The number that stands for a resource; one of its own for a dead-letter queue that has no row yet."""
-        code = self.trace.code(name)
-        return code if code >= 0 else self._unseen.setdefault(name, -1 - len(self._unseen))
+    def counted(self, what: str) -> list[int]:
+        """The numbers of the rows that count as `what`: "sent", "deleted", "published"... What a service puts into a
+        dead-letter queue is not sent once more.
+        """
+        rows = self._where(lambda event: event.counts == what)
+        if what != "sent" or not self.tokens.dead:
+            return rows
+        resources, trace = self.trace.column("resource"), self.trace
+        return [row for row in rows if resources[row] not in self.tokens.dead or not trace.origin(row)]
 
     @cached_property
     def is_direct(self) -> bool:
         """Are there direct calls in this run, instead of a queue?"""
-        return self.trace.code("Requested") >= 0
+        return bool(self._where(lambda event: event.caller == "asks"))
 
     # ---- states ------------------------------------------------------------------------------------------------------
 
-    @cached_property
-    def _entries(self) -> _Entries:
-        kind, resource, subject = (self._codes[n] for n in ("kind", "resource", "subject"))
-        table = np.full(len(self.trace.names) + 1, -1)
-        for name, value in _STATES.items():
-            table[self.trace.code(name)] = value
-        table[-1] = -1
-        state: Array = table[kind]
-        doors = np.unique(resource[self._is("Accepted")])
-        state[self._is("WorkStarted", "WorkEnded") & ~np.isin(resource, doors)] = -1
-        rows = np.flatnonzero(state >= 0)
-        sent = rows[kind[rows] == self.trace.code("Sent")]
-        state[sent[np.array(self.trace.column("until"))[sent] > self._t[sent]]] = DELAYED
-        parts = [(rows, resource[rows], subject[rows], state[rows]), *self._unwritten(doors)]
-        row, res, sub, now = (np.concatenate(columns) for columns in zip(*parts))
-        order = np.lexsort((row, sub, res))
-        row, res, sub, now = row[order], res[order], sub[order], now[order]
-        before = np.zeros_like(now)
-        same = (res[1:] == res[:-1]) & (sub[1:] == sub[:-1])
-        before[1:][same] = now[:-1][same]
-        back = np.argsort(row, kind="stable")
-        return _Entries(row[back], self._t[row[back]], res[back], sub[back], now[back], before[back])
+    def _of(self, resource: str | None) -> Callable[[Token], bool]:
+        """Which tokens are of this queue; for None, of any that is no dead-letter queue."""
+        if resource is None:
+            dead = self.tokens.dead
+            return lambda token: token.resource not in dead
+        code = self.tokens.code(resource)
+        return lambda token: token.resource == code
 
-    def _unwritten(self, doors: Array) -> Iterable[tuple[Array, Array, Array, Array]]:
-        """What follows from a row without having one of its own: arrival in a dead-letter queue, the end of all
-        messages of a queue, the end of a request whose worker crashed.
-        """
-        resource, subject = self._codes["resource"], self._codes["subject"]
-        for row in self._rows("MovedToDeadLetterQueue").tolist():
-            target = self._resource(self.trace.details[row])
-            yield np.array([row]), np.array([target]), subject[[row]], np.array([VISIBLE])
-        for row in self._rows(*_EMPTIES).tolist():
-            held = np.unique(subject[:row][resource[:row] == resource[row]])
-            held = held[held > 0]
-            yield np.full(len(held), row), np.full(len(held), resource[row]), held, np.zeros(len(held), int)
-        cut = [work for work in self.work if work.cut >= 0] if len(doors) else []
-        starts = np.array([work.start for work in cut], int)
-        yield np.array([work.cut for work in cut], int), resource[starts], subject[starts], np.zeros(len(cut), int)
-
-    def _count(self, state: int, resource: str | None, name: str, label: str) -> Series:
+    def _count(self, state: str, resource: str | None, name: str, label: str) -> Series:
         key = (state, resource)
         if key not in self._memo:
-            e = self._entries
-            change = (e.state == state).astype(int) - (e.before == state)
-            used = change != 0
-            used &= self._of(resource, e.resource)
-            self._memo[key] = Series(name, label, "messages", *steps(e.time[used], change[used], self.until))
+            mine = self._of(resource)
+            taken = state == HELD  # from a backlog: what was received is still in its queue
+            changes: list[tuple[float, int]] = []
+            for token in self.tokens.tokens:
+                if token.state == state and mine(token) and not (taken and token.delivery):
+                    changes.append((token.start, 1))
+                    if token.end is not None:
+                        changes.append((token.end, -1))
+            changes.sort()
+            self._memo[key] = Series(name, label, "messages", *steps(changes, self.until))
         found: Series = self._memo[key]
         return found
 
-    def _of(self, resource: str | None, column: Array) -> Array:
-        """Which entries are of this queue; for None, of any that is no dead-letter queue."""
-        return ~np.isin(column, self._graves) if resource is None else column == self._resource(resource)
-
-    @cached_property
-    def _graves(self) -> list[int]:
-        """The dead-letter queues that got a message."""
-        rows = self._rows("MovedToDeadLetterQueue", "SentToDeadLetterQueue").tolist()
-        return list(dict.fromkeys(self._resource(self.trace.details[row]) for row in rows))
-
     def depth(self, resource: str | None = None) -> Series:
         """Messages that can be received (ApproximateNumberOfMessages), or requests that wait for a worker."""
-        return self._count(VISIBLE, resource, "depth", "requests waiting" if self.is_direct else "messages waiting")
+        return self._count(WAITING, resource, "depth", "requests waiting" if self.is_direct else "messages waiting")
 
     def in_flight(self, resource: str | None = None) -> Series:
         """Messages that were received and are hidden (ApproximateNumberOfMessagesNotVisible), or requests being
         worked on.
         """
-        return self._count(IN_FLIGHT, resource, "in_flight", "being worked on" if self.is_direct else "in flight")
+        if self.is_direct:
+            return self._count(HELD, resource, "in_flight", "being worked on")
+        return self._count(HIDDEN, resource, "in_flight", "in flight")
 
     def delayed(self, resource: str | None = None) -> Series:
         """Messages whose delay is not over (ApproximateNumberOfMessagesDelayed)."""
@@ -227,95 +154,98 @@ class Measures:
         key = ("age", resource)
         if key not in self._memo:
             label = "longest wait" if self.is_direct else "age of oldest"
-            events = self._callers(resource) if self.is_direct else self._stays(resource)
-            self._memo[key] = Series("age_of_oldest", label, "s", *ages(events, self.until), "line")
+            self._memo[key] = Series("age_of_oldest", label, "s", *ages(self._stays(resource), self.until), "line")
         found: Series = self._memo[key]
         return found
 
-    def _stays(self, resource: str | None) -> Iterable[tuple[float, Any, bool]]:
+    def _stays(self, resource: str | None) -> list[tuple[float, Any, bool]]:
         """When a message comes and goes, as far as its age counts: time, message, is it there now?"""
-        e = self._entries
-        used = (e.state > 0) != (e.before > 0)
-        moved = self.trace.code("MovedToBack")
-        if moved >= 0:
-            used |= self._codes["kind"][e.row] == moved
-        used &= self._of(resource, e.resource)
-        names = zip(e.resource[used].tolist(), e.subject[used].tolist())
-        there = ((e.state > 0) & (self._codes["kind"][e.row] != moved))[used]
-        return zip(e.time[used].tolist(), names, there.tolist())
-
-    def _callers(self, resource: str | None) -> Iterable[tuple[float, Any, bool]]:
-        used = self._is("Requested", "Answered", "TimedOut", "Refused")
-        if resource is not None:
-            used &= self._codes["resource"] == self.trace.code(resource)
-        begin = self._is("Requested")[used]
-        return zip(self._t[used].tolist(), self._codes["subject"][used].tolist(), begin.tolist())
+        mine, states = self._of(resource), (ASKING,) if self.is_direct else _LIES
+        stays: dict[tuple[int, int], Token] = {}  # the latest token of each message at a place
+        found: list[tuple[int, float, Any, bool]] = []
+        for token in self.tokens.tokens:
+            if token.state not in states or not mine(token):
+                continue
+            key = (token.resource, token.subject)
+            before = stays.get(key)
+            goes_on = before is not None and before.last_row == token.row
+            counts = token.since != math.inf
+            if before is not None and not goes_on and before.since != math.inf:
+                found.append((before.last_row, before.end or 0.0, key, False))
+            if counts and not goes_on:
+                found.append((token.row, token.start, key, True))
+            elif goes_on and not counts and before is not None and before.since != math.inf:
+                found.append((token.row, token.start, key, False))
+            stays[key] = token
+        for key, token in stays.items():
+            if token.end is not None and token.since != math.inf:
+                found.append((token.last_row, token.end, key, False))
+        return [(time, key, comes) for _, time, key, comes in sorted(found, key=lambda stay: stay[0])]
 
     # ---- rates, counts, latencies ------------------------------------------------------------------------------------
 
     def rate(self, what: str, bin: float | None = None) -> Series:
         """Events a second, averaged over `bin` seconds (default: about 60 bins): "sent", "received", "deleted",
-        "worked", "refused", "timed out", "expired", "empty receives". Raises ValueError for another name, or for a
-        bin that is not above 0.
+        "worked", "refused", "timed out", "expired", "empty receives", and what else the events of the run count.
+        Raises ValueError for another name, or for a bin that is not above 0.
         """
-        if what not in RATES:
-            raise ValueError(f"rate {what!r}: must be one of {', '.join(map(repr, RATES))}")
+        known = dict.fromkeys([*RATES, *(event.counts for event in self.trace.events.values() if event.counts)])
+        if what not in known:
+            raise ValueError(f"rate {what!r}: must be one of {', '.join(map(repr, known))}")
         width = next((b for b in _BINS if b * 75 >= self.until), _BINS[-1]) if bin is None else bin
         if not 0 < width < math.inf:
             raise ValueError(f"bin={bin!r}: must be a number of seconds above 0")
-        times = self._empty_receives if what == "empty receives" else self._t[self._happened(what)]
-        edges = np.arange(max(1, math.ceil(self.until / width - 1e-9))) * width
-        ends = np.minimum(edges + width, self.until)
-        counts = np.bincount(np.minimum((times / width + 1e-9).astype(int), len(edges) - 1), minlength=len(edges))
-        values = np.divide(counts, ends - edges, out=np.zeros(len(edges)), where=ends > edges)
-        y = np.append(values, values[-1])
-        return Series(
-            what, f"{what}", "messages/s" if what != "empty receives" else "calls/s", np.append(edges, self.until), y
-        )
+        times = self.empty_receives if what == _EMPTY else [self._times[row] for row in self.counted(what)]
+        bins = max(1, math.ceil(self.until / width - 1e-9))
+        counts = [0] * bins
+        for time in times:
+            counts[min(int(time / width + 1e-9), bins - 1)] += 1
+        edges = [n * width for n in range(bins)]
+        y = [n / span if (span := min(edge + width, self.until) - edge) > 0 else 0.0 for n, edge in zip(counts, edges)]
+        unit = "messages/s" if what != _EMPTY else "calls/s"
+        return Series(what, what, unit, array("d", [*edges, self.until]), array("d", [*y, y[-1]]))
 
     @cached_property
-    def _empty_receives(self) -> Array:
+    def empty_receives(self) -> list[float]:
+        """When a call for messages brought nothing: the times of the answers."""
         until, details = self.trace.column("until"), self.trace.details
-        return np.array([until[i] for i in self._rows("ReceiveMessage") if details[i] == 0], float)
+        return [until[row] for row in self._where(lambda event: event.polls) if details[row] == 0]
 
     @cached_property
     def receives(self) -> Counter[int]:
         """How often each message was received, by the code of its MessageId."""
-        return Counter(self._subjects("Received").tolist())
+        subjects = self.trace.column("subject")
+        return Counter(subjects[row] for row in self._where(lambda event: event.again))
 
     @property
     def sent(self) -> int:
         """Messages sent, or requests made. What SNS puts into a dead-letter queue is not sent once more."""
-        return int(self._happened("sent").sum())
+        return len(self.counted("sent"))
 
     @property
     def done(self) -> int:
         """Messages deleted after they were received, or requests answered in time."""
-        return len(np.unique(self._subjects("Deleted", "Answered")))
+        subjects = self.trace.column("subject")
+        return len({subjects[row] for row in self.counted("deleted")})
 
     @property
     def waiting(self) -> int:
         """Messages that are still in a queue at the end, in whatever state; or callers that still wait. What lies in a
         dead-letter queue does not wait for anybody: see `dead`.
         """
-        if self.is_direct:
-            return self.sent - len(self._rows("Answered", "TimedOut", "Refused"))
-        return self._left(None)
+        states, dead = (ASKING,) if self.is_direct else _LIES, self.tokens.dead
+        return sum(t.end is None and t.state in states and t.resource not in dead for t in self.tokens.tokens)
 
     @property
     def dead(self) -> int:
         """Messages that are in a dead-letter queue at the end, in whatever state."""
-        rows = self._rows("MovedToDeadLetterQueue", "SentToDeadLetterQueue").tolist()
-        queues = dict.fromkeys(self.trace.details[row] for row in rows)
-        return sum(self._left(queue) for queue in queues)
-
-    def _left(self, resource: str | None) -> int:
-        return int(sum(series(resource).last for series in (self.depth, self.in_flight, self.delayed)))
+        dead = self.tokens.dead
+        return sum(t.end is None and t.state in _LIES and t.resource in dead for t in self.tokens.tokens)
 
     @property
     def lost(self) -> int:
         """Messages that expired, copies that a topic could not deliver, or requests that were refused or timed out."""
-        return len(self._rows("Expired", "Refused", "TimedOut", "DeliveryDropped"))
+        return len(self._where(lambda event: event.lost))
 
     @cached_property
     def fanout(self) -> FanOut:
@@ -327,7 +257,7 @@ class Measures:
         found: dict[str, dict[str, float]] = {subject: {} for subject in subjects}
         tokens, actors = self.tokens, self.trace.column("actor")
         for token in tokens.tokens:
-            lies = token.state == WAITS
+            lies = token.state == WAITING
             if lies or token.because == "delivered":
                 place, time = (token.resource, token.start) if lies else (actors[token.last_row], token.end or 0.0)
                 for origin in self.trace.ancestors(tokens.name(token.subject)):
@@ -340,11 +270,6 @@ class Measures:
         """The subjects of which something waits for its next attempt at the end."""
         trying = [t for t in self.tokens.tokens if t.state == RETRYING and t.end is None]
         return {origin for t in trying for origin in self.trace.ancestors(self.tokens.name(t.subject))}
-
-    @cached_property
-    def tokens(self) -> Tokens:
-        """Who has what, where, from when to when."""
-        return self.run.tokens if self.run else fold(self.trace)
 
     @property
     def redeliveries(self) -> int:
@@ -359,66 +284,100 @@ class Measures:
         """Messages that were delivered, for the first time, after one that had been sent later to the same queue; in
         a FIFO queue, to the same message group.
         """
-        resource, subject, trace = self._codes["resource"], self._codes["subject"], self.trace
-        place = {key: i for i, key in enumerate(zip(*(c[self._is("Sent")].tolist() for c in (resource, subject))))}
-        joined = self._rows("JoinedGroup").tolist()
-        group = {(int(resource[row]), int(subject[row])): trace.details[row] for row in joined}
+        resource, subject = self.trace.column("resource"), self.trace.column("subject")
+        sent = self._where(lambda event: event.counts == "sent" and event.state)
+        place = {(resource[row], subject[row]): i for i, row in enumerate(sent)}
         newest: dict[tuple[int, str], int] = {}
         seen, count = set(), 0
-        for key in zip(*(c[self._is("Received")].tolist() for c in (resource, subject))):
+        for row in self._where(lambda event: event.again):
+            key = (resource[row], subject[row])
             if key in seen or key not in place:
                 continue
             seen.add(key)
-            line = (key[0], group.get(key, ""))
+            line = (key[0], self.tokens.groups.get(key[1], ""))
             count += place[key] < newest.get(line, -1)
             newest[line] = max(place[key], newest.get(line, -1))
         return count
 
-    def latency(self) -> Array:
-        """Seconds from Sent to the (first) Deleted of each message, or from Requested to Answered, in the order of
-        the ends.
+    def jumps_back(self, key: Callable[[int], Any]) -> list[int]:
+        """Disorder: the numbers of the rows in which the work on a message ended after that on a later one of the same
+        key. `key(row)` gives the key of a message, from the number of the row in which it was sent. A message that is
+        handled twice is out of order only when a later one came between.
         """
-        if "latency" not in self._memo:
-            begin = dict(
-                zip(self._subjects("Sent", "Requested").tolist(), self._t[self._is("Sent", "Requested")].tolist())
-            )
-            end: dict[int, float] = {}
-            used = self._is("Deleted", "Answered")
-            for subject, time in zip(self._codes["subject"][used].tolist(), self._t[used].tolist()):
-                end.setdefault(subject, time)
-            self._memo["latency"] = np.array([time - begin[s] for s, time in end.items() if s in begin], float)
-        found: Array = self._memo["latency"]
+        subjects = self.trace.column("subject")
+        sent = {subjects[row]: row for row in self.counted("sent")}
+        newest: dict[Any, int] = {}
+        found = []
+        for row in self.counted("worked"):
+            origin = sent.get(subjects[row])
+            if origin is None:
+                continue
+            line = key(origin)
+            if origin < newest.get(line, -1):
+                found.append(row)
+            newest[line] = max(origin, newest.get(line, -1))
         return found
+
+    def latency(self) -> Any:
+        """Seconds from Sent to the (first) Deleted of each message, or from Requested to Answered, in the order of
+        the ends, as a numpy array.
+        """
+        import numpy as np
+
+        return np.array(self._latency, float)
+
+    @cached_property
+    def _latency(self) -> list[float]:
+        subjects, times = self.trace.column("subject"), self._times
+        begin = {subjects[row]: times[row] for row in self.counted("sent")}
+        end: dict[int, float] = {}
+        for row in self.counted("deleted"):
+            end.setdefault(subjects[row], times[row])
+        return [time - begin[subject] for subject, time in end.items() if subject in begin]
 
     def p(self, percent: float) -> float:
         """The latency that `percent` % of the messages did not exceed; nan when none is done."""
-        values = self.latency()
-        return float(np.percentile(values, percent)) if len(values) else math.nan
+        return percentile(self._latency, percent)
 
     @cached_property
     def work(self) -> list[Work]:
         """Who worked on what, in the order of the starts."""
-        actor, subject, cause = self._codes["actor"], self._codes["subject"], self._codes["cause"]
-        kind, crashed, started = self._codes["kind"], self.trace.code("Crashed"), self.trace.code("WorkStarted")
-        open_: dict[int, int] = {}  # what an actor has in hand: the row WorkStarted
+        trace, inside = self.trace, self.tokens.inside
+        actor, subject, cause, kinds = (trace.column(n) for n in ("actor", "subject", "cause", "kind"))
+        open_: dict[int, int] = {}  # what an actor works on: the row of the start
         ends: dict[int, tuple[int, int]] = {}
-        for row in self._rows("WorkStarted", "WorkEnded", "Crashed").tolist():
-            if kind[row] == started:
-                open_[int(actor[row])] = row
+        for row in self._where(lambda event: event.holder in ("works", "worked") or event.is_now == "down"):
+            event = trace.events[trace.name(kinds[row])]
+            if subject[row] in inside:
+                continue
+            if event.holder == "works":
+                open_[actor[row]] = row
                 ends[row] = (-1, -1)
-            elif kind[row] != crashed:
-                ends[int(cause[row])] = (row, -1)
-                open_.pop(int(actor[row]), None)
-            elif (start := open_.pop(int(actor[row]), -1)) >= 0:
+            elif event.holder:
+                ends[cause[row]] = (row, -1)
+                open_.pop(actor[row], None)
+            elif (start := open_.pop(actor[row], -1)) >= 0:
                 ends[start] = (-1, row)
-        name = self.trace.name
+        name = trace.name
         return [Work(name(actor[s]), name(subject[s]), s, end, cut) for s, (end, cut) in ends.items()]
+
+    def most_at_work(self) -> int:
+        """The greatest number of actors that worked at the same time."""
+        begins = [(self._times[work.start], work.start, 1) for work in self.work]
+        ends = [(self._times[end], end, -1) for work in self.work if (end := max(work.end, work.cut)) >= 0]
+        now = most = 0
+        for *_, by in sorted([*begins, *ends], key=lambda change: change[1]):
+            now += by
+            most = max(most, now)
+        return most
 
     def busy(self, actor: str) -> float:
         """The share of the run, 0 to 1, during which this actor worked."""
         mine = [work for work in self.work if work.actor == actor]
         ends = [max(work.end, work.cut) for work in mine]
-        spans = [(self._t[end] if end >= 0 else self.until) - self._t[work.start] for work, end in zip(mine, ends)]
+        spans = [
+            (self._times[end] if end >= 0 else self.until) - self._times[work.start] for work, end in zip(mine, ends)
+        ]
         return float(sum(spans)) / self.until if self.until else 0.0
 
     @property
@@ -431,19 +390,19 @@ class Measures:
     def calls(self) -> dict[str, int]:
         """API calls by operation, those that failed too."""
         names = sorted(self.trace.name(code) for code in self.trace.api_kinds)
-        return {name: len(self._rows(name)) for name in names}
+        return {name: len(self._rows.get(name, ())) for name in names}
 
     def requests(self) -> int:
         """Requests as SQS bills them: each 64 KB of what a call carries is one (SQS pricing page)."""
-        chunk = self.quotas["sqs.price_chunk"]
-        calls = self._is(*(pascal(name) for name in Sqs.coverage()))
-        cause, subject = self._codes["cause"], self._codes["subject"]
-        sizes, sent = np.zeros(len(self.trace.names)), self._rows("Sent")
-        sizes[subject[sent]] = [self.trace.details[row] for row in sent.tolist()]
-        moved = self._rows("Sent", "Received")
-        moved = moved[cause[moved] >= 0]
-        carried = np.bincount(cause[moved], sizes[subject[moved]], minlength=len(calls))
-        return int(np.maximum(1, np.ceil(carried[calls] / chunk)).sum())
+        chunk, details = self.quotas["sqs.price_chunk"], self.trace.details
+        cause, subject = self.trace.column("cause"), self.trace.column("subject")
+        sent = self._where(lambda event: event.counts == "sent" and event.state)
+        sizes = {subject[row]: details[row] for row in sent}
+        carried: dict[int, int] = {}
+        for row in (*sent, *self._where(lambda event: event.again)):
+            carried[cause[row]] = carried.get(cause[row], 0) + sizes.get(subject[row], 0)
+        calls = [row for name in Sqs.coverage() for row in self._rows.get(pascal(name), ())]
+        return sum(max(1, math.ceil(carried.get(row, 0) / chunk)) for row in calls)
 
     def cost(self) -> float:
         """Dollars for SQS and SNS, by the price list. The free first million a month is not taken off."""
@@ -469,18 +428,22 @@ class Measures:
 
     def table(self, points: int = 61) -> pd.DataFrame:
         """The plotted series on a regular grid of times, as a data table."""
+        import numpy as np
+        import pandas as pd
+
         grid = np.linspace(0.0, self.until, points)
         columns = {f"{s.label} ({s.unit})": np.round(s.at(grid), 3) for s in self.plotted()}
         return pd.DataFrame(columns, index=pd.Index(np.round(grid, 3), name="time (s)"))
 
     def at(self, t: float) -> dict[str, float]:
         """The numbers of one instant: what is the case at `t`, and what has happened until then."""
-        now = {s.label: float(s.at(t)) for s in (self.depth(), self.in_flight(), self.age_of_oldest())}
+        shown = [self.depth(), self.in_flight(), self.age_of_oldest()]
+        now = {series.label: series.value(t) for series in shown}
         if not self.is_direct:
-            now["delayed"] = float(self.delayed().at(t))
+            now["delayed"] = self.delayed().value(t)
         counts = _DIRECT_COUNTS if self.is_direct else _QUEUE_COUNTS
-        times = {label: self._t[self._happened(what)] for label, what in counts.items()}
-        return now | {label: float(np.searchsorted(seen, t, "right")) for label, seen in times.items()}
+        rows = {label: self.counted(what) for label, what in counts.items()}
+        return now | {label: float(bisect_right(seen, t, key=self._times.__getitem__)) for label, seen in rows.items()}
 
     def summary(self) -> list[Number]:
         """The results of the run, the most important first."""

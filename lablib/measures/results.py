@@ -19,7 +19,7 @@ def summary(m: Measures) -> list[Number]:
     ]
     age = m.age_of_oldest()
     if m.is_direct:
-        refused, late = len(m._rows("Refused")), len(m._rows("TimedOut"))
+        refused, late = len(m.counted("refused")), len(m.counted("timed out"))
         return [
             n("requests", m.sent), n("answered", m.done), n("refused", refused), n("timed out", late),
             n("still waiting", m.waiting), *speed,
@@ -36,7 +36,7 @@ def summary(m: Measures) -> list[Number]:
         n("duplicates", m.duplicates()), n("out of order", m.order_violations()), *speed,
         n("highest backlog", m.depth().max, "messages"), n("highest age of oldest", age.max, "s"),
         n("throughput", m.throughput, "messages/s"),
-        n("API calls", sum(m.calls().values())), n("empty receives", len(m._empty_receives)),
+        n("API calls", sum(m.calls().values())), n("empty receives", len(m.empty_receives)),
         n("cost", m.cost(), "$"),
     ]  # fmt: skip
 
@@ -50,12 +50,12 @@ def line(m: Measures) -> str:
     """The result in one line."""
     age = m.age_of_oldest()
     if m.is_direct:
-        refused, late = len(m._rows("Refused")), len(m._rows("TimedOut"))
+        refused, late = len(m.counted("refused")), len(m.counted("timed out"))
         ends = f"{m.done} answered, {refused} refused, {late} timed out"
         return f"{m.sent} requests, {ends}, longest wait {age.max:.1f} s"
     lost, twice, dead = f", {m.lost} lost" if m.lost else "", m.duplicates(), m.dead
     lost += f", {dead} dead letter{'s' * (dead != 1)}" if dead else ""
     ends = f"{m.done} done, {m.waiting} waiting{lost}, {twice} duplicate{'s' * (twice != 1)}"
-    published = len(m._rows("Published"))
+    published = len(m.counted("published"))
     head = f"{published} published, " if published else ""
     return f"{head}{m.sent} sent, {ends}, age of oldest {age.last:.1f} s"

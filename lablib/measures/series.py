@@ -4,49 +4,83 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-Array = NDArray[Any]
+    Array = NDArray[Any]
+
+Floats = Sequence[float]
 
 
-class Series(NamedTuple):
+class Series:
     """A measure over time, with a label and a unit to show. `shape` "step": the value is y[i] from t[i] on; "line":
     it goes straight from point to point, and jumps where two points have the same time. The last point stands at the
-    end of the run.
+    end of the run. `times` and `values` are plain sequences; `t` and `y` the same as numpy arrays.
     """
 
-    name: str
-    label: str
-    unit: str
-    t: Array
-    y: Array
-    shape: Literal["step", "line"] = "step"
+    def __init__(
+        self, name: str, label: str, unit: str, t: Any, y: Any, shape: Literal["step", "line"] = "step"
+    ) -> None:
+        self.name, self.label, self.unit, self.shape = name, label, unit, shape
+        self.times: Any = t
+        self.values: Any = y
+
+    @property
+    def t(self) -> Array:
+        """The times of the points."""
+        import numpy as np
+
+        return np.asarray(self.times, float)
+
+    @property
+    def y(self) -> Array:
+        """The values of the points."""
+        import numpy as np
+
+        return np.asarray(self.values, float)
+
+    def replaced(self, t: Any = None, y: Any = None) -> Series:
+        """The same series with other points."""
+        times, values = self.times if t is None else t, self.values if y is None else y
+        return Series(self.name, self.label, self.unit, times, values, self.shape)
+
+    def value(self, time: float) -> float:
+        """The value at a time."""
+        t, y = self.times, self.values
+        i = bisect_right(t, time) - 1
+        if i < 0 or self.shape == "step" or i + 1 == len(t):
+            return float(y[i]) if i >= 0 else 0.0
+        length = t[i + 1] - t[i]
+        return float(y[i] + ((y[i + 1] - y[i]) / length * (time - t[i]) if length > 0 else 0.0))
 
     def at(self, times: Any) -> Array:
-        """The values at these times."""
-        x = np.asarray(times, float)
-        i = np.searchsorted(self.t, x, "right") - 1
-        value = np.where(i >= 0, self.y[i], 0.0)
+        """The values at these times, as a numpy array."""
+        import numpy as np
+
+        x, t, y = np.asarray(times, float), self.t, self.y
+        i = np.searchsorted(t, x, "right") - 1
+        value = np.where(i >= 0, y[i], 0.0)
         if self.shape == "step":
             return value
-        j = np.minimum(i + 1, len(self.t) - 1)
-        length = self.t[j] - self.t[i]
-        slope = np.divide(self.y[j] - self.y[i], length, out=np.zeros_like(length), where=length > 0)
-        return np.where(i >= 0, value + slope * (x - self.t[i]), 0.0)
+        j = np.minimum(i + 1, len(t) - 1)
+        length = t[j] - t[i]
+        slope = np.divide(y[j] - y[i], length, out=np.zeros_like(length), where=length > 0)
+        return np.where(i >= 0, value + slope * (x - t[i]), 0.0)
 
     @property
     def max(self) -> float:
         """The highest value."""
-        return float(self.y.max())
+        return float(max(self.values))
 
     @property
     def last(self) -> float:
         """The value at the end."""
-        return float(self.y[-1])
+        return float(self.values[-1])
 
 
 class Number(NamedTuple):
@@ -58,17 +92,36 @@ class Number(NamedTuple):
     text: str
 
 
-def steps(times: Array, changes: Array, until: float) -> tuple[Array, Array]:
+def steps(changes: Iterable[tuple[float, int]], until: float) -> tuple[array[float], array[float]]:
     """Points of a step series from changes in the order of time: one point a time, the first at 0, the last at the
     end.
     """
-    t = np.concatenate(([0.0], times, [max(until, times[-1] if len(times) else 0.0)]))
-    y = np.concatenate(([0], np.cumsum(changes), [changes.sum()])).astype(float)
-    last = np.append(t[1:] != t[:-1], True)
-    return t[last], y[last]
+    t, y, now = array("d", [0.0]), array("d", [0.0]), 0
+    for time, by in changes:
+        now += by
+        if time == t[-1]:
+            y[-1] = now
+        else:
+            t.append(time)
+            y.append(now)
+    if t[-1] < until or len(t) == 1:
+        t.append(max(until, t[-1]))
+        y.append(now)
+    return t, y
 
 
-def ages(events: Iterable[tuple[float, Any, bool]], until: float) -> tuple[Array, Array]:
+def percentile(values: Iterable[float], percent: float) -> float:
+    """The value that `percent` % do not exceed, between two of them in proportion; nan when there is none."""
+    ordered = sorted(values)
+    if not ordered:
+        return math.nan
+    place = (len(ordered) - 1) * percent / 100
+    below = math.floor(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+
+
+def ages(events: Iterable[tuple[float, Any, bool]], until: float) -> tuple[array[float], array[float]]:
     """Points of the age of the oldest thing, from comings and goings in the order of time. What returns keeps its
     first time.
     """
@@ -90,7 +143,7 @@ def ages(events: Iterable[tuple[float, Any, bool]], until: float) -> tuple[Array
             y += [max(0.0, time - old), max(0.0, time - new)]
             old = new
     end = max(until, t[-1])
-    return np.array([*t, end]), np.array([*y, max(0.0, end - old)])
+    return array("d", [*t, end]), array("d", [*y, max(0.0, end - old)])
 
 
 def number(label: str, value: float, unit: str = "") -> Number:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
-from lablib.aws.event import ASKING, DELAYED, HELD, HIDDEN, LOST, READING, RETRYING, Event
+from lablib.aws.event import ASKING, DEAD_LETTER, DELAYED, HELD, HIDDEN, LOST, READING, RETRYING, Event
 from lablib.kernel import Trace
 
 
@@ -68,8 +68,9 @@ class Tokens:
     """All tokens of a trace in the order of their first rows, and what else the fold has learned.
 
     `subjects`: the number of each subject, in the order of appearance. `groups`: the message group of those that have
-    one. `turns`: when an actor was "up", "down" or "frozen" again. `parts`: (time, resource, part, up?) of a
-    resource's parts. `pollers`: actors that asked for messages.
+    one. `turns`: when an actor was "up", "down" or "frozen" again. `parts`: (time, resource, part, up?) of a resource's
+    parts. `pollers`: actors that asked for messages. `dead`: dead-letter queues that got something. `inside`: requests
+    that are work on messages which their actor holds: they have no tokens.
     """
 
     trace: Trace
@@ -79,6 +80,8 @@ class Tokens:
     turns: dict[int, list[tuple[float, str]]] = field(default_factory=dict)
     parts: list[tuple[float, int, int, bool]] = field(default_factory=list)
     pollers: set[int] = field(default_factory=set)
+    dead: set[int] = field(default_factory=set)
+    inside: set[int] = field(default_factory=set)
     more_names: list[str] = field(default_factory=list)  # of places at which no row was written
 
     def name(self, code: int) -> str:
@@ -114,7 +117,7 @@ class _Fold:
         self.reading: dict[int, Token] = {}  # readers, by resource and reader
         self.deliveries: dict[int, int] = {}
         self.frozen: set[int] = set()
-        self.inside: set[int] = set()  # requests that are work on messages which their actor holds: no tokens
+        self.inside = self.found.inside
 
     def run(self) -> Tokens:
         table, kinds = self.table, self.kinds
@@ -164,7 +167,7 @@ class _Fold:
         for name, value in changes.items():
             setattr(new, name, value)
         self.found.tokens.append(new)
-        if new.holder:
+        if new.state == HELD:
             self.held[new.holder][new.subject] = new
         else:
             self.rest[new.resource * self.size + new.subject] = new
@@ -195,6 +198,8 @@ class _Fold:
             self.gets(i, resource, subject, key)
         elif event.holder == "drops":
             self.drops(i, event, subject)
+        if event.ends == DEAD_LETTER:
+            self.found.dead.add(self.place(str(self.trace.details[i])))
         if event.group:
             self.found.groups[subject] = str(self.trace.details[i])
         if event.lost:
@@ -217,6 +222,7 @@ class _Fold:
             self.end(before, i, event.ends or event.past)
         if event.at == "detail":
             resource, before = self.place(str(self.trace.details[i])), None
+            self.found.dead.add(resource)
             key = resource * self.size + subject
         if event.delays and until > time:
             state = DELAYED

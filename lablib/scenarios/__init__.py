@@ -2,7 +2,6 @@
 
 from lablib.scenarios.actions import Action, ActionSpec, action, for_lane
 from lablib.scenarios.found import topology_of
-from lablib.scenarios.notable import Notable
 from lablib.scenarios.param import Param, ParamSpec
 from lablib.scenarios.run import Run
 from lablib.scenarios.scenario import Scenario, find
@@ -14,7 +13,6 @@ __all__ = [
     "ActionSpec",
     "Actor",
     "Link",
-    "Notable",
     "Param",
     "ParamSpec",
     "Place",

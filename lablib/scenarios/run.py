@@ -13,13 +13,12 @@ from lablib.cloud import Cloud
 from lablib.kernel import Trace
 from lablib.scenarios import share
 from lablib.scenarios.actions import Action
-from lablib.scenarios.notable import Notable, notable
 from lablib.scenarios.param import near, one_of
 from lablib.scenarios.scenario import Scenario, at_the_start
 from lablib.scenarios.topology import Topology
 
 if TYPE_CHECKING:
-    from lablib.measures import Measures
+    from lablib.measures import Measures, Notable
     from lablib.measures.tokens import Tokens
 
 _LONGEST = 10  # a run may last this many times its scenario's duration: a pasted text must not keep a machine busy
@@ -70,7 +69,9 @@ class Run:
 
     @cached_property
     def _notable(self) -> list[Notable]:
-        return notable(self.trace, self.scenario.params())
+        from lablib.measures.notable import notable
+
+        return notable(self.trace)
 
     def notable(self) -> list[Notable]:
         """The events of interest in the order of time, in words."""

@@ -19,7 +19,7 @@ from lablib.actors.fleet import Fleet, Worker
 from lablib.aws.event import Event
 from lablib.aws.service import Request
 from lablib.cloud import Cloud
-from lablib.kernel import lognormal
+from lablib.kernel import Row, lognormal
 from lablib.scenarios.actions import Action, ActionSpec, Declared, Targets, action
 from lablib.scenarios.param import ParamSpec, Value, duration_of, one_of, whole
 from lablib.scenarios.topology import ROLES, Actor, Link, Place, Topology
@@ -33,12 +33,12 @@ _MANY = whole(100, 1, 1000, "messages", label="messages", name="value", step=Non
 SERVERS = int(quota("sqs.servers").course)
 
 
-_PARAMETER_SET = Event(
-    "ParameterSet",
-    "{detail[name]} was set to {detail[value]}",
-    label="change",
-    notable="{detail[name]} is set to {detail[value]}.",
-)
+def _parameter_set(params: Mapping[str, ParamSpec]) -> Event:
+    def sentence(row: Row) -> str:
+        return f"From now on: {params[row.detail['name']].said(row.detail['value'])}."
+
+    words = "{detail[name]} was set to {detail[value]}"
+    return Event("ParameterSet", words, label="change", notable=sentence)
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,10 @@ class Stage:
     layout: ClassVar[str] = ""  # the name of a layout of its own, for the picture
 
     def __init__(self, cloud: Cloud, scenario: Scenario | None = None) -> None:
-        cloud.trace.declare((*EVENTS, _PARAMETER_SET, *self.events))
+        cloud.trace.declare((*EVENTS, *self.events))
         self.cloud = cloud
         self.params: dict[str, ParamSpec] = scenario.params() if scenario else {}
+        cloud.trace.declare([_parameter_set(self.params)])
         self.values: dict[str, Any] = {**self.defaults, **(scenario.values() if scenario else {})}
         self.fleets: dict[str, Fleet] = {}
         self.arrivals: Arrivals | None = None

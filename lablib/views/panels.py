@@ -45,14 +45,14 @@ def thin(series: Series, until: float, most: int = _MOST_POINTS) -> Series:
     if len(t) and t[-1] < until:
         t, y = np.append(t, until), np.append(y, y[-1])
     if len(t) <= most:
-        return series._replace(t=t, y=y)
+        return series.replaced(t, y)
     stretch = np.minimum((t / max(until, 1e-9) * (most // 4)).astype(int), most // 4)
     order = np.lexsort((y, stretch))
     edge = np.flatnonzero(np.diff(stretch)) + 1
     keep = np.unique(
         np.concatenate([[0], edge, edge - 1, [len(t) - 1], order[np.append(0, edge)], order[np.append(edge - 1, -1)]])
     )
-    return series._replace(t=t[keep], y=y[keep])
+    return series.replaced(t[keep], y[keep])
 
 
 def curves(measures: Measures, duration: float) -> tuple[tuple[str, tuple[Curve, ...]], ...]:
@@ -62,7 +62,7 @@ def curves(measures: Measures, duration: float) -> tuple[tuple[str, tuple[Curve,
     per, tempo = next((x, name) for limit, x, name in _TEMPOS if duration <= limit)
 
     def scaled(series: Series, factor: float) -> Series:
-        return series._replace(y=series.y * factor)
+        return series.replaced(y=series.y * factor)
 
     return (
         (

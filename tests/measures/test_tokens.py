@@ -213,3 +213,45 @@ def test_it_is_known_how_long_work_was_going_to_take_that_a_crash_cut_off():
     same = next(x for x in run.tokens.tokens if x.subject == cut.subject and x.work_until is not None)
     assert cut.work_from < 38.0 < cut.work_end
     assert cut.work_end - cut.work_from == pytest.approx(same.work_until - same.work_from)
+
+
+# ---- what other services will need -----------------------------------------------------------------------------------
+
+
+def test_a_record_stays_while_readers_move():
+    """A stream: reading takes nothing away, and each reader stands at a record of its own."""
+    from lablib.aws.event import KEPT, Event
+    from lablib.cloud import Cloud
+    from lablib.measures.tokens import fold
+
+    cloud = Cloud()
+    add = cloud.trace.add
+    cloud.trace.declare([Event("RecordPut", state=KEPT, counts="sent"), Event("RecordRead", holder="reads")])
+    for n in range(3):
+        add("RecordPut", "shard-1", f"record-{n}", "car")
+    for reader, record in (("A", 0), ("B", 0), ("A", 1)):
+        cloud.advance(1)
+        add("RecordRead", "shard-1", f"record-{record}", reader)
+    found = fold(cloud.trace)
+    now = [(found.name(x.subject), x.state, found.name(x.holder)) for x in found.tokens if x.end is None]
+    assert now == [
+        ("record-0", "kept", ""), ("record-1", "kept", ""), ("record-2", "kept", ""),
+        ("record-0", "reading", "B"), ("record-1", "reading", "A"),
+    ]  # fmt: skip
+
+
+def test_the_way_to_the_document_is_light():
+    """From a run to what the page needs nothing imports numpy or pandas: they take longer than the run."""
+    import subprocess
+    import sys
+
+    code = (
+        "import sys\n"
+        "from lablib.scenarios.lab04 import FanOut\n"
+        "from lablib.measures.document import describe\n"
+        "run = FanOut().run(seed=1, until=30.0)\n"
+        "describe(run), repr(run), run.measures.summary(), run.measures.at(3.0), run.share()\n"
+        "run.explain(run.trace.where('Ordered')[0].subject)\n"
+        "assert not {'numpy', 'pandas', 'plotly'} & sys.modules.keys(), sorted(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

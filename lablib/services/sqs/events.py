@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lablib.aws.event import HIDDEN, WAITING, Event
+from lablib.aws.event import HIDDEN, WAITING, Event, refusal
 from lablib.aws.groups import EVENTS as GROUP_EVENTS
 from lablib.aws.groups import ahead
 from lablib.kernel import Row, Trace
@@ -235,5 +235,6 @@ EVENTS = (
         notable="A server of {resource} becomes unavailable.",
     ),
     Event("ServerAvailable", "server {detail} of {resource} is available again", part="up"),
+    refusal("OverLimit"),
     Event("ReceiveMessage", polls=True, label="empty poll", notable="{actor} polls {resource} and gets nothing."),
 )
