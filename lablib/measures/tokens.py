@@ -221,9 +221,12 @@ class _Fold:
         if before:
             self.end(before, i, event.ends or event.past)
         if event.at == "detail":
-            resource, before = self.place(str(self.trace.details[i])), None
+            resource = self.place(str(self.trace.details[i]))
             self.found.dead.add(resource)
             key = resource * self.size + subject
+            before = self.rest.pop(key, None)
+            if before:  # it is there already: a copy of it came back, and moved after it
+                self.end(before, i, event.past)
         if event.delays and until > time:
             state = DELAYED
         token = self.begin(i, subject, state, resource)
