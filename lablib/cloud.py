@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,18 @@ from lablib.gateway import Faults, Gateway
 from lablib.kernel import Chance, Kernel, Process, Trace
 from lablib.kernel.loop import check_duration
 from lablib.kernel.network import Network, network_of
+from lablib.kernel.stdlib.patching import when_imported
 
 if TYPE_CHECKING:
     import pandas
+
+
+def _join_boto3(boto3: Any) -> None:
+    """boto3.client(...) inside a process is a client of its cloud, whoever imports boto3 first."""
+    import_module("lablib.clients.boto")
+
+
+when_imported("boto3", _join_boto3)
 
 
 class Cloud:
@@ -50,6 +60,7 @@ class Cloud:
         self.trace = Trace(self.kernel)
         self.trace.declare(programs.EVENTS)
         self.kernel.on_event = self._note
+        self.kernel.make_client = self.client
         self.gateway = Gateway(self.kernel, self.trace, self.chance, self.quotas, self.service)
         self._caller = partial(self.kernel.current_name, "you")
         self._strict = strict

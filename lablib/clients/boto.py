@@ -35,6 +35,7 @@ from botocore.validate import ParamValidator
 from lablib.aws.service import Principal, Service, ServiceError
 from lablib.gateway import AnswerLost, Gateway, duplicate
 from lablib.kernel import Chance, Kernel, Trace
+from lablib.kernel.process import current_process, unsimulated
 
 ParamValidationError = botocore.exceptions.ParamValidationError
 
@@ -357,6 +358,28 @@ class _Session(boto3.session.Session):
         return self.lab_client(service_name, **kwargs)
 
 
+_real_client = boto3.session.Session.client
+_ARGUMENTS = (
+    "api_version", "use_ssl", "verify", "endpoint_url", "aws_access_key_id", "aws_secret_access_key",
+    "aws_session_token", "config",
+)  # fmt: skip
+
+
+@wraps(_real_client)
+def _client_of_the_cloud(self: Any, service_name: str, region_name: Any = None, *args: Any, **kwargs: Any) -> Any:
+    """`boto3.client` and `boto3.Session().client`: inside a process, a client of the process's cloud."""
+    process = current_process()
+    make = None if process is None or isinstance(self, _Session) else process.kernel.make_client
+    if make is None:
+        return _real_client(self, service_name, region_name, *args, **kwargs)
+    kwargs.update(zip(_ARGUMENTS, args))
+    if kwargs.get("use_ssl") is None:
+        kwargs.pop("use_ssl", None)
+    return make(service_name, region_name or self.region_name, **kwargs)
+
+
+boto3.session.Session.client = _client_of_the_cloud
+
 _lock = threading.RLock()
 
 
@@ -405,7 +428,7 @@ def make_client(
     principal: Principal | None = None,
 ) -> Any:
     """A boto3 client of `service` whose calls go through `door`, as `principal`."""
-    with _lock:
+    with _lock, unsimulated():  # built once, in whatever process: it must not draw from that one's streams
         template = _template(service.name, region)
     client = object.__new__(type(template))  # copy.copy would ask the client for __setstate__, and it for its model
     client.__dict__.update(template.__dict__)

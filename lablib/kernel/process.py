@@ -169,6 +169,7 @@ class Kernel(Loop):
         self.chance = chance or Chance(0)
         self.idents = itertools.count(_FIRST_IDENT)
         self.network: Any = None  # made when first needed (lablib.kernel.network)
+        self.make_client: Callable[..., Any] | None = None  # what boto3.client(...) is inside a process
         self.on_event: Callable[[str, str, str, str], None] | None = None  # kind, actor, other host, detail
         self.processes: dict[str, Process] = {}
         self._names = Names(self._is_taken)

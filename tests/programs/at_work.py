@@ -288,6 +288,53 @@ def kombu_worker(cloud, say):
     cloud.advance(40)
 
 
+def boto3_pasted(cloud, say):
+    """boto3.client, boto3.resource and a session of one's own, as they stand in every tutorial."""
+
+    def program():
+        import boto3
+
+        url = boto3.client("sqs").create_queue(QueueName="pasted")["QueueUrl"]
+        boto3.resource("sqs").get_queue_by_name(QueueName="pasted").send_message(MessageBody="hello")
+        session = boto3.Session(aws_access_key_id="AKIA...", aws_secret_access_key="...", region_name="us-east-1")
+        (message,) = session.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
+        say(f"{message['Body']} from {url}")
+
+    cloud.spawn(program)
+    cloud.advance(10)
+
+
+def dramatiq_over_sqs(cloud, say):
+    """dramatiq with its SQS broker: a worker with two threads, a task that fails once and is sent again, a stop."""
+    import dramatiq
+    from dramatiq.middleware import Retries
+    from dramatiq.worker import Worker
+    from dramatiq_sqs import SQSBroker
+
+    def program():
+        broker, tries = SQSBroker(namespace="lab", middleware=[Retries(min_backoff=2000, max_backoff=2000)]), []
+
+        @dramatiq.actor(broker=broker, queue_name="sums")
+        def add(a, b):
+            time.sleep(1)
+            tries.append(a)
+            if a == 2 and tries.count(2) == 1:
+                raise RuntimeError("once")
+            say(f"{cloud.now:.1f} {a + b}")
+
+        for n in range(5):
+            add.send(n, 10)
+        worker = Worker(broker, worker_threads=2, worker_timeout=1000)
+        worker.start()
+        time.sleep(30)
+        worker.stop()
+        say(f"stopped at {cloud.now:.1f}")
+
+    logging.getLogger("dramatiq").setLevel(logging.CRITICAL)
+    cloud.spawn(program)
+    cloud.advance(100)
+
+
 PROGRAMS = {
     p.__name__: p
     for p in (
@@ -298,6 +345,8 @@ PROGRAMS = {
         powertools_batch,
         powertools_idempotency,
         kombu_worker,
+        boto3_pasted,
+        dramatiq_over_sqs,
     )
 }
 
