@@ -176,21 +176,13 @@ def jumps_back(run: Run) -> list[Row]:
 
     Newer means: the queue took it later. A position that is drawn twice is a jump only when a newer one came between.
     """
-    trace = run.trace
-    sent = {row.subject: row for row in trace.where("Sent")}
-    newest: dict[str, int] = {}
-    back: list[Row] = []
-    for row in trace.where("WorkEnded"):
-        origin = sent[row.subject]
-        if origin.index < newest.get(origin.actor, -1):
-            back.append(row)
-        newest[origin.actor] = max(origin.index, newest.get(origin.actor, -1))
-    return back
+    truck = run.trace.column("actor")
+    return [run.trace[row] for row in run.measures.jumps_back(truck.__getitem__)]
 
 
 def at_work(run: Run) -> int:
     """The greatest number of consumers that worked at the same time."""
-    return max((work.busy for work in works(run)), default=0)
+    return run.measures.most_at_work()
 
 
 SCENARIOS: dict[str, type[Scenario]] = {"Trucks": Trucks}
