@@ -27,11 +27,12 @@ OUTCOMES = {
     "in vain": "vain",
     "crashed": "crashed",
     "failed": "failed",
+    "delivered": "told",
 }
 # Reasons and states whose words for people are not their own names.
 SAID = {
     "ignored": "delete ignored",
-    "timed out": "gave up",
+    "given up by its caller": "gave up",
     "in vain": "in vain",
     "retrying": "waiting for the next attempt",
     "passing": "being passed on",
@@ -99,6 +100,7 @@ def describe(run: Run) -> dict[str, Any]:
         "tokens": columns,
         "messages": len(messages["born"]),
         "parent": small(parents) if any(parent >= 0 for parent in parents) else None,
+        "to": small(messages["to"]) if any(place >= 0 for place in messages["to"]) else None,
         "groups": _named(found["groups"], messages["group"]),
         "servers": list(zip(parts["t"], parts["place"], parts["part"], parts["up"], strict=True)),
         "curve": {"name": curve.name, "label": curve.words},

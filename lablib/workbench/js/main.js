@@ -311,7 +311,7 @@ export function mount(root, store) {
 
   function paint(wall) {
     const g = canvas.getContext("2d"), ratio = Math.min(2, devicePixelRatio || 1), v = view();
-    if (!W) return;
+    if (!W || !stage.lanes.length) return;           // painters that the run brings along are on their way
     g.setTransform(ratio, 0, 0, ratio, 0, 0); g.clearRect(0, 0, W, H);
     hits = v.hits = [];
     stage.draw(g, v);

@@ -123,6 +123,8 @@ export class Run {
 
   /** What a message is called: by its number, or by its sender and place in the sender's order. */
   called(m) { return this.hues && this.hues.of[m] >= 0 ? `${this.hues.names[this.hues.of[m]]}, ${this.nth(m)}` : this.name(m); }
+  /** Is this the way of a delivery from a topic, a bucket or a function to the place it is for? */
+  delivers(k) { return k.state === "passing" && this.to?.[k.m] >= 0 && this.parent?.[k.m] >= 0; }
   born(m) { return this.of.get(m)?.[0].t0 ?? Infinity; }
   outcome(k) { return this.outcomes[k.ended] ?? ""; }
 
@@ -178,7 +180,8 @@ function pairsOf(run, name) {
   for (const k of run.list) {
     if (what === "sent" && run.parent?.[k.m] !== undefined && run.parent[k.m] >= 0) continue;
     if (what === "sent" ? once(k.m) : what === "lost" && k.state === "lost" && (!why || k.ended === why)) found.push([k.t0, 1, k.place]);
-    else if (what === "came" ? k.state === "waiting" && !k.copy : what === "taken" ? k.state === "held" : what === "told" && k.state === what) found.push([k.t0, 1, k.place]);
+    else if (what === "came" ? k.state === "waiting" && !k.copy : what === "taken" && k.state === "held") found.push([k.t0, 1, k.place]);
+    else if (what === "told" && run.delivers(k) && run.outcome(k) === what) found.push([k.t1, 1, run.to[k.m]]);
     else if (what === "again" && k.state === "held" && k.copy > 1 && once(k.m)) found.push([k.t0, 1, k.place]);
     else if (what === "working" && k.state === "held" && k.wf !== null) found.push([k.wf, 1, k.place], [Math.min(k.wu ?? k.t1, k.t1), -1, k.place]);
     else if (["done", "vain", "crashed"].includes(what)) continue;

@@ -91,7 +91,7 @@ export class Stage {
     if (v.select?.m !== undefined) path(g, lane, v);
     if (!v.aggregate) traces(g, lane, v);
     for (const b of boxes) b.paint.paint?.(g, b, lane, v);
-    if (!v.aggregate) { flights(g, lane, v); for (const b of boxes) b.paint.traces?.(g, b, lane, v); }
+    if (!v.aggregate) { deliveries(g, lane, v); flights(g, lane, v); for (const b of boxes) b.paint.traces?.(g, b, lane, v); }
   }
 
   /** Where something happened: {x, y, r} of an event. */
@@ -166,7 +166,7 @@ function pipeTo(lane, k) {
 /** The way of a token from where it was to where it is. */
 function wayOf(lane, k) {
   const p = pipeTo(lane, k);
-  if (!p) return null;
+  if (!p || (k.state === "waiting" && lane.run.parent?.[k.m] >= 0)) return null;   // the copy of a delivery: that came along the pipe
   const before = k.holder >= 0 && lane.boxes.get(p.from)?.spot ? [sourceSpot(lane, k, p)] : [];
   return way(...before, p.c, ...(p.actor >= 0 ? [] : [lane.spot(k)]));   // into a cell no further than its edge: words stand there
 }
@@ -190,6 +190,22 @@ function traces(g, lane, v) {
     if (run.outcome(k) !== "done" || u >= 1 || u < 0) continue;
     const p = lane.pipes.find((x) => x.from === k.place && x.color === "done" && (x.actor < 0 || x.actor === k.holder));
     if (p) streak(g, way(p.c), u, lane.handSize * 0.5, lane.hue({ m: k.m }, col, col.done));
+  }
+}
+
+/** Deliveries leave their topic, one along each pipe: in virtual time where that is slow enough, else as traces. Filtered ones stop half way. */
+function deliveries(g, lane, v) {
+  const { col, t } = v, { run } = lane;
+  for (const k of run.to ? run.began(t + 1e-9, Math.max(3, v.back * 1.5)) : NOTHING) {
+    const p = run.delivers(k) && lane.pipes.find((x) => x.from === k.place && x.to === run.to[k.m]);
+    if (!p || (k.t1 === Infinity && run.outcome(k) !== "told")) continue;
+    const size = Math.max(11, Math.min(lane.size, 16)), color = lane.hue({ m: k.m }, col), half = run.outcome(k) !== "told", slow = (k.t1 - k.t0) / v.speed > TIME.flight;
+    const u = slow && !half ? (t - k.t0) / (k.t1 - k.t0) : -1, past = v.run(half ? k.t0 : k.t1);
+    if (u >= 0 && u < 1) { const [x, y] = way(p.c)(u); mark(g, x, y, size, { color }); }
+    else if (half && past >= 0 && past < 1.4 && k.ended) {
+      const [x, y] = way(p.c)(0.5 * Math.min(1, past * 2));
+      g.globalAlpha = 1 - past / 1.4; mark(g, x, y, size * 0.9, { color: col.edge, hollow: true, ground: col.page }); g.globalAlpha = 1;
+    } else if (!half && !slow && past >= 0 && past < 1) streak(g, way(p.c), past, size * 0.55, color);
   }
 }
 

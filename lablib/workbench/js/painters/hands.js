@@ -70,8 +70,9 @@ function brackets(g, b, lane, v) {
 function cell(g, c, a, lane, v) {
   const { col, t } = v, { run } = lane, { b } = c, fs = b.fs, st = run.stateOf(a, t), mine = lane.marksOf(a), name = run.actors[a].name, mid = c.my;
   g.globalAlpha = v.litActor(a, lane) ? 1 : 0.3;
-  const shown = b.crowd ? name.split("-").pop() : name, color = st.state === "down" ? col.again : mine.length ? col.ink : col.soft;
-  text(g, shown, c.x + 10, mid, { size: fs - (b.crowd ? 1 : 0), weight: mine.length ? 600 : 400, color, max: Math.max(12, c.mx - b.handSize * 0.5 - Math.max(4.5, b.handSize * 0.24) - c.x - 14) });
+  const space = Math.max(12, c.mx - b.handSize * 0.5 - Math.max(4.5, b.handSize * 0.24) - c.x - 14), short = name.split("-").pop();
+  const shown = b.crowd ? short : fitting(g, [name, short], space, fs, 600), color = st.state === "down" ? col.again : mine.length ? col.ink : col.soft;
+  text(g, shown, c.x + 10, mid, { size: fs - (b.crowd ? 1 : 0), weight: mine.length ? 600 : 400, color, max: space });
   if (st.state === "down") { crashed(g, c, lane, v, st); g.globalAlpha = 1; return; }
   if (v.aggregate) {
     const busy = run.busy(a, Math.max(0, t - Math.max(1, v.speed)), t), x = b.crowd ? c.x + 26 : c.mx - b.handSize / 2, w = b.crowd ? c.w - 34 : c.x + c.w - fs * 4 - x;

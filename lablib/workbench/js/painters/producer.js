@@ -81,7 +81,8 @@ export const node = {
     if (space > 0) text(g, label.slice(space + 1), b.x + 8, b.y + 14 + b.fs * 1.2, { size: b.fs - 1, color: col.soft, max: b.w - k - 8 });
     for (const x of lane.run.began(v.t, v.back)) if (x.place === b.place && v.since(x.t0) >= 0 && v.since(x.t0) < 0.5 && x.t1 <= v.t) mark(g, ...b.spot(x), Math.min(15, lane.handSize), { color: col.waiting });
     for (const m of lane.marksIn(b.place)) {
-      const [x, y] = b.spot(m.k), retry = m.k.state === "retry";
+      if (lane.run.delivers(m.k)) continue;            // it is on its way
+      const [x, y] = b.spot(m.k), retry = m.k.state === "retrying";
       mark(g, x, y, Math.min(15, lane.handSize), { color: retry ? col.again : lane.hue(m, col), shape: retry ? "diamond" : m.sign });
       v.hits.push({ x, y, r: 11, id: `${lane.i}m${m.m}`, pick: { m: m.m, lane: lane.i } });
     }
@@ -92,11 +93,11 @@ export const node = {
 export const inbox = {
   place(b) { b.spot = () => [b.x + b.w - 18, b.y + b.h / 2]; },
   paint(g, b, lane, v) {
-    const { col } = v, { run } = lane, n = run.count("told", v.t, b.place), last = run.list.findLast((k) => k.place === b.place && k.t0 <= v.t);
+    const { col } = v, { run } = lane, n = run.count("told", v.t, b.place), last = run.once(`to ${b.place}`, () => run.ends.filter((k) => run.delivers(k) && run.to[k.m] === b.place)).findLast((k) => k.t1 <= v.t);
     box(g, b.x, b.y, b.w, b.h, 9, { fill: col.card, stroke: col.edge, line: 1.3 });
-    const label = run.places[b.place].label, words = `${brief(n)} taken`, low = b.h < b.fs * 4;
+    const label = run.places[b.place].label, words = `${brief(n)} taken`, low = b.h < b.fs * 2.9;
     text(g, label, b.x + 10, b.y + (low ? b.h / 2 : b.h / 2 - b.fs * 0.6), { size: b.fs, weight: 650, color: col.ink, max: b.w - (low ? b.fs * 7 : 30) });
     text(g, words, low ? b.x + b.w - 28 : b.x + 10, b.y + (low ? b.h / 2 : b.h / 2 + b.fs * 0.7), { size: b.fs - 1, color: col.soft, align: low ? "right" : "left" });
-    if (last && v.since(last.t0) < 0.6) circle(g, ...b.spot(), 6, { fill: last.state === "told" ? col.done : col.again });
+    if (last && v.since(last.t1) < 0.6) circle(g, ...b.spot(), 6, { fill: run.outcome(last) === "told" ? col.done : col.again });
   },
 };

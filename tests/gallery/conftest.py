@@ -1,0 +1,3 @@
+"""The browser of the photographs."""
+
+from browser.conftest import chromium  # noqa: F401  a fixture

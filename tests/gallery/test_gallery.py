@@ -1,0 +1,114 @@
+"""Photographs: every lab, and four studies of services to come, in both themes and several sizes, in a folder `shots/`
+that git ignores. Look at them. What a test can see of a picture is asserted: it is not empty, and nothing went wrong.
+"""
+
+import base64
+import html
+import itertools
+import json
+from array import array
+from pathlib import Path
+
+import pytest
+from gallery.studies import STUDIES
+
+from lablib.scenarios.lab01 import VideoQueue
+from lablib.scenarios.lab02 import Visibility
+from lablib.scenarios.lab03 import Trucks
+from lablib.scenarios.lab04 import FanOut
+from lablib.workbench import bundle, document, to_html
+
+pytestmark = pytest.mark.browser
+
+HERE = Path(__file__).parent
+SHOTS = HERE / "shots"
+THEMES = ("light", "dark")
+SIZES = ((1280, 720), (1920, 1080), (900, 700))
+LABS = {
+    "01-spike": (VideoQueue().run(seed=7), VideoQueue(mode="direct").run(seed=7), 92),
+    "01-crowd": (VideoQueue(rate=20).run(seed=7), VideoQueue(rate=20, mode="direct").run(seed=7), 92),
+    "02-four": (Visibility(visibility_timeout=8, rate=0.1).run(seed=5), None, 26),
+    "03-trucks": (Trucks().run(seed=7), Trucks(queue_type="standard").run(seed=7), 31),
+    "04-orders": (FanOut(shop_crashes=0.15).run(seed=7), FanOut(shop_crashes=0.15, way="one by one").run(seed=7), 99.5),
+}
+AT = {"kinesis": (12, 44, 70), "firehose": (30, 61, 150), "mq": (5, 13, 20), "asg": (60, 420, 900)}
+BENCH = "document.querySelector('.ml-workbench').workbench"
+COLOURS = """() => { const c = document.querySelector('.ml-canvas');
+    const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+    const seen = new Set(); for (let i = 0; i < d.length; i += 4 * 97) seen.add(d[i] << 16 | d[i + 1] << 8 | d[i + 2]);
+    return seen.size; }"""
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
+<style>body {{ margin: 0; padding: 10px; }} @media (prefers-color-scheme: dark) {{ body {{ background: #11161c; }} }}
+{style}</style><main id="workbench"></main><script type="module">{script}
+const saved = {saved};
+saved.run = Uint8Array.from(atob(saved.run), (c) => c.charCodeAt(0));
+mount(document.getElementById("workbench"), savedStore(saved));
+</script></html>"""
+
+
+def study_page(name: str, path: Path) -> Path:
+    """A page with a study: the workbench itself, on a document without a run, with a stage that the document brings."""
+    title, make = STUDIES[name]
+    found = make()
+    events = [{"actor": -1, "message": -1, "place": -1, "big": 1, **event} for event in found.get("events", [])]
+    empty = {name: array("B") for name in ("message", "delivery", "state", "place", "holder", "ended", "t0", "t1")}
+    doc = {
+        "title": title, "label": title, "seed": 0, "duration": found["duration"], "layout": name, "places": [],
+        "actors": [], "links": [], "states": [], "reasons": [], "outcomes": {}, "said": {},
+        "tokens": {**empty, "sparse": {}}, "messages": 0, "parent": None, "groups": None,
+        "servers": [], "events": events, "actions": [],
+        "lens": {"painter": name}, "study": found,
+        "painters": [(HERE / "painters" / f"{name}.js").read_text(encoding="utf-8")],
+    }  # fmt: skip
+    state = {
+        "values": {}, "canDo": [], "actions": [], "headline": "", "comparison": None, "share": "", "missions": [],
+        "many": {"on": False, "part": 0, "text": ""}, "alarm": "", "question": None, "focus": "", "seed": 0,
+        "limits": "2023",
+    }  # fmt: skip
+    saved = {
+        "run": base64.b64encode(document.pack(doc)).decode(), "other": "", "state": state,
+        "form": {"title": title, "params": [], "limits": []}, "cursor": 0,
+    }  # fmt: skip
+    script = bundle.script().replace("\nexport default { render", "\nconst unused = { render")
+    script = script.replace("</script", "<\\/script")
+    words = {"title": html.escape(title), "style": bundle.style(), "script": script}
+    path.write_text(PAGE.format(**words, saved=json.dumps(saved).replace("</", "<\\/")), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def photograph(chromium):
+    """A function that keeps photographs of a page, in both themes and some sizes. What went wrong fails."""
+
+    def take(path: Path, name: str, instants, sizes):
+        page = chromium.new_page()
+        wrong: list[str] = []
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
+        page.goto(path.as_uri())
+        page.locator(".ml-workbench").wait_for()
+        page.evaluate(f"{BENCH}.settled()")
+        page.evaluate(f"{BENCH}.time.lift()")
+        SHOTS.mkdir(exist_ok=True)
+        for (width, height), theme, t in itertools.product(sizes, THEMES, instants):
+            page.set_viewport_size({"width": width, "height": height})
+            page.emulate_media(color_scheme=theme)
+            page.evaluate(f"{BENCH}.time.seek({t}, true)")
+            page.evaluate(f"{BENCH}.settled()")
+            page.screenshot(path=SHOTS / f"{name}-{t:g}-{width}-{theme}.png")
+            assert page.evaluate(COLOURS) > 6, f"{name} at {t} s is empty"
+        page.close()
+        assert wrong == []
+
+    return take
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_a_photograph_of_each_lab(photograph, tmp_path, name):
+    run, other, t = LABS[name]
+    photograph(to_html(run, tmp_path / f"{name}.html", other), name, [t], SIZES)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_what_comes_can_be_drawn_with_painters_that_it_brings_along(photograph, tmp_path, name):
+    photograph(study_page(name, tmp_path / f"{name}.html"), name, AT[name], SIZES[:1])
