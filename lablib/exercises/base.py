@@ -56,7 +56,7 @@ class _Outcome:
 class Exercise:
     """One exercise. Derive from it; the docstring's first line is its title.
 
-    `signature`: how the learner's function is written. `knobs`: the cases. `plain`: the first case, in which nothing
+    `signature`: how the learner's function is written. `knobs`: the cases. `harmless`: the first case, in which nothing
     goes wrong; `also`: cases at the edges, tried in any case; the other knobs are at their lowest. `examples`: how many
     cases the search draws. `events`: how many rows a try may have. `faults` are looked for after each try, `causes`
     before them, and also when the function raised: they say more than the error. `advice`: a line for an error whose
@@ -67,7 +67,7 @@ class Exercise:
     id: ClassVar[str]
     signature: ClassVar[str]
     knobs: ClassVar[type[Case]]
-    plain: ClassVar[dict[str, int]] = {}
+    harmless: ClassVar[dict[str, int]] = {}
     also: ClassVar[tuple[dict[str, int], ...]] = ()
     examples: ClassVar[int] = 60
     events: ClassVar[int] = 6_000
@@ -132,7 +132,7 @@ class Exercise:
 
     def _search(self, fn: Callable[..., Any], memory: learner.Memory, small: bool = True) -> dict[Case, _Outcome]:
         """Try cases until one fails, and then smaller ones. Returns what came of each."""
-        first, *edges = (self.knobs(**values) for values in (self.plain, *self.also))
+        first, *edges = (self.knobs(**values) for values in (self.harmless, *self.also))
         outcomes = {first: self._try(fn, first, memory)}
 
         stopped: list[Endless] = []

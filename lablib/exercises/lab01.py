@@ -95,7 +95,7 @@ class Producer(Exercise):
         throttled=some("throttled call", 3),
         failing=some("call{s} with failing entries", 12),
     )
-    plain = {"orders": 12}
+    harmless = {"orders": 12}
     also = ({"orders": 10}, {"orders": 20, "wild": 1}, {"orders": 31, "failing": 12})
     faults = (sent_as_they_are, all_sent, sent_once, ten_at_a_time)
 
@@ -124,7 +124,7 @@ class Consumer(Exercise):
         fails=scaled("the first try of order-{:d} fails", 3),
         crash=crashes("order", 3),
     )
-    plain = {"orders": 12, "consumers": 1}
+    harmless = {"orders": 12, "consumers": 1}
     also = (
         {"orders": 1, "fails": 1},
         {"orders": 1, "refused": 1},
@@ -161,7 +161,7 @@ class Idempotent(Exercise):
             ("", *(f"queue servers {servers} are away from 0.2 s to 20 s" for servers in ("1 to 4", "5 to 8")))
         ),
     )
-    plain = {"orders": 3, "consumers": 1}
+    harmless = {"orders": 3, "consumers": 1}
     faults = (charged_once, charges_left, short_polls)
 
     def play(self, stage: Stage, case: Any) -> None:

@@ -51,7 +51,7 @@ class Heartbeat(Exercise):
         fails=scaled("the first try of order-1 fails in step {:d}", 4),
         crash=crashes("step", 4),
     )
-    plain = {"orders": 2, "steps": 6}
+    harmless = {"orders": 2, "steps": 6}
     also = ({"steps": 20}, {"steps": 3, "crash": 3}, {"steps": 3, "fails": 2})
     causes = (
         visible_while_worked_on,
@@ -244,7 +244,7 @@ class Longpoll(Exercise):
         bursts=some(f"burst{{s}} of {_BURST} orders", 2),
         fails=flag("the work on the last order fails at first"),
     )
-    plain = {"alone": 6, "bursts": 1}
+    harmless = {"alone": 6, "bursts": 1}
     also = ({"alone": 1, "fails": 1},)
     examples = 30
     faults = (
@@ -338,7 +338,7 @@ class Poison(Exercise):
         away=scaled("the bank is away, so all fail, in the first {:d} s", 4, step=_AWAY),
         consumers=number("consumer", 1, 3),
     )
-    plain = {"orders": 4, "poison": 1}
+    harmless = {"orders": 4, "poison": 1}
     also = ({"orders": 10, "poison": 2}, {"orders": 3, "away": 4})
     faults = (poison_kept, healthy_dead, visible_while_worked_on, *CONSUMER, deleted_early, short_polls)
 
@@ -402,7 +402,7 @@ class Shutdown(Exercise):
         late=flag("one more order comes 5 s later"),
         other=flag("another consumer takes over"),
     )
-    plain = {"orders": 10, "stop": 3}
+    harmless = {"orders": 10, "stop": 3}
     also = ({"orders": 12, "stop": 12}, {"orders": 0, "stop": 1, "late": 1}, {"orders": 12, "stop": 2, "other": 1})
     faults = (
         begun_after_the_signal,

@@ -92,7 +92,7 @@ class Groups(Exercise):
     id = "03.groups"
     signature = "group(system, message)"
     knobs = knobs(system=one_of([f"system {s.name!r}" for s in _SYSTEMS]), messages=number("message", 2, 12), seeds=5)
-    plain = {"messages": 6}
+    harmless = {"messages": 6}
     also = ({"messages": 12, "system": 1}, {"messages": 12, "system": 2})
     examples = 40
     faults = (in_order, in_parallel)
@@ -224,7 +224,7 @@ class Producer(Exercise):
         refused=flag("SQS refuses one send for good"),
         failing=some("call{s} with failing entries", 3),
     )
-    plain = {"orders": 4}
+    harmless = {"orders": 4}
     also = ({"orders": 2, "again": 1}, {"orders": 10, "failing": 3}, {"orders": 25}, {"orders": 6, "refused": 1})
     faults = (only_texts, each_once, customers_in_order)
 
@@ -336,7 +336,7 @@ class Throughput(Exercise):
     id = "03.throughput"
     signature = "sender(sqs, queue_url, positions, senders)"
     knobs = knobs(senders=number("sender", 3, 6), failing=flag("some entries of one call fail"), seeds=1)
-    plain = {"senders": 4}
+    harmless = {"senders": 4}
     also = ({"senders": 3, "failing": 1},)
     examples = 3
     events = 60_000

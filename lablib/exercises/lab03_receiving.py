@@ -77,7 +77,7 @@ class Consumer(Exercise):
         fails=scaled("the first try of order-{:d} fails", 3),
         crash=crashes("order", 3),
     )
-    plain = {"orders": 4, "customers": 2}
+    harmless = {"orders": 4, "customers": 2}
     also = ({"orders": 12, "customers": 3}, {"orders": 4, "customers": 2, "fails": 1})
     causes = (visible_while_worked_on, turned_round)
     faults = (*CONSUMER, deleted_early, short_polls)
@@ -153,7 +153,7 @@ class Stuck(Exercise):
         customers=number("customer", 1, 3),
         shaky=flag("the first try of order-2 fails"),
     )
-    plain = {"orders": 6, "customers": 2}
+    harmless = {"orders": 6, "customers": 2}
     examples = 50
     faults = (poison_kept, freed, turned_round, changed_settings("RedrivePolicy"))
 

@@ -34,7 +34,7 @@ class Wiring(Exercise):
         crash=scaled("a crash during call {:d}, and a new start", 17),
         seeds=5,
     )
-    plain = {"queues": 3, "orders": 2}
+    harmless = {"queues": 3, "orders": 2}
     faults = (one_copy_each, nobody_else_sends)
 
     def play(self, stage: Stage, case: Any) -> None:
@@ -146,7 +146,7 @@ class Filters(Exercise):
     id = "04.filters"
     signature = "filters()"
     knobs = knobs(orders=number("order", 1, 30), seeds=40)
-    plain = {"orders": 6}
+    harmless = {"orders": 6}
     also = ({"orders": 30, "seed": 1}, {"orders": 30, "seed": 2}, {"orders": 30, "seed": 3})
     examples = 40
     faults = (misdirected,)

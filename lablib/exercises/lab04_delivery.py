@@ -189,7 +189,7 @@ class Flaky(Exercise):
     id = "04.flaky"
     signature = "deliver(sns, sqs, topic_arn, url, post)"
     knobs = knobs(orders=number("order", 1, 4), down=one_of(_WORDS), crash=crashes("call of post", 3), seeds=10)
-    plain = {"orders": 2}
+    harmless = {"orders": 2}
     also = ({"orders": 4, "down": 3},)
     examples = 30
     events = 20_000
@@ -403,7 +403,7 @@ class Ordered(Exercise):
         failing=some("call{s} with failing entries", 2),
         seeds=10,
     )
-    plain = {"events": 6, "queues": 2}
+    harmless = {"events": 6, "queues": 2}
     also = ({"events": 3, "again": 1}, {"events": 12}, {"events": 9, "failing": 2}, {"events": 3, "refused": 1})
     faults = (every_event, nobody_else_sends)
     advice = {  # what AWS says of a name that ends in .fifo, when the attribute is missing

@@ -341,7 +341,7 @@ class Pipeline(Exercise):
         deleted=flag("the first photo is deleted later"),
         seeds=10,
     )
-    plain = {"uploads": 1}
+    harmless = {"uploads": 1}
     also = ({"uploads": len(_UPLOADS), "deleted": 1},)
     examples = 40
     faults = (every_upload, nobody_else_comes_in)

@@ -25,7 +25,7 @@ class Sum(Exercise):
     signature = "add(sqs, numbers)"
     hints = ("first", "second", "third")
     knobs = SumCase
-    plain = {"size": 2}
+    harmless = {"size": 2}
 
     def play(self, stage, case):
         numbers = [case.offset + n for n in range(case.size)]
