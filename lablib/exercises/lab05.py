@@ -87,7 +87,7 @@ class Keys(Exercise):
     id = "05.keys"
     signature = "key(system, record)"
     knobs = knobs(system=one_of([f"system {s.name!r}" for s in _SYSTEMS]), records=numbered("record", 2, 20), seeds=0)
-    plain = {"records": 8}
+    harmless = {"records": 8}
     also = ({"records": 20, "system": 1}, {"records": 20, "system": 2})
     examples = 30
     faults = (same_key_for_what_needs_order, other_keys_for_the_rest)
@@ -178,7 +178,7 @@ class Producer(Exercise):
         big=flag(f"records of {_BIG // 1000} kB"),
         alike=flag("equal records"),
     )
-    plain = {}
+    harmless = {}
     also = (
         {"count": 5, "failing": 3}, {"count": 3, "big": 1}, {"count": 4, "lost": 1}, {"count": 0, "failing": 2},
         {"count": 1}, {"count": 5, "alike": 1, "failing": 2},
@@ -212,7 +212,7 @@ class Split(Exercise):
     id = "05.split"
     signature = "resize(kinesis, stream_name, load)"
     knobs = knobs(keys=numbered("key", 1, 24), weight=scaled("up to {:d} kB/s a key", 10, 1, 100))
-    plain = {"keys": 6, "weight": 6}
+    harmless = {"keys": 6, "weight": 6}
     also = ({"keys": 24, "weight": 10}, {"keys": 24, "weight": 3}, {"keys": 1, "weight": 10})
     examples = 25
     target = 150

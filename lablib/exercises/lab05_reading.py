@@ -159,7 +159,7 @@ class Consumer(Exercise):
         crash=scaled("a crash right after record number {:d} is done", 60),
         late=flag("records that come after five minutes of silence"),
     )
-    plain = {"records": 12, "shards": 1}
+    harmless = {"records": 12, "shards": 1}
     also = (
         {"records": 60, "shards": 2, "crash": 50}, {"records": 60, "shards": 1, "fails": 30},
         {"records": 8, "shards": 2, "late": 1}, {"records": 1, "shards": 3},
@@ -231,7 +231,7 @@ class Reshard(Exercise):
         records=numbered("record{s} between two changes", 1, 12),
         merges=flag("merges too"),
     )
-    plain = {"records": 4}
+    harmless = {"records": 4}
     also = ({"changes": 1, "records": 4}, {"changes": 4, "shards": 2, "merges": 1, "records": 6})
     examples = 40
     faults = (keys_in_order, each_record_once)
