@@ -358,6 +358,7 @@ class _Session(boto3.session.Session):
         return self.lab_client(service_name, **kwargs)
 
 
+_PlainSession = boto3.session.Session
 _real_client = boto3.session.Session.client
 _ARGUMENTS = (
     "api_version", "use_ssl", "verify", "endpoint_url", "aws_access_key_id", "aws_secret_access_key",
@@ -375,7 +376,14 @@ def _client_of_the_cloud(self: Any, service_name: str, region_name: Any = None, 
     kwargs.update(zip(_ARGUMENTS, args))
     if kwargs.get("use_ssl") is None:
         kwargs.pop("use_ssl", None)
-    return make(service_name, region_name or self.region_name, **kwargs)
+    client = make(service_name, region_name or self.region_name, **kwargs)
+    if type(self) is not _PlainSession:  # a library's own session may add to the class (amazon-sqs-extended-client)
+        kind, bases = type(client), [type(client)]
+        attributes = {name: getattr(kind, name) for name in client.meta.method_to_api_mapping}
+        event = f"creating-client-class.{client.meta.service_model.service_id.hyphenize()}"
+        self.events.emit(event, class_attributes=attributes, base_classes=bases)
+        client.__class__ = type(kind.__name__, tuple(bases), attributes)
+    return client
 
 
 boto3.session.Session.client = _client_of_the_cloud

@@ -335,6 +335,24 @@ def dramatiq_over_sqs(cloud, say):
     cloud.advance(100)
 
 
+def kombu_over_sqs(cloud, say):
+    """kombu's own SQS transport, which makes its queue and polls it."""
+
+    def program():
+        options = {"region": "us-east-1", "wait_time_seconds": 5}
+        with Connection("sqs://", transport_options=options) as connection:
+            tasks = Queue("tasks", channel=connection.default_channel)
+            done = lambda body, message: (say(f"{cloud.now:.2f} {body}"), message.ack())  # noqa: E731
+            with connection.Consumer(tasks, callbacks=[done], accept=["json"]):
+                producer = connection.Producer(serializer="json")
+                for n in range(2):
+                    producer.publish({"n": n}, routing_key="tasks", declare=[tasks])
+                    connection.drain_events(timeout=10)
+
+    cloud.spawn(program)
+    cloud.advance(60)
+
+
 PROGRAMS = {
     p.__name__: p
     for p in (
@@ -347,6 +365,7 @@ PROGRAMS = {
         kombu_worker,
         boto3_pasted,
         dramatiq_over_sqs,
+        kombu_over_sqs,
     )
 }
 
