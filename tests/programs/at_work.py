@@ -353,6 +353,29 @@ def kombu_over_sqs(cloud, say):
     cloud.advance(60)
 
 
+def extended_client(cloud, say):
+    """amazon-sqs-extended-client: a body of 300 KB goes through S3, and its receipt handle deletes."""
+
+    def program():
+        import boto3
+        import sqs_extended_client  # noqa: F401  it puts its own session in the place of boto3's
+
+        boto3.client("s3").create_bucket(Bucket="bodies")
+        session = boto3.session.Session()
+        sqs = session.client("sqs")
+        sqs.large_payload_support = "bodies"
+        url = sqs.create_queue(QueueName="large")["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody="x" * 300_000)
+        (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5, MessageAttributeNames=["All"])["Messages"]
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        left = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counts)["Attributes"]
+        say(f"{len(message['Body'])} bytes, left {[left[name] for name in counts]}")
+
+    cloud.spawn(program)
+    cloud.advance(60)
+
+
 PROGRAMS = {
     p.__name__: p
     for p in (
@@ -366,6 +389,7 @@ PROGRAMS = {
         boto3_pasted,
         dramatiq_over_sqs,
         kombu_over_sqs,
+        extended_client,
     )
 }
 

@@ -275,10 +275,11 @@ class BaseQueue(Generic[M]):
     # ---- receipt handles ---------------------------------------------------------------------------------------------
 
     def receipt_handle(self, message: M) -> str:
-        """The receipt handle of a message's latest receive."""
+        """The receipt handle of a message's latest receive: letters of base64, as AWS's are. Client libraries rely on
+        there being no "-" in it (amazon-sqs-extended-client takes what stands behind the last one)."""
         if not message.handle:
             text = f"{message.id}{message.receives}"
-            message.handle = f"AQEB{crc32(text.encode(), self._salt):08x}{text}"
+            message.handle = f"AQEB{crc32(text.encode(), self._salt):08x}{text.replace('-', '/')}"
         return message.handle
 
     def find_by_handle(self, handle: str) -> tuple[str, int, M | None]:
@@ -286,7 +287,7 @@ class BaseQueue(Generic[M]):
 
         Raises ReceiptHandleIsInvalid for a made-up handle.
         """
-        message = self.messages.get(handle[12:48])
+        message = self.messages.get(handle[12:48].replace("/", "-"))
         if message is not None and message.handle == handle:
             return message.id, message.receives, message
         id, number = self.parse_handle(handle)
@@ -295,7 +296,7 @@ class BaseQueue(Generic[M]):
 
     def parse_handle(self, handle: str) -> tuple[str, int]:
         """The message's id and the number of the receive. Raises ReceiptHandleIsInvalid for a made-up one."""
-        text = handle[12:]
+        text = handle[12:].replace("/", "-")
         if handle[:12] != f"AQEB{crc32(text.encode(), self._salt):08x}":
             raise ServiceError("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
         return text[:36], int(text[36:])
