@@ -42,6 +42,16 @@ def test_the_stage_is_the_picture_without_heads_and_missions(notebook):
     expect(part.get_by_role("button", name="More")).to_have_count(0)
 
 
+def test_no_two_things_on_the_page_have_the_same_id(notebook):
+    ids = notebook.page.evaluate("() => [...document.querySelectorAll('.ml-workbench [id]')].map(x => x.id)")
+    assert len(ids) > 10
+    assert len(set(ids)) == len(ids)
+    for view in notebook.page.locator(".ml-workbench:not(.ml-only)").all():
+        view.get_by_role("button", name="What if", exact=True).click()
+        expect(view.locator(".ml-side").get_by_role("slider", name="arrival rate", exact=True)).to_have_count(1)
+        view.get_by_role("button", name="What if", exact=True).click()
+
+
 def test_code_moves_all_views_and_the_line_in_the_figure(notebook):
     notebook.run_cell(3)
     shows(notebook, 0, "t === 80")

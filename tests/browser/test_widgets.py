@@ -3,6 +3,7 @@
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
@@ -31,13 +32,12 @@ def test_a_slider_changes_a_live_figure(lab, open_notebook):
     notebook = open_notebook(write(lab, "live.ipynb", LIVE))
     notebook.run_all()
     title = notebook.page.locator(".gtitle")
-    title.wait_for()
-    assert title.text_content() == "height 1"
+    expect(title).to_have_text("height 1")
     bar = notebook.page.locator(".barlayer path").first
     before = bar.get_attribute("d")
     notebook.nudge("rate", 3)
-    notebook.page.wait_for_function("() => document.querySelector('.gtitle')?.textContent === 'height 4'")
-    assert bar.get_attribute("d") != before
+    expect(title).to_have_text("height 4", timeout=30_000)
+    expect(bar).not_to_have_attribute("d", before)
     assert notebook.console_errors == []
     assert notebook.cell_errors() == []
 
@@ -52,5 +52,8 @@ def test_the_harness_sees_an_error_in_a_cell_and_in_the_console(lab, open_notebo
 
 def test_no_question_about_news_is_asked(lab, open_notebook):
     notebook = open_notebook(write(lab, "quiet.ipynb", "1"))
-    notebook.page.wait_for_timeout(1500)
+    asked = "@jupyterlab/apputils-extension:notification"
+    setting = notebook.page.request.get(f"{lab.base}/lab/api/settings/{asked}?token={lab.token}").json()
+    assert setting["schema"]["properties"]["fetchNews"]["default"] == "false", "our setting"
+    notebook.run_all()
     assert notebook.page.locator(".Toastify__toast").all_inner_texts() == []

@@ -40,9 +40,11 @@ export function numberField(take, extra = {}) {
   return field;
 }
 
-let serial = 0;
-/** A fresh id, for labels that name their control. */
-export const freshId = () => `ml-${(serial += 1)}`;
+/**
+ * An id that nothing else on the page has, for labels that name their control. The count belongs to the page: each
+ * widget there runs this module once more, and with a count of its own all would have the same ids.
+ */
+export const freshId = () => `ml-${(globalThis.messagingLabIds = (globalThis.messagingLabIds ?? 0) + 1)}`;
 
 export function select(label, options, value, onchange) {
   return h("select", { "aria-label": label, class: "ml-select", onchange: (e) => onchange?.(e.target.value) },
