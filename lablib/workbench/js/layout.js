@@ -5,6 +5,7 @@ import { lines } from "./painters/lines.js";
 const BELOW = new Set(["lost", "dead-letter"]);        // these stand below another place, not in the flow
 export const HANDS = new Set(["consumer", "server", "function"]);
 export const HEAPS = new Set(["queue", "direct", "dead-letter"]);
+export const TAPES = new Set(["shard"]);               // as wide as a heap, and no marks of the scene's size
 
 /** The columns of a run: lists of places, by the longest way to them. Links back are left out; `row` of a place orders its column. */
 export function columns({ places, links }) {
@@ -118,7 +119,7 @@ function plan({ lane, columns: list, forward }, W, H, { fs, head, lensW, lens, b
     boxes.push({ place: p, role: places[p].role, column: source.column, under: source, x: 0, w: 0, y: bottom - h, h, fs, head, low: true, painter: places[p].painter ?? places[p].role });
   }
   const fixed = shown.map((column) => Math.max(...column.map((p) => ({ producer: 8.4, topic: 7, bucket: 7, done: 8.3, endpoint: 13 })[places[p].role] ?? 0)) * fs);
-  const flexible = shown.map((column) => (column.some((p) => HEAPS.has(places[p].role)) ? "heap" : column.some((p) => HANDS.has(places[p].role)) ? "hands" : "fixed"));
+  const flexible = shown.map((column) => (column.some((p) => HEAPS.has(places[p].role) || TAPES.has(places[p].role)) ? "heap" : column.some((p) => HANDS.has(places[p].role)) ? "hands" : "fixed"));
   const gaps = shown.map((_, c) => (c ? (flexible[c] === "hands" ? Math.max(44, W * 0.055) : Math.max(34, Math.min(50, W * 0.04))) : 0));
   if (dropped) gaps.push(flexible.at(-1) === "hands" ? 48 : 24);
   const least = flexible.filter((f) => f !== "fixed").length * fs * 8.5, fixedW = fixed.reduce((a, w, c) => a + (flexible[c] === "fixed" ? w : 0), 0), gapsW = gaps.reduce((a, b) => a + b, 0);

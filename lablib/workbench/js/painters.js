@@ -4,12 +4,13 @@ import { lines } from "./painters/lines.js";
 import { hands } from "./painters/hands.js";
 import { done, inbox, lost, node, producer } from "./painters/producer.js";
 import { board } from "./painters/board.js";
+import { tape } from "./painters/tape.js";
 import { map } from "./painters/map.js";
 import { waits } from "./painters/waits.js";
 import { works } from "./painters/works.js";
 
 const ROLES = {
-  producer, done, lost, topic: node, bucket: node, endpoint: inbox, queue: bag, direct: bag, "dead-letter": bag, consumer: hands, server: hands, function: hands,
+  producer, done, lost, topic: node, bucket: node, endpoint: inbox, queue: bag, direct: bag, "dead-letter": bag, consumer: hands, server: hands, function: hands, shard: tape,
 };
 const LENSES = { board, map, waits, work: works };
 const STAGES = {};

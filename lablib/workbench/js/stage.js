@@ -1,6 +1,6 @@
 // The picture of one or two lanes: lays out, then paints pipes, grounds, the way of what is selected, traces, marks, flights. A frame
 // is a function of the view alone, so that seeking needs no history.
-import { HANDS, HEAPS, arrange } from "./layout.js";
+import { HANDS, HEAPS, TAPES, arrange } from "./layout.js";
 import { curve, mark, pipe, streak, text, way } from "./glyph.js";
 import { TIME, alpha } from "./theme.js";
 import { lensOf, painterOf, stageOf } from "./painters.js";
@@ -143,7 +143,7 @@ function pipes(lane) {
     const [x0, y0] = edge(a, true), [x1, y1] = edge(goal, false), color = goal.role === "done" || goal.role === "lens" ? "done" : HANDS.has(goal.role) ? "hand" : "waiting";
     const thin = Math.min(8, Math.max(4, (goal.h / Math.max(1, lane.actorsAt(to).length)) * 0.2));
     const add = (c, w, actor, words) => found.push({ from, to, c, w, color, actor, words });
-    if (HANDS.has(goal.role) && !goal.shared && lane.actorsAt(to).length) {
+    if (HANDS.has(goal.role) && !goal.shared && !TAPES.has(a.role) && lane.actorsAt(to).length) {
       lane.actorsAt(to).forEach((p, i) => { const c = lane.cells.get(p); add(curve(x0, y0, c.x, c.my), thin, p, i ? null : [(x0 + c.x) / 2 - 6, Math.max(lane.y + lane.labelH + 10, Math.min(y0, c.my) - 16)]); });
     } else if (HANDS.has(a.role) && !a.shared && lane.actorsAt(from).length) {
       for (const p of lane.actorsAt(from)) { const c = lane.cells.get(p); add(curve(c.x + c.w, c.my, x1, y1), thin, p, null); }

@@ -1,0 +1,71 @@
+// A shard: a tape on which time is length. Records come in at the right and move to the left as they grow old; they stay
+// when they were read. A flag stands where a reader is: all that is left of it was read.
+import { upTo } from "../model.js";
+import { box, hatch, text } from "../glyph.js";
+import { alpha, brief } from "../theme.js";
+
+const SPAN = 30;                                        // seconds that the tape shows
+const MOST = 12;                                        // records of one second that are drawn one by one
+
+/** The records of a shard in the order of their arrival: {t, of: tokens, rank: place within its second}. */
+const records = (run, place) => run.once(`tape ${place}`, () => {
+  const of = run.list.filter((k) => k.place === place && k.state === "kept"), rank = [];
+  of.forEach((k, i) => rank.push(i && Math.floor(of[i - 1].t0) === Math.floor(k.t0) ? rank[i - 1] + 1 : 0));
+  return { t: of.map((k) => k.t0), of, rank, at: new Map(of.map((k, i) => [k.m, i])) };
+});
+
+/** Where readers stand at t: [actor, number of the record that was read last]. */
+const readers = (run, place, t) => {
+  const found = new Map(), { at } = records(run, place);
+  for (const k of run.at(t)) if (k.state === "reading" && at.has(k.m)) found.set(k.holder, at.get(k.m));
+  return [...found];
+};
+
+const closedFrom = (run, place) => run.once(`closed ${place}`, () => run.events.find((e) => ["split", "merge"].includes(e.kind) && e.place === place)?.t ?? Infinity);
+
+export const tape = {
+  place(b, lane) {
+    b.low = b.h < b.fs * 4;
+    const left = b.x + 10, right = b.x + b.w - 12, top = b.y + (b.low ? b.fs * 1.5 : b.head);
+    b.x0 = left; b.x1 = right; b.foot = b.y + b.h - 8; b.step = Math.max(2.5, Math.min(9, (b.foot - top) / MOST));
+    b.at = (time, now) => right - ((now - time) / SPAN) * (right - left);
+    b.spot = (k) => {
+      const r = records(lane.run, b.place), i = r.at.get(k.m);
+      return [Math.max(left, b.at(Math.floor(k.t0) + 0.5, lane.t)), b.foot - (Math.min(MOST, r.rank[i] ?? 0) + 0.5) * b.step];
+    };
+  },
+  ground(g, b, lane, v) {
+    const { col, t } = v, { run } = lane, r = records(run, b.place), id = `${lane.i}q${b.place}`, on = v.focus === id || v.hover?.id === id;
+    const closed = closedFrom(run, b.place) <= t, from = run.places[b.place].t_from ?? 0;
+    if (from > t) return;                               // a child that is still to come
+    box(g, b.x, b.y, b.w, b.h, 10, { fill: col.tray, stroke: on ? col.ink : col.edge, line: on ? 1.8 : 1.4 });
+    if (closed) hatch(g, b.x, b.y, b.w, b.h, 10, alpha(col.edge, 0.4));
+    v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.fs * 1.6, id, pick: { place: b.place, lane: lane.i } });
+    const rate = upTo(r.t, t) - upTo(r.t, t - 5), label = run.places[b.place].label;
+    text(g, closed ? `${label}, closed` : label, b.x + 11, b.y + b.fs * 0.95, { size: b.fs, weight: 650, color: col.ink, max: b.w * 0.5 });
+    text(g, `${brief(upTo(r.t, t))} kept · ${(rate / Math.min(5, Math.max(t, 1))).toFixed(1)}/s`, b.x + b.w - 12, b.y + b.fs * 0.95,
+      { size: b.fs - 1, color: col.soft, align: "right", max: b.w * 0.5 });
+  },
+  paint(g, b, lane, v) {
+    const { col, t } = v, { run } = lane, r = records(run, b.place), s = b.step * 0.82;
+    if ((run.places[b.place].t_from ?? 0) > t) return;
+    const behind = new Map(readers(run, b.place, t)), read = behind.size ? Math.max(...behind.values()) : -1;
+    for (let i = upTo(r.t, t - SPAN); i < upTo(r.t, t); i++) {
+      if (r.rank[i] >= MOST) continue;
+      const k = r.of[i], [x, y] = b.spot(k), hue = lane.hue({ m: k.m }, col), done = i <= read;
+      g.globalAlpha = (v.select && v.select.m !== undefined && v.select.m !== k.m ? 0.25 : 1) * (done ? 0.45 : 1);
+      box(g, x - s / 2, y - s / 2, s, s, s / 3, { fill: hue });
+      g.globalAlpha = 1;
+      v.halo(g, { m: k.m }, x, y, s / 2 + 2);
+      v.hits.push({ x, y, r: Math.max(5, s * 0.7), id: `${lane.i}m${k.m}`, pick: { m: k.m, lane: lane.i } });
+    }
+    [...behind].sort((x, y) => x[1] - y[1]).forEach(([actor, i], row) => flag(g, b, run.actors[actor]?.name ?? "", Math.max(b.x0, b.at(r.t[i], t)), row, v));
+  },
+};
+
+/** A reader: a pole, and its name; the way from there to the right end is what it has not read. */
+function flag(g, b, name, x, row, { col }) {
+  const y = b.y + (b.low ? b.fs * 1.6 : b.head) + row * b.fs * 1.05, short = name.replace(/^(\w)\w*-/, "$1");
+  g.strokeStyle = col.hand; g.lineWidth = 2; g.beginPath(); g.moveTo(x, Math.min(y, b.foot)); g.lineTo(x, b.foot + 3); g.stroke();
+  if (!b.low) text(g, short, x - 4, y + b.fs * 0.3, { size: b.fs - 2.5, weight: 650, color: col.hand, align: "right" });
+}
