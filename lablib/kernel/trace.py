@@ -83,6 +83,8 @@ class Trace:
         self._on_behalf: dict[str, int] = {}  # by actor: the row that caused what it does
         self._first_rows: dict[int, int] = {}
         self._looked_at = 0
+        self._children: dict[int, list[int]] = {}  # the subjects that were made of each
+        self._rows_about: dict[int, list[int]] = {}
         self.api_kinds: set[int] = set()
         self.events: dict[str, Any] = {}  # by kind: what the rows mean (`lablib.aws.event.Event`)
         self.phrases: dict[str, Phrase] = {}  # by kind: words that go before those of the events
@@ -206,8 +208,12 @@ class Trace:
     ) -> list[Row]:
         """The rows that match, in the order of time. Each argument is a name or several; None means any."""
         rows: Any = range(len(self))
+        if subject is not None and subject != "":  # few rows: they are kept by their subjects
+            self.first_rows()
+            about = {self.code(n) for n in ((subject,) if isinstance(subject, str) else subject)}
+            rows = sorted(i for code in about for i in self._rows_about.get(code, ()))
         for column, names in zip(CODES, (kind, resource, subject, actor), strict=True):
-            if names is not None:
+            if names is not None and (column != "subject" or rows.__class__ is range):
                 wanted = {self.code(n) for n in ((names,) if isinstance(names, str) else names)}
                 values = self._columns[column]
                 rows = [i for i in rows if values[i] in wanted]
@@ -252,8 +258,11 @@ class Trace:
         """The number of the first row about each subject, in the order of appearance."""
         subjects, known = self._columns["subject"], self._first_rows
         for index in range(self._looked_at, len(subjects)):
-            if (code := subjects[index]) and code not in known:
-                known[code] = index
+            if code := subjects[index]:
+                if code not in known:
+                    known[code] = index
+                    self._children.setdefault(self.origin(index), []).append(code)
+                self._rows_about.setdefault(code, []).append(index)
         self._looked_at = len(subjects)
         return known
 
@@ -272,8 +281,8 @@ class Trace:
 
     def children(self, subject: str) -> list[str]:
         """The subjects that were made of this one, in the order of appearance."""
-        code = self.code(subject)
-        return [self.names[child] for child, row in self.first_rows().items() if self.origin(row) == code]
+        self.first_rows()
+        return [self.names[child] for child in self._children.get(self.code(subject), ())]
 
     def ancestors(self, subject: str) -> list[str]:
         """The subject and what it was made of, the first origin last. Raises KeyError as `parent` does."""

@@ -397,7 +397,7 @@ class Measures:
         chunk, details = self.quotas["sqs.price_chunk"], self.trace.details
         cause, subject = self.trace.column("cause"), self.trace.column("subject")
         sent = self._where(lambda event: event.counts == "sent" and event.state)
-        sizes = {subject[row]: details[row] for row in sent}
+        sizes = {subject[row]: details[row] for row in sent if details[row].__class__ is int}
         carried: dict[int, int] = {}
         for row in (*sent, *self._where(lambda event: event.again)):
             carried[cause[row]] = carried.get(cause[row], 0) + sizes.get(subject[row], 0)

@@ -122,7 +122,7 @@ export class Run {
   }
 
   /** What a message is called: by its number, or by its sender and place in the sender's order. */
-  called(m) { return this.hues && this.hues.of[m] >= 0 ? `${this.hues.names[this.hues.of[m]]}, ${this.nth(m)}` : this.name(m); }
+  called(m) { const name = this.hues?.names[this.hues.of[m]]; return name ? `${name}, ${this.nth(m)}` : this.name(m); }
   /** Is this the way of a delivery from a topic, a bucket or a function to the place it is for? */
   delivers(k) { return k.state === "passing" && this.to?.[k.m] >= 0 && this.parent?.[k.m] >= 0; }
   born(m) { return this.of.get(m)?.[0].t0 ?? Infinity; }
