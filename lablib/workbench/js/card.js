@@ -18,55 +18,82 @@ function s(tag, props, ...children) {
 
 /** Why a message is where it is at t, in one sentence, from its tokens alone. */
 export function whyNow(run, m, t) {
-  const tokens = (run.of.get(m) ?? []).filter((k) => k.t0 <= t), name = (k) => run.actors[k.holder]?.name ?? "somebody";
+  const tokens = (run.of.get(m) ?? []).filter((k) => k.t0 <= t), now = tokens.filter((k) => t < k.t1),
+    inState = (state) => now.filter((k) => k.state === state);
   if (!tokens.length) return "Not sent yet.";
-  const now = tokens.filter((k) => t < k.t1), held = now.filter((k) => k.state === "held"), hidden = now.find((k) => k.state === "hidden"), waits = now.find((k) => k.state === "waiting");
-  const hands = tokens.filter((k) => k.state === "held"), born = tokens[0].t0, end = tokens.find((k) => run.outcome(k) === "done" && k.t1 <= t), gone = tokens.find((k) => k.state === "lost");
-  const direct = run.places[tokens[0].place]?.role === "direct";
-  if (gone && !held.length) return tokens.length > 1 ? `Lost: ${run.said[gone.ended] ?? gone.ended}. Nobody gets an answer for it.` : `${cap(run.said[gone.ended] ?? gone.ended)} at once. Nobody will do this work.`;
-  if (held.length > 1) return `${held.length} hands have it at the same time: ${held.map(name).join(" and ")}. Each began because the message was visible again when it asked.`;
-  if (held.length) {
-    const k = held[0], mark = marksAt(run, t).find((x) => x.k === k);
-    if (mark.hollow && direct) return `${name(k)} works on it, though its caller has gone: in vain.`;
-    if (mark.hollow) return `${name(k)} still has it, but its receipt has expired: if another one takes the message, the delete of ${name(k)} will be ignored.`;
-    return direct ? `${name(k)} works on it; the caller waits ${seconds(mark.left ?? 0)} more.` : `${name(k)} has it. Nobody else can see it${mark.left === null ? "" : ` for ${seconds(mark.left)} more`}.`;
+  const held = inState("held"), [hidden] = inState("hidden"), [waits] = inState("waiting"), [delayed] = inState("delayed"),
+    direct = tokens.some((k) => k.state === "asking");
+  const end = tokens.find((k) => run.outcome(k) === "done" && k.t1 <= t), gone = tokens.find((k) => k.state === "lost");
+  if (gone && !held.length) {
+    const why = run.said[gone.ended] ?? gone.ended;
+    return run.born(m) < gone.t0 - 1e-3 ? `Lost: ${why}. Nobody gets an answer for it.` : `${cap(why)} at once. Nobody will do this work.`;
   }
-  if (hidden) {
-    const last = hands.at(-1);
-    return `Nobody works on it. ${last ? `${name(last)} ${last.ended === "crashed" ? "crashed with it in hand" : "has let it go"}; the queue does not know. ` : ""}It stays hidden for ${seconds((hidden.vu ?? t) - t)} more.`;
-  }
-  if (waits) {
-    const { ahead, hands: many } = waitOf(run, waits, t), place = run.places[waits.place], waited = t - waits.t0;
-    const long = waited > 2 * run.medianWork && many ? ` ${ahead ? `${plural(ahead, "message")} waited already when it came, and` : "It"} ${ahead ? "there are" : "has"} ${plural(many, "worker")}.` : "";
-    if (direct && waits.vu !== null && t >= waits.vu) return `Its caller gave up at ${clock(waits.vu, run.duration)}. It still waits, and will be worked on in vain.`;
-    if (place.role === "topic" || place.role === "bucket") return `The ${place.role} passes it on.`;
-    return `${waits.copy ? `Waiting again since ${clock(waits.t0, run.duration)}: nobody deleted it before its visibility timeout ended.` : `Waiting for ${span(waited)} in ${place.label}.`}${long}`;
-  }
-  const delayed = now.find((k) => k.state === "delayed");
+  if (held.length) return whoHas(run, held, t, direct);
+  if (hidden) return whyHidden(run, hidden, tokens, t);
+  if (waits) return whyWaiting(run, waits, t, direct);
   if (delayed) return `Delayed: it is visible at ${clock(delayed.t1, run.duration)}.`;
-  if (end) {
-    const first = hands[0], wait = first ? first.t0 - born : 0;
-    return `Done after ${span(end.t1 - born)}${wait > 0.05 ? `, of which it waited ${span(wait)}` : ""}.${hands.length > 1 ? ` ${plural(hands.length, "delivery").replace("deliverys", "deliveries")}: some of the work was done twice.` : ""}`;
+  if (end) return howDone(run, m, tokens, end);
+  const last = tokens.at(-1);
+  return `Since ${clock(last.t0, run.duration)}: ${run.said[last.state] ?? last.state}.`;
+}
+
+const nameOf = (run, k) => run.actors[k.holder]?.name ?? "somebody";
+
+function whoHas(run, held, t, direct) {
+  const [k] = held, name = nameOf(run, k), mark = marksAt(run, t).find((x) => x.k === k), left = mark?.left ?? null;
+  if (held.length > 1) {
+    return `${held.length} hands have it at the same time: ${held.map((x) => nameOf(run, x)).join(" and ")}. `
+      + "Each began because the message was visible again when it asked.";
   }
-  return `Since ${clock(tokens.at(-1).t0, run.duration)}: ${run.said[tokens.at(-1).state] ?? tokens.at(-1).state}.`;
+  if (mark?.hollow && direct) return `${name} works on it, though its caller has gone: in vain.`;
+  if (mark?.hollow) return `${name} still has it, but its receipt has expired: if another one takes the message, the delete of ${name} will be ignored.`;
+  const more = left === null ? "" : ` for ${seconds(left)} more`;
+  return direct ? `${name} works on it; the caller waits${more}.` : `${name} has it. Nobody else can see it${more}.`;
+}
+
+function whyHidden(run, hidden, tokens, t) {
+  const last = tokens.filter((k) => k.state === "held").at(-1), left = `It stays hidden for ${seconds((hidden.vu ?? t) - t)} more.`;
+  if (hidden.orphan === null || hidden.orphan > t) return `The answer with it is on its way. ${left}`;
+  const did = last?.ended === "crashed" ? "crashed with it in hand" : "has let it go";
+  return `Nobody works on it. ${last ? `${nameOf(run, last)} ${did}; the queue does not know. ` : ""}${left}`;
+}
+
+function whyWaiting(run, waits, t, direct) {
+  const { ahead, hands } = waitOf(run, waits, t), place = run.places[waits.place], since = clock(waits.t0, run.duration);
+  if (direct && waits.vu !== null &&
+    t >= waits.vu) return `Its caller gave up at ${clock(waits.vu, run.duration)}. It still waits, and will be worked on in vain.`;
+  if (["topic", "bucket"].includes(place.role)) return `The ${place.role} passes it on.`;
+  const first = waits.copy ? `Waiting again since ${since}: nobody deleted it before its visibility timeout ended.` : `Waiting for ${span(t - waits.t0)} in ${place.label}.`;
+  if (t - waits.t0 < 2 * run.medianWork || !hands) return first;
+  return `${first} ${ahead ? `${plural(ahead, "message")} waited already when it came, for ${plural(hands, "worker")}.` : `There are ${plural(hands, "worker")}.`}`;
+}
+
+function howDone(run, m, tokens, end) {
+  const hands = tokens.filter((k) => k.state === "held"), born = run.born(m), wait = hands.length ? hands[0].t0 - born : 0;
+  const waited = wait > 0.05 ? `, of which it waited ${span(wait)}` : "";
+  return `Done after ${span(end.t1 - born)}${waited}.${hands.length > 1 ? ` ${hands.length} deliveries: some of the work was done twice.` : ""}`;
 }
 
 /** The life of a message as a small lane, as far as it was watched. */
 function life(run, m, t, watched, col) {
   const known = run.of.get(m).filter((k) => k.t0 <= watched && k.state !== "lost"), from = known[0]?.t0 ?? 0;
   if (!known.length) return null;
-  const stop = Math.max(...known.map((k) => Math.min(k.t1, run.duration, watched))), to = Math.max(stop, t, from + 1), X = (x) => LEFT + ((W - LEFT - 8) * (x - from)) / (to - from);
+  const stop = Math.max(...known.map((k) => Math.min(k.t1, run.duration, watched))), to = Math.max(stop, t, from + 1),
+    X = (x) => LEFT + ((W - LEFT - 8) * (x - from)) / (to - from);
   const rows = [...new Set(known.map((k) => (k.holder >= 0 ? `a${k.holder}` : `p${k.place}`)))], height = rows.length * 17 + 20;
   const label = (key) => (key[0] === "a" ? run.actors[key.slice(1)].name : run.places[key.slice(1)].label);
-  const bar = (x0, x1, y, high, fill, more = {}) => s("rect", { x: X(x0).toFixed(1), y, width: Math.max(1.5, X(x1) - X(x0)).toFixed(1), height: high, rx: 2, fill, ...more });
+  const bar = (x0, x1, y, high, fill, more = {}) => s("rect", { x: X(x0).toFixed(1), y, width: Math.max(1.5, X(x1) - X(x0)).toFixed(1), height: high,
+    rx: 2, fill, ...more });
   const parts = rows.flatMap((key, i) => {
     const y = 4 + i * 17;
-    return [s("text", { x: 0, y: y + 10, "font-size": 11, fill: col.soft }, label(key).slice(0, 16)), ...known.filter((k) => (k.holder >= 0 ? `a${k.holder}` : `p${k.place}`) === key).flatMap((k) => {
+    return [s("text", { x: 0, y: y + 10, "font-size": 11, fill: col.soft }, label(key).slice(0, 16)),
+      ...known.filter((k) => (k.holder >= 0 ? `a${k.holder}` : `p${k.place}`) === key).flatMap((k) => {
       const end = Math.min(k.t1, to);
       if (k.state === "hidden") return [bar(k.t0, end, y + 1.5, 9, "none", { stroke: col.edge, "stroke-dasharray": "3 2" })];
       if (k.holder < 0) return [bar(k.t0, end, y + 1, 10, k.copy ? col.again : k.state === "waiting" ? col.waiting : col.soft)];
       const cut = k.vu === null ? end : Math.min(end, Math.max(k.t0, k.vu)), sign = end < to || k.t1 <= t;
-      return [bar(k.t0, cut, y, 11, k.copy > 1 ? col.again : col.hand), cut < end ? bar(cut, end, y, 11, col.pale) : null, sign && k.t1 <= to ? ending(run, k, X(k.t1), y + 5.5, col) : null];
+      return [bar(k.t0, cut, y, 11, k.copy > 1 ? col.again : col.hand), cut < end ? bar(cut, end, y, 11, col.pale) : null,
+        sign && k.t1 <= to ? ending(run, k, X(k.t1), y + 5.5, col) : null];
     })].filter(Boolean);
   });
   return s("svg", { viewBox: `0 0 ${W} ${height}`, role: "img", "aria-label": "Its life so far" }, ...parts,
@@ -78,18 +105,25 @@ function life(run, m, t, watched, col) {
 const ending = (run, k, x, y, col) => (run.outcome(k) === "done" ? s("circle", { cx: x, cy: y, r: 4.5, fill: col.done })
   : s("path", { d: `M${x - 4} ${y - 4}l8 8m0-8l-8 8`, stroke: col.again, "stroke-width": 2.4 }));
 
-/** A message's card. `told`: its life in Python's words {clauses, kin, sentence, group}, once it has come; `on`: step(by), choose(message), follow(). */
+/**
+ * A message's card. `told`: its life in Python's words {clauses, kin, sentence, group}, once it has come; `on`: step(by),
+ * choose(message), follow().
+ */
 export function messageCard(run, m, { t, watched, col, told, on, following }) {
   const clauses = (told?.clauses ?? []).filter(([at]) => at <= watched + 1e-3), now = upTo(clauses.map(([at]) => at), t + 1e-3) - 1;
   const whole = told && (told.clauses.at(-1)?.[0] ?? 0) <= watched, kin = (told?.kin ?? []).filter(([other]) => run.born(other) <= watched);
   return [
-    h("h4", {}, cap(run.called(m)), run.hues ? h("small", {}, ` message ${m + 1}`) : null, told?.group ? h("small", {}, ` group ${told.group}`) : null),
+    h("h4", {}, cap(run.called(m)), run.hues ? h("small", {}, ` message ${m + 1}`) : null,
+      told?.group ? h("small", {}, ` group ${told.group}`) : null),
     h("p", { class: "ml-why" }, whyNow(run, m, t)), life(run, m, t, watched, col),
-    kin.length ? h("p", { class: "ml-kin" }, kin.slice(0, 6).map(([other, words]) => h("button", { type: "button", class: "ml-button", onclick: () => on.choose(other) }, `message ${other + 1}: ${words}`))) : null,
+    kin.length ? h("p", { class: "ml-kin" }, kin.slice(0, 6).map(([other, words]) => h("button",
+      { type: "button", class: "ml-button", onclick: () => on.choose(other) }, `message ${other + 1}: ${words}`))) : null,
     clauses.length ? h("ol", { class: "ml-clauses", tabIndex: 0, "aria-label": "What happened to it" }, clauses.map(([at, words, api], i) =>
-      h("li", { class: at > t + 1e-3 ? "ml-later" : i === now ? "ml-current" : "", "aria-current": i === now ? "true" : null, title: api || null }, h("b", {}, clock(at, run.duration)), h("span", {}, words)))) : null,
+      h("li", { class: at > t + 1e-3 ? "ml-later" : i === now ? "ml-current" : "", "aria-current": i === now ? "true" : null, title: api || null },
+        h("b", {}, clock(at, run.duration)), h("span", {}, words)))) : null,
     whole && told.sentence ? h("p", { class: "ml-hint" }, told.sentence) : null,
-    h("p", { class: "ml-row" }, h("button", { type: "button", class: "ml-button", "aria-label": "Its event before", onclick: () => on.step(-1) }, "‹"),
+    h("p", { class: "ml-row" }, h("button", { type: "button", class: "ml-button", "aria-label": "Its event before", onclick: () => on.step(-1) },
+      "‹"),
       h("button", { type: "button", class: "ml-button", onclick: () => on.step(1) }, "next in its life ›"),
       h("button", { type: "button", class: "ml-button", "aria-pressed": String(Boolean(following)), onclick: on.follow }, "follow")),
   ];
@@ -97,33 +131,50 @@ export function messageCard(run, m, { t, watched, col, told, on, following }) {
 
 /** A worker's card: what it did with its time so far. */
 export function actorCard(run, a, { t, col }) {
-  const mine = run.hands.get(a).filter((k) => k.t0 <= t), over = mine.filter((k) => k.t1 <= t), n = (what) => over.filter((k) => run.outcome(k) === what).length;
-  const X = (x) => (W * x) / Math.max(t, 1), color = (k) => (k.t1 > t ? col.hand : { done: col.done, vain: col.pale, crashed: col.pale }[run.outcome(k)] ?? col.hand);
-  const bars = mine.map((k) => s("rect", { x: X(k.t0).toFixed(1), y: 4, width: Math.max(1, X(Math.min(k.t1, t)) - X(k.t0) - 0.8).toFixed(1), height: 16, rx: 1.5, fill: color(k) }));
+  const mine = run.hands.get(a).filter((k) => k.t0 <= t), over = mine.filter((k) => k.t1 <= t),
+    n = (what) => over.filter((k) => run.outcome(k) === what).length;
+  const X = (x) => (W * x) / Math.max(t, 1), color = (k) => (k.t1 > t ? col.hand : { done: col.done, vain: col.pale,
+    crashed: col.pale }[run.outcome(k)] ?? col.hand);
+  const bars = mine.map((k) => s("rect", { x: X(k.t0).toFixed(1), y: 4, width: Math.max(1, X(Math.min(k.t1, t)) - X(k.t0) - 0.8).toFixed(1),
+    height: 16, rx: 1.5, fill: color(k) }));
   const down = run.actors[a].spans.filter(([from, , state]) => from <= t && ["down", "frozen"].includes(state)).map(([from, to]) =>
-    s("rect", { x: X(from), y: 4, width: Math.max(2, X(Math.min(to ?? t, t)) - X(from)), height: 16, fill: "none", stroke: col.again, "stroke-dasharray": "4 3", "stroke-width": 1.6 }));
-  const parts = [plural(n("done"), "message") + " done", n("vain") ? `${n("vain")} in vain` : "", n("crashed") ? `${n("crashed")} lost in a crash` : ""].filter(Boolean).join(", ");
-  return [h("h4", {}, run.actors[a].name), h("p", { class: "ml-why" }, h("strong", {}, `Busy ${Math.round(run.busy(a, 0, t) * 100)} % of its time.`), ` ${parts}. Green: work that counted; pale: work for nothing.`),
-    s("svg", { viewBox: `0 0 ${W} 34`, role: "img", "aria-label": "Its time so far" }, s("rect", { x: 0, y: 4, width: W, height: 16, rx: 3, fill: col.faint }), ...bars, ...down,
-      s("text", { x: 0, y: 33, "font-size": 10.5, fill: col.soft }, "0 s"), s("text", { x: W, y: 33, "font-size": 10.5, "text-anchor": "end", fill: col.soft }, clock(t, run.duration)))];
+    s("rect", { x: X(from), y: 4, width: Math.max(2, X(Math.min(to ?? t, t)) - X(from)), height: 16, fill: "none", stroke: col.again,
+      "stroke-dasharray": "4 3", "stroke-width": 1.6 }));
+  const parts = [plural(n("done"), "message") + " done", n("vain") ? `${n("vain")} in vain` : "",
+    n("crashed") ? `${n("crashed")} lost in a crash` : ""].filter(Boolean).join(", ");
+  return [h("h4", {}, run.actors[a].name), h("p", { class: "ml-why" }, h("strong", {}, `Busy ${Math.round(run.busy(a, 0, t) * 100)} % of its time.`),
+    ` ${parts}. Green: work that counted; pale: work for nothing.`),
+    s("svg", { viewBox: `0 0 ${W} 34`, role: "img", "aria-label": "Its time so far" },
+      s("rect", { x: 0, y: 4, width: W, height: 16, rx: 3, fill: col.faint }), ...bars, ...down,
+      s("text", { x: 0, y: 33, "font-size": 10.5, fill: col.soft }, "0 s"),
+        s("text", { x: W, y: 33, "font-size": 10.5, "text-anchor": "end", fill: col.soft }, clock(t, run.duration)))];
 }
 
 /** A place's card: what goes in and out, and how old the oldest is. */
 export function placeCard(run, p, { t }) {
   const place = run.places[p], waiting = run.count("waiting", t, p), hidden = run.count("hidden", t, p), w = Math.min(t, 20) || 1;
-  if (place.role === "producer") return [h("h4", {}, place.label), h("p", { class: "ml-why" }, `${plural(run.count("sent", t), "message")} sent; ${run.rate("sent", t, w).toFixed(1)} a second in the last ${span(w)}.`)];
+  if (place.role === "producer") return [h("h4", {}, place.label), h("p", { class: "ml-why" },
+    `${plural(run.count("sent", t), "message")} sent; ${run.rate("sent", t, w).toFixed(1)} a second in the last ${span(w)}.`)];
   const now = run.at(t).filter((k) => k.place === p && k.holder < 0), oldest = now.length ? Math.max(...now.map((k) => t - run.born(k.m))) : 0;
-  const to = run.links.filter(([a, b]) => a === p && HANDS.has(run.places[b].role)).map(([, b]) => b), out = to.reduce((sum, b) => sum + run.rate("taken", t, w, b), 0), inn = run.rate("came", t, w, p);
-  return [h("h4", {}, place.label), h("p", { class: "ml-why" }, h("strong", {}, `${waiting} wait${hidden ? `, ${hidden} are hidden: lent to workers` : ""}.`), oldest ? ` The oldest came ${span(oldest)} ago.` : ""),
-    h("p", { class: "ml-why" }, `In the last ${span(w)}: ${inn.toFixed(1)} came and ${out.toFixed(1)} were taken a second. ${Math.abs(inn - out) < 0.15 ? "It keeps its length." : inn > out ? "It grows." : "It shrinks."}`)];
+  const to = run.links.filter(([a, b]) => a === p && HANDS.has(run.places[b].role)).map(([, b]) => b),
+    out = to.reduce((sum, b) => sum + run.rate("taken", t, w, b), 0), inn = run.rate("came", t, w, p);
+  return [h("h4", {}, place.label), h("p", { class: "ml-why" }, h("strong", {},
+    `${waiting} wait${hidden ? `, ${hidden} are hidden: lent to workers` : ""}.`), oldest ? ` The oldest came ${span(oldest)} ago.` : ""),
+    h("p", { class: "ml-why" },
+      `In the last ${span(w)}: ${inn.toFixed(1)} came and ${out.toFixed(1)} were taken a second. ${Math.abs(inn - out) < 0.15 ? "It keeps its length." : inn > out ? "It grows." : "It shrinks."}`)];
 }
 
 /** An order's card, of the board. */
 export function orderCard(run, i, { t, watched }) {
   const o = run.lens.orders[i], rows = run.lens.receivers.map(({ label }, r) => [o.told[r] !== null && o.told[r] <= watched ? o.told[r] : null,
-    o.told[r] !== null && o.told[r] <= watched ? `${label}: told` : !o.wanted[r] ? `${label}: does not want it` : o.ended !== null && o.ended <= watched ? `${label}: never told` : `${label}: not yet`]);
+    o.told[r] !== null && o.told[r] <= watched ? `${label}: told` : !o.wanted[r] ? `${label}: does not want it` : o.ended !== null &&
+      o.ended <= watched ? `${label}: never told` : `${label}: not yet`]);
   const ended = o.ended !== null && o.ended <= watched;
-  return [h("h4", {}, `Order ${i + 1}`), h("p", { class: "ml-why" }, ended ? "The shop crashed while it told of this order. Nobody repeats the rest." : "The shop told of it without a crash."),
-    h("ol", { class: "ml-clauses" }, h("li", {}, h("b", {}, clock(o.t, run.duration)), h("span", {}, "a customer orders")), rows.map(([at, words]) => h("li", {}, h("b", {}, at === null ? "–" : clock(at, run.duration)), h("span", {}, words))),
-      ended ? h("li", { class: "ml-current" }, h("b", {}, clock(o.ended, run.duration)), h("span", {}, "the shop crashes")) : null), t < o.t ? null : null].filter(Boolean);
+  return [h("h4", {}, `Order ${i + 1}`),
+    h("p", { class: "ml-why" },
+      ended ? "The shop crashed while it told of this order. Nobody repeats the rest." : "The shop told of it without a crash."),
+    h("ol", { class: "ml-clauses" }, h("li", {}, h("b", {}, clock(o.t, run.duration)), h("span", {}, "a customer orders")),
+      rows.map(([at, words]) => h("li", {}, h("b", {}, at === null ? "–" : clock(at, run.duration)), h("span", {}, words))),
+      ended ? h("li", { class: "ml-current" }, h("b", {}, clock(o.ended, run.duration)), h("span", {}, "the shop crashes")) : null),
+        t < o.t ? null : null].filter(Boolean);
 }

@@ -13,7 +13,8 @@ export function plotly(fetchSource) {
   globalThis[slot] ??= (async () => {
     if (globalThis.Plotly?.react) return globalThis.Plotly;
     const source = await fetchSource();
-    const url = URL.createObjectURL(new Blob(["const module = {exports: {}};\n", source, "\nexport default module.exports;"], { type: "text/javascript" }));
+    const url = URL.createObjectURL(new Blob(["const module = {exports: {}};\n", source, "\nexport default module.exports;"],
+      { type: "text/javascript" }));
     try { return (await import(/* webpackIgnore: true */ url)).default; } finally { URL.revokeObjectURL(url); }
   })().catch((error) => { delete globalThis[slot]; throw error; });
   return globalThis[slot];
@@ -26,7 +27,9 @@ export class Chart {
     this.plot = h("div", { class: "ml-plot" });
     this.line = h("div", { class: "ml-cursor", "aria-hidden": "true" });
     this.fog = h("div", { class: "ml-fog", "aria-hidden": "true" });
-    this.element = h("div", { class: "ml-figure", role: "group", "aria-label": "Figure: measures over time. Click to move in time; the Data tab has the same as a table." }, this.plot, this.fog, this.line);
+    this.element = h("div",
+      { class: "ml-figure", role: "group",
+        "aria-label": "Figure: measures over time. Click to move in time; the Data tab has the same as a table." }, this.plot, this.fog, this.line);
     this.element.addEventListener("pointerdown", (event) => this.drag(event));
   }
 
@@ -64,7 +67,8 @@ export class Chart {
     const axis = this.axis();
     this.line.hidden = !axis;
     if (!axis) { this.fog.hidden = true; return; }
-    const [from, to] = axis.range, at = (x) => axis.left + clamp((x * (this.scale ?? 1) - from) / (to - from), 0, 1) * axis.width, end = axis.left + axis.width;
+    const [from, to] = axis.range, at = (x) => axis.left + clamp((x * (this.scale ?? 1) - from) / (to - from), 0, 1) * axis.width,
+      end = axis.left + axis.width;
     this.line.style.transform = `translateX(${at(t).toFixed(1)}px)`;
     this.line.style.top = this.fog.style.top = `${axis.top}px`; this.line.style.height = this.fog.style.height = `${axis.height}px`;
     this.fog.hidden = at(watched) >= end - 0.5;
@@ -78,7 +82,8 @@ export class Chart {
       const part = (e.clientX - rect.left - axis.left) / axis.width;
       this.seek((axis.range[0] + part * (axis.range[1] - axis.range[0])) / (this.scale ?? 1));
     };
-    const stop = () => { removeEventListener("pointermove", go); removeEventListener("pointerup", stop); removeEventListener("pointercancel", stop); };
+    const stop = () => { removeEventListener("pointermove", go); removeEventListener("pointerup", stop); removeEventListener("pointercancel", stop);
+      };
     addEventListener("pointermove", go); addEventListener("pointerup", stop); addEventListener("pointercancel", stop);
     go(event);
   }

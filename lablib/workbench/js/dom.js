@@ -16,7 +16,8 @@ export function h(tag, props = {}, ...children) {
 
 const PATHS = {
   play: "M7 4.5v15l12-7.5z", pause: "M7 5h3.5v14H7zM13.5 5H17v14h-3.5z", start: "M6 5h2.5v14H6zM19 5v14L9.5 12z",
-  back: "M15.5 5v14L7 12z", step: "M8.5 5v14l8.5-7z", next: "M5 5v14l8-7zM13 5v14l6-7-6-7z", close: "M6 7.4 7.4 6 12 10.6 16.6 6 18 7.4 13.4 12l4.6 4.6-1.4 1.4-4.6-4.6L7.4 18 6 16.6l4.6-4.6z",
+  back: "M15.5 5v14L7 12z", step: "M8.5 5v14l8.5-7z", next: "M5 5v14l8-7zM13 5v14l6-7-6-7z",
+    close: "M6 7.4 7.4 6 12 10.6 16.6 6 18 7.4 13.4 12l4.6 4.6-1.4 1.4-4.6-4.6L7.4 18 6 16.6l4.6-4.6z",
 };
 
 export function icon(name) {
@@ -36,7 +37,8 @@ export const button = (label, onclick, extra = {}) => h("button", { type: "butto
 /** A field for a number. `take(value)` gets what was typed, when Enter is pressed or the field is left; NaN where it is empty. */
 export function numberField(take, extra = {}) {
   const field = h("input", { type: "number", class: "ml-number", onchange: () => take(field.valueAsNumber), ...extra,
-    onkeydown: (event) => { if (event.key === "Enter") { event.preventDefault(); take(field.valueAsNumber); } } });   // the notebook keeps Enter's own change event
+    // the notebook keeps Enter's own change event
+    onkeydown: (event) => { if (event.key === "Enter") { event.preventDefault(); take(field.valueAsNumber); } } });
   return field;
 }
 
@@ -84,7 +86,8 @@ export function tabs(label, list) {
     open(to.id); to.tab.focus(); event.preventDefault(); event.stopPropagation();
   };
   const element = h("div", { class: "ml-tabs" },
-    h("div", { role: "tablist", "aria-label": label, class: "ml-tablist", onkeydown: move }, made.map(({ tab }) => tab)), list.map(({ panel }) => panel));
+    h("div", { role: "tablist", "aria-label": label, class: "ml-tablist", onkeydown: move }, made.map(({ tab }) => tab)),
+      list.map(({ panel }) => panel));
   open(list[0].id);
   return { element, open };
 }

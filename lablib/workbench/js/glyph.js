@@ -52,7 +52,8 @@ function outline(g, x, y, s, shape) {
 /** A mark: one message in one place or hand. shape: dot waits, square is held, diamond comes again, cross is dead; `n`: its number. */
 export function mark(g, x, y, s, { shape = "dot", color, hollow = false, ground = null, n = null, ink = "#fff" } = {}) {
   outline(g, x, y, s, shape);
-  if (shape === "cross") { g.strokeStyle = color; g.lineWidth = Math.max(1.6, s * 0.17); g.lineCap = "round"; g.stroke(); g.lineCap = "butt"; return; }
+  if (shape === "cross") { g.strokeStyle = color; g.lineWidth = Math.max(1.6, s * 0.17); g.lineCap = "round"; g.stroke(); g.lineCap = "butt"; return;
+    }
   if (hollow) {
     if (ground) { g.fillStyle = ground; g.fill(); }
     g.strokeStyle = color; g.lineWidth = Math.max(1.4, s * 0.09); g.stroke();

@@ -4,18 +4,24 @@ import { bar, lock, mark, ring, socket } from "./glyph.js";
 import { button, h, refill } from "./dom.js";
 
 const KEYS = [
-  ["Space", "play, pause"], ["← →", "one instant back, on; with Shift: further"], ["N P", "next, previous event of interest"], ["+ −", "faster, slower"],
-  ["Home End", "the beginning; as far as was watched"], ["1 2 3", "draw a guess without a pointer: stays low, rises and stays, rises and falls"], ["A ?", "larger type; these keys"],
+  ["Space", "play, pause"], ["← →", "one instant back, on; with Shift: further"], ["N P", "next, previous event of interest"],
+    ["+ −", "faster, slower"],
+  ["Home End", "the beginning; as far as was watched"], ["1 2 3", "draw a guess without a pointer: stays low, rises and stays, rises and falls"],
+    ["A ?", "larger type; these keys"],
   ["Tab, Enter, ↓", "through the things in the picture; ask about one; what can be done to it"], ["Esc", "close the card"],
 ];
 const SIGNS = [
   ["waits", (g, c) => mark(g, 14, 14, 15, { color: c.waiting })], ["in a hand", (g, c) => mark(g, 14, 14, 16, { shape: "square", color: c.hand })],
-  ["comes again", (g, c) => mark(g, 14, 14, 15, { shape: "diamond", color: c.again })], ["refused, lost, or in vain", (g, c) => mark(g, 14, 14, 15, { shape: "cross", color: c.again })],
+  ["comes again", (g, c) => mark(g, 14, 14, 15, { shape: "diamond", color: c.again })],
+    ["refused, lost, or in vain", (g, c) => mark(g, 14, 14, 15, { shape: "cross", color: c.again })],
   ["its right has run out: receipt expired, caller gone", (g, c) => mark(g, 14, 14, 16, { shape: "square", color: c.vain, hollow: true })],
-  ["ring: until it is visible again, or its caller gives up", (g, c) => { ring(g, 14, 14, 11, 0.65, c.hand, alpha(c.hand, 0.2), 3); mark(g, 14, 14, 12, { shape: "square", color: c.hand }); }],
+  ["ring: until it is visible again, or its caller gives up", (g, c) => { ring(g, 14, 14, 11, 0.65, c.hand, alpha(c.hand, 0.2), 3);
+    mark(g, 14, 14, 12, { shape: "square", color: c.hand }); }],
   ["hidden in the queue, in somebody's hand", (g, c) => socket(g, 14, 14, 16, c.edge)],
-  ["hidden, in nobody's hands: seconds left", (g, c) => { socket(g, 14, 14, 14, c.again, 1.8); ring(g, 14, 14, 11, 0.6, c.again, alpha(c.again, 0.2), 2.4); }],
-  ["share of the work done", (g, c) => bar(g, 2, 12, 24, 5, 0.6, c.done, alpha(c.edge, 0.3))], ["one at a time: a FIFO group", (g, c) => lock(g, 14, 14, 18, c.ink)],
+  ["hidden, in nobody's hands: seconds left", (g, c) => { socket(g, 14, 14, 14, c.again, 1.8);
+    ring(g, 14, 14, 11, 0.6, c.again, alpha(c.again, 0.2), 2.4); }],
+  ["share of the work done", (g, c) => bar(g, 2, 12, 24, 5, 0.6, c.done, alpha(c.edge, 0.3))],
+    ["one at a time: a FIFO group", (g, c) => lock(g, 14, 14, 18, c.ink)],
 ];
 
 /** Returns {element, open(colours)}. */

@@ -17,7 +17,8 @@ export function laneOf(run, m) {
   for (const k of tokens) {
     if (k.state === "hidden") {
       const last = hidden.at(-1);
-      if (last && last.until === k.vu && Math.abs(last.to - k.t0) < 1e-6) last.to = Math.min(T, k.t1); else hidden.push({ from: k.t0, to: Math.min(T, k.t1), until: k.vu });
+      if (last && last.until === k.vu && Math.abs(last.to - k.t0) < 1e-6) last.to = Math.min(T, k.t1);
+      else hidden.push({ from: k.t0, to: Math.min(T, k.t1), until: k.vu });
     } else if (k.state === "held" && k.wf !== null) {
       const last = work.findLast((w) => w.actor === k.holder && w.from === k.wf);
       const to = Math.min(T, k.wu ?? k.t1), outcome = run.outcome(k), late = k.vu !== null && k.vu < to ? Math.max(k.wf, k.vu) : null;
@@ -26,7 +27,8 @@ export function laneOf(run, m) {
       if (row < 0) row = free.length;
       free[row] = to;
       work.push({ from: k.wf, to, actor: k.holder, late, outcome, row, copy: k.copy, ended: k.ended });
-    } else if (k.holder < 0 && k.state !== "lost" && k.state !== "hidden") waits.push({ from: k.t0, to: Math.min(T, k.t1), again: k.copy > 0, state: k.state });
+    } else if (k.holder < 0 && k.state !== "lost" && k.state !== "hidden") waits.push({ from: k.t0, to: Math.min(T, k.t1), again: k.copy > 0,
+      state: k.state });
   }
   const done = tokens.find((k) => run.outcome(k) === "done"), gone = tokens.find((k) => k.state === "lost");
   const end = done ? { t: done.t1, kind: "done" } : gone ? { t: gone.t0, kind: "lost", why: gone.ended } : null;
@@ -47,16 +49,20 @@ export class Lanes {
   constructor({ choose, seek }) {
     Object.assign(this, { pins: [], choose, seek, made: new Map() });
     this.canvas = h("canvas", { class: "ml-lanes-canvas", "aria-hidden": "true" });
-    this.names = h("div", { class: "ml-lane-names", role: "group", "aria-label": "Messages in the lanes; Enter opens a message's card and keeps its lane" });
-    this.rows = Array.from({ length: COUNT }, (_, i) => this.names.appendChild(h("button", { type: "button", class: "ml-lane-name", onclick: () => this.pin(this.shown[i]) })));
+    this.names = h("div",
+      { class: "ml-lane-names", role: "group", "aria-label": "Messages in the lanes; Enter opens a message's card and keeps its lane" });
+    this.rows = Array.from({ length: COUNT }, (_, i) => this.names.appendChild(h("button",
+      { type: "button", class: "ml-lane-name", onclick: () => this.pin(this.shown[i]) })));
     this.scale = h("span", { class: "ml-hint" });
     this.key = h("span", { class: "ml-lanes-key" });
     this.body = h("div", { class: "ml-scroll", tabIndex: 0, role: "region", "aria-label": "The lanes as a table" });
     this.details = h("details", { ontoggle: () => this.tell() }, h("summary", {}, "The lanes as a table"), this.body);
     this.element = h("section", { class: "ml-lanes", hidden: true, "aria-label": "Lanes: single messages over time" },
-      h("div", { class: "ml-lanes-head" }, this.key, this.scale, button("−", () => this.zoom(-1), { "aria-label": "Show more time" }), button("+", () => this.zoom(1), { "aria-label": "Show less time" })),
+      h("div", { class: "ml-lanes-head" }, this.key, this.scale, button("−", () => this.zoom(-1), { "aria-label": "Show more time" }),
+        button("+", () => this.zoom(1), { "aria-label": "Show less time" })),
       h("div", { class: "ml-lanes-field" }, this.names, this.canvas), this.details);
-    this.canvas.addEventListener("click", (e) => { const m = this.shown?.[Math.floor(e.offsetY / ROW)]; if (m !== undefined) this.pin(m, true); else this.seek(this.at(e.offsetX)); });
+    this.canvas.addEventListener("click", (e) => { const m = this.shown?.[Math.floor(e.offsetY / ROW)]; if (m !== undefined) this.pin(m, true);
+      else this.seek(this.at(e.offsetX)); });
   }
 
   show(run, name = "") {
@@ -94,7 +100,8 @@ export class Lanes {
     this.again = () => this.draw(t, watched, col, chosen, playing, ratio);
     const { clientWidth: w, clientHeight: height } = this.canvas, g = this.canvas.getContext("2d"), { run } = this;
     if (!w || !height) return;
-    if (this.w !== w || this.ratio !== ratio) { Object.assign(this, { w, ratio }); this.canvas.width = Math.round(w * ratio); this.canvas.height = Math.round(height * ratio); }
+    if (this.w !== w || this.ratio !== ratio) { Object.assign(this, { w, ratio }); this.canvas.width = Math.round(w * ratio);
+      this.canvas.height = Math.round(height * ratio); }
     g.setTransform(ratio, 0, 0, ratio, 0, 0); g.clearRect(0, 0, w, height);
     Object.assign(this, { t, watched, from: Math.min(Math.max(0, t - 0.66 * this.width), Math.max(0, run.duration - this.width)) });
     this.shown = followed(run, t, COUNT, this.pins, this.from).filter((m) => run.born(m) <= Math.max(watched, t));
@@ -113,11 +120,14 @@ export class Lanes {
     const { waits, hidden, work, rows, end } = this.story(m), middle = top + ROW / 2, to = this.from + this.width;
     if (chosen) { g.fillStyle = col.well; g.fillRect(LEFT, top, this.w, ROW - 1); }
     g.fillStyle = col.faint; g.fillRect(LEFT, top + ROW - 1, this.w, 0.7);
-    for (const k of waits) if (k.to >= this.from && k.from <= to) { g.fillStyle = k.again ? col.again : col.waiting; g.fillRect(this.x(k.from), middle - 1, Math.max(1, this.x(k.to) - this.x(k.from)), 2.4); }
+    for (const k of waits) if (k.to >= this.from && k.from <= to) { g.fillStyle = k.again ? col.again : col.waiting;
+      g.fillRect(this.x(k.from), middle - 1, Math.max(1, this.x(k.to) - this.x(k.from)), 2.4); }
     for (const k of hidden) {                          // the visibility bar: a bracket above the work
       const a = this.x(k.from), b = this.x(k.to);
-      g.strokeStyle = col.soft; g.lineWidth = 1.2; g.setLineDash([3, 2]); g.beginPath(); g.moveTo(a, top + 4.5); g.lineTo(b, top + 4.5); g.stroke(); g.setLineDash([]);
-      if (k.until !== null && Math.abs(k.until - k.to) < 0.05) { g.lineWidth = 1.8; g.strokeStyle = col.again; g.beginPath(); g.moveTo(b, top + 2); g.lineTo(b, top + ROW - 3); g.stroke(); }
+      g.strokeStyle = col.soft; g.lineWidth = 1.2; g.setLineDash([3, 2]); g.beginPath(); g.moveTo(a, top + 4.5); g.lineTo(b, top + 4.5); g.stroke();
+      g.setLineDash([]);
+      if (k.until !== null && Math.abs(k.until - k.to) < 0.05) { g.lineWidth = 1.8; g.strokeStyle = col.again; g.beginPath(); g.moveTo(b, top + 2);
+        g.lineTo(b, top + ROW - 3); g.stroke(); }
     }
     const high = (ROW - 9) / rows;
     for (const k of work) {
@@ -125,20 +135,26 @@ export class Lanes {
       g.fillStyle = k.copy > 1 ? col.again : col.hand; g.fillRect(this.x(k.from), y, Math.max(1.2, this.x(cut) - this.x(k.from)), high - 1.5);
       if (cut < k.to) { g.fillStyle = col.pale; g.fillRect(this.x(cut), y, this.x(k.to) - this.x(cut), high - 1.5); }
       const name = this.run.actors[k.actor]?.name ?? "", room = this.x(cut) - Math.max(this.x(k.from), LEFT) - 8;
-      if (high >= 9 && room > 12) text(g, [name, name.split("-").pop()].find((s) => s.length * 6.2 < room) ?? "", Math.max(this.x(k.from), LEFT) + 4, y + high / 2 - 0.5, { size: 10.5, weight: 600, color: col.onmark });
+      if (high >= 9 && room > 12) text(g, [name, name.split("-").pop()].find((s) => s.length * 6.2 < room) ?? "", Math.max(this.x(k.from), LEFT) + 4,
+        y + high / 2 - 0.5, { size: 10.5, weight: 600, color: col.onmark });
       if (k.outcome === "crashed" || k.outcome === "vain") this.cross(g, this.x(k.to), y + high / 2 - 0.7, col.again);
     }
-    if (end) { g.fillStyle = end.kind === "done" ? col.done : col.again; if (end.kind === "done") { g.beginPath(); g.arc(this.x(end.t), middle, 4.5, 0, 7); g.fill(); } else this.cross(g, this.x(end.t), middle, col.again); }
+    if (end) { g.fillStyle = end.kind === "done" ? col.done : col.again;
+      if (end.kind === "done") { g.beginPath(); g.arc(this.x(end.t), middle, 4.5, 0, 7); g.fill(); } else this.cross(g, this.x(end.t), middle,
+        col.again); }
   }
 
-  cross(g, x, y, color) { g.strokeStyle = color; g.lineWidth = 2.2; g.beginPath(); for (const d of [-1, 1]) { g.moveTo(x - 4, y - 4 * d); g.lineTo(x + 4, y + 4 * d); } g.stroke(); }
+  cross(g, x, y, color) { g.strokeStyle = color; g.lineWidth = 2.2; g.beginPath();
+    for (const d of [-1, 1]) { g.moveTo(x - 4, y - 4 * d); g.lineTo(x + 4, y + 4 * d); } g.stroke(); }
 
   axis(g, col) {
-    const rough = this.width / 6, power = 10 ** Math.floor(Math.log10(rough)), step = [1, 2, 5, 10].map((x) => x * power).find((x) => x >= rough), y = COUNT * ROW;
+    const rough = this.width / 6, power = 10 ** Math.floor(Math.log10(rough)), step = [1, 2, 5, 10].map((x) => x * power).find((x) => x >= rough),
+      y = COUNT * ROW;
     for (let t = Math.ceil(this.from / step) * step; t <= this.from + this.width + 1e-9; t += step) {
       const x = this.x(t);
       g.fillStyle = alpha(col.edge, 0.4); g.fillRect(x, 0, 0.7, y);
-      if (x > LEFT + 8 && x < this.w - 20) text(g, this.run.duration <= 900 ? `${Number(t.toFixed(3))} s` : clock(t, this.run.duration), x, y + 10, { size: 11, color: col.soft, align: "center" });
+      if (x > LEFT + 8 && x < this.w - 20) text(g, this.run.duration <= 900 ? `${Number(t.toFixed(3))} s` : clock(t, this.run.duration), x, y + 10,
+        { size: 11, color: col.soft, align: "center" });
     }
   }
 
@@ -158,11 +174,13 @@ export class Lanes {
 
   /** A lane in words: number, what it is now, since when, who has it, hidden until, how often received. */
   said(m) {
-    const { t, run } = this, now = (run.of.get(m) ?? []).filter((k) => k.t0 <= t && t < k.t1), held = now.filter((k) => k.state === "held"), hidden = now.find((k) => k.state === "hidden"), at = (x) => clock(x, run.duration);
+    const { t, run } = this, now = (run.of.get(m) ?? []).filter((k) => k.t0 <= t && t < k.t1), held = now.filter((k) => k.state === "held"),
+      hidden = now.find((k) => k.state === "hidden"), at = (x) => clock(x, run.duration);
     const { end } = this.story(m), k = held[0] ?? now[0];
     if (!k) return [`${m + 1}`, end && end.t <= t ? end.kind : "not sent yet", end && end.t <= t ? at(end.t) : "", "", "", ""];
     const copies = Math.max(0, ...run.of.get(m).filter((x) => x.t0 <= t).map((x) => x.copy));
-    return [`${m + 1}`, run.said[k.state] ?? k.state, `since ${at(k.t0)}`, held.map((x) => run.actors[x.holder].name).join(" and "), hidden?.vu ? `hidden until ${at(hidden.vu)}` : "", copies ? `received ${copies === 1 ? "once" : `${copies} times`}` : ""];
+    return [`${m + 1}`, run.said[k.state] ?? k.state, `since ${at(k.t0)}`, held.map((x) => run.actors[x.holder].name).join(" and "),
+      hidden?.vu ? `hidden until ${at(hidden.vu)}` : "", copies ? `received ${copies === 1 ? "once" : `${copies} times`}` : ""];
   }
 
   tell() {
@@ -175,7 +193,10 @@ export class Lanes {
   legend(col) {
     this.dressed = col.name;
     const sign = (words, style) => h("span", {}, h("i", { style }), words);
-    refill(this.key, sign("waits", `height:3px;background:${col.waiting}`), sign("hidden", `height:0;border-top:2px dashed ${col.soft}`), sign("work", `height:${NUMBERED - 8}px;background:${col.hand}`),
-      sign("again", `height:10px;background:${col.again}`), sign("receipt expired", `height:10px;background:${col.pale}`), h("span", {}, h("b", { style: `color:${col.again}` }, "✕ "), "crash, in vain"), h("span", {}, h("b", { style: `color:${col.done}` }, "● "), "done"));
+    refill(this.key, sign("waits", `height:3px;background:${col.waiting}`), sign("hidden", `height:0;border-top:2px dashed ${col.soft}`),
+      sign("work", `height:${NUMBERED - 8}px;background:${col.hand}`),
+      sign("again", `height:10px;background:${col.again}`), sign("receipt expired", `height:10px;background:${col.pale}`),
+        h("span", {}, h("b", { style: `color:${col.again}` }, "✕ "), "crash, in vain"),
+          h("span", {}, h("b", { style: `color:${col.done}` }, "● "), "done"));
   }
 }

@@ -103,7 +103,8 @@ function plan({ lane, columns: list, forward }, W, H, { fs, head, lensW, lens, b
   shown.forEach((column, c) => column.forEach((p) => {
     const [from, to] = at.get(p), role = places[p].role, space = column.length > 1 ? 6 : 0, full = (to - from) * H - space;
     const b = { place: p, role, column: c, x: 0, w: 0, fs, head, painter: places[p].painter ?? role };
-    const h = role === "producer" && full > fs * 13 ? fs * 11.5 : ["done", "topic", "bucket"].includes(role) && single ? Math.min(full, fs * 13) : ["topic", "bucket"].includes(role) ? Math.min(full, fs * 9) : HEAPS.has(role) ? Math.min(full, 620) : full;
+    const h = role === "producer" && full > fs * 13 ? fs * 11.5 : ["done", "topic", "bucket"].includes(role) &&
+      single ? Math.min(full, fs * 13) : ["topic", "bucket"].includes(role) ? Math.min(full, fs * 9) : HEAPS.has(role) ? Math.min(full, 620) : full;
     Object.assign(b, { h: h - 1, y: from * H + (full - h) / 2 + space / 2 });
     b.low = b.h < fs * 6.2;
     boxes.push(b);
@@ -112,26 +113,33 @@ function plan({ lane, columns: list, forward }, W, H, { fs, head, lensW, lens, b
     const source = places[p].role === "lost" ? boxes.find((b) => b.role === "producer") ?? boxes[0]
       : boxes.find((b) => links.some(([a, to]) => to === p && a === b.place)) ?? boxes.at(-1);
     if (!source || (places[p].role === "lost" && !run.list.some((k) => k.place === p))) continue;
-    const share = places[p].role === "lost" ? Math.max(fs * 4.6, H * 0.34) : fs * 4.4, bottom = source.role === "producer" ? H - 1 : source.y + source.h;
+    const share = places[p].role === "lost" ? Math.max(fs * 4.6, H * 0.34) : fs * 4.4,
+      bottom = source.role === "producer" ? H - 1 : source.y + source.h;
     const h = Math.min(share, H * 0.46);
     const top = source.role === "producer" ? Math.min(source.y, H - h - 9 - Math.min(source.h, H - h - 10)) : source.y;
     source.y = Math.max(0, top); source.h = Math.min(source.h, bottom - h - 8 - source.y); source.low = source.h < fs * 6.2;
-    boxes.push({ place: p, role: places[p].role, column: source.column, under: source, x: 0, w: 0, y: bottom - h, h, fs, head, low: true, painter: places[p].painter ?? places[p].role });
+    boxes.push({ place: p, role: places[p].role, column: source.column, under: source, x: 0, w: 0, y: bottom - h, h, fs, head, low: true,
+      painter: places[p].painter ?? places[p].role });
   }
-  const fixed = shown.map((column) => Math.max(...column.map((p) => ({ producer: 8.4, topic: 7, bucket: 7, done: 8.3, endpoint: 13 })[places[p].role] ?? 0)) * fs);
-  const flexible = shown.map((column) => (column.some((p) => HEAPS.has(places[p].role) || TAPES.has(places[p].role)) ? "heap" : column.some((p) => HANDS.has(places[p].role)) ? "hands" : "fixed"));
+  const fixed = shown.map((column) => Math.max(...column.map((p) => ({ producer: 8.4, topic: 7, bucket: 7, done: 8.3,
+    endpoint: 13 })[places[p].role] ?? 0)) * fs);
+  const flexible = shown.map((column) => (column.some((p) => HEAPS.has(places[p].role) ||
+    TAPES.has(places[p].role)) ? "heap" : column.some((p) => HANDS.has(places[p].role)) ? "hands" : "fixed"));
   const gaps = shown.map((_, c) => (c ? (flexible[c] === "hands" ? Math.max(44, W * 0.055) : Math.max(34, Math.min(50, W * 0.04))) : 0));
   if (dropped) gaps.push(flexible.at(-1) === "hands" ? 48 : 24);
-  const least = flexible.filter((f) => f !== "fixed").length * fs * 8.5, fixedW = fixed.reduce((a, w, c) => a + (flexible[c] === "fixed" ? w : 0), 0), gapsW = gaps.reduce((a, b) => a + b, 0);
+  const least = flexible.filter((f) => f !== "fixed").length * fs * 8.5,
+    fixedW = fixed.reduce((a, w, c) => a + (flexible[c] === "fixed" ? w : 0), 0), gapsW = gaps.reduce((a, b) => a + b, 0);
   const part = Math.min(1, Math.max(0.3, (W - lensW - 2 - least) / (fixedW + gapsW)));   // many columns in a narrow picture: all of them shrink
-  return { run, boxes, forward, fixed: fixed.map((w) => w * part), flexible, gaps: gaps.map((w) => w * part), room: W - lensW - 2 - (fixedW + gapsW) * part };
+  return { run, boxes, forward, fixed: fixed.map((w) => w * part), flexible, gaps: gaps.map((w) => w * part),
+    room: W - lensW - 2 - (fixedW + gapsW) * part };
 }
 
 /** Widths: the queue gets what its fullest pile needs, the hands the rest up to a limit. */
 function widths(p, W, need, { fs }) {
   const heaps = p.flexible.filter((f) => f === "heap").length, hands = p.flexible.filter((f) => f === "hands").length;
   const least = hands ? Math.min(fs * 15.5, (p.room * 0.5) / hands) : 0;
-  const heap = heaps ? Math.min((p.room - least * hands) / heaps, Math.max(need, (p.room * (hands ? 0.36 : 1)) / heaps, Math.min(250, p.room * 0.42))) : 0;
+  const heap = heaps ? Math.min((p.room - least * hands) / heaps, Math.max(need, (p.room * (hands ? 0.36 : 1)) / heaps,
+    Math.min(250, p.room * 0.42))) : 0;
   const hand = hands ? Math.min((p.room - heap * heaps) / hands, fs * 41) : 0;
   const spare = Math.max(0, p.room - heap * heaps - hand * hands) / Math.max(1, heaps || hands);
   let x = 1;

@@ -2,7 +2,7 @@
 import { Chart } from "./chart.js";
 import { Clock, paceWords } from "./clock.js";
 import { Lanes } from "./lanes.js";
-import { FONT, PALETTE, TIME, clamp, clock, dress } from "./theme.js";
+import { FONT, TIME, clamp, clock, dress } from "./theme.js";
 import { Scrub } from "./scrub.js";
 import { Stage } from "./stage.js";
 import { actionsFor, touch } from "./touch.js";
@@ -16,23 +16,12 @@ import { lensOf, register } from "./painters.js";
 import { liveStore, savedStore } from "./store.js";
 import { missions } from "./missions.js";
 import { more } from "./more.js";
+import { DARK, STILL, bytesOf, mountPrediction, seenHeight, takeFocus, theme } from "./page.js";
 import { predict } from "./predict.js";
 import { settings } from "./settings.js";
 
-const STILL = matchMedia("(prefers-reduced-motion: reduce)"), DARK = matchMedia("(prefers-color-scheme: dark)");
 
 const REST = 1;                                        // seconds after the last movement in which traces still fade
-
-/** Light or dark: JupyterLab's theme, else the system's. */
-const theme = () => {
-  const light = document.body?.dataset.jpThemeLight;
-  return PALETTE[light === "false" || (light === undefined && DARK.matches) ? "dark" : "light"];
-};
-
-const bytesOf = (x) => (x instanceof DataView ? new Uint8Array(x.buffer, x.byteOffset, x.byteLength) : x);
-
-/** The height that is seen at once: of the notebook, else of the window. */
-const seenHeight = (element) => Math.min(innerHeight, element.closest(".jp-WindowedPanel-outer, .jp-Notebook")?.clientHeight || innerHeight);
 
 /**
  * Builds the workbench in `root`. `store`: get(name), on(changed), ask(message) -> promise of a reply, live (is there a kernel?), source() ->
@@ -42,7 +31,8 @@ export function mount(root, store) {
   const form = store.get("form"), only = form.only ?? "", parse = (bytes) => (bytes?.byteLength ? openRun(unpack(bytes)) : null);
   let run = parse(store.get("run")), other = parse(store.get("other")), state = store.get("state"), figure = null, col = theme(), W = 0, H = 0;
   let select = null, hover = null, focus = null, hits = [], opened = false, following = false, pull = null, big = false, wide = null;
-  let frame = 0, last = 0, dirty = true, visible = true, asked = "", metUntil = 0, bubbleUntil = 0, told = new Map(), waiting = [], many = state.many.text;
+  let frame = 0, last = 0, dirty = true, visible = true, asked = "", metUntil = 0, bubbleUntil = 0, told = new Map(), waiting = [],
+    many = state.many.text;
 
   const time = new Clock(() => STILL.matches), stage = new Stage();
   const ask = (message) => store.ask({ ...message, cursor: time.t });
@@ -57,21 +47,28 @@ export function mount(root, store) {
   const guess = h("div", { class: "ml-predict", hidden: true, role: "group", "aria-label": "Prediction" });
   const picture = h("div", { class: "ml-stage", role: "group", "aria-label": "Picture" }, canvas, bubble, hand.element, card, guess, things);
   const scrub = new Scrub(time, {
-    seek: (t) => { time.play(false); seek(t); }, moved: (index, at) => ask({ do: "move", index, at }), removed: (index) => ask({ do: "take_back", index }),
+    seek: (t) => { time.play(false); seek(t); }, moved: (index, at) => ask({ do: "move", index, at }),
+      removed: (index) => ask({ do: "take_back", index }),
     changed: (quiet) => { if (!quiet) say(); wake(); },
   });
   const play = iconButton("play", "Play (Space)", () => go(), { class: "ml-play" }), now = h("div", { class: "ml-now" }), pace = h("b", {});
-  const drive = h("div", { class: "ml-drive", role: "group", "aria-label": "Time" }, iconButton("start", "To the beginning (Home)", () => seek(0)), play, iconButton("next", "Next event of interest (N)", () => jump(1)), now);
-  const speed = h("div", { class: "ml-pace", role: "group", "aria-label": "Speed" }, button("+", () => faster(1), { class: "", "aria-label": "Faster (+)" }), pace, button("−", () => faster(-1), { class: "", "aria-label": "Slower (−)" }));
-  const sentence = h("span", { class: "ml-sentence", role: "status", "aria-live": "polite" }), lift = button("Show all", () => { time.lift(); tellTime("lift"); wake(); }, { class: "ml-lift" });
+  const drive = h("div", { class: "ml-drive", role: "group", "aria-label": "Time" }, iconButton("start", "To the beginning (Home)", () => seek(0)),
+    play, iconButton("next", "Next event of interest (N)", () => jump(1)), now);
+  const speed = h("div", { class: "ml-pace", role: "group", "aria-label": "Speed" },
+    button("+", () => faster(1), { class: "", "aria-label": "Faster (+)" }), pace,
+      button("−", () => faster(-1), { class: "", "aria-label": "Slower (−)" }));
+  const sentence = h("span", { class: "ml-sentence", role: "status", "aria-live": "polite" }),
+    lift = button("Show all", () => { time.lift(); tellTime("lift"); wake(); }, { class: "ml-lift" });
   const head = h("header", { class: "ml-head" }), alarm = h("div", { class: "ml-alarm", role: "alert", hidden: true });
   const panel = settings(form, ask, () => run.duration), tasks = missions(store.live ? panel.controlsFor : () => []);
-  const behind = more(form, ask, { seek: (t) => { time.play(false); seek(t, true); }, choose: (m) => choose({ m, lane: mine() }), messages: () => run.messages }, store.live);
+  const behind = more(form, ask, { seek: (t) => { time.play(false); seek(t, true); }, choose: (m) => choose({ m, lane: mine() }),
+    messages: () => run.messages }, store.live);
   const lives = new Lanes({ choose: (m) => choose({ m, lane: mine() }), seek: (t) => { time.play(false); seek(t); } });
   const chart = new Chart(store.source, (t) => { time.play(false); seek(t); });
   const signs = help();
   const toggle = (label, title, on) => {
-    const b = button(label, () => { const next = b.getAttribute("aria-pressed") !== "true"; b.setAttribute("aria-pressed", next); on(next); size(); wake(); }, { class: "ml-button ml-quiet", "aria-pressed": "false", title });
+    const b = button(label, () => { const next = b.getAttribute("aria-pressed") !== "true"; b.setAttribute("aria-pressed", next); on(next); size();
+      wake(); }, { class: "ml-button ml-quiet", "aria-pressed": "false", title });
     return b;
   };
   const drawer = toggle("What if", "Settings, and things to do to the run", (on) => { panel.element.hidden = !on; });
@@ -79,14 +76,16 @@ export function mount(root, store) {
   const curves = toggle("Curves", "More curves of this run", (on) => { wide = on; plot(); });
   const moreOn = toggle("More", "What happened, numbers, compare, share, data", (on) => { behind.element.hidden = !on; tellTime("more"); });
   const large = toggle("Aa", "Larger type, for a projector (A)", (on) => { big = on; box.classList.toggle("ml-large", on); plot(); });
-  const tools = h("div", { class: "ml-tools" }, store.live ? drawer : null, lanesOn, curves, moreOn, large, button("?", () => signs.open(col), { class: "ml-button ml-quiet", "aria-label": "Keys and signs (?)", title: "Keys and signs" }));
+  const tools = h("div", { class: "ml-tools" }, store.live ? drawer : null, lanesOn, curves, moreOn, large,
+    button("?", () => signs.open(col), { class: "ml-button ml-quiet", "aria-label": "Keys and signs (?)", title: "Keys and signs" }));
   head.append(h("h3", {}, form.title), tools);
   const foot = h("div", { class: "ml-foot" }, drive, scrub.element, speed), line = h("div", { class: "ml-say" }, sentence, lift);
-  const box = h("div", { class: `ml-workbench ${only ? "ml-only" : ""}`, tabIndex: -1, "data-lm-suppress-shortcuts": "true", role: "region", "aria-label": form.title },
-    only ? null : head, tasks.element, tasks.controls, alarm, h("div", { class: "ml-main" }, h("div", { class: "ml-view" }, picture, foot, line), store.live ? panel.element : null),
+  const box = h("div", { class: `ml-workbench ${only ? "ml-only" : ""}`, tabIndex: -1, "data-lm-suppress-shortcuts": "true", role: "region",
+    "aria-label": form.title },
+    only ? null : head, tasks.element, tasks.controls, alarm, h("div", { class: "ml-main" }, h("div", { class: "ml-view" }, picture, foot, line),
+      store.live ? panel.element : null),
     lives.element, chart.element, behind.element, signs.element);
   root.append(box);
-
   // ---- what is shown ----
   const mine = () => (other ? 1 : 0), lanes = () => (other ? [other, run] : [run]);
   const toPython = (lane) => (lane === mine() ? 0 : 1);
@@ -96,7 +95,9 @@ export function mount(root, store) {
     const names = state.comparison?.names ?? ["", ""], list = lanes();
     run.values = state.values;
     stage.show(list.map((r, i) => ({ run: r, label: other ? `${"AB"[i]}: ${names[i]}` : "", strong: i === mine() })), Boolean(store.live));
-    const found = list.flatMap((r, i) => [...r.events, ...(lensOf(r.lens)?.events?.(r) ?? [])].map((e) => ({ ...e, lane: i, text: e.text.replace(/ \(\d+ in all\)/, ""), words: `${other ? `${"AB"[i]}: ` : ""}${e.text.replace(/ \(\d+ in all\)/, "")}` }))).sort((a, b) => a.t - b.t);
+    const found = list.flatMap((r, i) => [...r.events, ...(lensOf(r.lens)?.events?.(r) ?? [])].map((e) => ({ ...e, lane: i,
+      text: e.text.replace(/ \(\d+ in all\)/, ""), words: `${other ? `${"AB"[i]}: ` : ""}${e.text.replace(/ \(\d+ in all\)/, "")}` }))).sort((a,
+        b) => a.t - b.t);
     const since = keep && run.actions.length ? Math.min(...run.actions.map((a) => a.at).filter((at) => at >= time.t - 1e-6), Infinity) : Infinity;
     time.show(run.duration, found, since);
     scrub.show({ ...curveOf(list, state), events: found }, keep);
@@ -127,7 +128,8 @@ export function mount(root, store) {
     const covered = predict(guess, state.question, ask, { seen: !time.fog, drawn: () => scrub.answer() }), open = state.question?.state === "open";
     box.classList.toggle("ml-veiled", covered);
     for (const part of [behind.element, panel.element, tasks.controls]) part.inert = open;
-    if (state.focus && state.focus !== asked) { asked = state.focus; moreOn.setAttribute("aria-pressed", "true"); behind.element.hidden = false; behind.open(state.focus.split("/")[0]); }
+    if (state.focus && state.focus !== asked) { asked = state.focus; moreOn.setAttribute("aria-pressed", "true"); behind.element.hidden = false;
+      behind.open(state.focus.split("/")[0]); }
     tellTime("state");
   }
 
@@ -154,7 +156,6 @@ export function mount(root, store) {
     } catch (error) { complain(`The figure cannot be shown: ${error.message}`); }
   }
   plot.stale = true;
-
   // ---- time ----
   function wake() { dirty = true; if (!frame && visible) { last = performance.now(); frame = requestAnimationFrame(tick); } }
 
@@ -171,7 +172,8 @@ export function mount(root, store) {
   function faster(by) { time.faster(by); wake(); }
   function step(by) { time.play(false); seek(neighbour(allInstants(run), time.t, by), true); tellTime("step"); }
   function jump(by) {
-    const of = time.events.filter((e) => e.big), list = of.length ? of : time.events, e = by > 0 ? list.find((x) => x.t > time.t + 1e-3) : list.findLast((x) => x.t < time.t - 1e-2);
+    const of = time.events.filter((e) => e.big), list = of.length ? of : time.events,
+      e = by > 0 ? list.find((x) => x.t > time.t + 1e-3) : list.findLast((x) => x.t < time.t - 1e-2);
     time.play(false);
     if (!e) { say(by > 0 ? "No more events of interest." : "No earlier events of interest."); wake(); return; }
     seek(e.t + 1e-4, true); time.told.add(e.kind); note(e);
@@ -226,16 +228,21 @@ export function mount(root, store) {
   /** Fills the card and puts it beside its mark, never over it. */
   function fill(quiet = false) {
     const { m, actor, place, order, lane } = select, r = lanes()[lane] ?? run, view = { t: time.t, watched: Math.max(time.watched, time.t), col };
-    const on = { step: (by) => stepLife(by), choose: (other) => choose({ m: other, lane }), follow: () => { following = !following; if (following) go(true); fill(); } };
-    const parts = m !== undefined ? messageCard(r, m, { ...view, told: select.told, on, following }) : actor !== undefined ? actorCard(r, actor, view) : order !== undefined ? orderCard(r, order, view) : placeCard(r, place, view);
+    const on = { step: (by) => stepLife(by), choose: (other) => choose({ m: other, lane }),
+      follow: () => { following = !following; if (following) go(true); fill(); } };
+    const parts = m !== undefined ? messageCard(r, m, { ...view, told: select.told, on, following }) : actor !== undefined ? actorCard(r, actor,
+      view) : order !== undefined ? orderCard(r, order, view) : placeCard(r, place, view);
     const kept = card.contains(document.activeElement) ? document.activeElement.textContent : null;
     refill(card, iconButton("close", "Close (Escape)", () => { close(); box.focus({ preventScroll: true }); }, { class: "ml-icon ml-x" }), ...parts);
     card.hidden = false;
     if (kept) [...card.querySelectorAll("button")].find((b) => b.textContent === kept)?.focus({ preventScroll: true });
-    const cell = actor !== undefined ? stage.lanes[lane]?.cells.get(actor) : null, b = place !== undefined ? stage.lanes[lane]?.boxes.get(place) : null;
-    const at = m !== undefined ? stage.find(m, lane, time.t) ?? { x: W / 2, y: 30, r: 10 } : cell ? { x: cell.mx, y: cell.my, r: 20 } : b ? { x: b.x + Math.min(90, b.w / 2), y: b.y + 26, r: 8 } : { x: select.x ?? W / 2, y: select.y ?? 60, r: 8 };
+    const cell = actor !== undefined ? stage.lanes[lane]?.cells.get(actor) : null,
+      b = place !== undefined ? stage.lanes[lane]?.boxes.get(place) : null;
+    const at = m !== undefined ? stage.find(m, lane, time.t) ?? { x: W / 2, y: 30, r: 10 } : cell ? { x: cell.mx, y: cell.my,
+      r: 20 } : b ? { x: b.x + Math.min(90, b.w / 2), y: b.y + 26, r: 8 } : { x: select.x ?? W / 2, y: select.y ?? 60, r: 8 };
     const room = 16 + at.r, right = at.x + room + card.offsetWidth < W - 4, x = right ? at.x + room : at.x - room - card.offsetWidth;
-    card.style.left = `${clamp(x, 4, Math.max(4, W - card.offsetWidth - 4))}px`; card.style.top = `${clamp(at.y - 40, 4, Math.max(4, H - card.offsetHeight - 4))}px`;
+    card.style.left = `${clamp(x, 4, Math.max(4, W - card.offsetWidth - 4))}px`;
+    card.style.top = `${clamp(at.y - 40, 4, Math.max(4, H - card.offsetHeight - 4))}px`;
     select.at = at;
     const current = card.querySelector("[aria-current]");
     if (current) current.parentElement.scrollTop = current.offsetTop - current.parentElement.offsetTop - 40;
@@ -246,7 +253,8 @@ export function mount(root, store) {
   function close() { select = null; following = false; card.hidden = true; opened = false; wake(); }
 
   function stepLife(by) {
-    const list = instants(lanes()[select.lane], select.m), next = by > 0 ? list.find((t) => t > time.t + 0.02) : list.findLast((t) => t < time.t - 0.05);
+    const list = instants(lanes()[select.lane], select.m),
+      next = by > 0 ? list.find((t) => t > time.t + 0.02) : list.findLast((t) => t < time.t - 0.05);
     time.play(false);
     if (next !== undefined) seek(next + 0.006, true);
     fill();
@@ -292,7 +300,8 @@ export function mount(root, store) {
   // ---- the loop ----
   function view() {
     return {
-      t: time.t, col, speed: time.pace, wall: performance.now() / 1000, big, select, hover, focus, hits, playing: time.playing, reduced: STILL.matches,
+      t: time.t, col, speed: time.pace, wall: performance.now() / 1000, big, select, hover, focus, hits, playing: time.playing,
+        reduced: STILL.matches,
       run: (t0) => (STILL.matches ? 2 : ((time.t - t0) / time.pace + (time.playing ? 0 : time.since)) / TIME.streak),
       since: (t0) => (time.t - t0) / time.pace + (time.playing ? 0 : time.since), back: TIME.streak * time.pace,
     };
@@ -318,7 +327,8 @@ export function mount(root, store) {
     if (select && !card.hidden && select.m !== undefined) {
       const at = stage.find(select.m, select.lane, time.t) ?? select.at, x = card.offsetLeft, right = x > at.x, ex = right ? x : x + card.offsetWidth;
       if ((right && ex > at.x + at.r + 6) || (!right && ex < at.x - at.r - 6)) {
-        g.beginPath(); g.moveTo(at.x + (right ? 1 : -1) * (at.r + 5), at.y); g.lineTo(ex, clamp(at.y, card.offsetTop + 14, card.offsetTop + card.offsetHeight - 14));
+        g.beginPath(); g.moveTo(at.x + (right ? 1 : -1) * (at.r + 5), at.y);
+        g.lineTo(ex, clamp(at.y, card.offsetTop + 14, card.offsetTop + card.offsetHeight - 14));
         g.strokeStyle = col.ink; g.lineWidth = 1.5; g.stroke();
       }
       if (following && time.playing && performance.now() - (fill.last ?? 0) > 400) { fill.last = performance.now(); fill(true); }
@@ -326,7 +336,8 @@ export function mount(root, store) {
     scrub.draw(col, wall / 1000, { big, reduced: STILL.matches });
     lives.draw(time.t, Math.max(time.watched, time.t), col, select?.m, time.playing, ratio);
     chart.place(time.t, time.fog ? time.watched : Infinity);
-    const put = (element, words) => { if (element.textContent !== words) element.textContent = words; }, words = clock(time.t, run.duration, !time.playing);
+    const put = (element, words) => { if (element.textContent !== words) element.textContent = words; },
+      words = clock(time.t, run.duration, !time.playing);
     put(now, words); put(pace, paceWords(time.pace));
     pace.classList.toggle("ml-slowed", time.slowLeft > 0);
     if (play.dataset.playing !== String(time.playing)) {
@@ -334,7 +345,8 @@ export function mount(root, store) {
       play.replaceChildren(icon(time.playing ? "pause" : "play"));
       play.setAttribute("aria-label", time.playing ? "Pause (Space)" : "Play (Space)");
     }
-    scrub.canvas.setAttribute("aria-valuemax", run.duration); scrub.canvas.setAttribute("aria-valuenow", time.t.toFixed(3)); scrub.canvas.setAttribute("aria-valuetext", `${words} of ${clock(run.duration, run.duration)}`);
+    scrub.canvas.setAttribute("aria-valuemax", run.duration); scrub.canvas.setAttribute("aria-valuenow", time.t.toFixed(3));
+    scrub.canvas.setAttribute("aria-valuetext", `${words} of ${clock(run.duration, run.duration)}`);
     bubble.classList.toggle("ml-on", performance.now() < bubbleUntil);
     const fresh = spoken && (performance.now() < metUntil || performance.now() - spokenAt < 4000 || !time.playing);
     put(sentence, fresh ? spoken : lensWords());
@@ -362,13 +374,15 @@ export function mount(root, store) {
 
   // ---- sizes ----
   function size() {
-    const ratio = Math.min(2, devicePixelRatio || 1), two = lanes().length > 1, rest = head.offsetHeight + tasks.element.offsetHeight + tasks.controls.offsetHeight + foot.offsetHeight + line.offsetHeight + alarm.offsetHeight + 26;
+    const ratio = Math.min(2, devicePixelRatio || 1), two = lanes().length > 1,
+      rest = head.offsetHeight + tasks.element.offsetHeight + tasks.controls.offsetHeight + foot.offsetHeight + line.offsetHeight + alarm.offsetHeight + 26;
     box.classList.toggle("ml-narrow", box.clientWidth < 820);
     const seen = seenHeight(box) - (store.live ? 24 : 34), most = only ? form.height ?? 360 : Math.max(two ? 300 : 250, seen - rest);
     const most2 = Math.min(most, two ? 760 : 560);
     picture.style.height = `${Math.round(most2)}px`;
     W = picture.clientWidth; H = picture.clientHeight;
-    if (canvas.width !== Math.round(W * ratio) || canvas.height !== Math.round(H * ratio)) { canvas.width = Math.round(W * ratio); canvas.height = Math.round(H * ratio); }
+    if (canvas.width !== Math.round(W * ratio) || canvas.height !== Math.round(H * ratio)) { canvas.width = Math.round(W * ratio);
+      canvas.height = Math.round(H * ratio); }
     stage.layout(W, H, big); scrub.resize(ratio); chart.resize();
     if (select) fill(true);
     wake();
@@ -389,7 +403,8 @@ export function mount(root, store) {
     if (names.has("other")) other = parse(store.get("other"));
     if (names.has("run") || names.has("other")) await show(true);
     if (names.has("run") || names.has("other") || many !== state.many.text) { many = state.many.text; plot(true); }
-    if (names.has("selected")) { const m = store.get("selected"); if (m >= 0 && m !== select?.m) choose({ m, lane: mine() }); else if (m < 0 && select?.m !== undefined) close(); }
+    if (names.has("selected")) { const m = store.get("selected"); if (m >= 0 && m !== select?.m) choose({ m, lane: mine() });
+      else if (m < 0 && select?.m !== undefined) close(); }
     refresh(); size();
   });
   store.whenSilent?.((silent) => complain(silent ? "The kernel does not answer. It is busy, or it was restarted: then run this cell again." : state.alarm));
@@ -397,20 +412,23 @@ export function mount(root, store) {
   const find = (e) => {
     let best = null, near = Infinity;
     for (const hit of hits) {
-      if (hit.w) { if (e.offsetX >= hit.x && e.offsetX <= hit.x + hit.w && e.offsetY >= hit.y && e.offsetY <= hit.y + hit.h && near >= 1e4) { best = hit; near = 1e4; } continue; }
+      if (hit.w) { if (e.offsetX >= hit.x && e.offsetX <= hit.x + hit.w && e.offsetY >= hit.y && e.offsetY <= hit.y + hit.h && near >= 1e4) {
+        best = hit; near = 1e4; } continue; }
       const d = Math.hypot(e.offsetX - hit.x, e.offsetY - hit.y);
       if (d <= hit.r + 4 && d < near) { best = hit; near = d; }
     }
     return best;
   };
   /** Is the pointer at the end of a ring? Then pulling it changes the visibility timeout. */
-  const ringAt = (e) => hits.find((x) => x.touch?.ring && store.live && Math.abs(Math.hypot(e.offsetX - x.touch.ring.x, e.offsetY - x.touch.ring.y) - x.touch.ring.r) < 6);
+  const ringAt = (e) => hits.find((x) => x.touch?.ring && store.live &&
+    Math.abs(Math.hypot(e.offsetX - x.touch.ring.x, e.offsetY - x.touch.ring.y) - x.touch.ring.r) < 6);
   canvas.addEventListener("pointermove", (e) => {
     if (pull) {
       const { x, y, mark } = pull.ring, angle = (Math.atan2(e.offsetX - x, y - e.offsetY) / (2 * Math.PI) + 1) % 1, total = mark.k.vu - mark.k.ring;
       const turn = angle - pull.angle; pull.turns += turn > 0.5 ? -1 : turn < -0.5 ? 1 : 0; pull.angle = angle;
       pull.seconds = Math.max(0, Math.round(total * (1 + pull.start - angle - pull.turns)));
-      bubble.textContent = `visibility timeout ${pull.seconds} s, from now on`; bubble.style.left = `${x}px`; bubble.style.top = `${y + pull.ring.r + 14}px`; bubble.style.bottom = ""; bubble.classList.add("ml-below");
+      bubble.textContent = `visibility timeout ${pull.seconds} s, from now on`; bubble.style.left = `${x}px`;
+      bubble.style.top = `${y + pull.ring.r + 14}px`; bubble.style.bottom = ""; bubble.classList.add("ml-below");
       bubbleUntil = performance.now() + 1500; wake();
       return;
     }
@@ -427,7 +445,8 @@ export function mount(root, store) {
     pull = { ring: hit.touch.ring, lane: hit.touch.lane, angle, start: angle, turns: 0, from: [e.offsetX, e.offsetY] };
     time.play(false); canvas.setPointerCapture?.(e.pointerId);
   });
-  canvas.addEventListener("pointerup", () => { if (pull?.seconds !== undefined) { act({ kind: "set", target: "visibility_timeout", value: pull.seconds }, pull.lane); pull.done = true; } setTimeout(() => { pull = null; }); });
+  canvas.addEventListener("pointerup", () => { if (pull?.seconds !== undefined) {
+    act({ kind: "set", target: "visibility_timeout", value: pull.seconds }, pull.lane); pull.done = true; } setTimeout(() => { pull = null; }); });
   canvas.addEventListener("click", (e) => {
     if (pull?.done) return;
     const hit = find(e);
@@ -436,14 +455,17 @@ export function mount(root, store) {
   picture.addEventListener("pointerleave", () => { hover = null; hand.hide(); wake(); });
 
   const acts = {
-    " ": () => go(), ArrowRight: (e) => (e.shiftKey ? (time.play(false), seek(time.t + run.duration / 20, true)) : step(1)), ArrowLeft: (e) => (e.shiftKey ? (time.play(false), seek(time.t - run.duration / 20)) : step(-1)),
-    Home: () => seek(0), End: () => seek(time.watched), n: () => jump(1), p: () => jump(-1), "+": () => faster(1), "-": () => faster(-1), a: () => large.click(), "?": () => signs.open(col),
+    " ": () => go(), ArrowRight: (e) => (e.shiftKey ? (time.play(false), seek(time.t + run.duration / 20, true)) : step(1)),
+      ArrowLeft: (e) => (e.shiftKey ? (time.play(false), seek(time.t - run.duration / 20)) : step(-1)),
+    Home: () => seek(0), End: () => seek(time.watched), n: () => jump(1), p: () => jump(-1), "+": () => faster(1), "-": () => faster(-1),
+      a: () => large.click(), "?": () => signs.open(col),
     1: () => scrub.shape(1), 2: () => scrub.shape(2), 3: () => scrub.shape(3),
   };
   box.addEventListener("keydown", (e) => {
     if (e.key === "Escape" && select) { close(); box.focus({ preventScroll: true }); return; }
     const found = acts[e.key.length === 1 ? e.key.toLowerCase() : e.key], tag = e.target.tagName;
-    const typing = tag === "SELECT" || tag === "TEXTAREA" || (tag === "INPUT" && e.target.type !== "checkbox" && !(e.target.type === "range" && e.key === " "));
+    const typing = tag === "SELECT" || tag === "TEXTAREA" || (tag === "INPUT" && e.target.type !== "checkbox" &&
+      !(e.target.type === "range" && e.key === " "));
     const pressing = e.key === " " && (tag === "BUTTON" || tag === "SUMMARY" || e.target.type === "checkbox" || e.target.type === "radio");
     if (!found || typing || pressing || e.ctrlKey || e.metaKey || e.altKey) return;
     e.preventDefault();
@@ -465,36 +487,12 @@ export function mount(root, store) {
   show(false).then(() => { refresh(); size(); plot(); takeFocus(box); });
   return () => {
     cancelAnimationFrame(frame); frame = -1; settle();
-    forget(); sizes.disconnect(); sight.disconnect(); themes.disconnect(); DARK.removeEventListener("change", repaint); removeEventListener("resize", size);
+    forget(); sizes.disconnect(); sight.disconnect(); themes.disconnect(); DARK.removeEventListener("change", repaint);
+    removeEventListener("resize", size);
     chart.close(); box.remove();
   };
 }
 
-/** After Shift+Enter the cell below is the active one: then the workbench stays in view and has the focus. */
-function takeFocus(box) {
-  const cell = box.closest(".jp-Cell"), active = document.querySelector(".jp-Notebook .jp-Cell.jp-mod-active");
-  if (!cell || !active || (active !== cell && active.previousElementSibling !== cell)) return;
-  box.scrollIntoView({ block: "nearest" });
-  box.focus({ preventScroll: true });
-}
-
-/** A prediction in a cell of its own. */
-export function mountPrediction(root, store) {
-  const card = h("div", { class: "ml-predict", role: "group", "aria-label": "Prediction" }), alarm = h("div", { class: "ml-alarm", role: "alert", hidden: true });
-  const box = h("div", { class: "ml-workbench", "data-lm-suppress-shortcuts": "true" }, card, alarm);
-  const show = () => {
-    const state = store.get("state");
-    dress(box, theme());
-    alarm.textContent = state.alarm ?? ""; alarm.hidden = !state.alarm;
-    predict(card, state.question, store.ask);
-  };
-  const forget = store.on(show), themes = new MutationObserver(show);
-  themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
-  root.append(box);
-  show();
-  return () => { forget(); themes.disconnect(); box.remove(); };
-}
-
-export { savedStore };
+export { mountPrediction, savedStore };
 
 export default { render: ({ model, el }) => mount(el, liveStore(model)) };

@@ -118,7 +118,8 @@ export class Run {
 
   /** The number of a message among those of its hue, from 1. */
   nth(m) {
-    return this.once("nth", () => { const n = []; return Array.from(this.hues?.of ?? [], (h) => { n[h] = (n[h] ?? 0) + 1; return n[h]; }); })[m] ?? m + 1;
+    return this.once("nth", () => { const n = []; return Array.from(this.hues?.of ?? [], (h) => { n[h] = (n[h] ?? 0) + 1; return n[h]; });
+      })[m] ?? m + 1;
   }
 
   /** What a message is called: by its number, or by its sender and place in the sender's order. */
@@ -187,7 +188,8 @@ function pairsOf(run, name) {
     else if (["done", "vain", "crashed"].includes(what)) continue;
     else if (k.state === what && what !== "lost") found.push([k.t0, 1, k.place], [k.t1, -1, k.place]);
   }
-  for (const k of ["done", "vain", "crashed"].includes(what) ? run.ends : []) if (run.outcome(k) === what && (what !== "done" || once(k.m))) found.push([k.t1, 1, k.place]);
+  for (const k of ["done", "vain", "crashed"].includes(what) ? run.ends : []) if (run.outcome(k) === what &&
+    (what !== "done" || once(k.m))) found.push([k.t1, 1, k.place]);
   return found.filter(([t]) => t < Infinity);
 }
 
@@ -227,9 +229,11 @@ export function marksAt(run, t) {
     const direct = run.places[k.place]?.role === "direct", late = k.vu !== null && t >= k.vu, clockRuns = k.vu !== null && !late;
     const base = { k, m: k.m, place: k.place, holder: k.holder, hollow: false, again: k.copy > 1, ring: null, left: null, bar: null, cut: null };
     const ticking = { ring: clockRuns ? (k.vu - t) / Math.max(1e-9, k.vu - k.ring) : null, left: clockRuns ? k.vu - t : null };
-    if (k.state === "held") marks.push({ ...base, ...ticking, sign: k.copy > 1 ? "diamond" : "square", hollow: late, ...workOf(k, t, late, run.medianWork) });
+    if (k.state === "held") marks.push({ ...base, ...ticking, sign: k.copy > 1 ? "diamond" : "square", hollow: late,
+      ...workOf(k, t, late, run.medianWork) });
     else if (k.state === "hidden") marks.push({ ...base, ...ticking, sign: k.orphan !== null && k.orphan <= t ? "orphan" : "socket" });
-    else marks.push({ ...base, ...(direct ? ticking : {}), sign: k.copy > 0 || k.state === "retrying" ? "diamond" : "dot", again: k.copy > 0, hollow: direct && late });
+    else marks.push({ ...base, ...(direct ? ticking : {}), sign: k.copy > 0 || k.state === "retrying" ? "diamond" : "dot", again: k.copy > 0,
+      hollow: direct && late });
   }
   return marks;
 }
@@ -261,7 +265,8 @@ export function instants(run, m) {
 
 /** All instants at which anything begins or ends. */
 export const allInstants = (run) => run.once("instants", () =>
-  Float64Array.from(new Set([0, run.duration, ...run.starts, ...run.endTimes.filter((t) => t <= run.duration), ...run.events.map((e) => e.t)])).sort());
+  Float64Array.from(new Set([0, run.duration, ...run.starts, ...run.endTimes.filter((t) => t <= run.duration),
+    ...run.events.map((e) => e.t)])).sort());
 
 /** The instant after t (by = 1) or before it (by = -1) in a sorted array; t itself where there is none. */
 export function neighbour(sorted, t, by) {

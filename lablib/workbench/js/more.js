@@ -35,16 +35,19 @@ function events(on) {
 
 /** A message by its number. */
 function find(on) {
-  const field = h("input", { type: "number", class: "ml-number", min: "1", value: "1", "aria-label": "Number of the message", onkeydown: (e) => { if (e.key === "Enter") ask(0); } });
+  const field = h("input", { type: "number", class: "ml-number", min: "1", value: "1", "aria-label": "Number of the message",
+    onkeydown: (e) => { if (e.key === "Enter") ask(0); } });
   const ask = (by) => { const to = Math.min(on.messages(), Math.max(1, (field.valueAsNumber || 1) + by)); field.value = to; on.choose(to - 1); };
-  return { panel: h("div", {}, h("div", { class: "ml-row" }, h("span", {}, "Message"), field, button("Ask why", () => ask(0)), iconButton("back", "The message before", () => ask(-1)), iconButton("step", "The message after", () => ask(1))),
+  return { panel: h("div", {}, h("div", { class: "ml-row" }, h("span", {}, "Message"), field, button("Ask why", () => ask(0)),
+    iconButton("back", "The message before", () => ask(-1)), iconButton("step", "The message after", () => ask(1))),
     h("p", { class: "ml-hint" }, "A click on a mark in the picture does the same. The card beside the mark tells the message's life.")) };
 }
 
 /** The comparison with another run. */
 function compare(form, ask, on) {
   const result = h("div", {}), pick = select("Setting to change", form.params.map((p) => [p.name, p.label]), form.params[0]?.name, () => suit());
-  const field = h("input", { type: "number", class: "ml-number", step: "any", "aria-label": "Value in the other run" }), choice = h("select", { class: "ml-select", "aria-label": "Value in the other run" });
+  const field = h("input", { type: "number", class: "ml-number", step: "any", "aria-label": "Value in the other run" }),
+    choice = h("select", { class: "ml-select", "aria-label": "Value in the other run" });
   let values = {}, key = "";
   function suit() {
     const p = form.params.find((x) => x.name === pick.value), words = p.kind === "bool" ? ["true", "false"] : p.choices;
@@ -59,7 +62,8 @@ function compare(form, ask, on) {
     return ask({ do: "compare", name: p.name, value });
   };
   const stop = button("Stop comparing", () => ask({ do: "stop_comparing" }));
-  const controls = h("div", { class: "ml-row" }, button("Keep this run, then change something", () => ask({ do: "keep" })), h("span", {}, "or compare with"), pick, h("span", {}, "="), field, choice, button("Compare", go), stop);
+  const controls = h("div", { class: "ml-row" }, button("Keep this run, then change something", () => ask({ do: "keep" })),
+    h("span", {}, "or compare with"), pick, h("span", {}, "="), field, choice, button("Compare", go), stop);
   return {
     panel: h("div", {}, controls, result), controls,
     refresh(state, duration, fog) {
@@ -73,7 +77,8 @@ function compare(form, ask, on) {
       if (fog) return refill(result, h("p", { class: "ml-hint" }, FOG));
       return refill(result, h("p", { class: "ml-verdict" }, c.sentence),
         c.divergence ? h("p", {}, "They part at ", jump(on, c.divergence.t, duration), ": ", c.divergence.text) : null,
-        table("The two runs in numbers", ["", `A: ${c.names[0]}`, `B: ${c.names[1]}`], c.rows.map(([label, a, b, differs]) => [label, a, differs ? h("strong", {}, b) : b])));
+        table("The two runs in numbers", ["", `A: ${c.names[0]}`, `B: ${c.names[1]}`],
+          c.rows.map(([label, a, b, differs]) => [label, a, differs ? h("strong", {}, b) : b])));
     },
   };
 }
@@ -84,7 +89,9 @@ function many(ask) {
   const box = h("input", { type: "checkbox", role: "switch", onchange: () => ask({ do: "many", on: box.checked }) });
   const stop = button("Call it off", () => ask({ do: "many", on: false }));
   return {
-    panel: h("div", {}, h("label", { class: "ml-row" }, box, "Show 30 seeds behind this run"), h("div", { class: "ml-row" }, bar, words, stop), h("p", { class: "ml-hint" }, "One run lies: it is one throw of the dice. The band holds the middle 80 % of 30 runs with other seeds; a difference smaller than the band is luck.")),
+    panel: h("div", {}, h("label", { class: "ml-row" }, box, "Show 30 seeds behind this run"), h("div", { class: "ml-row" }, bar, words, stop),
+      h("p", { class: "ml-hint" },
+        "One run lies: it is one throw of the dice. The band holds the middle 80 % of 30 runs with other seeds; a difference smaller than the band is luck.")),
     refresh(state) {
       const { on, part, text } = state.many;
       box.checked = on; bar.hidden = stop.hidden = !on || part >= 1; bar.value = part; words.textContent = text;
@@ -93,16 +100,22 @@ function many(ask) {
 }
 
 function share(ask) {
-  const text = h("input", { class: "ml-text", readOnly: true, "aria-label": "Text that holds this run", onfocus: async () => { await fresh(); text.select(); } });
+  const text = h("input", { class: "ml-text", readOnly: true, "aria-label": "Text that holds this run",
+    onfocus: async () => { await fresh(); text.select(); } });
   let shown = -1, later = 0;
   const fresh = async () => { const reply = await ask({ do: "share" }); if (reply?.text) text.value = reply.text; };
-  const back = h("input", { class: "ml-text", placeholder: "paste a text here", "aria-label": "Text to restore", onkeydown: (e) => { if (e.key === "Enter") restore(); } });
+  const back = h("input", { class: "ml-text", placeholder: "paste a text here", "aria-label": "Text to restore",
+    onkeydown: (e) => { if (e.key === "Enter") restore(); } });
   const restore = () => ask({ do: "restore", text: back.value });
-  const copy = button("Copy", async () => { await fresh(); text.select(); try { await navigator.clipboard.writeText(text.value); } catch { document.execCommand("copy"); } copy.textContent = "Copied"; setTimeout(() => { copy.textContent = "Copy"; }, 1500); });
+  const copy = button("Copy", async () => { await fresh(); text.select();
+    try { await navigator.clipboard.writeText(text.value); } catch { document.execCommand("copy"); } copy.textContent = "Copied";
+    setTimeout(() => { copy.textContent = "Copy"; }, 1500); });
   return {
-    panel: h("div", {}, h("p", { class: "ml-hint" }, "This text holds scenario, settings, seed, actions and instant. Whoever pastes it sees the very same picture."),
+    panel: h("div", {}, h("p", { class: "ml-hint" },
+      "This text holds scenario, settings, seed, actions and instant. Whoever pastes it sees the very same picture."),
       h("div", { class: "ml-row" }, text, copy), h("div", { class: "ml-row" }, back, button("Restore", restore)),
-      h("p", { class: "ml-hint" }, "To keep the whole page, animation included: ", h("code", {}, "bench.to_html(\"run.html\")"), ", with the name that you gave the workbench in place of bench")),
+      h("p", { class: "ml-hint" }, "To keep the whole page, animation included: ", h("code", {}, "bench.to_html(\"run.html\")"),
+        ", with the name that you gave the workbench in place of bench")),
     shown: fresh,
     refresh(state) { text.value = state.share; },
     /** The text holds the instant: it follows a cursor that rests. */
@@ -123,17 +136,23 @@ function fetched(ask, what, make, box) {
     const found = await ask({ do: what });
     return refill(box, found && !found.error ? make(found) : []);
   };
-  return { panel: h("div", {}, box), shown, refresh(fog) { const changed = fog !== fogged; fogged = fog; if (changed && seen) shown(); }, again: () => { if (seen && !box.closest("[hidden]")) shown(); } };
+  return { panel: h("div", {}, box), shown, refresh(fog) { const changed = fog !== fogged; fogged = fog; if (changed && seen) shown(); },
+    again: () => { if (seen && !box.closest("[hidden]")) shown(); } };
 }
 
-/** All tabs. `on`: seek(t), choose(message), messages(). Returns {element, open(id), show(events, duration), refresh(state, fog), time(t, watched, playing)}. */
+/**
+ * All tabs. `on`: seek(t), choose(message), messages(). Returns {element, open(id), show(events, duration), refresh(state, fog),
+ * time(t, watched, playing)}.
+ */
 export function more(form, ask, on, live) {
   const parts = {
     events: events(on), why: find(on), compare: compare(form, ask, on), many: many(ask), share: share(ask),
     numbers: fetched(ask, "numbers", (found) => table("The whole run", ["", "value"], found.summary ?? []), h("div", { class: "ml-columns" })),
-    data: fetched(ask, "table", (found) => table(found.caption, found.heads, found.rows), h("div", { class: "ml-scroll", tabIndex: 0, role: "region", "aria-label": "Data table" })),
+    data: fetched(ask, "table", (found) => table(found.caption, found.heads, found.rows),
+      h("div", { class: "ml-scroll", tabIndex: 0, role: "region", "aria-label": "Data table" })),
   };
-  const list = [["events", "What happened"], ["why", "Ask why"], ["numbers", "Numbers"], ["compare", "Compare"], ["many", "Many runs"], ["share", "Share"], ["data", "Data"]];
+  const list = [["events", "What happened"], ["why", "Ask why"], ["numbers", "Numbers"], ["compare", "Compare"], ["many", "Many runs"],
+    ["share", "Share"], ["data", "Data"]];
   const kept = live ? list : list.filter(([id]) => ["events", "why", "numbers", "compare", "data"].includes(id));
   const made = tabs("More about this run", kept.map(([id, label]) => ({ id, label, panel: parts[id].panel, shown: parts[id].shown })));
   let duration = 0, state = null;

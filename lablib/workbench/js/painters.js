@@ -10,7 +10,8 @@ import { waits } from "./painters/waits.js";
 import { works } from "./painters/works.js";
 
 const ROLES = {
-  producer, done, lost, topic: node, bucket: node, endpoint: inbox, queue: bag, direct: bag, "dead-letter": bag, consumer: hands, server: hands, function: hands, shard: tape,
+  producer, done, lost, topic: node, bucket: node, endpoint: inbox, queue: bag, direct: bag, "dead-letter": bag, consumer: hands, server: hands,
+    function: hands, shard: tape,
 };
 const LENSES = { board, map, waits, work: works };
 const STAGES = {};
@@ -24,6 +25,7 @@ export function register({ roles = {}, lenses = {}, stages = {} }) {
   Object.assign(ROLES, roles); Object.assign(LENSES, lenses); Object.assign(STAGES, stages);
 }
 
-export const painterOf = (lane, b) => ((ROLES[b.painter] ?? bag) === bag && lines.suits(lane.run, b.place) ? lines : ROLES[b.painter] ?? ROLES[b.role] ?? bag);
+export const painterOf = (lane, b) => ((ROLES[b.painter] ?? bag) === bag &&
+  lines.suits(lane.run, b.place) ? lines : ROLES[b.painter] ?? ROLES[b.role] ?? bag);
 export const lensOf = (lens) => (lens ? LENSES[lens.painter] ?? null : null);
 export const stageOf = (name) => (name ? STAGES[name] ?? null : null);

@@ -5,8 +5,10 @@ import { button, freshId, h, refill } from "./dom.js";
 /** Bars that are drawn by pointer or by arrow keys: a curve in coarse steps. Returns {element, values()}. */
 export function sketch({ label, unit, high, xs }, start) {
   const values = [...(start ?? xs.map(() => 0))];
-  const bars = xs.map((x, i) => h("div", { class: "ml-bar", role: "slider", tabIndex: 0, "aria-label": `${label} at ${x}`, "aria-valuemin": "0", "aria-valuemax": String(high),
-    onkeydown: (e) => { const by = { ArrowUp: 1, ArrowDown: -1, PageUp: 5, PageDown: -5 }[e.key]; if (by) { put(i, values[i] + (by * high) / 20); e.preventDefault(); e.stopPropagation(); } } }, h("i", {})));
+  const bars = xs.map((x, i) => h("div", { class: "ml-bar", role: "slider", tabIndex: 0, "aria-label": `${label} at ${x}`, "aria-valuemin": "0",
+    "aria-valuemax": String(high),
+    onkeydown: (e) => { const by = { ArrowUp: 1, ArrowDown: -1, PageUp: 5, PageDown: -5 }[e.key];
+      if (by) { put(i, values[i] + (by * high) / 20); e.preventDefault(); e.stopPropagation(); } } }, h("i", {})));
   const put = (i, value) => {
     values[i] = Math.min(high, Math.max(0, Number(value.toPrecision(3))));
     bars[i].firstChild.style.height = `${(100 * values[i]) / high}%`;
@@ -19,7 +21,8 @@ export function sketch({ label, unit, high, xs }, start) {
   };
   const field = h("div", { class: "ml-bars", onpointerdown: (e) => { field.setPointerCapture?.(e.pointerId); draw(e); }, onpointermove: draw }, bars);
   values.forEach((v, i) => put(i, v));
-  const element = h("div", { class: "ml-sketch" }, h("div", { class: "ml-hint" }, `${label}, up to ${brief(high)} ${unit}. Drag across the field, or use Tab and the arrow keys.`), field,
+  const element = h("div", { class: "ml-sketch" }, h("div", { class: "ml-hint" },
+    `${label}, up to ${brief(high)} ${unit}. Drag across the field, or use Tab and the arrow keys.`), field,
     h("div", { class: "ml-axis" }, h("span", {}, xs[0]), h("span", {}, xs.at(-1))));
   return { element, values: () => values };
 }
@@ -27,9 +30,11 @@ export function sketch({ label, unit, high, xs }, start) {
 /** Guess and result of a curve, side by side. */
 function overlay({ high, xs }, guess, result) {
   const top = Math.max(high, ...result, ...guess) || 1, bar = (value, name) => h("i", { class: name, style: `height:${(100 * value) / top}%` });
-  return h("div", { class: "ml-sketch" }, h("div", { class: "ml-bars ml-both", role: "img", "aria-label": `Guess ${guess.map(brief).join(", ")}; result ${result.map(brief).join(", ")}` },
+  return h("div", { class: "ml-sketch" }, h("div", { class: "ml-bars ml-both", role: "img",
+    "aria-label": `Guess ${guess.map(brief).join(", ")}; result ${result.map(brief).join(", ")}` },
     xs.map((_, i) => h("div", { class: "ml-bar" }, guess.length ? bar(guess[i], "ml-guess") : null, bar(result[i], "ml-result")))),
-  h("div", { class: "ml-axis" }, h("span", {}, xs[0]), h("span", { class: "ml-key" }, h("i", { class: "ml-guess" }), " your guess  ", h("i", { class: "ml-result" }), " the run"), h("span", {}, xs.at(-1))));
+  h("div", { class: "ml-axis" }, h("span", {}, xs[0]), h("span", { class: "ml-key" }, h("i", { class: "ml-guess" }), " your guess  ",
+    h("i", { class: "ml-result" }), " the run"), h("span", {}, xs.at(-1))));
 }
 
 function form(question, ask) {
@@ -37,24 +42,30 @@ function form(question, ask) {
   const skip = button("Skip", () => ask({ do: "skip" }), { class: "ml-button ml-quiet" });
   if (question.kind === "choice") {
     const name = freshId();
-    const list = question.options.map(([key, words]) => h("label", { class: "ml-option" }, h("input", { type: "radio", name, value: key }), h("span", {}, words)));
-    const go = button("That is my guess", () => { const on = box.querySelector("input:checked"); if (on) send(on.value); }, { class: "ml-button ml-primary" });
+    const list = question.options.map(([key, words]) => h("label", { class: "ml-option" }, h("input", { type: "radio", name, value: key }),
+      h("span", {}, words)));
+    const go = button("That is my guess", () => { const on = box.querySelector("input:checked"); if (on) send(on.value); },
+      { class: "ml-button ml-primary" });
     const box = h("div", { role: "radiogroup", "aria-label": question.text }, list);
     return [box, h("div", { class: "ml-row" }, go, skip)];
   }
   if (question.kind === "number") {
-    const field = h("input", { type: "number", class: "ml-number", step: "any", "aria-label": "Your guess", onkeydown: (e) => { if (e.key === "Enter") go.click(); } });
+    const field = h("input", { type: "number", class: "ml-number", step: "any", "aria-label": "Your guess",
+      onkeydown: (e) => { if (e.key === "Enter") go.click(); } });
     const go = button("That is my guess", () => { if (field.value !== "") send(field.valueAsNumber); }, { class: "ml-button ml-primary" });
     return [h("div", { class: "ml-row" }, field, h("span", { class: "ml-unit" }, question.unit)), h("div", { class: "ml-row" }, go, skip)];
   }
   const drawn = sketch(question);
-  return [drawn.element, h("div", { class: "ml-row" }, button("That is my guess", () => send(drawn.values()), { class: "ml-button ml-primary" }), skip)];
+  return [drawn.element, h("div", { class: "ml-row" }, button("That is my guess", () => send(drawn.values()), { class: "ml-button ml-primary" }),
+    skip)];
 }
 
 /** The form of a curve that is drawn on the scrub bar: `drawn()` gives the values, or null while they are not complete. */
 function onTheCurve(question, ask, drawn) {
-  const words = h("p", { class: "ml-hint" }, `Draw it below, in the fog on the curve: ${question.label}. Or press 1 (stays low), 2 (rises and stays), 3 (rises and falls).`);
-  const go = button("That is my guess", () => { const value = drawn(); if (value) ask({ do: "answer", value }); else words.textContent = "Draw from the left end of the curve to the right end first."; }, { class: "ml-button ml-primary" });
+  const words = h("p", { class: "ml-hint" },
+    `Draw it below, in the fog on the curve: ${question.label}. Or press 1 (stays low), 2 (rises and stays), 3 (rises and falls).`);
+  const go = button("That is my guess", () => { const value = drawn(); if (value) ask({ do: "answer", value });
+    else words.textContent = "Draw from the left end of the curve to the right end first."; }, { class: "ml-button ml-primary" });
   return [words, h("div", { class: "ml-row" }, go, button("Skip", () => ask({ do: "skip" }), { class: "ml-button ml-quiet" }))];
 }
 
@@ -70,11 +81,15 @@ export function predict(card, question, ask, { seen = true, drawn = null } = {})
   card.hidden = !question || question.state === "skipped" || (drawing && question.state === "answered");
   if (card.hidden) { refill(card); return false; }
   card.classList.toggle("ml-open", open); card.classList.toggle("ml-slim", Boolean(drawing));
-  const said = ["You said ", h("strong", {}, question.said), "."], later = drawn ? "Press Play: the run will say." : "Now run the next cell. What it shows is compared with your guess here.";
-  const body = open ? (drawing ? onTheCurve(question, ask, drawn) : form(question, ask)) : !told ? [h("p", {}, said, " ", h("span", { class: "ml-hint" }, later))] : [
-    question.kind === "curve" ? overlay(question, question.answer, question.result) : h("p", {}, said, " The run says ", h("strong", {}, question.truth), ".", question.first ? ` Your first guess was: ${question.first}.` : ""),
+  const said = ["You said ", h("strong", {}, question.said), "."],
+    later = drawn ? "Press Play: the run will say." : "Now run the next cell. What it shows is compared with your guess here.";
+  const body = open ? (drawing ? onTheCurve(question, ask, drawn) : form(question, ask)) : !told ? [h("p", {}, said, " ",
+    h("span", { class: "ml-hint" }, later))] : [
+    question.kind === "curve" ? overlay(question, question.answer, question.result) : h("p", {}, said, " The run says ",
+      h("strong", {}, question.truth), ".", question.first ? ` Your first guess was: ${question.first}.` : ""),
     h("p", { class: "ml-verdict" }, question.reply)];
   refill(card, h("div", { class: "ml-kicker" }, open ? "Predict first" : "Your prediction"), h("p", { class: "ml-question" }, question.text), body,
-    open ? null : h("div", { class: "ml-row" }, button("Close", () => ask({ do: "skip" }), { class: "ml-button ml-quiet" }), button("Ask me again", () => ask({ do: "ask_again" }), { class: "ml-button ml-quiet" })));
+    open ? null : h("div", { class: "ml-row" }, button("Close", () => ask({ do: "skip" }), { class: "ml-button ml-quiet" }),
+      button("Ask me again", () => ask({ do: "ask_again" }), { class: "ml-button ml-quiet" })));
   return covers;
 }

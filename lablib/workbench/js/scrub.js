@@ -16,7 +16,8 @@ export class Scrub {
     this.element = h("div", { class: "ml-curve" }, this.canvas, this.flags);
     this.canvas.addEventListener("pointerdown", (e) => { if (e.button) return; this.canvas.setPointerCapture?.(e.pointerId); this.touch(e, true); });
     this.canvas.addEventListener("pointermove", (e) => { if (this.drag) this.touch(e, false); });
-    for (const end of ["pointerup", "pointercancel"]) this.canvas.addEventListener(end, () => { this.drag = null; this.last = undefined; this.on.changed(); });
+    for (const end of ["pointerup", "pointercancel"]) this.canvas.addEventListener(end,
+      () => { this.drag = null; this.last = undefined; this.on.changed(); });
   }
 
   /** The curves [{name, label, t, y, color, strong}], their `label`, the events {t, kind, big}, whether the old curves stay as a ghost. */
@@ -48,14 +49,17 @@ export class Scrub {
     if (!this.guess || this.guess.filter((x) => x !== null).length < BINS * 0.6) return null;
     let last = this.guess.find((x) => x !== null) ?? 0;
     const full = this.guess.map((x) => (last = x ?? last));
-    return Array.from({ length: n }, (_, i) => mean(full.slice(Math.round((i * BINS) / n), Math.max(Math.round((i * BINS) / n) + 1, Math.round(((i + 1) * BINS) / n)))))
+    return Array.from({ length: n }, (_, i) => mean(full.slice(Math.round((i * BINS) / n),
+      Math.max(Math.round((i * BINS) / n) + 1, Math.round(((i + 1) * BINS) / n)))))
       .map((x) => Number(Math.min(this.question.high, x).toFixed(3)));
   }
 
   /** A drawing without a pointer: 1 stays low, 2 goes up and stays, 3 goes up and down again. */
   shape(n) {
     if (!this.drawing) return;
-    const high = this.question.high, form = (u) => (n === 1 || u < 0.2 ? 0.04 : u < 0.32 ? 0.04 + (0.7 * (u - 0.2)) / 0.12 : n === 2 ? 0.74 : Math.max(0.04, 0.74 - (0.7 * (u - 0.32)) / 0.3));
+    const high = this.question.high,
+      form = (u) => (n === 1 || u < 0.2 ? 0.04 : u < 0.32 ? 0.04 + (0.7 * (u - 0.2)) / 0.12 : n === 2 ? 0.74 : Math.max(0.04,
+        0.74 - (0.7 * (u - 0.32)) / 0.3));
     this.guess = Array.from({ length: BINS + 1 }, (_, b) => high * form(b / BINS));
     this.on.changed();
   }
@@ -79,13 +83,15 @@ export class Scrub {
   area() { return { x: 6, w: Math.max(10, this.W - 12), y: 18, h: Math.max(10, this.H - 36) }; }
   X(t) { const a = this.area(); return a.x + (t / this.time.duration) * a.w; }
   Y(v) { const a = this.area(); return a.y + a.h - clamp(v / this.top, 0, 1.02) * a.h; }
-  timeAt(clientX) { const r = this.canvas.getBoundingClientRect(), a = this.area(); return clamp((clientX - r.left - a.x) / a.w, 0, 1) * this.time.duration; }
+  timeAt(clientX) { const r = this.canvas.getBoundingClientRect(), a = this.area();
+    return clamp((clientX - r.left - a.x) / a.w, 0, 1) * this.time.duration; }
 
   touch(e, first) {
     const a = this.area(), t = this.timeAt(e.clientX), y = e.clientY - this.canvas.getBoundingClientRect().top;
     if (first) this.drag = this.drawing && y > a.y - 8 ? "draw" : "seek";
     if (this.drag === "seek") { this.on.seek(t); return; }
-    const v = Math.min(this.question.high, clamp((a.y + a.h - y) / a.h, 0, 1) * this.top), b = clamp(Math.round((t / this.time.duration) * BINS), 0, BINS);
+    const v = Math.min(this.question.high, clamp((a.y + a.h - y) / a.h, 0, 1) * this.top),
+      b = clamp(Math.round((t / this.time.duration) * BINS), 0, BINS);
     this.guess ??= new Array(BINS + 1).fill(null);
     const from = this.last ?? [b, v], d = b >= from[0] ? 1 : -1;
     for (let k = from[0]; k !== b + d; k += d) this.guess[k] = b === from[0] ? v : from[1] + ((v - from[1]) * (k - from[0])) / (b - from[0]);
@@ -101,8 +107,10 @@ export class Scrub {
   }
 
   flag({ at, words }, index, live) {
-    const name = h("button", { type: "button", class: "ml-flagname", title: live ? "Drag it in time, or use the arrow keys" : words, "aria-label": `${words}, at ${at.toFixed(1)} s` }, words);
-    const remove = live && h("button", { type: "button", class: "ml-flagoff", "aria-label": `Take back: ${words}`, title: "Take back", onclick: () => this.on.removed(index) }, "×");
+    const name = h("button", { type: "button", class: "ml-flagname", title: live ? "Drag it in time, or use the arrow keys" : words,
+      "aria-label": `${words}, at ${at.toFixed(1)} s` }, words);
+    const remove = live && h("button", { type: "button", class: "ml-flagoff", "aria-label": `Take back: ${words}`, title: "Take back",
+      onclick: () => this.on.removed(index) }, "×");
     const item = h("li", {}, name, remove);
     let start = null;
     const to = (e) => clamp(this.timeAt(e.clientX), 0, this.time.duration);
@@ -114,7 +122,8 @@ export class Scrub {
     });
     name.addEventListener("keydown", (e) => {
       const by = { ArrowLeft: -1, ArrowRight: 1 }[e.key];
-      if (by && live) { this.on.moved(index, clamp(at + (by * this.time.duration) / 100, 0, this.time.duration)); e.preventDefault(); e.stopPropagation(); }
+      if (by && live) { this.on.moved(index, clamp(at + (by * this.time.duration) / 100, 0, this.time.duration)); e.preventDefault();
+        e.stopPropagation(); }
       if (e.key === "Delete" && live) { this.on.removed(index); e.preventDefault(); e.stopPropagation(); }
     });
     return item;
@@ -172,7 +181,8 @@ export class Scrub {
     } else if (strong) { this.line(g, strong, T, true); g.fillStyle = alpha(col[strong.color], 0.2); g.fill(); }
     for (const s of this.series) {
       this.line(g, s, T, false);
-      g.strokeStyle = s === strong ? col[s.color] : alpha(col[s.color], 0.72); g.lineWidth = s === strong ? 2.2 : 1.6; g.lineJoin = "round"; g.stroke();
+      g.strokeStyle = s === strong ? col[s.color] : alpha(col[s.color], 0.72); g.lineWidth = s === strong ? 2.2 : 1.6; g.lineJoin = "round";
+      g.stroke();
     }
     f.beginPath(); f.roundRect(a.x - 4, a.y - 2, a.w + 8, a.h + 3, 6); f.clip();
     f.fillStyle = col.fog; f.fillRect(0, 0, this.W, this.H); f.strokeStyle = col.fogline; f.lineWidth = 1; f.globalAlpha = 0.5; f.beginPath();
@@ -186,7 +196,8 @@ export class Scrub {
   draw(col, wall, { big = false, reduced = false } = {}) {
     const g = this.canvas.getContext("2d"), { time } = this, T = time.duration, a = this.area(), fs = big ? 14 : 11.5, [strong] = this.pair();
     if (!this.W || !this.H || !strong) return;
-    const kit = this.kit(col), at = this.X(time.watched), cut = Math.round((time.fog ? at : this.W) * this.ratio), { width: cw, height: ch } = this.canvas;
+    const kit = this.kit(col), at = this.X(time.watched), cut = Math.round((time.fog ? at : this.W) * this.ratio),
+      { width: cw, height: ch } = this.canvas;
     g.setTransform(this.ratio, 0, 0, this.ratio, 0, 0); g.clearRect(0, 0, this.W, this.H);
     g.fillStyle = col.well; g.beginPath(); g.roundRect(a.x - 4, a.y - 2, a.w + 8, a.h + 3, 6); g.fill();
     g.save(); g.setTransform(1, 0, 0, 1, 0, 0);
@@ -207,11 +218,13 @@ export class Scrub {
       const x = this.X(e.t), y = a.y + a.h - 1;
       g.fillStyle = col.again; g.beginPath(); g.moveTo(x, y - 5.5); g.lineTo(x + 3, y); g.lineTo(x - 3, y); g.closePath(); g.fill();
     }
-    for (const action of this.actions ?? []) { const x = this.X(action.at); g.strokeStyle = col.ink; g.lineWidth = 1.6; g.beginPath(); g.moveTo(x, a.y - 2); g.lineTo(x, a.y + a.h); g.stroke(); }
+    for (const action of this.actions ?? []) { const x = this.X(action.at); g.strokeStyle = col.ink; g.lineWidth = 1.6; g.beginPath();
+      g.moveTo(x, a.y - 2); g.lineTo(x, a.y + a.h); g.stroke(); }
     const x = this.X(time.t), y = this.Y(stepAt(strong, time.t));
     g.strokeStyle = col.ink; g.lineWidth = 1.6; g.beginPath(); g.moveTo(x, a.y - 4); g.lineTo(x, a.y + a.h + 3); g.stroke();
     g.beginPath(); g.arc(x, y, 5.5, 0, 7); g.fillStyle = col[strong.color]; g.fill(); g.strokeStyle = col.page; g.lineWidth = 2; g.stroke();
-    g.beginPath(); g.moveTo(x - 6, a.y + a.h + 10); g.lineTo(x + 6, a.y + a.h + 10); g.lineTo(x, a.y + a.h + 2); g.closePath(); g.fillStyle = col.ink; g.fill();
+    g.beginPath(); g.moveTo(x - 6, a.y + a.h + 10); g.lineTo(x + 6, a.y + a.h + 10); g.lineTo(x, a.y + a.h + 2); g.closePath();
+    g.fillStyle = col.ink; g.fill();
   }
 
   mist(g, col, a, at, fs, wall, reduced) {
@@ -220,7 +233,8 @@ export class Scrub {
       text(g, `Draw here: ${this.question.label}`, x, y - 10, { size: fs + 2.5, weight: 650, color: col.ink, align: "center", max: room - 20 });
       const w = Math.min(220, room * 0.4), n = reduced ? 40 : Math.floor(40 * Math.min(1, ((wall % 3) / 3) * 1.4));
       g.strokeStyle = col.ink; g.lineWidth = 2.4; g.lineCap = "round"; g.beginPath();
-      for (let i = 0; i <= n; i++) { const u = i / 40, px = x - w / 2 + u * w, py = y + 14 - Math.sin(u * 9) * 5 * (1 - u * 0.3); if (i) g.lineTo(px, py); else g.moveTo(px, py); }
+      for (let i = 0; i <= n; i++) { const u = i / 40, px = x - w / 2 + u * w, py = y + 14 - Math.sin(u * 9) * 5 * (1 - u * 0.3);
+        if (i) g.lineTo(px, py); else g.moveTo(px, py); }
       g.stroke(); g.lineCap = "butt";
     } else if (!this.guess && room > 110) text(g, "not watched yet", x, y, { size: fs + 1, color: col.soft, align: "center", italic: true });
   }
@@ -229,15 +243,19 @@ export class Scrub {
   guessed(g, col, a, fs, at, truth) {
     const T = this.time.duration, known = (b) => this.guess[b] !== null && (b / BINS) * T <= this.time.watched && !this.drawing;
     g.beginPath();
-    for (let b = 0; b <= BINS; b++) if (known(b)) { const t = (b / BINS) * T, x = this.X(t); g.moveTo(x, this.Y(this.guess[b])); g.lineTo(x, this.Y(stepAt(truth, t))); }
+    for (let b = 0; b <= BINS; b++) if (known(b)) { const t = (b / BINS) * T, x = this.X(t); g.moveTo(x, this.Y(this.guess[b]));
+      g.lineTo(x, this.Y(stepAt(truth, t))); }
     g.strokeStyle = alpha(col.again, 0.3); g.lineWidth = Math.max(1, (a.w / BINS) * 0.42); g.stroke();
     let open = false, last = [a.x, a.y];
     g.beginPath();
-    this.guess.forEach((v, b) => { if (v === null) { open = false; return; } last = [this.X((b / BINS) * T), this.Y(v)]; if (open) g.lineTo(...last); else g.moveTo(...last); open = true; });
+    this.guess.forEach((v, b) => { if (v === null) { open = false; return; } last = [this.X((b / BINS) * T), this.Y(v)]; if (open) g.lineTo(...last);
+      else g.moveTo(...last); open = true; });
     g.strokeStyle = col.ink; g.lineWidth = 2.4; g.setLineDash([1, 4.5]); g.lineCap = "round"; g.stroke(); g.setLineDash([]); g.lineCap = "butt";
-    text(g, "you", Math.min(last[0] + 4, a.x + a.w - 26), clamp(last[1] - 9, a.y + 6, a.y + a.h - 6), { size: fs + 0.5, weight: 700, color: col.ink });
+    text(g, "you", Math.min(last[0] + 4, a.x + a.w - 26), clamp(last[1] - 9, a.y + 6, a.y + a.h - 6),
+      { size: fs + 0.5, weight: 700, color: col.ink });
     const k = this.score();
-    if (k && !this.drawing && this.time.fog && this.time.watched > T * 0.03) text(g, `${Math.round(k.share * 100)} % so far`, at + 8, a.y + 9, { size: fs + 0.5, weight: 650, color: col.again });
+    if (k && !this.drawing && this.time.fog && this.time.watched > T * 0.03) text(g, `${Math.round(k.share * 100)} % so far`, at + 8, a.y + 9,
+      { size: fs + 0.5, weight: 650, color: col.again });
   }
 
   axis(g, col, a, fs, strong, T) {
@@ -253,7 +271,8 @@ export class Scrub {
     text(g, brief(this.top), a.x + a.w - 1, a.y + 6, { size: fs - 1, color: col.soft, align: "right" });
     const step = T > 7200 ? nice(T / 3600 / 7) * 3600 : nice(T / 7);
     for (let t = 0; t <= T + 1e-6; t += step) {
-      const at = this.X(t), label = T > 172800 ? `${Math.round(t / 8640) / 10} d` : T > 7200 ? `${Math.round(t / 360) / 10} h` : T > 900 ? clock(t, T) : String(Number(t.toFixed(1)));
+      const at = this.X(t), label = T > 172800 ? `${Math.round(t / 8640) / 10} d` : T > 7200 ? `${Math.round(t / 360) / 10} h` : T > 900 ? clock(t,
+        T) : String(Number(t.toFixed(1)));
       g.fillStyle = col.edge; g.fillRect(at - 0.5, a.y + a.h + 1, 1, 4);
       text(g, label, at, this.H - 5, { size: fs - 1, color: col.soft, align: t < 1e-6 ? "left" : T - t < step / 4 ? "right" : "center" });
     }

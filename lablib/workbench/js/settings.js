@@ -22,19 +22,24 @@ export function tidy(spec, raw) {
 
 /** One setting's control. `change(value)` is called on every move. Returns {element, set(value)}. */
 function control(spec, change, explain) {
-  const id = freshId(), note = { onfocusin: () => explain(spec), onpointerenter: () => explain(spec), onpointerleave: () => explain(null), onfocusout: () => explain(null) };
+  const id = freshId(), note = { onfocusin: () => explain(spec), onpointerenter: () => explain(spec), onpointerleave: () => explain(null),
+    onfocusout: () => explain(null) };
   if (spec.choices.length) {
     const list = select(spec.label, spec.choices.map((c) => [c, c]), spec.value, change);
     list.id = id; list.removeAttribute("aria-label");
-    return { element: h("div", { class: "ml-setting ml-one", ...note }, h("label", { htmlFor: id }, spec.label), list), set: (v) => { list.value = v; } };
+    return { element: h("div", { class: "ml-setting ml-one", ...note }, h("label", { htmlFor: id }, spec.label), list),
+      set: (v) => { list.value = v; } };
   }
   if (spec.kind === "bool") {
     const box = h("input", { type: "checkbox", id, onchange: () => change(box.checked) });
-    return { element: h("div", { class: "ml-setting ml-one", ...note }, h("label", { htmlFor: id }, spec.label), box), set: (v) => { box.checked = v; } };
+    return { element: h("div", { class: "ml-setting ml-one", ...note }, h("label", { htmlFor: id }, spec.label), box),
+      set: (v) => { box.checked = v; } };
   }
-  const slider = h("input", { type: "range", id, min: "0", max: String(STEPS), step: "any", oninput: () => { const v = fromSlider(spec, slider.valueAsNumber); show(v); change(v); },
+  const slider = h("input", { type: "range", id, min: "0", max: String(STEPS), step: "any",
+    oninput: () => { const v = fromSlider(spec, slider.valueAsNumber); show(v); change(v); },
     onkeydown: (event) => nudge(event) });
-  const field = numberField((typed) => { const before = now, v = Number.isNaN(typed) ? now : tidy(spec, typed); show(v); if (v !== before) change(v); },
+  const field = numberField((typed) => { const before = now, v = Number.isNaN(typed) ? now : tidy(spec, typed); show(v); if (v !== before) change(v);
+    },
     { min: String(spec.low), max: String(spec.high), step: "any", "aria-label": `${spec.label}, exact value` });
   let now = spec.value;
   function show(value) {
@@ -51,7 +56,8 @@ function control(spec, change, explain) {
     const to = spec.log && !spec.whole ? fromSlider(spec, Math.min(STEPS, Math.max(0, slider.valueAsNumber + by * 10))) : tidy(spec, now + by * grid);
     if (to !== now) { show(to); change(to); }
   }
-  return { element: h("div", { class: "ml-setting", ...note }, h("label", { htmlFor: id }, spec.label), h("span", { class: "ml-value" }, field, h("span", { class: "ml-unit" }, spec.unit)), slider), set: show };
+  return { element: h("div", { class: "ml-setting", ...note }, h("label", { htmlFor: id }, spec.label),
+    h("span", { class: "ml-value" }, field, h("span", { class: "ml-unit" }, spec.unit)), slider), set: show };
 }
 
 /**
@@ -74,7 +80,9 @@ export function settings(form, ask, duration) {
     const other = () => spec.choices.find((c) => c !== state.values[spec.name]);
     const value = () => (spec.choices.length ? other() : spec.kind === "bool" ? !state.values[spec.name] : state.values[spec.name]);
     const compare = button("A|B", () => ask({ do: "compare", name: spec.name, value: value() }),
-      { class: "ml-ab", "aria-label": `Compare with another ${spec.label}`, title: spec.choices.length || spec.kind === "bool" ? "Compare with the other value" : "Keep this value as run A; what you change now is run B" });
+      { class: "ml-ab", "aria-label": `Compare with another ${spec.label}`,
+        title: spec.choices.length ||
+          spec.kind === "bool" ? "Compare with the other value" : "Keep this value as run A; what you change now is run B" });
     (made.element.querySelector(".ml-value, select") ?? made.element.lastChild).after(compare);
     return { spec, ...made };
   };
@@ -82,12 +90,16 @@ export function settings(form, ask, duration) {
   const first = controls.slice(0, controls.length > OPEN + 1 ? OPEN : controls.length), rest = controls.slice(first.length);
   const box = h("fieldset", { class: "ml-settings" }, h("legend", {}, "What if"), first.map(({ element }) => element),
     rest.length ? h("details", {}, h("summary", {}, `${rest.length} more settings`), rest.map(({ element }) => element)) : null, help);
-  const seed = numberField((typed) => { const value = Math.round(typed); if (Number.isNaN(value)) seed.value = state.seed; else if (value !== state.seed) ask({ do: "set", name: "seed", value }); },
+  const seed = numberField((typed) => { const value = Math.round(typed); if (Number.isNaN(value)) seed.value = state.seed;
+    else if (value !== state.seed) ask({ do: "set", name: "seed", value }); },
     { step: "1", "aria-label": "Seed", title: "The seed of all chance. The same seed gives the same run." });
-  const limits = select("Quotas of AWS", [["2023", "notes of 2023"], ["today", "AWS today"]], "2023", (value) => ask({ do: "set", name: "limits", value }));
-  const chance = h("div", { class: "ml-row" }, h("label", {}, "seed ", seed), form.limits?.length ? h("label", { title: form.limits.join("\n") }, "quotas ", limits) : null);
+  const limits = select("Quotas of AWS", [["2023", "notes of 2023"], ["today", "AWS today"]], "2023",
+    (value) => ask({ do: "set", name: "limits", value }));
+  const chance = h("div", { class: "ml-row" }, h("label", {}, "seed ", seed),
+    form.limits?.length ? h("label", { title: form.limits.join("\n") }, "quotas ", limits) : null);
   const when = h("strong", {}), now = actionForm(form, ask);
-  const actions = h("fieldset", { class: "ml-actions" }, h("legend", {}, "Do something now"), now.element, h("p", { class: "ml-hint" }, "At ", when, " the future forks; the past stays. What was done stands as a flag on the curve."));
+  const actions = h("fieldset", { class: "ml-actions" }, h("legend", {}, "Do something now"), now.element,
+    h("p", { class: "ml-hint" }, "At ", when, " the future forks; the past stays. What was done stands as a flag on the curve."));
   return {
     element: h("aside", { class: "ml-side", "aria-label": "Settings and actions", hidden: true }, box, actions, chance),
     refresh(next) {
@@ -125,7 +137,8 @@ function actionForm(form, ask) {
     const p = param(), some = p?.choices?.length;
     field.hidden = unit.hidden = !p || some; choice.hidden = !some;
     if (some) refill(choice, p.choices.map((c) => h("option", { value: c }, c)));
-    else if (p) { field.min = p.low; field.max = p.high; unit.textContent = p.unit; field.value = spec().kind === "set" ? values[p.name] ?? p.value : p.value; }
+    else if (p) { field.min = p.low; field.max = p.high; unit.textContent = p.unit;
+      field.value = spec().kind === "set" ? values[p.name] ?? p.value : p.value; }
   }
   const act = () => {
     const p = param(), value = !p ? null : p.choices.length ? choice.value : p.whole ? Math.round(field.valueAsNumber) : field.valueAsNumber;
@@ -134,7 +147,8 @@ function actionForm(form, ask) {
   };
   const go = button("Do it", act, { class: "ml-button ml-do" });
   return {
-    element: h("div", { class: "ml-action" }, kind, h("div", { class: "ml-whom" }, target, h("span", { class: "ml-value" }, field, choice, unit)), go),
+    element: h("div", { class: "ml-action" }, kind, h("div", { class: "ml-whom" }, target, h("span", { class: "ml-value" }, field, choice, unit)),
+      go),
     refresh(state) {
       const before = JSON.stringify([specs, values]);
       const chosen = [kind.value, target.value];

@@ -34,7 +34,8 @@ class Lane {
   /** The marks that lie in a place, or for a place of workers those in their hands. */
   marksIn(place) {
     const actors = this.actorsAt(place);
-    return actors.length && HANDS.has(this.run.places[place].role) ? actors.flatMap((a) => this.held.get(a) ?? NOTHING) : this.here.get(place) ?? NOTHING;
+    return actors.length &&
+      HANDS.has(this.run.places[place].role) ? actors.flatMap((a) => this.held.get(a) ?? NOTHING) : this.here.get(place) ?? NOTHING;
   }
   marksOf(actor) { return this.held.get(actor) ?? NOTHING; }
 
@@ -77,13 +78,15 @@ export class Stage {
 
   lane(g, lane, v) {
     const { col, t } = v, { run } = lane.at(t), boxes = [...lane.boxes.values()];
-    if (lane.label) text(g, lane.label, 2, lane.y + lane.labelH / 2 - 1, { size: lane.fs + 1, weight: 680, color: lane.strong ? col.ink : col.soft, max: this.size[0] - 8 });
+    if (lane.label) text(g, lane.label, 2, lane.y + lane.labelH / 2 - 1,
+      { size: lane.fs + 1, weight: 680, color: lane.strong ? col.ink : col.soft, max: this.size[0] - 8 });
     g.globalAlpha = v.select ? 0.35 : 1;
     const window = Math.max(2, v.speed);
     for (const p of lane.pipes) {
       const rate = v.aggregate ? rateOf(run, p, t, window) : 0;
       pipe(g, p.c, p.w, col, { load: rate ? 0.85 : 0, loadColor: col[p.color], phase: v.wall * 2.2 });
-      if (rate && p.words) text(g, `${rate.toFixed(rate < 10 ? 1 : 0)}/s`, ...p.words, { size: lane.fs - 1, weight: 600, color: col[p.color], align: "center" });
+      if (rate && p.words) text(g, `${rate.toFixed(rate < 10 ? 1 : 0)}/s`, ...p.words,
+        { size: lane.fs - 1, weight: 600, color: col[p.color], align: "center" });
     }
     g.globalAlpha = 1;
     for (const b of boxes) b.paint.ground?.(g, b, lane, v);
@@ -98,7 +101,8 @@ export class Stage {
   anchor(e) {
     const lane = this.lanes[e.lane ?? 0] ?? this.lanes[0];
     if (this.own?.anchor) return this.own.anchor(e, lane);
-    const cell = lane.run.places[e.place]?.role === "lost" ? null : lane.cells.get(e.actor), spot = e.message >= 0 ? this.find(e.message, lane.i, e.t + 1e-6) : null;
+    const cell = lane.run.places[e.place]?.role === "lost" ? null : lane.cells.get(e.actor),
+      spot = e.message >= 0 ? this.find(e.message, lane.i, e.t + 1e-6) : null;
     if (lane.lensBox && this.lens.anchor?.(e, lane)) return this.lens.anchor(e, lane);
     if (cell) return { x: cell.mx + 26, y: cell.y, r: 4 };
     if (spot && (cell || lane.run.places[e.place]?.role !== "lost")) return spot;
@@ -120,7 +124,8 @@ export class Stage {
 /** The view with what depends on the lane. */
 function laneView(v, lane) {
   const { run } = lane, short = run.medianWork / v.speed < TIME.shortest;
-  const lit = (m) => !v.select || v.select.m === m.m || (v.select.m === undefined && (v.select.place !== undefined || v.select.actor === m.holder || m.holder < 0));
+  const lit = (m) => !v.select || v.select.m === m.m || (v.select.m === undefined &&
+    (v.select.place !== undefined || v.select.actor === m.holder || m.holder < 0));
   return {
     ...v, lit, lane: lane.i, aggregate: short && !v.select && (v.playing || run.medianWork / v.speed < 0.02),
     litActor: (a) => !v.select || v.select.place !== undefined || v.select.actor === a || lane.marksOf(a).some((m) => m.m === v.select.m),
@@ -140,14 +145,17 @@ function pipes(lane) {
   for (const [from, to] of lane.forward) {
     const a = lane.boxes.get(from), goal = lane.boxes.get(to) ?? (run.places[to].role === "done" ? lane.lensBox : null);
     if (!a || !goal) continue;
-    const [x0, y0] = edge(a, true), [x1, y1] = edge(goal, false), color = goal.role === "done" || goal.role === "lens" ? "done" : HANDS.has(goal.role) ? "hand" : "waiting";
+    const [x0, y0] = edge(a, true), [x1, y1] = edge(goal, false), color = goal.role === "done" ||
+      goal.role === "lens" ? "done" : HANDS.has(goal.role) ? "hand" : "waiting";
     const thin = Math.min(8, Math.max(4, (goal.h / Math.max(1, lane.actorsAt(to).length)) * 0.2));
     const add = (c, w, actor, words) => found.push({ from, to, c, w, color, actor, words });
     if (HANDS.has(goal.role) && !goal.shared && !TAPES.has(a.role) && lane.actorsAt(to).length) {
-      lane.actorsAt(to).forEach((p, i) => { const c = lane.cells.get(p); add(curve(x0, y0, c.x, c.my), thin, p, i ? null : [(x0 + c.x) / 2 - 6, Math.max(lane.y + lane.labelH + 10, Math.min(y0, c.my) - 16)]); });
+      lane.actorsAt(to).forEach((p, i) => { const c = lane.cells.get(p);
+        add(curve(x0, y0, c.x, c.my), thin, p, i ? null : [(x0 + c.x) / 2 - 6, Math.max(lane.y + lane.labelH + 10, Math.min(y0, c.my) - 16)]); });
     } else if (HANDS.has(a.role) && !a.shared && lane.actorsAt(from).length) {
       for (const p of lane.actorsAt(from)) { const c = lane.cells.get(p); add(curve(c.x + c.w, c.my, x1, y1), thin, p, null); }
-    } else add(curve(x0, y0, x1, y1), HANDS.has(goal.role) || HANDS.has(a.role) ? 7 : 9, -1, HANDS.has(a.role) ? null : [(x0 + x1) / 2, (y0 + y1) / 2 - 13]);
+    } else add(curve(x0, y0, x1, y1), HANDS.has(goal.role) || HANDS.has(a.role) ? 7 : 9, -1,
+      HANDS.has(a.role) ? null : [(x0 + x1) / 2, (y0 + y1) / 2 - 13]);
   }
   return found;
 }
@@ -183,7 +191,8 @@ function traces(g, lane, v) {
     const u = v.run(k.t0), fresh = k.left !== null && FLIES.has(k.state);
     if (u >= 1 || u < 0 || !fresh || k.t1 <= t || (lane.blocks && k.holder < 0)) continue;
     const w = wayOf(lane, k), m = { m: k.m };
-    if (w) streak(g, w, u, (k.holder >= 0 ? lane.handSize : lane.size) * 0.5, lane.hue(m, col, k.holder < 0 ? col.waiting : k.copy > 1 && !lane.direct ? col.again : col.hand));
+    if (w) streak(g, w, u, (k.holder >= 0 ? lane.handSize : lane.size) * 0.5,
+      lane.hue(m, col, k.holder < 0 ? col.waiting : k.copy > 1 && !lane.direct ? col.again : col.hand));
   }
   for (const k of run.ended(t, v.back)) {
     const u = v.run(k.t1);
@@ -199,7 +208,8 @@ function deliveries(g, lane, v) {
   for (const k of run.to ? run.began(t + 1e-9, Math.max(3, v.back * 1.5)) : NOTHING) {
     const p = run.delivers(k) && lane.pipes.find((x) => x.from === k.place && x.to === run.to[k.m]);
     if (!p || (k.t1 === Infinity && run.outcome(k) !== "told")) continue;
-    const size = Math.max(11, Math.min(lane.size, 16)), color = lane.hue({ m: k.m }, col), half = run.outcome(k) !== "told", slow = (k.t1 - k.t0) / v.speed > TIME.flight;
+    const size = Math.max(11, Math.min(lane.size, 16)), color = lane.hue({ m: k.m }, col), half = run.outcome(k) !== "told",
+      slow = (k.t1 - k.t0) / v.speed > TIME.flight;
     const u = slow && !half ? (t - k.t0) / (k.t1 - k.t0) : -1, past = v.run(half ? k.t0 : k.t1);
     if (u >= 0 && u < 1) { const [x, y] = way(p.c)(u); mark(g, x, y, size, { color }); }
     else if (half && past >= 0 && past < 1.4 && k.ended) {
@@ -218,7 +228,8 @@ function flights(g, lane, v) {
     const w = wayOf(lane, k);
     if (!w) continue;
     const [x, y] = w((t - k.left) / (k.t0 - k.left)), again = k.copy > 1 || (k.holder < 0 && k.copy > 0);
-    const size = Math.max(11, Math.min(lane.size, 18)), color = lane.hue({ m: k.m }, col, again && !lane.direct ? col.again : k.holder >= 0 ? col.hand : col.waiting);
+    const size = Math.max(11, Math.min(lane.size, 18)), color = lane.hue({ m: k.m }, col,
+      again && !lane.direct ? col.again : k.holder >= 0 ? col.hand : col.waiting);
     mark(g, x, y, size, { shape: again ? "diamond" : k.holder >= 0 ? "square" : "dot", color });
     v.hits.push({ x, y, r: size * 0.7, id: `${lane.i}m${k.m}`, pick: { m: k.m, lane: lane.i } });
   }

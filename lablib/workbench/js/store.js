@@ -27,7 +27,8 @@ export function liveStore(model) {
   model.on("msg:custom", heard);
   const ask = (message) => new Promise((done) => {
     const old = message.do === "set" ? queue.find((q) => q.message.do === "set" && q.message.name === message.name) : null;
-    if (old) { old.message = message; const first = old.done; old.done = (reply) => { first(reply); done(reply); }; } else queue.push({ message, done });
+    if (old) { old.message = message; const first = old.done; old.done = (reply) => { first(reply); done(reply); };
+      } else queue.push({ message, done });
     pump();
   });
   const fetched = async (what) => {
@@ -40,7 +41,8 @@ export function liveStore(model) {
     /** A promise: no message is on its way. */
     quiet: () => (busy || queue.length ? new Promise((done) => idle.push(done)) : Promise.resolve()),
     source: () => fetched("plotly"), figure: () => fetched("figure"),
-    select(message) { if (model.get("_selected") !== undefined && model.get("_selected") !== message) { model.set("_selected", message); model.save_changes(); } },
+    select(message) { if (model.get("_selected") !== undefined && model.get("_selected") !== message) { model.set("_selected", message);
+      model.save_changes(); } },
     /** Where this view is. The other views of the model follow at once, Python now and then. */
     tell(t, playing) {
       clearTimeout(later);

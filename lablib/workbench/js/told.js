@@ -11,26 +11,33 @@ const cap = (s) => s && s[0].toUpperCase() + s.slice(1);
 /** The one measure of a run: its lens's, or how many messages wait. */
 function measure(run) {
   const own = lensOf(run.lens)?.curve?.(run);
-  return own ?? { label: run.curve?.label ?? "messages waiting", color: "waiting", ...run.series(run.curve?.name === "waiting" ? "waiting" : run.curve?.name ?? "waiting") };
+  return own ?? { label: run.curve?.label ?? "messages waiting", color: "waiting",
+    ...run.series(run.curve?.name === "waiting" ? "waiting" : run.curve?.name ?? "waiting") };
 }
 
 /** The curves of the scrub bar: the kept run pale, the one that is being changed strong. */
 export function curveOf(lanes, state) {
   const names = state.comparison?.names ?? ["", ""], found = lanes.map(measure);
-  return { label: found.at(-1).label, series: found.map((s, i) => ({ ...s, name: "AB"[i], label: lanes.length > 1 ? `${"AB"[i]} ${names[i]}` : "", strong: i === lanes.length - 1 })) };
+  return { label: found.at(-1).label, series: found.map((s, i) => ({ ...s, name: "AB"[i], label: lanes.length > 1 ? `${"AB"[i]} ${names[i]}` : "",
+    strong: i === lanes.length - 1 })) };
 }
 
 /** What is remarkable in a run at t: not its counters. */
 function remarkable(run, t) {
-  const marks = marksAt(run, t), working = marks.filter((m) => m.bar !== null), busy = new Set(working.map((m) => m.holder)).size, different = new Set(working.map((m) => m.m)).size;
+  const marks = marksAt(run, t), working = marks.filter((m) => m.bar !== null), busy = new Set(working.map((m) => m.holder)).size,
+    different = new Set(working.map((m) => m.m)).size;
   const all = run.actors.filter((a, i) => HANDS.has(run.places[a.place]?.role) && !["", "gone"].includes(run.stateOf(i, t).state)).length;
-  const late = working.filter((m) => m.hollow).length, orphans = marks.filter((m) => m.sign === "orphan").length, lost = run.count("lost", t), sent = run.count("sent", t);
-  const waiting = run.places.reduce((n, place, p) => n + (HEAPS.has(place.role) && place.role !== "dead-letter" ? run.count("waiting", t, p) : 0), 0), direct = run.places.some((p) => p.role === "direct");
+  const late = working.filter((m) => m.hollow).length, orphans = marks.filter((m) => m.sign === "orphan").length, lost = run.count("lost", t),
+    sent = run.count("sent", t);
+  const waiting = run.places.reduce((n, place, p) => n + (HEAPS.has(place.role) && place.role !== "dead-letter" ? run.count("waiting", t, p) : 0),
+    0), direct = run.places.some((p) => p.role === "direct");
   const parts = [];
   if (!sent) return "Nothing has been sent yet.";
-  if (all) parts.push(busy ? `${cap(said(busy))} of ${plural(all, "worker").replace(/^\d+/, (n) => said(Number(n)))} busy${different < working.length ? `, on only ${said(different)} different message${different === 1 ? "" : "s"}` : ""}.` : "All workers wait for work.");
-  if (late) parts.push(direct ? `${cap(said(late))} of them work${late === 1 ? "s" : ""} for a caller who has gone.` : `${late === 1 ? "One of them works" : `${cap(said(late))} of them work`} with an expired receipt.`);
-  if (orphans) parts.push(`${cap(plural(orphans, "message").replace(/^\d+/, (n) => said(Number(n))))} ${orphans === 1 ? "is" : "are"} hidden, in nobody's hands.`);
+  const few = different < working.length ? `, on only ${said(different)} different message${different === 1 ? "" : "s"}` : "";
+  if (all) parts.push(busy ? `${cap(said(busy))} of ${said(all)} worker${all === 1 ? "" : "s"} busy${few}.` : "All workers wait for work.");
+  const some = late === 1 ? "One of them works" : `${cap(said(late))} of them work`;
+  if (late) parts.push(`${some} ${direct ? "for a caller who has gone" : "with an expired receipt"}.`);
+  if (orphans) parts.push(`${cap(said(orphans))} message${orphans === 1 ? " is" : "s are"} hidden, in nobody's hands.`);
   if (waiting) parts.push(`${brief(waiting)} wait${waiting === 1 ? "s" : ""}.`);
   if (lost) parts.push(`${brief(lost)} of ${brief(sent)} lost.`);
   return parts.join(" ");
@@ -48,10 +55,12 @@ export function momentOf(run, t) {
   if (!found.length) {
     for (let i = upTo(run.starts, t + 1e-6) - 1; i >= 0 && near(run.starts[i]); i--) {
       const k = run.list[i], place = run.places[k.place]?.label ?? "";
-      if (k.state === "held" && k.left !== null) found.unshift(`${run.actors[k.holder]?.name ?? "somebody"} has ${run.name(k.m)}${k.copy > 1 ? ` again (receive ${k.copy})` : ""}`);
+      if (k.state === "held" &&
+        k.left !== null) found.unshift(`${run.actors[k.holder]?.name ?? "somebody"} has ${run.name(k.m)}${k.copy > 1 ? ` again (receive ${k.copy})` : ""}`);
       else if (k.holder < 0 && k.state !== "hidden") found.unshift(`${run.name(k.m)}: ${run.said[k.state] ?? k.state}${place ? `, ${place}` : ""}`);
     }
-    for (const k of run.ended(t + 1e-6, 2e-6)) if (k.holder >= 0 && k.ended) found.push(`${run.actors[k.holder]?.name ?? "somebody"}, ${run.name(k.m)}: ${run.said[k.ended] ?? k.ended}`);
+    for (const k of run.ended(t + 1e-6, 2e-6)) if (k.holder >= 0 &&
+      k.ended) found.push(`${run.actors[k.holder]?.name ?? "somebody"}, ${run.name(k.m)}: ${run.said[k.ended] ?? k.ended}`);
   }
   const more = found.length - 3, words = found.slice(0, 3).join("; ") + (more > 0 ? `; and ${more} more` : "");
   return words && `${cap(words)}.`;

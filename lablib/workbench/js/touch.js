@@ -14,7 +14,8 @@ const FILLED = new Set(["crash"]);
  * those that name it, the front end of those without a target, the fleet of a change of the number of workers. Pure.
  */
 export function actionsFor(canDo, params, run, { actor, place }) {
-  const of = (spec, target, value) => ({ kind: spec.kind, target, value, help: spec.help, icon: ICONS[spec.icon ?? spec.kind] ?? ICONS.other, filled: FILLED.has(spec.kind),
+  const of = (spec, target, value) => ({ kind: spec.kind, target, value, help: spec.help, icon: ICONS[spec.icon ?? spec.kind] ?? ICONS.other,
+    filled: FILLED.has(spec.kind),
     label: `${spec.label.replace(/ a (consumer|worker)$/, "")}${target ? ` ${target}` : ""}${spec.value ? ` (${spec.value.value} ${spec.value.unit})`.replace(" )", ")") : ""}` });
   if (actor !== undefined) {
     const name = run.actors[actor].name;
@@ -23,10 +24,12 @@ export function actionsFor(canDo, params, run, { actor, place }) {
   const role = run.places[place]?.role;
   if (role === "producer") return canDo.filter((s) => s.kind !== "set" && !s.targets.length).map((s) => of(s, "", s.value?.value ?? null));
   if (role !== "consumer") return [];
-  const set = canDo.find((s) => s.kind === "set" && s.targets.includes("consumers")), param = params.find((p) => p.name === "consumers"), now = run.values?.consumers;
+  const set = canDo.find((s) => s.kind === "set" && s.targets.includes("consumers")), param = params.find((p) => p.name === "consumers"),
+    now = run.values?.consumers;
   if (!set || !param) return [];
   const n = Math.min(param.high, (now ?? run.actors.filter((a) => a.place === place).length) + 1);
-  return [{ kind: "set", target: "consumers", value: n, help: "One worker more from now on.", icon: ICONS.add, filled: false, label: `One worker more: ${n}` }];
+  return [{ kind: "set", target: "consumers", value: n, help: "One worker more from now on.", icon: ICONS.add, filled: false,
+    label: `One worker more: ${n}` }];
 }
 
 /** The buttons. `act({kind, target, value}, lane)` does it. Returns {element, show(list, x, y, lane), hide()}. */
@@ -36,11 +39,13 @@ export function touch(act) {
   const svg = ({ icon, filled }) => {
     const NS = "http://www.w3.org/2000/svg", root = document.createElementNS(NS, "svg"), path = document.createElementNS(NS, "path");
     root.setAttribute("viewBox", "0 0 20 20"); root.setAttribute("aria-hidden", "true"); path.setAttribute("d", icon);
-    if (!filled) for (const [name, value] of [["fill", "none"], ["stroke", "currentColor"], ["stroke-width", "1.8"], ["stroke-linecap", "round"]]) path.setAttribute(name, value);
+    if (!filled) for (const [name, value] of [["fill", "none"], ["stroke", "currentColor"], ["stroke-width", "1.8"],
+      ["stroke-linecap", "round"]]) path.setAttribute(name, value);
     root.append(path);
     return root;
   };
-  const hide = () => { clearTimeout(later); later = setTimeout(() => { if (!element.matches(":hover, :focus-within")) { element.hidden = true; key = ""; } }, 160); };
+  const hide = () => { clearTimeout(later); later = setTimeout(() => {
+    if (!element.matches(":hover, :focus-within")) { element.hidden = true; key = ""; } }, 160); };
   element.addEventListener("pointerleave", hide);
   element.addEventListener("focusout", hide);
   return {
@@ -48,7 +53,8 @@ export function touch(act) {
     show(list, x, y, lane, id) {
       clearTimeout(later);
       if (!list.length) return hide();
-      if (key !== id) refill(element, list.map((a) => h("button", { type: "button", title: a.label, "aria-label": a.label, onclick: () => { element.hidden = true; key = ""; act(a, lane); } }, svg(a))));
+      if (key !== id) refill(element, list.map((a) => h("button", { type: "button", title: a.label, "aria-label": a.label,
+        onclick: () => { element.hidden = true; key = ""; act(a, lane); } }, svg(a))));
       key = id;
       element.hidden = false;
       const room = element.parentElement.clientWidth;

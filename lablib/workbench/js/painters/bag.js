@@ -10,9 +10,11 @@ export function heapGround(g, b, lane, v) {
   v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.low ? b.h : b.head, id, pick: { place: b.place, lane: lane.i } });
   const dead = b.role === "dead-letter", waiting = run.count("waiting", t, b.place), hidden = run.count("hidden", t, b.place);
   const delayed = run.count("delayed", t, b.place), hue = dead ? (waiting ? col.again : col.soft) : waiting ? col.waiting : col.soft;
-  const forms = [[`${brief(waiting)} ${dead ? "dead" : "waiting"}`, hidden ? `${brief(hidden)} hidden` : "", delayed ? `${brief(delayed)} delayed` : ""].filter(Boolean).join(" · "),
+  const forms = [[`${brief(waiting)} ${dead ? "dead" : "waiting"}`, hidden ? `${brief(hidden)} hidden` : "",
+    delayed ? `${brief(delayed)} delayed` : ""].filter(Boolean).join(" · "),
     `${brief(waiting)} ${dead ? "dead" : "waiting"}`, brief(waiting)];
-  const label = run.places[b.place].label, bold = { weight: 650, color: col.ink }, down = run.places[b.place].parts ? run.serversDown(b.place, t) : null;
+  const label = run.places[b.place].label, bold = { weight: 650, color: col.ink },
+    down = run.places[b.place].parts ? run.serversDown(b.place, t) : null;
   const short = label.replace(/^(Queue|Topic) /, "");
   if (b.low && b.h < b.fs * 2.9) {
     const w = text(g, short, b.x + 9, b.y + b.h / 2, { size: b.fs, ...bold, max: b.fs * 6 });
@@ -38,7 +40,8 @@ function servers(g, b, n, down, col) {
     const away = down.has(i), x = b.x + 13 + i * 12;
     box(g, x, b.y + b.h - 14, 9, 7, 2, { fill: away ? null : col.edge, stroke: away ? col.again : null, dash: away ? [2, 2] : null, line: 1.4 });
   }
-  text(g, `${down.size} of ${n} servers away`, b.x + 20 + n * 12, b.y + b.h - 10, { size: b.fs - 1.5, color: col.again, weight: 600, max: b.w - n * 12 - 30 });
+  text(g, `${down.size} of ${n} servers away`, b.x + 20 + n * 12, b.y + b.h - 10,
+    { size: b.fs - 1.5, color: col.again, weight: 600, max: b.w - n * 12 - 30 });
 }
 
 export const bag = {
@@ -53,18 +56,21 @@ export const bag = {
     if (lane.blocks && b.role !== "dead-letter") return blocks(g, b, lane, v, waiting);
     const here = lane.marksIn(b.place);
     for (const m of here) one(g, b, lane, v, m);
-    if (!here.length && !b.low) text(g, "empty", b.x + b.w / 2, b.y + b.head + (b.h - b.head) / 2, { size: b.fs, color: v.col.soft, align: "center", italic: true });
+    if (!here.length && !b.low) text(g, "empty", b.x + b.w / 2, b.y + b.head + (b.h - b.head) / 2,
+      { size: b.fs, color: v.col.soft, align: "center", italic: true });
     return undefined;
   },
 };
 
 function one(g, b, lane, v, m) {
-  const { col } = v, s = Math.min(lane.size, b.h - 8), [x, y] = b.spot(m.k), id = `${lane.i}m${m.m}`, hit = { x, y, r: Math.max(8, s * 0.55), id, pick: { m: m.m, lane: lane.i } };
+  const { col } = v, s = Math.min(lane.size, b.h - 8), [x, y] = b.spot(m.k), id = `${lane.i}m${m.m}`,
+    hit = { x, y, r: Math.max(8, s * 0.55), id, pick: { m: m.m, lane: lane.i } };
   if (x < b.x + (b.low ? b.fs * 7 : 6)) return;         // more than the box holds: the number beside its name tells
   g.globalAlpha = v.lit(m) ? 1 : 0.22;
   if (m.sign === "socket") {
     socket(g, x, y, s, lane.hue(m, col, col.edge));
-    if (s >= NUMBERED && numbered(s, m.m + 1)) text(g, String(m.m + 1), x, y + 0.5, { size: s * (m.m > 98 ? 0.34 : 0.42), color: col.soft, align: "center" });
+    if (s >= NUMBERED && numbered(s, m.m + 1)) text(g, String(m.m + 1), x, y + 0.5,
+      { size: s * (m.m > 98 ? 0.34 : 0.42), color: col.soft, align: "center" });
   } else if (m.sign === "orphan") {
     const r = s * (s >= 15 ? 0.72 : 0.68);
     socket(g, x, y, s, col.again, 1.8);
@@ -74,7 +80,8 @@ function one(g, b, lane, v, m) {
   } else {
     const age = v.since(m.k.t0), grown = v.reduced || age > 0.22 || age < 0 ? 1 : 0.5 + 0.5 * (age / 0.22);
     const color = m.hollow ? col.vain : lane.hue(m, col, m.k.state === "delayed" ? col.soft : m.again ? col.again : col.waiting);
-    mark(g, x, y, s * grown, { shape: m.sign, color, hollow: m.hollow || m.k.state === "delayed", ground: col.tray, n: s >= NUMBERED ? m.m + 1 : null, ink: col.onmark });
+    mark(g, x, y, s * grown, { shape: m.sign, color, hollow: m.hollow || m.k.state === "delayed", ground: col.tray,
+      n: s >= NUMBERED ? m.m + 1 : null, ink: col.onmark });
   }
   v.halo(g, m, x, y, s * 0.5 + 4);
   g.globalAlpha = 1;
@@ -99,11 +106,13 @@ function stamp(u, color, page) {
 
 /** Amounts, not individuals: blocks of 100 marks, the last one counted out mark by mark. */
 function blocks(g, b, lane, v, n) {
-  const { col } = v, u = lane.unit, side = u * 10, gap = Math.max(2, u * 1.3), count = Math.max(1, Math.floor((b.h - b.head - 20 + gap) / (side + gap)));
+  const { col } = v, u = lane.unit, side = u * 10, gap = Math.max(2, u * 1.3),
+    count = Math.max(1, Math.floor((b.h - b.head - 20 + gap) / (side + gap)));
   const full = Math.floor(n / 100), rest = n % 100, y0 = b.y + b.head + 4;
   const at = (i) => [b.x + b.w - 14 - side - Math.floor(i / count) * (side + gap), y0 + (i % count) * (side + gap)];
   const made = stamp(u, col.waiting, col.page);
-  for (let i = 0; i < full; i++) { const [x, y] = at(i); if (made) g.drawImage(made, x, y, side, side); else box(g, x, y, side, side, 2.5, { fill: col.waiting }); }
+  for (let i = 0; i < full; i++) { const [x, y] = at(i); if (made) g.drawImage(made, x, y, side, side);
+    else box(g, x, y, side, side, 2.5, { fill: col.waiting }); }
   const [x, y] = at(full);
   g.fillStyle = col.waiting;
   for (let k = 0; k < rest; k++) g.fillRect(x + side - u * (1 + Math.floor(k / 10)), y + (k % 10) * u, u * 0.8, u * 0.8);

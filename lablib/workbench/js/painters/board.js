@@ -2,9 +2,13 @@
 import { box, mark, text } from "../glyph.js";
 import { alpha } from "../theme.js";
 
-/** What each order's receivers know and when: [{t, wanted, told: Map receiver -> t, state, settled}]. `lens.orders`: [{t, ended, wanted, told}], by receiver. */
+/**
+ * What each order's receivers know and when: [{t, wanted, told: Map receiver -> t, state, settled}]. `lens.orders`: [{t, ended,
+ * wanted, told}], by receiver.
+ */
 const ordersOf = (run) => run.once("orders", () => run.lens.orders.map((o) => {
-  const must = run.lens.receivers.map((r, i) => i).filter((i) => run.lens.receivers[i].must && o.wanted[i]), told = must.filter((i) => o.told[i] !== null);
+  const must = run.lens.receivers.map((r, i) => i).filter((i) => run.lens.receivers[i].must && o.wanted[i]),
+    told = must.filter((i) => o.told[i] !== null);
   const state = told.length === must.length ? "all" : told.length ? "some" : "nobody";
   return { ...o, state, settled: Math.max(o.t, o.ended ?? 0, ...told.map((i) => o.told[i])) };
 }));
@@ -25,38 +29,47 @@ export const board = {
   wide: 0.42, most: 640,
   paint(g, b, lane, v) {
     const { col, t } = v, { run } = lane, fs = b.fs, orders = ordersOf(run), { receivers } = run.lens, names = Math.min(b.w * 0.24, fs * 6.6);
-    const cw = (b.w - names - 14) / Math.max(20, orders.length), top = b.y + fs * 2.3, rh = (b.h - fs * 2.3 - fs * 2.6) / receivers.length, n = known(run, t);
+    const cw = (b.w - names - 14) / Math.max(20, orders.length), top = b.y + fs * 2.3, rh = (b.h - fs * 2.3 - fs * 2.6) / receivers.length,
+      n = known(run, t);
     box(g, b.x, b.y, b.w, b.h, 12, { fill: col.card, stroke: col.edge, line: 1.4 });
     receivers.forEach(({ label }, r) => text(g, label, b.x + 11, top + (r + 0.5) * rh, { size: fs - 0.5, color: col.soft, max: names - 14 }));
     orders.forEach((o, i) => { if (o.t <= t) column(g, v, lane, { o, i, x: b.x + names + i * cw, cw, top, rh, receivers }); });
     let x = b.x + b.w - 12;
-    for (const [s, color, weight] of [[`to nobody ${n.nobody}`, col.soft, 500], [`to some ${n.some}`, n.some ? col.again : col.soft, n.some ? 700 : 500], [`known to all ${n.all}`, col.waiting, 650]]) {
+    for (const [s, color, weight] of [[`to nobody ${n.nobody}`, col.soft, 500],
+      [`to some ${n.some}`, n.some ? col.again : col.soft, n.some ? 700 : 500], [`known to all ${n.all}`, col.waiting, 650]]) {
       x -= text(g, s, x, b.y + 15, { size: fs - (b.w < 420 ? 1 : 0), weight, color, align: "right" }) + 14;
     }
     if (x - b.x > fs * 10) text(g, "Who knows which order", b.x + 11, b.y + 15, { size: fs + 1, weight: 650, color: col.ink, max: x - b.x - 16 });
-    text(g, "cross: the shop crashed · dot: not wanted", b.x + names, b.y + b.h - 9, { size: fs - 2, color: col.soft, italic: true, max: b.w - names - 10 });
+    text(g, "cross: the shop crashed · dot: not wanted", b.x + names, b.y + b.h - 9,
+      { size: fs - 2, color: col.soft, italic: true, max: b.w - names - 10 });
   },
   curve(run) {
     const half = ordersOf(run).filter((o) => o.state === "some").map((o) => o.settled).sort((a, b) => a - b);
     return { label: "orders that only some know", color: "again", t: [0, ...half], y: [0, ...half.map((_, i) => i + 1)] };
   },
-  events: (run) => ordersOf(run).flatMap((o, i) => (o.state !== "some" ? [] : [{ t: o.settled, kind: "half known", big: 1, order: i, message: -1, place: -1, actor: -1, text: halfWords(run, o, i) }])),
-  say: (runs, t) => runs.map((run, i) => { const n = known(run, t).some; return `${runs.length > 1 ? `${"AB"[i]}: ` : ""}${n ? `${n} order${n === 1 ? "" : "s"} that only some know` : "no order that only some know"}.`; }).join("  "),
+  events: (run) => ordersOf(run).flatMap((o, i) => (o.state !== "some" ? [] : [{ t: o.settled, kind: "half known", big: 1, order: i, message: -1,
+    place: -1, actor: -1, text: halfWords(run, o, i) }])),
+  say: (runs, t) => runs.map((run, i) => { const n = known(run, t).some;
+    return `${runs.length > 1 ? `${"AB"[i]}: ` : ""}${n ? `${n} order${n === 1 ? "" : "s"} that only some know` : "no order that only some know"}.`;
+    }).join("  "),
   anchor: (e, lane) => (e.order >= 0 ? { x: lane.lensBox.x + 80, y: lane.lensBox.y + 30, r: 4 } : null),
 };
 
 function column(g, v, lane, { o, i, x, cw, top, rh, receivers }) {
-  const { col, t } = v, half = t >= o.settled && o.state === "some", none = o.ended !== null && t >= o.ended && o.state === "nobody", high = rh * receivers.length;
+  const { col, t } = v, half = t >= o.settled && o.state === "some", none = o.ended !== null && t >= o.ended && o.state === "nobody",
+    high = rh * receivers.length;
   if (half) { g.fillStyle = alpha(col.again, 0.2); g.fillRect(x - 1, top - 3, cw + 1, high + 6); }
   const id = `${lane.i}o${i}`;
-  if (v.hover?.id === id || (v.select?.order === i && v.select.lane === lane.i)) { g.strokeStyle = col.ink; g.lineWidth = 1.4; g.strokeRect(x - 1.5, top - 4, cw + 1, high + 8); }
+  if (v.hover?.id === id || (v.select?.order === i && v.select.lane === lane.i)) { g.strokeStyle = col.ink; g.lineWidth = 1.4;
+    g.strokeRect(x - 1.5, top - 4, cw + 1, high + 8); }
   receivers.forEach(({ must }, r) => {
     const told = o.told[r], y = top + r * rh + 2, h = rh - 4, w = Math.max(2, cw - 1.4);
     if (told !== null && t >= told) {
       g.fillStyle = !v.reduced && v.since(told) < 0.7 ? col.ink : must ? col.waiting : alpha(col.waiting, 0.75);
       g.fillRect(x, y, w, h);
     } else if (!o.wanted[r]) { g.fillStyle = alpha(col.edge, 0.55); g.fillRect(x + w / 2 - 1, y + h / 2 - 1, 2, 2); }
-    else if (must && (half || none)) { g.strokeStyle = half ? col.again : alpha(col.edge, 0.9); g.lineWidth = half ? 1.6 : 1; g.strokeRect(x + 0.7, y + 0.7, w - 1.4, h - 1.4); }
+    else if (must && (half || none)) { g.strokeStyle = half ? col.again : alpha(col.edge, 0.9); g.lineWidth = half ? 1.6 : 1;
+      g.strokeRect(x + 0.7, y + 0.7, w - 1.4, h - 1.4); }
   });
   if (o.ended !== null && t >= o.ended) mark(g, x + cw / 2, top + high + 8, 8, { shape: "cross", color: half ? col.again : col.soft });
   v.hits.push({ x: x - 0.5, y: top - 4, w: cw, h: high + 14, id, pick: { order: i, lane: lane.i, x: x + cw / 2, y: top + rh * 2 } });

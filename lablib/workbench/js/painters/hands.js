@@ -12,7 +12,8 @@ export const hands = {
     const fit = (cols) => (b.h - top - gap * (Math.ceil(n / cols) - 1)) / Math.ceil(n / cols);
     let cols = 1;
     while (fit(cols) < Math.min(b.h - top, Math.max(b.low ? 26 : 32, lane.handSize * (b.low ? 1.2 : 1.7))) && cols < n) cols++;
-    const rows = Math.ceil(n / cols), ch = Math.min(b.fs * 7.4, fit(cols)), cw = (b.w - gap * (cols - 1)) / cols, y0 = b.y + top + (b.h - top - ch * rows - gap * (rows - 1)) / 2;
+    const rows = Math.ceil(n / cols), ch = Math.min(b.fs * 7.4, fit(cols)), cw = (b.w - gap * (cols - 1)) / cols,
+      y0 = b.y + top + (b.h - top - ch * rows - gap * (rows - 1)) / 2;
     b.crowd = cols > 1 && cw < b.fs * 15;              // small cells: number, mark, ring, bar; the words are in the card
     b.shared = cols > 1;                               // one pipe for all
     b.handSize = Math.min(lane.handSize, (ch - 12) * 0.64);
@@ -20,7 +21,8 @@ export const hands = {
     const words = Math.max(0, ...actors.map((a) => lane.run.actors[a].name.length)) * b.fs * 0.66;
     actors.forEach((a, i) => {
       const c = { x: b.x + Math.floor(i / rows) * (cw + gap), y: y0 + (i % rows) * (ch + gap), w: cw, h: ch, actor: a, b };
-      c.mx = b.crowd ? c.x + c.w - b.handSize * 0.95 - 8 : c.x + 10 + Math.min(words, cw * 0.38) + 10 + b.handSize * 0.5 + Math.max(4.5, b.handSize * 0.24);
+      c.mx = b.crowd ? c.x + c.w - b.handSize * 0.95 - 8 : c.x + 10 + Math.min(words, cw * 0.38) + 10 + b.handSize * 0.5 + Math.max(4.5,
+        b.handSize * 0.24);
       c.my = c.y + (c.h - 6) / 2;
       lane.cells.set(a, c);
     });
@@ -28,7 +30,8 @@ export const hands = {
   },
 
   ground(g, b, lane, v) {
-    const { col, t } = v, { run } = lane, actors = lane.actorsAt(b.place), busy = new Set(lane.marksIn(b.place).filter((m) => m.bar !== null).map((m) => m.holder)).size;
+    const { col, t } = v, { run } = lane, actors = lane.actorsAt(b.place),
+      busy = new Set(lane.marksIn(b.place).filter((m) => m.bar !== null).map((m) => m.holder)).size;
     const alive = actors.filter((a) => !["", "gone"].includes(run.stateOf(a, t).state));
     if (!b.low) {
       const words = fitting(g, [`${busy} of ${alive.length} busy`, `${busy}/${alive.length}`], b.w * 0.42, b.fs);
@@ -36,10 +39,12 @@ export const hands = {
       text(g, run.places[b.place].label, b.x + 2, b.y + 10, { size: b.fs + 1, weight: 650, color: col.ink, max: b.w - width(g, words, b.fs) - 14 });
     }
     for (const a of actors) {
-      const c = lane.cells.get(a), st = run.stateOf(a, t).state, id = `${lane.i}a${a}`, on = v.focus === id || v.hover?.id === id, absent = st === "" || st === "gone";
+      const c = lane.cells.get(a), st = run.stateOf(a, t).state, id = `${lane.i}a${a}`, on = v.focus === id || v.hover?.id === id,
+        absent = st === "" || st === "gone";
       g.globalAlpha = v.litActor(a, lane) ? 1 : 0.3;
       const stroke = st === "down" ? col.again : st === "frozen" ? col.control : on ? col.ink : absent ? alpha(col.edge, 0.6) : col.edge;
-      box(g, c.x, c.y, c.w, c.h, 9, { fill: absent || st === "down" ? col.card : col.well, stroke, line: st === "down" || st === "frozen" || on ? 1.8 : 1.2, dash: st === "down" ? [6, 4] : absent ? [2, 4] : null });
+      box(g, c.x, c.y, c.w, c.h, 9, { fill: absent || st === "down" ? col.card : col.well, stroke,
+        line: st === "down" || st === "frozen" || on ? 1.8 : 1.2, dash: st === "down" ? [6, 4] : absent ? [2, 4] : null });
       v.hits.push({ x: c.x, y: c.y, w: c.w, h: c.h, id, touch: absent ? null : { actor: a, lane: lane.i, at: c }, pick: { actor: a, lane: lane.i } });
     }
     g.globalAlpha = 1;
@@ -60,7 +65,8 @@ function brackets(g, b, lane, v) {
     for (const y of ys) { g.moveTo(x, y); g.lineTo(x - 7, y); }
     g.moveTo(x, ys[0]); g.lineTo(x, ys.at(-1)); g.stroke();
     for (const y of ys) circle(g, x - 8, y, 3, { fill: col.again });
-    const label = `message ${m + 1} in ${COUNTED[actors.length] ?? actors.length} hands`, w = width(g, label, b.fs - 1, 650) + 14, mid = (ys[0] + (ys[1] ?? ys[0])) / 2;
+    const label = `message ${m + 1} in ${COUNTED[actors.length] ?? actors.length} hands`, w = width(g, label, b.fs - 1, 650) + 14,
+      mid = (ys[0] + (ys[1] ?? ys[0])) / 2;
     if (b.w - (cells[0].mx - b.x) <= w + 150) return;
     box(g, x - w + 5, mid - 10, w, 20, 10, { fill: col.page, stroke: col.again, line: 1.3 });
     text(g, label, x - w / 2 + 5, mid + 0.5, { size: b.fs - 1, weight: 650, color: col.again, align: "center" });
@@ -71,11 +77,13 @@ function cell(g, c, a, lane, v) {
   const { col, t } = v, { run } = lane, { b } = c, fs = b.fs, st = run.stateOf(a, t), mine = lane.marksOf(a), name = run.actors[a].name, mid = c.my;
   g.globalAlpha = v.litActor(a, lane) ? 1 : 0.3;
   const space = Math.max(12, c.mx - b.handSize * 0.5 - Math.max(4.5, b.handSize * 0.24) - c.x - 14), short = name.split("-").pop();
-  const shown = b.crowd ? short : fitting(g, [name, short], space, fs, 600), color = st.state === "down" ? col.again : mine.length ? col.ink : col.soft;
+  const shown = b.crowd ? short : fitting(g, [name, short], space, fs, 600),
+    color = st.state === "down" ? col.again : mine.length ? col.ink : col.soft;
   text(g, shown, c.x + 10, mid, { size: fs - (b.crowd ? 1 : 0), weight: mine.length ? 600 : 400, color, max: space });
   if (st.state === "down") { crashed(g, c, lane, v, st); g.globalAlpha = 1; return; }
   if (v.aggregate) {
-    const busy = run.busy(a, Math.max(0, t - Math.max(1, v.speed)), t), x = b.crowd ? c.x + 26 : c.mx - b.handSize / 2, w = b.crowd ? c.w - 34 : c.x + c.w - fs * 4 - x;
+    const busy = run.busy(a, Math.max(0, t - Math.max(1, v.speed)), t), x = b.crowd ? c.x + 26 : c.mx - b.handSize / 2,
+      w = b.crowd ? c.w - 34 : c.x + c.w - fs * 4 - x;
     bar(g, x, mid - 5, w, 10, busy, col.hand, alpha(col.edge, 0.25));
     if (!b.crowd) text(g, `${Math.round(busy * 100)} %`, c.x + c.w - 10, mid, { size: fs, weight: 600, color: col.ink, align: "right" });
     g.globalAlpha = 1;
@@ -83,17 +91,20 @@ function cell(g, c, a, lane, v) {
   }
   const frozen = st.state === "frozen";
   if (!mine.length && !b.crowd && st.state !== "" && st.state !== "gone") {
-    text(g, frozen ? `frozen, ${seconds((st.until ?? t) - t)} more` : lane.direct ? "idle" : "waits for a message", c.mx - b.handSize / 2, mid, { size: fs - 1, color: frozen ? col.control : col.soft, italic: true, max: c.x + c.w - c.mx });
+    text(g, frozen ? `frozen, ${seconds((st.until ?? t) - t)} more` : lane.direct ? "idle" : "waits for a message", c.mx - b.handSize / 2, mid,
+      { size: fs - 1, color: frozen ? col.control : col.soft, italic: true, max: c.x + c.w - c.mx });
   }
   const step = Math.min(b.handSize * 2.2, (c.x + c.w - 8 - c.mx) / Math.max(1, mine.length));
-  mine.forEach((m, i) => held(g, c, lane, v, m, b.crowd ? c.mx - i * Math.min(step, b.handSize) : c.mx + i * step, i, mine.length, frozen ? st : null));
+  mine.forEach((m, i) => held(g, c, lane, v, m, b.crowd ? c.mx - i * Math.min(step, b.handSize) : c.mx + i * step, i, mine.length,
+    frozen ? st : null));
   for (const k of run.ended(t, v.back * 2)) {            // a delete that came too late: a cross that stays for a moment
     if (k.holder !== a || run.outcome(k) !== "vain") continue;
     const u = v.run(k.t1) / 2;
     if (u >= 1 || u < 0) continue;
     g.globalAlpha = 1 - u;
     mark(g, c.x + c.w - 14, c.h > 60 ? c.y + 16 : mid, 13, { shape: "cross", color: col.again });
-    if (!b.crowd) text(g, run.said[k.ended] ?? "in vain", c.x + c.w - 28, c.h > 60 ? c.y + 16 : mid, { size: fs - 1, weight: 650, color: col.again, align: "right" });
+    if (!b.crowd) text(g, run.said[k.ended] ?? "in vain", c.x + c.w - 28, c.h > 60 ? c.y + 16 : mid,
+      { size: fs - 1, weight: 650, color: col.again, align: "right" });
   }
   g.globalAlpha = 1;
 }
@@ -105,7 +116,8 @@ function crashed(g, c, lane, v, st) {
   if (st.until === null) return;
   const left = st.until - t, r = Math.min(9, c.h * 0.2), x = c.x + c.w - 18, room = x - r - 10 - (c.mx + fs * 4.4);
   ring(g, x, c.my, r, left / Math.max(1e-6, st.until - st.from), col.again, alpha(col.again, 0.2), 2.6);
-  text(g, fitting(g, [`starts again in ${seconds(left)}`, seconds(left)], room, fs - 1), x - r - 7, c.my, { size: fs - 1, color: col.soft, align: "right" });
+  text(g, fitting(g, [`starts again in ${seconds(left)}`, seconds(left)], room, fs - 1), x - r - 7, c.my,
+    { size: fs - 1, color: col.soft, align: "right" });
 }
 
 function held(g, c, lane, v, m, x, i, n, frozen) {
@@ -121,14 +133,16 @@ function held(g, c, lane, v, m, x, i, n, frozen) {
   const end = [x + rr * Math.sin((1 - (m.ring ?? 0)) * 2 * Math.PI), y - rr * Math.cos((1 - (m.ring ?? 0)) * 2 * Math.PI)];
   const grip = m.ring !== null && !lane.direct && lane.touchRing;
   if (grip && v.hover?.touch?.message === m.m) circle(g, ...end, 4.5, { fill: col.page, stroke: hue, line: 2 });
-  v.hits.push({ x, y, r: rr + 4, id: `${lane.i}h${c.actor}m${m.m}`, touch: { message: m.m, lane: lane.i, actor: c.actor, at: c, ring: grip ? { x, y, r: rr, mark: m } : null }, pick: { m: m.m, lane: lane.i } });
+  v.hits.push({ x, y, r: rr + 4, id: `${lane.i}h${c.actor}m${m.m}`, touch: { message: m.m, lane: lane.i, actor: c.actor, at: c,
+    ring: grip ? { x, y, r: rr, mark: m } : null }, pick: { m: m.m, lane: lane.i } });
 }
 
 function words(g, c, lane, v, m, x, hue, frozen) {
   const { col, t } = v, { run } = lane, fs = c.b.fs, room = c.x + c.w - 10 - x;
   if (room < 24) return;
   const copy = m.k.copy > 1 && !lane.direct ? `, delivery ${m.k.copy}` : "";
-  const long = frozen ? `frozen, ${seconds((frozen.until ?? t) - t)} more` : m.ring === null && !m.hollow ? "" : lane.direct ? (m.hollow ? "its caller is gone: in vain" : `caller waits ${seconds(m.left)} more`)
+  const long = frozen ? `frozen, ${seconds((frozen.until ?? t) - t)} more` : m.ring === null &&
+    !m.hollow ? "" : lane.direct ? (m.hollow ? "its caller is gone: in vain" : `caller waits ${seconds(m.left)} more`)
     : m.hollow ? "receipt expired" : `hidden ${seconds(m.left)} more`;
   const short = frozen ? "frozen" : !long ? "" : m.hollow ? (lane.direct ? "in vain" : "expired") : seconds(m.left);
   const color = frozen ? col.control : m.hollow ? col.vain : hue, fine = { size: fs - 1, weight: m.hollow ? 600 : 400, color, max: room };
@@ -137,7 +151,8 @@ function words(g, c, lane, v, m, x, hue, frozen) {
     text(g, fitting(g, [key, run.hues ? "" : short].filter((s, i) => s || i), room, fs - 1, 600), x, c.my, own);
     return;
   }
-  text(g, fitting(g, [run.called(m.m) + copy, run.called(m.m), `${m.m + 1}`], room, fs, 600), x, c.my - fs * 0.62, { size: fs, weight: 600, color: m.hollow ? col.vain : col.ink, max: room });
+  text(g, fitting(g, [run.called(m.m) + copy, run.called(m.m), `${m.m + 1}`], room, fs, 600), x, c.my - fs * 0.62,
+    { size: fs, weight: 600, color: m.hollow ? col.vain : col.ink, max: room });
   text(g, fitting(g, [long, short], room, fs - 1, 600), x, c.my + fs * 0.68, fine);
 }
 

@@ -35,7 +35,8 @@ export const lines = {
       if (x < b.x + b.w * 0.3) continue;
       g.globalAlpha = v.lit(m) ? 1 : 0.25;
       if (m.sign === "socket") socket(g, x, y, s, hue, 1.6);
-      else if (m.sign === "orphan") { socket(g, x, y, s, col.again, 1.8); text(g, `${Math.ceil(m.left ?? 0)} s`, x - s, y, { size: b.fs - 2, weight: 700, color: col.again, align: "right" }); }
+      else if (m.sign === "orphan") { socket(g, x, y, s, col.again, 1.8);
+        text(g, `${Math.ceil(m.left ?? 0)} s`, x - s, y, { size: b.fs - 2, weight: 700, color: col.again, align: "right" }); }
       else mark(g, x, y, s, { color: hue, shape: m.sign });
       v.halo(g, m, x, y, s / 2 + 3);
       g.globalAlpha = 1;

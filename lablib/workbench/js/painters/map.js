@@ -25,7 +25,8 @@ export const handled = (run) => run.once("handled", () => {
 export const map = {
   wide: 0.31, most: 520,
   paint(g, b, lane, v) {
-    const { col, t } = v, { run } = lane, n = Math.max(1, run.hues?.names.length ?? 1), fs = b.fs, routes = run.once("routes", () => Array.from({ length: n }, (_, i) => route(i, n)));
+    const { col, t } = v, { run } = lane, n = Math.max(1, run.hues?.names.length ?? 1), fs = b.fs,
+      routes = run.once("routes", () => Array.from({ length: n }, (_, i) => route(i, n)));
     box(g, b.x, b.y, b.w, b.h, 12, { fill: col.card, stroke: col.edge, line: 1.4 });
     g.save(); g.beginPath(); g.roundRect(b.x + 1, b.y + 1, b.w - 2, b.h - 2, 11); g.clip();
     g.strokeStyle = alpha(col.edge, 0.16); g.lineWidth = 1; g.beginPath();
@@ -48,25 +49,30 @@ export const map = {
     for (const [i, d] of at) truck(g, point, i, d, v);
     g.restore();
     text(g, "The map", b.x + 12, b.y + 15, { size: fs + 1, weight: 650, color: col.ink });
-    text(g, jumps ? `${plural(jumps, "jump")} back` : "no jump back", b.x + b.w - 12, b.y + 15, { size: fs, weight: 650, color: jumps ? col.again : col.done, align: "right" });
+    text(g, jumps ? `${plural(jumps, "jump")} back` : "no jump back", b.x + b.w - 12, b.y + 15,
+      { size: fs, weight: 650, color: jumps ? col.again : col.done, align: "right" });
   },
   curve(run) {
     const jumps = handled(run).filter((d) => d.back);
     return { label: "jumps back", color: "again", t: [0, ...jumps.map((d) => d.t)], y: [0, ...jumps.map((_, i) => i + 1)] };
   },
-  events: (run) => handled(run).filter((d) => d.back).map((d) => ({ t: d.t, kind: "jump back", big: 1, lens: true, message: d.m, place: -1, actor: d.holder,
+  events: (run) => handled(run).filter((d) => d.back).map((d) => ({ t: d.t, kind: "jump back", big: 1, lens: true, message: d.m, place: -1,
+    actor: d.holder,
     text: `${run.hues.names[d.truck] ?? "A truck"} jumps back: position ${d.seq} is drawn after ${d.from}.` })),
-  say: (runs, t) => runs.map((run, i) => { const n = handled(run).filter((d) => d.back && d.t <= t).length; return `${runs.length > 1 ? `${"AB"[i]}: ` : ""}${n ? `${plural(n, "jump")} back` : "no jump back"}.`; }).join("  "),
+  say: (runs, t) => runs.map((run, i) => { const n = handled(run).filter((d) => d.back && d.t <= t).length;
+    return `${runs.length > 1 ? `${"AB"[i]}: ` : ""}${n ? `${plural(n, "jump")} back` : "no jump back"}.`; }).join("  "),
   anchor: (e, lane) => (e.lens ? { x: lane.lensBox.x + lane.lensBox.w / 2, y: lane.lensBox.y + 34, r: 2 } : null),
 };
 
 function kink(g, [x0, y0], [x1, y1], v, d) {
-  const { col } = v, dx = x1 - x0, dy = y1 - y0, length = Math.hypot(dx, dy) || 1, mx = (x0 + x1) / 2 - (dy / length) * 13, my = (y0 + y1) / 2 + (dx / length) * 13;
+  const { col } = v, dx = x1 - x0, dy = y1 - y0, length = Math.hypot(dx, dy) || 1, mx = (x0 + x1) / 2 - (dy / length) * 13,
+    my = (y0 + y1) / 2 + (dx / length) * 13;
   const a = Math.atan2(y1 - my, x1 - mx), age = v.since(d.t);
   g.strokeStyle = col.again; g.lineWidth = 2.6; g.beginPath(); g.moveTo(x0, y0); g.quadraticCurveTo(mx, my, x1, y1);
   for (const turn of [-0.5, 0.5]) { g.moveTo(x1, y1); g.lineTo(x1 - 8 * Math.cos(a + turn), y1 - 8 * Math.sin(a + turn)); }
   g.stroke();
-  if (age >= 0 && age < 0.9 && !v.reduced) circle(g, (x0 + x1) / 2, (y0 + y1) / 2, 10 + age * 26, { stroke: alpha(col.again, 0.7 * (1 - age / 0.9)), line: 2 });
+  if (age >= 0 && age < 0.9 && !v.reduced) circle(g, (x0 + x1) / 2, (y0 + y1) / 2, 10 + age * 26,
+    { stroke: alpha(col.again, 0.7 * (1 - age / 0.9)), line: 2 });
   v.hits.push({ x: (x0 + x1) / 2, y: (y0 + y1) / 2, r: 12, id: `jump${d.m}${d.t}`, pick: { m: d.m, lane: v.lane } });
 }
 

@@ -5,12 +5,16 @@ import { brief } from "../theme.js";
 export const producer = {
   paint(g, b, lane, v) {
     const { col } = v, { run } = lane, n = brief(run.count("sent", v.t)), fs = b.fs, middle = b.y + b.h / 2;
-    const down = lane.actorsAt(b.place).some((a) => run.stateOf(a, v.t).state === "down"), key = `${lane.i}p${b.place}`, on = v.focus === key || v.hover?.id === key;
-    box(g, b.x, b.y, b.w, b.h, 9, { fill: col.card, stroke: down ? col.again : on ? col.ink : col.edge, dash: down ? [6, 4] : null, line: on ? 1.8 : 1.25 });
-    text(g, run.places[b.place].label, b.x + 10, b.y + Math.min(17, b.h * 0.2), { size: fs, weight: 650, color: down ? col.again : col.ink, max: b.w - 14 });
+    const down = lane.actorsAt(b.place).some((a) => run.stateOf(a, v.t).state === "down"), key = `${lane.i}p${b.place}`,
+      on = v.focus === key || v.hover?.id === key;
+    box(g, b.x, b.y, b.w, b.h, 9, { fill: col.card, stroke: down ? col.again : on ? col.ink : col.edge, dash: down ? [6, 4] : null,
+      line: on ? 1.8 : 1.25 });
+    text(g, run.places[b.place].label, b.x + 10, b.y + Math.min(17, b.h * 0.2),
+      { size: fs, weight: 650, color: down ? col.again : col.ink, max: b.w - 14 });
     const size = Math.min(34, b.h * 0.32, (b.w - 20) / (0.62 * n.length));
     text(g, n, b.x + b.w / 2, middle + fs * 0.4, { size, weight: 700, color: col.ink, align: "center" });
-    if (b.h > fs * 5) text(g, down ? "crashed" : "sent", b.x + b.w / 2, middle + size * 0.62 + fs, { size: fs - 1, weight: down ? 700 : 400, color: down ? col.again : col.soft, align: "center" });
+    if (b.h > fs * 5) text(g, down ? "crashed" : "sent", b.x + b.w / 2, middle + size * 0.62 + fs,
+      { size: fs - 1, weight: down ? 700 : 400, color: down ? col.again : col.soft, align: "center" });
     if (run.hues && b.h > fs * 11) hues(g, b, run.hues.names, col, middle + size * 0.62 + fs * 2.4);
     v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id: key, touch: { place: b.place, lane: lane.i, at: b }, pick: { place: b.place, lane: lane.i } });
   },
@@ -35,7 +39,8 @@ export const lost = {
     const size = Math.min(26, b.h * 0.28), many = b.h > 22 + size + (fs + 1) * lines.length;
     const y = b.y + 22 + (b.h - 26 - (many ? (fs + 1) * lines.length : 0)) / 2;
     text(g, brief(n), b.x + b.w / 2, y, { size, weight: 700, color: hue, align: "center" });
-    if (many) lines.forEach((s, i) => text(g, s, b.x + b.w / 2, y + size * 0.7 + 6 + i * (fs + 1), { size: fs - 1.5, color: col.ink, align: "center", max: b.w - 6 }));
+    if (many) lines.forEach((s, i) => text(g, s, b.x + b.w / 2, y + size * 0.7 + 6 + i * (fs + 1),
+      { size: fs - 1.5, color: col.ink, align: "center", max: b.w - 6 }));
   },
 
   /** What was refused goes to the door and back; a caller that gives up leaves from where it stood. */
@@ -64,9 +69,11 @@ export const done = {
     const { col } = v, { run } = lane, n = brief(run.count("done", v.t)), fs = b.fs;
     box(g, b.x, b.y, b.w, b.h, 9, { fill: col.card, stroke: col.edge });
     text(g, run.places[b.place].label, b.x + 10, b.y + Math.min(17, b.h * 0.2), { size: fs + 0.5, weight: 650, color: col.ink, max: b.w - 14 });
-    text(g, n, b.x + b.w / 2, b.y + b.h * 0.5 + 4, { size: Math.min(42, b.h * 0.34, (b.w - 22) / (0.64 * Math.max(2, n.length))), weight: 750, color: col.done, align: "center" });
+    text(g, n, b.x + b.w / 2, b.y + b.h * 0.5 + 4, { size: Math.min(42, b.h * 0.34, (b.w - 22) / (0.64 * Math.max(2, n.length))), weight: 750,
+      color: col.done, align: "center" });
     const vain = run.count("vain", v.t);
-    if (vain && b.h > fs * 6) text(g, `${brief(vain)} in vain`, b.x + b.w / 2, b.y + b.h - 14, { size: fs - 1, weight: 600, color: col.again, align: "center", max: b.w - 6 });
+    if (vain && b.h > fs * 6) text(g, `${brief(vain)} in vain`, b.x + b.w / 2, b.y + b.h - 14,
+      { size: fs - 1, weight: 600, color: col.again, align: "center", max: b.w - 6 });
   },
 };
 
@@ -75,11 +82,13 @@ export const node = {
   place(b) { b.spot = (k) => [b.x + b.w * 0.42, b.y + b.h * 0.5 + ((k.m * 29) % 5 - 2) * Math.min(7, b.h * 0.05)]; },
   paint(g, b, lane, v) {
     const { col } = v, k = Math.min(14, b.w * 0.2), label = lane.run.places[b.place].label, space = label.indexOf(" ");
-    g.beginPath(); g.moveTo(b.x, b.y); g.lineTo(b.x + b.w - k, b.y); g.lineTo(b.x + b.w, b.y + b.h / 2); g.lineTo(b.x + b.w - k, b.y + b.h); g.lineTo(b.x, b.y + b.h);
+    g.beginPath(); g.moveTo(b.x, b.y); g.lineTo(b.x + b.w - k, b.y); g.lineTo(b.x + b.w, b.y + b.h / 2); g.lineTo(b.x + b.w - k, b.y + b.h);
+    g.lineTo(b.x, b.y + b.h);
     g.closePath(); g.fillStyle = col.tray; g.fill(); g.strokeStyle = col.edge; g.lineWidth = 1.4; g.stroke();
     text(g, space > 0 ? label.slice(0, space) : label, b.x + 8, b.y + 14, { size: b.fs, weight: 650, color: col.ink, max: b.w - k - 8 });
     if (space > 0) text(g, label.slice(space + 1), b.x + 8, b.y + 14 + b.fs * 1.2, { size: b.fs - 1, color: col.soft, max: b.w - k - 8 });
-    for (const x of lane.run.began(v.t, v.back)) if (x.place === b.place && v.since(x.t0) >= 0 && v.since(x.t0) < 0.5 && x.t1 <= v.t) mark(g, ...b.spot(x), Math.min(15, lane.handSize), { color: col.waiting });
+    for (const x of lane.run.began(v.t, v.back)) if (x.place === b.place && v.since(x.t0) >= 0 && v.since(x.t0) < 0.5 && x.t1 <= v.t) mark(g,
+      ...b.spot(x), Math.min(15, lane.handSize), { color: col.waiting });
     for (const m of lane.marksIn(b.place)) {
       if (lane.run.delivers(m.k)) continue;            // it is on its way
       const [x, y] = b.spot(m.k), retry = m.k.state === "retrying";
@@ -93,11 +102,14 @@ export const node = {
 export const inbox = {
   place(b) { b.spot = () => [b.x + b.w - 18, b.y + b.h / 2]; },
   paint(g, b, lane, v) {
-    const { col } = v, { run } = lane, n = run.count("told", v.t, b.place), last = run.once(`to ${b.place}`, () => run.ends.filter((k) => run.delivers(k) && run.to[k.m] === b.place)).findLast((k) => k.t1 <= v.t);
+    const { col } = v, { run } = lane, n = run.count("told", v.t, b.place),
+      last = run.once(`to ${b.place}`, () => run.ends.filter((k) => run.delivers(k) && run.to[k.m] === b.place)).findLast((k) => k.t1 <= v.t);
     box(g, b.x, b.y, b.w, b.h, 9, { fill: col.card, stroke: col.edge, line: 1.3 });
     const label = run.places[b.place].label, words = `${brief(n)} taken`, low = b.h < b.fs * 2.9;
-    text(g, label, b.x + 10, b.y + (low ? b.h / 2 : b.h / 2 - b.fs * 0.6), { size: b.fs, weight: 650, color: col.ink, max: b.w - (low ? b.fs * 7 : 30) });
-    text(g, words, low ? b.x + b.w - 28 : b.x + 10, b.y + (low ? b.h / 2 : b.h / 2 + b.fs * 0.7), { size: b.fs - 1, color: col.soft, align: low ? "right" : "left" });
+    text(g, label, b.x + 10, b.y + (low ? b.h / 2 : b.h / 2 - b.fs * 0.6),
+      { size: b.fs, weight: 650, color: col.ink, max: b.w - (low ? b.fs * 7 : 30) });
+    text(g, words, low ? b.x + b.w - 28 : b.x + 10, b.y + (low ? b.h / 2 : b.h / 2 + b.fs * 0.7),
+      { size: b.fs - 1, color: col.soft, align: low ? "right" : "left" });
     if (last && v.since(last.t1) < 0.6) circle(g, ...b.spot(), 6, { fill: run.outcome(last) === "told" ? col.done : col.again });
   },
 };

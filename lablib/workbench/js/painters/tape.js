@@ -21,7 +21,8 @@ const readers = (run, place, t) => {
   return [...found];
 };
 
-const closedFrom = (run, place) => run.once(`closed ${place}`, () => run.events.find((e) => ["split", "merge"].includes(e.kind) && e.place === place)?.t ?? Infinity);
+const closedFrom = (run, place) => run.once(`closed ${place}`, () => run.events.find((e) => ["split", "merge"].includes(e.kind) &&
+  e.place === place)?.t ?? Infinity);
 
 export const tape = {
   place(b, lane) {
@@ -59,7 +60,8 @@ export const tape = {
       v.halo(g, { m: k.m }, x, y, s / 2 + 2);
       v.hits.push({ x, y, r: Math.max(5, s * 0.7), id: `${lane.i}m${k.m}`, pick: { m: k.m, lane: lane.i } });
     }
-    [...behind].sort((x, y) => x[1] - y[1]).forEach(([actor, i], row) => flag(g, b, run.actors[actor]?.name ?? "", Math.max(b.x0, b.at(r.t[i], t)), row, v));
+    [...behind].sort((x, y) => x[1] - y[1]).forEach(([actor, i], row) => flag(g, b, run.actors[actor]?.name ?? "", Math.max(b.x0, b.at(r.t[i], t)),
+      row, v));
   },
 };
 

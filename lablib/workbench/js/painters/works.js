@@ -21,15 +21,19 @@ const totals = (run) => run.once("spent", () => spent(run, run.duration));
 export const works = {
   wide: 0.2, most: 310,
   paint(g, b, lane, v, lanes) {
-    const { col, t } = v, { run } = lane, fs = b.fs, s = spent(run, t), done = brief(run.count("done", t)), size = b.below ? 0 : Math.min(32, b.h * 0.16);
+    const { col, t } = v, { run } = lane, fs = b.fs, s = spent(run, t), done = brief(run.count("done", t)),
+      size = b.below ? 0 : Math.min(32, b.h * 0.16);
     const top = nice(Math.max(30, ...lanes.map((l) => { const x = totals(l.run); return Math.max(x.good, x.twice + x.crashed, x.dark); })));
     box(g, b.x, b.y, b.w, b.h, 10, { fill: col.card, stroke: col.edge });
     if (!b.below) text(g, "Done", b.x + 11, b.y + 16, { size: fs + 0.5, weight: 650, color: col.ink });
     if (!b.below) text(g, done, b.x + 11, b.y + fs * 1.6 + size * 0.7, { size, weight: 750, color: col.done });
     const again = run.count("again", t);
-    if (again && !b.below) text(g, `${brief(again)} came again`, b.x + b.w - 11, b.y + fs * 1.6 + size * 0.75, { size: fs - 1, weight: 600, color: col.again, align: "right" });
-    const rows = [["work that counted", s.good, col.done], ["work for nothing", s.twice + s.crashed, col.again], ["hidden, in nobody's hands", s.dark, col.vain]];
-    const y0 = b.y + (b.below ? 6 : fs * 2.4 + size * 1.1), room = Math.min(fs * 4.2, (b.y + b.h - y0 - 6) / rows.length), h = clamp(room - fs * 1.6, 4, 16);
+    if (again && !b.below) text(g, `${brief(again)} came again`, b.x + b.w - 11, b.y + fs * 1.6 + size * 0.75,
+      { size: fs - 1, weight: 600, color: col.again, align: "right" });
+    const rows = [["work that counted", s.good, col.done], ["work for nothing", s.twice + s.crashed, col.again],
+      ["hidden, in nobody's hands", s.dark, col.vain]];
+    const y0 = b.y + (b.below ? 6 : fs * 2.4 + size * 1.1), room = Math.min(fs * 4.2, (b.y + b.h - y0 - 6) / rows.length),
+      h = clamp(room - fs * 1.6, 4, 16);
     if (room < fs * 1.6) return;
     rows.forEach(([label, value, color], i) => {
       const y = y0 + i * room;
