@@ -14,9 +14,12 @@ import { fromSlider, tidy, toSlider } from "../../lablib/workbench/js/settings.j
 import { handled } from "../../lablib/workbench/js/painters/map.js";
 import { isMet } from "../../lablib/workbench/js/missions.js";
 import { momentOf, sayNow } from "../../lablib/workbench/js/told.js";
+import { KIT } from "../../lablib/workbench/js/kit.js";
 import { recorder, view } from "./canvas.mjs";
+import { register } from "../../lablib/workbench/js/painters.js";
 import { spent } from "../../lablib/workbench/js/painters/works.js";
 import { whyNow } from "../../lablib/workbench/js/card.js";
+import toy from "../toy/painter.js";
 
 const files = process.env.RUNS ? JSON.parse(readFileSync(process.env.RUNS)) : [];
 const open = (file) => model.openRun(model.unpack(readFileSync(file)));
@@ -139,6 +142,24 @@ test("a truck that jumps back is told", { skip: !named("standard") }, () => {
   assert.ok(jumps.length > 0);
   for (const d of jumps) assert.ok(d.seq < d.from);
   assert.equal(handled(open(named("groups").file)).filter((d) => d.back).length, 0, "FIFO keeps the order");
+});
+
+test("a scenario brings its own painter along, for a role that the page does not know", () => {
+  register(toy(KIT));
+  const column = (list, type = Int16Array) => type.from(list);
+  const tokens = {
+    message: column([0, 1]), delivery: column([0, 0]), state: column([0, 0]), place: column([1, 1]), holder: column([-1, -1]), ended: column([-1, -1]),
+    t0: column([1, 2], Float32Array), t1: column([NaN, NaN], Float32Array), sparse: {},
+  };
+  const run = new model.Run({
+    duration: 10, states: ["waiting"], reasons: [], outcomes: {}, said: {}, messages: 2, groups: null, events: [], actors: [], tokens, lens: null,
+    places: [{ id: "a", label: "Sender", role: "producer" }, { id: "b", label: "Tray", role: "tray" }], links: [[0, 1]],
+  });
+  const stage = new Stage(), g = recorder(), v = view(5, PALETTE.light);
+  stage.layout(900, 300, false); stage.show([{ run }]);
+  stage.draw(g, v);
+  assert.ok(g.texts.includes("Tray"));
+  assert.deepEqual(v.hits.filter((x) => x.pick?.m !== undefined).map((x) => x.pick.m), [0, 1]);
 });
 
 test("series, steps, neighbours", () => {

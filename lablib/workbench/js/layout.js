@@ -122,7 +122,7 @@ function plan({ lane, columns: list, forward }, W, H, { fs, head, lensW, lens, b
       painter: places[p].painter ?? places[p].role });
   }
   const fixed = shown.map((column) => Math.max(...column.map((p) => ({ producer: 8.4, topic: 7, bucket: 7, done: 8.3,
-    endpoint: 13 })[places[p].role] ?? 0)) * fs);
+    endpoint: 13 })[places[p].role] ?? 9)) * fs);
   const flexible = shown.map((column) => (column.some((p) => HEAPS.has(places[p].role) ||
     TAPES.has(places[p].role)) ? "heap" : column.some((p) => HANDS.has(places[p].role)) ? "hands" : "fixed"));
   const gaps = shown.map((_, c) => (c ? (flexible[c] === "hands" ? Math.max(44, W * 0.055) : Math.max(34, Math.min(50, W * 0.04))) : 0));
