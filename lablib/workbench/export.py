@@ -42,7 +42,7 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-body {{ margin: 0 auto; padding: 16px; max-width: 1180px; background: #fff; }}
+body {{ margin: 0 auto; padding: 16px; max-width: 1860px; background: #fff; }}
 @media (prefers-color-scheme: dark) {{ body {{ background: #12171d; }} }}
 {style}
 </style>

@@ -26,8 +26,8 @@ export function heapGround(g, b, lane, v) {
     text(g, fitting(g, forms, b.fs * 7.4, b.fs - 1, 600), b.x + 10, b.y + b.h / 2 + b.fs * 0.7, { size: b.fs - 1, weight: 600, color: hue });
     return;
   }
-  const w = Math.min(b.w * 0.6, width(g, label, b.fs + 1, 650));
-  text(g, label, b.x + 13, b.y + b.head / 2 + 3, { size: b.fs + 1, ...bold, max: b.w * 0.6 });
+  const title = fitting(g, [label, short], b.w * 0.6, b.fs + 1, 650), w = Math.min(b.w * 0.6, width(g, title, b.fs + 1, 650));
+  text(g, title, b.x + 13, b.y + b.head / 2 + 3, { size: b.fs + 1, ...bold, max: b.w * 0.6 });
   const first = fitting(g, forms, b.w - w - 40, b.fs, 600);
   text(g, first, b.x + b.w - 13, b.y + b.head / 2 + 3, { size: b.fs, weight: 600, color: hue, align: "right" });
   if (down) servers(g, b, run.places[b.place].parts, down, col);
