@@ -1,18 +1,10 @@
-"""Fixtures over the harness: one server and one browser for all tests, a page for each file."""
+"""Fixtures over the harness: one server for all tests, a page for each file. The browser is that of all tests."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
 from browser import harness
 from playwright.sync_api import Browser
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    if harness.CHROMIUM is None:
-        pytest.skip("no Chromium on this machine; on Debian: apt-get install chromium")
-    with harness.chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,15 @@ def test_sleep_gather_timeout_and_threads(kernel):
     assert name == "program"
 
 
+@pytest.fixture(autouse=True)
+def no_loop_of_another_test():
+    """A browser that other tests of this process use keeps a loop of its own running."""
+    running = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(running)
+
+
 def test_several_loops_run_at_once(kernel):
     seen = []
 

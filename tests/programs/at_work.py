@@ -394,13 +394,19 @@ PROGRAMS = {
 }
 
 
+# A message that dramatiq sends again carries a traceback, and in it the paths of the machine: its size is left out.
+WITH_PATHS = {"dramatiq_over_sqs"}
+
+
 def outcome(name, seed=1):
     """A program's run, as a line: digest of its trace and of what it said, and what it said."""
     with Cloud(seed=seed) as cloud:
         said = []
         PROGRAMS[name](cloud, said.append)
         seen = "; ".join(said)
-        digest = hashlib.sha256(f"{seen} {cloud.trace.digest()}".encode()).hexdigest()[:8]
+        rows = [(row.time, row.kind, row.resource, row.subject, row.actor, row.cause) for row in cloud.trace]
+        trace = rows if name in WITH_PATHS else cloud.trace.digest()
+        digest = hashlib.sha256(f"{seen} {trace}".encode()).hexdigest()[:8]
     return f"{name} | {digest} | {seen}"
 
 

@@ -98,8 +98,8 @@ def test_a_place_keeps_the_hints_for_the_picture(stage):
 
 
 def test_an_unknown_role_or_place_is_refused(stage):
-    with pytest.raises(ValueError, match=r"^role='shard': must be one of 'producer', "):
-        stage.place("s", "S", "shard")
+    with pytest.raises(ValueError, match=r"^role='spaceship': must be one of 'producer', "):
+        stage.place("s", "S", "spaceship")
     with pytest.raises(KeyError):
         stage.link("nowhere", "done")
     with pytest.raises(KeyError):
