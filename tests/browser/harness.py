@@ -27,22 +27,13 @@ FLAGS = [
 START_MS = 120_000
 RUN_MS = 180_000
 ERROR = "[data-mime-type='application/vnd.jupyter.stderr'], [data-mime-type='application/vnd.jupyter.error']"
-# JupyterLab hides the cells that are far from what is on the screen. A person scrolls until the cell is there.
-SCROLLED_TO = """number => {
-    const cell = document.querySelectorAll('.jp-Notebook .jp-CodeCell')[number];
-    if (cell?.querySelector('.cm-content')?.checkVisibility()) return true;
-    const panel = document.querySelector('.jp-WindowedPanel-outer');
-    const down = panel.scrollTop + panel.clientHeight / 2;
-    panel.scrollTop = panel.scrollTop + panel.clientHeight + 1 >= panel.scrollHeight ? 0 : down;
-    return false;
-}"""
+# All code cells have their number, or one failed and nothing runs. JupyterLab adds cells to the page bit by bit.
 # Notes when what stands in a prompt changes.
 WATCH = """prompt => {
     delete prompt.dataset.ran;
     const seen = new MutationObserver(() => { prompt.dataset.ran = 'yes'; seen.disconnect(); });
     seen.observe(prompt, {childList: true, characterData: true, subtree: true});
 }"""
-# All code cells have their number, or one failed and nothing runs. JupyterLab adds cells to the page bit by bit.
 DONE = """([wanted, error]) => {
     const found = document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt');
     const prompts = [...found].map(prompt => prompt.textContent.trim());
@@ -69,7 +60,9 @@ class Lab:
     folder: Path
 
     def address(self, notebook: str) -> str:
-        return f"{self.base}/lab/tree/{notebook}?token={self.token}&reset"
+        """In a workspace of its own: a reload restores a workspace, with all that other pages opened in it."""
+        own = re.sub(r"\W", "-", notebook)
+        return f"{self.base}/lab/workspaces/{own}/tree/{notebook}?token={self.token}&reset"
 
 
 @contextmanager
@@ -119,7 +112,6 @@ class Notebook:
     def run_cell(self, number: int) -> None:
         """Run one code cell, by its number from 0, and wait. The number beside it may be the one that it had."""
         cell = self.page.locator(".jp-Notebook .jp-CodeCell").nth(number)
-        self.page.wait_for_function(SCROLLED_TO, arg=number, polling=200, timeout=RUN_MS)
         prompt = cell.locator(".jp-InputPrompt").element_handle()
         prompt.evaluate(WATCH)
         cell.locator(".cm-content").click()
