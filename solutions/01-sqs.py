@@ -63,7 +63,9 @@ predict("01.spike")
 # **Play** (or the space bar) and watch both through the spike.
 
 # %%
-bench = workbench(VideoQueue, seed=7, mode="queue", compare={"mode": "direct"}, predict=True)
+bench = workbench(
+    VideoQueue, seed=7, mode="queue", compare={"mode": "direct"}, predict=True
+)
 bench
 
 # %%
@@ -91,7 +93,9 @@ print(queued)
 #   visible again, who received it next, and why. Then click a video that arrived in the spike: why did it take so long?
 
 # %%
-crashed = VideoQueue(mode="queue").run(seed=7, actions=[Action("crash", at=70, target="consumer-2")])
+crashed = VideoQueue(mode="queue").run(
+    seed=7, actions=[Action("crash", at=70, target="consumer-2")]
+)
 again = next(row for row in crashed.trace.where(kind="Received") if row.detail == 2)
 print(crashed.explain(again.subject))
 
@@ -131,9 +135,17 @@ now = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=
 print("at once:", len(now.get("Messages", [])), "messages")
 
 cloud.advance(30)  # half a minute of virtual time
-later = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1, AttributeNames=["All"])
+later = sqs.receive_message(
+    QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1, AttributeNames=["All"]
+)
 message = later["Messages"][0]
-print("30 s later:", message["Body"], "- received", message["Attributes"]["ApproximateReceiveCount"], "times")
+print(
+    "30 s later:",
+    message["Body"],
+    "- received",
+    message["Attributes"]["ApproximateReceiveCount"],
+    "times",
+)
 
 # %% [markdown]
 # **What to notice.** While a consumer works, the message is hidden from the others: the **visibility timeout (가시성 제한
@@ -163,7 +175,9 @@ def producer():
 
 def consumer():
     while True:
-        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=20)
+        answer = sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=20
+        )
         for message in answer.get("Messages", []):
             time.sleep(2)  # the work
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
@@ -208,7 +222,10 @@ url = sqs.create_queue(QueueName="orders")["QueueUrl"]
 
 def flood():
     for _ in range(10):
-        sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": str(i), "MessageBody": "order"} for i in range(10)])
+        sqs.send_message_batch(
+            QueueUrl=url,
+            Entries=[{"Id": str(i), "MessageBody": "order"} for i in range(10)],
+        )
 
 
 for n in range(100):
@@ -217,8 +234,14 @@ cloud.advance(1)
 
 calls = cloud.api_log.query("kind == 'SendMessageBatch'")
 took = (calls["until"] - calls["time"]) * 1000
-print(f"{int(calls['detail'].sum()):,} messages stored after {calls['until'].max():.2f} s; no call was refused")
-print(f"a call took {took.median():.1f} ms; 99 of 100 took less than {took.quantile(0.99):.1f} ms")
+print(
+    f"{int(calls['detail'].sum()):,} messages stored",
+    f"after {calls['until'].max():.2f} s; no call was refused",
+)
+print(
+    f"a call took {took.median():.1f} ms;",
+    f"99 of 100 took less than {took.quantile(0.99):.1f} ms",
+)
 cloud.close()
 
 # %% [markdown]
@@ -241,7 +264,9 @@ for n in range(10):
 
 
 def waiting():
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
+    attributes = sqs.get_queue_attributes(
+        QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"]
+    )["Attributes"]
     return int(attributes["ApproximateNumberOfMessages"])
 
 
@@ -253,9 +278,13 @@ for day in range(1, 6):
 # Keep them for 14 days, the most that SQS allows. What does SQS say to 15?
 
 # %%
-sqs.set_queue_attributes(QueueUrl=url, Attributes={"MessageRetentionPeriod": str(14 * 86_400)})
+sqs.set_queue_attributes(
+    QueueUrl=url, Attributes={"MessageRetentionPeriod": str(14 * 86_400)}
+)
 try:
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"MessageRetentionPeriod": str(15 * 86_400)})
+    sqs.set_queue_attributes(
+        QueueUrl=url, Attributes={"MessageRetentionPeriod": str(15 * 86_400)}
+    )
 except sqs.exceptions.ClientError as error:
     print(error)
 try:
@@ -302,7 +331,9 @@ for n in range(20):
 
 received = []
 while len(received) < 20:
-    answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=5)
+    answer = sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=5
+    )
     received += [int(message["Body"]) for message in answer["Messages"]]
 print(received)
 cloud.close()
@@ -321,7 +352,9 @@ predict("01.fleet-curve")
 # %%
 sizes = [1, 2, 3, 4, 6, 8, 10, 12]
 free = [Fleet(consumers=n).run(seed=7).measures.throughput for n in sizes]
-shared = [Fleet(consumers=n, connections=1).run(seed=7).measures.throughput for n in sizes]
+shared = [
+    Fleet(consumers=n, connections=1).run(seed=7).measures.throughput for n in sizes
+]
 views.sweep(
     sizes,
     {"each works alone": free, "all share one database": shared},
@@ -331,7 +364,10 @@ views.sweep(
 
 # %%
 for n, alone, database in zip(sizes, free, shared, strict=True):
-    print(f"{n:2} consumers: {alone:5.2f} messages/s alone, {database:5.2f} messages/s with one database connection")
+    print(
+        f"{n:2} consumers: {alone:5.2f} messages/s alone,",
+        f"{database:5.2f} messages/s with one database connection",
+    )
 
 # %% [markdown]
 # **What to notice.** The throughput grows with the fleet and then stops. Alone, it stops at the arrival rate. With a
@@ -357,7 +393,9 @@ def producer(sqs, queue_url, orders):
     left = list(orders)
     while left:
         batch, left = left[:10], left[10:]
-        entries = [{"Id": str(i), "MessageBody": order} for i, order in enumerate(batch)]
+        entries = [
+            {"Id": str(i), "MessageBody": order} for i, order in enumerate(batch)
+        ]
         answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
         left += [batch[int(failed["Id"])] for failed in answer.get("Failed", [])]
     ### END SOLUTION
@@ -378,10 +416,14 @@ def consumer(sqs, queue_url, process):
     """Receive, process and delete messages, for ever."""
     ### BEGIN SOLUTION
     while True:
-        answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=20)
+        answer = sqs.receive_message(
+            QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=20
+        )
         for message in answer.get("Messages", []):
             process(message["Body"])
-            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            sqs.delete_message(
+                QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"]
+            )
     ### END SOLUTION
 
 
@@ -407,11 +449,15 @@ def consumer(sqs, queue_url, ledger):
     """Charge every order exactly once, for ever."""
     ### BEGIN SOLUTION
     while True:
-        answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=20)
+        answer = sqs.receive_message(
+            QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=20
+        )
         for message in answer.get("Messages", []):
             order = json.loads(message["Body"])
             ledger.charge_once(order["order_id"], order["amount"])
-            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            sqs.delete_message(
+                QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"]
+            )
     ### END SOLUTION
 
 
@@ -458,12 +504,17 @@ def consumer(sqs, queue_url, process):
         time.sleep(45)
         full = True
         while full:
-            answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+            answer = sqs.receive_message(
+                QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1
+            )
             messages = answer.get("Messages", [])
             for message in messages:
                 process(message["Body"])
             if messages:
-                entries = [{"Id": str(i), "ReceiptHandle": m["ReceiptHandle"]} for i, m in enumerate(messages)]
+                entries = [
+                    {"Id": str(i), "ReceiptHandle": m["ReceiptHandle"]}
+                    for i, m in enumerate(messages)
+                ]
                 sqs.delete_message_batch(QueueUrl=queue_url, Entries=entries)
             full = len(messages) == 10
     ### END SOLUTION
@@ -490,7 +541,9 @@ def count(change=None):
 
 own.observe(count, "run")
 count()
-VBox([HBox([own.control("mode"), own.control("consumers"), lost]), own.stage, own.figure])
+VBox(
+    [HBox([own.control("mode"), own.control("consumers"), lost]), own.stage, own.figure]
+)
 
 # %% [markdown]
 # ## Then and now
@@ -518,7 +571,8 @@ limits("sqs", changed=True)
 
 # %%
 for name, run in (("queue", queued), ("promises", promises)):
-    print(f"{name}: {sum(run.measures.calls().values())} calls, ${run.measures.cost():.6f}")
+    calls = sum(run.measures.calls().values())
+    print(f"{name}: {calls} calls, ${run.measures.cost():.6f}")
 
 # %% [markdown]
 # ## What to remember

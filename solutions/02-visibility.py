@@ -62,7 +62,9 @@ predict("02.too-short")
 # waits, when it is hidden, and when somebody works on it. Point at it to read why it was delivered again.
 
 # %%
-bench = workbench(Visibility, seed=5, crashes=0.1, compare={"visibility_timeout": 240}, lanes=True)
+bench = workbench(
+    Visibility, seed=5, crashes=0.1, compare={"visibility_timeout": 240}, lanes=True
+)
 bench
 
 # %%
@@ -109,10 +111,14 @@ timeouts = [5, 10, 15, 20, 30, 40, 50, 60, 90, 120, 180, 240]
 
 
 def slowest(timeout, crashes):
-    """Seconds from send to delete that 19 jobs of 20 do not exceed; a job that is never done counts to the end."""
+    """Seconds from send to delete that 19 jobs of 20 do not exceed.
+
+    A job that is never done counts to the end."""
     times = []
     for seed in range(10):
-        run = Visibility(visibility_timeout=timeout, crashes=crashes, consumers=8).run(seed=seed)
+        run = Visibility(visibility_timeout=timeout, crashes=crashes, consumers=8).run(
+            seed=seed
+        )
         end = {row.subject: row.time for row in run.trace.where(kind="Deleted")}
         sent = [row for row in run.trace.where(kind="Sent") if row.time < 150]
         times += [end.get(row.subject, run.until) - row.time for row in sent]
@@ -121,7 +127,10 @@ def slowest(timeout, crashes):
 
 views.sweep(
     timeouts,
-    {"no crashes": [slowest(t, 0.0) for t in timeouts], "crashes": [slowest(t, 0.1) for t in timeouts]},
+    {
+        "no crashes": [slowest(t, 0.0) for t in timeouts],
+        "crashes": [slowest(t, 0.1) for t in timeouts],
+    },
     x_title="visibility timeout (s)",
     y_title="slowest jobs: seconds until done",
 )
@@ -159,7 +168,9 @@ predict("02.extend")
 message = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"][0]
 received = cloud.now
 cloud.advance(20)
-sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=30)
+sqs.change_message_visibility(
+    QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=30
+)
 
 again = None
 while not again:
@@ -173,19 +184,32 @@ print(f"received again {cloud.now - received:.1f} s after the first receive")
 # %%
 beating = Visibility(crashes=0.1, heartbeat=10).run(seed=5)
 for name, run in (("30 s", short), ("240 s", long), ("30 s, heartbeat", beating)):
-    vain, calls = len(run.trace.where(kind="DeleteIgnored")), sum(run.measures.calls().values())
+    vain, calls = (
+        len(run.trace.where(kind="DeleteIgnored")),
+        sum(run.measures.calls().values()),
+    )
     age = run.measures.age_of_oldest().max
-    print(f"{name:16} {run.measures.done} done, {vain} done in vain, highest age {age:3.0f} s, {calls} calls")
+    print(
+        f"{name:16} {run.measures.done} done, {vain} done in vain,",
+        f"highest age {age:3.0f} s, {calls} calls",
+    )
 
 # %% [markdown]
 # With **0** the message is visible at once. That is how a worker hands back what it cannot do now: at shutdown, or
 # because it took too many. The new time holds for this receive only; the next one begins with the queue's own.
 
 # %%
-sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=again[0]["ReceiptHandle"], VisibilityTimeout=0)
-answer = sqs.receive_message(QueueUrl=url, AttributeNames=["ApproximateReceiveCount"], WaitTimeSeconds=1)
+sqs.change_message_visibility(
+    QueueUrl=url, ReceiptHandle=again[0]["ReceiptHandle"], VisibilityTimeout=0
+)
+answer = sqs.receive_message(
+    QueueUrl=url, AttributeNames=["ApproximateReceiveCount"], WaitTimeSeconds=1
+)
 message = answer["Messages"][0]
-print("received at once; receives so far:", message["Attributes"]["ApproximateReceiveCount"])
+print(
+    "received at once; receives so far:",
+    message["Attributes"]["ApproximateReceiveCount"],
+)
 
 # %% [markdown]
 # ### The end of the heartbeat: 12 hours
@@ -224,7 +248,9 @@ def counts(wait):
             url = sqs.create_queue(QueueName="orders")["QueueUrl"]
             for n in range(3):
                 sqs.send_message(QueueUrl=url, MessageBody=f"order {n}")
-            answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=wait)
+            answer = sqs.receive_message(
+                QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=wait
+            )
             found.append(len(answer.get("Messages", [])))
     return found
 
@@ -249,11 +275,15 @@ for load, rate in (("quiet", 0.02), ("busy", 5.0)):
         for wait in (0, 20):
             run = Polling(rate=rate, consumers=consumers, wait_time=wait).run(seed=7)
             m = run.measures
+            empty = m.rate("empty receives", bin=run.until)
             rows.append({
-                "queue": load, "consumers": consumers, "polls": "long" if wait else "short",
+                "queue": load,
+                "consumers": consumers,
+                "polls": "long" if wait else "short",
                 "calls a minute": round(sum(m.calls().values()) / run.until * 60),
-                "empty receives a minute": round(m.rate("empty receives", bin=run.until).last * 60),
-                "median latency (s)": round(m.p(50), 2), "slowest 5 % (s)": round(m.p(95), 2),
+                "empty receives a minute": round(empty.last * 60),
+                "median latency (s)": round(m.p(50), 2),
+                "slowest 5 % (s)": round(m.p(95), 2),
                 "$ a month": round(m.cost() * MONTH / run.until, 2),
             })  # fmt: skip
 pd.DataFrame(rows).set_index(["queue", "consumers", "polls"])
@@ -269,7 +299,10 @@ def month(wait, rate):
 
 views.sweep(
     waits,
-    {"busy queue": [month(w, 5.0) for w in waits], "quiet queue": [month(w, 0.02) for w in waits]},
+    {
+        "busy queue": [month(w, 5.0) for w in waits],
+        "quiet queue": [month(w, 0.02) for w in waits],
+    },
     x_title="WaitTimeSeconds (0: short polls, once a second)",
     y_title="$ a month, 10 consumers",
 )
@@ -289,7 +322,9 @@ views.sweep(
 cloud.close()
 cloud = Cloud(seed=3)
 sqs = cloud.client("sqs")
-url = sqs.create_queue(QueueName="orders", Attributes={"ReceiveMessageWaitTimeSeconds": "20"})["QueueUrl"]
+url = sqs.create_queue(
+    QueueName="orders", Attributes={"ReceiveMessageWaitTimeSeconds": "20"}
+)["QueueUrl"]
 for said in ({}, {"WaitTimeSeconds": 5}, {"WaitTimeSeconds": 0}):
     before = cloud.now
     sqs.receive_message(QueueUrl=url, **said)
@@ -308,17 +343,22 @@ cloud.close()
 # %%
 cloud = Cloud(seed=4)
 sqs = cloud.client("sqs")
-dead = sqs.create_queue(QueueName="orders-dlq", Attributes={"MessageRetentionPeriod": str(14 * 86_400)})["QueueUrl"]
-arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+dead = sqs.create_queue(
+    QueueName="orders-dlq", Attributes={"MessageRetentionPeriod": str(14 * 86_400)}
+)["QueueUrl"]
+answer = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
+arn = answer["Attributes"]["QueueArn"]
 policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 3})
-url = sqs.create_queue(QueueName="orders", Attributes={"RedrivePolicy": policy})["QueueUrl"]
+answer = sqs.create_queue(QueueName="orders", Attributes={"RedrivePolicy": policy})
+url = answer["QueueUrl"]
 for body in ("order 1", "order 2", "poison"):
     sqs.send_message(QueueUrl=url, MessageBody=body)
 
 
 def consumer():
     while True:
-        for message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20).get("Messages", []):
+        answer = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)
+        for message in answer.get("Messages", []):
             time.sleep(1)  # the work
             if message["Body"] != "poison":
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
@@ -339,7 +379,10 @@ print(cloud.explain(moved.subject))
 # %%
 healthy = Visibility(visibility_timeout=10, max_receives=3).run(seed=5)
 print(healthy)
-print(len(healthy.trace.where(kind="MovedToDeadLetterQueue")), "healthy jobs in the dead-letter queue")
+print(
+    len(healthy.trace.where(kind="MovedToDeadLetterQueue")),
+    "healthy jobs in the dead-letter queue",
+)
 
 # %% [markdown]
 # ### The clock does not start again
@@ -350,7 +393,9 @@ print(len(healthy.trace.where(kind="MovedToDeadLetterQueue")), "healthy jobs in 
 # move: do not compute the one from the other.)
 
 # %%
-answer = sqs.receive_message(QueueUrl=dead, WaitTimeSeconds=20, VisibilityTimeout=0, AttributeNames=["All"])
+answer = sqs.receive_message(
+    QueueUrl=dead, WaitTimeSeconds=20, VisibilityTimeout=0, AttributeNames=["All"]
+)
 letter = answer["Messages"][0]
 sent = int(letter["Attributes"]["SentTimestamp"]) / 1000 - cloud.kernel.epoch
 print("same id:", letter["MessageId"] == moved.subject)
@@ -368,7 +413,9 @@ cloud.advance(5)
 task = sqs.list_message_move_tasks(SourceArn=arn)["Results"][0]
 print(task["Status"], "-", task["ApproximateNumberOfMessagesMoved"], "message moved")
 new = cloud.trace.where(kind="Sent", resource="orders")[-1]
-print("new id:", new.subject != moved.subject, "- sent again at", round(new.time, 2), "s")
+print(
+    "new id:", new.subject != moved.subject, "- sent again at", round(new.time, 2), "s"
+)
 
 # %% [markdown]
 # ### What you see from outside
@@ -381,10 +428,18 @@ predict("02.age")
 # %%
 sick = Visibility(poison=0.1, heartbeat=10, consumers=6).run(seed=5, until=1800)
 deleted = {row.subject for row in sick.trace.where(kind="Deleted")}
-oldest = min(row.time for row in sick.trace.where(kind="Sent") if row.subject not in deleted)
+oldest = min(
+    row.time for row in sick.trace.where(kind="Sent") if row.subject not in deleted
+)
 print(f"the oldest message is {sick.until - oldest:.0f} s old")
-print(f"the metric shows {sick.measures.age_of_oldest().last:.0f} s, at most {sick.measures.age_of_oldest().max:.0f} s")
-print(len(sick.trace.where(kind="Received")), "receives for", sick.measures.done, "jobs done")
+age = sick.measures.age_of_oldest()
+print(f"the metric shows {age.last:.0f} s, at most {age.max:.0f} s")
+print(
+    len(sick.trace.where(kind="Received")),
+    "receives for",
+    sick.measures.done,
+    "jobs done",
+)
 
 # %% [markdown]
 # So set an alarm on *the number of messages in the dead-letter queue*. Any message there wants a person.
@@ -398,13 +453,15 @@ print(len(sick.trace.where(kind="Received")), "receives for", sick.measures.done
 cloud.close()
 cloud = Cloud(seed=6)
 sqs = cloud.client("sqs")
-url = sqs.create_queue(QueueName="reminders", Attributes={"DelaySeconds": "60"})["QueueUrl"]
+answer = sqs.create_queue(QueueName="reminders", Attributes={"DelaySeconds": "60"})
+url = answer["QueueUrl"]
 sqs.send_message(QueueUrl=url, MessageBody="the queue's delay")
 sqs.send_message(QueueUrl=url, MessageBody="its own delay", DelaySeconds=10)
 sqs.send_message(QueueUrl=url, MessageBody="no delay", DelaySeconds=0)
 
 for _ in range(6):
-    for message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20).get("Messages", []):
+    answer = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)
+    for message in answer.get("Messages", []):
         print(f"{cloud.now:5.1f} s  {message['Body']}")
         sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 try:
@@ -431,7 +488,9 @@ def consumer(sqs, queue_url, begin):
     """Work step by step, with a heartbeat, for ever."""
     ### BEGIN SOLUTION
     while True:
-        answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=1, WaitTimeSeconds=20)
+        answer = sqs.receive_message(
+            QueueUrl=queue_url, MaxNumberOfMessages=1, WaitTimeSeconds=20
+        )
         for message in answer.get("Messages", []):
             target = {"QueueUrl": queue_url, "ReceiptHandle": message["ReceiptHandle"]}
             work = begin(message["Body"])
@@ -476,10 +535,14 @@ def consumer(sqs, queue_url, process):
     """Find every order soon, with few calls."""
     ### BEGIN SOLUTION
     while True:
-        answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=20)
+        answer = sqs.receive_message(
+            QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=20
+        )
         for message in answer.get("Messages", []):
             process(message["Body"])
-            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            sqs.delete_message(
+                QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"]
+            )
     ### END SOLUTION
 
 
@@ -498,13 +561,17 @@ def consumer(sqs, queue_url, process):
     """Do what can be done; let SQS take the poison."""
     ### BEGIN SOLUTION
     while True:
-        answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=1, WaitTimeSeconds=20)
+        answer = sqs.receive_message(
+            QueueUrl=queue_url, MaxNumberOfMessages=1, WaitTimeSeconds=20
+        )
         for message in answer.get("Messages", []):
             try:
                 process(message["Body"])
             except Exception:
-                continue  # not deleted: it comes back in 10 seconds, and the receives are counted
-            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+                continue  # it comes back in 10 seconds, and its receives are counted
+            sqs.delete_message(
+                QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"]
+            )
     ### END SOLUTION
 
 
@@ -523,7 +590,9 @@ def consumer(sqs, queue_url, process, stopping):
     """Work until the signal, then hand back the rest."""
     ### BEGIN SOLUTION
     while not stopping():
-        answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=20)
+        answer = sqs.receive_message(
+            QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=20
+        )
         for message in answer.get("Messages", []):
             target = {"QueueUrl": queue_url, "ReceiptHandle": message["ReceiptHandle"]}
             if stopping():
@@ -555,7 +624,13 @@ def count(change=None):
 
 own.observe(count, "run")
 count()
-VBox([HBox([own.control("visibility_timeout"), own.control("heartbeat"), twice]), own.stage, own.figure])
+VBox(
+    [
+        HBox([own.control("visibility_timeout"), own.control("heartbeat"), twice]),
+        own.stage,
+        own.figure,
+    ]
+)
 
 # %% [markdown]
 # ## Then and now
@@ -564,7 +639,15 @@ VBox([HBox([own.control("visibility_timeout"), own.control("heartbeat"), twice])
 # `StartMessageMoveTask`, and fair queues, where one customer's backlog does not hold up the others.
 
 # %%
-here = ["visibility", "visibility_max", "wait_max", "delay_max", "max_receive_count_max", "message_size", "fair_queues"]
+here = [
+    "visibility",
+    "visibility_max",
+    "wait_max",
+    "delay_max",
+    "max_receive_count_max",
+    "message_size",
+    "fair_queues",
+]
 limits("sqs").loc[[f"sqs.{name}" for name in here]]
 
 # %% [markdown]

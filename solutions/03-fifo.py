@@ -65,7 +65,8 @@ standard = Trucks(queue_type="standard").run(seed=7)
 fifo = Trucks(queue_type="fifo").run(seed=7)
 for name, run in (("standard", standard), ("FIFO", fifo)):
     print(
-        f"{name:9} {run.measures.done} drawn, {run.measures.duplicates()} came twice, {len(jumps_back(run))} jumps back"
+        f"{name:9} {run.measures.done} drawn, {run.measures.duplicates()} came twice,",
+        f"{len(jumps_back(run))} jumps back",
     )
 
 # %% [markdown]
@@ -78,7 +79,11 @@ for name, run in (("standard", standard), ("FIFO", fifo)):
 
 # %%
 jumps = [row.subject for row in jumps_back(standard)]
-overtaken = next(subject for subject in jumps if len(standard.trace.where("Received", subject=subject)) == 1)
+overtaken = next(
+    subject
+    for subject in jumps
+    if len(standard.trace.where("Received", subject=subject)) == 1
+)
 print(standard.explain(jumps[0]), standard.explain(overtaken), sep="\n\n")
 
 # %% [markdown]
@@ -95,7 +100,10 @@ predict("03.one-group")
 # %%
 for group in ("one", "truck", "random"):
     run = Trucks(group=group).run(seed=7)
-    print(f"{group:7} {at_work(run)} at work, {run.measures.done:3} drawn, {len(jumps_back(run))} jumps back")
+    print(
+        f"{group:7} {at_work(run)} at work, {run.measures.done:3} drawn,",
+        f"{len(jumps_back(run))} jumps back",
+    )
 
 # %% [markdown]
 # **What to notice.** One group for all keeps everything in order, and the *throughput* (처리량) is that of one consumer:
@@ -108,7 +116,8 @@ for group in ("one", "truck", "random"):
 sizes = [1, 2, 4, 6, 8, 12, 16]
 groups = {"one group": "one", "a group for each truck": "truck"}
 drawn = {
-    text: [Trucks(group=g, consumers=n).run(seed=7).measures.throughput for n in sizes] for text, g in groups.items()
+    text: [Trucks(group=g, consumers=n).run(seed=7).measures.throughput for n in sizes]
+    for text, g in groups.items()
 }
 views.sweep(sizes, drawn, x_title="consumers", y_title="positions drawn a second")
 
@@ -126,7 +135,7 @@ predict("03.slow")
 
 # %%
 def waiting(run):
-    """How many positions of truck 1, and of all other trucks, are not drawn at the end."""
+    """How many positions of truck 1, and of all others, are not drawn at the end."""
     sent = {row.subject: row.actor for row in run.trace.where("Sent")}
     left = set(sent) - {row.subject for row in run.trace.where("Deleted")}
     mine = sum(sent[subject] == "truck-1" for subject in left)
@@ -135,7 +144,9 @@ def waiting(run):
 
 for group in ("truck", "one"):
     mine, others = waiting(Trucks(group=group, slow=6.0).run(seed=7))
-    print(f"group {group:6} truck 1: {mine:2} positions wait, the other trucks: {others}")
+    print(
+        f"group {group:6} truck 1: {mine:2} positions wait, the other trucks: {others}"
+    )
 
 # %% [markdown]
 # ### Try it: the missions above the picture, and these
@@ -150,7 +161,12 @@ for group in ("truck", "one"):
 # %%
 hundred = Trucks(trucks=100, consumers=100).run(seed=7)
 print(hundred)
-print(at_work(hundred), "consumers at work at the same time,", len(jumps_back(hundred)), "jumps back")
+print(
+    at_work(hundred),
+    "consumers at work at the same time,",
+    len(jumps_back(hundred)),
+    "jumps back",
+)
 
 # %% [markdown]
 # ## 3. Your first FIFO queue, and why it is stuck
@@ -161,13 +177,22 @@ print(at_work(hundred), "consumers at work at the same time,", len(jumps_back(hu
 # %%
 cloud = Cloud(seed=1)
 sqs = cloud.client("sqs")
-url = sqs.create_queue(QueueName="orders.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+answer = sqs.create_queue(QueueName="orders.fifo", Attributes={"FifoQueue": "true"})
+url = answer["QueueUrl"]
 tries = {
-    "no .fifo": lambda: sqs.create_queue(QueueName="orders", Attributes={"FifoQueue": "true"}),
+    "no .fifo": lambda: sqs.create_queue(
+        QueueName="orders", Attributes={"FifoQueue": "true"}
+    ),
     "no group": lambda: sqs.send_message(QueueUrl=url, MessageBody="tea"),
-    "no deduplication id": lambda: sqs.send_message(QueueUrl=url, MessageBody="tea", MessageGroupId="ann"),
+    "no deduplication id": lambda: sqs.send_message(
+        QueueUrl=url, MessageBody="tea", MessageGroupId="ann"
+    ),
     "a delay": lambda: sqs.send_message(
-        QueueUrl=url, MessageBody="tea", MessageGroupId="ann", MessageDeduplicationId="1", DelaySeconds=5
+        QueueUrl=url,
+        MessageBody="tea",
+        MessageGroupId="ann",
+        MessageDeduplicationId="1",
+        DelaySeconds=5,
     ),
 }
 for name, call in tries.items():
@@ -182,16 +207,26 @@ for name, call in tries.items():
 # Now three orders of Ann and one of Bob. The group is the customer.
 
 # %%
-for number, (customer, text) in enumerate([("ann", "tea"), ("ann", "cake"), ("bob", "milk"), ("ann", "bread")]):
+for number, (customer, text) in enumerate(
+    [("ann", "tea"), ("ann", "cake"), ("bob", "milk"), ("ann", "bread")]
+):
     sent = sqs.send_message(
-        QueueUrl=url, MessageBody=text, MessageGroupId=customer, MessageDeduplicationId=f"order-{number}"
+        QueueUrl=url,
+        MessageBody=text,
+        MessageGroupId=customer,
+        MessageDeduplicationId=f"order-{number}",
     )
     print(customer, text, sent["SequenceNumber"])
 
 
 def receive(most=1):
     """Up to `most` messages, and what was in them."""
-    answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=most, WaitTimeSeconds=1, AttributeNames=["All"])
+    answer = sqs.receive_message(
+        QueueUrl=url,
+        MaxNumberOfMessages=most,
+        WaitTimeSeconds=1,
+        AttributeNames=["All"],
+    )
     found = answer.get("Messages", [])
     print([f"{m['Attributes']['MessageGroupId']}: {m['Body']}" for m in found])
     return found
@@ -233,13 +268,19 @@ print(cloud.explain(rest[0]["MessageId"]))
 # account" it is not.
 
 # %%
-dead = sqs.create_queue(QueueName="orders-dlq.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
-arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+answer = sqs.create_queue(QueueName="orders-dlq.fifo", Attributes={"FifoQueue": "true"})
+dead = answer["QueueUrl"]
+answer = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
+arn = answer["Attributes"]["QueueArn"]
 policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 2})
-sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": policy, "VisibilityTimeout": "5"})
+sqs.set_queue_attributes(
+    QueueUrl=url, Attributes={"RedrivePolicy": policy, "VisibilityTimeout": "5"}
+)
 sqs.delete_message(QueueUrl=url, ReceiptHandle=second[0]["ReceiptHandle"])
 for message in reversed(rest):
-    sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
+    sqs.change_message_visibility(
+        QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+    )
 
 cake = receive()  # its second receive; the work fails again
 cloud.advance(6)
@@ -259,11 +300,18 @@ predict("03.window")
 cloud.close()
 cloud = Cloud(seed=2)
 sqs = cloud.client("sqs")
-url = sqs.create_queue(QueueName="orders.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
-order = {"QueueUrl": url, "MessageBody": "tea", "MessageGroupId": "ann", "MessageDeduplicationId": "order-1"}
+answer = sqs.create_queue(QueueName="orders.fifo", Attributes={"FifoQueue": "true"})
+url = answer["QueueUrl"]
+order = {
+    "QueueUrl": url,
+    "MessageBody": "tea",
+    "MessageGroupId": "ann",
+    "MessageDeduplicationId": "order-1",
+}
 for _ in range(4):
     sent = sqs.send_message(**order)
-    print(f"{cloud.now / 60:.0f} min: {sent['MessageId']}, HTTP {sent['ResponseMetadata']['HTTPStatusCode']}")
+    status = sent["ResponseMetadata"]["HTTPStatusCode"]
+    print(f"{cloud.now / 60:.0f} min: {sent['MessageId']}, HTTP {status}")
     cloud.advance(120)
 print(cloud.explain(cloud.trace.where("Sent")[0].subject))
 
@@ -296,8 +344,9 @@ print(cloud.explain(sent["MessageId"]))
 
 # %%
 sqs.set_queue_attributes(QueueUrl=url, Attributes={"ContentBasedDeduplication": "true"})
+tea = {"QueueUrl": url, "MessageBody": "tea"}
 ids = [
-    sqs.send_message(QueueUrl=url, MessageBody="tea", MessageGroupId=customer)["MessageId"]
+    sqs.send_message(**tea, MessageGroupId=customer)["MessageId"]
     for customer in ("ann", "bob")
 ]
 print("two customers want tea:", len(set(ids)), "message")
@@ -315,15 +364,22 @@ print("two customers want tea:", len(set(ids)), "message")
 
 # %%
 def lost_receive(**attempt):
-    """Seconds until a consumer has the message, when the answer to its first receive is lost."""
+    """Seconds until a consumer has the message: its first answer is lost."""
     with Cloud(seed=3) as cloud:
         sqs = cloud.client("sqs")
-        url = sqs.create_queue(QueueName="orders.fifo", Attributes={"FifoQueue": "true", "VisibilityTimeout": "300"})[
-            "QueueUrl"
-        ]
-        sqs.send_message(QueueUrl=url, MessageBody="tea", MessageGroupId="ann", MessageDeduplicationId="order-1")
+        url = sqs.create_queue(
+            QueueName="orders.fifo",
+            Attributes={"FifoQueue": "true", "VisibilityTimeout": "300"},
+        )["QueueUrl"]
+        sqs.send_message(
+            QueueUrl=url,
+            MessageBody="tea",
+            MessageGroupId="ann",
+            MessageDeduplicationId="order-1",
+        )
         cloud.faults.add(Fault("lost_answer", operations=("ReceiveMessage",), count=1))
-        while not sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20, **attempt).get("Messages"):
+        attempt |= {"QueueUrl": url, "WaitTimeSeconds": 20}
+        while not sqs.receive_message(**attempt).get("Messages"):
             pass
         return cloud.now
 
@@ -347,14 +403,21 @@ predict("03.exactly-once")
 cloud.close()
 cloud = Cloud(seed=3)
 sqs = cloud.client("sqs")
-url = sqs.create_queue(QueueName="orders.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
-sqs.send_message(QueueUrl=url, MessageBody="order-1", MessageGroupId="ann", MessageDeduplicationId="order-1")
+answer = sqs.create_queue(QueueName="orders.fifo", Attributes={"FifoQueue": "true"})
+url = answer["QueueUrl"]
+sqs.send_message(
+    QueueUrl=url,
+    MessageBody="order-1",
+    MessageGroupId="ann",
+    MessageDeduplicationId="order-1",
+)
 charged = []
 
 
 def consumer():
     while True:
-        for message in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20).get("Messages", []):
+        answer = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)
+        for message in answer.get("Messages", []):
             charged.append(message["Body"])  # the side effect: it stays, whatever comes
             time.sleep(1)
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
@@ -387,13 +450,18 @@ def rate(per_call, senders=6, seconds=5, groups=None, **attributes):
     """Messages a second, when so many senders send as fast as they can."""
     cloud = Cloud(seed=4, assume={"sqs.fifo_burst": 0.1})
     sqs = cloud.client("sqs")
-    url = sqs.create_queue(QueueName="positions.fifo", Attributes={"FifoQueue": "true"} | attributes)["QueueUrl"]
+    url = sqs.create_queue(
+        QueueName="positions.fifo", Attributes={"FifoQueue": "true"} | attributes
+    )["QueueUrl"]
 
     def sender(name, n=0):
         while True:
             ids = [f"{name}-{n + i}" for i in range(per_call)]
             group = {"MessageGroupId": f"group-{name % (groups or senders)}"}
-            entries = [{"Id": i, "MessageBody": i, "MessageDeduplicationId": i} | group for i in ids]
+            entries = [
+                {"Id": i, "MessageBody": i, "MessageDeduplicationId": i} | group
+                for i in ids
+            ]
             try:
                 sqs.send_message_batch(QueueUrl=url, Entries=entries)
             except sqs.exceptions.ClientError:
@@ -407,7 +475,10 @@ def rate(per_call, senders=6, seconds=5, groups=None, **attributes):
 
 
 for per_call in (1, 10):
-    print("{:,.0f} messages/s, {} calls throttled".format(*rate(per_call)), f"({per_call} a call)")
+    print(
+        "{:,.0f} messages/s, {} calls throttled".format(*rate(per_call)),
+        f"({per_call} a call)",
+    )
 
 # %% [markdown]
 # **What to notice.** Batches make ten times the throughput out of the same number of calls. The throttled calls were
@@ -420,7 +491,10 @@ for per_call in (1, 10):
 # group, thousands for the queue. The notes do not mention it.
 
 # %%
-HIGH = {"DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"}
+HIGH = {
+    "DeduplicationScope": "messageGroup",
+    "FifoThroughputLimit": "perMessageGroupId",
+}
 
 print(f"12 senders, normal mode: {rate(1, 12)[0]:,.0f} messages/s")
 print(f"12 senders, 1 group:     {rate(1, 12, groups=1, **HIGH)[0]:,.0f} messages/s")
@@ -495,13 +569,17 @@ def consumer(sqs, queue_url, process):
     """Do all orders, each customer's in order, for ever."""
     ### BEGIN SOLUTION
     while True:
-        answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=1, WaitTimeSeconds=20)
+        answer = sqs.receive_message(
+            QueueUrl=queue_url, MaxNumberOfMessages=1, WaitTimeSeconds=20
+        )
         for message in answer.get("Messages", []):
             try:
                 process(message["Body"])
             except Exception:
                 continue  # it comes back, and its group waits for it
-            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            sqs.delete_message(
+                QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"]
+            )
     ### END SOLUTION
 
 
@@ -525,13 +603,20 @@ def sender(sqs, queue_url, positions, senders):
     while left:
         batch, left = left[:10], left[10:]
         entries = [
-            {"Id": str(i), "MessageBody": p["text"], "MessageGroupId": p["truck"], "MessageDeduplicationId": p["text"]}
+            {
+                "Id": str(i),
+                "MessageBody": p["text"],
+                "MessageGroupId": p["truck"],
+                "MessageDeduplicationId": p["text"],
+            }
             for i, p in enumerate(batch)
         ]
         due = start + calls * senders / 300
         time.sleep(max(0, due - time.monotonic()))
         answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
-        left = [batch[int(failed["Id"])] for failed in answer.get("Failed", [])] + left  # first what failed
+        left = [
+            batch[int(failed["Id"])] for failed in answer.get("Failed", [])
+        ] + left  # first what failed
         calls += 1
     ### END SOLUTION
 
@@ -557,9 +642,17 @@ def free(sqs, queue_url, in_hand):
     """Free the queue, lose nothing."""
     ### BEGIN SOLUTION
     for message in in_hand:
-        sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
-    dead = sqs.create_queue(QueueName="orders-dlq.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        sqs.change_message_visibility(
+            QueueUrl=queue_url,
+            ReceiptHandle=message["ReceiptHandle"],
+            VisibilityTimeout=0,
+        )
+    dead = sqs.create_queue(
+        QueueName="orders-dlq.fifo", Attributes={"FifoQueue": "true"}
+    )["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])[
+        "Attributes"
+    ]["QueueArn"]
     policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 3})
     sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"RedrivePolicy": policy})
     ### END SOLUTION
@@ -586,7 +679,13 @@ def count(change=None):
 
 own.observe(count, "run")
 count()
-VBox([HBox([own.control("queue_type"), own.control("group"), jumps]), own.stage, own.figure])
+VBox(
+    [
+        HBox([own.control("queue_type"), own.control("group"), jumps]),
+        own.stage,
+        own.figure,
+    ]
+)
 
 # %% [markdown]
 # ## Then and now
@@ -616,7 +715,8 @@ limits("sqs", changed=True).filter(like="fifo", axis=0)
 
 # %%
 for name, run in (("standard", standard), ("FIFO", fifo)):
-    print(f"{name}: {sum(run.measures.calls().values())} calls for {run.measures.done} positions")
+    calls = sum(run.measures.calls().values())
+    print(f"{name}: {calls} calls for {run.measures.done} positions")
 
 # %% [markdown]
 # ## What to remember

@@ -59,7 +59,9 @@ predict("04.half-way")
 # publishes once, to a topic, and the topic passes copies on. Press **Play** (or the space bar).
 
 # %%
-bench = workbench(FanOut, seed=7, way="one by one", shop_crashes=0.2, compare={"way": "by topic"})
+bench = workbench(
+    FanOut, seed=7, way="one by one", shop_crashes=0.2, compare={"way": "by topic"}
+)
 bench
 
 # %%
@@ -67,7 +69,10 @@ alone = FanOut(way="one by one", shop_crashes=0.2).run(seed=7)
 topical = FanOut(way="by topic", shop_crashes=0.2).run(seed=7)
 for name, run in (("one by one", alone), ("topic", topical)):
     count = told(run)
-    print(f"{name:10}  known to all: {count['all']}, to some: {count['some']}, to nobody: {count['nobody']}")
+    print(
+        f"{name:10}  known to all: {count['all']}, to some: {count['some']},",
+        f"to nobody: {count['nobody']}",
+    )
 
 # %% [markdown]
 # **What to notice.** The same crashes, but with one call there is no *between*: an order is known to all or to nobody.
@@ -78,7 +83,11 @@ for name, run in (("one by one", alone), ("topic", topical)):
 # Here is an order that only some know:
 
 # %%
-order = next(order for order, who in known(alone).items() if 0 < len(who & {"mail", "stock", "partner"}) < 3)
+order = next(
+    order
+    for order, who in known(alone).items()
+    if 0 < len(who & {"mail", "stock", "partner"}) < 3
+)
 for row in alone.trace.where(actor=f"shop/{order}"):
     if row.kind in ("Ordered", "Sent", "Crashed"):
         print(f"{row.time:6.2f} s  {alone.trace.describe(row)}")
@@ -113,7 +122,8 @@ topic = sns.create_topic(Name="orders")["TopicArn"]
 def make_queue(sqs, name, source, service="sns.amazonaws.com", **attributes):
     """A queue that lets `source` in: its URL and its ARN."""
     url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    arn = answer["Attributes"]["QueueArn"]
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": service},
@@ -130,7 +140,12 @@ def make_queue(sqs, name, source, service="sns.amazonaws.com", **attributes):
 mail, mail_arn = make_queue(sqs, "mail", topic)
 stock, stock_arn = make_queue(sqs, "stock", topic)
 sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=mail_arn)
-sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=stock_arn, Attributes={"RawMessageDelivery": "true"})
+sns.subscribe(
+    TopicArn=topic,
+    Protocol="sqs",
+    Endpoint=stock_arn,
+    Attributes={"RawMessageDelivery": "true"},
+)
 
 sent = sns.publish(TopicArn=topic, Subject="New order", Message="order-1: tea")
 cloud.advance(1)
@@ -139,7 +154,9 @@ cloud.advance(1)
 def receive(sqs, url):
     """What is in a queue. It is deleted."""
     bodies = []
-    while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages"):
+    while found := sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1
+    ).get("Messages"):
         for message in found:
             bodies.append(message["Body"])
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
@@ -168,7 +185,12 @@ predict("04.late")
 
 # %%
 fraud, fraud_arn = make_queue(sqs, "fraud", topic)
-sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=fraud_arn, Attributes={"RawMessageDelivery": "true"})
+sns.subscribe(
+    TopicArn=topic,
+    Protocol="sqs",
+    Endpoint=fraud_arn,
+    Attributes={"RawMessageDelivery": "true"},
+)
 sns.publish(TopicArn=topic, Message="order-2: cake")
 print("fraud:", receive(sqs, fraud), " stock:", receive(sqs, stock))
 
@@ -182,8 +204,10 @@ print("fraud:", receive(sqs, fraud), " stock:", receive(sqs, stock))
 
 # %%
 labels = sqs.create_queue(QueueName="labels")["QueueUrl"]
-labels_arn = sqs.get_queue_attributes(QueueUrl=labels, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=labels_arn)["SubscriptionArn"]
+answer = sqs.get_queue_attributes(QueueUrl=labels, AttributeNames=["QueueArn"])
+labels_arn = answer["Attributes"]["QueueArn"]
+answer = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=labels_arn)
+subscription = answer["SubscriptionArn"]
 
 # %%
 predict("04.missing-policy")
@@ -206,7 +230,11 @@ for name, value in cloud.service("sns").metrics("orders").items():
 # for it):
 
 # %%
-question = {"action": "sqs:SendMessage", "service": "sns.amazonaws.com", "source_arn": topic}
+question = {
+    "action": "sqs:SendMessage",
+    "service": "sns.amazonaws.com",
+    "source_arn": topic,
+}
 print(cloud.explain_access(resource=labels_arn, **question))
 print()
 print(cloud.explain_access(resource=fraud_arn, **question))
@@ -218,7 +246,9 @@ print(cloud.explain_access(resource=fraud_arn, **question))
 # %%
 dead, dead_arn = make_queue(sqs, "orders-dlq", topic)
 redrive = json.dumps({"deadLetterTargetArn": dead_arn})
-sns.set_subscription_attributes(SubscriptionArn=subscription, AttributeName="RedrivePolicy", AttributeValue=redrive)
+sns.set_subscription_attributes(
+    SubscriptionArn=subscription, AttributeName="RedrivePolicy", AttributeValue=redrive
+)
 sent = sns.publish(TopicArn=topic, Message="order-4: bread")
 print([json.loads(body)["Message"] for body in receive(sqs, dead)])
 print(cloud.explain(sent["MessageId"]))
@@ -246,7 +276,10 @@ ways = {
 away = {name: scenario.run(seed=7) for name, scenario in ways.items()}
 for name, run in away.items():
     have = sum("partner" in who for who in known(run).values())
-    print(f"{name:30} {len(known(run))} orders, partner has {have}, dead letters: {run.measures.dead}")
+    print(
+        f"{name:30} {len(known(run))} orders, partner has {have},",
+        f"dead letters: {run.measures.dead}",
+    )
 
 # %%
 run = away["web server"]
@@ -278,7 +311,12 @@ curves = {
     "web server, 10 retries": [lost(n, retries=10) for n in lengths],
     "a queue between": [lost(n, partner="queue") for n in lengths],
 }
-views.sweep(lengths, curves, x_title="the partner is away for (s)", y_title="orders that the partner never gets")
+views.sweep(
+    lengths,
+    curves,
+    x_title="the partner is away for (s)",
+    y_title="orders that the partner never gets",
+)
 
 # %% [markdown]
 # > **Between a topic and a receiver that can be down, put a queue.** That is what "SNS + SQS fan-out" means: decoupled,
@@ -293,8 +331,16 @@ views.sweep(lengths, curves, x_title="the partner is away for (s)", y_title="ord
 
 # %%
 slow = FanOut().run(seed=7, actions=[Action("partner_slow", 60.0, value=60.0)])
-timeouts = [row for row in slow.trace.where("DeliveryFailed") if row.detail["reason"] == "Timeout"]
-print(len(timeouts), "answers came too late;", "SNS sent each of these orders again, though the partner had it")
+timeouts = [
+    row
+    for row in slow.trace.where("DeliveryFailed")
+    if row.detail["reason"] == "Timeout"
+]
+print(
+    len(timeouts),
+    "answers came too late;",
+    "SNS sent each of these orders again, though the partner had it",
+)
 print(slow.explain(slow.trace.parent(timeouts[0].subject)))
 
 # %% [markdown]
@@ -313,7 +359,9 @@ sns.publish(TopicArn=topic, Message="order-5: jam")
 cloud.advance(1)
 request = json.loads(inbox.received[0].body)
 print(request["Type"], "with the token", request["Token"][:12], "...")
-sns.confirm_subscription(TopicArn=topic, Token=request["Token"])  # the partner does this, or opens the SubscribeURL
+sns.confirm_subscription(
+    TopicArn=topic, Token=request["Token"]
+)  # the partner does this, or opens the SubscribeURL
 sns.publish(TopicArn=topic, Message="order-6: rice")
 cloud.advance(1)
 print([json.loads(arrival.body)["Message"] for arrival in inbox.received[1:]])
@@ -337,7 +385,9 @@ shop = sns.create_topic(Name="sales")["TopicArn"]
 urls = {}
 for name, wish in wishes.items():
     urls[name], arn = make_queue(sqs, name, shop)
-    attributes = {"RawMessageDelivery": "true"} | ({"FilterPolicy": json.dumps(wish)} if wish else {})
+    attributes = {"RawMessageDelivery": "true"} | (
+        {"FilterPolicy": json.dumps(wish)} if wish else {}
+    )
     sns.subscribe(TopicArn=shop, Protocol="sqs", Endpoint=arn, Attributes=attributes)
 
 # %%
@@ -348,8 +398,12 @@ predict("04.filter")
 def sell(text, **attributes):
     """Publish an order: numbers become attributes of type Number."""
     kinds = {str: "String", int: "Number"}
-    typed = {name: {"DataType": kinds[type(v)], "StringValue": str(v)} for name, v in attributes.items()}
-    return sns.publish(TopicArn=shop, Message=text, MessageAttributes=typed)["MessageId"]
+    typed = {
+        name: {"DataType": kinds[type(v)], "StringValue": str(v)}
+        for name, v in attributes.items()
+    }
+    answer = sns.publish(TopicArn=shop, Message=text, MessageAttributes=typed)
+    return answer["MessageId"]
 
 
 tea = sell("tea", total="12", payment="card")
@@ -385,9 +439,19 @@ print(cloud.explain(tea))
 
 # %%
 toys, arn = make_queue(sqs, "toys", shop)
-attributes = {"FilterPolicyScope": "MessageBody", "FilterPolicy": json.dumps({"items": {"kind": ["toy"]}})}
-sns.subscribe(TopicArn=shop, Protocol="sqs", Endpoint=arn, Attributes=attributes | {"RawMessageDelivery": "true"})
-sell(json.dumps({"items": [{"kind": "book", "price": 20}, {"kind": "toy", "price": 9}]}))
+attributes = {
+    "FilterPolicyScope": "MessageBody",
+    "FilterPolicy": json.dumps({"items": {"kind": ["toy"]}}),
+}
+sns.subscribe(
+    TopicArn=shop,
+    Protocol="sqs",
+    Endpoint=arn,
+    Attributes=attributes | {"RawMessageDelivery": "true"},
+)
+sell(
+    json.dumps({"items": [{"kind": "book", "price": 20}, {"kind": "toy", "price": 9}]})
+)
 sell(json.dumps({"items": [{"kind": "book", "price": 12}]}))
 print(receive(sqs, toys))
 
@@ -395,10 +459,16 @@ print(receive(sqs, toys))
 # A policy with a mistake is refused. A policy that is right and does not say what you mean is not: test it.
 
 # %%
-for policy in ({"total": {"numeric": [">", 100]}}, {"a": [1], "b": [1], "c": [1], "d": [1], "e": [1], "f": [1]}):
+for policy in (
+    {"total": {"numeric": [">", 100]}},
+    {"a": [1], "b": [1], "c": [1], "d": [1], "e": [1], "f": [1]},
+):
     try:
         sns.subscribe(
-            TopicArn=shop, Protocol="sqs", Endpoint=stock_arn, Attributes={"FilterPolicy": json.dumps(policy)}
+            TopicArn=shop,
+            Protocol="sqs",
+            Endpoint=stock_arn,
+            Attributes={"FilterPolicy": json.dumps(policy)},
         )
     except sns.exceptions.ClientError as error:
         print(error)
@@ -423,12 +493,19 @@ cloud = Cloud(seed=2)
 sns, sqs, s3 = cloud.client("sns"), cloud.client("sqs"), cloud.client("s3")
 s3.create_bucket(Bucket="photos-of-spring")
 bucket = "arn:aws:s3:::photos-of-spring"
-arns = [make_queue(sqs, name, bucket, "s3.amazonaws.com")[1] for name in ("thumbnails", "faces")]
+arns = [
+    make_queue(sqs, name, bucket, "s3.amazonaws.com")[1]
+    for name in ("thumbnails", "faces")
+]
 photos = {"Key": {"FilterRules": [{"Name": "prefix", "Value": "photos/"}]}}
-rules = [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"], "Filter": photos} for arn in arns]
+rules = [
+    {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"], "Filter": photos}
+    for arn in arns
+]
 try:
     s3.put_bucket_notification_configuration(
-        Bucket="photos-of-spring", NotificationConfiguration={"QueueConfigurations": rules}
+        Bucket="photos-of-spring",
+        NotificationConfiguration={"QueueConfigurations": rules},
     )
 except s3.exceptions.ClientError as error:
     print(error)
@@ -444,7 +521,11 @@ except s3.exceptions.ClientError as error:
 
 # %%
 topic = sns.create_topic(Name="uploads")["TopicArn"]
-configuration = {"TopicConfigurations": [{"TopicArn": topic, "Events": ["s3:ObjectCreated:*"], "Filter": photos}]}
+configuration = {
+    "TopicConfigurations": [
+        {"TopicArn": topic, "Events": ["s3:ObjectCreated:*"], "Filter": photos}
+    ]
+}
 notify = {"Bucket": "photos-of-spring", "NotificationConfiguration": configuration}
 try:
     s3.put_bucket_notification_configuration(**notify)
@@ -455,7 +536,10 @@ statement = {
     "Principal": {"Service": "s3.amazonaws.com"},
     "Action": "sns:Publish",
     "Resource": topic,
-    "Condition": {"ArnEquals": {"aws:SourceArn": bucket}, "StringEquals": {"aws:SourceAccount": "123456789012"}},
+    "Condition": {
+        "ArnEquals": {"aws:SourceArn": bucket},
+        "StringEquals": {"aws:SourceAccount": "123456789012"},
+    },
 }
 policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
@@ -466,12 +550,24 @@ print("now S3 may publish")
 queues = {}
 for name in ("thumbnails", "faces"):
     queues[name], arn = make_queue(sqs, name, topic)
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    sns.subscribe(
+        TopicArn=topic,
+        Protocol="sqs",
+        Endpoint=arn,
+        Attributes={"RawMessageDelivery": "true"},
+    )
 s3.put_object(Bucket="photos-of-spring", Key="photos/first day.jpg", Body=b"...")
 cloud.advance(20)
 for name, url in queues.items():
     events = [json.loads(body) for body in receive(sqs, url)]
-    print(name, [record["s3"]["object"]["key"] for event in events for record in event.get("Records", [])])
+    print(
+        name,
+        [
+            record["s3"]["object"]["key"]
+            for event in events
+            for record in event.get("Records", [])
+        ],
+    )
 
 # %% [markdown]
 # Look at the key: S3 writes it as in a URL. Forget `unquote_plus`, and your program looks for a file that does not
@@ -485,14 +581,27 @@ for name, url in queues.items():
 def rename(event, context):
     """What SNS hands over: its own document, with S3's document as a text in it."""
     message = json.loads(event["Records"][0]["Sns"]["Message"])
-    print(message.get("Event") or [unquote_plus(record["s3"]["object"]["key"]) for record in message["Records"]])
+    print(
+        message.get("Event")
+        or [
+            unquote_plus(record["s3"]["object"]["key"]) for record in message["Records"]
+        ]
+    )
 
 
 functions = cloud.client("lambda")
 function = cloud.deploy("rename", rename)
-permission = {"FunctionName": "rename", "StatementId": "uploads", "Action": "lambda:InvokeFunction"}
-with suppress(functions.exceptions.ResourceConflictException):  # this cell was run before: the statement is there
-    functions.add_permission(**permission, Principal="sns.amazonaws.com", SourceArn=topic)
+permission = {
+    "FunctionName": "rename",
+    "StatementId": "uploads",
+    "Action": "lambda:InvokeFunction",
+}
+with suppress(
+    functions.exceptions.ResourceConflictException
+):  # this cell was run before: the statement is there
+    functions.add_permission(
+        **permission, Principal="sns.amazonaws.com", SourceArn=topic
+    )
 sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function)
 s3.put_bucket_notification_configuration(**notify)
 s3.put_object(Bucket="photos-of-spring", Key="photos/second day.jpg", Body=b"...")
@@ -504,14 +613,31 @@ cloud.advance(20)
 # A *FIFO topic* with FIFO queues keeps what you know from lab 03: order within a group, and no doubles.
 
 # %%
-ordered = sns.create_topic(Name="orders.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
+answer = sns.create_topic(Name="orders.fifo", Attributes={"FifoTopic": "true"})
+ordered = answer["TopicArn"]
 lines = {}
 for name in ("mail.fifo", "stock.fifo"):
     lines[name], arn = make_queue(sqs, name, ordered, FifoQueue="true")
-    sns.subscribe(TopicArn=ordered, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
-orders = [(1, "ann", "tea"), (2, "bob", "milk"), (3, "ann", "cake"), (3, "ann", "cake"), (4, "ann", "jam")]
+    sns.subscribe(
+        TopicArn=ordered,
+        Protocol="sqs",
+        Endpoint=arn,
+        Attributes={"RawMessageDelivery": "true"},
+    )
+orders = [
+    (1, "ann", "tea"),
+    (2, "bob", "milk"),
+    (3, "ann", "cake"),
+    (3, "ann", "cake"),
+    (4, "ann", "jam"),
+]
 for number, customer, text in orders:
-    sns.publish(TopicArn=ordered, Message=text, MessageGroupId=customer, MessageDeduplicationId=f"order-{number}")
+    sns.publish(
+        TopicArn=ordered,
+        Message=text,
+        MessageGroupId=customer,
+        MessageDeduplicationId=f"order-{number}",
+    )
 cloud.advance(1)
 for name, url in lines.items():
     print(name, receive(sqs, url))
@@ -535,14 +661,18 @@ except sns.exceptions.ClientError as error:
 seoul = cloud.client("sqs", region_name="ap-northeast-2")
 news = sns.create_topic(Name="news")["TopicArn"]
 for name, client in (("virginia", sqs), ("seoul", seoul)):
-    sns.subscribe(TopicArn=news, Protocol="sqs", Endpoint=make_queue(client, name, news)[1])
+    sns.subscribe(
+        TopicArn=news, Protocol="sqs", Endpoint=make_queue(client, name, news)[1]
+    )
 sent = sns.publish(TopicArn=news, Message="hello")["MessageId"]
 cloud.advance(1)
 start = cloud.trace.where("Published", subject=sent)[0].time
 for row in cloud.trace.where("Delivered", subject=tuple(cloud.trace.children(sent))):
     print(f"{row.actor:11} after {1000 * (row.time - start):3.0f} ms")
 try:
-    cloud.client("sns", region_name="ap-northeast-2").publish(TopicArn=news, Message="hello")
+    cloud.client("sns", region_name="ap-northeast-2").publish(
+        TopicArn=news, Message="hello"
+    )
 except sns.exceptions.ClientError as error:
     print(error)
 
@@ -553,9 +683,13 @@ except sns.exceptions.ClientError as error:
 # %%
 sns.publish(PhoneNumber="+821012345678", Message="Your order is on its way.")
 app = sns.create_platform_application(
-    Name="shop", Platform="GCM", Attributes={"PlatformCredential": "the key of Firebase"}
+    Name="shop",
+    Platform="GCM",
+    Attributes={"PlatformCredential": "the key of Firebase"},
 )["PlatformApplicationArn"]
-phone = sns.create_platform_endpoint(PlatformApplicationArn=app, Token="the token of the device")["EndpointArn"]
+phone = sns.create_platform_endpoint(
+    PlatformApplicationArn=app, Token="the token of the device"
+)["EndpointArn"]
 notification = {"notification": {"title": "Shop", "body": "Your order is on its way."}}
 push = {"default": "Your order is on its way.", "GCM": json.dumps(notification)}
 sns.publish(TargetArn=phone, Message=json.dumps(push), MessageStructure="json")
@@ -573,12 +707,23 @@ for name, endpoint in (("telephone", "+821012345678"), ("app", phone)):
 # %%
 with Cloud(seed=3) as firm:
     owner, iam = firm.client("sns"), firm.client("iam")
-    orders_arn, prices_arn = (owner.create_topic(Name=name)["TopicArn"] for name in ("orders", "prices"))
-    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    orders_arn, prices_arn = (
+        owner.create_topic(Name=name)["TopicArn"] for name in ("orders", "prices")
+    )
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
     may = {"Effect": "Allow", "Action": "sns:Publish", "Resource": orders_arn}
-    trust, may = (json.dumps({"Version": "2012-10-17", "Statement": [one]}) for one in (trust, may))
+    trust, may = (
+        json.dumps({"Version": "2012-10-17", "Statement": [one]})
+        for one in (trust, may)
+    )
     iam.create_role(RoleName="shop", AssumeRolePolicyDocument=trust)
-    iam.put_role_policy(RoleName="shop", PolicyName="publish-orders", PolicyDocument=may)
+    iam.put_role_policy(
+        RoleName="shop", PolicyName="publish-orders", PolicyDocument=may
+    )
     client = firm.client("sns", role="shop")
     client.publish(TopicArn=orders_arn, Message="order-7: salt")
     try:
@@ -597,7 +742,8 @@ secret, secret_arn = make_queue(sqs, "secret", news, KmsMasterKeyId="alias/aws/s
 sns.subscribe(TopicArn=news, Protocol="sqs", Endpoint=secret_arn)
 sent = sns.publish(TopicArn=news, Message="a secret")["MessageId"]
 cloud.advance(1)
-failed = cloud.trace.where("DeliveryFailed", subject=tuple(cloud.trace.children(sent)))[0]
+deliveries = tuple(cloud.trace.children(sent))
+failed = cloud.trace.where("DeliveryFailed", subject=deliveries)[0]
 print(cloud.trace.describe(failed))
 
 # %% [markdown]
@@ -666,11 +812,17 @@ def filters():
     return {
         "audit": None,
         "big": ({"total": [{"numeric": [">=", 100]}]}, "MessageAttributes"),
-        "asia": ({"country": ["KR", "JP"], "test": [{"exists": False}]}, "MessageAttributes"),
+        "asia": (
+            {"country": ["KR", "JP"], "test": [{"exists": False}]},
+            "MessageAttributes",
+        ),
         "abroad": ({"country": [{"anything-but": ["KR"]}]}, "MessageAttributes"),
         "fragile": ({"items": {"tags": ["fragile"]}}, "MessageBody"),
         "spring": (
-            {"coupon": [{"prefix": "SPRING-"}], "total": [{"numeric": [">=", 20, "<", 100]}]},
+            {
+                "coupon": [{"prefix": "SPRING-"}],
+                "total": [{"numeric": [">=", 20, "<", 100]}],
+            },
             "MessageBody",
         ),
     }
@@ -694,10 +846,14 @@ def deliver(sns, sqs, topic_arn, url, post):
     """Let each order reach the partner, whatever happens."""
     ### BEGIN SOLUTION
     queue, arn = make_queue(sqs, "partner", topic_arn)
-    raw = {"RawMessageDelivery": "true"}  # the partner wants the order, not the envelope of SNS
+    raw = {
+        "RawMessageDelivery": "true"
+    }  # the partner wants the order, not the envelope of SNS
     sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, Attributes=raw)
     while True:
-        for message in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20).get("Messages", []):
+        for message in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20).get(
+            "Messages", []
+        ):
             try:
                 post(message["Body"])
             except Exception:
@@ -723,7 +879,7 @@ exercise("04.flaky").check(deliver)
 
 # %%
 def pipeline(cloud, bucket, save):
-    """Photos that come into the bucket: to two queues, and to a function that saves their keys."""
+    """Photos of the bucket: to two queues, and to a function that saves their keys."""
     ### BEGIN SOLUTION
     sns, sqs, s3 = (cloud.client(name) for name in ("sns", "sqs", "s3"))
     topic = sns.create_topic(Name="uploads")["TopicArn"]
@@ -734,20 +890,43 @@ def pipeline(cloud, bucket, save):
     }
     statement = who | {"Action": "sns:Publish", "Resource": topic, "Condition": only}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+    sns.set_topic_attributes(
+        TopicArn=topic, AttributeName="Policy", AttributeValue=policy
+    )
     for name in ("thumbnails", "search"):
-        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=make_queue(sqs, name, topic)[1])
+        sns.subscribe(
+            TopicArn=topic, Protocol="sqs", Endpoint=make_queue(sqs, name, topic)[1]
+        )
 
     def handler(event, context):
-        for record in json.loads(event["Records"][0]["Sns"]["Message"]).get("Records", []):
+        for record in json.loads(event["Records"][0]["Sns"]["Message"]).get(
+            "Records", []
+        ):
             save(unquote_plus(record["s3"]["object"]["key"]))
 
-    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=cloud.deploy("catalogue", handler))
-    permission = {"FunctionName": "catalogue", "StatementId": "sns", "Action": "lambda:InvokeFunction"}
-    cloud.client("lambda").add_permission(**permission, Principal="sns.amazonaws.com", SourceArn=topic)
-    photos = [{"Name": "prefix", "Value": "photos/"}, {"Name": "suffix", "Value": ".jpg"}]
-    rule = {"TopicArn": topic, "Events": ["s3:ObjectCreated:*"], "Filter": {"Key": {"FilterRules": photos}}}
-    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={"TopicConfigurations": [rule]})
+    sns.subscribe(
+        TopicArn=topic, Protocol="lambda", Endpoint=cloud.deploy("catalogue", handler)
+    )
+    permission = {
+        "FunctionName": "catalogue",
+        "StatementId": "sns",
+        "Action": "lambda:InvokeFunction",
+    }
+    cloud.client("lambda").add_permission(
+        **permission, Principal="sns.amazonaws.com", SourceArn=topic
+    )
+    photos = [
+        {"Name": "prefix", "Value": "photos/"},
+        {"Name": "suffix", "Value": ".jpg"},
+    ]
+    rule = {
+        "TopicArn": topic,
+        "Events": ["s3:ObjectCreated:*"],
+        "Filter": {"Key": {"FilterRules": photos}},
+    }
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"TopicConfigurations": [rule]}
+    )
     ### END SOLUTION
 
 
@@ -767,7 +946,9 @@ exercise("04.pipeline").check(pipeline)
 def publisher(sns, sqs, topic_name, queue_names, events):
     """Publish every event to all queues: once, and each customer's in order."""
     ### BEGIN SOLUTION
-    topic = sns.create_topic(Name=topic_name, Attributes={"FifoTopic": "true"})["TopicArn"]
+    topic = sns.create_topic(Name=topic_name, Attributes={"FifoTopic": "true"})[
+        "TopicArn"
+    ]
     for name in queue_names:
         _, arn = make_queue(sqs, name, topic, FifoQueue="true")
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
@@ -802,7 +983,13 @@ def count(change=None):
 
 own.observe(count, "run")
 count()
-VBox([HBox([own.control("way"), own.control("shop_crashes"), half]), own.stage, own.figure])
+VBox(
+    [
+        HBox([own.control("way"), own.control("shop_crashes"), half]),
+        own.stage,
+        own.figure,
+    ]
+)
 
 # %% [markdown]
 # ## Then and now
@@ -829,8 +1016,18 @@ with Cloud(seed=4, limits="today") as today:
     large = {"FifoTopic": "true", "MaximumMessageSize": "1048576"}
     films = sender.create_topic(Name="films.fifo", Attributes=large)["TopicArn"]
     url, arn = make_queue(receiver, "films", films)
-    sender.subscribe(TopicArn=films, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
-    sender.publish(TopicArn=films, Message="x" * 1_048_576, MessageGroupId="a", MessageDeduplicationId="1")
+    sender.subscribe(
+        TopicArn=films,
+        Protocol="sqs",
+        Endpoint=arn,
+        Attributes={"RawMessageDelivery": "true"},
+    )
+    sender.publish(
+        TopicArn=films,
+        Message="x" * 1_048_576,
+        MessageGroupId="a",
+        MessageDeduplicationId="1",
+    )
     print([len(body) for body in receive(receiver, url)], "bytes in a standard queue")
 
 # %% [markdown]
@@ -851,7 +1048,8 @@ month = FanOut().run(seed=7).measures
 orders = len(month.fanout.published)
 for what, dollars in month.fanout.costs().items():
     print(f"SNS, {what:8} ${dollars / orders * 1e6:.2f} for a million orders")
-print(f"SQS           ${(month.cost() - month.fanout.cost) / orders * 1e6:.2f} for a million orders")
+dollars = (month.cost() - month.fanout.cost) / orders * 1e6
+print(f"SQS           ${dollars:.2f} for a million orders")
 
 # %% [markdown]
 # Publishing costs the same for one subscriber and for a million. Then each *delivery* has its price: to queues and

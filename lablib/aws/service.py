@@ -178,6 +178,7 @@ class Service:
     )  # of which operations nothing in the answer is kept: no copies
     quirks: ClassVar[Mapping[str, Collection[str]]] = {}  # what boto3 does for it beyond its model (clients.boto)
     arn_parameter: ClassVar[str] = "resource_arn"  # in which most operations take their resource
+    absent: ClassVar[dict[str, str]] = {}  # operations that AWS has and the lab has not, each with what to know of it
     quotas: ClassVar[tuple[Quota, ...]] = ()  # its quotas and prices, and what its model assumes
     events: ClassVar[tuple[Event, ...]] = ()  # what the rows mean that it writes
     https_only: ClassVar[bool] = False  # does it refuse requests that do not come over HTTPS?
@@ -213,6 +214,8 @@ class Service:
         """The handler of the operation with that snake_case name. Raises NotSimulated when this service has none."""
         found = self.operations.get(name)
         if found is None:
+            if why := self.absent.get(name):
+                raise NotSimulated(f"{self.name}.{name} is not simulated: {why}")
             if name.startswith("_") or not _is_operation(getattr(type(self), name, None)):
                 known = ", ".join(self.coverage())
                 raise NotSimulated(f"{self.name}.{name} is not simulated. This lab simulates: {known}")

@@ -37,6 +37,10 @@ class Bench:
         """Wait until a function of the page's workbench object gives something true."""
         self.page.wait_for_function(f"box => ({script})(box.workbench)", arg=self.box.element_handle())
 
+    def frames(self, count: int) -> None:
+        """Wait until the page was drawn so many times."""
+        self.ask("async (w, n) => { while (n--) await new Promise(requestAnimationFrame); }", count)
+
     def button(self, name: str) -> Locator:
         return self.box.get_by_role("button", name=name, exact=True)
 

@@ -36,7 +36,7 @@ def test_a_lab_that_was_never_run_shows_posters(lab, open_notebook, name):
     poster = opened.page.locator(".jp-OutputArea-output img[src^='data:image/svg+xml']").first
     poster.scroll_into_view_if_needed()
     expect(poster).to_be_visible()
-    assert poster.evaluate("img => img.complete && img.naturalWidth") > 600
+    opened.page.wait_for_function("img => img.complete && img.naturalWidth > 600", arg=poster.element_handle())
     assert opened.console_errors == []
 
 

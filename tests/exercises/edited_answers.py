@@ -2,15 +2,27 @@
 ones. An edit is (old, new); the old text must stand in the solution.
 """
 
+import subprocess
+import sys
+from functools import cache
+
 from exercises.mutants import scope_of
 
 from lablib.exercises import exercise
 from lablib.exercises.solutions import source_of
 
 
+@cache
+def unwrapped(id):
+    """Our solution in lines as long as those of this file: an edit does not depend on where the lab breaks a line."""
+    command = [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length=120"]
+    command += ["--config=format.skip-magic-trailing-comma=true", "-"]
+    return subprocess.run(command, input=source_of(id), capture_output=True, text=True, check=True).stdout
+
+
 def edited(id, *edits):
     """Our solution with these edits, as a function of that source."""
-    source = source_of(id)
+    source = unwrapped(id)
     for old, new in edits:
         assert source.count(old) >= 1, (id, old)
         source = source.replace(old, new)
@@ -168,7 +180,7 @@ WRONG = [
         "02.poison",  # sent again, so that the receives are counted from nothing
         [
             (
-                "                continue  # not deleted: it comes back in 10 seconds, and the receives are counted\n",
+                "                continue  # it comes back in 10 seconds, and its receives are counted\n",
                 '                sqs.send_message(QueueUrl=queue_url, MessageBody=message["Body"], DelaySeconds=10)\n',
             )
         ],

@@ -1,4 +1,4 @@
-"""Hand-made tokens for services that have no engine yet: Kinesis, Firehose, MQ, Auto Scaling.
+"""Hand-made tokens for services that have no engine yet: Firehose, MQ, Auto Scaling.
 
 Small deterministic sketches of the rules, not simulations. They exist so that stages with a layout of their own, places
 that are born and closed, records that stay while readers move, gauges with limits and a layer of control have something
@@ -9,147 +9,6 @@ from __future__ import annotations
 
 import random
 from typing import Any
-
-
-def kinesis() -> dict[str, Any]:
-    rng, T = random.Random(4), 120.0
-    keys = [("car-1", 0.13), ("car-2", 0.46), ("car-3", 0.81), ("car-4", 0.62), ("car-5", 0.92), ("car-6", 0.27)]
-    split = 58.0
-    shards = [
-        {"id": "shard 0", "from": 0.0, "to": 0.36, "born": 0.0, "closed": None, "parent": None},
-        {"id": "shard 1", "from": 0.36, "to": 0.72, "born": 0.0, "closed": split, "parent": None},
-        {"id": "shard 2", "from": 0.72, "to": 1.0, "born": 0.0, "closed": None, "parent": None},
-        {"id": "shard 3", "from": 0.36, "to": 0.54, "born": split, "closed": None, "parent": 1},
-        {"id": "shard 4", "from": 0.54, "to": 0.72, "born": split, "closed": None, "parent": 1},
-    ]
-
-    def rate(key: int, t: float) -> float:  # marks a second; a mark is 200 records
-        if key == 3:
-            return 0.6 if t < 22 else min(4.6, 0.6 + (t - 22) * 0.45)
-        return (0.9, 1.0, 0.7, 0, 0.8, 0.6)[key]
-
-    def shard_of(h: float, t: float) -> int:
-        return next(
-            i
-            for i, s in enumerate(shards)
-            if s["from"] <= h < s["to"] and s["born"] <= t and (s["closed"] is None or t < s["closed"])
-        )
-
-    puts: list[tuple[float, int, int]] = []
-    for k in range(6):
-        t = rng.random()
-        while t < T:
-            puts.append((round(t, 3), k, 0))
-            t += (0.7 + 0.6 * rng.random()) / rate(k, t)
-    puts.sort()
-    records, refused, used = [], [], {}
-    heap = puts
-    while heap:
-        t, k, tries = heap.pop(0)
-        s = shard_of(keys[k][1], t)
-        level, at = used.get(s, (5.0, t))
-        level = min(5.0, level + (t - at) * 5.0)
-        if level >= 1:
-            used[s] = (level - 1, t)
-            records.append([t, k, s, tries])
-        else:
-            used[s] = (level, t)
-            refused.append([t, k, s])
-            again = round(t + 0.9 + rng.random() * 0.5, 3)
-            if again < T and tries < 5:
-                heap.append((again, k, tries + 1))
-                heap.sort()
-    records.sort()
-    # application B: polls, works 3.2 marks a second a shard; checkpoint every 10 s; its worker dies and comes back
-    crash, back = 84.0, 90.0
-    readers = []
-    for s, shard in enumerate(shards):
-        mine = [r[0] for r in records if r[2] == s]
-        i, credit, steps, check, t = 0, 0.0, [], [], 0.0
-        saved = 0
-        start = None if shard["parent"] is not None else 0.0
-        while t <= T:
-            if shard["parent"] is not None and start is None:
-                parent = readers[shard["parent"]]
-                if parent["finished"] is not None and t >= parent["finished"]:
-                    start = t
-            if start is not None and t >= start and t >= shard["born"]:
-                if abs(t - crash) < 1e-6:
-                    pass
-                if crash <= t < back:
-                    if abs(t - crash) < 0.01:
-                        i = saved
-                else:
-                    if abs(t % 10) < 0.1:
-                        saved = i
-                        check.append([round(t, 2), mine[i] if i < len(mine) else t])
-                    credit = min(3.2, credit + 3.2 * 0.2)
-                    while credit >= 1 and i < len(mine) and mine[i] <= t - 0.2:
-                        i, credit = i + 1, credit - 1
-                p = mine[i] if i < len(mine) and mine[i] <= t else max(0.0, t - 0.2)
-                if shard["closed"] is not None and i >= len(mine) and t > shard["closed"]:
-                    p = shard["closed"]
-                steps.append([round(t, 2), round(p, 3)])
-            t = round(t + 0.2, 3)
-        finished = next((a for a, p in steps if shard["closed"] is not None and p >= shard["closed"]), None)
-        readers.append({"app": "B", "shard": s, "steps": steps, "checkpoints": check, "finished": finished})
-    age_t, age_y = [], []
-    for n in range(int(T / 0.5) + 1):
-        t = n * 0.5
-        worst = 0.0
-        for r in readers:
-            known = [p for a, p in r["steps"] if a <= t]
-            if known and not (r["finished"] and t >= r["finished"]):
-                worst = max(worst, t - known[-1])
-        age_t.append(t)
-        age_y.append(round(worst, 2))
-    first = refused[0][0]
-    events = [
-        {"t": 22.0, "kind": "hot", "big": 1, "key": 3, "text": "car-4 begins to send ten times as much."},
-        {
-            "t": first,
-            "kind": "refused",
-            "big": 1,
-            "shard": 1,
-            "text": ("Shard 1 takes 1,000 records a second, no more. The rest goes back to its sender."),
-        },
-        {
-            "t": split,
-            "kind": "split",
-            "big": 1,
-            "shard": 1,
-            "text": ("Split: shard 1 is closed. Two new ones begin; what is in it stays in it."),
-        },
-        {
-            "t": crash,
-            "kind": "crash",
-            "big": 1,
-            "app": "B",
-            "text": ("B's worker dies. Its flags fall back to the last checkpoint."),
-        },
-        {
-            "t": back,
-            "kind": "restart",
-            "big": 1,
-            "app": "B",
-            "text": ("It starts again, and reads again what it had read since."),
-        },
-    ]
-    return {
-        "study": True,
-        "duration": T,
-        "mark": 200,
-        "limit": 5,
-        "split": split,
-        "keys": [{"name": n, "hash": h} for n, h in keys],
-        "shards": shards,
-        "records": records,
-        "refused": refused,
-        "readers": readers,
-        "crash": [crash, back],
-        "age": {"t": age_t, "y": age_y},
-        "events": events,
-    }
 
 
 def mq() -> dict[str, Any]:
@@ -427,7 +286,6 @@ def asg() -> dict[str, Any]:
 
 
 STUDIES = {
-    "kinesis": ("One car sends ten times as much. Which readers feel it?", kinesis),
     "firehose": ("Read at once, or collect and carry away: how long does a record wait?", firehose),
     "mq": ("The active broker dies. What survives, and how long is it dark?", mq),
     "asg": ("Too short a cooldown: does the fleet overshoot?", asg),

@@ -1,4 +1,4 @@
-"""Photographs: every lab, and four studies of services to come, in both themes and several sizes, in a folder `shots/`
+"""Photographs: every lab, and three studies of services to come, in both themes and several sizes, in a folder `shots/`
 that git ignores. Look at them. What a test can see of a picture is asserted: it is not empty, and nothing went wrong.
 """
 
@@ -16,6 +16,7 @@ from lablib.scenarios.lab01 import VideoQueue
 from lablib.scenarios.lab02 import Visibility
 from lablib.scenarios.lab03 import Trucks
 from lablib.scenarios.lab04 import FanOut
+from lablib.scenarios.lab05 import TruckStream
 from lablib.workbench import bundle, document, to_html
 
 pytestmark = pytest.mark.browser
@@ -30,8 +31,9 @@ LABS = {
     "02-four": (Visibility(visibility_timeout=8, rate=0.1).run(seed=5), None, 26),
     "03-trucks": (Trucks().run(seed=7), Trucks(queue_type="standard").run(seed=7), 31),
     "04-orders": (FanOut(shop_crashes=0.15).run(seed=7), FanOut(shop_crashes=0.15, way="one by one").run(seed=7), 99.5),
+    "05-trucks": (TruckStream().run(seed=7), None, 44),
 }
-AT = {"kinesis": (12, 44, 70), "firehose": (30, 61, 150), "mq": (5, 13, 20), "asg": (60, 420, 900)}
+AT = {"firehose": (30, 61, 150), "mq": (5, 13, 20), "asg": (60, 420, 900)}
 BENCH = "document.querySelector('.ml-workbench').workbench"
 COLOURS = """() => { const c = document.querySelector('.ml-canvas');
     const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;

@@ -171,3 +171,4 @@ def test_what_aws_has_today_and_the_lab_has_not_is_said_in_one_line(lab, operati
     with pytest.raises(NotSimulated, match=f"kinesis.{operation} is not simulated: ") as caught:
         getattr(lab.kinesis, operation)(**params)
     assert "\n" not in str(caught.value)
+    assert operation not in lab.cloud.service("kinesis").coverage()

@@ -162,3 +162,11 @@ def test_a_failing_cell_writes_nothing_and_says_which(project, capsys):
 def test_an_unknown_lab_is_one_clear_line(project, capsys):
     assert build.main(["42"], project) == 1
     assert capsys.readouterr().err == "there is no lab '42' in solutions/\n"
+
+
+@pytest.mark.parametrize("path", build.sources(build.ROOT), ids=lambda path: path.stem)
+def test_no_line_of_a_code_cell_scrolls_sideways(path):
+    """88 characters: what a cell shows at 1280 pixels without a scroll bar, and the width of solutions/ruff.toml."""
+    for text in build.derive(path.read_text(encoding="utf-8"), path.name):
+        cells = [cell for cell in build.notebook(text, path.name).cells if cell.cell_type == "code"]
+        assert [line for cell in cells for line in cell.source.splitlines() if len(line) > 88] == []

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 
-from lablib.aws.service import NotSimulated, Request, ServiceError
+from lablib.aws.service import Request, ServiceError
 from lablib.services.kinesis.base import Document
 from lablib.services.kinesis.checks import argument, in_use, not_found, too_much
 from lablib.services.kinesis.fanout import Consumer
@@ -20,6 +20,16 @@ _ON_DEMAND = "ON_DEMAND"
 
 class Control(Settings):
     """The control plane."""
+
+    absent = {  # AWS has had these since 2026
+        "create_queue": "an on-demand stream can be read like a queue of SQS (receive, acknowledge, "
+        "visibility timeout). Use an SQS queue here",
+        "create_channel": "a channel copies an on-demand stream to S3 without Firehose. Use Firehose here",
+        "update_stream_record_distribution_strategy": "with AUTO an on-demand stream spreads records over its shards "
+        "whatever their partition keys are, so no order is kept for a key",
+        "update_stream_warm_throughput": "with on-demand advantage (an agreement on a least bill for the account) a "
+        "stream can be warmed up before a peak",
+    }
 
     # ---- streams -----------------------------------------------------------------------------------------------------
 
@@ -375,32 +385,6 @@ class Control(Settings):
 
     def _shown(self, consumer: Consumer) -> Document:
         return consumer.describe() | {"ConsumerCreationTimestamp": self._date(consumer.created)}
-
-    # ---- what AWS has today and this lab has not ---------------------------------------------------------------------
-
-    def create_queue(self, request: Request, **params: Any) -> NoReturn:
-        raise NotSimulated(
-            "kinesis.create_queue is not simulated: since 2026 an on-demand stream can be read like a queue of SQS "
-            "(receive, acknowledge, visibility timeout). Use an SQS queue here"
-        )
-
-    def create_channel(self, request: Request, **params: Any) -> NoReturn:
-        raise NotSimulated(
-            "kinesis.create_channel is not simulated: since 2026 a channel copies an on-demand stream to S3 without "
-            "Firehose. Use Firehose here"
-        )
-
-    def update_stream_record_distribution_strategy(self, request: Request, **params: Any) -> NoReturn:
-        raise NotSimulated(
-            "kinesis.update_stream_record_distribution_strategy is not simulated: with AUTO an on-demand stream "
-            "spreads records over its shards whatever their partition keys are, so no order is kept for a key"
-        )
-
-    def update_stream_warm_throughput(self, request: Request, **params: Any) -> NoReturn:
-        raise NotSimulated(
-            "kinesis.update_stream_warm_throughput is not simulated: with on-demand advantage (an agreement on a least "
-            "bill for the account) a stream can be warmed up before a peak"
-        )
 
 
 def _validation(message: str) -> ServiceError:

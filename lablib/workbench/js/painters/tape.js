@@ -1,7 +1,7 @@
 // A shard: a tape on which time is length. Records come in at the right and move to the left as they grow old; they stay
 // when they were read. A flag stands where a reader is: all that is left of it was read.
 import { upTo } from "../model.js";
-import { box, hatch, text } from "../glyph.js";
+import { box, fitting, hatch, text, width } from "../glyph.js";
 import { alpha, brief } from "../theme.js";
 
 const SPAN = 30;                                        // seconds that the tape shows
@@ -43,9 +43,10 @@ export const tape = {
     if (closed) hatch(g, b.x, b.y, b.w, b.h, 10, alpha(col.edge, 0.4));
     v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.fs * 1.6, id, pick: { place: b.place, lane: lane.i } });
     const rate = upTo(r.t, t) - upTo(r.t, t - 5), label = run.places[b.place].label;
-    text(g, closed ? `${label}, closed` : label, b.x + 11, b.y + b.fs * 0.95, { size: b.fs, weight: 650, color: col.ink, max: b.w * 0.5 });
-    text(g, `${brief(upTo(r.t, t))} kept · ${(rate / Math.min(5, Math.max(t, 1))).toFixed(1)}/s`, b.x + b.w - 12, b.y + b.fs * 0.95,
-      { size: b.fs - 1, color: col.soft, align: "right", max: b.w * 0.5 });
+    const title = closed ? `${label}, closed` : label, room = b.w - 36 - width(g, title, b.fs, 650);
+    text(g, title, b.x + 11, b.y + b.fs * 0.95, { size: b.fs, weight: 650, color: col.ink, max: b.w - 23 });
+    const kept = `${brief(upTo(r.t, t))} kept`, full = `${kept} · ${(rate / Math.min(5, Math.max(t, 1))).toFixed(1)}/s`;
+    text(g, fitting(g, [full, kept, ""], room, b.fs - 1), b.x + b.w - 12, b.y + b.fs * 0.95, { size: b.fs - 1, color: col.soft, align: "right" });
   },
   paint(g, b, lane, v) {
     const { col, t } = v, { run } = lane, r = records(run, b.place), s = b.step * 0.82;
