@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 from collections import deque
+from typing import Protocol
 
 from lablib.kernel.loop import Signal, Timer
 from lablib.kernel.network import Host, network_of
@@ -28,6 +29,13 @@ _SHUT_RD, _SHUT_WR = 0, 1
 def failure(code: int) -> OSError:
     """The exception of an errno, of the class that Python has for it."""
     return OSError(code, os.strerror(code))
+
+
+class Watcher(Protocol):
+    """Whoever is told that a socket has changed: a Signal, a server."""
+
+    def fire(self) -> None:
+        """It has changed."""
 
 
 class Endpoint:
@@ -52,7 +60,7 @@ class Endpoint:
         self.user_timeout = 0.0  # TCP_USER_TIMEOUT, in seconds; 0: the system's
         self.keep_alive: tuple[float, float, int] | None = None  # idle, interval, count
         self.signal = Signal(self.kernel)
-        self.watchers: list[Signal] = []
+        self.watchers: list[Watcher] = []
         self._giving_up: Timer | None = None
         self._probes = 0  # keep-alive probes that were not answered
         self._last_heard = 0.0
@@ -61,7 +69,7 @@ class Endpoint:
     def changed(self) -> None:
         """Wake whoever waits for this socket."""
         self.signal.fire()
-        for watcher in self.watchers:
+        for watcher in tuple(self.watchers):
             watcher.fire()
 
     def events(self) -> int:

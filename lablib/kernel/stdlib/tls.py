@@ -12,13 +12,13 @@ import json
 import ssl
 from typing import Any
 
+from lablib.kernel.servers import ALERT, HANDSHAKE, tls_record
 from lablib.kernel.stdlib.patching import dispatch, replace
 from lablib.kernel.stdlib.refusals import refuse
 from lablib.kernel.stdlib.sockets import Socket
 from lablib.kernel.tcp import IN, OUT, Endpoint
 from lablib.kernel.waits import late
 
-_ALERT, _HANDSHAKE = b"\x15", b"\x16"  # content types of TLS records, RFC 8446 section 5.1
 _INCOMPLETE = "The operation did not complete"
 
 
@@ -47,30 +47,29 @@ class TlsSocket(Socket, ssl.SSLSocket):  # type: ignore[misc]
             except ssl.SSLWantReadError:
                 raise
             except ssl.SSLError:
-                self._say(_ALERT, "protocol_version")
+                self._say(ALERT, "protocol_version")
                 raise
             shown = self.end.host.certificate
-            self._say(_HANDSHAKE, {"names": list(shown.names), "trusted": shown.trusted})
+            self._say(HANDSHAKE, {"names": list(shown.names), "trusted": shown.trusted})
         else:
             if not self._said_hello:
-                self._say(_HANDSHAKE, {"server_name": self.server_hostname})
+                self._say(HANDSHAKE, {"server_name": self.server_hostname})
                 self._said_hello = True
             kind, shown = self._hear()
-            if kind == _ALERT:
-                raise ssl.SSLError(1, f"[SSL: TLSV1_ALERT_{shown.upper()}] tlsv1 alert {shown} (_ssl.c:1006)")
+            if kind == ALERT:
+                raise ssl.SSLError(1, f"[SSL: TLSV1ALERT_{shown.upper()}] tlsv1 alert {shown} (_ssl.c:1006)")
             self._names = shown["names"]
             self._check(shown["trusted"])
         self._done = True
 
     def _say(self, kind: bytes, what: Any) -> None:
-        body = json.dumps(what).encode()
-        self.end.send(memoryview(kind + b"\x03\x03" + len(body).to_bytes(2, "big") + body), self._timeout)
+        self.end.send(memoryview(tls_record(kind, what)), self._timeout)
 
     def _hear(self) -> tuple[bytes, Any]:
         head = self._peek(5)
         if not head:
             raise ssl.SSLEOFError(8, "EOF occurred in violation of protocol (_ssl.c:1006)")
-        if head[:1] not in (_ALERT, _HANDSHAKE):
+        if head[:1] not in (ALERT, HANDSHAKE):
             raise ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)")
         size = 5 + int.from_bytes(head[3:5], "big")
         self._peek(size)
