@@ -82,8 +82,9 @@ class Cloud:
         config: Any = None,
         **others: Any,
     ) -> Any:
-        """A boto3 client whose calls end in this cloud. Arguments are those of `boto3.client`; credentials, `verify`,
-        `api_version` and `endpoint_url` have no effect: there is one cloud, and it is here.
+        """A boto3 client whose calls end in this cloud. Arguments are those of `boto3.client`; credentials, `verify`
+        and `api_version` have no effect: there is one cloud, and it is here. `endpoint_url` matters where each resource
+        has an endpoint of its own (Kinesis Video Streams).
 
         `role`: the name of an IAM role (made with `create_role`) as which to call; else the account's administrator
         calls. `account`: the twelve digits of another account. `use_ssl=False`: requests travel in the open, which
@@ -98,7 +99,7 @@ class Cloud:
         region = check_region(region_name) if region_name else self.region_name
         if self._door is None:
             self._door = boto.Door(self.kernel, self.gateway, self.trace, self.chance, self._caller, self._strict)
-        service = self.service(service_name, region, account)
+        service = self.service(service_name, region, account).at(others.get("endpoint_url"))
         principal = self._principal(role, account)
         if not use_ssl:
             principal = self._in_the_open(principal, account)

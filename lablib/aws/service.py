@@ -210,6 +210,10 @@ class Service:
         them."""
         return {self.arn_parameter: str(arn)}
 
+    def at(self, endpoint_url: str | None) -> Service:
+        """This service as it answers at that endpoint; None: where boto3 calls by itself. Most answer everywhere."""
+        return self
+
     def operation(self, name: str) -> Handler:
         """The handler of the operation with that snake_case name. Raises NotSimulated when this service has none."""
         found = self.operations.get(name)

@@ -1,6 +1,7 @@
 """The simulated services: state machines in AWS's words, named as boto3 names them, and where to find them.
 
-A service is a module or a package of this folder with one class derived from `Service`; none imports another.
+A service is a module or a package of this folder with one class derived from `Service`; none imports another. AWS
+gives some services more than one API, each with a client of its own; these live in one package, a class for each.
 """
 
 from __future__ import annotations
@@ -14,26 +15,28 @@ from importlib import import_module
 from lablib.aws.quotas import GENERAL, Edition, Quota, Values
 from lablib.aws.service import NotSimulated, Service
 
+# The further APIs of a service, by boto3's names: they are about the same resources, so they live with it.
+_LIVES_WITH = {"kinesis-video-media": "kinesisvideo", "kinesis-video-archived-media": "kinesisvideo"}
+
 
 @cache
 def names() -> tuple[str, ...]:
     """The names of all services. A module whose name Python keeps for itself ends with an underscore."""
-    return tuple(module.name.rstrip("_") for module in pkgutil.iter_modules(__path__))
+    modules = [module.name.rstrip("_") for module in pkgutil.iter_modules(__path__)]
+    return (*modules, *(name for name, home in _LIVES_WITH.items() if home in modules))
 
 
 @cache
 def find(name: str) -> type[Service]:
     """The class of the service with that name. Raises NotSimulated when there is none."""
     modules = {module.name.rstrip("_"): module.name for module in pkgutil.iter_modules(__path__)}
-    if name not in modules:
-        raise NotSimulated(f"service {name!r} is not simulated. This lab simulates: {', '.join(modules)}")
-    module = import_module(f"{__name__}.{modules[name]}")
-    found: type[Service] = next(
-        c
-        for c in vars(module).values()
-        if isinstance(c, type) and issubclass(c, Service) and c.__module__ == module.__name__
-    )
-    return found
+    if name not in names():
+        raise NotSimulated(f"service {name!r} is not simulated. This lab simulates: {', '.join(names())}")
+    module = import_module(f"{__name__}.{modules[_LIVES_WITH.get(name, name)]}")
+    classes = [c for c in vars(module).values() if isinstance(c, type) and issubclass(c, Service) and c is not Service]
+    return max(
+        (c for c in classes if getattr(c, "name", "") == name), key=lambda c: len(c.__mro__)
+    )  # not one that it derives from
 
 
 # ---- quotas ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,128 @@
+"""What Kinesis Video Streams refuses. Codes are AWS's; texts are ours where no marker says otherwise."""
+
+import pytest
+from aws_errors import code_and_message
+from botocore.exceptions import ClientError
+from kinesisvideo.conftest import Lab
+
+from lablib.aws.service import NotSimulated, ServiceError
+
+NOW = {"StartSelector": {"StartSelectorType": "NOW"}}
+
+
+@pytest.fixture(scope="module")
+def lab():
+    return Lab()
+
+
+@pytest.mark.guide
+@pytest.mark.parametrize(
+    ("operation", "params", "code"),
+    [
+        ("describe_stream", {"StreamName": "none"}, "ResourceNotFoundException"),
+        ("describe_stream", {}, "InvalidArgumentException"),
+        ("create_stream", {"StreamName": "gate"}, "ResourceInUseException"),
+        ("create_stream", {"StreamName": "a b"}, "InvalidArgumentException"),
+        ("create_stream", {"StreamName": "new", "DataRetentionInHours": 87_601}, "InvalidArgumentException"),
+        ("get_data_endpoint", {"StreamName": "none", "APIName": "GET_MEDIA"}, "ResourceNotFoundException"),
+        ("get_data_endpoint", {"StreamName": "gate", "APIName": "GET_FILM"}, "InvalidArgumentException"),
+        (
+            "update_data_retention",
+            {"StreamName": "gate", "CurrentVersion": "old", "Operation": "INCREASE_DATA_RETENTION",
+             "DataRetentionChangeInHours": 1},
+            "VersionMismatchException",
+        ),
+        ("tag_stream", {"StreamName": "gate", "Tags": {f"k{n}": "v" for n in range(51)}},
+         "TagsPerResourceExceededLimitException"),
+    ],
+)  # fmt: skip
+def test_a_refusal_of_the_control_plane(lab, operation, params, code):
+    before = lab.video.describe_stream(StreamName="gate")["StreamInfo"]
+    assert code_and_message(getattr(lab.video, operation), **params)[0] == code
+    assert lab.video.describe_stream(StreamName="gate")["StreamInfo"] == before
+
+
+@pytest.mark.reported
+def test_who_does_not_ask_for_the_endpoint_is_refused(lab):
+    """boto/boto3#1506."""
+    client = lab.cloud.client("kinesis-video-media")
+    with pytest.raises(
+        ClientError, match=r"An error occurred \(403\)(?s:.*)Unable to determine service/operation name"
+    ) as e:
+        client.get_media(StreamName="gate", **NOW)
+    assert e.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+@pytest.mark.guide
+def test_the_endpoint_of_another_api_is_refused(lab):
+    where = lab.video.get_data_endpoint(StreamName="gate", APIName="LIST_FRAGMENTS")["DataEndpoint"]
+    client = lab.cloud.client("kinesis-video-media", endpoint_url=where)
+    assert code_and_message(client.get_media, StreamName="gate", **NOW)[0] == "InvalidEndpointException"
+
+
+@pytest.mark.guide
+def test_a_selector_needs_what_it_names(lab):
+    client = lab.at("GET_MEDIA")
+    for selector in (
+        {"StartSelectorType": "FRAGMENT_NUMBER"},
+        {"StartSelectorType": "SERVER_TIMESTAMP"},
+        {"StartSelectorType": "CONTINUATION_TOKEN", "ContinuationToken": "nonsense"},
+        {"StartSelectorType": "BEGINNING"},
+    ):
+        lab.cloud.advance(1)
+        refusal = code_and_message(client.get_media, StreamName="gate", StartSelector=selector)
+        assert refusal[0] == "InvalidArgumentException", selector
+
+
+@pytest.mark.guide
+def test_five_calls_a_second(lab):
+    client = lab.at("GET_MEDIA")
+    lab.cloud.advance(2)
+    calls = [lambda: client.get_media(StreamName="gate", **NOW)] * 40
+    codes = []
+    for call in calls:
+        try:
+            call()
+        except ClientError as error:
+            codes.append(error.response["Error"]["Code"])
+    assert codes and set(codes) == {"ClientLimitExceededException"}
+
+
+@pytest.mark.guide
+def test_fragments_that_are_not_there(lab):
+    client = lab.at("GET_MEDIA_FOR_FRAGMENT_LIST")
+    refusal = code_and_message(client.get_media_for_fragment_list, StreamName="gate", Fragments=["17"])
+    assert refusal[0] == "ResourceNotFoundException"
+
+
+@pytest.mark.guide
+def test_one_camera_at_a_time(lab):
+    video = lab.cloud.service("kinesisvideo")
+    first = video.put_media("gate", "camera-1")
+    with pytest.raises(ServiceError) as caught:
+        video.put_media("gate", "camera-2")
+    assert caught.value.code == "ConnectionLimitExceededException"
+    first.close()
+    video.put_media("gate", "camera-2").close()
+
+
+@pytest.mark.guide
+def test_a_stream_that_is_deleted_ends_its_readers_and_its_camera():
+    lab = Lab()
+    camera = lab.film(seconds=4)
+    payload = lab.get("EARLIEST")
+    lab.video.delete_stream(StreamARN=lab.arn)
+    payload.read()
+    assert camera.acks
+    lab.cloud.advance(5)
+    assert lab.video.list_streams()["StreamInfoList"] == []
+    assert code_and_message(lab.video.describe_stream, StreamARN=lab.arn)[0] == "ResourceNotFoundException"
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("operation", ["get_clip", "get_images", "get_hls_streaming_session_url"])
+def test_what_the_lab_has_not_is_said_in_one_line(lab, operation):
+    service = lab.cloud.service("kinesis-video-archived-media")
+    with pytest.raises(NotSimulated, match=f"kinesis-video-archived-media.{operation} is not simulated: ") as caught:
+        service.operation(operation)
+    assert "\n" not in str(caught.value)
