@@ -31,6 +31,7 @@ HOMES = {
         "views/",
         "workbench/",
     ),  # trace, cloud: to_frame(), on demand
+    "duckdb": ("aws/sql.py",),
     "plotly": ("views/", "cli/doctor.py"),
     "ipywidgets": ("workbench/",),
     "anywidget": ("workbench/",),

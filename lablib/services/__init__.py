@@ -16,7 +16,11 @@ from lablib.aws.quotas import GENERAL, Edition, Quota, Values
 from lablib.aws.service import NotSimulated, Service
 
 # The further APIs of a service, by boto3's names: they are about the same resources, so they live with it.
-_LIVES_WITH = {"kinesis-video-media": "kinesisvideo", "kinesis-video-archived-media": "kinesisvideo"}
+_LIVES_WITH = {
+    "kinesis-video-media": "kinesisvideo",
+    "kinesis-video-archived-media": "kinesisvideo",
+    "redshift-data": "redshift",
+}
 
 
 @cache

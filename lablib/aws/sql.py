@@ -1,0 +1,122 @@
+"""DuckDB as a database in virtual time: no file, no network, no clock and no chance of its own, one thread.
+
+Redshift's warehouse and the SQL applications of Kinesis Data Analytics are made of it. It is imported when the first
+database is opened. `now()` and its relatives tell the virtual time at which a session began; `random()` and `uuid()`
+draw from the cloud's chance.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from lablib.kernel import Stream
+from lablib.kernel.process import unsimulated
+
+_NOW = "getvariable('lab_now')"
+_CLOCKS = {
+    "now": _NOW, "current_timestamp": _NOW, "get_current_timestamp": _NOW, "transaction_timestamp": _NOW,
+    "localtimestamp": _NOW, "current_localtimestamp": _NOW, "getdate": _NOW, "current_date": f"{_NOW}::date",
+    "today": f"{_NOW}::date", "get_current_time": f"{_NOW}::time", "current_localtime": f"{_NOW}::time",
+}  # fmt: skip
+# What tells of this machine, or would pass by the clocks above. A name in quotes is a name too.
+_FOREIGN = re.compile(
+    r"\b(duckdb_\w+|pragma_\w+|sleep_ms|setseed|getvariable|uuidv7|write_log|current_setting|version|(?:system|temp)"
+    r'(?="?\s*\.)|tablesample|using\s+sample|current_(?:connection|query|transaction)_id|txid_current|stats)\b',
+    re.IGNORECASE,
+)
+_STRINGS = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
+# DuckDB's texts that have a text of PostgreSQL's and Redshift's own.
+_TEXTS = (
+    (r"Table with name (\S+) does not exist!.*", r'relation "\1" does not exist'),
+    (r"Table with name (\S+) already exists!.*", r"Relation \1 already exists"),
+    (r'Referenced column "(\S+)" (?:was )?not found.*', r'column "\1" does not exist'),
+    (r".*\(Error: (.*)\)", r"\1"),
+    (r"[A-Z][A-Za-z ]+ Error: (.*)", r"\1"),
+)
+
+
+class SqlError(Exception):
+    """A statement that the database refuses. The text is one line, without the name of DuckDB's class of errors."""
+
+
+def without_strings(sql: str) -> str:
+    """The statement without its texts and comments, for whoever looks for words in it."""
+    return _STRINGS.sub("''", sql)
+
+
+def foreign_word(sql: str) -> str:
+    """The first word of a statement that reaches for the machine, a real clock or real chance; "" when none does."""
+    found = _FOREIGN.search(without_strings(sql))
+    return found.group() if found else ""
+
+
+class Database:
+    """A database in memory. `clock` tells the virtual time as a date in UTC, `chance` gives what it draws."""
+
+    def __init__(self, clock: Callable[[], datetime], chance: Stream) -> None:
+        self._clock, self._chance = clock, chance
+        with unsimulated():
+            import duckdb
+
+            self._duckdb: Any = duckdb
+            own = {"enable_external_access": False, "threads": 1, "python_enable_replacements": False}
+            self._root = duckdb.connect(":memory:", config={**own, "memory_limit": "1GB"})
+            self._root.execute("CREATE SCHEMA public")
+            for name, value in _CLOCKS.items():
+                self._root.execute(f"CREATE MACRO main.{name}() AS {value}")
+            self._root.execute(f"CREATE MACRO main.age(since) AS age({_NOW}, since)")
+
+    def session(self) -> Session:
+        """A connection with a transaction that begins now."""
+        session = Session(self._root.cursor(), self._duckdb)
+        session.execute("SET search_path = 'public,main'")
+        session.execute(f"SET VARIABLE lab_now = TIMESTAMP '{self._clock():%Y-%m-%d %H:%M:%S.%f}'")
+        session.execute(f"SELECT setseed({self._chance.random():.6f})")
+        session.execute("BEGIN")
+        return session
+
+
+class Session:
+    """A transaction. Nobody else sees what it does until `commit`."""
+
+    def __init__(self, cursor: Any, duckdb: Any) -> None:
+        self._cursor, self._duckdb = cursor, duckdb
+        self.columns: list[tuple[str, str]] = []  # name and DuckDB's type of what the last statement gave
+
+    def execute(self, sql: str, params: Any = None) -> list[tuple[Any, ...]]:
+        """The rows of one statement, in DuckDB's order on one thread. Raises SqlError."""
+        try:
+            with unsimulated():
+                self._cursor.execute(sql, params) if params else self._cursor.execute(sql)
+                self.columns = [(str(name), str(kind)) for name, kind, *_ in self._cursor.description or ()]
+                rows: list[tuple[Any, ...]] = self._cursor.fetchall()
+                return rows
+        except (self._duckdb.Error, OverflowError) as error:
+            raise SqlError(_in_a_line(str(error))) from None
+
+    def kinds(self, sql: str) -> list[tuple[str, str]]:
+        """The statements in a text: each one's kind ("SELECT", "INSERT", ...) and its own text. Raises SqlError."""
+        try:
+            return [(one.type.name, one.query) for one in self._cursor.extract_statements(sql)]
+        except self._duckdb.Error as error:
+            raise SqlError(_in_a_line(str(error))) from None
+
+    def commit(self) -> None:
+        """Let everybody see it. Raises SqlError when it conflicts with what others have done meanwhile."""
+        self.execute("COMMIT")
+        self._cursor.close()
+
+    def rollback(self) -> None:
+        """Undo all of it."""
+        self._cursor.close()
+
+
+def _in_a_line(text: str) -> str:
+    text = text.partition("\n\nLINE")[0].partition("\nDid you mean")[0].partition("\nCandidate")[0]
+    text = " ".join(text.split())
+    for pattern, instead in _TEXTS[::-1]:
+        text = re.sub(f"^{pattern}$", instead, text)
+    return text
