@@ -187,6 +187,13 @@ class Gateway:
         params = {key: duplicate(value) for key, value in params.items()}
         return self.call(caller, service, name, params, pascal(name), 0.0, principal, cause, travels=False)
 
+    def assume(self, role: str, service: str) -> Principal | None:
+        """A session of a role for an AWS service. See `ServiceCalls`."""
+        arn = Arn.parse(role)
+        owner: Any = self._find(arn.service, "", arn.account) if arn else None
+        session: Principal | None = owner.session(role, service) if owner else None
+        return session
+
     def _stream(self, caller: str) -> Stream:
         stream = self._streams[caller] = self._chance.stream(caller)
         return stream

@@ -94,6 +94,10 @@ class ServiceCalls(Protocol):
         when access is denied), and AnswerLost when an injected fault loses the call.
         """
 
+    def assume(self, role: str, service: str) -> Principal | None:
+        """A session of the role with that ARN, for an AWS service ("firehose.amazonaws.com"); None when there is no
+        such role, or it does not trust the service."""
+
 
 @dataclass(slots=True)
 class World:

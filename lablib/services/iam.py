@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from lablib.aws.access.decide import MalformedPolicy, Policy
+from lablib.aws.access.decide import AccessRequest, MalformedPolicy, Policy, decide
 from lablib.aws.lists import Tags, page_of
 from lablib.aws.quotas import quota
 from lablib.aws.service import Principal, Request, Service, ServiceError, Target, World
@@ -107,6 +107,19 @@ class Iam(Service):
         session = f"arn:aws:sts::{account}:assumed-role/{role_name}/lab"
         context = {"aws:userid": f"{role.id}:lab"}
         return Principal(account, session, role.arn, identity=lambda: self.policies_of(role_name), context=context)
+
+    def session(self, role_arn: str, service: str) -> Principal | None:
+        """The caller that is a session of the role with that ARN, assumed by an AWS service ("firehose.amazonaws.com").
+
+        None when there is no such role, or its trust policy does not allow it.
+        """
+        role = next((role for role in self._roles.values() if role.arn == role_arn), None)
+        if role is None:
+            return None
+        by = Principal(self.world.account, service=service)
+        context = {"sts:ExternalId": self.world.account, "aws:SourceAccount": self.world.account}
+        asked = ("sts:AssumeRole", role.arn, by, self.world.account, context, self.world.kernel.epoch + self.now)
+        return self.principal(role.name) if decide(AccessRequest(*asked), role.trust) else None
 
     def policies_of(self, role_name: str) -> tuple[Policy, ...]:
         """The identity policies of a role; none when it was deleted."""

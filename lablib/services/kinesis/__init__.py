@@ -12,9 +12,10 @@ import math
 from collections import Counter
 from datetime import datetime
 
+from lablib.aws.constraints import invalid
 from lablib.aws.service import Request, ServiceError
 from lablib.services.kinesis.base import Document
-from lablib.services.kinesis.checks import argument, in_use, invalid, not_found
+from lablib.services.kinesis.checks import argument, in_use, not_found
 from lablib.services.kinesis.control import Control
 from lablib.services.kinesis.events import EVENTS
 from lablib.services.kinesis.fanout import Subscription

@@ -6,10 +6,9 @@ in one, is recorded from AWS; those marked "emulator" are known from an emulator
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
+from lablib.aws.constraints import Rule, invalid, violations
 from lablib.aws.service import ServiceError
 
 _NAME = "[a-zA-Z0-9_.-]+"
@@ -22,15 +21,6 @@ METRICS = (
     "IncomingBytes", "IncomingRecords", "OutgoingBytes", "OutgoingRecords", "WriteProvisionedThroughputExceeded",
     "ReadProvisionedThroughputExceeded", "IteratorAgeMilliseconds", "ALL",
 )  # fmt: skip
-
-
-class Rule(NamedTuple):
-    """A constraint of one parameter: a length or a number from `low` to `high`, a pattern, one of some words."""
-
-    low: float = 0
-    high: float = float("inf")
-    pattern: str = ""
-    words: tuple[str, ...] = ()
 
 
 _RULES = {
@@ -74,39 +64,15 @@ def check(operation: str, params: dict[str, Any]) -> None:
     for name, value in params.items():
         rule = _OWN_LIMITS.get((operation, name)) or _RULES.get(name)
         if rule and value is not None:
-            found += _violations(_wire(name), value, rule)
+            found += violations(_wire(name), value, rule)
     for number, entry in enumerate(params.get("records") or (), 1):
         if len(entry["PartitionKey"]) > 256 or "ExplicitHashKey" in entry or not entry["PartitionKey"]:
             at = f"records.{number}.member."
-            found += _violations(f"{at}partitionKey", entry["PartitionKey"], _RULES["partition_key"])
+            found += violations(f"{at}partitionKey", entry["PartitionKey"], _RULES["partition_key"])
             if "ExplicitHashKey" in entry:
-                found += _violations(f"{at}explicitHashKey", entry["ExplicitHashKey"], _RULES["explicit_hash_key"])
+                found += violations(f"{at}explicitHashKey", entry["ExplicitHashKey"], _RULES["explicit_hash_key"])
     if found:
         raise invalid(*found)
-
-
-def invalid(*violations: str) -> ServiceError:
-    """The error that lists these."""
-    count = len(violations)
-    text = f"{count} validation error{'s' if count > 1 else ''} detected: {'; '.join(violations)}"
-    return ServiceError("ValidationException", text)
-
-
-def _violations(at: str, value: Any, rule: Rule) -> Iterator[str]:
-    if isinstance(value, (list, bytes)):
-        start, size = f"Value at '{at}'", len(value)
-    else:
-        start, size = f"Value '{value}' at '{at}'", len(value) if isinstance(value, str) else value
-    is_number = isinstance(value, (int, float))
-    must = f"{start} failed to satisfy constraint: Member must"
-    if rule.words and value not in rule.words:
-        yield f"{must} satisfy enum value set: [{', '.join(rule.words)}]"
-    elif rule.pattern and not re.fullmatch(rule.pattern, str(value)):
-        yield f"{must} satisfy regular expression pattern: {rule.pattern}"
-    if size < rule.low and not rule.words:
-        yield f"{must} have {'value' if is_number else 'length'} greater than or equal to {rule.low}"
-    if size > rule.high:
-        yield f"{must} have {'value' if is_number else 'length'} less than or equal to {rule.high}"
 
 
 def _wire(name: str) -> str:

@@ -1,0 +1,114 @@
+"""A Kinesis stream as the source: each shard is read from LATEST, once a second.
+
+Source: developer guide, "Writing to Firehose using Kinesis Data Streams"; "Quotas". These reads count against the
+shards. While delivery fails, nothing more is read: data waits in the stream, as long as that keeps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from lablib.aws.arn import Arn
+from lablib.aws.service import AnswerLost, ServiceError, World
+from lablib.services.firehose.checks import Document
+from lablib.services.firehose.records import Record
+
+if TYPE_CHECKING:
+    from lablib.services.firehose.stream import DeliveryStream
+
+_HOUR = 3600.0
+
+
+class Reader:
+    """Reads the stream of a KinesisStreamSourceConfiguration for a delivery stream."""
+
+    def __init__(self, world: World, target: DeliveryStream, source: Document) -> None:
+        self._world = world
+        self._target = target
+        self.arn: str = source["KinesisStreamARN"]
+        self.role: str = source["RoleARN"]
+        self.begun = world.kernel.now
+        self._iterators: dict[str, str] = {}
+        self._last: dict[str, str] = {}  # the last sequence number of each shard
+        self._kept = 24 * _HOUR
+        self._stopped = False
+
+    def look_up(self) -> list[str]:
+        """The stream's shards. Raises ServiceError and AnswerLost."""
+        found = self._call("describe_stream", {"stream_arn": self.arn})["StreamDescription"]
+        self._kept = found["RetentionPeriodHours"] * _HOUR
+        return [
+            shard["ShardId"] for shard in found["Shards"] if "EndingSequenceNumber" not in shard["SequenceNumberRange"]
+        ]
+
+    def _call(self, operation: str, params: Document) -> Document:
+        world, to = self._world, Arn.parse(self.arn)
+        who = world.gateway.assume(self.role, "firehose.amazonaws.com")
+        if who is None or to is None:
+            raise ServiceError("AccessDeniedException", f"Firehose cannot assume the role {self.role}.")
+        actor = f"firehose/{self._target.name}"
+        return world.gateway.call_service(to, operation, params, principal=who, caller=actor, cause=-1)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self.begun = self._world.kernel.now
+        try:
+            self._open(self.look_up(), "LATEST")
+        except (ServiceError, AnswerLost):
+            self._world.kernel.after(1.0, self.start)
+        else:
+            self._poll()
+
+    def stop(self) -> None:
+        """Read no more."""
+        self._stopped = True
+
+    def _open(self, shards: Iterable[str], kind: str) -> None:
+        for shard in shards:
+            ask: Document = {"stream_arn": self.arn, "shard_id": shard, "shard_iterator_type": kind}
+            if kind == "AFTER_SEQUENCE_NUMBER":
+                ask["starting_sequence_number"] = self._last[shard]
+            self._iterators[shard] = self._call("get_shard_iterator", ask)["ShardIterator"]
+
+    def _poll(self) -> None:
+        if self._stopped:
+            return
+        if not self._target.behind:
+            for shard in list(self._iterators):
+                try:
+                    self._read(shard)
+                except ServiceError as error:
+                    if error.shape == "ExpiredIteratorException":
+                        self._reopen(shard)
+                except AnswerLost:
+                    pass  # the iterator is still good
+        self._world.kernel.after(1.0 / self._world.quotas["firehose.read_calls"], self._poll)
+
+    def _reopen(self, shard: str) -> None:
+        try:
+            self._open([shard], "AFTER_SEQUENCE_NUMBER" if shard in self._last else "TRIM_HORIZON")
+        except (ServiceError, AnswerLost):
+            pass  # at the next turn again
+
+    def _read(self, shard: str) -> None:
+        answer = self._call("get_records", {"shard_iterator": self._iterators[shard]})
+        for document in answer["Records"]:
+            self._take(shard, document)
+        if "NextShardIterator" in answer:
+            self._iterators[shard] = answer["NextShardIterator"]
+            return
+        del self._iterators[shard]
+        children = [child["ShardId"] for child in answer.get("ChildShards", ())]
+        self._open([child for child in children if child not in self._iterators | self._last], "TRIM_HORIZON")
+
+    def _take(self, shard: str, document: Any) -> None:
+        sequence = document["SequenceNumber"]
+        arrival = document["ApproximateArrivalTimestamp"].timestamp() - self._world.kernel.epoch
+        about = {"sequenceNumber": sequence, "partitionKey": document["PartitionKey"], "shardId": shard}
+        about["approximateArrivalTimestamp"] = round(document["ApproximateArrivalTimestamp"].timestamp() * 1000)
+        record = Record(sequence, document["Data"], arrival, arrival + self._kept, about=about)
+        self._last[shard] = sequence
+        trace, name = self._world.trace, self._target.name
+        row = trace.add("RecordTaken", name, sequence, f"firehose/{name}", -1, len(record.data))
+        self._target.take(record, row)
