@@ -190,7 +190,7 @@ class Gateway:
     def assume(self, role: str, service: str) -> Principal | None:
         """A session of a role for an AWS service. See `ServiceCalls`."""
         arn = Arn.parse(role)
-        owner: Any = self._find(arn.service, "", arn.account) if arn else None
+        owner: Any = self._find("iam", "", arn.account) if arn and arn.service == "iam" else None
         session: Principal | None = owner.session(role, service) if owner else None
         return session
 

@@ -20,6 +20,11 @@ class Lab:
         self.data = self.cloud.client("redshift-data", config=Config(retries={"max_attempts": 0}))
         self.s3 = self.cloud.client("s3")
         self.s3.create_bucket(Bucket="files")
+        iam = self.cloud.client("iam")
+        trust = {"Effect": "Allow", "Principal": {"Service": "redshift.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        iam.create_role(RoleName="loader", AssumeRolePolicyDocument=document)
+        iam.attach_role_policy(RoleName="loader", PolicyArn="arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
         self.redshift.create_cluster(
             ClusterIdentifier="lab", NodeType="ra3.xlplus", MasterUsername="admin", MasterUserPassword="Secret123",
             IamRoles=[ROLE],

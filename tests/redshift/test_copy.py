@@ -152,6 +152,32 @@ def test_a_copy_takes_the_time_of_its_bytes(lab):
 
 
 @guide
+def test_a_role_that_may_not_read(lab):
+    lab.put("a", "a|1|1||t\n")
+    lab.cloud.client("iam").detach_role_policy(
+        RoleName="loader", PolicyArn="arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+    )
+    assert lab.copy("rides", "a")["Error"].endswith("Status 403,Error AccessDenied")
+    lab.cloud.client("iam").delete_role(RoleName="loader")
+    assert f"is not authorized to assume IAM Role {ROLE}" in lab.copy("rides", "a")["Error"]
+
+
+@guide
+def test_a_caller_in_the_role_reads_as_himself(lab):
+    """As Firehose does: its role is none of the cluster's."""
+    trust = {"Effect": "Allow", "Principal": {"AWS": "123456789012"}, "Action": "sts:AssumeRole"}
+    iam = lab.cloud.client("iam")
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName="other", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam.put_role_policy(RoleName="other", PolicyName="all", PolicyDocument=json.dumps(everything))
+    lab.put("a", "a|1|1||t\n")
+    assert lab.copy("rides", "a", role=role)["Status"] == "FAILED"
+    lab.data = lab.cloud.client("redshift-data", role="other")
+    assert lab.copy("rides", "a", role=role)["Status"] == "FINISHED"
+
+
+@guide
 def test_a_denied_bucket_is_told(lab):
     lab.put("a", "a|1|1||t\n")
     denial = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::files/*"}

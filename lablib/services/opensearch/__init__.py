@@ -11,6 +11,7 @@ import re
 from functools import partial
 from typing import Any
 
+from lablib.aws.arn import Arn
 from lablib.aws.event import KEPT, Event
 from lablib.aws.quotas import assumed, quota
 from lablib.aws.service import NotSimulated, Request, Service, ServiceError, Target, World
@@ -67,11 +68,12 @@ class Opensearch(Service):
 
     def target(self, operation: str, params: Document) -> Target:
         name = str(params.get("domain_name") or "")
-        arn = self._arn(name) if name else "*"
+        arn = self.arn(f"domain/{name}") if name else "*"
         return Target(name, self.world.account, (f"es:{operation}",), arn, None, name in self.domains)
 
-    def _arn(self, name: str) -> str:
-        return f"arn:aws:es:{self.world.region}:{self.world.account}:domain/{name}"
+    def arn(self, resource: str) -> str:
+        """The service's name in ARNs and actions is "es"."""
+        return str(Arn("es", self.world.region, self.world.account, resource))
 
     # ---- control -----------------------------------------------------------------------------------------------------
 
@@ -161,7 +163,7 @@ class Opensearch(Service):
         document = {
             "DomainId": f"{self.world.account}/{domain.name}",
             "DomainName": domain.name,
-            "ARN": self._arn(domain.name),
+            "ARN": self.arn(f"domain/{domain.name}"),
             "Created": True,
             "Deleted": domain.deleted,
             "Processing": domain.processing,

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-from lablib.aws.access.decide import administrator
 from lablib.aws.arn import Arn
 from lablib.aws.lists import page_of
 from lablib.aws.service import AnswerLost, Principal, Request, Service, ServiceError, Target, World, count_of
@@ -299,10 +298,11 @@ class RedshiftData(Service):
         if caller and caller.role == role:
             return caller
         role = cluster.roles[0] if role == "default" and cluster.roles else role
-        if role not in cluster.roles:
+        session = self.world.gateway.assume(role, "redshift.amazonaws.com") if role in cluster.roles else None
+        if session is None:
             who = f"arn:aws:redshift:{self.world.region}:{self.world.account}:dbuser:{cluster.name}/{statement.user}"
             raise SqlError(f"User {who} is not authorized to assume IAM Role {role}")
-        return administrator(self.world.account)
+        return session
 
     def _s3(self, statement: Statement, who: Principal, operation: str, bucket: str, more: Document) -> Document:
         to = Arn("s3", self.world.region, self.world.account, bucket)
