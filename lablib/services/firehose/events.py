@@ -90,6 +90,7 @@ EVENTS = (
         series="actor",
         big=True,
     ),
+    Event("TransformBegun", "{detail[records]} records of {resource} are given to the transform ({detail[why]})"),
     Event("TransformFailed", "attempt {detail[attempt]} to transform {detail[records]} records failed: {detail[code]}",
           label="failed transform", notable="The transform of {resource} fails: {detail[code]}.", series="actor"),
     Event("RecordsTransformed", "of {detail[records]} records the transform of {resource} kept {detail[Ok]}"),

@@ -16,6 +16,7 @@ from lablib.aws.service import World
 from lablib.services.firehose.objects import Writer, compress, error_lines
 from lablib.services.firehose.records import Batch, Buffer, Failure, Record
 from lablib.services.firehose.settings import MIB, S3, Destination, Place, read_query
+from lablib.services.firehose.transform import Transform
 
 PROCESSING_FAILED = "processing-failed"
 
@@ -33,6 +34,8 @@ class Pipeline:
         self._buffers: dict[tuple[str, ...], Buffer] = {}
         self._errors: dict[str, Buffer] = {}
         self._backup: Buffer | None = None
+        parameters = destination.processors.get("Lambda")
+        self._transform = Transform(self, parameters) if parameters else None
         if place := destination.backup:
             self._backup = self._buffer("backup", place, lambda batch: self._store(place, batch))
         delimiter = destination.processors.get("AppendDelimiterToRecord")
@@ -54,7 +57,10 @@ class Pipeline:
             copy = Record(record.id, record.data, record.time, record.expires)
             self.world.trace.add("RecordCopied", self._backup.place, record.id, self.actor, row)
             self._backup.add(copy)
-        self.stage(record)
+        if self._transform:
+            self._transform.buffer.add(record)
+        else:
+            self.stage(record)
 
     def stage(self, record: Record) -> None:
         """The record is as it will be delivered: it waits for that."""
@@ -177,8 +183,8 @@ class Pipeline:
     @property
     def all_buffers(self) -> list[Buffer]:
         """All buffers in which records can be."""
-        backup = [self._backup] if self._backup else []
-        return [*self._buffers.values(), *self._errors.values(), *backup]
+        more = [self._backup, self._transform.buffer if self._transform else None]
+        return [*self._buffers.values(), *self._errors.values(), *(buffer for buffer in more if buffer)]
 
     @property
     def behind(self) -> bool:

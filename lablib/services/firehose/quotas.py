@@ -40,6 +40,7 @@ QUOTAS: tuple[Quota, ...] = (
     assumed("firehose.delivery_time", 0.2, "s", "from the end of a buffer to the first attempt to deliver", 0, 60),
     assumed("firehose.retry_pause", 10, "s", "before the second attempt; twice as long before each next", 0.001, 3600),
     assumed("firehose.retry_pause_max", 300, "s", "the longest pause between two attempts", 0.001, 3600),
+    assumed("firehose.transform_pause", 1, "s", "before a function that failed is invoked again", 0.001, 3600),
     assumed("firehose.copy_pause", 1, "s", "between two looks at a COPY that runs", 0.001, 60),
     assumed("firehose.create_time", 15, "s", "CREATING", 0, 3600),
     assumed("firehose.delete_time", 15, "s", "DELETING", 0, 3600),

@@ -59,6 +59,11 @@ class Failure:
     left: list[Record] | None = None
 
 
+def plain(record: Record) -> int:
+    """The bytes of a record."""
+    return len(record.data)
+
+
 class Buffer:
     """Records that wait for `send`. They leave when there are `size` bytes, or `seconds` after the first came,
     whichever is first; never more than `most` bytes at a time.
@@ -69,14 +74,15 @@ class Buffer:
 
     def __init__(
         self, world: World, place: str, actor: str, size: int, seconds: float, most: int, send: Callable[[Batch], None],
-        kind: str = "",
+        kind: str = "", weight: Callable[[Record], int] = plain, event: str = "BufferClosed",
     ) -> None:  # fmt: skip
         self._world = world
         self.place = place
         self._actor = actor
         self._size, self._seconds, self._most = size, seconds or world.quotas["firehose.zero_wait"], most
         self._send = send
-        self._kind = kind
+        self._kind, self._event = kind, event
+        self._weight = weight  # what a record adds to `most`
         self.records: list[Record] = []
         self.bytes = 0
         self.sending: Batch | None = None
@@ -93,8 +99,8 @@ class Buffer:
             self._timer = self._world.kernel.after(self._seconds, self.flush, "time")
         self.records.append(record)
         self.bytes += len(record.data)
-        if self.bytes >= self._size and not self._due:
-            self.flush("size")
+        if not self._due and (self.closed or self.bytes >= self._size):
+            self.flush("change" if self.closed else "size")
 
     def flush(self, why: str) -> None:
         """Let what is there leave: now, or when the batch that is being sent has left."""
@@ -133,9 +139,10 @@ class Buffer:
             self._timer = kernel.after(max(0.0, self._since + self._seconds - kernel.now), self.flush, "time")
 
     def _take(self) -> Batch:
-        count = size = 0
+        count = size = weight = 0
         for record in self.records:
-            if count and size + len(record.data) > self._most:
+            weight += self._weight(record)
+            if count and weight > self._most:
                 break
             count, size = count + 1, size + len(record.data)
         records, self.records = self.records[:count], self.records[count:]
@@ -145,7 +152,7 @@ class Buffer:
         batch = Batch(records, self.place, -1, self._kind)
         age = round(self._world.kernel.now - batch.first, 6)
         detail = {"records": count, "bytes": size, "why": why, "age": age}
-        batch.row = self._world.trace.add("BufferClosed", self.place, "", self._actor, -1, detail)
+        batch.row = self._world.trace.add(self._event, self.place, "", self._actor, -1, detail)
         return batch
 
 

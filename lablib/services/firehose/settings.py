@@ -7,6 +7,7 @@ was given; what is asked of it often is a property.
 
 from __future__ import annotations
 
+import math
 import re
 from copy import deepcopy
 from functools import cached_property
@@ -230,8 +231,21 @@ def _check(destination: Destination) -> None:
     for name, parameters in destination.processors.items():
         if name == "Lambda" and not parameters.get("LambdaArn", "").startswith("arn:aws:lambda:"):
             raise argument("The processor Lambda needs the parameter LambdaArn.")
+        for parameter, (low, high) in _RANGES.items():
+            if parameter in parameters and not low <= _number(parameters[parameter]) <= high:
+                raise argument(f"{parameter} must be a number from {low} to {high}.")
         if name == "CloudWatchLogProcessing":
             raise NotSimulated("firehose: the processor CloudWatchLogProcessing is not simulated")
+
+
+_RANGES = {"BufferSizeInMBs": (0.2, 3), "BufferIntervalInSeconds": (0, 900), "NumberOfRetries": (0, 300)}  # guide
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _check_partitions(destination: Destination) -> None:

@@ -80,15 +80,14 @@ class DeliveryStream:
         """Does delivery fail at present?"""
         return any(pipeline.behind for pipeline in self.pipelines)
 
-    def held(self) -> list[str]:
-        """The ids of all records that are here: buffered, or being delivered. One can be here twice: backup."""
-        found = []
-        for pipeline in self.pipelines:
-            for buffer in pipeline.all_buffers:
-                found += [
-                    record.id for record in (*(buffer.sending.records if buffer.sending else ()), *buffer.records)
-                ]
-        return found
+    def held(self) -> list[tuple[str, str]]:
+        """All records that are here, buffered or being delivered: the place and the id of each."""
+        return [
+            (buffer.place, record.id)
+            for pipeline in self.pipelines
+            for buffer in pipeline.all_buffers
+            for record in (*(buffer.sending.records if buffer.sending else ()), *buffer.records)
+        ]
 
     def lose(self, why: str) -> None:
         """Forget everything that was not delivered."""

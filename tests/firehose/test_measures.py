@@ -1,0 +1,105 @@
+"""What is measured of a delivery stream, as CloudWatch does, and what the tokens of the picture say."""
+
+import pytest
+from firehose.conftest import s3
+
+from lablib.aws.event import LOST, RETRYING, WAITING
+from lablib.measures.delivery import Deliveries
+from lablib.measures.measures import Measures
+from lablib.measures.tokens import fold
+
+HOUR = 3600
+
+
+def measured(lab):
+    return Deliveries(lab.cloud.trace, "clicks", lab.cloud.now)
+
+
+@pytest.mark.guide
+def test_data_freshness_is_the_age_of_the_oldest_record(lab):
+    lab.create(ExtendedS3DestinationConfiguration=s3())
+    lab.put(b"a")
+    lab.cloud.advance(30)
+    lab.put(b"b")
+    lab.cloud.advance(100)
+    series = measured(lab).data_freshness
+    assert [round(series.value(t)) for t in (20, 50, 75, 100)] == [0, 30, 55, 0]
+
+
+@pytest.mark.guide
+def test_success_falls_while_s3_is_down(lab):
+    lab.create(ExtendedS3DestinationConfiguration=s3())
+    lab.fail("PutObject", seconds=HOUR)
+    lab.put(b"a")
+    lab.cloud.advance(2 * HOUR)
+    success = measured(lab).success()
+    assert success.value(300) == 0 and success.last == 1
+    assert measured(lab).data_freshness.max > HOUR
+
+
+@pytest.mark.ours
+def test_bytes_latencies_and_counts(lab):
+    lab.create(ExtendedS3DestinationConfiguration=s3())
+    lab.put(b"abc", b"de")
+    lab.cloud.advance(30)
+    assert measured(lab).buffered.last == 5
+    lab.cloud.advance(100)
+    found = measured(lab)
+    assert found.buffered.last == 0 and found.median_latency == pytest.approx(60.2, abs=0.1)
+    assert [row.detail["records"] for row in found.objects()] == [2]
+    assert found.count("RecordDelivered") == 2
+
+
+@pytest.mark.guide
+def test_small_records_are_billed_as_five_kilobytes(lab):
+    lab.create()
+    lab.put_batch(*[b"x"] * 100)
+    assert measured(lab).cost(lab.cloud.quotas) == pytest.approx(100 * 5 * 1024 / 2**30 * 0.029)
+
+
+@pytest.mark.ours
+def test_the_picture_knows_where_a_record_is(lab):
+    """In the buffer, waiting for the next attempt, lost or delivered; copies and failed records at places of their
+    own."""
+    backup = {"S3BackupMode": "Enabled", "S3BackupConfiguration": s3("spare", seconds=300)}
+    lab.create(ExtendedS3DestinationConfiguration=s3(**backup))
+    lab.s3.delete_bucket(Bucket="lake")
+    (record,) = lab.put(b"a")
+    lab.cloud.advance(25 * HOUR)
+    tokens = fold(lab.cloud.trace)
+    seen = [(tokens.name(t.resource), t.state, t.because) for t in tokens.tokens if tokens.name(t.subject) == record]
+    assert seen == [
+        ("clicks", WAITING, "record retrying"),
+        ("clicks/backup", WAITING, "delivered"),
+        ("clicks", RETRYING, "lost"),
+        ("clicks", LOST, ""),
+    ]
+    assert Measures(lab.cloud.trace).lost == 1
+    assert Measures(lab.cloud.trace).depth("clicks").value(50) == 1
+
+
+@pytest.mark.ours
+def test_a_published_message_is_followed_through(lab):
+    """What another service puts is told of with its cause."""
+    lab.create()
+    lab.put(b"a")
+    lab.cloud.advance(400)
+    (record,) = (row.subject for row in lab.rows("RecordAccepted"))
+    assert [row.kind for row in lab.cloud.trace.chain(lab.rows("RecordDelivered")[0].index)] == [
+        "BufferClosed", "BatchDelivered", "RecordDelivered"]  # fmt: skip
+    assert "delivered from clicks to s3://lake/" in lab.cloud.explain(record)
+
+
+@pytest.mark.ours
+def test_the_same_seed_gives_the_same_trace():
+    from firehose.conftest import Lab
+
+    def digest(seed):
+        lab = Lab(seed=seed)
+        lab.create(ExtendedS3DestinationConfiguration=s3(Prefix="!{firehose:random-string}/", ErrorOutputPrefix="e/"))
+        for n in range(50):
+            lab.put(b"%d" % n)
+            lab.cloud.advance(7)
+        return lab.cloud.trace.digest()
+
+    assert digest(4) == digest(4) != digest(5)
