@@ -793,9 +793,9 @@ def test_what_is_not_simulated_says_what_to_do_instead(lab):
     lab.deploy()
     with pytest.raises(NotSimulated, match="logs are not simulated"):
         lab.invoke(LogType="Tail")
-    with pytest.raises(NotSimulated, match="kinesis as an event source"):
+    with pytest.raises(NotSimulated, match="dynamodb as an event source"):
         lab.client.create_event_source_mapping(
-            FunctionName="resize", EventSourceArn="arn:aws:kinesis:us-east-1:123456789012:stream/x"
+            FunctionName="resize", EventSourceArn="arn:aws:dynamodb:us-east-1:123456789012:table/x"
         )
 
 

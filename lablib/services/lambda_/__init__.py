@@ -2,24 +2,18 @@
 
 An operation is a method; what it checks, which error it raises, and its answer follow the Lambda API reference
 (2015-03-31). The code of a function is a Python function, registered by `Cloud.deploy`. Not simulated: versions,
-aliases, layers, streams as event sources, logs.
+aliases, layers, logs.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
-from lablib.aws.access.decide import AccessRequest, administrator, decide
 from lablib.aws.arn import Arn
 from lablib.aws.body import Body
-from lablib.aws.lists import page_of
-from lablib.aws.service import NotSimulated, Principal, Request, Service, ServiceError, Target, World
-from lablib.aws.targets import RIGHTS
+from lablib.aws.service import NotSimulated, Principal, Request, ServiceError, Target, World
 from lablib.services.lambda_.events import EVENTS
-from lablib.services.lambda_.filters import Criteria
 from lablib.services.lambda_.functions import (
     Document,
     EventConfig,
@@ -33,16 +27,15 @@ from lablib.services.lambda_.functions import (
     missing,
     statement,
 )
-from lablib.services.lambda_.invocations import EventQueue, Runner
-from lablib.services.lambda_.mappings import Mapping, Pollers
+from lablib.services.lambda_.invocations import EventQueue
 from lablib.services.lambda_.quotas import QUOTAS
+from lablib.services.lambda_.sources import Sources, page
 
 _DEPLOY = "lambda.create_function is not simulated: cloud.deploy(name, handler) makes a function of a Python function"
 _ACTIONS = {"Invoke": "InvokeFunction"}
-_QUEUE_RIGHTS = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 
 
-class Lambda(Service):
+class Lambda(Sources):
     """AWS Lambda in one region of one account."""
 
     name = "lambda"
@@ -54,11 +47,7 @@ class Lambda(Service):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self._functions: dict[str, Function] = {}
-        self._mappings: dict[str, Mapping] = {}
-        self._runner = Runner(world)
         self._events = EventQueue(world, self._runner, self._functions.get)
-        self._pollers = Pollers(world, self._runner, self._functions.get)
 
     def operation(self, name: str) -> Any:
         """As for every service; for CreateFunction the error names `cloud.deploy`."""
@@ -81,14 +70,6 @@ class Lambda(Service):
         if name not in self._functions:
             raise KeyError(f"no function is called {name!r}; there are: {', '.join(self._functions) or 'none'}")
         return self._functions[name]
-
-    def _function(self, name: str) -> Function:
-        found, arn = self._functions.get(function_name(name)), Arn.parse(name)
-        if arn and arn.region != self.world.region:
-            raise missing(f"Functions from '{arn.region}' are not reachable in this region ('{self.world.region}')")
-        if found is None:
-            raise missing(f"Function not found: {arn or self.arn('function:' + function_name(name))}")
-        return found
 
     def _changed(self, function: Function) -> None:
         function.modified = self.now
@@ -124,8 +105,8 @@ class Lambda(Service):
         return self._function(function_name).describe(self.world.kernel)
 
     def list_functions(self, request: Request, *, marker: str | None = None, max_items: int = 50) -> Document:
-        page, more = _page(self._functions, marker, min(max_items, 50))
-        return {"Functions": [self._functions[name].describe(self.world.kernel) for name in page]} | more
+        names, more = page(self._functions, marker, min(max_items, 50))
+        return {"Functions": [self._functions[name].describe(self.world.kernel) for name in names]} | more
 
     def delete_function(self, request: Request, *, function_name: str) -> Document:
         del self._functions[self._function(function_name).name]
@@ -156,26 +137,6 @@ class Lambda(Service):
             function.environment = dict(environment.get("Variables", {}))
         self._changed(function)
         return function.describe(self.world.kernel)
-
-    def _check_target(self, function: Function, target: str, what: str, services: tuple[str, ...]) -> None:
-        """A destination must be one of these services, and the function's role must be allowed to use it."""
-        if not target:
-            return
-        arn = Arn.parse(target)
-        if arn is None or arn.service not in services:
-            raise invalid(
-                f"The provided {what} target {target} is invalid: it must be an ARN of {', '.join(services)}."
-            )
-        self._check_right(function, RIGHTS[arn.service], arn)
-
-    def _check_right(self, function: Function, action: str, arn: Arn) -> None:
-        """Raise unless the execution role itself allows it; the resource's policy is asked only when it is used."""
-        who = function.principal or administrator(self.world.account)
-        now = self.world.kernel.epoch + self.now
-        if not decide(AccessRequest(action, str(arn), who, self.world.account, dict(who.context), now)):
-            service, _, operation = action.partition(":")
-            text = f"The provided execution role does not have permissions to call {operation} on {service.upper()}"
-            raise invalid(text)
 
     # ---- invoking ----------------------------------------------------------------------------------------------------
 
@@ -328,144 +289,3 @@ class Lambda(Service):
             "MaximumEventAgeInSeconds": config.age,
             "DestinationConfig": {side: {"Destination": target} if target else {} for side, target in sides},
         }
-
-    # ---- event source mappings ---------------------------------------------------------------------------------------
-
-    def create_event_source_mapping(
-        self,
-        request: Request,
-        *,
-        event_source_arn: str,
-        function_name: str,
-        enabled: bool = True,
-        batch_size: int = 10,
-        maximum_batching_window_in_seconds: int = 0,
-        function_response_types: list[str] | None = None,
-        scaling_config: Document | None = None,
-        filter_criteria: Document | None = None,
-    ) -> Document:
-        function, source = self._function(function_name), Arn.parse(event_source_arn)
-        if source is None:
-            raise invalid(f"Unrecognized event source ARN: {event_source_arn}")
-        if source.service != "sqs":
-            raise NotSimulated(f"lambda: {source.service} as an event source is not simulated; use an SQS queue")
-        for known in self._mappings.values():
-            if (known.source, known.function) == (source, function.name) and known.state != "Deleting":
-                raise conflict(
-                    f'The event source arn (" {source} ") and function (" {function.name} ") provided mapping already '
-                    f"exists. Please update or delete the existing mapping with UUID {known.uuid}"
-                )
-        uuid, partial = self.world.chance.uuid("lambda/mappings"), bool(function_response_types)
-        most = (scaling_config or {}).get("MaximumConcurrency")
-        window = maximum_batching_window_in_seconds
-        own = (batch_size, window, partial, most, enabled)
-        criteria = Criteria.parse(filter_criteria or {})
-        mapping = Mapping(uuid, function.name, source, *own, "Creating", self.now, criteria)
-        self._check_mapping(mapping, function, request)
-        self._mappings[uuid] = mapping
-        self._pollers.change(mapping, "Creating")
-        return self._mapping(mapping)
-
-    def _check_mapping(self, mapping: Mapping, function: Function, request: Request) -> None:
-        quotas = self.world.quotas
-        most = quotas["lambda.batch_fifo" if mapping.fifo else "lambda.batch_max"]
-        check_range(mapping.batch_size, "batchSize", 1, most)
-        check_range(mapping.window, "maximumBatchingWindowInSeconds", 0, quotas["lambda.window_max"])
-        if mapping.most is not None:
-            check_range(mapping.most, "scalingConfig.maximumConcurrency", 2, quotas["lambda.pollers_max"])
-        if mapping.fifo and mapping.window:
-            raise invalid("Batching window is not supported for FIFO queues")
-        if mapping.batch_size > 10 and not mapping.window:
-            raise invalid(
-                "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
-            )
-        if function.principal:
-            for right in _QUEUE_RIGHTS:
-                self._check_right(function, f"sqs:{right}", mapping.source)
-        visibility = self._queue_visibility(mapping, function, request)
-        if visibility < function.timeout:
-            raise invalid(
-                f"Queue visibility timeout: {visibility} seconds is less than Function timeout: {function.timeout} "
-                "seconds"
-            )
-
-    def _queue_visibility(self, mapping: Mapping, function: Function, request: Request) -> int:
-        who = function.principal or administrator(self.world.account)
-        params = {"queue_url": mapping.url, "attribute_names": ["VisibilityTimeout"]}
-        deliver = self.world.gateway.call_service
-        try:
-            answer = deliver(
-                mapping.source, "get_queue_attributes", params, principal=who, caller=function.actor, cause=request.row
-            )
-        except ServiceError as error:
-            text = (
-                f"Error occurred while ReceiveMessage. SQS Error Code: {error.code}. SQS Error Message: {error.message}"
-            )
-            raise invalid(text) from None
-        return int(answer["Attributes"]["VisibilityTimeout"])
-
-    def _mapping(self, mapping: Mapping) -> Document:
-        return mapping.describe(self.arn(f"function:{mapping.function}"), self.world.kernel.epoch)
-
-    def _mapping_of(self, uuid: str) -> Mapping:
-        if uuid not in self._mappings:
-            raise missing("The resource you requested does not exist.")
-        return self._mappings[uuid]
-
-    def get_event_source_mapping(self, request: Request, *, uuid: str) -> Document:
-        return self._mapping(self._mapping_of(uuid))
-
-    def list_event_source_mappings(
-        self,
-        request: Request,
-        *,
-        event_source_arn: str | None = None,
-        function_name: str | None = None,
-        marker: str | None = None,
-        max_items: int = 100,
-    ) -> Document:
-        name = self._function(function_name).name if function_name else None
-        found = [
-            uuid
-            for uuid, mapping in self._mappings.items()
-            if event_source_arn in (None, str(mapping.source)) and name in (None, mapping.function)
-        ]
-        page, more = _page(found, marker, min(max_items, 100))
-        return {"EventSourceMappings": [self._mapping(self._mappings[uuid]) for uuid in page]} | more
-
-    def update_event_source_mapping(
-        self,
-        request: Request,
-        *,
-        uuid: str,
-        enabled: bool | None = None,
-        batch_size: int | None = None,
-        maximum_batching_window_in_seconds: int | None = None,
-        function_response_types: list[str] | None = None,
-        scaling_config: Document | None = None,
-        filter_criteria: Document | None = None,
-    ) -> Document:
-        mapping = self._mapping_of(uuid)
-        given = {"enabled": enabled, "batch_size": batch_size, "window": maximum_batching_window_in_seconds}
-        changes: Document = {name: value for name, value in given.items() if value is not None}
-        if function_response_types is not None:
-            changes["partial"] = bool(function_response_types)
-        if scaling_config is not None:
-            changes["most"] = scaling_config.get("MaximumConcurrency")
-        if filter_criteria is not None:
-            changes["criteria"] = Criteria.parse(filter_criteria)
-        self._check_mapping(replace(mapping, **changes), self._function(mapping.function), request)
-        for name, value in changes.items():
-            setattr(mapping, name, value)
-        self._pollers.change(mapping, "Updating" if mapping.enabled else "Disabling")
-        return self._mapping(mapping)
-
-    def delete_event_source_mapping(self, request: Request, *, uuid: str) -> Document:
-        mapping = self._mapping_of(uuid)
-        mapping.state = "Deleting"
-        del self._mappings[uuid]
-        return self._mapping(mapping)
-
-
-def _page(names: Iterable[str], marker: str | None, limit: int) -> tuple[list[str], Document]:
-    return page_of(names, marker, limit, invalid("Marker is not one that an earlier answer gave."), into="NextMarker")

@@ -29,6 +29,20 @@ EVENTS = (
         origin="cause",
     ),
     Event("RecordFiltered", "removed: no filter of {resource} wants it ({detail})"),
+    Event("RecordSkipped", "no filter of {resource} wants it ({detail})"),
+    Event(
+        "BatchTaken",
+        "{actor} was given {detail[records]} records of {detail[shard]} up to this one, {detail[age]:.1f} s old",
+    ),
+    Event(
+        "RecordGivenUp",
+        "{actor} goes on without it: {detail}",
+        label="given up",
+        notable="{actor} goes on without a record: {detail}.",
+        series="actor",
+        counts="given up",
+    ),
+    Event("FailureReported", "where it lies was told to {detail}"),
     Event("EventSentOn", "the event went from {resource} to {detail}", ends="sent on"),
     Event(
         "EventDiscarded", "the event for {resource} is lost: {detail}", "{message} is lost", ends="dropped", lost=True

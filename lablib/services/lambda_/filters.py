@@ -35,12 +35,12 @@ class Criteria:
             found += _read(text)
         return cls(texts, tuple(found))
 
-    def refusal(self, record: Document) -> str:
-        """Why no filter matches this record; empty when one does. A body that is a JSON object is matched by its
-        fields, any other body as a whole."""
+    def refusal(self, record: Document, body: str = "body") -> str:
+        """Why no filter matches this record; empty when one does. A body (under the key `body`) that is a JSON object
+        is matched by its fields, any other body as a whole."""
         if not self.texts:
             return ""
-        values = leaves(record | {"body": _look_into(record["body"])}, {key for one in self.branches for key in one})
+        values = leaves(record | {body: _look_into(record[body])}, {key for one in self.branches for key in one})
         reasons = [mismatch(branch, values) for branch in self.branches]
         return "" if "" in reasons else reasons[0]
 
