@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.error import HTTPError
@@ -22,6 +23,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 import lablib
 from lablib.cli import check, copies, doctor, main, server
+from lablib.exercises import progress
+from lablib.workbench.kept import GUESSES, MISSIONS, Kept
 
 
 def write(path: Path, *cells: str) -> Path:
@@ -161,6 +164,27 @@ def test_reset_asks_first(labs, mine, monkeypatch, answer, code):
     monkeypatch.setattr("builtins.input", lambda prompt: answer)
     assert main(["reset", "01"]) == code
     assert (nbformat.read(mine / "01-tiny.ipynb", 4).cells[0].source == "my work") == bool(code)
+
+
+def test_reset_forgets_what_was_guessed_and_passed_in_that_lab(labs, mine, monkeypatch):
+    copies.deliver(labs, mine)
+    monkeypatch.setenv(copies.HOME, str(mine / ".messaging-lab"))
+    for lab in ("01", "02", "02b"):
+        progress.update(f"{lab}.a", lambda record: replace(record, state="passed"))
+        Kept(GUESSES).put(f"{lab}.a", {"first": 1, "last": 2})
+        Kept(MISSIONS).put(f"{lab}.a", "share")
+
+    def known():
+        done = [lab for lab in ("01", "02", "02b") if progress.record(f"{lab}.a").state == "passed"]
+        return done, sorted(Kept(GUESSES).all()), sorted(Kept(MISSIONS).all())
+
+    assert main(["reset", "02", "--yes"]) == 0
+    assert known() == (["01", "02b"], ["01.a", "02b.a"], ["01.a", "02b.a"])
+    monkeypatch.setattr("builtins.input", lambda prompt: "n")
+    assert main(["reset", "--all"]) == 1
+    assert known()[0] == ["01", "02b"]
+    assert main(["reset", "--all", "--yes"]) == 0
+    assert known() == (["02b"], ["02b.a"], ["02b.a"]), "labs 01 and 02 are the labs that there are"
 
 
 def test_reset_where_nobody_can_answer_changes_nothing(labs, mine):

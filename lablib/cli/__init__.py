@@ -17,7 +17,10 @@ COMMANDS = {
     "start": ("lablib.cli.server", "open the labs in JupyterLab (this is what happens without a command)"),
     "run": ("lablib.cli.scenario", "run a lab's scenario here and print its numbers"),
     "check": ("lablib.cli.check", "run your notebooks and print the state of every exercise"),
-    "reset": ("lablib.cli.copies", "put a lab back as it was delivered; yours is kept beside it"),
+    "reset": (
+        "lablib.cli.copies",
+        "put a lab back as it was delivered, with nothing guessed or passed; yours is kept beside it",
+    ),
     "doctor": ("lablib.cli.doctor", "find out why something does not work"),
 }
 
@@ -56,7 +59,9 @@ def parser() -> Parser:
     made["check"].add_argument(
         "--timeout", type=_seconds, default=300.0, metavar="SECONDS", help="a cell's most (default: 300)"
     )
-    made["reset"].add_argument("lab", help="a lab's number, such as 01")
+    which = made["reset"].add_mutually_exclusive_group(required=True)
+    which.add_argument("lab", nargs="?", help="a lab's number, such as 01")
+    which.add_argument("--all", action="store_true", help="all labs, for the next class")
     made["reset"].add_argument("--yes", action="store_true", help="do not ask")
     # The scenario's own options are not known before the lab is: `run` parses the rest itself.
     made["run"].epilog = "Each scenario adds its own options: messaging-lab run 01 --options lists them."

@@ -5,7 +5,7 @@ import subprocess
 from argparse import Namespace
 from pathlib import Path
 
-from lablib.cli.copies import HOME, Problem, find, home, labs_folder
+from lablib.cli.copies import HOME, PATTERN, Problem, find, home, labs_folder
 
 MARKS = {"passed": "✓", "failed": "✗", "not attempted": "·"}
 
@@ -51,7 +51,7 @@ def table(rows: list[tuple[str, ...]]) -> str:
 def command(args: Namespace, rest: list[str]) -> int:
     """`messaging-lab check`; 1 when a cell or an exercise failed."""
     labs = labs_folder()
-    names = [find(labs, lab).name for lab in args.lab] or sorted(p.name for p in labs.glob("[0-9][0-9]-*.ipynb"))
+    names = [find(labs, lab).name for lab in args.lab] or sorted(p.name for p in labs.glob(PATTERN))
     notebooks = [path for name in names if (path := args.folder / name).exists()]
     if not notebooks:
         raise Problem(f"there is no notebook to check in {args.folder}; messaging-lab puts your copies there")

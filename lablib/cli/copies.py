@@ -16,6 +16,7 @@ import lablib
 
 HOME = "MESSAGING_LAB_HOME"  # names the folder where progress is kept
 MANIFEST = "delivered.json"
+PATTERN = "[0-9][0-9]*-*.ipynb"  # of a lab's notebook: its number, which may end in a letter, and its topic
 
 
 class Problem(Exception):
@@ -30,7 +31,7 @@ def home(folder: Path) -> Path:
 def labs_folder() -> Path:
     """The labs as delivered: beside the installed package, or in the current folder. Raises Problem."""
     for root in (Path(lablib.__file__).resolve().parents[1], Path.cwd()):
-        if any((root / "labs").glob("[0-9][0-9]-*.ipynb")):
+        if any((root / "labs").glob(PATTERN)):
             return root / "labs"
     raise Problem(
         "the labs' notebooks are not here. They come with the repository, not with the package: "
@@ -40,7 +41,7 @@ def labs_folder() -> Path:
 
 def find(labs: Path, lab: str) -> Path:
     """The notebook of a lab named by number or name ("01", "01-sqs"). Raises Problem."""
-    found = sorted(labs.glob("[0-9][0-9]-*.ipynb"))
+    found = sorted(labs.glob(PATTERN))
     for path in found:
         if lab.removesuffix(".ipynb") in (path.stem, path.stem.split("-")[0]):
             return path
@@ -165,18 +166,35 @@ def reset(labs: Path, folder: Path, lab: str) -> Path | None:
     return kept
 
 
+def forget(lab: str) -> None:
+    """Forget the exercises, guesses and missions of a lab, such as "01"."""
+    from lablib.exercises import progress
+    from lablib.workbench import kept
+
+    progress.forget(lab)
+    kept.forget(lab)
+
+
 def command(args: Namespace, rest: list[str]) -> int:
     """`messaging-lab reset`"""
     labs = labs_folder()
-    target = args.folder / find(labs, args.lab).name
-    if target.exists() and not args.yes:
+    sources = sorted(labs.glob(PATTERN)) if args.all else [find(labs, args.lab)]
+    targets = [args.folder / source.name for source in sources]
+    os.environ[HOME] = str(home(args.folder))
+    known = [target for target in targets if target.exists()]
+    if known and not args.yes:
+        what, yours = ("all labs", "Your versions are") if args.all else (str(known[0]), "Your version is")
         try:
-            answer = input(f"Put {target} back as it was delivered? Your version is kept beside it. [y/N] ")
+            answer = input(
+                f"Put {what} back as delivered, forget what was guessed and passed there? {yours} kept beside. [y/N] "
+            )
         except EOFError:
             raise Problem("nobody can answer here; add --yes") from None
         if answer.strip().lower() not in ("y", "yes"):
             print("Nothing was changed.")
             return 1
-    kept = reset(labs, args.folder, args.lab)
-    print(f"{target} is as delivered." + (f" Yours is {kept.name}." if kept else ""))
+    for source, target in zip(sources, targets):
+        kept = reset(labs, args.folder, source.stem)
+        forget(source.stem.split("-")[0])
+        print(f"{target} is as delivered." + (f" Yours is {kept.name}." if kept else ""))
     return 0

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from lablib.cli.copies import Problem, labs_folder
+from lablib.cli.copies import PATTERN, Problem, labs_folder
 from lablib.cli.server import SETTINGS
 
 LOWEST_PYTHON = (3, 11)
@@ -122,7 +122,7 @@ def settings() -> str:
 
 def labs() -> str:
     folder = labs_folder()
-    return f"labs: {len(list(folder.glob('[0-9][0-9]-*.ipynb')))} in {folder}"
+    return f"labs: {len(list(folder.glob(PATTERN)))} in {folder}"
 
 
 def writable(folder: Path) -> str:

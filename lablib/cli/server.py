@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.request import urlopen
 
-from lablib.cli.copies import HOME, Problem, deliver, home, labs_folder
+from lablib.cli.copies import HOME, PATTERN, Problem, deliver, home, labs_folder
 
 SETTINGS = Path(__file__).with_name("settings")
 HOST = "127.0.0.1"
@@ -191,7 +191,7 @@ def welcome(folder: Path, port: int, token: str, notebook: str, browser: bool) -
 def command(args: Namespace, rest: list[str]) -> int:
     """`messaging-lab`, `messaging-lab start`"""
     folder, labs = args.folder.resolve(), labs_folder()
-    first = "" if folder.exists() else min(labs.glob("[0-9][0-9]-*.ipynb")).name
+    first = "" if folder.exists() else min(labs.glob(PATTERN)).name
     for line in deliver(labs, folder):
         print(line)
     print("Starting JupyterLab ...", flush=True)

@@ -6,7 +6,9 @@ A fault is a function of the stage that yields the problems it finds. The engine
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 
 from lablib.exercises.case import counted
 from lablib.exercises.stage import Problem, Stage
@@ -94,6 +96,17 @@ def deleted_early(stage: Stage) -> Iterator[Problem]:
         for deleted in story.deleted:
             if not any(done.index < deleted.index and done.subject == deleted.subject for done in story.done):
                 text = f"{deleted.actor} deleted {story.name} at {deleted.time:.2f} s"
+                again = [row for row in story.sent if stage.program(row.actor) in stage.learners]
+                new = next((row for row in again if row.index < deleted.index), None)
+                if new and new.resource != deleted.resource and story.name in stage.hopeless:
+                    continue  # put into the queue where it belongs
+                if new:
+                    yield Problem(
+                        f"{text}, and sent it again as a new message at {new.time:.2f} s. SQS counts the receives of a "
+                        "new message from nothing, and after a crash between the two calls there are both. Leave the "
+                        "message: ChangeMessageVisibility says when it is visible again.",
+                        story.ids,
+                    )
                 if not story.tries:
                     yield Problem(f"{text}, and nobody had worked on it: it is lost.", story.ids)
                 yield Problem(
@@ -176,9 +189,17 @@ def hidden_too_long(most: float, so: str) -> Fault:
                 if back - t.end.time > most and not (free and free.kind == "Deleted"):
                     why = f"{t.begun.actor} crashed" if t.how == "crashed" else f"the work of {t.begun.actor} failed"
                     at_least = "" if free else "at least "
+                    mine = (row for row in story.hidden if stage.program(row.actor) == stage.program(t.begun.actor))
+                    beats = [row for row in mine if t.end.index < row.index]
+                    cure = so
+                    if beats:
+                        cure = (
+                            f"Its heartbeat had not stopped: {beats[-1].actor} hid the message again "
+                            f"{once(len(beats))} after that. The heart stops with the work."
+                        )
                     yield Problem(
                         f"At {t.end.time:.2f} s {why}, and {story.name} stayed hidden {at_least}until {back:.0f} s: "
-                        f"nobody could try again. {so}",
+                        f"nobody could try again. {cure}",
                         story.ids,
                     )
 
@@ -188,25 +209,43 @@ def hidden_too_long(most: float, so: str) -> Fault:
 # ---- calls and settings ----------------------------------------------------------------------------------------------
 
 
-def idle_polls(minutes: int) -> Fault:
-    """In its last minutes, when the queue was empty, each consumer asked, but at most three times a minute."""
+def idle_calls(minutes: int) -> Fault:
+    """In its last minutes, when the queue was empty, each consumer asked, with at most three calls a minute."""
 
     def fault(stage: Stage) -> Iterator[Problem]:
         since, most = stage.cloud.now - 60 * minutes, 3 * minutes
         for name in stage.learners:
-            polls = stage.api_calls("ReceiveMessage", since=since)
-            mine = [row for row in polls if row.actor == name and isinstance(row.detail, int)]
-            if len(mine) > most:
+            mine = [row for row in stage.api_calls() if stage.program(row.actor) == name and row.until > since]
+            calls = [row for row in mine if row.time >= since and isinstance(row.detail, int)]
+            if len(calls) > most:
                 yield Problem(
-                    f"{name} asked {once(len(mine))} in {minutes} minutes in which the queue was empty; with "
-                    f"WaitTimeSeconds=20 it takes {most} calls. AWS bills every call."
+                    f"{name} made {counted(len(calls), 'call')} in {minutes} minutes in which the queue was empty; "
+                    f"{most} would do. AWS bills every call. {_why_busy(calls, since)}"
                 )
-            if not [row for row in stage.api_calls("ReceiveMessage") if row.actor == name and row.until > since]:
+            if not any(row.kind == "ReceiveMessage" for row in mine):
                 yield Problem(
                     f"{name} did not ask for messages for {minutes} minutes. Messages that come now would wait."
                 )
 
     return fault
+
+
+def _why_busy(calls: list[Row], since: float) -> str:
+    """What to do about calls to an empty queue."""
+    polls = [row for row in calls if row.kind == "ReceiveMessage"]
+    others = Counter(row.kind for row in calls if row.kind != "ReceiveMessage")
+    if others and others.total() >= len(polls):
+        kind, times = others.most_common(1)[0]
+        return f"{times} of them were {kind}: a receive that waits tells the same, WaitTimeSeconds=20."
+    if at_once(polls) > 1:
+        return f"{at_once(polls)} polls waited at the same time: one is enough, and its messages can be shared out."
+    return "Let each poll wait as long as it can: WaitTimeSeconds=20."
+
+
+def at_once(polls: list[Row]) -> int:
+    """How many of these calls were under way at the same time."""
+    changes = sorted((moment, step) for row in polls for moment, step in ((row.time, 1), (row.until, -1)))
+    return max(accumulate(step for _, step in changes), default=0)
 
 
 def short_polls(stage: Stage) -> Iterator[Problem]:
@@ -232,6 +271,13 @@ def many_receives(stage: Stage) -> Iterator[Problem]:
     short = any(row.detail == 0 and row.until - row.time < _WAITED for row in polls)
     if max(int(row.detail) for row in brought) > 1 and short:
         yield Problem(f"{text} A short poll asks only some of the servers, and misses messages: WaitTimeSeconds=20.")
+    again = next((story for story in stage.stories() if len(story.received) > 1), None)
+    if max(int(row.detail) for row in brought) == 10 and again:
+        yield Problem(
+            f"{text} {again.name} was received {once(len(again.received))}: what a receive brings, and nobody works on "
+            "then, has to be received again. Work on all that a receive brings.",
+            again.ids,
+        )
     yield Problem(f"{text} Ask for up to ten at a time: MaxNumberOfMessages=10.")
 
 

@@ -15,6 +15,7 @@ from lablib.exercises.base import Exercise
 from lablib.exercises.case import counted, crashes, flag, knobs, number, one_of, scaled, some
 from lablib.exercises.faults import (
     CONSUMER,
+    at_once,
     changed_settings,
     deleted_early,
     done_twice,
@@ -29,7 +30,7 @@ from lablib.exercises.faults import (
 from lablib.exercises.fleets import run_fleet, whole_number
 from lablib.exercises.partners import Work, WorkFailed, first_try
 from lablib.exercises.stage import Problem, Stage
-from lablib.exercises.story import once
+from lablib.exercises.story import Story, once
 from lablib.kernel import Signal, Trace, lognormal
 
 # ---- 02.heartbeat ----------------------------------------------------------------------------------------------------
@@ -210,9 +211,28 @@ def begun_late(stage: Stage) -> Iterator[Problem]:
     elif slowest and waits[slowest] > _WAIT:
         yield Problem(
             f"{slowest} waited {waits[slowest]:.1f} s until your function began to work on it; "
-            f"{_WAIT:g} s are allowed.",
+            f"{_WAIT:g} s are allowed. {_why_late(stage, stage.story(slowest))}",
             stage.sent[slowest],
         )
+
+
+def _why_late(stage: Stage, story: Story) -> str:
+    """What the consumer did from the send to the beginning of the work, and what it could do."""
+    sent, begun = story.sent[0], story.tries[0].begun
+    received = [row for row in story.received if row.index < begun.index]
+    if received and received[0].time - sent.time <= _WAIT:
+        how = f"It was received {once(len(received))} in this time. " if len(received) > 1 else ""
+        return f"{how}Work at once on all that a receive brings."
+    polls = [row for row in stage.api_calls("ReceiveMessage") if row.time < begun.time and row.until > sent.time]
+    vain = [row for row in polls if row.detail == 0]
+    if len(vain) > 1:
+        return (
+            f"{once(len(vain)).capitalize()} your function asked, and got nothing: a short poll asks only some of the "
+            "servers. A poll that waits asks all: WaitTimeSeconds=20."
+        )
+    if not polls or polls[0].time - sent.time > _WAIT:
+        return "Your function did not ask for messages meanwhile. Wait in the poll, not between two polls."
+    return "Ask for up to ten at a time, and do nothing in between that can wait."
 
 
 def over_budget(stage: Stage) -> Iterator[Problem]:
@@ -225,10 +245,14 @@ def over_budget(stage: Stage) -> Iterator[Problem]:
         return
     orders = counted(len(stage.sent), "order")
     text = f"Ten minutes and {orders} took {counted(calls.total(), 'call')}; the budget is {budget}."
-    if len(empty) > budget / 2:
+    if at_once(polls) > 1:
+        yield Problem(
+            f"{text} {at_once(polls)} polls waited at the same time. One is enough, and its messages can be shared out."
+        )
+    elif len(empty) > budget / 2:
         yield Problem(f"{text} {len(empty)} receives brought nothing. Let each poll wait longer.")
-    elif full and max(full) == 1 and len(full) > budget / 2:
-        yield Problem(f"{text} {counted(len(full), 'receive')} brought 1.0 orders each. Ask for up to ten at a time.")
+    elif full and max(full) == 1 and stage.case.bursts:
+        yield Problem(f"{text} {counted(len(full), 'receive')} brought one order each. Ask for up to ten at a time.")
     else:
         kinds = ", ".join(f"{n} {kind}" for kind, n in calls.most_common())
         yield Problem(f"{text} They were {kinds}; {len(empty)} receives brought nothing. Which of them are needed?")
@@ -309,7 +333,16 @@ def poison_kept(stage: Stage) -> Iterator[Problem]:
 
 def healthy_dead(stage: Stage) -> Iterator[Problem]:
     """No other order is there."""
-    for story in (story for story in stage.stories() if story.name not in stage.hopeless and story.moved):
+    for story in (story for story in stage.stories() if story.name not in stage.hopeless):
+        mine = [row for row in story.sent if row.resource == "orders-dlq"]
+        if mine:
+            yield Problem(
+                f"{mine[0].actor} sent {story.name} into the dead-letter queue at {mine[0].time:.2f} s, but there is "
+                f"nothing wrong with it: it had been tried {once(len(story.tries))}. Leave that to SQS, which counts.",
+                story.ids,
+            )
+        if not story.moved:
+            continue
         batches = max(story.batch(row) for row in story.received)
         cut_off = len(story.tries) < len(story.received) or story.done
         if cut_off and batches > 1:

@@ -65,6 +65,16 @@ def update(id: str, change: Callable[[Record], Record]) -> Record:
     return new
 
 
+def forget(lab: str) -> None:
+    """Forget all that is known of the exercises of a lab, such as "01"."""
+    path = home() / "progress.json"
+    with _alone(path):
+        records = _all(path)
+        others = {id: record for id, record in records.items() if id.partition(".")[0] != lab}
+        if others != records:
+            _write(path, others)
+
+
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Keep other kernels of the learner from writing meanwhile. Where no lock can be had, go on without one."""

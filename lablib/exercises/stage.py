@@ -351,7 +351,7 @@ class Stage:
 
     def _too_many_calls(self) -> Problem:
         calls = self.api_calls()
-        name, most = Counter(row.actor for row in calls).most_common(1)[0]
+        name, most = Counter(self.program(row.actor) for row in calls).most_common(1)[0]
         text = f"{name} made {counted(most, 'call')} in {self.cloud.now:.0f} virtual seconds"
         empty = [row for row in calls if row.kind == "ReceiveMessage" and row.detail == 0]
         short = sum(row.until - row.time < _SHORT for row in empty)
@@ -373,7 +373,8 @@ class Stage:
             (kind, code), times = refused.most_common(1)[0]
             return Problem(f"{text}, and {times} of them were refused: {kind}, {code}. Does an `except` hide that?")
         loop = "" if name in self._crashes else " Does a loop never end?"
-        return Problem(f"{text}. Every call costs money and time.{loop}")
+        kind, times = Counter(row.kind for row in calls).most_common(1)[0]
+        return Problem(f"{text}, {times} of them {kind}. Every call costs money and time.{loop}")
 
     def api_calls(self, *operations: str, since: float = 0.0) -> list[Row]:
         """The API calls of the learner's processes since then, of these operations (all when none is named)."""

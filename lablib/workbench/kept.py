@@ -8,6 +8,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+GUESSES = "predictions.json"
+MISSIONS = "missions.json"
+
+
+def forget(lab: str) -> None:
+    """Forget the guesses and the missions of a lab, such as "01"."""
+    for file in (GUESSES, MISSIONS):
+        Kept(file).drop(f"{lab}.")
+
 
 class Kept:
     """The values of one file, by key. A file that cannot be read is empty, one that cannot be written stays as it is:
@@ -27,7 +36,16 @@ class Kept:
 
     def put(self, key: str, value: Any) -> None:
         """Store a value. The file is replaced as a whole, so that a crash leaves the old one."""
-        values = {**self.all(), key: value}
+        self._write({**self.all(), key: value})
+
+    def drop(self, beginning: str) -> None:
+        """Forget the values whose keys begin so."""
+        before = self.all()
+        values = {key: value for key, value in before.items() if not key.startswith(beginning)}
+        if values != before:
+            self._write(values)
+
+    def _write(self, values: dict[str, Any]) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=self._path.parent, delete=False, encoding="utf-8") as file:

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from lablib.scenarios import Run
-from lablib.workbench.kept import Kept
+from lablib.workbench.kept import MISSIONS, Kept
 
 PAUSE = 0.15  # seconds without a change after which a run is looked at: a slider that moves is not held up
-FILE = "missions.json"
 
 
 class Progress:
@@ -50,7 +49,7 @@ class Progress:
         self._changed()
 
     def _mark(self) -> None:
-        kept = Kept(FILE).all()
+        kept = Kept(MISSIONS).all()
         for one in self.document:
             one["kept"] = one["key"] in kept
 
@@ -60,7 +59,7 @@ class Progress:
         new = [one for one in self.document if one["met"] and one["at"] <= cursor and not one["kept"]]
         for one in new:
             one["kept"] = True
-            Kept(FILE).put(one["key"], self._run and self._run.share())
+            Kept(MISSIONS).put(one["key"], self._run and self._run.share())
 
     def stop(self) -> None:
         """Do not look at a run any more."""

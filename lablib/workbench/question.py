@@ -22,7 +22,7 @@ import numpy as np
 from lablib import texts
 from lablib.measures import Series
 from lablib.scenarios import Run
-from lablib.workbench.kept import Kept
+from lablib.workbench.kept import GUESSES, Kept
 
 _RIGHT = " (right)"
 
@@ -208,7 +208,7 @@ class Guesses:
     """The guesses by question, in `predictions.json` of the learner's folder."""
 
     def __init__(self) -> None:
-        self._kept = Kept("predictions.json")
+        self._kept = Kept(GUESSES)
 
     def get(self, key: str) -> Guessed | None:
         """What was said to a question; None when nothing was."""

@@ -286,7 +286,7 @@ WRONG = [  # the exercise, the answer, and patterns of which the verdict must sh
     (
         "02.longpoll",
         longpoll_one_at_a_time,
-        ["the budget is 94", "24 receives brought nothing", "61 ReceiveMessage, 36 DeleteMessage"],
+        ["the budget is 94", "36 receives brought one order each. Ask for up to ten"],
     ),
     ("02.poison", poison_uncaught, ["raised WorkFailed", r"process\(message\[\"Body\"\]\)"]),
     ("02.poison", poison_deleted, ["order-1 always fails, and consumer-1 deleted it", "it is lost"]),

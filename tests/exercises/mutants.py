@@ -179,7 +179,7 @@ def pairs(id: str, count: int) -> Iterator[Mutant]:
 
 def scope_of(id: str) -> dict[str, Any]:
     """What the notebook has: the imports and the functions of the lab's source."""
-    (path,) = (ROOT / "solutions").glob(f"{id[:2]}-*.py")
+    (path,) = (ROOT / "solutions").glob(f"{id.partition('.')[0]}-*.py")
     tree = ast.parse(path.read_text(encoding="utf-8"))
     tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef)]
     scope: dict[str, Any] = {}

@@ -15,6 +15,7 @@ from exercises import (
     lab04_delivery_answers,
     lab04_pipeline_answers,
     lab05_answers,
+    verdict_answers,
 )
 
 from lablib.exercises import all_exercises, exercise
@@ -30,6 +31,7 @@ LABS = (
     lab04_delivery_answers,
     lab04_pipeline_answers,
     lab05_answers,
+    verdict_answers,
 )
 WRONG = [wrong for lab in LABS for wrong in lab.WRONG]
 
@@ -50,7 +52,7 @@ def test_as_shipped_it_is_not_attempted(id):
 
 def _what_the_notebook_has(id):
     """The imports and the functions of the lab's source: a solution may use them."""
-    (source,) = SOLUTIONS.glob(f"{id[:2]}-*.py")
+    (source,) = SOLUTIONS.glob(f"{id.partition('.')[0]}-*.py")
     tree = ast.parse(source.read_text(encoding="utf-8"))
     tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef)]
     scope = {}

@@ -201,7 +201,7 @@ def orphans(root: Path) -> Iterator[str]:
 
 def sources(root: Path, only: str = "") -> list[Path]:
     """The sources of all labs, or of the one whose number or name `only` is."""
-    found = sorted((root / "solutions").glob("[0-9][0-9]-*.py"))
+    found = sorted((root / "solutions").glob("[0-9][0-9]*-*.py"))
     if only:
         found = [path for path in found if only in (path.stem, path.stem.split("-")[0])]
         if not found:
