@@ -80,7 +80,9 @@ class Network:
         self.kernel = kernel
         self.hosts: dict[str, Host] = {}
         self.fds: dict[int, Endpoint] = {}
+        self.watchers: list[Callable[[str, str, str], None]] = []  # are told what happens, as `tell` is
         self._names: dict[str, Host] = {}
+        self._balanced: dict[str, Callable[[], Host | None]] = {}
         self._next_fd = itertools.count(FIRST_FD)
         self._wires: dict[frozenset[str], _Wire] = {}
         self._latency = _LATENCY
@@ -99,7 +101,12 @@ class Network:
 
     def find(self, name: str) -> Host | None:
         """The host with that name, alias or address, if there is one."""
-        return self._names.get(name)
+        choose = self._balanced.get(name)
+        return choose() if choose is not None else self._names.get(name)
+
+    def balance(self, name: str, choose: Callable[[], Host | None]) -> None:
+        """A name behind which there are several hosts, as behind a load balancer: `choose()` says which, each time."""
+        self._balanced[name] = choose
 
     def host_of(self, program: Program) -> Host:
         """The host on which a program runs."""
@@ -134,6 +141,11 @@ class Network:
         self._wire(self._known(a), self._known(b)).cut = False
         self.tell("Healed", a, b)
         self._send_again()
+
+    def reaches(self, a: str, b: str) -> bool:
+        """Does what one host sends arrive at the other now?"""
+        one, other = self._known(a), self._known(b)
+        return one is other or (other.up and not self._wire(one, other).cut)
 
     def delay(self, seconds: float, a: str | None = None, b: str | None = None) -> None:
         """How long a message travels one way: between two hosts, or, without names, between all."""
@@ -243,6 +255,8 @@ class Network:
         """Something happened that a trace may want to note."""
         if self.kernel.on_event is not None:
             self.kernel.on_event(kind, host, other, detail)
+        for watcher in self.watchers:
+            watcher(kind, host, other)
 
 
 def network_of(kernel: Kernel) -> Network:

@@ -7,8 +7,8 @@ from lablib.aws.service import NotSimulated
 
 
 def test_an_engine_that_is_not_there_is_named():
-    with Cloud() as cloud, pytest.raises(NotSimulated, match="RABBITMQ"):
+    with Cloud() as cloud, pytest.raises(NotSimulated, match="ACTIVEMQ"):
         cloud.client("mq").create_broker(
-            BrokerName="b", DeploymentMode="SINGLE_INSTANCE", EngineType="RABBITMQ", HostInstanceType="mq.t3.micro",
+            BrokerName="b", DeploymentMode="SINGLE_INSTANCE", EngineType="ACTIVEMQ", HostInstanceType="mq.t3.micro",
             PubliclyAccessible=False,
         )  # fmt: skip

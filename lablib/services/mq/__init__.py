@@ -17,10 +17,16 @@ from lablib.kernel.network import network_of
 from lablib.services.mq.engine import Broker, Document, Engine, Node, User
 from lablib.services.mq.events import EVENTS
 from lablib.services.mq.quotas import QUOTAS
+from lablib.services.mq.rabbitmq.events import EVENTS as RABBITMQ_EVENTS
+from lablib.services.mq.rabbitmq.quotas import QUOTAS as RABBITMQ_QUOTAS
 
 
 def _engine(engine_type: str) -> type[Engine]:
     """The class of an engine, loaded when it is needed."""
+    if engine_type == "RABBITMQ":
+        from lablib.services.mq.rabbitmq import RabbitMq
+
+        return RabbitMq
     raise NotSimulated(f"mq: the engine {engine_type} is not simulated")
 
 
@@ -28,8 +34,8 @@ class Mq(Service):
     """Amazon MQ in one region of one account."""
 
     name = "mq"
-    events = EVENTS
-    quotas = QUOTAS
+    events = (*EVENTS, *RABBITMQ_EVENTS)
+    quotas = (*QUOTAS, *RABBITMQ_QUOTAS)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)

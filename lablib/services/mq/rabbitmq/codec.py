@@ -285,6 +285,11 @@ def _field(value: Any) -> bytes:
     raise TypeError(f"{value!r}: a field table has no type for it")
 
 
+def read_fields(text: str) -> dict[str, Any]:
+    """A field table without its length, as the response of AMQPLAIN is one. Raises SYNTAX_ERROR."""
+    return _Bytes(_long(_bytes(text))).table()
+
+
 # ---- methods and content
 
 

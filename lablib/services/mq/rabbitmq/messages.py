@@ -1,4 +1,4 @@
-"""Messages, and what becomes of them when a queue gives them up: the x-death header (RabbitMQ: dead letter exchanges)."""
+"""Messages, and the header x-death of those that a queue has given up (RabbitMQ's page on dead letter exchanges)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ class Message:
 @dataclass(eq=False, slots=True)
 class Entry:
     """A message in one queue. `position`: its place; `failures`: how often it came back (x-delivery-count of quorum
-    queues); `safe`: no crash that the queue is made for can lose it; `row`: its last row in the trace."""
+    queues); `deliveries`: how often it went out; `safe`: no crash that the queue is made for can lose it; `row`: its
+    last row in the trace."""
 
     subject: str
     message: Message
@@ -48,6 +49,7 @@ class Entry:
     expires: float = inf
     redelivered: bool = False
     failures: int = 0
+    deliveries: int = 0
     safe: bool = False
     row: int = -1
 
@@ -77,7 +79,7 @@ def _why_no_number(text: str) -> str:
     digits = len(text) - len(text.lstrip("0123456789"))
     if text.isascii() and text.isdigit():
         return f"{{value_too_large,{text}}}"
-    return f"{{leftover_string,<<\"{text[digits:]}\">>}}" if digits else "no_integer"
+    return f'{{leftover_string,<<"{text[digits:]}">>}}' if digits else "no_integer"
 
 
 def counted(message: Message, failures: int) -> bytes:

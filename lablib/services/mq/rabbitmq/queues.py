@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lablib.kernel.loop import Timer
 from lablib.services.mq.engine import Node
-from lablib.services.mq.rabbitmq.messages import Entry, Message, dead_letter, in_a_circle
+from lablib.services.mq.rabbitmq.messages import Entry, dead_letter, in_a_circle
 from lablib.services.mq.rabbitmq.settings import Settings
 
 if TYPE_CHECKING:
     from lablib.services.mq.rabbitmq.channel import Channel
     from lablib.services.mq.rabbitmq.vhost import VirtualHost
+
+
+def _nothing() -> None: ...
+
 
 Done = Callable[[bool], None]  # called with: was it taken, and is it safe?
 
@@ -43,7 +47,9 @@ class Consumer:
 class Copies(Protocol):
     """Where the messages of a queue are kept."""
 
-    nodes: tuple[int, ...]
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """The numbers of these nodes."""
 
     def store(self, entry: Entry, origin: Node, ready: Callable[[], None], safe: Callable[[], None]) -> None:
         """Keep a new message: `ready()` when consumers may have it, `safe()` when its publisher may be told so."""
@@ -57,7 +63,11 @@ class OneCopy:
 
     def __init__(self, queue: Queue) -> None:
         self.queue = queue
-        self.nodes: tuple[int, ...] = (queue.home,)
+
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """One."""
+        return (self.queue.home,)
 
     def store(self, entry: Entry, origin: Node, ready: Callable[[], None], safe: Callable[[], None]) -> None:
         """At once; to the disk it takes a moment."""
@@ -102,8 +112,10 @@ class Queue:
         self.unacked: dict[Entry, tuple[Channel, Consumer | None]] = {}
         self.consumers: deque[Consumer] = deque()
         self.copies: Copies = OneCopy(self)
+        self.kept: list[Entry] = []  # on the disk of its home, while that is down
         self.deleted = self.stopped = False
-        self._next = 0
+        self.asked: dict[int, tuple[Node, Callable[..., None], tuple[Any, ...]]] = {}  # what has not arrived yet
+        self._tickets = self._next = 0
         self._had_consumers = False
         self._timer: Timer | None = None
         self._unused: Timer | None = None
@@ -120,6 +132,11 @@ class Queue:
         return self.vhost.broker.nodes.get(self.home)
 
     @property
+    def replicated(self) -> bool:
+        """Do several nodes keep it?"""
+        return not isinstance(self.copies, OneCopy)
+
+    @property
     def available(self) -> bool:
         """Can it answer?"""
         return self.node is not None and not self.stopped
@@ -131,6 +148,50 @@ class Queue:
         """A row of the trace about one of its messages."""
         entry.row = self.vhost.broker.emit(kind, self.place, entry.subject, actor, entry.row, detail)
         return entry.row
+
+    # ---- asking it --------------------------------------------------------------------------------------------------
+
+    def ask(self, origin: Node, fn: Callable[..., None], *args: Any, otherwise: Callable[[], None] = _nothing) -> None:
+        """Have `fn(*args)` done at its home, as somebody on node `origin` wants. `otherwise` is called when the home of
+        a classic queue is down. What a queue of several nodes is asked while it has no leader, waits for one."""
+        if self.replicated:
+            self._tickets += 1
+            self.asked[self._tickets] = origin, fn, args
+            self._send(self._tickets)
+        elif self.available and self.node is not None:
+            self.vhost.broker.hop(origin, self.node, fn, *args)
+        else:
+            otherwise()
+
+    def _send(self, ticket: int) -> None:
+        if self.available and self.node is not None:
+            self.vhost.broker.hop(self.asked[ticket][0], self.node, self._arrived, ticket, self.node)
+
+    def _arrived(self, ticket: int, at: Node) -> None:
+        if ticket in self.asked and at is self.node and self.available:
+            _, fn, args = self.asked.pop(ticket)
+            fn(*args)
+
+    def send_again(self) -> None:
+        """What the old leader did not get is sent to this one, by whoever still lives."""
+        for ticket, (origin, _, _) in list(self.asked.items()):
+            if origin.alive:
+                self._send(ticket)
+            else:
+                del self.asked[ticket]
+
+    def led_anew(self) -> None:
+        """It has another leader, or goes on after a stop. What was on its way to a consumer is not there, and comes
+        again; what was asked of it meanwhile is asked again."""
+        for entry, (channel, _) in list(self.unacked.items()):
+            if not channel.has(entry):
+                self._released(entry, channel)
+                self.emit("Returned", entry, detail="it was on its way when another node began to lead")
+                self.add(entry)
+        self.send_again()
+        self.touch()
+        self.expire()
+        self.pump()
 
     # ---- messages come ----------------------------------------------------------------------------------------------
 
@@ -206,8 +267,9 @@ class Queue:
             channel.held += 1
             if consumer is not None:
                 consumer.held += 1
-        redelivered, failures = entry.redelivered, entry.failures
-        self.answer(channel, channel.deliver, self, entry, consumer, no_ack, redelivered, failures, len(self.ready))
+        entry.deliveries += 1
+        args = entry.deliveries, entry.redelivered, entry.failures, len(self.ready)
+        self.answer(channel, channel.deliver, self, entry, consumer, no_ack, *args)
 
     def answer(self, channel: Channel, say: Callable[..., None], *args: Any) -> None:
         """Say something to a channel, which may be on another node."""
@@ -360,6 +422,25 @@ class Queue:
         self.ready, self.bytes = [], 0
         return found
 
+    def go_down(self, node: Node, in_order: bool) -> None:
+        """Its one node is gone. What is made to last is on the disk, if it got there; `in_order`: it did."""
+        found = self.take_back()
+        lasting = self.durable and self.owner is None
+        self.kept = [e for e in found if lasting and e.message.persistent and (e.safe or in_order)]
+        for entry in found:
+            if entry not in self.kept:
+                self.lose(entry, node.name)
+        if not lasting:
+            self.vhost.delete_queue(self, f"it lived on {node.name}, and was not durable")
+
+    def come_up(self, node: Node) -> None:
+        """Its node is back, with its disk."""
+        for entry in self.kept:
+            self.emit("Recovered", entry, node.name)
+            self.add(entry)
+        self.kept = []
+        self.led_anew()
+
     def lose(self, entry: Entry, node: str) -> None:
         """It was in the memory of a node that is gone."""
         self.emit("MemoryLost", entry, node)
@@ -373,11 +454,3 @@ class Queue:
             "message_bytes": sum(entry.message.size for entry in self.entries()),
             "consumers": len(self.consumers),
         }
-
-
-def is_lost(queue: Queue, entry: Entry, in_order: bool) -> bool:
-    """Is it gone when the one node of a classic queue goes? `in_order`: what waits for the disk is written first."""
-    return not (queue.durable and entry.message.persistent and (entry.safe or in_order))
-
-
-__all__ = ["Consumer", "Copies", "Done", "Entry", "Message", "OneCopy", "Queue", "is_lost"]

@@ -96,7 +96,7 @@ def check_arguments(arguments: Mapping[str, Any], what: str) -> None:
         if name in arguments and not isinstance(arguments[name], str):
             refuse(name, f"{{unacceptable_type,{_type(arguments[name])}}}")
     if (overflow := arguments.get("x-overflow", "drop-head")) not in OVERFLOWS:
-        refuse("x-overflow", f"{{invalid_overflow,<<\"{overflow}\">>}}")
+        refuse("x-overflow", f'{{invalid_overflow,<<"{overflow}">>}}')
     if "x-dead-letter-routing-key" in arguments and "x-dead-letter-exchange" not in arguments:
         refuse("x-dead-letter-routing-key", "routing_key_but_no_dlx_defined")
     if (kind := arguments.get("x-queue-type", "classic")) not in ("classic", "quorum", "stream"):
