@@ -146,6 +146,7 @@ class Cloud:
             )
             self._services[key] = service = kind(world)
             self.trace.declare((refusal(service.throttle[0]), *service.events))
+            self.trace.bills[service.name] = service.bill
             if account != ACCOUNT or self._callers_differ:  # a resource may be another account's
                 self._tell_callers_apart()
         return self._services[key]

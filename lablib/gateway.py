@@ -11,12 +11,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Literal
 
 from lablib.aws.arn import Arn
 from lablib.aws.event import Event
-from lablib.aws.service import AnswerLost, Principal, Request, Service, ServiceError
+from lablib.aws.service import AnswerLost, Principal, Request, Service, ServiceError, pascal
 from lablib.kernel import Chance, Kernel, Stream, Trace, lognormal
 from lablib.kernel.loop import check_duration
 
@@ -26,7 +26,6 @@ _LOST = {"lost_request": "RequestLost", "lost_answer": "AnswerLost"}
 _QUANTILES = 1024
 FLAT = frozenset((str, int, float, bool, bytes, type(None)))
 _NOTHING = (None, None, None)
-_ACRONYMS = {"sms": "SMS"}  # words that the names of operations spell in capitals
 _REMEMBERED = 10_000  # so many allowed calls
 
 
@@ -293,9 +292,3 @@ def _one_way(median: float, p95: float) -> list[float]:
     """The quantiles of the time that a request or an answer travels: half of a round trip."""
     round_trip = lognormal(median, p95)
     return [round_trip.at((i + 0.5) / _QUANTILES) / 2 for i in range(_QUANTILES)]
-
-
-@cache
-def pascal(name: str) -> str:
-    """`receive_message` -> `ReceiveMessage`, as AWS spells operations."""
-    return "".join(_ACRONYMS.get(part) or part.capitalize() for part in name.split("_"))

@@ -27,6 +27,7 @@ class Book:
         self.clock = Clock()
         self.trace = Trace(self.clock)
         self.trace.declare((*Sqs.events, *EVENTS))
+        self.trace.bills["sqs"] = Sqs.bill
 
     def __call__(self, time, kind, resource="", subject="", actor="", cause=-1, detail=None, until=0.0):
         self.clock.now = time

@@ -9,6 +9,7 @@ from lablib.measures import FanOut, Measures, compare
 from lablib.scenarios.lab04 import FanOut as Shop
 from lablib.scenarios.lab04 import told
 from lablib.services import quota_values
+from lablib.services.sns import Sns
 
 QUOTAS = quota_values()
 
@@ -23,6 +24,7 @@ class Book:
     def __init__(self):
         self.clock = Clock()
         self.trace = Trace(self.clock)
+        self.trace.bills["sns"] = Sns.bill
         self.published = {}
 
     def __call__(self, time, kind, subject, actor="", detail=None, until=0.0):

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+MILLION, GIB, HOUR = 1e6, 1 << 30, 3600.0
+
 Edition = Literal["2023", "today"]
 EDITIONS: tuple[Edition, ...] = ("2023", "today")
 

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from lablib.aws.arn import ACCOUNT, Arn
@@ -157,6 +158,7 @@ class TokenBucket:
 
 
 Handler = Callable[..., dict[str, Any]]
+_ACRONYMS = {"sms": "SMS"}  # words that the names of operations spell in capitals
 Count = Callable[[dict[str, Any]], int]
 
 
@@ -239,6 +241,17 @@ class Service:
             raise NotSimulated(f"{self.name}.{name}: parameter {extra} is not simulated")
 
     @classmethod
+    def bill(
+        cls, trace: Trace, rows: Mapping[str, list[int]], quotas: Mapping[str, Any], until: float
+    ) -> dict[str, float]:
+        """Dollars of a run by what they are for, by the price list; nothing where the lab knows no price.
+
+        `rows`: the numbers of the rows of `trace` by kind; `until`: the end of the run in seconds. Free tiers are not
+        taken off, and what AWS bills by the hour is counted to the second.
+        """
+        return {}
+
+    @classmethod
     def coverage(cls) -> list[str]:
         """The snake_case names of all simulated operations."""
         return [n for n, f in inspect.getmembers(cls) if not n.startswith("_") and _is_operation(f)]
@@ -247,3 +260,9 @@ class Service:
 def _is_operation(attribute: Any) -> bool:
     """Is it a method whose first parameter, after self, is `request`?"""
     return inspect.isfunction(attribute) and attribute.__code__.co_varnames[1:2] == ("request",)
+
+
+@cache
+def pascal(name: str) -> str:
+    """`receive_message` -> `ReceiveMessage`, as AWS spells operations."""
+    return "".join(_ACRONYMS.get(part) or part.capitalize() for part in name.split("_"))

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from lablib.aws.service import Principal, Service
-from lablib.gateway import FLAT, Gateway, duplicate, pascal
+from lablib.aws.service import Principal, Service, pascal
+from lablib.gateway import FLAT, Gateway, duplicate
 
 
 def snake(name: str) -> str:

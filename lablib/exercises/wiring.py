@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 
 from lablib.aws.access.decide import AccessRequest, administrator, decide
 from lablib.aws.arn import ACCOUNT, Arn
-from lablib.aws.service import Principal, ServiceError
+from lablib.aws.service import Principal, ServiceError, pascal
 from lablib.exercises.stage import Problem, Stage
 from lablib.exercises.story import once
-from lablib.gateway import pascal
 
 FOREIGN = "444455556666"  # the account of somebody else
 

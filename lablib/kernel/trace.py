@@ -86,6 +86,7 @@ class Trace:
         self._children: dict[int, list[int]] = {}  # the subjects that were made of each
         self._rows_about: dict[int, list[int]] = {}
         self.api_kinds: set[int] = set()
+        self.bills: dict[str, Any] = {}  # by service: what computes its costs (`Service.bill`)
         self.events: dict[str, Any] = {}  # by kind: what the rows mean (`lablib.aws.event.Event`)
         self.phrases: dict[str, Phrase] = {}  # by kind: words that go before those of the events
         self.add, self.open = self._writers()

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lablib.kernel import Row, Trace
 from lablib.measures.series import percentile
+from lablib.services.sns import Sns
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _KINDS = ("Published", "FilteredOut", "Delivered", "DeliveryFailed", "DeliveryDropped", "SentToDeadLetterQueue")
-_PRICES = {"http": "http", "https": "http", "email": "email", "email-json": "email", "application": "push"}
-_MILLION = 1e6
 
 
 class Branch(NamedTuple):
@@ -90,21 +89,9 @@ class FanOut:
         return sum(branch.dropped for branch in self.branches)
 
     def costs(self) -> dict[str, float]:
-        """Dollars for publishing and for deliveries by protocol, by the price list. The free million is not taken off.
-
-        Deliveries to queues and functions cost nothing here: the queue's own requests and the function's runs do. Each
-        64 KB of a published message is one request.
-        """
-        chunk = self._quotas["sns.price_chunk"]
-        requests = sum(max(1, -(-row.detail // chunk)) for row in self.published.values())
-        found = {"publish": requests * self._quotas["sns.price_publish"] / _MILLION}
-        for branch in self.branches:
-            if branch.protocol in _PRICES:
-                price = self._quotas[f"sns.price_{_PRICES[branch.protocol]}"]
-                found[branch.protocol] = found.get(branch.protocol, 0.0) + branch.delivered * price / _MILLION
-            elif branch.protocol == "sms":
-                found["sms"] = found.get("sms", 0.0) + branch.delivered * self._quotas["sns.sms_price"]
-        return found
+        """Dollars for publishing and for deliveries by protocol (`Sns.bill`)."""
+        rows = {kind: [row.index for row in self._trace.where(kind)] for kind in ("Published", "Delivered")}
+        return Sns.bill(self._trace, rows, self._quotas, 0.0)
 
     @property
     def cost(self) -> float:

@@ -16,7 +16,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lablib.aws.event import ASKING, DELAYED, HELD, HIDDEN, RETRYING, WAITING, Event
-from lablib.gateway import pascal
 from lablib.kernel import Trace
 from lablib.measures import results
 from lablib.measures.fanout import FanOut
@@ -394,19 +393,18 @@ class Measures:
 
     def requests(self) -> int:
         """Requests as SQS bills them: each 64 KB of what a call carries is one (SQS pricing page)."""
-        chunk, details = self.quotas["sqs.price_chunk"], self.trace.details
-        cause, subject = self.trace.column("cause"), self.trace.column("subject")
-        sent = self._where(lambda event: event.counts == "sent" and event.state)
-        sizes = {subject[row]: details[row] for row in sent if details[row].__class__ is int}
-        carried: dict[int, int] = {}
-        for row in (*sent, *self._where(lambda event: event.again)):
-            carried[cause[row]] = carried.get(cause[row], 0) + sizes.get(subject[row], 0)
-        calls = [row for name in Sqs.coverage() for row in self._rows.get(pascal(name), ())]
-        return sum(max(1, math.ceil(carried.get(row, 0) / chunk)) for row in calls)
+        return Sqs.requests(self.trace, self._rows, self.quotas)
+
+    def bill(self) -> dict[str, dict[str, float]]:
+        """Dollars by service and by what they are for, by the price list. A free tier is not taken off, and what AWS
+        bills by the hour is counted to the second.
+        """
+        bills = {name: of(self.trace, self._rows, self.quotas, self.until) for name, of in self.trace.bills.items()}
+        return {name: costs for name, costs in bills.items() if costs}
 
     def cost(self) -> float:
-        """Dollars for SQS and SNS, by the price list. The free first million a month is not taken off."""
-        return self.requests() * float(self.quotas["sqs.price_per_million"]) / 1e6 + self.fanout.cost
+        """Dollars for all services of the run: the sum of the `bill`."""
+        return sum(sum(costs.values()) for costs in self.bill().values())
 
     # ---- all together ------------------------------------------------------------------------------------------------
 

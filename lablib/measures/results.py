@@ -37,7 +37,7 @@ def summary(m: Measures) -> list[Number]:
         n("highest backlog", m.depth().max, "messages"), n("highest age of oldest", age.max, "s"),
         n("throughput", m.throughput, "messages/s"),
         n("API calls", sum(m.calls().values())), n("empty receives", len(m.empty_receives)),
-        *([n("cost", m.cost(), "$")] if m.cost() or not m.sent else []),  # a stream's hours are not in it
+        n("cost", m.cost(), "$"),
     ]  # fmt: skip
 
 

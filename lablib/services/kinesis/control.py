@@ -67,6 +67,8 @@ class Control(Settings):
         self._tag(stream.arn, tags)
         names = [stream.place(shard) for shard in stream.open_shards]
         self.world.trace.add("StreamCreated", stream_name, "", request.caller, request.row, names)
+        if on_demand:
+            self._changed(stream, request, "mode", "on demand")
         self.world.kernel.after(quotas["kinesis.create_time"], self._created, stream, request.row)
         return {}
 

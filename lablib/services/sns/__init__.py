@@ -8,13 +8,16 @@ in `messages`.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from lablib.aws.lists import Tags, check_batch, run_batch
 from lablib.aws.messages import content_id, size_of
 from lablib.aws.service import NotSimulated, Request, ServiceError
+from lablib.kernel import Trace
 from lablib.services.sns import checks, permissions
 from lablib.services.sns.attributes import check_topic_attributes
+from lablib.services.sns.bill import bill
 from lablib.services.sns.checks import Document, invalid
 from lablib.services.sns.delivery import delivery_id
 from lablib.services.sns.messages import Message
@@ -35,6 +38,12 @@ _NO_TARGET = "TopicArn or TargetArn Reason: no value for required parameter"
 
 class Sns(Subscribing, Texting, Pushing):
     """Amazon SNS in one region."""
+
+    @classmethod
+    def bill(
+        cls, trace: Trace, rows: Mapping[str, list[int]], quotas: Mapping[str, Any], until: float
+    ) -> dict[str, float]:
+        return bill(trace, rows, quotas, until)
 
     # ---- topics ------------------------------------------------------------------------------------------------------
 
