@@ -95,5 +95,8 @@ def chromium() -> Iterator[Any]:
 
     if harness.CHROMIUM is None:
         pytest.skip("no Chromium on this machine; on Debian: apt-get install chromium")
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=harness.PATIENCE_MS)
     with harness.chromium() as browser:
         yield browser

@@ -26,6 +26,7 @@ FLAGS = [
 ]
 START_MS = 120_000
 RUN_MS = 180_000
+PATIENCE_MS = 60_000  # until what must come is given up: a bound for what hangs, no measure of speed
 ERROR = "[data-mime-type='application/vnd.jupyter.stderr'], [data-mime-type='application/vnd.jupyter.error']"
 # All code cells have their number, or one failed and nothing runs. JupyterLab adds cells to the page bit by bit.
 # Notes when what stands in a prompt changes.
@@ -87,7 +88,7 @@ def jupyterlab(home: Path) -> Iterator[Lab]:
         yield Lab(found[1], found[2], home / "my-labs")
     finally:
         server.send_signal(signal.SIGINT)
-        server.wait(30)
+        server.wait(PATIENCE_MS / 1000 * 3)
 
 
 @dataclass
@@ -139,6 +140,7 @@ class Notebook:
 def open_notebook(browser: Browser, lab: Lab, name: str, width: int = 1400, height: int = 1000) -> Notebook:
     """A notebook of the lab's folder in a fresh page, when its kernel is ready."""
     page = browser.new_page(viewport={"width": width, "height": height})
+    page.set_default_timeout(PATIENCE_MS)
     cells = nbformat.read(lab.folder / name, as_version=4).cells
     notebook = Notebook(page, sum(cell.cell_type == "code" for cell in cells))
 

@@ -81,5 +81,5 @@ def test_a_control_changes_the_run_in_every_part(notebook):
     notebook.nudge("consumers", 3)
     page.wait_for_function(f"([plot, before]) => ({data})(plot) !== before", arg=[plot.element_handle(), before])
     for view in page.locator(".ml-workbench").all():
-        expect(view.get_by_role("button", name="consumer-6")).to_have_count(1, timeout=30_000)
+        expect(view.get_by_role("button", name="consumer-6")).to_have_count(1)
     assert notebook.console_errors == []

@@ -51,7 +51,7 @@ def test_a_reload_with_a_living_kernel_brings_the_workbench_back(notebook):
     page.keyboard.press("Control+s")
     expect(page.get_by_text("Saving completed")).to_be_visible()
     page.reload()
-    expect(bench).to_be_visible(timeout=60_000)
+    expect(bench).to_be_visible()
     expect(page.locator(".jp-Notebook")).to_have_count(1)  # and no notebook of another test beside it
     expect(bench.locator(".ml-now")).to_have_text(before)
     notebook.wait_until_idle()

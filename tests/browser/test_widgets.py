@@ -36,7 +36,7 @@ def test_a_slider_changes_a_live_figure(lab, open_notebook):
     bar = notebook.page.locator(".barlayer path").first
     before = bar.get_attribute("d")
     notebook.nudge("rate", 3)
-    expect(title).to_have_text("height 4", timeout=30_000)
+    expect(title).to_have_text("height 4")
     expect(bar).not_to_have_attribute("d", before)
     assert notebook.console_errors == []
     assert notebook.cell_errors() == []

@@ -5,6 +5,7 @@ import re
 
 import nbformat
 import pytest
+from browser import harness
 from browser.bench import Bench
 from playwright.sync_api import expect
 
@@ -62,7 +63,7 @@ def kept(chromium, tmp_path):
     def open_page(run, other=None, **view):
         path = to_html(run, tmp_path / f"run-{len(pages)}.html", other)
         page = chromium.new_page(**{"viewport": {"width": 1280, "height": 720}, **view})
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(harness.PATIENCE_MS)
         pages.append(page)
         page.goto(path.as_uri())
         return Bench(type("Saved", (), {"page": page}))
@@ -278,7 +279,7 @@ def test_the_figure_is_one_click_away_and_its_cursor_is_the_same(bench):
     bench.seek(100)
     bench.open("Curves")
     plot = bench.box.locator(".ml-plot")
-    expect(plot.locator(".main-svg").first).to_be_visible(timeout=30_000)
+    expect(plot.locator(".main-svg").first).to_be_visible()
     bench.box.locator(".ml-figure").click(position={"x": 300, "y": 60})
     bench.settled()
     assert bench.time() != pytest.approx(100, abs=0.5)
@@ -445,7 +446,7 @@ def test_a_kept_page_plays_and_scrubs_without_a_kernel_or_network(chromium, tmp_
     panel.get_by_role("button", name="Ask why").click()
     expect(bench.card.get_by_role("listitem").first).to_contain_text("sent to videos")
     bench.open("Curves")
-    expect(bench.box.locator(".ml-plot .main-svg").first).to_be_visible(timeout=30_000)
+    expect(bench.box.locator(".ml-plot .main-svg").first).to_be_visible()
     assert errors == []
     assert [url for url in asked if not url.startswith(("file:", "blob:", "data:"))] == []
     page.close()
