@@ -64,6 +64,7 @@ class Measures:
         last = self._times[-1] if len(self._times) else 0.0
         self.until = until if until is not None else given.until if given else last
         self.quotas = quotas or (given.quotas if given else quota_values())
+        self.unit = given.scenario.unit if given else "message"
         self._memo: dict[Any, Any] = {}
 
     @cached_property
@@ -123,7 +124,7 @@ class Measures:
                     if token.end is not None:
                         changes.append((token.end, -1))
             changes.sort()
-            self._memo[key] = Series(name, label, "messages", *steps(changes, self.until))
+            self._memo[key] = Series(name, label, f"{self.unit}s", *steps(changes, self.until))
         found: Series = self._memo[key]
         return found
 
@@ -201,7 +202,7 @@ class Measures:
             counts[min(int(time / width + 1e-9), bins - 1)] += 1
         edges = [n * width for n in range(bins)]
         y = [n / span if (span := min(edge + width, self.until) - edge) > 0 else 0.0 for n, edge in zip(counts, edges)]
-        unit = "messages/s" if what != _EMPTY else "calls/s"
+        unit = f"{self.unit}s/s" if what != _EMPTY else "calls/s"
         return Series(what, what, unit, array("d", [*edges, self.until]), array("d", [*y, y[-1]]))
 
     @cached_property

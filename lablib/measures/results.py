@@ -23,7 +23,7 @@ def summary(m: Measures) -> list[Number]:
         return [
             n("requests", m.sent), n("answered", m.done), n("refused", refused), n("timed out", late),
             n("still waiting", m.waiting), *speed,
-            n("longest wait", age.max, "s"), n("throughput", m.throughput, "messages/s"),
+            n("longest wait", age.max, "s"), n("throughput", m.throughput, f"{m.unit}s/s"),
         ]  # fmt: skip
     topics = m.fanout
     published = [n("published", len(topics.published)), n("filtered out", topics.filtered)]
@@ -34,8 +34,8 @@ def summary(m: Measures) -> list[Number]:
         n("sent", m.sent), n("done", m.done), n("still waiting", m.waiting), n("lost", m.lost),
         *([n("dead letters", m.dead)] if m.dead else []),
         n("duplicates", m.duplicates()), n("out of order", m.order_violations()), *speed,
-        n("highest backlog", m.depth().max, "messages"), n("highest age of oldest", age.max, "s"),
-        n("throughput", m.throughput, "messages/s"),
+        n("highest backlog", m.depth().max, f"{m.unit}s"), n("highest age of oldest", age.max, "s"),
+        n("throughput", m.throughput, f"{m.unit}s/s"),
         n("API calls", sum(m.calls().values())), n("empty receives", len(m.empty_receives)),
         n("cost", m.cost(), "$"),
     ]  # fmt: skip

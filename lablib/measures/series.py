@@ -151,5 +151,11 @@ def number(label: str, value: float, unit: str = "") -> Number:
         return Number(label, value, unit, "none")
     if unit == "$":
         return Number(label, value, unit, f"${value:.6f}")
-    text = f"{value:,.0f}" if unit in ("", "messages") else f"{value:,.3f}" if abs(value) < 1 else f"{value:,.1f}"
+    text = (
+        f"{value:,.0f}"
+        if unit in ("", "messages", "records")
+        else f"{value:,.3f}"
+        if abs(value) < 1
+        else f"{value:,.1f}"
+    )
     return Number(label, value, unit, f"{text} {unit}".strip())

@@ -138,6 +138,7 @@ class TruckStream(Scenario):
 
     duration = 90.0
     services = ("kinesis",)
+    unit = "record"
     curve = Curve("behind", "positions not yet drawn")
     missions = (six_at_work, one_shard_full, cured, done_twice, replayed)
 

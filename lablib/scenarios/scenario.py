@@ -35,6 +35,7 @@ class Scenario:
     duration: ClassVar[float] = 300.0  # how long a run lasts when nobody says, in virtual seconds
     services: ClassVar[tuple[str, ...]] = ("sqs",)  # whose quotas the workbench lists
     missions: ClassVar[tuple[Mission, ...]] = ()  # three to five things to bring about
+    unit: ClassVar[str] = "message"  # what its marks are called, one of them
     curve: ClassVar[Curve] = Curve("waiting", "messages waiting")  # what the scrub bar shows
     guess: ClassVar[str] = ""  # "guess 01.spike": the text that asks to draw this curve, before anything plays
     _specs: ClassVar[MappingProxyType[str, ParamSpec]] = MappingProxyType({})

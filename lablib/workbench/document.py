@@ -99,6 +99,7 @@ def describe(run: Run) -> dict[str, Any]:
         "said": {state["id"]: state["words"] for state in found["states"]} | SAID,
         "tokens": columns,
         "messages": len(messages["born"]),
+        "unit": run.scenario.unit,
         "parent": small(parents) if any(parent >= 0 for parent in parents) else None,
         "to": small(messages["to"]) if any(place >= 0 for place in messages["to"]) else None,
         "groups": _named(found["groups"], messages["group"]),

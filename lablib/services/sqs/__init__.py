@@ -8,20 +8,19 @@ messages back from a dead-letter queue in `redrive`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from lablib.aws.arn import Arn
 from lablib.aws.attributes import defaults
 from lablib.aws.lists import page_of, run_batch
 from lablib.aws.messages import Document, md5_of_attributes, md5_of_body, size_of
-from lablib.aws.quotas import MILLION
-from lablib.aws.service import Request, Service, ServiceError, Target, World, count_of, pascal
-from lablib.kernel import Trace, exponential
+from lablib.aws.service import Request, ServiceError, Target, World, count_of
+from lablib.kernel import exponential
 from lablib.services.sqs import checks, permissions
 from lablib.services.sqs.attributes import ATTRIBUTES, QUEUE_ATTRIBUTES, check_attributes, check_name, check_same
 from lablib.services.sqs.base import AnyQueue
-from lablib.services.sqs.bill import billed
+from lablib.services.sqs.bill import Billed
 from lablib.services.sqs.errors import (
     bad_parameter,
     bad_value,
@@ -44,7 +43,7 @@ _ARN_FORM = "arn:<partition>:<service>:<region>:<account-id>:<resource-id>"
 _OPTIONAL = ["DelaySeconds", "MessageAttributes", "MessageSystemAttributes", "MessageGroupId", "MessageDeduplicationId"]
 
 
-class Sqs(Service):
+class Sqs(Billed):
     """Amazon SQS in one region."""
 
     name, arn_parameter, throttle = "sqs", "source_arn", ("RequestThrottled", "Rate exceeded")
@@ -52,17 +51,6 @@ class Sqs(Service):
     batches = frozenset(("SendMessageBatch", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"))
     fresh_answers = batches | {"SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"}
     counts = {"ReceiveMessage": count_of("Messages"), **dict.fromkeys(batches, count_of("Successful"))}
-
-    @classmethod
-    def requests(cls, trace: Trace, rows: Mapping[str, list[int]], quotas: Mapping[str, Any]) -> int:
-        """Requests as SQS bills them: each 64 KB of what a call carries is one (SQS pricing page)."""
-        return billed(trace, rows, quotas, [pascal(name) for name in cls.coverage()])
-
-    @classmethod
-    def bill(
-        cls, trace: Trace, rows: Mapping[str, list[int]], quotas: Mapping[str, Any], until: float
-    ) -> dict[str, float]:
-        return {"requests": cls.requests(trace, rows, quotas) * float(quotas["sqs.price_per_million"]) / MILLION}
 
     def __init__(self, world: World) -> None:
         super().__init__(world)

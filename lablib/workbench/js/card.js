@@ -1,12 +1,11 @@
 // The answer beside the mark: one sentence, the life as a small lane, the facts in order. What was not watched is not told.
-import { clock, plural, seconds, span } from "./theme.js";
+import { cap, clock, plural, seconds, span } from "./theme.js";
 import { h } from "./dom.js";
 import { HANDS } from "./layout.js";
 import { marksAt, upTo, waitOf } from "./model.js";
 
 const W = 386, LEFT = 96;
 const SVG = "http://www.w3.org/2000/svg";
-const cap = (s) => s[0].toUpperCase() + s.slice(1);
 
 /** An element of a picture: s("rect", {x: 1}, children or words). */
 function s(tag, props, ...children) {
@@ -65,7 +64,7 @@ function whyWaiting(run, waits, t, direct) {
   if (["topic", "bucket"].includes(place.role)) return `The ${place.role} passes it on.`;
   const first = waits.copy ? `Waiting again since ${since}: nobody deleted it before its visibility timeout ended.` : `Waiting for ${span(t - waits.t0)} in ${place.label}.`;
   if (t - waits.t0 < 2 * run.medianWork || !hands) return first;
-  return `${first} ${ahead ? `${plural(ahead, "message")} waited already when it came, for ${plural(hands, "worker")}.` : `There are ${plural(hands, "worker")}.`}`;
+  return `${first} ${ahead ? `${plural(ahead, run.unit)} waited already when it came, for ${plural(hands, "worker")}.` : `There are ${plural(hands, "worker")}.`}`;
 }
 
 function howDone(run, m, tokens, end) {
@@ -113,11 +112,11 @@ export function messageCard(run, m, { t, watched, col, told, on, following }) {
   const clauses = (told?.clauses ?? []).filter(([at]) => at <= watched + 1e-3), now = upTo(clauses.map(([at]) => at), t + 1e-3) - 1;
   const whole = told && (told.clauses.at(-1)?.[0] ?? 0) <= watched, kin = (told?.kin ?? []).filter(([other]) => run.born(other) <= watched);
   return [
-    h("h4", {}, cap(run.called(m)), run.hues ? h("small", {}, ` message ${m + 1}`) : null,
+    h("h4", {}, cap(run.called(m)), run.hues ? h("small", {}, ` ${run.unit} ${m + 1}`) : null,
       told?.group ? h("small", {}, ` group ${told.group}`) : null),
     h("p", { class: "ml-why" }, whyNow(run, m, t)), life(run, m, t, watched, col),
     kin.length ? h("p", { class: "ml-kin" }, kin.slice(0, 6).map(([other, words]) => h("button",
-      { type: "button", class: "ml-button", onclick: () => on.choose(other) }, `message ${other + 1}: ${words}`))) : null,
+      { type: "button", class: "ml-button", onclick: () => on.choose(other) }, `${run.unit} ${other + 1}: ${words}`))) : null,
     clauses.length ? h("ol", { class: "ml-clauses", tabIndex: 0, "aria-label": "What happened to it" }, clauses.map(([at, words, api], i) =>
       h("li", { class: at > t + 1e-3 ? "ml-later" : i === now ? "ml-current" : "", "aria-current": i === now ? "true" : null, title: api || null },
         h("b", {}, clock(at, run.duration)), h("span", {}, words)))) : null,
@@ -140,7 +139,7 @@ export function actorCard(run, a, { t, col }) {
   const down = run.actors[a].spans.filter(([from, , state]) => from <= t && ["down", "frozen"].includes(state)).map(([from, to]) =>
     s("rect", { x: X(from), y: 4, width: Math.max(2, X(Math.min(to ?? t, t)) - X(from)), height: 16, fill: "none", stroke: col.again,
       "stroke-dasharray": "4 3", "stroke-width": 1.6 }));
-  const parts = [plural(n("done"), "message") + " done", n("vain") ? `${n("vain")} in vain` : "",
+  const parts = [plural(n("done"), run.unit) + " done", n("vain") ? `${n("vain")} in vain` : "",
     n("crashed") ? `${n("crashed")} lost in a crash` : ""].filter(Boolean).join(", ");
   return [h("h4", {}, run.actors[a].name), h("p", { class: "ml-why" }, h("strong", {}, `Busy ${Math.round(run.busy(a, 0, t) * 100)} % of its time.`),
     ` ${parts}. Green: work that counted; pale: work for nothing.`),
@@ -154,7 +153,7 @@ export function actorCard(run, a, { t, col }) {
 export function placeCard(run, p, { t }) {
   const place = run.places[p], waiting = run.count("waiting", t, p), hidden = run.count("hidden", t, p), w = Math.min(t, 20) || 1;
   if (place.role === "producer") return [h("h4", {}, place.label), h("p", { class: "ml-why" },
-    `${plural(run.count("sent", t), "message")} sent; ${run.rate("sent", t, w).toFixed(1)} a second in the last ${span(w)}.`)];
+    `${plural(run.count("sent", t), run.unit)} sent; ${run.rate("sent", t, w).toFixed(1)} a second in the last ${span(w)}.`)];
   const now = run.at(t).filter((k) => k.place === p && k.holder < 0), oldest = now.length ? Math.max(...now.map((k) => t - run.born(k.m))) : 0;
   const to = run.links.filter(([a, b]) => a === p && HANDS.has(run.places[b].role)).map(([, b]) => b),
     out = to.reduce((sum, b) => sum + run.rate("taken", t, w, b), 0), inn = run.rate("came", t, w, p);

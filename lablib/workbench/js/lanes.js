@@ -1,7 +1,7 @@
 // Lanes: single messages, one line each, over virtual time. Where it waits, how long it was hidden, and who worked on it are three
 // things: two workers on one message are two bars.
 import { button, h, refill, table } from "./dom.js";
-import { NUMBERED, alpha, clock, span } from "./theme.js";
+import { NUMBERED, alpha, cap, clock, span } from "./theme.js";
 import { text } from "./glyph.js";
 import { upTo } from "./model.js";
 
@@ -165,7 +165,7 @@ export class Lanes {
       if (row.textContent !== words) row.textContent = words;
       row.classList.toggle("ml-pinned", this.pins.includes(m)); row.classList.toggle("ml-chosen", m === chosen);
       row.setAttribute("aria-pressed", this.pins.includes(m));
-      if (!playing && m !== undefined) row.setAttribute("aria-label", `Message ${this.said(m).filter(Boolean).join(", ")}`);
+      if (!playing && m !== undefined) row.setAttribute("aria-label", `${cap(this.run.unit)} ${this.said(m).filter(Boolean).join(", ")}`);
     });
     const words = `${this.name}${span(this.width)} wide`;
     if (this.scale.textContent !== words) this.scale.textContent = words;
@@ -186,7 +186,7 @@ export class Lanes {
   tell() {
     if (!this.details.open || !this.shown) return;
     const rows = this.shown.map((m) => this.said(m)), key = rows.join("|");
-    if (this.told !== key) refill(this.body, table("", ["message", "now", "since", "held by", "hidden", "deliveries"], rows));
+    if (this.told !== key) refill(this.body, table("", [this.run.unit, "now", "since", "held by", "hidden", "deliveries"], rows));
     this.told = key;
   }
 

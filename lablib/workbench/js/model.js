@@ -55,7 +55,7 @@ export function steps(pairs) {
 export class Run {
   /** `doc`: as `document.describe` makes it. Its tokens are read into objects: {m, copy, state, place, holder, left, t0, t1, ...}. */
   constructor(doc) {
-    Object.assign(this, doc);
+    Object.assign(this, { unit: "message" }, doc);
     this.list = tokens(doc);
     this.cache = new Map();
     this.of = new Map();
@@ -130,7 +130,7 @@ export class Run {
   outcome(k) { return this.outcomes[k.ended] ?? ""; }
 
   /** A message's number for people, and what kind of thing it is. */
-  name(m) { return `${this.of.get(m)?.[0].state === "asking" ? "request" : "message"} ${m + 1}`; }
+  name(m) { return `${this.of.get(m)?.[0].state === "asking" ? "request" : this.unit} ${m + 1}`; }
 
   /** The servers of a queue that are unavailable at t, as numbers. */
   serversDown(place, t) {

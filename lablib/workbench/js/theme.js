@@ -62,6 +62,7 @@ export function brief(x) {
   return String(Number(x.toPrecision(x < 1 ? 2 : 3)));
 }
 
+export const cap = (s) => s && s[0].toUpperCase() + s.slice(1);
 export const plural = (n, word) => `${brief(n)} ${word}${n === 1 ? "" : "s"}`;
 
 /** The first of 1, 2, 3, 4, 5, 6, 8, 10 times a power of ten that is at least x. */

@@ -1,12 +1,11 @@
 // What the page says of a run at an instant: the curve in the scrub bar, the sentence below the picture, what a step did.
 import { HANDS, HEAPS } from "./layout.js";
-import { brief, plural } from "./theme.js";
+import { brief, cap, plural } from "./theme.js";
 import { lensOf } from "./painters.js";
 import { marksAt, upTo } from "./model.js";
 
 const NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
 const said = (n) => NUMBERS[n] ?? String(n);
-const cap = (s) => s && s[0].toUpperCase() + s.slice(1);
 
 /** The one measure of a run: its lens's, or how many messages wait. */
 function measure(run) {
@@ -33,11 +32,11 @@ function remarkable(run, t) {
     0), direct = run.places.some((p) => p.role === "direct");
   const parts = [];
   if (!sent) return "Nothing has been sent yet.";
-  const few = different < working.length ? `, on only ${said(different)} different message${different === 1 ? "" : "s"}` : "";
+  const few = different < working.length ? `, on only ${said(different)} different ${run.unit}${different === 1 ? "" : "s"}` : "";
   if (all) parts.push(busy ? `${cap(said(busy))} of ${said(all)} worker${all === 1 ? "" : "s"} busy${few}.` : "All workers wait for work.");
   const some = late === 1 ? "One of them works" : `${cap(said(late))} of them work`;
   if (late) parts.push(`${some} ${direct ? "for a caller who has gone" : "with an expired receipt"}.`);
-  if (orphans) parts.push(`${cap(said(orphans))} message${orphans === 1 ? " is" : "s are"} hidden, in nobody's hands.`);
+  if (orphans) parts.push(`${cap(said(orphans))} ${run.unit}${orphans === 1 ? " is" : "s are"} hidden, in nobody's hands.`);
   if (waiting) parts.push(`${brief(waiting)} wait${waiting === 1 ? "s" : ""}.`);
   if (lost) parts.push(`${brief(lost)} of ${brief(sent)} lost.`);
   return parts.join(" ");

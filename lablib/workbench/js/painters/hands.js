@@ -65,7 +65,7 @@ function brackets(g, b, lane, v) {
     for (const y of ys) { g.moveTo(x, y); g.lineTo(x - 7, y); }
     g.moveTo(x, ys[0]); g.lineTo(x, ys.at(-1)); g.stroke();
     for (const y of ys) circle(g, x - 8, y, 3, { fill: col.again });
-    const label = `message ${m + 1} in ${COUNTED[actors.length] ?? actors.length} hands`, w = width(g, label, b.fs - 1, 650) + 14,
+    const label = `${lane.run.unit} ${m + 1} in ${COUNTED[actors.length] ?? actors.length} hands`, w = width(g, label, b.fs - 1, 650) + 14,
       mid = (ys[0] + (ys[1] ?? ys[0])) / 2;
     if (b.w - (cells[0].mx - b.x) <= w + 150) return;
     box(g, x - w + 5, mid - 10, w, 20, 10, { fill: col.page, stroke: col.again, line: 1.3 });
@@ -91,7 +91,7 @@ function cell(g, c, a, lane, v) {
   }
   const frozen = st.state === "frozen";
   if (!mine.length && !b.crowd && st.state !== "" && st.state !== "gone") {
-    text(g, frozen ? `frozen, ${seconds((st.until ?? t) - t)} more` : lane.direct ? "idle" : "waits for a message", c.mx - b.handSize / 2, mid,
+    text(g, frozen ? `frozen, ${seconds((st.until ?? t) - t)} more` : lane.direct ? "idle" : `waits for a ${lane.run.unit}`, c.mx - b.handSize / 2, mid,
       { size: fs - 1, color: frozen ? col.control : col.soft, italic: true, max: c.x + c.w - c.mx });
   }
   const step = Math.min(b.handSize * 2.2, (c.x + c.w - 8 - c.mx) / Math.max(1, mine.length));
