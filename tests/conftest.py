@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ from hypothesis import HealthCheck, settings
 
 settings.register_profile("lab", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # no test knows the clock
 settings.load_profile("lab")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job; what tests start must hear Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HOME = "MESSAGING_LAB_HOME"
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
