@@ -566,7 +566,7 @@ limits("sqs", changed=True)
 #
 # ## Cost
 #
-# A million requests cost $0.40 (us-east-1), after a first million that is free. A request is one call; a batch of ten
+# A million requests cost \$0.40 (us-east-1), after a first million that is free. A request is one call; a batch of ten
 # messages is one call too (up to 64 KB).
 
 # %%

@@ -230,7 +230,7 @@ for dashboards, pipes in ((1, "shared"), (5, "shared"), (5, "own")):
 
 # %% [markdown]
 # **What to notice.** A shard gives 2 MB and five reads a second, to all who poll together. With *enhanced fan-out*
-# (향상된 팬아웃) each registered consumer has a pipe of its own: about 70 ms, and $0.015 an hour for each consumer and
+# (향상된 팬아웃) each registered consumer has a pipe of its own: about 70 ms, and \$0.015 an hour for each consumer and
 # shard.
 #
 # Other consumers need no code of yours: Lambda reads a stream for a function, Firehose carries it to S3, Managed Flink
@@ -405,8 +405,8 @@ exercise("05.split").check(resize)
 # %% [markdown]
 # ## Provisioned or on demand
 #
-# A *provisioned* stream has the shards that you ask for, at $0.015 an hour each. An *on-demand* stream begins with four
-# and splits a busy one by itself, within 15 minutes; you pay $0.08 for a GB written. Here 3 MB a second
+# A *provisioned* stream has the shards that you ask for, at \$0.015 an hour each. An *on-demand* stream begins with four
+# and splits a busy one by itself, within 15 minutes; you pay \$0.08 for a GB written. Here 3 MB a second
 # come in all the time:
 
 # %%

@@ -98,6 +98,18 @@ def test_small_and_without_widget_state(path):
     assert "widgets" not in nbformat.read(path, as_version=4).metadata
 
 
+CODE = re.compile(r"```.*?```|`[^`]*`", re.S)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
+def test_a_dollar_sign_in_a_text_begins_no_formula(path):
+    """JupyterLab sets what stands between two dollar signs as mathematics."""
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            bare = re.findall(r"(?<!\\)\$.{0,30}", CODE.sub("", cell.source))
+            assert not bare, f"write \\$ for {bare[0]!r}"
+
+
 def logical_lines(source: str) -> int:
     """Statements, each once, however many lines of at most 88 characters it takes."""
     if source.startswith("%%"):
