@@ -58,21 +58,22 @@ class Server:
 
 
 class Connection:
-    """One client of a server. Set `on_data(bytes)` and `on_end(reason)`; the second is called once, when the client has
-    closed ("closed"), its connection was reset ("reset"), or nothing is answered ("timed out"), and never after
-    `close`.
+    """One client of a server. Set `on_data(bytes)`, `on_drain()` (the client has read what waited here) and
+    `on_end(reason)`; the last is called once, when the client has closed ("closed"), its connection was reset
+    ("reset"), or nothing is answered ("timed out"), and never after `close`.
 
-    `peer` is the client's host, `peer_port` its port there; `open`: can anything be sent?
+    `peer` is the client's host, `address` and `peer_port` where it is reached; `open`: can anything be sent?
     """
 
     def __init__(self, end: Endpoint, server: Server) -> None:
         self._end, self._server = end, server
         self.peer = end.peer.host.name if end.peer else ""
-        self.peer_port = end.peer_name[1]
+        self.address, self.peer_port = end.peer_name
         self.port = server.port
         self.open = True
         self.on_data: Callable[[bytes], None] = _nothing
         self.on_end: Callable[[str], None] = _nothing
+        self.on_drain: Callable[[], None] = _nothing
         self._out = bytearray()
         self._secure = not server.tls
         self._paused = self._running = False
@@ -125,7 +126,10 @@ class Connection:
             return
         self._running = True
         try:
+            waited = bool(self._out)
             self._flush()
+            if waited and not self._out and self.open:
+                self.on_drain()
             while self.open and not self._paused and self._end.received and self._hello_is_whole():
                 self._take()
             if self.open and (self._end.error or (self._end.eof and not (self._secure and self._end.received))):

@@ -17,12 +17,13 @@ from lablib.kernel.loop import Signal, Timer
 from lablib.kernel.network import Host, network_of
 from lablib.kernel.process import Process, current_process
 from lablib.kernel.programs import program_of
-from lablib.kernel.waits import SLACK, look
+from lablib.kernel.waits import SLACK, look, spend
 
 IN, OUT, ERR, HUP = 1, 4, 8, 16  # poll(2)
 _WINDOW = 256 * 1024  # bytes under way or unread; between the defaults of tcp_wmem and tcp_rmem (assumed)
 _CONNECT = 127.0  # seconds after which a connection attempt ends (Linux, tcp_syn_retries = 6)
 _UNANSWERED = 924.6  # seconds after which unanswered data end a connection (Linux, tcp_retries2 = 15)
+_ENDS, _END = 100, 1e-3  # how often the end of a stream is read for nothing, and the seconds that it takes thereafter
 _SHUT_RD, _SHUT_WR = 0, 1
 
 
@@ -60,6 +61,7 @@ class Endpoint:
         self.user_timeout = 0.0  # TCP_USER_TIMEOUT, in seconds; 0: the system's
         self.keep_alive: tuple[float, float, int] | None = None  # idle, interval, count
         self.signal = Signal(self.kernel)
+        self._ends_read = 0
         self.watchers: list[Watcher] = []
         self._giving_up: Timer | None = None
         self._probes = 0  # keep-alive probes that were not answered
@@ -210,6 +212,7 @@ class Endpoint:
             self.until(IN, timeout)
         if not self.received:
             self.raise_error()
+            self._at_end()
             return b""
         data = bytes(self.received[:size])
         if not peek and self.peer is not None:
@@ -218,6 +221,14 @@ class Endpoint:
             if was_full:
                 self.peer.changed()
         return data
+
+    def _at_end(self) -> None:
+        """The end was read. A program that reads it for ever (stomp.py 9 does, over TLS) is in a busy wait: it takes
+        time."""
+        self._ends_read += 1
+        process = current_process()
+        if self._ends_read > _ENDS and process is not None:
+            spend(process, _END)
 
     # ---- silence ----------------------------------------------------------------------------------------------------
 

@@ -23,9 +23,15 @@ def look(process: Process) -> None:
         process.looked_at = kernel.now
         process.looks = 0
     process.looks += 1
-    if process.looks > _BUSY and not process.killed and not kernel._calling_back:
-        kernel.wait(None, _LOOK)
+    if process.looks > _BUSY:
+        spend(process, _LOOK)
         process.looked_at = kernel.now
+
+
+def spend(process: Process, seconds: float) -> None:
+    """A process is busy for so long, if it may wait at all."""
+    if not process.killed and not process.kernel._calling_back:
+        process.kernel.wait(None, seconds)
 
 
 def late(timeout: float | None) -> float | None:

@@ -610,3 +610,25 @@ def test_a_cell_may_use_a_socket_that_a_process_made(kernel):
     run(kernel, lambda: sockets.append(socket.create_connection(("srv", 7))) or time.sleep(1e6), seconds=1)
     sockets[0].sendall(b"from a cell")
     assert sockets[0].recv(100) == b"from a cell"
+
+
+def test_a_program_that_reads_the_end_for_ever_does_not_stop_time():
+    """stomp.py 9 does, over TLS: it waits with select, reads nothing, and waits again."""
+    kernel = Kernel()
+    network = network_of(kernel)
+
+    def server():
+        listener = socket.create_server(("", 1))
+        listener.accept()[0].close()
+
+    def client():
+        c = socket.create_connection(("server", 1))
+        end = time.time() + 5
+        while time.time() < end:
+            select.select([c], [], [])
+            assert c.recv(10) == b""
+
+    network.spawn("server", server)
+    done = network.spawn("client", client)
+    kernel.run(10)
+    assert not done.alive and done.exception is None

@@ -1,14 +1,14 @@
-"""The control plane: brokers made, shown, rebooted, deleted."""
+"""The control plane: brokers made, shown, rebooted, deleted; what is refused."""
 
+import botocore.exceptions
 import pytest
 
 from lablib import Cloud
-from lablib.aws.service import NotSimulated
 
 
 def test_an_engine_that_is_not_there_is_named():
-    with Cloud() as cloud, pytest.raises(NotSimulated, match="ACTIVEMQ"):
+    with Cloud() as cloud, pytest.raises(botocore.exceptions.ClientError, match="BadRequest.*ORACLE.* is invalid"):
         cloud.client("mq").create_broker(
-            BrokerName="b", DeploymentMode="SINGLE_INSTANCE", EngineType="ACTIVEMQ", HostInstanceType="mq.t3.micro",
+            BrokerName="b", DeploymentMode="SINGLE_INSTANCE", EngineType="ORACLE", HostInstanceType="mq.t3.micro",
             PubliclyAccessible=False,
         )  # fmt: skip

@@ -12,7 +12,7 @@ from functools import partial
 
 from lablib.aws.arn import Arn
 from lablib.aws.lists import Tags, page_of
-from lablib.aws.service import NotSimulated, Request, Service, ServiceError, Target, World
+from lablib.aws.service import Request, Service, ServiceError, Target, World
 from lablib.kernel.network import network_of
 from lablib.services.mq.engine import Broker, Document, Engine, Node, User
 from lablib.services.mq.events import EVENTS
@@ -23,11 +23,18 @@ from lablib.services.mq.rabbitmq.quotas import QUOTAS as RABBITMQ_QUOTAS
 
 def _engine(engine_type: str) -> type[Engine]:
     """The class of an engine, loaded when it is needed."""
+    if engine_type == "ACTIVEMQ":
+        from lablib.services.mq.activemq import ActiveMq
+
+        return ActiveMq
     if engine_type == "RABBITMQ":
         from lablib.services.mq.rabbitmq import RabbitMq
 
         return RabbitMq
-    raise NotSimulated(f"mq: the engine {engine_type} is not simulated")
+    raise ServiceError(
+        "BadRequestException",
+        f"Broker engine type [{engine_type}] is invalid. Valid values are: [ACTIVEMQ, RABBITMQ]",
+    )
 
 
 class Mq(Service):
@@ -103,7 +110,9 @@ class Mq(Service):
         self.brokers[id] = broker
         self.engines[id] = kind(broker)
         broker.emit("BrokerCreated", actor=request.caller, cause=request.row)
-        self.world.kernel.after(self.world.quotas["mq.create_time"], self._created, broker)
+        quotas, kernel = self.world.quotas, self.world.kernel
+        kernel.after(max(0.0, quotas["mq.create_time"] - quotas["mq.boot_time"]), self._boot, broker)
+        kernel.after(quotas["mq.create_time"], self._created, broker)
         return {"BrokerArn": broker.arn, "BrokerId": id}
 
     def describe_broker(self, request: Request, *, broker_id: str) -> Document:
@@ -167,7 +176,23 @@ class Mq(Service):
 
     # ---- the life of a broker ----------------------------------------------------------------------------------------
 
+    def establish(self, broker_id: str) -> None:
+        """For scenarios: a broker that is being created is there, and has been for long. It is RUNNING, and serves as
+        soon as time passes."""
+        broker = self._broker(broker_id)
+        broker.established = True
+        self._boot(broker)
+        self._created(broker)
+
     def _created(self, broker: Broker) -> None:
+        if broker.state == "CREATION_IN_PROGRESS":
+            broker.state = "RUNNING"
+            broker.emit("BrokerRunning")
+
+    def _boot(self, broker: Broker) -> None:
+        """A new broker gets its hosts, and its programs start."""
+        if broker.hosts:
+            return
         network = network_of(self.world.kernel)
         count = self.engines[broker.id].hosts[broker.mode]
         hosts = []
@@ -180,8 +205,6 @@ class Mq(Service):
             hosts.append(host)
         broker.hosts = tuple(hosts)
         broker.nodes = [None] * count
-        broker.state = "RUNNING"
-        broker.emit("BrokerRunning")
         for number in range(1, count + 1):
             self._start(broker, number)
 

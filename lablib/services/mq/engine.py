@@ -58,6 +58,7 @@ class Broker:
     state: str = "CREATION_IN_PROGRESS"
     hosts: tuple[Host, ...] = ()
     nodes: list[Node | None] = field(default_factory=list)
+    established: bool = False  # it begins as if it had been there for long: engines start without taking time
 
     def dns(self, number: int | None = None) -> str:
         """Its name on the network as AWS writes it: of its host `number` (from 1), or of all of it (the load
@@ -126,6 +127,10 @@ class Node:
     def listen(self, port: int, on_connect: Callable[[Connection], None], *, tls: bool = True) -> Server:
         """Open a port of the host. Only while `started` runs or later, and not after the end."""
         return Server(self.process, port, on_connect, tls=tls)
+
+    def fail(self) -> None:
+        """End the program as a crash does."""
+        self.after(0, self.kernel.kill, self.process)
 
     def stop(self) -> None:
         """End the program as an orderly shutdown does: `engine.ended` sees `stopping`, clients see their connections

@@ -36,6 +36,8 @@ EVENTS = (
     Event("BrokerRebooting", "broker {resource} reboots", label="reboot", notable="{resource} reboots: {detail}."),
     Event("BrokerDeleted", "broker {resource} deleted", ends="deleted", whole=True),
     Event("NodeStarted", "the broker's program starts on {actor}"),
+    Event("LockTaken", "{actor} has the lock of the store, and reads it"),
+    Event("LockLost", "{actor} does not reach the store any more: its lock is over, and it ends"),
     Event(
         "NodeServing",
         "{detail} serves {resource} from now on",
@@ -95,7 +97,14 @@ EVENTS = (
         holder="drops",
         counts="deleted",
     ),
-    Event("Returned", "back in {resource}: {detail}", "{message} is back in the queue", state=WAITING),
+    Event("DeliveryCut", "the connection to {actor} broke before it was acknowledged", holder="drops"),
+    Event(
+        "Forgotten",
+        "forgotten by the broker: it was only in the memory of {actor}, and with a consumer",
+        "the broker has forgotten {message}",
+        ends="forgotten",
+    ),
+    Event("Returned", "back in {resource}: {detail}", "{message} is back in the queue", state=WAITING, holder="drops"),
     Event("Recovered", "found in the store by {actor}", "{message} is read from the store", state=WAITING),
     Event(
         "MemoryLost",
