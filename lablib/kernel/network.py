@@ -190,10 +190,6 @@ class Network:
         self.tell("PoweredOn", host)
         self._send_again()
 
-    def reaches(self, a: str, b: str) -> bool:
-        """Would something sent from one host arrive at the other now?"""
-        return self._known(a).up and self._known(b).up and not self.is_cut(a, b)
-
     def is_cut(self, a: str, b: str) -> bool:
         """Is there a partition between two hosts?"""
         return self._wire(self._known(a), self._known(b)).cut
