@@ -1,4 +1,4 @@
-"""Handing something to a queue, a topic or a function by its ARN: how SNS, S3 and Lambda deliver."""
+"""Handing something to a queue, a topic, a function or a delivery stream by its ARN: how SNS, S3, Lambda deliver."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def hand_over(
     ids: tuple[str, str] = ("", ""),
     dry_run: bool = False,
 ) -> Document:
-    """Send a message to a queue, publish it to a topic, or invoke a function with it as an event, without waiting.
+    """Send a message to a queue, publish it to a topic, put it into a delivery stream, or invoke a function with it as
+    an event, without waiting.
 
     `principal`, `caller` and `cause` are those of `ServiceCalls.call_service`. Message `attributes`, a `subject`, and
     `ids` (of group and deduplication) go to targets that accept them. `dry_run`: a function is only asked whether it
@@ -49,6 +50,9 @@ def hand_over(
         operation, params = "publish", {"topic_arn": str(to), "message": text, **more}
         if subject:
             params["subject"] = subject
+    elif to.service == "firehose":
+        data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+        operation, params = "put_record", {"delivery_stream_name": target_name(to), "record": {"Data": data}}
     else:
         payload = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         kind = "DryRun" if dry_run else "Event"

@@ -1087,7 +1087,6 @@ def test_a_policy_that_is_wrong_says_where(lab):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda lab: lab.subscribe(f"arn:aws:firehose:us-east-1:{ACCOUNT}:deliverystream/x", "firehose"),
         lambda lab: lab.sns.get_sms_sandbox_account_status(),
         lambda lab: lab.sns.put_data_protection_policy(ResourceArn=lab.topic, DataProtectionPolicy="{}"),
         lambda lab: lab.sns.create_platform_application(Name="x", Platform="WNS", Attributes={}),

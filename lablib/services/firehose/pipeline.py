@@ -9,13 +9,15 @@ the pauses are is assumed.)
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
 from lablib.aws.service import World
 from lablib.services.firehose.objects import Writer, compress, error_lines
 from lablib.services.firehose.records import Batch, Buffer, Failure, Record
-from lablib.services.firehose.settings import MIB, S3, Destination, Place, read_query
+from lablib.services.firehose.senders import Redshift, Sender, sender_of
+from lablib.services.firehose.settings import MIB, REDSHIFT, S3, Destination, Place, read_query
 from lablib.services.firehose.transform import Transform
 
 PROCESSING_FAILED = "processing-failed"
@@ -122,17 +124,86 @@ class Pipeline:
     # ---- delivery ----------------------------------------------------------------------------------------------------
 
     def _deliver(self, batch: Batch) -> None:
-        self._store(self.destination.files, batch)
+        sender = sender_of(self)
+        if sender:
+            self.world.kernel.wait(None, self.world.quotas["firehose.delivery_time"])
+            self._hand_over(batch, sender)
+        elif self.destination.kind == REDSHIFT:
+            self._copy(batch)
+        else:
+            self._store(self.destination.files, batch)
 
     def _store(self, place: Place, batch: Batch) -> None:
-        """Write a batch to S3, until that succeeds or all its records are too old."""
+        """Write a batch to S3."""
+        if key := self._stored(place, batch):
+            self.delivered(batch, f"s3://{place.bucket}/{key}")
+
+    def _stored(self, place: Place, batch: Batch) -> str:
+        """Try to write a batch to S3 until that succeeds, or all its records are too old: then there is no key."""
         self.world.kernel.wait(None, self.world.quotas["firehose.delivery_time"])
         while self._expire(batch):
             key, failure = self._write(place, batch)
             if failure is None:
-                self.delivered(batch, f"s3://{place.bucket}/{key}")
-                return
+                return key
             self.failed_attempt(batch, failure)
+        return ""
+
+    def _hand_over(self, batch: Batch, sender: Sender) -> bool:
+        """Try to deliver a batch elsewhere, for the retry duration; then give up. Was it delivered?"""
+        kernel, began = self.world.kernel, math.inf
+        while batch.records:
+            failure = sender.send(batch)
+            if failure is None:
+                self.delivered(batch, sender.to)
+                return True
+            self._settle(batch, failure, sender)
+            began = min(began, kernel.now)
+            left = 0.0 if failure.final else began + self.destination.retry - kernel.now
+            if batch.records:
+                self.failed_attempt(batch, failure, left)
+            if left <= 0:
+                self._give_up(batch, failure, sender)
+        return False
+
+    def _settle(self, batch: Batch, failure: Failure, sender: Sender) -> None:
+        """Of a batch that was taken in part: what was delivered, and what was refused for good."""
+        if failure.left is None:
+            return
+        for record, code, message in failure.refused:
+            self.fail(record, code, message, batch.attempts + 1, sender.failed)
+        others = {*failure.left, *(record for record, _, _ in failure.refused)}
+        done = [record for record in batch.records if record not in others]
+        if done:
+            self.delivered(Batch(done, batch.where, batch.row, attempts=batch.attempts), sender.to)
+        batch.records = failure.left
+
+    def _give_up(self, batch: Batch, failure: Failure, sender: Sender) -> None:
+        """The records go to the error prefix; those that are in S3 already stay there."""
+        records, batch.records = batch.records, []
+        for record in records:
+            if self.destination.kind == REDSHIFT:
+                self.world.trace.add("RecordFailed", batch.where, record.id, self.actor, batch.row, failure.code)
+            else:
+                self.fail(record, failure.code, failure.message, batch.attempts, sender.failed)
+
+    def _copy(self, batch: Batch) -> None:
+        """An object in S3, then COPY into Redshift. Objects that cannot be loaded are skipped: a manifest under errors/
+        tells which (guide, "Handle data delivery failures")."""
+        place = self.destination.files
+        if key := self._stored(place, batch):
+            entries = [{"url": f"s3://{place.bucket}/{key}", "mandatory": True}]
+            body, name = json.dumps({"entries": entries}).encode(), key.rpartition("/")[2]
+            manifest = f"{place.prefix}manifests/{name}"
+            self._put(place, manifest, body, batch.row)
+            if not self._hand_over(batch, Redshift(self, manifest)):
+                self._put(place, f"{place.prefix}errors/manifests/{name}", body, batch.row)
+
+    def _put(self, place: Place, key: str, body: bytes, cause: int) -> None:
+        """Write a manifest, for a day at most."""
+        quotas, kernel = self.world.quotas, self.world.kernel
+        until = kernel.now + quotas["firehose.retention"]
+        while self.writer.write(place, key, body, cause) and kernel.now < until:
+            kernel.wait(None, quotas["firehose.retry_pause"])
 
     def _write(self, place: Place, batch: Batch) -> tuple[str, Failure | None]:
         """One attempt to write a batch as an object: its key, and why that failed."""
@@ -164,18 +235,22 @@ class Pipeline:
             trace.add("RecordDelivered", batch.where, record.id, actor, row)
         batch.records = []
 
-    def failed_attempt(self, batch: Batch, failure: Failure) -> None:
-        """Note an attempt that failed, and wait before the next."""
+    def failed_attempt(self, batch: Batch, failure: Failure, left: float = math.inf) -> None:
+        """Note an attempt that failed, and wait before the next; `left` seconds are left for that, 0: there is none."""
         quotas, trace, now = self.world.quotas, self.world.trace, self.world.kernel.now
-        pause = min(quotas["firehose.retry_pause"] * 2**batch.attempts, quotas["firehose.retry_pause_max"])
+        pause = min(quotas["firehose.retry_pause"] * 2**batch.attempts, quotas["firehose.retry_pause_max"], left)
         batch.attempts += 1
         detail = {"attempt": batch.attempts, "records": len(batch.records), "code": failure.code}
         detail |= {"message": failure.message}
-        row = trace.add("DeliveryFailed", batch.where, "", self.actor, batch.row, detail, until=now + pause)
+        until = now + pause if left > 0 else 0.0
+        row = trace.add("DeliveryFailed", batch.where, "", self.actor, batch.row, detail, until)
+        if left <= 0:
+            return
         for record in batch.records:
             if not record.retrying:
                 record.retrying = True
-                trace.add("RecordRetrying", batch.where, record.id, self.actor, row, until=record.expires)
+                until = record.expires if left == math.inf else now + left
+                trace.add("RecordRetrying", batch.where, record.id, self.actor, row, until=until)
         self.world.kernel.wait(None, pause)
 
     # ---- the end -----------------------------------------------------------------------------------------------------

@@ -50,13 +50,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An attempt that failed. `final`: it makes no sense to try again. `left`: the records that were not taken; None
-    means all."""
+    """An attempt that failed. `final`: it makes no sense to try again. `left`: the records to try again, None means
+    all; `refused`: those for which that makes no sense, each with code and message. The others were delivered."""
 
     code: str
     message: str
     final: bool = False
     left: list[Record] | None = None
+    refused: list[tuple[Record, str, str]] = field(default_factory=list)
 
 
 def plain(record: Record) -> int:

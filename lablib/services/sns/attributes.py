@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from lablib.aws.attributes import Attribute, Quotas, Unfit, anything, boolean, choice, declare, integer
+from lablib.aws.attributes import Attribute, Quotas, Unfit, anything, boolean, choice, declare, integer, matching
 from lablib.aws.service import NotSimulated, ServiceError
 from lablib.services.sns.checks import invalid, queue_arn
 from lablib.services.sns.retries import check_delivery_policy
@@ -153,6 +153,7 @@ _SUBSCRIPTION = declare(
     Attribute("FilterPolicyScope", _SCOPES),
     Attribute("RawMessageDelivery", boolean),
     Attribute("RedrivePolicy", _redrive, removable=True),
+    Attribute("SubscriptionRoleArn", matching(r"arn:aws:iam::\d{12}:role/\S+", "Must be the ARN of a role.")),
 )
 
 
@@ -181,6 +182,8 @@ def _subscription_attribute(name: str, value: str, subscription: Subscription, q
     changed = clean(_SUBSCRIPTION, name, value, quotas)
     if name == "RawMessageDelivery" and changed == "true" and protocol not in ("sqs", "firehose", *_WEB):
         raise invalid(f"Delivery protocol [{protocol}] does not support raw message delivery.")
+    if name == "SubscriptionRoleArn" and protocol != "firehose":
+        raise invalid(f"Delivery protocol [{protocol}] does not support SubscriptionRoleArn.")
     if name == "RedrivePolicy" and changed:
         _check_dead_letter_queue(json.loads(changed)["deadLetterTargetArn"], subscription)
     return changed

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lablib.aws.arn import Arn
-from lablib.aws.service import AnswerLost, ServiceError, World
+from lablib.aws.service import AnswerLost, Principal, ServiceError, World
 from lablib.aws.targets import hand_over, reason
 from lablib.kernel import lognormal
 from lablib.services.sns.messages import Message
@@ -28,7 +28,7 @@ from lablib.services.sns.topics import Subscription
 
 _QUANTILES = 1024
 _THROTTLES = ("ThrottlingException", "Throttling", "RequestThrottled", "ThrottledException", "TooManyRequestsException")
-_MANAGED = ("sqs", "lambda")
+_MANAGED = ("sqs", "lambda", "firehose")
 
 
 def delivery_id(message: Message, subscription: Subscription) -> str:
@@ -115,25 +115,38 @@ class Deliverer:
         except AnswerLost:
             self._failed(delivery, "Timeout", True)
         else:
-            self._delivered(delivery, {"as": answer["MessageId"]} if "MessageId" in answer else {})
+            id = answer.get("MessageId") or answer.get("RecordId")
+            self._delivered(delivery, {"as": id} if id else {})
 
     def _hand_over(self, to: Arn, delivery: Delivery) -> dict[str, Any]:
         """Through the gateway: the endpoint's policy decides."""
         message, subscription = delivery.message, delivery.subscription
         topic, raw = subscription.topic, subscription.raw
         text: str | bytes = message.text_for(subscription.protocol) if raw else message.envelope(subscription)
+        principal = topic.principal
         if to.service == "lambda":
             text = message.event(subscription)
+        elif to.service == "firehose":
+            text = text if raw else message.line(subscription)
+            principal = self._role(subscription)
         return hand_over(
             self._world,
             to,
             text,
-            principal=topic.principal,
+            principal=principal,
             caller=topic.caller,
             cause=delivery.row,
             attributes=message.attributes if raw else None,
             ids=(message.group, message.deduplication) if to.resource.endswith(".fifo") else ("", ""),
         )
+
+    def _role(self, subscription: Subscription) -> Principal:
+        """In whose name a delivery stream is called. Raises ServiceError when SNS cannot assume the role."""
+        role = subscription.attributes["SubscriptionRoleArn"]
+        who = self._world.gateway.assume(role, "sns.amazonaws.com")
+        if who is None:
+            raise ServiceError("AccessDenied", f"SNS cannot assume the role {role}.", status=403)
+        return who
 
     # ---- endpoints outside -------------------------------------------------------------------------------------------
 

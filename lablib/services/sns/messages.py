@@ -102,6 +102,13 @@ class Message:
             head += f',\n  "MessageAttributes" : {self._attribute_lines}'
         return f"{{\n{head}\n}}"
 
+    def line(self, subscription: Subscription) -> str:
+        """As a delivery stream gets it: the envelope on a line of its own, without the signature (guide, "Formatting
+        notifications for storage in Amazon S3 destinations")."""
+        document = json.loads(self.envelope(subscription))
+        fields = {name: value for name, value in document.items() if not name.startswith("Sign")}
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":")) + "\n"
+
     @cached_property
     def _attribute_lines(self) -> str:
         lines = (

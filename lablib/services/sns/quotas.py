@@ -16,6 +16,7 @@ QUOTAS: tuple[Quota, ...] = (
     quota("sns.fifo_topics", 1000, 1000, "topics", "API: CreateTopic"),
     quota("sns.subscriptions", 12_500_000, 12_500_000, "subscriptions", "notes; " + _QUOTAS),
     quota("sns.fifo_subscriptions", 100, 100, "subscriptions", _QUOTAS),
+    quota("sns.firehose_subscriptions", 5, 5, "per topic and owner", _QUOTAS),
     quota("sns.pending_subscriptions", 5000, 5000, "subscriptions", _QUOTAS),
     quota("sns.topic_filters", 200, 200, "filter policies", "guide: subscription filter policy constraints"),
     quota("sns.account_filters", 10_000, 10_000, "filter policies", "guide: subscription filter policy constraints"),

@@ -11,7 +11,7 @@ import re
 from hashlib import shake_256
 from urllib.parse import parse_qsl, urlsplit
 
-from lablib.aws.service import NotSimulated, Request, ServiceError
+from lablib.aws.service import Request, ServiceError
 from lablib.services.sns.attributes import check_large_messages, check_subscription_attributes, in_subscribe
 from lablib.services.sns.base import SnsBase
 from lablib.services.sns.checks import Document, invalid, is_phone, not_found, queue_arn, split_arn
@@ -58,6 +58,8 @@ class Subscribing(SnsBase):
             clean = check_subscription_attributes(attributes or {}, new, self.world.quotas)
         except ServiceError as error:
             raise in_subscribe(error) from None
+        if protocol == "firehose" and "SubscriptionRoleArn" not in clean:
+            raise invalid("SubscriptionRoleArn Reason: it must be given for the protocol firehose")
         subscription = topic.endpoints.get((protocol, endpoint))
         if subscription is None:
             self._check_room(topic, new, bool(clean.get("FilterPolicy")))
@@ -88,8 +90,8 @@ class Subscribing(SnsBase):
             raise invalid(f"Amazon SNS does not support this protocol string: {protocol}")
         if topic.fifo and protocol != "sqs":
             raise invalid("Invalid parameter: Endpoint Reason: FIFO topics can only deliver to SQS queues")
-        if protocol == "firehose":
-            raise NotSimulated("subscriptions with the protocol firehose are not simulated: use a queue")
+        if protocol == "firehose" and not re.fullmatch(r"arn:aws:firehose:[^:]+:\d{12}:deliverystream/\S+", endpoint):
+            raise invalid("Firehose endpoint ARN")
         if protocol in ("http", "https") and not re.fullmatch(rf"{protocol}://[^\s/]+\S*", endpoint):
             raise invalid("Endpoint must match the specified protocol")
         if protocol.startswith("email") and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", endpoint):
@@ -123,6 +125,10 @@ class Subscribing(SnsBase):
             self._check_filters(topic)
         if topic.message_size > quotas["sns.message_size"]:
             check_large_messages([*(one.protocol for one in topic.subscriptions.values()), new.protocol], quotas)
+        streams = [one for one in topic.subscriptions.values() if one.protocol == "firehose" and one.owner == new.owner]
+        if new.protocol == "firehose" and len(streams) >= quotas["sns.firehose_subscriptions"]:
+            text = f"Subscription limit exceeded: {len(streams)} with the protocol firehose"
+            raise ServiceError("SubscriptionLimitExceeded", text, status=403)
         waiting = [one for one in self.shared.tokens.values() if not one.confirmed and one.owner == new.owner]
         if not new.confirmed and len(waiting) >= quotas["sns.pending_subscriptions"]:
             raise ServiceError("SubscriptionLimitExceeded", "Too many subscriptions wait for confirmation", status=403)
