@@ -145,9 +145,9 @@ class OpenSearch:
         document = pipeline.destination.document
         self._index = document["IndexName"]
         self._rotation = _ROTATION.get(document["IndexRotationPeriod"], "")
-        self._endpoint = document.get("ClusterEndpoint", "")
+        self._url = document.get("ClusterEndpoint", "")
         self._domain = document.get("DomainARN", "")
-        self.to = f"{self._endpoint or self._domain}/{self._index}"
+        self.to = f"{self._url or self._domain}/{self._index}"
 
     def send(self, batch: Batch) -> Failure | None:
         """One bulk request; documents that are not JSON are refused before."""
@@ -191,7 +191,7 @@ class OpenSearch:
 
     def _post(self, body: bytes) -> tuple[int, bytes] | Failure:
         try:
-            url = self._endpoint or self._look_up()
+            url = self._url or self._look_up()
         except (ServiceError, AnswerLost) as error:
             return Failure("DomainNotFound", f"{error}")
         headers = {"Content-Type": "application/x-ndjson", "User-Agent": _USER_AGENT}
