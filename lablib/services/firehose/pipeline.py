@@ -14,10 +14,11 @@ from collections.abc import Callable
 from typing import Any
 
 from lablib.aws.service import World
+from lablib.kernel.network import network_of
 from lablib.services.firehose.objects import Writer, compress, error_lines
 from lablib.services.firehose.records import Batch, Buffer, Failure, Record
 from lablib.services.firehose.senders import Redshift, Sender, sender_of
-from lablib.services.firehose.settings import MIB, REDSHIFT, S3, Destination, Place, read_query
+from lablib.services.firehose.settings import HTTP, MIB, OPENSEARCH, REDSHIFT, S3, Destination, Place, read_query
 from lablib.services.firehose.transform import Transform
 
 PROCESSING_FAILED = "processing-failed"
@@ -46,6 +47,8 @@ class Pipeline:
             self._delimiter = delimiter.get("Delimiter", "\\n").encode().decode("unicode_escape").encode()
         query = destination.processors.get("MetadataExtraction", {}).get("MetadataExtractionQuery", "")
         self._query = read_query(query) if query else []
+        if destination.kind in (HTTP, OPENSEARCH):
+            network_of(world.kernel).add_host(self.actor)  # from where it calls
 
     def _buffer(self, part: str, place: Place, send: Callable[[Batch], None], kind: str = "") -> Buffer:
         where = f"{self.name}/{part}"
@@ -149,13 +152,13 @@ class Pipeline:
         return ""
 
     def _hand_over(self, batch: Batch, sender: Sender) -> bool:
-        """Try to deliver a batch elsewhere, for the retry duration; then give up. Was it delivered?"""
+        """Try to deliver a batch elsewhere, for the retry duration; then give up, and return True."""
         kernel, began = self.world.kernel, math.inf
         while batch.records:
             failure = sender.send(batch)
             if failure is None:
                 self.delivered(batch, sender.to)
-                return True
+                return False
             self._settle(batch, failure, sender)
             began = min(began, kernel.now)
             left = 0.0 if failure.final else began + self.destination.retry - kernel.now
@@ -163,6 +166,7 @@ class Pipeline:
                 self.failed_attempt(batch, failure, left)
             if left <= 0:
                 self._give_up(batch, failure, sender)
+                return True
         return False
 
     def _settle(self, batch: Batch, failure: Failure, sender: Sender) -> None:
@@ -195,7 +199,7 @@ class Pipeline:
             body, name = json.dumps({"entries": entries}).encode(), key.rpartition("/")[2]
             manifest = f"{place.prefix}manifests/{name}"
             self._put(place, manifest, body, batch.row)
-            if not self._hand_over(batch, Redshift(self, manifest)):
+            if self._hand_over(batch, Redshift(self, manifest)):
                 self._put(place, f"{place.prefix}errors/manifests/{name}", body, batch.row)
 
     def _put(self, place: Place, key: str, body: bytes, cause: int) -> None:

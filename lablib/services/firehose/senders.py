@@ -276,7 +276,7 @@ class Redshift:
         if found["Status"] == "FINISHED":
             return None
         text = found.get("Error", "")
-        code = "TableNotFound" if "does not exist" in text else "DataLoadFailed"
+        code = "TableNotFound" if "nonexistent table" in text else "DataLoadFailed"
         return Failure(f"Redshift.{code}", text)
 
     def _ask(self, operation: str, params: Document, batch: Batch) -> Document:
