@@ -183,6 +183,14 @@ class Cloud:
             self._tell_callers_apart()
         return str(functions.deploy(name, handler, self._caller(), timeout, memory, principal))
 
+    def job_code(self, job: Callable[[Any], Any]) -> dict[str, Any]:
+        """The code of a Flink application, for `create_application(ApplicationConfiguration={
+        "ApplicationCodeConfiguration": cloud.job_code(job)}, ...)`, made of an ordinary function `job(env)`. What `env`
+        offers is described in `lablib.services.kinesisanalyticsv2.dataflow`. Raises TypeError when it cannot be called.
+        """
+        code: dict[str, Any] = self.service("kinesisanalyticsv2").job_code(job)
+        return code
+
     @property
     def faults(self) -> Faults:
         """What goes wrong at the front door: `cloud.faults.add(Fault("lost_answer", operations=("SendMessage",)))`."""
