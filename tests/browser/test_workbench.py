@@ -99,6 +99,19 @@ def test_nothing_of_the_future_is_told_before_it_was_watched(bench):
     assert bench.tab("Data").get_by_role("row").count() > 50
 
 
+def test_the_curve_does_not_tell_how_high_it_will_be(kept):
+    calm, busy = (kept(VideoQueue(rate=rate).run(seed=7)) for rate in (1.0, 8.0))
+    for page in (calm, busy):
+        page.wait("w => w.scrub.scaled === 0")
+    assert calm.scrub.screenshot() == busy.scrub.screenshot()
+    busy.play()
+    busy.wait("w => w.scrub.top > 5")  # it grows with what is seen
+    assert calm.ask("w => w.scrub.top") < busy.ask("w => w.scrub.top")
+    busy.lift()
+    busy.wait("w => w.scrub.scaled === Infinity")
+    assert busy.ask("w => w.scrub.top") >= VideoQueue(rate=8.0).run(seed=7).measures.depth().max
+
+
 def test_a_seek_goes_no_further_than_was_watched_and_show_all_lifts_the_fog(bench):
     x = bench.ask("w => w.scrub.X(200)")
     bench.scrub.click(position={"x": x, "y": 40})

@@ -2,7 +2,7 @@
 // it. What was not watched lies in fog, on which the learner draws a guess.
 import { TIME, alpha, brief, clamp, clock, nice } from "./theme.js";
 import { h, refill } from "./dom.js";
-import { stepAt } from "./model.js";
+import { stepAt, valueAt } from "./model.js";
 import { text, width } from "./glyph.js";
 
 const BINS = 240;
@@ -27,10 +27,17 @@ export class Scrub {
     this.rescale();
   }
 
+  /** The height for what was watched: the scale tells nothing of what is still in the fog. */
   rescale() {
-    const most = Math.max(1, ...this.series.map((s) => s.y.reduce((a, b) => Math.max(a, b), 0)));
-    this.top = nice(Math.max(most * 1.02, this.question?.kind === "curve" ? this.question.high : 0));
-    this.made = null;
+    this.scaled = this.time.fog ? this.time.watched : Infinity;
+    const highest = (s) => {
+      let most = valueAt(s, this.scaled) || 0;
+      for (let i = 0; i < s.t.length && s.t[i] <= this.scaled; i++) most = Math.max(most, s.y[i]);
+      return most;
+    };
+    const top = nice(Math.max(Math.max(1, ...this.series.map(highest)) * 1.02, this.question?.kind === "curve" ? this.question.high : 0));
+    if (top !== this.top) this.made = null;
+    this.top = top;
   }
 
   /** A question {kind: "curve", high, xs, state, answer}: while it is open, the fog takes a drawing. */
@@ -196,6 +203,7 @@ export class Scrub {
   draw(col, wall, { big = false, reduced = false } = {}) {
     const g = this.canvas.getContext("2d"), { time } = this, T = time.duration, a = this.area(), fs = big ? 14 : 11.5, [strong] = this.pair();
     if (!this.W || !this.H || !strong) return;
+    if (time.fog ? time.watched !== this.scaled : this.scaled !== Infinity) this.rescale();
     const kit = this.kit(col), at = this.X(time.watched), cut = Math.round((time.fog ? at : this.W) * this.ratio),
       { width: cw, height: ch } = this.canvas;
     g.setTransform(this.ratio, 0, 0, this.ratio, 0, 0); g.clearRect(0, 0, this.W, this.H);
