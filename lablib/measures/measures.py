@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lablib.aws.event import ASKING, DELAYED, HELD, HIDDEN, RETRYING, WAITING, Event
+from lablib.aws.event import ASKING, DELAYED, HELD, HIDDEN, KEPT, RETRYING, WAITING, Event
 from lablib.kernel import Trace
 from lablib.measures import results
 from lablib.measures.fanout import FanOut
+from lablib.measures.records import Records
 from lablib.measures.series import Number, Series, ages, percentile, steps
 from lablib.measures.tokens import Token, Tokens, fold
 from lablib.services import quota_values
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _LIES = (WAITING, DELAYED, HIDDEN)
 _DIRECT_COUNTS = {"requests": "sent", "answered": "deleted", "refused": "refused", "timed out": "timed out"}
 _QUEUE_COUNTS = {"sent": "sent", "received": "received", "deleted": "deleted", "expired": "expired"}
+_STREAM_COUNTS = {"sent": "sent", "worked on": "worked", "refused": "refused", "expired": "expired"}
 _EMPTY = "empty receives"
 RATES = ("sent", "received", "deleted", "worked", "refused", "timed out", "expired", _EMPTY)  # more: what events count
 _BINS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 43_200, 86_400)
@@ -80,7 +82,7 @@ class Measures:
             found.setdefault(kind, []).append(index)
         return {trace.name(kind): rows for kind, rows in found.items()}
 
-    def _where(self, wanted: Callable[[Event], object]) -> list[int]:
+    def where(self, wanted: Callable[[Event], object]) -> list[int]:
         """The numbers of the rows whose events are such, in order."""
         kinds = [kind for kind, event in self.trace.events.items() if kind in self._rows and wanted(event)]
         if len(kinds) == 1:
@@ -91,7 +93,7 @@ class Measures:
         """The numbers of the rows that count as `what`: "sent", "deleted", "published"... What a service puts into a
         dead-letter queue is not sent once more.
         """
-        rows = self._where(lambda event: event.counts == what)
+        rows = self.where(lambda event: event.counts == what)
         if what != "sent" or not self.tokens.dead:
             return rows
         resources, trace = self.trace.column("resource"), self.trace
@@ -100,7 +102,22 @@ class Measures:
     @cached_property
     def is_direct(self) -> bool:
         """Are there direct calls in this run, instead of a queue?"""
-        return bool(self._where(lambda event: event.caller == "asks"))
+        return bool(self.where(lambda event: event.caller == "asks"))
+
+    @cached_property
+    def is_stream(self) -> bool:
+        """Are there records in this run, which stay when they are read?"""
+        return bool(self.where(lambda event: event.state == KEPT))
+
+    @cached_property
+    def records(self) -> Records:
+        """What became of the records of a stream."""
+        return Records(self)
+
+    @cached_property
+    def _handled(self) -> list[int]:
+        """The rows by which something was dealt with: a message deleted, a request answered, a record worked on."""
+        return self.records.handled if self.is_stream else self.counted("deleted")
 
     # ---- states ------------------------------------------------------------------------------------------------------
 
@@ -129,14 +146,19 @@ class Measures:
         return found
 
     def depth(self, resource: str | None = None) -> Series:
-        """Messages that can be received (ApproximateNumberOfMessages), or requests that wait for a worker."""
+        """Messages that can be received (ApproximateNumberOfMessages), requests that wait for a worker, or records that
+        nobody has dealt with.
+        """
+        if self.is_stream:
+            changes = [(time, 1 if comes else -1) for time, _, comes in self.records.unhandled(resource)]
+            return Series("depth", "not yet handled", f"{self.unit}s", *steps(changes, self.until))
         return self._count(WAITING, resource, "depth", "requests waiting" if self.is_direct else "messages waiting")
 
     def in_flight(self, resource: str | None = None) -> Series:
-        """Messages that were received and are hidden (ApproximateNumberOfMessagesNotVisible), or requests being
-        worked on.
+        """Messages that were received and are hidden (ApproximateNumberOfMessagesNotVisible), or requests and records
+        being worked on.
         """
-        if self.is_direct:
+        if self.is_direct or self.is_stream:
             return self._count(HELD, resource, "in_flight", "being worked on")
         return self._count(HIDDEN, resource, "in_flight", "in flight")
 
@@ -154,7 +176,8 @@ class Measures:
         key = ("age", resource)
         if key not in self._memo:
             label = "longest wait" if self.is_direct else "age of oldest"
-            self._memo[key] = Series("age_of_oldest", label, "s", *ages(self._stays(resource), self.until), "line")
+            stays = self.records.unhandled(resource) if self.is_stream else self._stays(resource)
+            self._memo[key] = Series("age_of_oldest", label, "s", *ages(stays, self.until), "line")
         found: Series = self._memo[key]
         return found
 
@@ -209,13 +232,13 @@ class Measures:
     def empty_receives(self) -> list[float]:
         """When a call for messages brought nothing: the times of the answers."""
         until, details = self.trace.column("until"), self.trace.details
-        return [until[row] for row in self._where(lambda event: event.polls) if details[row] == 0]
+        return [until[row] for row in self.where(lambda event: event.polls) if details[row] == 0]
 
     @cached_property
     def receives(self) -> Counter[int]:
         """How often each message was received, by the code of its MessageId."""
         subjects = self.trace.column("subject")
-        return Counter(subjects[row] for row in self._where(lambda event: event.again))
+        return Counter(subjects[row] for row in self.where(lambda event: event.again))
 
     @property
     def sent(self) -> int:
@@ -224,15 +247,17 @@ class Measures:
 
     @property
     def done(self) -> int:
-        """Messages deleted after they were received, or requests answered in time."""
+        """Messages deleted after they were received, requests answered in time, or records that were worked on."""
         subjects = self.trace.column("subject")
-        return len({subjects[row] for row in self.counted("deleted")})
+        return len({subjects[row] for row in self._handled})
 
     @property
     def waiting(self) -> int:
-        """Messages that are still in a queue at the end, in whatever state; or callers that still wait. What lies in a
-        dead-letter queue does not wait for anybody: see `dead`.
+        """Messages that are still in a queue at the end, in whatever state; callers that still wait; or records that
+        nobody has dealt with. What lies in a dead-letter queue does not wait for anybody: see `dead`.
         """
+        if self.is_stream:
+            return sum(1 if comes else -1 for _, _, comes in self.records.unhandled(None))
         states, dead = (ASKING,) if self.is_direct else _LIES, self.tokens.dead
         return sum(t.end is None and t.state in states and t.resource not in dead for t in self.tokens.tokens)
 
@@ -245,7 +270,7 @@ class Measures:
     @property
     def lost(self) -> int:
         """Messages that expired, copies that a topic could not deliver, or requests that were refused or timed out."""
-        return len(self._where(lambda event: event.lost))
+        return len(self.where(lambda event: event.lost))
 
     @cached_property
     def fanout(self) -> FanOut:
@@ -277,19 +302,24 @@ class Measures:
         return sum(self.receives.values()) - len(self.receives)
 
     def duplicates(self) -> int:
-        """Messages that were delivered more than once."""
+        """Messages that were delivered, or records that were worked on, more than once."""
+        if self.is_stream:
+            return self.records.duplicates()
         return sum(n > 1 for n in self.receives.values())
 
     def order_violations(self) -> int:
         """Messages that were delivered, for the first time, after one that had been sent later to the same queue; in
-        a FIFO queue, to the same message group.
+        a FIFO queue, to the same message group. In a stream: records that were worked on after a later one of their
+        shard.
         """
         resource, subject = self.trace.column("resource"), self.trace.column("subject")
-        sent = self._where(lambda event: event.counts == "sent" and event.state)
+        if self.is_stream:
+            return self.records.out_of_order()
+        sent = self.where(lambda event: event.counts == "sent" and event.state)
         place = {(resource[row], subject[row]): i for i, row in enumerate(sent)}
         newest: dict[tuple[int, str], int] = {}
         seen, count = set(), 0
-        for row in self._where(lambda event: event.again):
+        for row in self.where(lambda event: event.again):
             key = (resource[row], subject[row])
             if key in seen or key not in place:
                 continue
@@ -331,7 +361,7 @@ class Measures:
         subjects, times = self.trace.column("subject"), self._times
         begin = {subjects[row]: times[row] for row in self.counted("sent")}
         end: dict[int, float] = {}
-        for row in self.counted("deleted"):
+        for row in self._handled:
             end.setdefault(subjects[row], times[row])
         return [time - begin[subject] for subject, time in end.items() if subject in begin]
 
@@ -346,7 +376,7 @@ class Measures:
         actor, subject, cause, kinds = (trace.column(n) for n in ("actor", "subject", "cause", "kind"))
         open_: dict[int, int] = {}  # what an actor works on: the row of the start
         ends: dict[int, tuple[int, int]] = {}
-        for row in self._where(lambda event: event.holder in ("works", "worked") or event.is_now == "down"):
+        for row in self.where(lambda event: event.holder in ("works", "worked") or event.is_now == "down"):
             event = trace.events[trace.name(kinds[row])]
             if subject[row] in inside:
                 continue
@@ -418,11 +448,9 @@ class Measures:
 
     def plotted(self) -> list[Series]:
         """The series that the standard figure shows."""
-        rates = (
-            ("sent", "deleted", "refused", "timed out")
-            if self.is_direct
-            else ("sent", "received", "deleted", "empty receives")
-        )
+        rates: tuple[str, ...] = ("sent", "received", "deleted", "empty receives")
+        if self.is_direct or self.is_stream:
+            rates = ("sent", "deleted", "refused", "timed out") if self.is_direct else ("sent", "worked", "refused")
         return [self.series(name) for name in ("depth", "in_flight", "age_of_oldest", *rates)]
 
     def table(self, points: int = 61) -> pd.DataFrame:
@@ -438,9 +466,9 @@ class Measures:
         """The numbers of one instant: what is the case at `t`, and what has happened until then."""
         shown = [self.depth(), self.in_flight(), self.age_of_oldest()]
         now = {series.label: series.value(t) for series in shown}
-        if not self.is_direct:
+        if not self.is_direct and not self.is_stream:
             now["delayed"] = self.delayed().value(t)
-        counts = _DIRECT_COUNTS if self.is_direct else _QUEUE_COUNTS
+        counts = _DIRECT_COUNTS if self.is_direct else _STREAM_COUNTS if self.is_stream else _QUEUE_COUNTS
         rows = {label: self.counted(what) for label, what in counts.items()}
         return now | {label: float(bisect_right(seen, t, key=self._times.__getitem__)) for label, seen in rows.items()}
 

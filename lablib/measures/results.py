@@ -36,7 +36,8 @@ def summary(m: Measures) -> list[Number]:
         n("duplicates", m.duplicates()), n("out of order", m.order_violations()), *speed,
         n("highest backlog", m.depth().max, f"{m.unit}s"), n("highest age of oldest", age.max, "s"),
         n("throughput", m.throughput, f"{m.unit}s/s"),
-        n("API calls", sum(m.calls().values())), n("empty receives", len(m.empty_receives)),
+        n("API calls", sum(m.calls().values())),
+        *([] if m.is_stream else [n("empty receives", len(m.empty_receives))]),
         n("cost", m.cost(), "$"),
     ]  # fmt: skip
 

@@ -57,38 +57,36 @@ def thin(series: Series, until: float, most: int = _MOST_POINTS) -> Series:
 
 def curves(measures: Measures, duration: float) -> tuple[tuple[str, tuple[Curve, ...]], ...]:
     """The three panels: the unit of each, and its curves."""
-    direct = measures.is_direct
+    direct, stream = measures.is_direct, measures.is_stream
     scale, unit = time_unit(duration)
     per, tempo = next((x, name) for limit, x, name in _TEMPOS if duration <= limit)
+    waiting, work = "not yet handled" if stream else "waiting", "being worked on" if direct or stream else "in flight"
+    came, went, ended = ("requested" if direct else "sent"), "answered" if direct else "deleted", "deleted"
+    if stream:
+        went, ended = "worked on", "worked"
+    delayed = () if stream else (Curve(measures.delayed(), "delayed", "delayed", "dash"),)
 
     def scaled(series: Series, factor: float) -> Series:
         return series.replaced(y=series.y * factor)
 
+    age = Curve(
+        scaled(measures.age_of_oldest(), scale), "longest wait" if direct else "age of the oldest", "again", fill=True
+    )
     return (
         (
-            "messages" if not direct else "requests",
+            "requests" if direct else f"{measures.unit}s",
             (
-                Curve(measures.depth(), "waiting", "waiting", fill=True),
-                Curve(measures.in_flight(), "being worked on" if direct else "in flight", "flight", "dot"),
-                Curve(measures.delayed(), "delayed", "delayed", "dash"),
+                Curve(measures.depth(), waiting, "waiting", fill=True),
+                Curve(measures.in_flight(), work, "flight", "dot"),
+                *delayed,
             ),
         ),
-        (
-            unit,
-            (
-                Curve(
-                    scaled(measures.age_of_oldest(), scale),
-                    "longest wait" if direct else "age of the oldest",
-                    "again",
-                    fill=True,
-                ),
-            ),
-        ),
+        (unit, (age,)),
         (
             f"per {tempo}",
             (
-                Curve(scaled(measures.rate("sent"), per), "requested" if direct else "sent", "waiting", "dot"),
-                Curve(scaled(measures.rate("deleted"), per), "answered" if direct else "deleted", "done"),
+                Curve(scaled(measures.rate("sent"), per), came, "waiting", "dot"),
+                Curve(scaled(measures.rate(ended), per), went, "done"),
             ),
         ),
     )

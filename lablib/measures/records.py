@@ -1,0 +1,69 @@
+"""Records of a stream: they stay when they are read, so dealt with is what somebody has worked on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from lablib.aws.event import KEPT
+
+if TYPE_CHECKING:
+    from lablib.measures.measures import Measures
+
+
+class Records:
+    """The records of one run. A record is handled at the end of the first work on it that succeeded."""
+
+    def __init__(self, measures: Measures) -> None:
+        self._measures = measures
+        self._details = measures.trace.details
+        self._subjects = measures.trace.column("subject")
+        self._resources = measures.trace.column("resource")
+        self._times = measures.trace.column("time")
+
+    @cached_property
+    def put(self) -> dict[int, int]:
+        """The row in which each record was put, by the record's code."""
+        return {self._subjects[row]: row for row in self._measures.where(lambda event: event.state == KEPT)}
+
+    @cached_property
+    def worked(self) -> list[int]:
+        """The rows in which work on a record ended well."""
+        ended = self._measures.where(lambda event: event.holder == "worked")
+        return [row for row in ended if self._details[row] is None and self._subjects[row] in self.put]
+
+    @cached_property
+    def handled(self) -> list[int]:
+        """The first such row of each record, in order."""
+        first: dict[int, int] = {}
+        for row in self.worked:
+            first.setdefault(self._subjects[row], row)
+        return list(first.values())
+
+    def unhandled(self, resource: str | None) -> list[tuple[float, Any, bool]]:
+        """When a record begins and ends to be something that nobody has dealt with: time, record, is it now?
+        `resource`: only the records of that shard."""
+        wanted = None if resource is None else self._measures.tokens.code(resource)
+        mine = {s for s, row in self.put.items() if wanted is None or self._resources[row] == wanted}
+        ends: dict[int, int] = {}
+        for row in sorted([*self.handled, *self._measures.where(lambda event: event.counts == "expired")]):
+            if self._subjects[row] in mine:
+                ends.setdefault(self._subjects[row], row)
+        rows = sorted([*((self.put[s], s, True) for s in mine), *((row, s, False) for s, row in ends.items())])
+        return [(self._times[row], subject, comes) for row, subject, comes in rows]
+
+    def duplicates(self) -> int:
+        """Records that were worked on more than once."""
+        return sum(n > 1 for n in Counter(self._subjects[row] for row in self.worked).values())
+
+    def out_of_order(self) -> int:
+        """Records that were worked on, for the first time, after a later one of their shard."""
+        latest: dict[int, int] = {}
+        late = 0
+        for row in self.handled:
+            put = self.put[self._subjects[row]]
+            shard = self._resources[put]
+            late += put < latest.get(shard, -1)
+            latest[shard] = max(put, latest.get(shard, -1))
+        return late
