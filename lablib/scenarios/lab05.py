@@ -20,10 +20,8 @@ from lablib.scenarios.run import Run
 from lablib.scenarios.scenario import Scenario
 from lablib.scenarios.stage import Stage, always
 from lablib.scenarios.stages import CONSUMERS, CRASHES, RESTART, SPREAD, WORK
-from lablib.scenarios.topology import ROLES, Role
 
 STREAM = "positions"
-ROLES["shard"] = Role(30, ("kept",), weight=2.9)
 
 # ---- what a run tells ------------------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ ROLES: dict[str, Role] = {
     "topic": Role(20, ("to retry", "here", "filtered"), weight=2.0),
     "queue": Role(30, ("waiting", "in flight", "delayed"), weight=2.9),
     "direct": Role(30, ("waiting", "in flight"), holds=True, weight=2.9),
+    "shard": Role(30, ("kept",), weight=2.9),
     "endpoint": Role(40, ("received",)),
     "server": Role(50, ("here",), holds=True, weight=2.0),
     "consumer": Role(50, ("held",), holds=True, weight=2.3),

@@ -12,9 +12,10 @@ from lablib.scenarios.lab02 import Visibility
 from lablib.scenarios.lab03 import Trucks
 from lablib.scenarios.lab04 import FanOut
 from lablib.scenarios.lab05 import TruckStream
+from lablib.scenarios.lab06 import SkiLift
 from lablib.scenarios.missions import Curve, as_given, works
 
-LABS = (VideoQueue, Visibility, Trucks, FanOut, TruckStream)
+LABS = (VideoQueue, Visibility, Trucks, FanOut, TruckStream, SkiLift)
 
 
 def busy(scenario, seed, after):
@@ -167,6 +168,37 @@ CASES = {
         (TruckStream(), 7, [Action("replay", 85.0)]),  # too late
         (TruckStream(), 7),
     ],
+    "06.full": [
+        (SkiLift(rate=8.0), 7),
+        (SkiLift(), 7),  # in the quiet time it is the time
+        (SkiLift(rate=8.0), 7, [], 100.0),
+        (SkiLift(rate=8.0, way="stream"), 7),
+    ],
+    "06.goal": [
+        (SkiLift(buffer_time=100), 7),
+        (SkiLift(), 7),
+        (SkiLift(buffer_size=2, buffer_time=180), 7),  # old
+        (SkiLift(buffer_time=100, rate=8.0), 7),  # other riders
+        (SkiLift(buffer_time=100, way="stream"), 7),
+    ],
+    "06.outage": [
+        (SkiLift(outage=100.0), 7),
+        (SkiLift(outage=20.0), 7),
+        (SkiLift(rate=8.0), 7),  # large, and nothing was away
+        (SkiLift(outage=100.0), 7, [], 150.0),  # it is still away
+    ],
+    "06.poison": [
+        (SkiLift(transform=True, poison=0.1), 7),
+        (SkiLift(poison=0.1), 7),  # without a transform nobody notices
+        (SkiLift(transform=True), 7),
+        (SkiLift(transform=True, poison=0.1), 7, [], 100.0),
+    ],
+    "06.replay": [
+        (SkiLift(way="both"), 7, [Action("replay", 150.0)]),
+        (SkiLift(way="stream"), 7, [Action("replay", 150.0)]),
+        (SkiLift(way="both"), 7, [Action("replay", 20.0)]),  # not yet a hundred
+        (SkiLift(way="both"), 7),
+    ],
 }
 ALL = [(scenario, mission) for scenario in LABS for mission in scenario.missions]
 
@@ -219,6 +251,7 @@ LANES = {
     Trucks: (Trucks(queue_type="standard"), {"queue_type": "fifo"}),
     FanOut: (FanOut(way="one by one", shop_crashes=0.2), {"way": "by topic"}),
     TruckStream: (TruckStream(), {"key": "constant"}),
+    SkiLift: (SkiLift(way="stream"), {"way": "firehose"}),
 }
 
 
@@ -267,7 +300,7 @@ def test_who_crashes_in_its_work_no_longer_works():
 @pytest.mark.parametrize("scenario", LABS)
 def test_a_scenario_names_its_lens_and_curve(scenario):
     run = scenario().run(3, until=60)
-    assert run.scenario.lens(run)["painter"] in {"waits", "work", "map", "board"}
+    assert run.scenario.lens(run)["painter"] in {"waits", "work", "map", "board", "clouds"}
     assert isinstance(scenario.curve, Curve)
     if scenario.guess:
         assert texts.text(scenario.guess).endswith(".")
@@ -294,10 +327,10 @@ def test_the_board_shows_who_knew_which_order_when():
 @pytest.mark.parametrize("lane", [0, 1])
 @pytest.mark.parametrize("scenario", LABS)
 def test_the_runs_with_which_a_workbench_begins_show_something_at_most_instants(scenario, lane):
-    """A message that waits or is in a hand. In every second picture nothing would be too little to look at."""
+    """A message that waits, is kept or is in a hand. In every second picture nothing would be too little to look at."""
     first, other = LANES[scenario]
     run = (first, first.replace(**other))[lane].run(5 if scenario is Visibility else 7)
-    there = [k for k in run.tokens.tokens if k.state in ("waiting", "hidden", "held", "asking", "retrying")]
+    there = [k for k in run.tokens.tokens if k.state in ("waiting", "hidden", "held", "asking", "retrying", "kept")]
     instants = [(n + 0.5) * run.until / 80 for n in range(80)]
     shown = [any(k.start <= t < (math.inf if k.end is None else k.end) for k in there) for t in instants]
     assert sum(shown) / 80 >= 0.8

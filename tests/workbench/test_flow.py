@@ -20,6 +20,7 @@ from lablib.scenarios.lab01 import SCENARIOS, Fleet, Promises, VideoQueue
 from lablib.scenarios.lab02 import Visibility
 from lablib.scenarios.lab03 import Trucks
 from lablib.scenarios.lab04 import FanOut
+from lablib.scenarios.lab06 import SkiLift
 from lablib.views import life
 from lablib.workbench import bundle, document
 
@@ -45,6 +46,10 @@ OTHERS = {
     "fanout": lambda: FanoutForTests(grave=True).run(seed=3),
     "orders": lambda: FanOut(shop_crashes=0.15).run(seed=7),
     "pipeline": lambda: PipelineForTests().run(seed=3),
+    "buffer": lambda: SkiLift().run(seed=7),
+    "buffer behind a stream": lambda: SkiLift(way="both", backup=True).run(seed=7, until=100.0),
+    "buffer in an outage": lambda: SkiLift(outage=60.0, rate=1.0, rush=1.0).run(seed=7),
+    "buffer with a crowd": lambda: SkiLift(outage=100.0).run(seed=7),
     "many groups": lambda: Trucks(trucks=30).run(seed=2, until=20.0),
 }
 

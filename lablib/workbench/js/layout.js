@@ -5,7 +5,7 @@ import { lines } from "./painters/lines.js";
 const BELOW = new Set(["lost", "dead-letter"]);        // these stand below another place, not in the flow
 export const HANDS = new Set(["consumer", "server", "function"]);
 export const HEAPS = new Set(["queue", "direct", "dead-letter"]);
-export const TAPES = new Set(["shard"]);               // as wide as a heap, and no marks of the scene's size
+export const TAPES = new Set(["shard", "buffer", "shelf"]);   // as wide as a heap, and no marks of the scene's size
 
 /** The columns of a run: lists of places, by the longest way to them. Links back are left out; `row` of a place orders its column. */
 export function columns({ places, links }) {

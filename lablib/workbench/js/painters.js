@@ -1,4 +1,7 @@
 // Which painter paints what: one a role, one a lens, one a whole stage. Services and tests add their own with `register`.
+import { buffer } from "./painters/buffer.js";
+import { clouds } from "./painters/clouds.js";
+import { shelf } from "./painters/shelf.js";
 import { bag } from "./painters/bag.js";
 import { lines } from "./painters/lines.js";
 import { hands } from "./painters/hands.js";
@@ -11,9 +14,9 @@ import { works } from "./painters/works.js";
 
 const ROLES = {
   producer, done, lost, topic: node, bucket: node, endpoint: inbox, queue: bag, direct: bag, "dead-letter": bag, consumer: hands, server: hands,
-    function: hands, shard: tape,
+    function: hands, shard: tape, buffer, shelf,
 };
-const LENSES = { board, map, waits, work: works };
+const LENSES = { board, clouds, map, waits, work: works };
 const STAGES = {};
 
 /**

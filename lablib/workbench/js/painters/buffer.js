@@ -1,0 +1,98 @@
+// A buffer with two limits, size and time. Two bars of one length say how much of each is used up: the one that is full first closes the
+// buffer, and all that is in it leaves together. What the bars show comes with the lens: {limits, level, since, closed, failed}.
+import { bar, box, fitting, mark, ring, text, width } from "../glyph.js";
+import { alpha, brief, clamp, plural, seconds } from "../theme.js";
+import { stepAt } from "../model.js";
+
+export const megabytes = (bytes) => (bytes >= 999_500 ? `${brief(Number((bytes / 1e6).toPrecision(2)))} MB` : `${Math.round(bytes / 1000)} kB`);
+export const causeColor = (why, col) => (why === "size" ? col.waiting : why === "time" ? col.hand : col.control);
+
+/** How much of both limits is used up at t: {size, time, bytes, waited}, shares of 1; null where nobody tells. */
+export function filled(run, t) {
+  const d = run.lens?.buffer;
+  if (!d) return null;
+  const bytes = stepAt(d.level, t), since = stepAt(d.since, t, -1), waited = since < 0 ? 0 : t - since;
+  return { size: bytes / d.limits[0], time: waited / d.limits[1], bytes, waited };
+}
+
+export const buffer = {
+  place(b, lane) {
+    const n = Math.max(12, lane.run.slots[b.place]);
+    b.tight = b.h < b.fs * 11;
+    b.top = b.y + b.head + (b.tight ? 0 : b.fs * (lane.run.lens?.buffer?.transform ? 6.8 : 4.6));
+    const w = b.w - 24, foot = b.y + b.h - 8, h = Math.max(8, foot - b.top - b.fs * (b.tight ? 0.4 : 1.8));
+    let p = 15;
+    while (p > 2.5 && Math.floor(w / p) * Math.floor(h / p) < n) p -= 0.5;
+    b.pitch = p; b.cols = Math.max(1, Math.floor(w / p));
+    b.spot = (k) => [b.x + 12 + ((k.slot ?? 0) % b.cols + 0.5) * p, Math.max(b.top + 2, foot - (Math.floor((k.slot ?? 0) / b.cols) + 0.5) * p)];
+  },
+  ground(g, b, lane, v) {
+    const { col, t } = v, { run } = lane, id = `${lane.i}q${b.place}`, on = v.focus === id || v.hover?.id === id, f = filled(run, t);
+    box(g, b.x, b.y, b.w, b.h, 12, { fill: col.tray, stroke: on ? col.ink : col.edge, line: on ? 1.8 : 1.4 });
+    v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.head, id, pick: { place: b.place, lane: lane.i } });
+    const inside = run.count("waiting", t, b.place), late = run.count("retrying", t, b.place), title = run.places[b.place].label;
+    text(g, title, b.x + 13, b.y + b.head / 2 + 2, { size: b.fs + 1, weight: 650, color: col.ink, max: b.w * 0.5 });
+    const room = b.w - width(g, title, b.fs + 1, 650) - 40, words = `${brief(inside + late)} collected`;
+    text(g, fitting(g, [words, brief(inside + late)], room, b.fs, 600), b.x + b.w - 13, b.y + b.head / 2 + 2,
+      { size: b.fs, weight: 600, color: inside + late ? col.waiting : col.soft, align: "right" });
+    if (!f) return;
+    const { limits, closed } = run.lens.buffer, last = closed.findLast((c) => c[0] <= t), fresh = last && v.since(last[0]) >= 0 && v.since(last[0]) < 1.4;
+    if (b.tight) {
+      bar(g, b.x + 12, b.y + b.head - 3, b.w / 2 - 16, 5, f.size, col.waiting, alpha(col.waiting, 0.16));
+      bar(g, b.x + b.w / 2 + 4, b.y + b.head - 3, b.w / 2 - 16, 5, f.time, col.hand, alpha(col.hand, 0.16));
+      return;
+    }
+    const way = run.lens.buffer.transform, y = b.y + b.head + b.fs * (way ? 2.9 : 0.7);
+    if (way) {
+      const since = stepAt(way, t, -1), waited = since < 0 ? 0 : t - since;
+      limit(g, b, b.y + b.head + b.fs * 0.7, "first, for the transform", waited / way.limit, `${seconds(waited)} of ${way.limit} s`, false, false, col);
+    }
+    limit(g, b, y, "size", f.size, `${megabytes(f.bytes)} of ${megabytes(limits[0])}`, f.size >= f.time, fresh && last[1], col);
+    limit(g, b, y + b.fs * 2.2, "time", f.time, `${seconds(f.waited)} of ${brief(limits[1])} s`, f.time > f.size, fresh && last[1], col);
+  },
+  paint(g, b, lane, v) {
+    const { col, t } = v, { run } = lane, s = Math.max(2, b.pitch * 0.78);
+    if (lane.blocks) return crowd(g, b, lane, v);
+    for (const m of lane.marksIn(b.place)) {
+      const [x, y] = b.spot(m.k), again = m.k.state === "retrying";
+      g.globalAlpha = v.lit(m) ? 1 : 0.25;
+      if (s >= 6) mark(g, x, y, s, { shape: again ? "diamond" : "dot", color: again ? col.again : lane.hue(m, col) });
+      else box(g, x - s / 2, y - s / 2, s, s, 1, { fill: again ? col.again : lane.hue(m, col) });
+      v.halo(g, m, x, y, s / 2 + 2);
+      g.globalAlpha = 1;
+      v.hits.push({ x, y, r: Math.max(5, s * 0.6), id: `${lane.i}m${m.m}`, pick: { m: m.m, lane: lane.i } });
+    }
+    return waiting(g, b, run, t, col);
+  },
+};
+
+/** One of the two limits: its name, how much of it is used up, and whether it was the one that closed the buffer just now. */
+function limit(g, b, y, name, share, words, leads, fresh, col) {
+  const color = causeColor(name, col), hit = fresh === name || (fresh === "change" && name === "time"), x = b.x + 13, w = b.w - 26, fs = b.fs;
+  text(g, name, x, y, { size: fs - 1, weight: leads || hit ? 700 : 450, color: leads || hit ? color : col.soft });
+  text(g, hit ? "full: all leave" : words, x + w, y, { size: fs - 1, weight: hit ? 700 : 450, color: hit ? color : col.soft, align: "right", max: w * 0.75 });
+  bar(g, x, y + fs * 0.75, w, fs * 0.62, clamp(hit ? 1 : share, 0, 1), leads || hit ? color : alpha(color, 0.5), alpha(color, 0.14));
+}
+
+/** An attempt that failed, and the pause before the next. */
+function waiting(g, b, run, t, col) {
+  const failed = run.lens?.buffer?.failed.findLast((x) => x[0] <= t && t < x[1]);
+  if (!failed || b.tight) return;
+  const [from, until, attempt] = failed, y = b.top + b.fs * 1.2, r = b.fs * 0.5;
+  box(g, b.x + 10, y - b.fs * 0.95, b.w - 20, b.fs * 1.9, 6, { fill: col.card, stroke: col.again, line: 1.3 });
+  ring(g, b.x + 22, y, r, (until - t) / (until - from), col.again, alpha(col.again, 0.25), 2.4);
+  const left = `attempt ${attempt} failed, the next in ${seconds(until - t)}`;
+  text(g, fitting(g, [left, `next in ${seconds(until - t)}`], b.w - 58, b.fs - 1, 650), b.x + 36, y, { size: b.fs - 1, weight: 650, color: col.again });
+}
+
+/** Too many to count: the level, and how many. */
+function crowd(g, b, lane, v) {
+  const { col, t } = v, { run } = lane, n = run.count("waiting", t, b.place) + run.count("retrying", t, b.place), foot = b.y + b.h - 8;
+  const top = Math.max(1, run.once(`crowd ${b.place}`, () => run.most("waiting", b.place) + run.most("retrying", b.place)));
+  const h = (foot - b.top - b.fs * 2.6) * clamp(n / top, 0, 1), late = run.count("retrying", t, b.place);
+  box(g, b.x + 12, foot - h, b.w - 24, h * (1 - late / Math.max(1, n)), 4, { fill: alpha(col.waiting, 0.4) });
+  if (late) box(g, b.x + 12, foot - (h * late) / n, b.w - 24, (h * late) / n, 4, { fill: alpha(col.again, 0.4) });
+  if (h > b.fs * 1.6) text(g, `${plural(n, "record")}${late ? `, ${brief(late)} on the way again` : ""}`, b.x + b.w / 2, foot - h / 2,
+    { size: b.fs, weight: 650, color: col.ink, align: "center", max: b.w - 30 });
+  waiting(g, b, lane.run, t, col);
+}
