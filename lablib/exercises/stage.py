@@ -97,13 +97,15 @@ class Stage:
     def settings(self, url: str) -> dict[str, str]:
         """The attributes of a queue that can be set; none when it was deleted."""
         try:
-            found = self.cloud.service("sqs").get_queue_attributes(self._shop(), queue_url=url, attribute_names=["All"])
+            found = self.cloud.service("sqs").get_queue_attributes(
+                self.request(), queue_url=url, attribute_names=["All"]
+            )
         except ServiceError:
             return {}
         other = ("Approximate", "Created", "LastModified", "QueueArn")
         return {name: value for name, value in found["Attributes"].items() if not name.startswith(other)}
 
-    def _shop(self) -> Request:
+    def request(self) -> Request:
         """A call by the shop, past the front door: it takes no time and has no row."""
         return Request("shop", -1, self.cloud.chance.stream("shop"))
 
@@ -117,7 +119,7 @@ class Stage:
         """The shop sends a message, in no time, and its id is remembered under `name`. `more`: for a FIFO queue, its
         group and deduplication id.
         """
-        sent = self.cloud.service("sqs").send_message(self._shop(), queue_url=url, message_body=body, **more)
+        sent = self.cloud.service("sqs").send_message(self.request(), queue_url=url, message_body=body, **more)
         self._remember(sent["MessageId"], name, body)
         self.labels[name] = name
 
@@ -137,7 +139,7 @@ class Stage:
 
     def publish(self, topic_arn: str, message: str, name: str, **more: Any) -> None:
         """The shop publishes a message, in no time, and its id is remembered under `name`. `more`: its attributes."""
-        published = self.cloud.service("sns").publish(self._shop(), topic_arn=topic_arn, message=message, **more)
+        published = self.cloud.service("sns").publish(self.request(), topic_arn=topic_arn, message=message, **more)
         self.sent.setdefault(name, []).append(published["MessageId"])
         self.labels[published["MessageId"]] = name
 

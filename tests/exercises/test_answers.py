@@ -15,6 +15,7 @@ from exercises import (
     lab04_delivery_answers,
     lab04_pipeline_answers,
     lab05_answers,
+    lab06_answers,
     verdict_answers,
 )
 
@@ -31,6 +32,7 @@ LABS = (
     lab04_delivery_answers,
     lab04_pipeline_answers,
     lab05_answers,
+    lab06_answers,
     verdict_answers,
 )
 WRONG = [wrong for lab in LABS for wrong in lab.WRONG]
