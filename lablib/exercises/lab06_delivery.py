@@ -388,7 +388,8 @@ class Redeliver(Exercise):
         """Put objects into the bucket, as Firehose writes them for records that failed."""
         put = stage.cloud.service("s3").operation("put_object")
         request, epoch = stage.request(), int(stage.cloud.kernel.epoch * 1000)
-        good, bad = [], []
+        good: list[bytes] = []
+        bad: list[bytes] = []
         put(request, bucket=BUCKET, key="riders/2023/04/01/09/before", body=b"")
         for n in range(case.objects + 1005 * case.many):
             lines = []

@@ -402,6 +402,7 @@ class _LiftStage(Stage):
         data = body[:-2].ljust(self.values["size"] - 2, ".") + body[-2:]
         if keyed("broken", str(number)) < self.values["poison"]:
             data = data[: len(data) // 2]
+        params: dict[str, Any]
         if self.values["way"] == "firehose":
             call, params = self.firehose.put_record, {"DeliveryStreamName": DELIVERY, "Record": {"Data": data.encode()}}
         else:
