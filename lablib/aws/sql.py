@@ -114,6 +114,28 @@ class Session:
         self._cursor.close()
 
 
+def parquet(lines: bytes) -> bytes:
+    """A Parquet file, compressed with Snappy, of JSON documents, one a line. Its columns are what the documents have.
+
+    Raises SqlError when these do not fit together.
+    """
+    with unsimulated():
+        import tempfile
+        from pathlib import Path
+
+        import duckdb
+
+        with tempfile.TemporaryDirectory() as folder, duckdb.connect(config={"threads": 1}) as database:
+            source, target = Path(folder, "lines.json"), Path(folder, "rows.parquet")
+            source.write_bytes(lines)
+            rows = f"read_json('{source}', format='newline_delimited', sample_size=-1)"
+            try:
+                database.execute(f"COPY (SELECT * FROM {rows}) TO '{target}' (FORMAT parquet, COMPRESSION snappy)")
+            except duckdb.Error as error:
+                raise SqlError(_in_a_line(str(error))) from None
+            return target.read_bytes()
+
+
 def _in_a_line(text: str) -> str:
     text = text.partition("\n\nLINE")[0].partition("\nDid you mean")[0].partition("\nCandidate")[0]
     text = " ".join(text.split())

@@ -48,6 +48,8 @@ EVENTS = (
         origin="resource",
         counts="taken",
     ),
+    Event("RecordUnpacked", "unpacked: there are {detail} records in it", ends="unpacked"),
+    Event("PartTaken", "a part of a record, {detail} bytes", state=WAITING, origin="resource", joins=True),
     Event("RecordCopied", "a copy waits for the backup bucket in {resource}", state=WAITING, origin="resource"),
     Event("RecordDropped", "dropped by the transform {actor}", "{actor} dropped {message}", ends="dropped",
           counts="dropped"),

@@ -80,11 +80,12 @@ def error_lines(records: list[Record], epoch: float, now: float, lambda_arn: str
     lines = []
     for record in records:
         code, message, attempts = record.failed
+        last = code.startswith("DataFormat")
         document = {
             "attemptsMade": attempts,
             "arrivalTimestamp": round((epoch + record.time) * 1000),
-            "errorCode": code,
-            "errorMessage": message,
+            "lastErrorCode" if last else "errorCode": code,
+            "lastErrorMessage" if last else "errorMessage": message,
             "attemptEndingTimestamp": round((epoch + now) * 1000),
             "rawData": b64encode(record.data).decode(),
         }

@@ -14,14 +14,16 @@ from collections.abc import Callable
 from typing import Any
 
 from lablib.aws.service import World
+from lablib.aws.sql import SqlError, parquet
 from lablib.kernel.network import network_of
 from lablib.services.firehose.objects import Writer, compress, error_lines
 from lablib.services.firehose.records import Batch, Buffer, Failure, Record
 from lablib.services.firehose.senders import Redshift, Sender, sender_of
 from lablib.services.firehose.settings import HTTP, MIB, OPENSEARCH, REDSHIFT, S3, Destination, Place, read_query
 from lablib.services.firehose.transform import Transform
+from lablib.services.firehose.unpack import Unreadable, parts_of, table_rows
 
-PROCESSING_FAILED = "processing-failed"
+PROCESSING_FAILED, CONVERSION_FAILED = "processing-failed", "format-conversion-failed"
 
 
 class Pipeline:
@@ -62,10 +64,30 @@ class Pipeline:
             copy = Record(record.id, record.data, record.time, record.expires)
             self.world.trace.add("RecordCopied", self._backup.place, record.id, self.actor, row)
             self._backup.add(copy)
-        if self._transform:
-            self._transform.buffer.add(record)
-        else:
-            self.stage(record)
+        for part in self._unpacked(record):
+            if self._transform:
+                self._transform.buffer.add(part)
+            else:
+                self.stage(part)
+
+    def _unpacked(self, record: Record) -> list[Record]:
+        """The records in this one; mostly itself."""
+        try:
+            parts = parts_of(record.data, self.destination.processors)
+        except Unreadable as error:
+            self.fail(record, error.code, str(error), 1)
+            return []
+        if len(parts) == 1:
+            record.data = parts[0]
+            return [record]
+        trace = self.world.trace
+        row = trace.add("RecordUnpacked", self.name, record.id, self.actor, -1, len(parts))
+        found = []
+        for number, data in enumerate(parts):
+            part = Record(f"{record.id}:{number}", data, record.time, record.expires, about=record.about)
+            trace.add("PartTaken", self.name, part.id, self.actor, row, len(data))
+            found.append(part)
+        return found
 
     def stage(self, record: Record) -> None:
         """The record is as it will be delivered: it waits for that."""
@@ -81,6 +103,13 @@ class Pipeline:
                 text = "The active partition limit is exceeded."
                 self.fail(record, "DynamicPartitioning.ActivePartitionLimitExceeded", text, 1)
                 return
+        if self.destination.converted:
+            try:
+                rows = table_rows(record.data)
+            except Unreadable as error:
+                self.fail(record, error.code, str(error), 1, CONVERSION_FAILED)
+                return
+            record.data = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
         record.data += self._delimiter
         buffer = self._buffers.get(keys)
         if buffer is None:
@@ -211,13 +240,19 @@ class Pipeline:
 
     def _write(self, place: Place, batch: Batch) -> tuple[str, Failure | None]:
         """One attempt to write a batch as an object: its key, and why that failed."""
-        key = self.writer.key(place, batch, batch.kind, batch.records[0].keys)
+        converted = self.destination.converted and batch.where == self.name
+        extension = ".parquet" if converted else ""
+        key = self.writer.key(place, batch, batch.kind, batch.records[0].keys, extension)
         if batch.kind:
             kernel = self.world.kernel
             arn = self.destination.processors.get("Lambda", {}).get("LambdaArn", "")
             body = error_lines(batch.records, kernel.epoch, kernel.now, arn)
         else:
             body = b"".join(record.data for record in batch.records)
+            try:
+                body = parquet(body) if converted else body
+            except SqlError as error:
+                return key, Failure("DataFormatConversion.InternalError", str(error))
         return key, self.writer.write(place, key, compress(body, place.compression, key), batch.row)
 
     def _expire(self, batch: Batch) -> bool:

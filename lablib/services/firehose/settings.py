@@ -222,6 +222,7 @@ def _check(destination: Destination) -> None:
             raise argument("Prefix must not contain expressions for a Redshift destination.")
     _check_partitions(destination)
     if destination.converted:
+        _check_conversion(document["DataFormatConversionConfiguration"])
         if files.compression != "UNCOMPRESSED":
             raise argument("CompressionFormat must be UNCOMPRESSED when data format conversion is enabled.")
         if destination.size < 64 * MIB:
@@ -236,6 +237,14 @@ def _check(destination: Destination) -> None:
                 raise argument(f"{parameter} must be a number from {low} to {high}.")
         if name == "CloudWatchLogProcessing":
             raise NotSimulated("firehose: the processor CloudWatchLogProcessing is not simulated")
+
+
+def _check_conversion(config: Document) -> None:
+    for part in ("SchemaConfiguration", "InputFormatConfiguration", "OutputFormatConfiguration"):
+        if part not in config:
+            raise argument(f"{part} is required when data format conversion is enabled.")
+    if "OrcSerDe" in config["OutputFormatConfiguration"].get("Serializer", {}):
+        raise NotSimulated("firehose: conversion to ORC is not simulated: Parquet is (ParquetSerDe)")
 
 
 _RANGES = {"BufferSizeInMBs": (0.2, 3), "BufferIntervalInSeconds": (0, 900), "NumberOfRetries": (0, 300)}  # guide
