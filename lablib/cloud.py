@@ -311,7 +311,7 @@ class Cloud:
             target = owned.target(operation, params)
             owner, policy = to.account or target.owner, target.policy
             missing = "" if target.exists else f"There is no {resource}: look at its name, region and account.\n"
-            known = {**target.context, **known}
+            known = {"aws:RequestedRegion": owned.world.region, **target.context, **known}
         now = self.kernel.epoch + self.now
         return missing + decide(AccessRequest(action, resource, caller, owner, known, now), policy).explain()
 

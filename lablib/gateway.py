@@ -236,7 +236,8 @@ class Gateway:
         plain = len(target.actions) == 1 and not target.context
         if plain and all(a is b for a, b in zip(self._allowed.get(asked, _NOTHING), deciding, strict=True)):
             return service
-        context, now = {**target.context, **caller.context}, self._kernel.epoch + self._kernel.now
+        context = {"aws:RequestedRegion": service.world.region, **target.context, **caller.context}
+        now = self._kernel.epoch + self._kernel.now
         for action in target.actions:
             decision = decide(AccessRequest(action, target.arn, caller, owner, context, now), target.policy)
             if not decision:

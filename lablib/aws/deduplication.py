@@ -33,6 +33,11 @@ class Deduplication(Generic[T]):
                 del known[key]
         return known.get((group, id))
 
+    def forget(self) -> None:
+        """No id is known any more."""
+        self._known.clear()
+        self._ends.clear()
+
     def note(self, message: T, group: str, id: str) -> None:
         """A message was sent: the window of its id begins."""
         end = self._kernel.now + self._window

@@ -100,6 +100,7 @@ def run_batch(request: Request, entries: list[Document], single: Callable[[Docum
     """Handle the entries of a batch one by one: `single` returns an entry's result or raises ServiceError.
 
     The answer lists `Successful` and `Failed` entries as AWS does: the call itself succeeds even when entries fail.
+    See `without_empty_lists`.
     """
     answer: Document = {"Successful": [], "Failed": []}
     for entry in entries:
@@ -111,3 +112,8 @@ def run_batch(request: Request, entries: list[Document], single: Callable[[Docum
             about = {"SenderFault": error.sender_fault, "Code": error.code, "Message": error.message}
             answer["Failed"].append({"Id": entry["Id"]} | about)
     return answer
+
+
+def without_empty_lists(answer: Document) -> Document:
+    """An answer of a JSON service: a list that would be empty is not there."""
+    return {key: value for key, value in answer.items() if value != []}

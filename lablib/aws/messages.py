@@ -44,13 +44,13 @@ def value_field(attribute: Document) -> str:
 
 
 def select_attributes(attributes: Mapping[str, Document], wanted: Iterable[str]) -> dict[str, Document]:
-    """Copies of those attributes of a message that a receiver asks for: by name, by `prefix.*`, or all by `All` or
-    `.*`."""
+    """Copies of those attributes of a message that a receiver asks for: by name, by `prefix.*`, or all by `All`,
+    `.*` or `*`."""
     if wanted == ["All"]:
         return {name: attribute.copy() for name, attribute in attributes.items()}
     names = tuple(wanted)
     prefixes = tuple(name[:-2] for name in names if name.endswith(".*"))
-    everything = "All" in names or "" in prefixes
+    everything = "All" in names or "*" in names or "" in prefixes
     return {
         name: attribute.copy()
         for name, attribute in attributes.items()

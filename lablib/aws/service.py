@@ -18,15 +18,26 @@ if TYPE_CHECKING:
     from lablib.aws.access.decide import Policy
 
 
+ADMINISTRATOR_ID = "AIDALABSADMINISTRATOR"  # the unique id of the user who calls without a role
+
+
 class ServiceError(Exception):
     """An error that AWS documents: the caller sees it as a ClientError of class `shape` with `code` and `message`.
 
     `shape` is its name in the service's model; `code` what stands on the wire (the same when not given); `status` is
-    HTTP's; `sender_fault` tells whether the caller is to blame.
+    HTTP's; `sender_fault` tells whether the caller is to blame; `details` are the fields beside code and message that
+    some errors have, such as BucketName.
     """
 
     def __init__(
-        self, shape: str, message: str, *, code: str | None = None, status: int = 400, sender_fault: bool = True
+        self,
+        shape: str,
+        message: str,
+        *,
+        code: str | None = None,
+        status: int = 400,
+        sender_fault: bool = True,
+        details: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.shape = shape
@@ -34,6 +45,7 @@ class ServiceError(Exception):
         self.code = code or shape
         self.status = status
         self.sender_fault = sender_fault
+        self.details = details or {}
 
 
 class NotSimulated(Exception):
@@ -128,6 +140,13 @@ class Request:
     chance: Stream
     partial: float = 0.0
     principal: Principal | None = None
+
+    @property
+    def user_id(self) -> str:
+        """The caller's unique id, as events and messages show it: of a user, of a role's session, of an AWS service."""
+        if self.principal is None:
+            return ADMINISTRATOR_ID
+        return self.principal.context.get("aws:userid") or f"AIDALAB{self.principal.service.split('.')[0].upper()}"
 
     def entry_fails(self) -> bool:
         """Does an injected fault make this entry of a batch fail?"""

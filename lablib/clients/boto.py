@@ -269,15 +269,20 @@ class SimulatedClient:
     def _error(self, problem: ServiceError | AnswerLost, operation_name: str, retries: int) -> Exception:
         if isinstance(problem, AnswerLost):
             return botocore.exceptions.ReadTimeoutError(endpoint_url=self.meta.endpoint_url)
-        response = {
-            "Error": {
-                "Message": problem.message,
-                "Code": problem.code,
-                "QueryErrorCode": problem.shape,
-                "Type": "Sender" if problem.sender_fault else "Receiver",
-            },
-            "ResponseMetadata": self._metadata(problem.status, retries),
-        }
+        about: dict[str, Any] = {"Message": problem.message, "Code": problem.code, **problem.details}
+        response: dict[str, Any] = {"Error": about, "ResponseMetadata": self._metadata(problem.status, retries)}
+        metadata, who = self._service_model.metadata, "Sender" if problem.sender_fault else "Receiver"
+        if "awsQueryCompatible" in metadata:
+            about |= {"QueryErrorCode": problem.shape, "Type": who}
+        elif metadata["protocol"] == "query":
+            about["Type"] = who
+        if "json" in metadata["protocol"]:  # its errors are documents, whose fields botocore shows too
+            shape = self._service_model.shape_for_error_code(problem.shape)
+            for name in shape.members if shape else ():
+                if name.lower() == "message":
+                    response[name] = problem.message
+                elif name == "Type":
+                    response[name] = "User" if problem.sender_fault else "Service"
         error: Exception = self.exceptions.from_code(problem.shape)(response, operation_name)
         return error
 
@@ -301,8 +306,13 @@ class SimulatedClient:
         else:
             if operation.streamed:  # its events come later, one by one
                 return
-            report = _VALIDATOR.validate(answer, operation.output_shape).generate_report()
-            # AWS itself answers with empty lists and zeros where its model has a least length or number.
+            shape = operation.output_shape
+            lists: dict[str, Any] = {
+                name: [] for name in shape.required_members if shape.members[name].type_name == "list"
+            }
+            report = _VALIDATOR.validate(lists | answer, shape).generate_report()
+            # AWS itself leaves out empty lists that its model requires, and answers with empty lists and zeros where
+            # its model has a least length or number.
             problem = "\n".join(line for line in report.splitlines() if "value: 0, valid min" not in line)
         if problem:
             raise AssertionError(f"the simulated {operation.name} does not answer as AWS does: {problem}")

@@ -16,14 +16,17 @@ from urllib.parse import quote
 from uuid import UUID
 
 from lablib.aws.access.decide import AccessRequest, MalformedPolicy, Policy, decide
+from lablib.aws.access.identities import UnknownPrincipal, bound, identities
+from lablib.aws.access.managed import MANAGED, SERVICE_ROLES
 from lablib.aws.lists import Tags, page_of
 from lablib.aws.quotas import quota
-from lablib.aws.service import Principal, Request, Service, ServiceError, Target, World
+from lablib.aws.service import NotSimulated, Principal, Request, Service, ServiceError, Target, World
 
 Document = dict[str, Any]
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # of unique ids
 _QUOTAS = "IAM user guide: IAM and AWS STS quotas"
 _NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
+_AWS_OWN = re.compile(r"arn:aws[a-z-]*:iam::aws:policy/[\w+=,.@/-]+")
 _PATH = re.compile(r"/|/[!-~]*/")
 
 
@@ -87,8 +90,8 @@ class Iam(Service):
         super().__init__(world)
         self._roles: dict[str, Role] = {}
         self._managed: dict[str, Managed] = {}
-        for name, actions in _MANAGED.items():
-            path = "/service-role/" if name in _SERVICE_ROLES else "/"
+        for name, actions in MANAGED.items():
+            path = "/service-role/" if name in SERVICE_ROLES else "/"
             statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
             text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
             self._add_managed(name, "aws", path, text, Policy.parse(text, kind="identity", name=name))
@@ -106,7 +109,7 @@ class Iam(Service):
         account, role = self.world.account, self._roles[role_name]
         session = f"arn:aws:sts::{account}:assumed-role/{role_name}/lab"
         context = {"aws:userid": f"{role.id}:lab"}
-        return Principal(account, session, role.arn, identity=lambda: self.policies_of(role_name), context=context)
+        return Principal(account, session, role.arn, identity=lambda: self._policies_of(role), context=context)
 
     def session(self, role_arn: str, service: str) -> Principal | None:
         """The caller that is a session of the role with that ARN, assumed by an AWS service ("firehose.amazonaws.com").
@@ -121,10 +124,9 @@ class Iam(Service):
         asked = ("sts:AssumeRole", role.arn, by, self.world.account, context, self.world.kernel.epoch + self.now)
         return self.principal(role.name) if decide(AccessRequest(*asked), role.trust) else None
 
-    def policies_of(self, role_name: str) -> tuple[Policy, ...]:
-        """The identity policies of a role; none when it was deleted."""
-        role = self._roles.get(role_name)
-        return role.policies if role else ()
+    def _policies_of(self, role: Role) -> tuple[Policy, ...]:
+        """The identity policies of a role; none when it was deleted, whoever has its name now."""
+        return role.policies if self._roles.get(role.name) is role else ()
 
     def role(self, name: str) -> Role:
         """The role with that name. Raises NoSuchEntity."""
@@ -168,6 +170,7 @@ class Iam(Service):
         role = Role(role_name, arn, id, path, self.now, assume_role_policy_document, trust)
         role.description, role.max_session, role.tags = description, max_session_duration, Tags.read(tags)
         self._roles[role_name] = role
+        identities(self.world)[arn] = id
         return {"Role": self._describe(role, full=False)}
 
     def get_role(self, request: Request, *, role_name: str) -> Document:
@@ -185,7 +188,7 @@ class Iam(Service):
             raise _error("DeleteConflict", "Cannot delete entity, must detach all policies first.", 409)
         if role.inline:
             raise _error("DeleteConflict", "Cannot delete entity, must delete policies first.", 409)
-        del self._roles[role_name]
+        del self._roles[role_name], identities(self.world)[role.arn]
         return {}
 
     def update_assume_role_policy(self, request: Request, *, role_name: str, policy_document: str) -> Document:
@@ -300,6 +303,8 @@ class Iam(Service):
 
     def attach_role_policy(self, request: Request, *, role_name: str, policy_arn: str) -> Document:
         role, managed = self.role(role_name), self._managed.get(policy_arn)
+        if managed is None and _AWS_OWN.fullmatch(policy_arn):
+            raise NotSimulated(f"iam: AWS's policy {policy_arn} is not simulated: write its actions into a policy")
         if managed is None:
             raise _no_such_entity(f"Policy {policy_arn} does not exist or is not attachable.")
         if policy_arn not in role.attached:
@@ -342,6 +347,8 @@ class Iam(Service):
         return [m for m in self._managed.values() if m.arn.split(":")[4] != "aws"]
 
     def _find(self, arn: str) -> Managed:
+        if arn not in self._managed and _AWS_OWN.fullmatch(arn):
+            raise NotSimulated(f"iam: AWS's policy {arn} is not simulated: write its actions into a policy")
         if arn not in self._managed:
             raise _no_such_entity(f"Policy {arn} was not found.")
         return self._managed[arn]
@@ -385,30 +392,15 @@ class Iam(Service):
 
     def _parse(self, text: str, kind: Any, name: str, limit: str = "", title: str = "") -> Policy:
         try:
-            policy = Policy.parse(text, kind=kind, name=name)
+            policy = bound(Policy.parse(text, kind=kind, name=name), self.world)
+        except UnknownPrincipal as error:
+            text = f'Invalid principal in policy: "AWS":"{error.arn}"'
+            raise _error("MalformedPolicyDocument", text) from None
         except MalformedPolicy as error:
             raise _error("MalformedPolicyDocument", f"Syntax errors in policy. {error}.") from None
         if limit:
             self._check_quota(_size(text) - 1, limit, title)
         return policy
-
-
-# AWS's own policies that concern messaging, with the actions they allow (AWS managed policy reference; those actions
-# left out that belong to services which this lab has not).
-_MANAGED: dict[str, tuple[str, ...]] = {
-    "AdministratorAccess": ("*",),
-    "AmazonSQSFullAccess": ("sqs:*",),
-    "AmazonSQSReadOnlyAccess": (
-        *("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListDeadLetterSourceQueues", "sqs:ListQueues"),
-        *("sqs:ListMessageMoveTasks", "sqs:ListQueueTags"),
-    ),
-    "AmazonSNSFullAccess": ("sns:*",),
-    "AmazonSNSReadOnlyAccess": ("sns:GetTopicAttributes", "sns:List*"),
-    "AmazonS3FullAccess": ("s3:*",),
-    "AmazonS3ReadOnlyAccess": ("s3:Get*", "s3:List*"),
-    "AWSLambdaSQSQueueExecutionRole": ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
-}
-_SERVICE_ROLES = ("AWSLambdaSQSQueueExecutionRole",)
 
 
 def _error(code: str, message: str, status: int = 400) -> ServiceError:

@@ -15,19 +15,21 @@ from typing import Any
 from uuid import UUID
 
 from lablib.aws.access.decide import AccessRequest, MalformedPolicy, Policy, administrator
+from lablib.aws.access.identities import UnknownPrincipal, bound
 from lablib.aws.arn import Arn
 from lablib.aws.lists import page_of
 from lablib.aws.quotas import quota
-from lablib.aws.service import Request, Service, ServiceError, Target, World
+from lablib.aws.service import NotSimulated, Request, Service, ServiceError, Target, World
 
 Document = dict[str, Any]
 _ID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
 _ALIAS = re.compile(r"alias/[A-Za-z0-9/_-]{1,250}")
 _DAY = 86_400
 _SPECS = {  # what a key is for, and of which kinds it can then be (KMS API reference, CreateKey)
-    "ENCRYPT_DECRYPT": re.compile("SYMMETRIC_DEFAULT"),
-    "SIGN_VERIFY": re.compile("RSA_(2048|3072|4096)|ECC_(NIST_P(256|384|521)|SECG_P256K1)"),
-    "GENERATE_VERIFY_MAC": re.compile("HMAC_(224|256|384|512)"),
+    "ENCRYPT_DECRYPT": re.compile("SYMMETRIC_DEFAULT|RSA_(2048|3072|4096)|SM2"),
+    "SIGN_VERIFY": re.compile("(RSA|ECC|ML_DSA)_.*|SM2"),
+    "GENERATE_VERIFY_MAC": re.compile("HMAC_.*"),
+    "KEY_AGREEMENT": re.compile("ECC_.*|SM2"),
 }
 _OWN_KEYS = {"sqs": "Simple Queue Service (SQS)", "sns": "SNS"}  # services with a key of AWS's here
 
@@ -42,8 +44,6 @@ class Key:
     policy_text: str
     policy: Policy
     description: str = ""
-    usage: str = "ENCRYPT_DECRYPT"
-    spec: str = "SYMMETRIC_DEFAULT"
     manager: str = "CUSTOMER"
     state: str = "Enabled"
     deletion: float = 0.0  # when it is deleted, in state PendingDeletion
@@ -126,9 +126,13 @@ class Kms(Service):
     ) -> Document:
         if key_usage not in _SPECS or not _SPECS[key_usage].fullmatch(key_spec):
             raise _validation(f"KeyUsage {key_usage} is not compatible with KeySpec {key_spec}")
+        if key_spec != "SYMMETRIC_DEFAULT":
+            raise NotSimulated(
+                f"kms: KeySpec {key_spec} is not simulated; there are symmetric keys for encryption only"
+            )
         text = policy or _default_policy(self.world.account)
         key = self._make(text, request, bypass_policy_lockout_safety_check)
-        key.description, key.usage, key.spec = description, key_usage, key_spec
+        key.description = description
         self.world.trace.add("KeyCreated", key.id, "", request.caller, request.row)
         return {"KeyMetadata": self._describe(key)}
 
@@ -151,16 +155,15 @@ class Kms(Service):
             "CreationDate": self.date(key.created),
             "Enabled": key.state == "Enabled",
             "Description": key.description,
-            "KeyUsage": key.usage,
+            "KeyUsage": "ENCRYPT_DECRYPT",
             "KeyState": key.state,
             "Origin": "AWS_KMS",
             "KeyManager": key.manager,
-            "CustomerMasterKeySpec": key.spec,
-            "KeySpec": key.spec,
+            "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT",
+            "KeySpec": "SYMMETRIC_DEFAULT",
             "MultiRegion": False,
+            "EncryptionAlgorithms": ["SYMMETRIC_DEFAULT"],
         }
-        if key.usage == "ENCRYPT_DECRYPT":
-            document["EncryptionAlgorithms"] = ["SYMMETRIC_DEFAULT"]
         if key.state == "PendingDeletion":
             document["DeletionDate"] = self.date(key.deletion)
         return document
@@ -263,7 +266,10 @@ class Kms(Service):
 
     def _parse(self, text: str, id: str) -> Policy:
         try:
-            return Policy.parse(text, kind="key", name=f"key {id}")
+            return bound(Policy.parse(text, kind="key", name=f"key {id}"), self.world)
+        except UnknownPrincipal:
+            text = "Policy contains a statement with one or more invalid principals."
+            raise ServiceError("MalformedPolicyDocumentException", text) from None
         except MalformedPolicy as error:
             raise ServiceError(
                 "MalformedPolicyDocumentException", f"Policy contains invalid elements. {error}."
@@ -336,9 +342,6 @@ class Kms(Service):
         if key.state == "Disabled":
             raise ServiceError("DisabledException", f"{key.arn} is disabled.")
         _refuse_pending(key)
-        if key.usage != "ENCRYPT_DECRYPT":
-            text = f"{key.arn} key usage is {key.usage} which is not valid for {operation}."
-            raise ServiceError("InvalidKeyUsageException", text)
         return key
 
     def _close(self, key: Key, plaintext: bytes, context: dict[str, str] | None) -> bytes:

@@ -354,8 +354,12 @@ LONG = "x" * 129
         ),
         (
             "attach_role_policy",
-            {"RoleName": "worker", "PolicyArn": "arn:aws:iam::aws:policy/Nonsense"},
-            *("NoSuchEntity", 404, "Policy arn:aws:iam::aws:policy/Nonsense does not exist or is not attachable."),
+            {"RoleName": "worker", "PolicyArn": "arn:aws:iam::123456789012:policy/Nonsense"},
+            *(
+                "NoSuchEntity",
+                404,
+                "Policy arn:aws:iam::123456789012:policy/Nonsense does not exist or is not attachable.",
+            ),
         ),
         (
             "detach_role_policy",

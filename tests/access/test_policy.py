@@ -530,7 +530,7 @@ def test_an_explanation_says_what_came_closest():
     )
     assert 'its Resource is "arn:aws:sqs:*:*:x"' in ask(SNS, policy(statement(resource="arn:aws:sqs:*:*:x"))).explain()
     assert f'its Action is "{RECEIVE}"' in ask(role(own(action=RECEIVE))).explain()
-    assert "the request has no aws:SourceIp" in (
+    assert 'the request has "192.0.2.1"' in (
         ask(role(own(Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}))).explain()
     )
 

@@ -287,11 +287,11 @@ def test_a_queue_hears_of_what_happens_to_objects(lab):
     lab.put("a")
     lab.s3.copy_object(Bucket=BUCKET, Key="b", CopySource=f"{BUCKET}/a")
     lab.s3.delete_object(Bucket=BUCKET, Key="a")
-    lab.s3.delete_object(Bucket=BUCKET, Key="a")  # there is nothing left to remove
+    lab.s3.delete_object(Bucket=BUCKET, Key="a")  # there is nothing left to remove: an event all the same
     lab.s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": "b"}, {"Key": "c"}]})
     assert lab.events() == [
         ("ObjectCreated:Copy", "b"), ("ObjectCreated:Put", "a"), ("ObjectRemoved:Delete", "a"),
-        ("ObjectRemoved:Delete", "b"),
+        ("ObjectRemoved:Delete", "a"), ("ObjectRemoved:Delete", "b"), ("ObjectRemoved:Delete", "c"),
     ]  # fmt: skip
 
 

@@ -302,7 +302,7 @@ def test_a_fresh_subscription_has_these_attributes(sns):
         "Protocol": "sqs",
         "RawMessageDelivery": "false",
         "SubscriptionArn": arn,
-        "SubscriptionPrincipal": f"arn:aws:iam::{ACCOUNT}:root",
+        "SubscriptionPrincipal": f"arn:aws:iam::{ACCOUNT}:user/administrator",
         "TopicArn": TOPIC,
     }
     assert sns.list_subscriptions_by_topic(TopicArn=TOPIC)["Subscriptions"] == [
@@ -950,3 +950,35 @@ def test_tokens_and_user_data_that_are_refused(sns):
     given = {"PlatformApplicationArn": app, "Token": "ab", "CustomUserData": "x" * 2049}
     assert refused(sns.create_platform_endpoint, **given)[0] == "InvalidParameter"
     assert sns.list_endpoints_by_platform_application(PlatformApplicationArn=app)["Endpoints"] == []
+
+
+@pytest.mark.recorded
+def test_to_subscribe_again_with_the_default_of_an_attribute_is_the_same_subscription(cloud, sns):
+    first = subscribe(sns, "sqs", QUEUE)
+    again = {"RawMessageDelivery": "false", "FilterPolicyScope": "MessageAttributes"}
+    assert subscribe(sns, "sqs", QUEUE, **again) == first
+    given = {"TopicArn": TOPIC, "Protocol": "sqs", "Endpoint": QUEUE, "Attributes": {"RawMessageDelivery": "true"}}
+    assert refused(sns.subscribe, **given) == invalid(
+        "Attributes Reason: Subscription already exists with different attributes"
+    )
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize(
+    ("statements", "text"),
+    [
+        ([{"Action": "SNS:Receive"}], ""),
+        ([{}, {}], "Every policy statement must have a unique ID"),
+        ([{"Sid": "a"}, {"Sid": "a"}], "Every policy statement must have a unique ID"),
+        ([{"Sid": "a"}, {}], ""),
+        ([{"Resource": [TOPIC, TOPIC + "2"]}], "Policy statement must apply to a single resource!"),
+    ],
+)
+def test_the_statements_of_a_topics_policy(sns, statements, text):
+    whole = [{"Effect": "Allow", "Principal": "*", "Action": "sns:Publish", "Resource": TOPIC} | s for s in statements]
+    value = json.dumps({"Version": "2012-10-17", "Statement": whole})
+    given = {"TopicArn": TOPIC, "AttributeName": "Policy", "AttributeValue": value}
+    if text:
+        assert refused(sns.set_topic_attributes, **given) == invalid(text)
+    else:
+        sns.set_topic_attributes(**given)

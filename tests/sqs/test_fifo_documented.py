@@ -471,7 +471,38 @@ def test_a_backlog_of_one_group_hides_the_groups_behind_it(cloud):
     message = receive(sqs, url, 1)[0]
     assert bodies(sqs, url) == []
     delete(sqs, url, message)
-    assert bodies(sqs, url, 5) == ["big-1", "big-2", "big-3", "big-4", "small"]
+    assert bodies(sqs, url, 5) == ["small", "big-1", "big-2", "big-3", "big-4"]
+
+
+@pytest.mark.recorded
+def test_groups_take_turns(sqs, url):
+    """A group that was just served comes after those that were not, though its messages are older."""
+    for body, group in (("a1", "A"), ("b1", "B"), ("a2", "A"), ("c1", "C")):
+        send(sqs, url, body, group)
+    assert bodies(sqs, url, 2, VisibilityTimeout=0) == ["a1", "a2"]
+    assert bodies(sqs, url, 10, VisibilityTimeout=0) == ["b1", "c1", "a1", "a2"]
+
+
+@pytest.mark.recorded
+def test_a_purge_forgets_deduplication_ids(sqs, url):
+    send(sqs, url, "x", id="d")
+    sqs.purge_queue(QueueUrl=url)
+    send(sqs, url, "x", id="d")
+    assert bodies(sqs, url) == ["x"]
+
+
+@pytest.mark.recorded
+def test_a_batch_with_an_entry_that_has_no_deduplication_id_fails_as_a_whole(cloud):
+    sqs = cloud.client("sqs")
+    url = sqs.create_queue(QueueName="q.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    entries = [{"Id": n, "MessageBody": n, "MessageGroupId": "g", "MessageDeduplicationId": n} for n in "12"]
+    del entries[1]["MessageDeduplicationId"]
+    assert refused(sqs.send_message_batch, QueueUrl=url, Entries=entries) == (
+        "InvalidParameterValue",
+        "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
+        400,
+    )
+    assert bodies(sqs, url) == []
 
 
 # ---- dead-letter queues ----------------------------------------------------------------------------------------------

@@ -90,25 +90,25 @@ class FifoMachine(RuleBasedStateMachine):
         lines = ([m for m in searched if m.group == name] for name in names)
         return [list(takewhile(lambda m: not self.in_flight(m), line)) for line in lines]
 
-    def expected(self, url, most):
-        """What a receive gives, and what it moves to the dead-letter queue."""
-        given, moved = [], []
+    def taken(self, url, most, ids, rows):
+        """The messages of an answer, in which whole groups follow each other; `rows` tell which ones were moved to the
+        dead-letter queue. Whose turn it is, is the queue's to say: test_fifo_documented has the rule."""
+        by_id = {m.id: m for m in self.lines[url]}
+        given, moved = [by_id[id] for id in ids], [by_id[row.subject] for row in rows]
         most = min(most, MOST - sum(self.in_flight(m) for m in self.lines[url]))
-        while len(given) < most:
-            runs = [[m for m in run if m not in given] for run in self.available(url)]
-            free = [run for run, whole in zip(runs, self.available(url)) if run and run[0] is whole[0]]
-            if not free:
-                break
-            run = min(free, key=lambda run: self.lines[url].index(run[0]))
-            while run and len(given) < most:
-                message = run.pop(0)
-                if url == self.url and message.receives >= TIMES:
-                    self.lines[url].remove(message)
-                    moved.append(message)
-                    run = next((r for r in self.available(url) if r and r[0].group == message.group), [])
-                    run = [m for m in run if m not in given]
-                else:
-                    given.append(message)
+        assert len(given) <= max(most, 0)
+        assert all((url == self.url and m.receives >= TIMES) == (m in moved) for m in given + moved)
+        must = {run[0].group: [m for m in run if m not in moved] for run in self.available(url) if run}
+        for message in moved:
+            self.lines[url].remove(message)
+        may = {run[0].group: run for run in self.available(url) if run}  # what was moved lets others be searched
+        groups = list(dict.fromkeys(m.group for m in given))
+        for group in groups:
+            got = [m for m in given if m.group == group]
+            assert got == may[group][: len(got)], "the order of a group"
+            assert given[given.index(got[0]) :][: len(got)] == got, "a group in one piece"
+            assert group == groups[-1] or len(got) >= len(must.get(group, ())), "as many as possible of a group"
+        assert len(given) == most or all(m in given for run in must.values() for m in run), "all that is free"
         for message in moved:
             message.sent = message.shown = self.now
             self.lines[self.dead].append(message)
@@ -150,10 +150,13 @@ class FifoMachine(RuleBasedStateMachine):
         url, visibility = self.dead if dead else self.url, VISIBILITY if visibility is None else visibility
         parameters = {"queue_url": url, "max_number_of_messages": most, "attribute_names": ["All"]}
         parameters |= {"receive_request_attempt_id": token} if token else {}
+        self.let_expire()
+        before = len(self.cloud.trace)
         answer = self.call("receive_message", visibility_timeout=visibility, **parameters).get("Messages", [])
-        again = self.unchanged(url, token)
-        expected = again or self.expected(url, most)
-        assert [d["MessageId"] for d in answer] == [m.id for m in expected]
+        again, ids = self.unchanged(url, token), [d["MessageId"] for d in answer]
+        rows = [row for row in self.cloud.trace.where(kind="MovedToDeadLetterQueue") if row.index >= before]
+        expected = again or self.taken(url, most, ids, rows)
+        assert ids == [m.id for m in expected]
         for message, document in zip(expected, answer):
             message.hidden_until = self.now + visibility
             assert document["Body"] == message.body
@@ -257,10 +260,13 @@ class FifoMachine(RuleBasedStateMachine):
         self.cloud.advance(301)
         self.let_expire()
         for url in (self.url, self.dead):
-            while expected := self.expected(url, 10):
-                answer = self.call("receive_message", queue_url=url, max_number_of_messages=10)["Messages"]
-                assert [d["MessageId"] for d in answer] == [m.id for m in expected]
-                for document, message in zip(answer, expected):
+            while self.lines[url]:
+                before = len(self.cloud.trace)
+                answer = self.call("receive_message", queue_url=url, max_number_of_messages=10).get("Messages", [])
+                rows = [row for row in self.cloud.trace.where(kind="MovedToDeadLetterQueue") if row.index >= before]
+                messages = self.taken(url, 10, [d["MessageId"] for d in answer], rows)
+                assert answer or rows
+                for document, message in zip(answer, messages):
                     self.call("delete_message", queue_url=url, receipt_handle=document["ReceiptHandle"])
                     self.lines[url].remove(message)
             assert not self.lines[url]

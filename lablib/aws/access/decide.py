@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from lablib.aws.access.conditions import MalformedPolicy
 from lablib.aws.access.document import ACCOUNT, NOBODY, SELF, AccessRequest, Policy, Statement
-from lablib.aws.service import Principal
+from lablib.aws.service import ADMINISTRATOR_ID, Principal
 
 __all__ = ["AccessRequest", "Decision", "MalformedPolicy", "Policy", "administrator", "decide"]
 
@@ -163,5 +163,5 @@ def administrator(account: str) -> Principal:
     """The principal of calls without a role: a user who may do everything in the account."""
     text = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
     everything = (Policy.parse(text, kind="identity", name="AdministratorAccess"),)
-    known = {"aws:userid": "AIDALABSADMINISTRATOR"}
+    known = {"aws:userid": ADMINISTRATOR_ID}
     return Principal(account, f"arn:aws:iam::{account}:user/administrator", identity=lambda: everything, context=known)

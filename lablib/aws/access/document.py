@@ -97,9 +97,17 @@ def _date(request: AccessRequest) -> str:
     return moment(int(request.now)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+SOURCE_IP = "192.0.2.1"  # from where all programs call, an address for documentation (RFC 5737)
+USER_AGENT = "Boto3/1.40 md/Botocore#1.40 ua/2.1 os/linux lang/python#3.11"
 # Keys whose value follows from the request itself; an empty value: the request has no such key.
 _EVERY_REQUEST: dict[str, Callable[[AccessRequest], str]] = {
     "aws:securetransport": lambda r: "true",
+    "aws:sourceip": lambda r: "" if r.principal.service else SOURCE_IP,
+    "aws:useragent": lambda r: "" if r.principal.service else USER_AGENT,
+    "aws:requestedregion": lambda r: r.resource.split(":")[3] if r.resource.count(":") >= 5 else "",
+    "aws:resourceaccount": lambda r: r.owner,
+    "aws:viaawsservice": lambda r: "false",
+    "aws:tokenissuetime": lambda r: _date(r) if r.principal.role else "",
     "aws:currenttime": _date,
     "aws:epochtime": lambda r: "" if r.now is None else str(int(r.now)),
     "aws:principalisawsservice": lambda r: "true" if r.principal.service else "false",
@@ -131,6 +139,7 @@ class Who:
     accounts: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     others: tuple[str, ...] = ()  # federated and canonical users: the lab has none
+    ids: tuple[tuple[str, str], ...] = ()  # the unique ids of the roles among `aws`, see `identities`
 
     def means(self, caller: Principal) -> int:
         """How directly it names this caller: NOBODY, ACCOUNT, ROLE or SELF."""
@@ -138,9 +147,13 @@ class Who:
             return SELF if self.everybody or caller.service in self.services or "*" in self.services else NOBODY
         if caller.arn in self.aws:
             return SELF
-        if self.everybody or caller.role in self.aws:
+        if self.everybody or (caller.role in self.aws and self._is_that_role(caller)):
             return ROLE
         return ACCOUNT if caller.account in self.accounts else NOBODY
+
+    def _is_that_role(self, caller: Principal) -> bool:
+        id = dict(self.ids).get(caller.role)
+        return id is None or caller.context.get("aws:userid", id).partition(":")[0] == id
 
     def __str__(self) -> str:
         everybody = ("*",) if self.everybody else ()

@@ -12,6 +12,7 @@ from typing import Any
 
 from lablib.aws.arn import Arn
 from lablib.aws.body import Body
+from lablib.aws.dates import moment
 from lablib.aws.service import NotSimulated, Principal, Request, ServiceError, Target, World
 from lablib.services.lambda_.events import EVENTS
 from lablib.services.lambda_.functions import (
@@ -202,7 +203,7 @@ class Lambda(Sources):
                 "remove the existing statement."
             )
         added = statement(function, statement_id, action, principal, source_arn, source_account)
-        function.permit(function.statements | {statement_id: added})
+        function.permit(function.statements | {statement_id: added}, self.world)
         self.has_policies = True
         return {"Statement": json.dumps(added, separators=(",", ":"))}
 
@@ -210,7 +211,7 @@ class Lambda(Sources):
         function = self._function(function_name)
         if statement_id not in function.statements:
             raise missing(f"Statement {statement_id} is not found in resource policy.")
-        function.permit({sid: s for sid, s in function.statements.items() if sid != statement_id})
+        function.permit({sid: s for sid, s in function.statements.items() if sid != statement_id}, self.world)
         return {}
 
     def get_policy(self, request: Request, *, function_name: str) -> Document:
@@ -284,7 +285,7 @@ class Lambda(Sources):
         sides = (("OnSuccess", config.on_success), ("OnFailure", config.on_failure))
         return {
             "FunctionArn": f"{function.arn}:$LATEST",
-            "LastModified": self.world.kernel.epoch + config.modified,
+            "LastModified": moment(self.world.kernel.epoch + config.modified),
             "MaximumRetryAttempts": config.retries,
             "MaximumEventAgeInSeconds": config.age,
             "DestinationConfig": {side: {"Destination": target} if target else {} for side, target in sides},

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lablib.aws.access.decide import MalformedPolicy, Policy
+from lablib.aws.access.identities import UnknownPrincipal, bound
 from lablib.aws.arn import Arn
 from lablib.aws.dates import iso, moment
-from lablib.aws.service import Principal, ServiceError
+from lablib.aws.service import Principal, ServiceError, World
 from lablib.kernel import Kernel
 
 Document = dict[str, Any]
@@ -91,12 +92,12 @@ class Function:
         document = {"Version": "2012-10-17", "Id": "default", "Statement": list(self.statements.values())}
         return json.dumps(document, separators=(",", ":"))
 
-    def permit(self, statements: dict[str, Document]) -> None:
+    def permit(self, statements: dict[str, Document], world: World) -> None:
         """Make these the statements of its policy. Raises InvalidParameterValueException."""
         document = {"Version": "2012-10-17", "Statement": list(statements.values())}
         try:
-            policy = Policy.parse(document, name=f"function {self.name}") if statements else None
-        except MalformedPolicy:
+            policy = bound(Policy.parse(document, name=f"function {self.name}"), world) if statements else None
+        except (MalformedPolicy, UnknownPrincipal):
             raise invalid("The provided principal was invalid. Please check the principal and try again.") from None
         self.statements, self.policy = statements, policy
 

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from lablib.aws.access.decide import AccessRequest, MalformedPolicy, Policy, administrator, decide
+from lablib.aws.access.identities import UnknownPrincipal, bound
 from lablib.aws.arn import Arn
 from lablib.aws.body import Body
 from lablib.aws.lists import read_token, write_token
@@ -25,12 +26,14 @@ from lablib.services.s3.store import (
     Bucket,
     Registry,
     Stored,
+    bucket_error,
     check_bucket_name,
     check_key,
     check_metadata,
     invalid,
     malformed,
     no_such_bucket,
+    no_such_key,
 )
 
 _HOME = "us-east-1"  # the region without a location constraint
@@ -108,7 +111,7 @@ class S3(Service):
         found = self._registry.buckets.get(name)
         if found is None:
             check_bucket_name(name)
-            raise no_such_bucket()
+            raise no_such_bucket(name)
         if found.account != self.world.account:  # the gateway has checked nothing on its behalf
             raise ServiceError("AccessDenied", "Access Denied", status=403)
         return found
@@ -138,7 +141,8 @@ class S3(Service):
         here = self.world.region
         known = constraint in (None, "EU") or (constraint != _HOME and _REGION.fullmatch(str(constraint)))
         if not known:
-            raise ServiceError("InvalidLocationConstraint", "The specified location-constraint is not valid")
+            text, details = "The specified location-constraint is not valid", {"LocationConstraint": str(constraint)}
+            raise ServiceError("InvalidLocationConstraint", text, details=details)
         asked = "eu-west-1" if constraint == "EU" else constraint or _HOME
         if here not in (_HOME, asked):
             which = "unspecified" if constraint is None else constraint
@@ -156,14 +160,14 @@ class S3(Service):
                 "The requested bucket name is not available. The bucket namespace is shared by all users of the "
                 "system. Please select a different name and try again."
             )
-            raise ServiceError("BucketAlreadyExists", text, status=409)
+            raise bucket_error("BucketAlreadyExists", text, existing.name, 409)
         if not existing.region == region == _HOME:
             text = "Your previous request to create the named bucket succeeded and you already own it."
-            raise ServiceError("BucketAlreadyOwnedByYou", text, status=409)
+            raise bucket_error("BucketAlreadyOwnedByYou", text, existing.name, 409)
 
     def delete_bucket(self, request: Request, *, bucket: str) -> Document:
         if not self._bucket(bucket).empty:
-            raise ServiceError("BucketNotEmpty", "The bucket you tried to delete is not empty", status=409)
+            raise bucket_error("BucketNotEmpty", "The bucket you tried to delete is not empty", bucket, 409)
         del self._registry.buckets[bucket]
         self.world.trace.add("BucketDeleted", bucket, "", request.caller, request.row)
         return {}
@@ -209,10 +213,11 @@ class S3(Service):
             text = "A header you provided implies functionality that is not implemented"
             raise ServiceError("NotImplemented", text, status=501)
         if if_match is not None and existing is None:
-            raise ServiceError("NoSuchKey", "The specified key does not exist.", status=404)
+            raise no_such_key(key)
         if (if_none_match and existing) or (if_match is not None and existing and if_match.strip('"') != existing.etag):
             text = "At least one of the pre-conditions you specified did not hold"
-            raise ServiceError("PreconditionFailed", text, status=412)
+            details = {"Condition": "If-None-Match" if if_none_match else "If-Match"}
+            raise ServiceError("PreconditionFailed", text, status=412, details=details)
         stored = Stored(key, self._bytes(body), self.now, content_type, dict(metadata or {}))
         self._store(request, place, stored, "ObjectCreated:Put")
         return {"ETag": f'"{stored.etag}"'}
@@ -237,8 +242,7 @@ class S3(Service):
         place.events += 1
         instant = round((self.world.kernel.epoch + self.now) * 1_000_000)
         sequencer = f"{instant:014X}{place.events % 0x10000:04X}"
-        caller = request.principal.arn if request.principal and request.principal.arn else request.caller
-        event = Event(name, place, key, row, caller, sequencer, self.now, stored)
+        event = Event(name, place, key, row, request.user_id, sequencer, self.now, stored)
         self._deliveries.announce(event)
 
     def get_object(self, request: Request, *, bucket: str, key: str) -> Document:
@@ -265,10 +269,11 @@ class S3(Service):
         return {}
 
     def _remove(self, request: Request, place: Bucket, key: str) -> None:
-        """Deleting a missing object succeeds, without an event."""
+        """Deleting a missing object succeeds, with an event as if it had been there (recorded from AWS in 2025)."""
+        row = request.row
         if place.remove(key):
-            row = self.world.trace.add("ObjectRemoved", place.name, key, request.caller, request.row)
-            self._announce(request, place, key, "ObjectRemoved:Delete", row)
+            row = self.world.trace.add("ObjectRemoved", place.name, key, request.caller, row)
+        self._announce(request, place, key, "ObjectRemoved:Delete", row)
 
     def delete_objects(self, request: Request, *, bucket: str, delete: Document) -> Document:
         place, objects = self._bucket(bucket), delete["Objects"]
@@ -317,7 +322,7 @@ class S3(Service):
         """The bucket that is copied from, when the caller may read the object."""
         found = self._registry.buckets.get(name)
         if found is None:
-            raise no_such_bucket()
+            raise no_such_bucket(name)
         if self.has_policies or request.principal or found.account != self.world.account:
             caller = request.principal or administrator(self.world.account)
             asked = ("s3:GetObject", f"{found.arn}/{key}", caller, found.account, dict(caller.context))
@@ -397,8 +402,7 @@ class S3(Service):
         ids = iter(lambda: self.world.chance.uuid("s3/configurations"), None)
         rules = read_rules(notification_configuration, place, ids, self.world.quotas["s3.event_rules"])
         if not skip_destination_validation:
-            for rule in rules:
-                self._deliveries.test(place, rule, request.row)
+            self._deliveries.test(place, rules, request.row)
         place.rules = tuple(rules)
         return {}
 
@@ -408,7 +412,10 @@ class S3(Service):
     def put_bucket_policy(self, request: Request, *, bucket: str, policy: str) -> Document:
         place = self._bucket(bucket)
         try:
-            parsed = Policy.parse(policy, name=f"bucket {bucket}")
+            parsed = bound(Policy.parse(policy, name=f"bucket {bucket}"), self.world)
+        except UnknownPrincipal as error:
+            details = {"Detail": f'"AWS" : "{error.arn}"'}
+            raise ServiceError("MalformedPolicy", "Invalid principal in policy", details=details) from None
         except MalformedPolicy as error:
             raise ServiceError("MalformedPolicy", f"{error}") from None
         for statement in parsed.statements:
@@ -421,7 +428,7 @@ class S3(Service):
     def get_bucket_policy(self, request: Request, *, bucket: str) -> Document:
         place = self._bucket(bucket)
         if place.policy is None:
-            raise ServiceError("NoSuchBucketPolicy", "The bucket policy does not exist", status=404)
+            raise bucket_error("NoSuchBucketPolicy", "The bucket policy does not exist", bucket, 404)
         return {"Policy": place.policy_text}
 
     def delete_bucket_policy(self, request: Request, *, bucket: str) -> Document:

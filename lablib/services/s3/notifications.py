@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote_plus
 
+from lablib.aws.access.document import SOURCE_IP
 from lablib.aws.arn import Arn
 from lablib.aws.dates import iso
 from lablib.aws.service import AnswerLost, ServiceError, World
@@ -52,6 +53,13 @@ _AMBIGUOUS = (
     "Configuration is ambiguously defined. Cannot have overlapping suffixes in two rules if the prefixes are "
     "overlapping for the same event type."
 )
+# How the texts about a destination call it (recorded from AWS), and what they say of a missing permission (for queues
+# and topics as users report it).
+_WORDS = {
+    "sqs": ("queue", "Permissions on the destination queue do not allow S3 to publish notifications from this bucket"),
+    "sns": ("topic", "Permissions on the destination topic do not allow S3 to publish notifications from this bucket"),
+    "lambda": ("Lambda", "Not authorized to invoke function [{}]"),
+}
 _UNABLE = "Unable to validate the following destination configurations"
 
 
@@ -64,6 +72,7 @@ class Rule:
     events: tuple[str, ...]
     prefix: str = ""
     suffix: str = ""
+    filters: tuple[str, ...] = ()  # which of the two were given, empty ones too
 
     @property
     def target(self) -> str:
@@ -106,10 +115,10 @@ def read_rules(configuration: Document, bucket: Bucket, new_id: Iterator[str], m
                 raise malformed()
             for event in document["Events"]:
                 if event not in EVENTS:
-                    raise invalid("A specified event is not supported for notifications.")
-            filters = _filters(document.get("Filter", {}).get("Key", {}).get("FilterRules", ()))
-            id = document.get("Id") or next(new_id)
-            rules.append(Rule(id, arn, tuple(document["Events"]), filters.get("prefix", ""), filters.get("suffix", "")))
+                    raise invalid("A specified event is not supported for notifications.", "Event", event)
+            given = _filters(document.get("Filter", {}).get("Key", {}).get("FilterRules", ()))
+            filters = (given.get("prefix", ""), given.get("suffix", ""), tuple(given))
+            rules.append(Rule(document.get("Id") or next(new_id), arn, tuple(document["Events"]), *filters))
     if len(rules) > most:
         raise invalid(f"A bucket can have at most {most} notification configurations.")
     if len({rule.id for rule in rules}) < len(rules):
@@ -125,14 +134,14 @@ def read_rules(configuration: Document, bucket: Bucket, new_id: Iterator[str], m
 def _destination(text: str, service: str, name: str, bucket: Bucket) -> Arn:
     arn = Arn.parse(text)
     if arn is None or arn.service != service or not arn.region or not arn.account:
-        raise invalid("The ARN could not be parsed")
+        raise invalid("The ARN could not be parsed", name, text)
     if arn.region != bucket.region:
         raise invalid(
             "A specified destination is in a different region than the bucket. You must use a destination that resides "
             "in the same region as the bucket."
         )
     if service != "lambda" and arn.resource.endswith(".fifo"):
-        raise invalid(_UNABLE)
+        raise invalid(_UNABLE, text, "FIFO topics and queues are not supported as destinations")
     return arn
 
 
@@ -141,7 +150,7 @@ def _filters(rules: Any) -> dict[str, str]:
     for rule in rules:
         name = rule.get("Name", "").lower()
         if name not in ("prefix", "suffix"):
-            raise invalid("filter rule name must be either prefix or suffix")
+            raise invalid("filter rule name must be either prefix or suffix", "FilterRule.Name", rule.get("Name", ""))
         if name in filters:
             raise invalid(f"Cannot specify more than one {name} rule in a filter.")
         if len(rule.get("Value", "").encode()) > 1024:
@@ -157,11 +166,7 @@ def show_rules(rules: Iterable[Rule]) -> Document:
         for rule in rules:
             if rule.destination.service == service:
                 document: Document = {"Id": rule.id, arn_key: str(rule.destination), "Events": list(rule.events)}
-                filters = [
-                    {"Name": name, "Value": value}
-                    for name, value in (("Prefix", rule.prefix), ("Suffix", rule.suffix))
-                    if value
-                ]
+                filters = [{"Name": name.title(), "Value": getattr(rule, name)} for name in rule.filters]
                 if filters:
                     document["Filter"] = {"Key": {"FilterRules": filters}}
                 answer.setdefault(kind, []).append(document)
@@ -204,9 +209,18 @@ class Deliveries:
                     row = self._world.trace.add("EventStarted", *about, event.row)
                     self._world.kernel.after(stream.draw(self._latency), self._deliver, event, rule, text, row)
 
-    def test(self, bucket: Bucket, rule: Rule, row: int) -> None:
-        """Check a destination: with a test event, or for a function whether S3 may invoke it. Raises
-        InvalidArgument."""
+    def test(self, bucket: Bucket, rules: Iterable[Rule], row: int) -> None:
+        """Check all destinations: with a test event, or for a function whether S3 may invoke it. Raises
+        InvalidArgument, which says of each what is wrong there."""
+        refused = {str(rule.destination): why for rule in rules if (why := self._test(bucket, rule, row))}
+        details: dict[str, str] = {}
+        for number, (arn, why) in enumerate(refused.items(), 1):
+            details |= {f"ArgumentName{number}": arn, f"ArgumentValue{number}": why}
+        if details:
+            raise ServiceError("InvalidArgument", _UNABLE, details=details)
+
+    def _test(self, bucket: Bucket, rule: Rule, row: int) -> str:
+        """Why a destination cannot be used; empty when it can."""
         document = {
             "Service": "Amazon S3",
             "Event": "s3:TestEvent",
@@ -216,8 +230,10 @@ class Deliveries:
         }
         try:
             self._send(bucket, rule, json.dumps(document, separators=(",", ":")), row, test=True)
-        except (ServiceError, AnswerLost):
-            raise invalid(_UNABLE) from None
+        except (ServiceError, AnswerLost) as error:
+            words, denied = _WORDS[rule.destination.service], getattr(error, "status", 403) == 403
+            return words[1].format(rule.destination) if denied else f"The destination {words[0]} does not exist"
+        return ""
 
     def _deliver(self, event: Event, rule: Rule, text: str, row: int, attempt: int = 1) -> None:
         world, bucket = self._world, event.bucket
@@ -264,7 +280,7 @@ class Deliveries:
             "eventTime": iso(self._world.kernel.epoch + event.time),
             "eventName": event.name,
             "userIdentity": {"principalId": f"AWS:{event.caller}"},
-            "requestParameters": {"sourceIPAddress": "192.0.2.1"},
+            "requestParameters": {"sourceIPAddress": SOURCE_IP},
             "responseElements": {"x-amz-request-id": request["RequestId"], "x-amz-id-2": request["HostId"]},
             "s3": {
                 "s3SchemaVersion": "1.0",

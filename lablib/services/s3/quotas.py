@@ -12,7 +12,7 @@ QUOTAS: tuple[Quota, ...] = (
     quota("s3.list_page", 1000, 1000, "objects", "API: ListObjectsV2"),
     quota("s3.delete_objects", 1000, 1000, "objects", "API: DeleteObjects"),
     quota("s3.event_rules", 100, 100, "configurations", "guide: event notification types and destinations"),
-    quota("s3.event_version", "2.1", "2.5", "", "guide: event message structure"),
+    quota("s3.event_version", "2.1", "2.1", "", "recorded from AWS, 2023 and 2025 (guide: 2.1 to 2.3)"),
     assumed(
         "s3.event_median", 1, "s", "median time until an event arrives; guide: usually within seconds", 0.001, 3600
     ),

@@ -29,17 +29,24 @@ LONGEST_KEY = 1024
 LONGEST_METADATA = 2048
 
 
-def invalid(message: str) -> ServiceError:
-    """S3's answer to an argument that it does not accept."""
-    return ServiceError("InvalidArgument", message)
+def invalid(message: str, name: str = "", value: str = "") -> ServiceError:
+    """S3's answer to an argument that it does not accept; its error names the argument and its value, where it does."""
+    return ServiceError(
+        "InvalidArgument", message, details={"ArgumentName": name, "ArgumentValue": value} if name else {}
+    )
 
 
-def no_such_bucket() -> ServiceError:
-    return ServiceError("NoSuchBucket", "The specified bucket does not exist", status=404)
+def bucket_error(shape: str, message: str, bucket: str, status: int) -> ServiceError:
+    """An error about a bucket, which it names."""
+    return ServiceError(shape, message, status=status, details={"BucketName": bucket})
 
 
-def no_such_key() -> ServiceError:
-    return ServiceError("NoSuchKey", "The specified key does not exist.", status=404)
+def no_such_bucket(name: str) -> ServiceError:
+    return bucket_error("NoSuchBucket", "The specified bucket does not exist", name, 404)
+
+
+def no_such_key(key: str) -> ServiceError:
+    return ServiceError("NoSuchKey", "The specified key does not exist.", status=404, details={"Key": key})
 
 
 def check_bucket_name(name: str) -> None:
@@ -47,19 +54,24 @@ def check_bucket_name(name: str) -> None:
     fine = _NAME.fullmatch(name) and not _ADDRESS.fullmatch(name)
     reserved = name.startswith(_RESERVED_STARTS) or name.endswith(_RESERVED_ENDS)
     if not fine or reserved:
-        raise ServiceError("InvalidBucketName", "The specified bucket is not valid.")
+        raise bucket_error("InvalidBucketName", "The specified bucket is not valid.", name, 400)
 
 
 def check_key(key: str) -> None:
     """Raises KeyTooLongError."""
-    if len(key.encode(errors="replace")) > LONGEST_KEY:
-        raise ServiceError("KeyTooLongError", "Your key is too long")
+    size = len(key.encode(errors="replace"))
+    if size > LONGEST_KEY:
+        details = {"MaxSizeAllowed": str(LONGEST_KEY), "Size": str(size)}
+        raise ServiceError("KeyTooLongError", "Your key is too long", details=details)
 
 
 def check_metadata(metadata: dict[str, str]) -> None:
     """Raises MetadataTooLarge."""
-    if sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items()) > LONGEST_METADATA:
-        raise ServiceError("MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size")
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
+    if size > LONGEST_METADATA:
+        text = "Your metadata headers exceed the maximum allowed metadata size"
+        details = {"MaxSizeAllowed": str(LONGEST_METADATA), "Size": str(size)}
+        raise ServiceError("MetadataTooLarge", text, details=details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +133,7 @@ class Bucket:
     def get(self, key: str) -> Stored:
         """The object with that key. Raises NoSuchKey."""
         if key not in self._objects:
-            raise no_such_key()
+            raise no_such_key(key)
         return self._objects[key]
 
     def put(self, stored: Stored) -> None:

@@ -16,7 +16,7 @@ from lablib.aws.messages import content_id, size_of
 from lablib.aws.service import NotSimulated, Request, ServiceError
 from lablib.kernel import Trace
 from lablib.services.sns import checks, permissions
-from lablib.services.sns.attributes import check_topic_attributes
+from lablib.services.sns.attributes import check_principals, check_topic_attributes
 from lablib.services.sns.bill import bill
 from lablib.services.sns.checks import Document, invalid
 from lablib.services.sns.delivery import delivery_id
@@ -34,6 +34,8 @@ _BATCH_TEXTS = {
     "InvalidBatchEntryId": "The Id of a batch entry in a batch request doesn't abide by the specification.",
 }
 _NO_TARGET = "TopicArn or TargetArn Reason: no value for required parameter"
+
+_DEFAULTS = {"SignatureVersion": "1", "TracingConfig": "PassThrough"}  # of topics: an attribute that is not missing
 
 
 class Sns(Subscribing, Texting, Pushing):
@@ -59,10 +61,11 @@ class Sns(Subscribing, Texting, Pushing):
         fifo = given.get("FifoTopic", "").lower() == "true"
         checks.check_name(name, fifo)
         clean = check_topic_attributes(given, fifo, self.world.quotas, creating=True)
+        check_principals(clean.get("Policy"), self.world)
         own_tags = _read_tags(tags)
         existing = self.topics.get(name)
         if existing:
-            if any(existing.attributes.get(key, "") != value for key, value in clean.items()):
+            if any((existing.attributes.get(key) or _DEFAULTS.get(key, "")) != value for key, value in clean.items()):
                 raise invalid("Attributes Reason: Topic already exists with different attributes")
             if any(existing.tags.get(key) != value for key, value in own_tags.items()):
                 raise invalid("Tags Reason: Topic already exists with different tags")
@@ -110,6 +113,7 @@ class Sns(Subscribing, Texting, Pushing):
         topic = self._topic(topic_arn)
         given = {attribute_name: attribute_value}
         clean = check_topic_attributes(given, topic.fifo, self.world.quotas, current=topic)
+        check_principals(clean.get("Policy"), self.world)
         self._configure(topic, clean)
         return {}
 

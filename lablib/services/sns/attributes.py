@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lablib.aws.attributes import Attribute, Quotas, Unfit, anything, boolean, choice, declare, integer, matching
-from lablib.aws.service import NotSimulated, ServiceError
+from lablib.aws.service import NotSimulated, ServiceError, World
 from lablib.services.sns.checks import invalid, queue_arn
 from lablib.services.sns.retries import check_delivery_policy
 from lablib.services.sns.topics import TOPIC_ACTIONS
@@ -53,17 +53,39 @@ def _access_policy(value: str, quotas: Quotas) -> str:
     try:
         Policy.parse(value)
     except MalformedPolicy as error:
+        if error.field.endswith(".Sid"):
+            raise invalid("Every policy statement must have a unique ID") from None
         raise invalid(f"Policy Error: {error.field}: {error.why}") from None
     statements = json.loads(value)["Statement"]
-    for statement in statements if isinstance(statements, list) else [statements]:
-        actions = statement.get("Action", [])
-        check_actions(actions if isinstance(actions, list) else [actions])
+    statements = statements if isinstance(statements, list) else [statements]
+    for statement in statements:
+        check_actions(_listed(statement.get("Action", [])))
+        if len(_listed(statement.get("Resource", []))) > 1:
+            raise invalid("Policy statement must apply to a single resource!")
+    if len({statement.get("Sid", "") for statement in statements}) < len(statements):
+        raise invalid("Every policy statement must have a unique ID")
     return value
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def check_principals(policy: str | None, world: World) -> None:
+    """Raise InvalidParameter when a topic's policy names a role or user that does not exist (text as reported)."""
+    if policy:
+        from lablib.aws.access.decide import Policy
+        from lablib.aws.access.identities import UnknownPrincipal, bound
+
+        try:
+            bound(Policy.parse(policy), world)
+        except UnknownPrincipal:
+            raise invalid("Policy Error: PrincipalNotFound") from None
 
 
 def check_actions(actions: list[str]) -> None:
     """Raise InvalidParameter unless a topic's policy may have these actions; it may have no wildcards."""
-    known = {f"sns:{action}".lower() for action in TOPIC_ACTIONS}
+    known = {f"sns:{action}".lower() for action in (*TOPIC_ACTIONS, "Receive")}
     if not {action.lower() for action in actions} <= known:
         raise invalid("Policy statement action out of service scope!")
 

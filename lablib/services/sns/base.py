@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from lablib.aws.access.decide import administrator
 from lablib.aws.keys import DataKeys
 from lablib.aws.lists import page_of
 from lablib.aws.service import Request, Service, ServiceError, Target, TokenBucket, World, count_of
@@ -137,7 +138,7 @@ class SnsBase(Service):
         """The account of the caller, and its ARN."""
         principal = request.principal
         account = principal.account if principal else self.world.account
-        return account, (principal and principal.arn) or f"arn:aws:iam::{account}:root"
+        return account, (principal or administrator(account)).arn
 
     def _limit(
         self, buckets: dict[str, TokenBucket], name: str, quota: str, request: Request, resource: str, count: int = 1

@@ -20,6 +20,7 @@ from lablib.services.sns.topics import Subscription, Topic
 
 _PROTOCOLS = ("http", "https", "email", "email-json", "sms", "sqs", "application", "lambda", "firehose")
 _ASKED = ("http", "https", "email", "email-json")  # these always confirm
+_DEFAULTS = {"RawMessageDelivery": "false", "FilterPolicyScope": "MessageAttributes"}  # an attribute is not missing
 _SNAKE = {"TopicArn": "topic_arn", "Token": "token", "SubscriptionArn": "subscription_arn"}
 _TOKEN = re.compile("[0-9a-f]{64,}")
 _WELCOME = (
@@ -64,7 +65,9 @@ class Subscribing(SnsBase):
         if subscription is None:
             self._check_room(topic, new, bool(clean.get("FilterPolicy")))
             subscription = self._add(new, clean, request)
-        elif any(subscription.attributes.get(name, "") != value for name, value in clean.items()):
+        elif any(
+            (subscription.attributes.get(name) or _DEFAULTS.get(name, "")) != value for name, value in clean.items()
+        ):
             raise invalid("Attributes Reason: Subscription already exists with different attributes")
         if not subscription.confirmed:
             self._send_confirmation(subscription, request)

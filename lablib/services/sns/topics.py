@@ -57,12 +57,16 @@ class Topic:
         self.sequence = 10_000_000_000_000_000_000
         self.groups: dict[str, TokenBucket] = {}  # how many messages each group may still publish; "" is the topic
         self.repeats: Deduplication[Message] = Deduplication(world, "sns.fifo_deduplication")
-        self._policy: tuple[str, Policy] | None = None
+        self._policy: Policy | None = None  # made when it is asked for
         self.configure({})
 
     def configure(self, attributes: dict[str, str]) -> None:
         """Set attributes that were checked; an empty value removes one."""
         self.attributes = {name: value for name, value in (self.attributes | attributes).items() if value}
+        if "Policy" in attributes:
+            self._policy = None
+            if self.attributes.get("Policy"):
+                _ = self.policy  # the roles that it names are those of now
         self.content_based = self.attributes.get("ContentBasedDeduplication") == "true"
         self.group_scope = self.attributes.get("FifoThroughputScope") == "MessageGroup"
         self.message_size = int(self.attributes.get("MaximumMessageSize") or self.world.quotas["sns.message_size"])
@@ -88,11 +92,11 @@ class Topic:
     def policy(self) -> Policy:
         """Its access policy, parsed."""
         from lablib.aws.access.decide import Policy
+        from lablib.aws.access.identities import bound
 
-        text = self.attributes.get("Policy", "")
-        if self._policy is None or self._policy[0] != text:
-            self._policy = (text, Policy.parse(self.policy_text, name=self.name))
-        return self._policy[1]
+        if self._policy is None:
+            self._policy = bound(Policy.parse(self.policy_text, name=self.name), self.world)
+        return self._policy
 
     def count(self, confirmed: bool) -> int:
         """How many of its subscriptions are confirmed, or are not."""

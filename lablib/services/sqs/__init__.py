@@ -13,12 +13,13 @@ from typing import Any
 
 from lablib.aws.arn import Arn
 from lablib.aws.attributes import defaults
-from lablib.aws.lists import page_of, run_batch
+from lablib.aws.lists import page_of, run_batch, without_empty_lists
 from lablib.aws.messages import Document, md5_of_attributes, md5_of_body, size_of
 from lablib.aws.service import Request, ServiceError, Target, World, count_of
 from lablib.kernel import exponential
 from lablib.services.sqs import checks, permissions
 from lablib.services.sqs.attributes import ATTRIBUTES, QUEUE_ATTRIBUTES, check_attributes, check_name, check_same
+from lablib.services.sqs.attributes import check_principals as check_policy
 from lablib.services.sqs.base import AnyQueue
 from lablib.services.sqs.bill import Billed
 from lablib.services.sqs.errors import (
@@ -26,6 +27,7 @@ from lablib.services.sqs.errors import (
     bad_value,
     check_range,
     missing,
+    needs_deduplication_id,
     no_such_queue,
     sqs_error,
     unknown_attribute,
@@ -110,6 +112,7 @@ class Sqs(Billed):
             again = "before you can create another with the same name."
             raise sqs_error("QueueDeletedRecently", f"You must wait {wait} seconds after deleting a queue {again}")
         arn = self.arn(queue_name)
+        check_policy(given.get("Policy"), self.world)
         check_target(self._by_arn, given, arn, attributes, fifo)
         queue: AnyQueue = (FifoQueue if fifo else StandardQueue)(self.world, queue_name, arn, self._by_arn)
         self._configure(queue, defaults(ATTRIBUTES, quotas, "fifo" if fifo else "") | given)
@@ -199,6 +202,7 @@ class Sqs(Billed):
         queue = self._queue(queue_url)
         given = check_attributes(attributes, self.world.quotas, queue.fifo, queue.attributes)
         check_target(self._by_arn, given, queue.arn, attributes, queue.fifo)
+        check_policy(given.get("Policy"), self.world)
         self._later(self._configure, queue, given)
         return {}
 
@@ -229,14 +233,14 @@ class Sqs(Billed):
             fn(*args)
 
     def _queue(self, queue_url: str) -> AnyQueue:
+        """By its URL, whatever the host in it, or by its name alone (both recorded from AWS). NonExistentQueue."""
         queue = self._by_url.get(queue_url)
         if queue is None:
             parts = _URL.fullmatch(queue_url)
-            if parts is None:
-                raise ServiceError("InvalidAddress", f"The address {queue_url} is not valid for this endpoint.")
-            if parts[1] != self.world.account or parts[2] not in self._queues:
+            name = parts[2] if parts else queue_url
+            if (parts and parts[1] != self.world.account) or name not in self._queues:
                 raise no_such_queue()
-            queue = self._queues[parts[2]]
+            queue = self._queues[name]
         return queue
 
     def _by_arn(self, arn: str) -> AnyQueue | None:
@@ -293,16 +297,8 @@ class Sqs(Billed):
             queue.throttle(request, "send", (message_group_id or "",))
         if self._data_keys.queues:
             self._data_keys.before_send(queue, request)
-        return self._send(
-            queue,
-            request,
-            message_body,
-            delay_seconds,
-            message_attributes,
-            message_system_attributes,
-            message_group_id,
-            message_deduplication_id,
-        )
+        more = (message_attributes, message_system_attributes, message_group_id, message_deduplication_id)
+        return self._send(queue, request, message_body, delay_seconds, *more)
 
     def _send(
         self,
@@ -337,7 +333,7 @@ class Sqs(Billed):
             text = f"Message must be shorter than {queue.message_size} bytes."
             raise bad_parameter(f"One or more parameters are invalid. Reason: {text}")
         new = queue.new_message(
-            message_body, request.caller, message_attributes or None, header, group or "", deduplication or ""
+            message_body, request.user_id, message_attributes or None, header, group or "", deduplication or ""
         )
         message = queue.send(request, new, size, delay)
         answer = {"MD5OfMessageBody": md5_of_body(message_body), "MessageId": message.id}
@@ -360,13 +356,15 @@ class Sqs(Billed):
         if queue.fifo:
             if not all(entry.get("MessageGroupId") for entry in entries):
                 raise bad_parameter(missing("MessageGroupId").message)
+            if not queue.content_based and not all(entry.get("MessageDeduplicationId") for entry in entries):
+                raise needs_deduplication_id()
             queue.throttle(request, "send", dict.fromkeys(entry["MessageGroupId"] for entry in entries))
         self._data_keys.before_send(queue, request)
 
         def send(entry: Document) -> Document:
             return self._send(queue, request, entry["MessageBody"], *map(entry.get, _OPTIONAL))
 
-        return run_batch(request, entries, send)
+        return without_empty_lists(run_batch(request, entries, send))
 
     def _check_batch(self, queue_url: str, entries: list[Document], kind: str) -> AnyQueue:
         queue = self._queue(queue_url)
@@ -436,7 +434,7 @@ class Sqs(Billed):
             queue.delete(request, entry["ReceiptHandle"])
             return {}
 
-        return run_batch(request, entries, delete)
+        return without_empty_lists(run_batch(request, entries, delete))
 
     def change_message_visibility(
         self, request: Request, *, queue_url: str, receipt_handle: str, visibility_timeout: int
@@ -459,7 +457,7 @@ class Sqs(Billed):
                 raise missing("VisibilityTimeout")
             return self._change_visibility(queue, request, entry["ReceiptHandle"], entry["VisibilityTimeout"])
 
-        return run_batch(request, entries, change)
+        return without_empty_lists(run_batch(request, entries, change))
 
     # ---- redrive -----------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from lablib.aws.arn import Arn
 from lablib.aws.attributes import Attribute, Quotas, Unfit, anything, boolean, choice, declare, integer, json_map
-from lablib.aws.service import ServiceError
+from lablib.aws.service import ServiceError, World
 from lablib.services.sqs.errors import bad_parameter, bad_value, unknown_attribute
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")  # of a queue, a permission
@@ -44,6 +44,18 @@ def _policy(value: str, quotas: Quotas) -> str:
     except MalformedPolicy as error:
         raise Unfit(f" Reason: {error}.") from None
     return value
+
+
+def check_principals(policy: str | None, world: World) -> None:
+    """Raise InvalidAttributeValue when a queue's policy names a role or user that does not exist (text as reported)."""
+    if policy:
+        from lablib.aws.access.decide import Policy
+        from lablib.aws.access.identities import UnknownPrincipal, bound
+
+        try:
+            bound(Policy.parse(policy), world)
+        except UnknownPrincipal:
+            raise ServiceError("InvalidAttributeValue", "Invalid value for the parameter Policy.") from None
 
 
 def _redrive_policy(value: str, quotas: Quotas) -> str:

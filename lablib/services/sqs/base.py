@@ -41,6 +41,8 @@ class BaseQueue(Generic[M]):
 
     fifo: ClassVar[bool]
     new_message: ClassVar[type[Message]] = Message
+    content_based = False  # does it compute deduplication ids from bodies?
+    old_handles = False  # does the handle of an earlier receive, or of one that timed out, still do its work?
 
     def __init__(self, world: World, name: str, arn: str, find: Callable[[str], BaseQueue[Any] | None]) -> None:
         self.world = world
@@ -50,6 +52,7 @@ class BaseQueue(Generic[M]):
         self.arn = arn
         self.find = find
         self.attributes: dict[str, str] = {}
+        self.policy: Policy | None = None
         self.tags = Tags()
         self.created = self.modified = world.kernel.now
         self.purged = -NEVER
@@ -79,7 +82,8 @@ class BaseQueue(Generic[M]):
         self.wait = number["ReceiveMessageWaitTimeSeconds"]
         self.visibility = number["VisibilityTimeout"]
         self.redrive = parse_redrive_policy(self.attributes.get("RedrivePolicy"))
-        self.policy = _parse_policy(self.attributes.get("Policy"), self.name)
+        if "Policy" in attributes:
+            self.policy = _parse_policy(self.attributes.get("Policy"), self.name, self.world)
         self.modified = self.kernel.now
         self._reset_timer()
 
@@ -219,16 +223,19 @@ class BaseQueue(Generic[M]):
 
         Raises ReceiptHandleIsInvalid, MessageNotInflight, and InvalidParameterValue for an outdated handle or when the
         message would be hidden for more than 12 hours since it was received. To show a message that is visible already
-        succeeds (recorded from AWS).
+        succeeds (recorded from AWS); with `old_handles`, so does to hide it again.
         """
         self.catch_up()
         id, _, message = self.find_by_handle(handle)
         if message is None:
             gone = "Message does not exist or is not available for visibility timeout change."
             raise bad_value(handle, "ReceiptHandle", gone)
+        if message.state != IN_FLIGHT and timeout == 0:
+            return
+        if message.state == VISIBLE and self.old_handles:
+            message.state = IN_FLIGHT
+            self.in_flight += 1
         if message.state != IN_FLIGHT:
-            if timeout == 0:
-                return
             raise sqs_error("MessageNotInflight", "The specified message isn't in flight.")
         now, longest = self.kernel.now, self.world.quotas["sqs.visibility_max"]
         if now - message.received + timeout > longest:
@@ -283,7 +290,8 @@ class BaseQueue(Generic[M]):
         return message.handle
 
     def find_by_handle(self, handle: str) -> tuple[str, int, M | None]:
-        """The message's id, the number of the receive, and the message when this is the handle of its latest one.
+        """The message's id, the number of the receive, and the message when this is the handle of its latest one
+        (`old_handles`: of any).
 
         Raises ReceiptHandleIsInvalid for a made-up handle.
         """
@@ -292,7 +300,7 @@ class BaseQueue(Generic[M]):
             return message.id, message.receives, message
         id, number = self.parse_handle(handle)
         message = self.messages.get(id)
-        return id, number, message if message and message.receives == number else None
+        return id, number, message if message and (message.receives == number or self.old_handles) else None
 
     def parse_handle(self, handle: str) -> tuple[str, int]:
         """The message's id and the number of the receive. Raises ReceiptHandleIsInvalid for a made-up one."""
@@ -402,12 +410,13 @@ class BaseQueue(Generic[M]):
             self._history.append((now, Counts(self.visible, self.in_flight, self.delayed)))
 
 
-def _parse_policy(text: str | None, name: str) -> Policy | None:
+def _parse_policy(text: str | None, name: str, world: World) -> Policy | None:
     if text is None:
         return None
     from lablib.aws.access.decide import Policy
+    from lablib.aws.access.identities import bound
 
-    return Policy.parse(text, name=name)
+    return bound(Policy.parse(text, name=name), world)
 
 
 AnyQueue = BaseQueue[Any]

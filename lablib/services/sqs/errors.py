@@ -21,6 +21,12 @@ def missing(parameter: str) -> ServiceError:
     return ServiceError("MissingRequiredParameterException", message, code="MissingParameter")
 
 
+def needs_deduplication_id() -> ServiceError:
+    """InvalidParameterValue: neither the sender nor the queue has a deduplication id for the message."""
+    needs = "ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
+    return bad_parameter(f"The queue should either have {needs}")
+
+
 def no_such_queue() -> ServiceError:
     """QueueDoesNotExist."""
     code = "AWS.SimpleQueueService.NonExistentQueue"

@@ -2,20 +2,19 @@
 
 Within a group messages are handed out in the order in which they were sent. While one is in flight, the messages of its
 group behind it wait, those in front of it do not; other groups flow. A receive takes as many messages of one group as
-it can, then those of the next: the group whose first message is the oldest comes first (that is assumed). Only the
-first messages of the queue are searched for groups that are free. (SQS developer guide, "FIFO queue delivery logic",
-"Avoiding a large backlog with the same message group ID"; API reference, ReceiveMessage. What a change of visibility
-frees was recorded from AWS.)
+it can, then those of the next: groups take turns, in the order in which they became free (recorded from AWS: a group
+that was just served comes after one that was not). Only the first messages of the queue are searched for groups that
+are free. (SQS developer guide, "FIFO queue delivery logic", "Avoiding a large backlog with the same message group ID";
+API reference, ReceiveMessage. What a change of visibility frees was recorded from AWS.)
 
 How it stays fast (see also `base`): each group has its messages in a deque; all that were ever received are the
-first few of it. The first messages of free groups are in a heap; an entry counts while that message is visible: once
+first few of it. The first messages of free groups are in a line; an entry counts until that message is received: once
 the first of its group, it stays that until it goes. Messages behind the searched ones are in no group yet. No copies,
 no servers: AWS promises that a FIFO queue adds no duplicates.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Callable, Collection
 
@@ -23,7 +22,7 @@ from lablib.aws.deduplication import Deduplication
 from lablib.aws.messages import content_id
 from lablib.aws.service import Request, World
 from lablib.services.sqs.base import AnyQueue, BaseQueue
-from lablib.services.sqs.errors import bad_parameter, bad_value
+from lablib.services.sqs.errors import bad_value, needs_deduplication_id
 from lablib.services.sqs.fifo_memory import Attempts, Throughput
 from lablib.services.sqs.message import DELAYED, GONE, IN_FLIGHT, VISIBLE, Message
 
@@ -54,7 +53,7 @@ class Group:
     def __init__(self, id: str) -> None:
         self.id = id
         self.line: deque[FifoMessage] = deque()
-        self.offered: FifoMessage | None = None  # the message for which an entry is in the heap of free groups
+        self.offered: tuple[FifoMessage, int] | None = None  # its latest entry in the line of free groups
 
     def blocker(self, message: FifoMessage) -> FifoMessage | None:
         """The first message in flight in front of this one."""
@@ -74,7 +73,7 @@ class FifoQueue(BaseQueue[FifoMessage]):
     def __init__(self, world: World, name: str, arn: str, find: Callable[[str], AnyQueue | None]) -> None:
         super().__init__(world, name, arn, find)
         self.groups: dict[str, Group] = {}
-        self._free: list[tuple[int, int, FifoMessage]] = []  # sequence number, tie-breaker, first message of its group
+        self._free: deque[tuple[FifoMessage, int]] = deque()  # first messages of free groups and their stamps, by turns
         self._inside = 0  # how many messages are searched
         self._beyond: deque[FifoMessage] = deque()  # those behind them
         self._window = world.quotas["sqs.fifo_window"]
@@ -110,8 +109,7 @@ class FifoQueue(BaseQueue[FifoMessage]):
         self.catch_up()
         if not message.deduplication_id:
             if not self.content_based:
-                needs = "ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
-                raise bad_parameter(f"The queue should either have {needs}")
+                raise needs_deduplication_id()
             message.deduplication_id = content_id(message.body)
         group, deduplication = message.group_id, message.deduplication_id
         original = self._deduplication.original(group if self.group_scope else None, deduplication)
@@ -178,23 +176,19 @@ class FifoQueue(BaseQueue[FifoMessage]):
     def _offer(self, group: Group) -> None:
         """The first message of a group may have changed: when it is visible, the group is free."""
         first = group.line[0]
-        if first.state == VISIBLE and group.offered is not first:
-            group.offered = first
-            self._serial += 1
-            heapq.heappush(self._free, (first.sequence, self._serial, first))
+        if first.state == VISIBLE and group.offered != (entry := (first, first.stamp)):
+            group.offered = entry
+            self._free.append(entry)
         self._wake()
 
     def _first_free(self) -> Group | None:
-        """The free group whose first message is the oldest."""
+        """The free group whose turn it is."""
         free = self._free
         while free:
-            first = free[0][2]
-            group = first.group
-            if group and first.state == VISIBLE:
-                return group
-            heapq.heappop(free)
-            if group and group.offered is first:
-                group.offered = None
+            first, stamp = free[0]
+            if first.stamp == stamp:
+                return first.group
+            free.popleft()
         return None
 
     def _make_visible(self, message: FifoMessage) -> None:
@@ -303,7 +297,8 @@ class FifoQueue(BaseQueue[FifoMessage]):
             self._wake()
 
     def clear(self) -> int:
-        """Remove every message. Returns how many there were. Deduplication goes on."""
+        """Remove every message. Returns how many there were. Deduplication begins anew (recorded from AWS)."""
+        self._deduplication.forget()
         for message in self.messages.values():
             message.state, message.group = GONE, None
         self.groups.clear()

@@ -78,7 +78,7 @@ class Message:
     def system_attributes(self, epoch: float) -> dict[str, str]:
         """What a receiver can ask for besides the body, by its name; empty where there is nothing."""
         return {
-            "SenderId": f"AROALABROLEFORPROCESS:{self.sender}",  # role id and session, as for a program on EC2
+            "SenderId": self.sender,
             "SentTimestamp": str(int((epoch + self.sent) * 1000)),
             "ApproximateReceiveCount": str(self.receives),
             "ApproximateFirstReceiveTimestamp": str(int((epoch + self.first) * 1000)),

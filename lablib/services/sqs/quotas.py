@@ -52,6 +52,7 @@ QUOTAS: tuple[Quota, ...] = (
     assumed("sqs.outage_seconds", 15, "s", "mean length of an outage, exponential", 0, 86_400),
     assumed("sqs.fifo_burst", 1, "s", "how many seconds' worth of a FIFO queue's calls may come at once", 0.01, 60),
     assumed("sqs.counter_lag", 2, "s", "mean lag of the approximate counters, exponential", 0, 60),
+    assumed("sqs.old_handles", 0, "0 or 1", "1: receipt handles of earlier receives still work, as was recorded", 0, 1),
     assumed("sqs.propagation", 0, "s", "until DeleteQueue, SetQueueAttributes, PurgeQueue take effect", 0, 60),
     assumed("sqs.move_rate", 100, "messages/s", "rate of a move task for which no rate was given", 1, 500),
     quota("sqs.price_per_million", 0.40, 0.40, "$", _PRICE),

@@ -34,6 +34,7 @@ class StandardQueue(BaseQueue[Message]):
         self.servers = Servers(world, name, self._own)
         self._copies = int(world.quotas["sqs.copies"])
         self._most_in_flight = world.quotas["sqs.in_flight"]
+        self.old_handles = bool(world.quotas["sqs.old_handles"])
         self._back_after = world.quotas["sqs.receives_before_back"]
 
     # ---- sending -----------------------------------------------------------------------------------------------------
@@ -145,7 +146,7 @@ class StandardQueue(BaseQueue[Message]):
     # ---- deleting, hiding --------------------------------------------------------------------------------------------
 
     def delete(self, request: Request, handle: str) -> None:
-        """As in every queue. An outdated handle deletes nothing, and succeeds.
+        """As in every queue. An outdated handle deletes nothing, and succeeds, unless `sqs.old_handles` is assumed.
 
         A copy on a server that is unavailable survives, and comes back with the server.
         """
