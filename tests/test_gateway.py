@@ -153,7 +153,7 @@ def test_every_service_says_what_a_call_is_about_whatever_its_parameters(cloud, 
 def test_a_fault_with_count_zero_never_hits(cloud, sqs, url, kind):
     cloud.faults.add(Fault(kind, count=0))
     answer = sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": "1", "MessageBody": "x"}])
-    assert answer["Failed"] == []
+    assert "Failed" not in answer
 
 
 def test_a_fault_hits_the_callers_and_the_times_it_names(cloud, sqs, url):
