@@ -24,6 +24,7 @@ _home = pytest.StashKey[str]()
 
 KNOWLEDGE = {
     "recorded": "recorded from AWS by a public test suite",
+    "measured": "seen by us in the real software; tests/real_broker/SEEN.md says which, and when",
     "guide": "written in AWS's documentation or API reference",
     "reported": "reported by users or maintainers, in public",
     "ours": "ours: no source was found, or it is the lab's own",

@@ -54,6 +54,10 @@ class Stage:
         host = self.engine.broker.dns(number) if number else None
         return pika.BlockingConnection(self.parameters(host, **more))
 
+    def crash(self, number):
+        """The program on that node is killed; the host stays."""
+        self.cloud.kernel.kill(self.engine.nodes[number].process)
+
     def kinds(self, *kinds):
         return [(row.kind, row.resource, row.subject, row.actor) for row in self.cloud.trace.where(kinds)]
 

@@ -126,6 +126,8 @@ class Channel:
 
     def _queue_bind(self, queue: str, exchange: str, routing_key: str, nowait: bool, arguments: dict[str, Any]) -> None:
         name = self._named(queue)
+        self.vhost.refuse_default(exchange)
+        self.vhost.exchange(exchange)  # of two that are missing, RabbitMQ names the exchange
         self.vhost.queue(name, self.connection, even_down=True)
         self.vhost.bind("queue", name, exchange, routing_key or ("" if queue else name), arguments)
         self._ok("queue.bind-ok", nowait)

@@ -145,11 +145,9 @@ class Connection:
         if name == "channel.open":
             if channel is not None:
                 raise AmqpError(504, "second 'channel.open' seen")
-            if number > self._channel_max:
-                raise AmqpError(
-                    530, f"number of channels opened ({number}) has reached the negotiated channel_max "
-                    f"({self._channel_max})",
-                )  # fmt: skip
+            if len(self.channels) >= self._channel_max:
+                text = f"number of channels opened ({len(self.channels)}) has reached the negotiated channel_max"
+                raise AmqpError(530, f"{text} ({self._channel_max})")
             self.channels[number] = Channel(self, number)
             self.say(number, "channel.open-ok")
         elif channel is None:
@@ -178,7 +176,7 @@ class Connection:
         else:
             content.body += frame.payload
         if len(content.body) > content.size:
-            raise AmqpError(501, f"{len(content.body)} octets of a body that was to have {content.size}")
+            raise AmqpError(505, "expected content body, got non content body frame instead")
         if len(content.body) == content.size:
             del self._content[frame.channel]
             self.channels[frame.channel].publish(
@@ -312,8 +310,11 @@ class Connection:
         """An error that closes the connection, or the word that the node shuts down."""
         if self.state in ("closing", "closed"):
             return
-        if self.state != "header":
-            self._tell(0, "connection.close", error, method)
+        if self.state in ("header", "start") and error.code != 403:
+            self.state = "closing"  # RabbitMQ says nothing to whom it does not know yet, and cuts it off
+            self._timers.append(self.node.after(_SILENT_CLOSE, self._cut_off))
+            return
+        self._tell(0, "connection.close", error, method)
         self.state = "closing"
         self._release("lost its connection after an error")
         self._timers.append(self.node.after(_CLOSING, self._end, self._why))
@@ -326,6 +327,10 @@ class Connection:
             text = data[:252].decode("utf-8", "ignore") + "..."
         class_id, method_id = codec.ids_of(method)
         self.say(channel, name, reply_code=error.code, reply_text=text, class_id=class_id, method_id=method_id)
+
+    def _cut_off(self) -> None:
+        self.wire.abort()
+        self._end(self._why)
 
     def _lost(self, why: str) -> None:
         self._end(why)

@@ -54,10 +54,14 @@ class Exchange:
             case "direct":
                 return binding.routing_key == routing_key
             case "topic":
-                return topic_matches(binding.routing_key.split("."), routing_key.split("."))
+                return topic_matches(_words(binding.routing_key), _words(routing_key))
             case "headers":
                 return headers_match(dict(binding.arguments), headers)
         return True
+
+
+def _words(key: str) -> list[str]:
+    return key.split(".") if key else []
 
 
 def topic_matches(pattern: list[str], words: list[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from math import inf
 from typing import Any
 
 from lablib.services.mq.rabbitmq.codec import AmqpError, read_properties, write_properties
+from lablib.services.mq.rabbitmq.settings import type_name
 
 
 @dataclass(eq=False, slots=True)
@@ -60,12 +62,13 @@ def read_message(subject: str, exchange: str, routing_key: str, properties: byte
     headers = found.get("headers", {})
     for name in ("CC", "BCC"):
         if name in headers and not _is_list_of_texts(headers[name]):
-            raise AmqpError(406, f"invalid message: {{unacceptable_type_in_header,{name}}}")
+            kind = type_name(headers[name])
+            raise AmqpError(406, f'invalid message: {{unacceptable_type_in_header,"{name}",{kind}}}')
     if "BCC" in headers:  # nobody is to see it
         hidden = {name: value for name, value in headers.items() if name != "BCC"}
         properties = write_properties({**found, "headers": hidden})
     expiration = found.get("expiration")
-    if expiration is not None and not (expiration.isascii() and expiration.isdigit() and int(expiration) < 2**32):
+    if expiration is not None and not (expiration.isascii() and expiration.isdigit()):
         raise AmqpError(406, f"invalid expiration '{expiration}': {_why_no_number(expiration)}")
     ttl = int(expiration) / 1000 if expiration is not None else inf
     return Message(subject, exchange, routing_key, properties, body, headers, found.get("delivery_mode") == 2, ttl)
@@ -76,10 +79,11 @@ def _is_list_of_texts(value: Any) -> bool:
 
 
 def _why_no_number(text: str) -> str:
-    digits = len(text) - len(text.lstrip("0123456789"))
-    if text.isascii() and text.isdigit():
-        return f"{{value_too_large,{text}}}"
-    return f'{{leftover_string,<<"{text[digits:]}">>}}' if digits else "no_integer"
+    number = re.match(r"-?[0-9]+", text)
+    if number is None:
+        return "no_integer"
+    rest = text[number.end() :]
+    return f'{{leftover_string,"{rest}"}}' if rest else f"{{value_negative,{text}}}"
 
 
 def counted(message: Message, failures: int) -> bytes:

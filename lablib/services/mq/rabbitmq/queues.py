@@ -423,11 +423,13 @@ class Queue:
         return found
 
     def go_down(self, node: Node, in_order: bool) -> None:
-        """Its one node is gone. What is made to last is on the disk, if it got there; `in_order`: it did."""
+        """Its one node is gone. What is made to last is on the disk, if it got there; `in_order`: it did, with the
+        word of what was given out. After a crash nobody knows that, and everything is marked as redelivered."""
         found = self.take_back()
         lasting = self.durable and self.owner is None
         self.kept = [e for e in found if lasting and e.message.persistent and (e.safe or in_order)]
         for entry in found:
+            entry.redelivered |= not in_order
             if entry not in self.kept:
                 self.lose(entry, node.name)
         if not lasting:

@@ -20,8 +20,11 @@ COMPARED = (
     "x-expires", "x-message-ttl", "x-dead-letter-exchange", "x-dead-letter-routing-key", "x-max-length",
     "x-max-length-bytes", "x-overflow", "x-queue-type", "x-queue-mode", "x-single-active-consumer", "x-delivery-limit",
 )  # fmt: skip
-_NUMBERS = ("x-expires", "x-message-ttl", "x-max-length", "x-max-length-bytes", "x-delivery-limit")
-_TEXTS = ("x-dead-letter-exchange", "x-dead-letter-routing-key", "x-overflow", "x-queue-type", "x-queue-mode")
+_TYPES = {
+    "x-expires": int, "x-message-ttl": int, "x-max-length": int, "x-max-length-bytes": int, "x-delivery-limit": int,
+    "x-dead-letter-routing-key": str, "x-overflow": str, "x-queue-type": str, "x-queue-mode": str,
+    "x-single-active-consumer": bool,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,50 +63,59 @@ class Settings:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
+def type_name(value: Any) -> str:
+    """The type of a field as RabbitMQ calls it."""
+    if type(value) is int:
+        return "signedint" if abs(value) < 2**31 else "long"
+    names = {bool: "bool", float: "double", str: "longstr", bytes: "binary", dict: "table", list: "array"}
+    return "void" if value is None else names.get(type(value), "timestamp")
+
+
 def letters(value: Any) -> str:
     """A value as RabbitMQ says it in a refusal."""
     if value is None:
         return "none"
-    if isinstance(value, bool):
-        return f"the value '{str(value).lower()}' of type 'bool'"
-    if isinstance(value, int):
-        return f"the value '{value}' of type '{'signedint' if abs(value) < 2**31 else 'long'}'"
-    return f"the value '{value}' of type '{_type(value)}'"
-
-
-def _type(value: Any) -> str:
-    names = {bool: "bool", int: "long", float: "double", str: "longstr", bytes: "binary", dict: "table", list: "array"}
-    return "void" if value is None else names.get(type(value), "timestamp")
+    text = str(value).lower() if isinstance(value, bool) else value
+    return f"the value '{text}' of type '{type_name(value)}'"
 
 
 def check_arguments(arguments: Mapping[str, Any], what: str) -> None:
-    """Raise PRECONDITION_FAILED for an argument that RabbitMQ does not take. `what`: "queue 'q' in vhost '/'"."""
+    """Raise PRECONDITION_FAILED, in the words of RabbitMQ 3.10.8, for an argument that it does not take. `what`: "queue
+    'q' in vhost '/'"."""
 
     def refuse(name: str, why: str) -> None:
         raise AmqpError(406, f"invalid arg '{name}' for {what}: {why}")
 
-    for name in _NUMBERS:
-        if name not in arguments:
+    kind = arguments.get("x-queue-type", "classic")
+    exchange = arguments.get("x-dead-letter-exchange", "")
+    if not isinstance(exchange, str):
+        raise AmqpError(406, f"invalid type '{type_name(exchange)}' for arg 'x-dead-letter-exchange' in {what}")
+    if "x-delivery-limit" in arguments and kind == "classic":
+        raise AmqpError(406, f"invalid arg 'x-delivery-limit' for {what} of queue type rabbit_classic_queue")
+    for name, known in _TYPES.items():
+        value = arguments.get(name)
+        if name not in arguments or type(value) is known:
             continue
-        value = arguments[name]
-        if type(value) is not int:
-            refuse(name, f"{{unacceptable_type,{_type(value)}}}")
-        elif value < 0 and name != "x-delivery-limit":
-            refuse(name, f"{{value_negative,{value}}}")
-        elif value == 0 and name == "x-expires":
+        if known is int:
+            refuse(name, f'"expected integer, got {type_name(value)}"')
+        refuse(name, f"{{unacceptable_type,{type_name(value)}}}")
+    for name in (name for name, known in _TYPES.items() if known is int and name in arguments):
+        if arguments[name] < 0 and name != "x-delivery-limit":
+            refuse(name, f"{{value_negative,{arguments[name]}}}")
+        if arguments[name] == 0 and name == "x-expires":
             refuse(name, "{value_zero,0}")
-    for name in _TEXTS:
-        if name in arguments and not isinstance(arguments[name], str):
-            refuse(name, f"{{unacceptable_type,{_type(arguments[name])}}}")
-    if (overflow := arguments.get("x-overflow", "drop-head")) not in OVERFLOWS:
-        refuse("x-overflow", f'{{invalid_overflow,<<"{overflow}">>}}')
+    if arguments.get("x-overflow", "drop-head") not in OVERFLOWS:
+        refuse("x-overflow", "invalid_overflow")
+    if (mode := arguments.get("x-queue-mode", "default")) not in ("default", "lazy"):
+        refuse("x-queue-mode", f"\"unsupported queue mode '{mode}'\"")
     if "x-dead-letter-routing-key" in arguments and "x-dead-letter-exchange" not in arguments:
         refuse("x-dead-letter-routing-key", "routing_key_but_no_dlx_defined")
-    if (kind := arguments.get("x-queue-type", "classic")) not in ("classic", "quorum", "stream"):
-        refuse("x-queue-type", f"unsupported queue type '{kind}'")
-    for name, known in (("x-max-priority", "priorities of queues"), ("x-queue-type", "streams")):
-        if name in arguments and (name != "x-queue-type" or kind == "stream"):
-            raise AmqpError(540, f"{known} are not simulated in this lab")
+    if kind not in ("classic", "quorum", "stream"):
+        refuse("x-queue-type", f"\"unsupported queue type '{kind}'\"")
+    if kind == "stream":
+        raise AmqpError(540, "streams are not simulated in this lab")
+    if "x-max-priority" in arguments:
+        raise AmqpError(540, "priorities of queues are not simulated in this lab")
 
 
 def settings_of(

@@ -14,7 +14,15 @@ from lablib.services.mq.rabbitmq.codec import AmqpError
 from lablib.services.mq.rabbitmq.exchanges import PREDECLARED, TYPES, Binding, Exchange, route
 from lablib.services.mq.rabbitmq.messages import Entry, Message
 from lablib.services.mq.rabbitmq.queues import Done, Queue
-from lablib.services.mq.rabbitmq.settings import COMPARED, Policy, Settings, check_arguments, letters, settings_of
+from lablib.services.mq.rabbitmq.settings import (
+    COMPARED,
+    Policy,
+    Settings,
+    check_arguments,
+    letters,
+    settings_of,
+    type_name,
+)
 
 if TYPE_CHECKING:
     from lablib.services.mq.rabbitmq import RabbitMq
@@ -61,7 +69,8 @@ class VirtualHost:
             self._check_name("exchange", name)
             alternate = arguments.get("alternate-exchange", "")
             if not isinstance(alternate, str):
-                raise AmqpError(406, f"invalid type for arg 'alternate-exchange' in {called('exchange', name)}")
+                wrong = f"invalid type '{type_name(alternate)}' for arg 'alternate-exchange'"
+                raise AmqpError(406, f"{wrong} in {called('exchange', name)}")
             self.exchanges[name] = Exchange(name, kind, durable, auto_delete, internal, arguments)
             return
         what = called("exchange", name)
@@ -117,6 +126,8 @@ class VirtualHost:
             self.exchange(name)
         exchange = self.exchange(source)
         how = arguments.get("x-match", "all")
+        if exchange.type == "headers" and not isinstance(how, str):
+            raise AmqpError(406, f"Invalid x-match field type {type_name(how)} (value {how}); expected longstr")
         if exchange.type == "headers" and how not in ("all", "any", "all-with-x", "any-with-x"):
             raise AmqpError(
                 406, f'Invalid x-match field value <<"{how}">>; expected all, any, all-with-x, or any-with-x'
@@ -196,11 +207,9 @@ class VirtualHost:
         check_arguments(arguments, what)
         quorum = arguments.get("x-queue-type", "classic") == "quorum"
         if quorum:
-            for word, wrong in (("non-durable", not durable), ("exclusive-owner", owner), ("auto-delete", auto_delete)):
+            for word, wrong in (("auto-delete", auto_delete), ("exclusive-owner", owner), ("non-durable", not durable)):
                 if wrong:
                     raise AmqpError(406, f"invalid property '{word}' for {what}")
-            if arguments.get("x-overflow") == "reject-publish-dlx":
-                raise AmqpError(406, f"invalid arg 'x-overflow' for {what} of queue type rabbit_quorum_queue")
         settings = self.settings(name, quorum, arguments)
         queue = Queue(self, name, node.number, durable, auto_delete, owner, quorum, settings)
         self.queues[name] = queue
