@@ -57,6 +57,9 @@ class Copies(Protocol):
     def forget(self, entry: Entry, origin: Node | None = None) -> None:
         """It is over for good."""
 
+    def when_decided(self, fn: Callable[[], None]) -> None:
+        """Call `fn()` when all that came before is decided."""
+
 
 class OneCopy:
     """The messages of a classic queue, on its home's disk when queue and message are made to last."""
@@ -84,6 +87,10 @@ class OneCopy:
 
     def forget(self, entry: Entry, origin: Node | None = None) -> None:
         """Nothing is left to do."""
+
+    def when_decided(self, fn: Callable[[], None]) -> None:
+        """Now."""
+        fn()
 
 
 class Queue:
@@ -279,6 +286,9 @@ class Queue:
     def get(self, channel: Channel, no_ack: bool) -> None:
         """basic.get: the next message, or the word that there is none."""
         self.touch()
+        self.copies.when_decided(lambda: self._get(channel, no_ack))
+
+    def _get(self, channel: Channel, no_ack: bool) -> None:
         self.expire()
         if self.ready and self.available:
             self._give(self.take(), channel, None, no_ack)

@@ -36,6 +36,7 @@ class _Command:
     then: Callable[[], None]
     term: int = 0
     index: int = 0
+    afterwards: list[Callable[[], None]] = field(default_factory=list)  # what waits until it is decided
 
 
 @dataclass(eq=False, slots=True)
@@ -90,6 +91,13 @@ class Quorum:
         if entry in self._entries and node is not None:
             self._append(_Command(entry, False, node, _nothing))
 
+    def when_decided(self, fn: Callable[[], None]) -> None:
+        """When the last step of the log is on a majority."""
+        if self._pending:
+            self._pending[-1].afterwards.append(fn)
+        else:
+            fn()
+
     # ---- the log ----------------------------------------------------------------------------------------------------
 
     def _append(self, command: _Command) -> None:
@@ -140,7 +148,9 @@ class Quorum:
         self._acked[number] = max(self._acked[number], index)
         decided = sorted(self._acked.values(), reverse=True)[self.majority - 1]
         while self._pending and self._pending[0].index <= decided:
-            self._pending.pop(0).then()
+            command = self._pending.pop(0)
+            command.then()
+            _call_all(command.afterwards)
 
     # ---- who leads --------------------------------------------------------------------------------------------------
 
@@ -178,16 +188,28 @@ class Quorum:
         self._acked = {number: disk.index if number == node.number else 0 for number in self.nodes}
         self.queue.home, self.queue.stopped, self._pending = node.number, False, []
         self._tell_leader()
+        dropped = []
         for command in pending:
             if command.term == last and command.index <= disk.index:
+                command.term = self.term
                 self._pending.append(command)
             elif command.origin.alive:
                 self.queue.ask(command.origin, self._append, command)
-            elif command.keeps:
-                self.queue.lose(command.entry, command.origin.name)
             else:
+                dropped.append(command)
+        for command in dropped:
+            if command.keeps:
+                self.queue.lose(command.entry, command.origin.name)
+            elif command.entry in self._entries:
                 self.queue.requeue(command.entry, "the answer to it was lost with a node", failed=False)
         self.queue.led_anew()
+        for command in dropped:
+            _call_all(command.afterwards)
+
+
+def _call_all(waiting: list[Callable[[], None]]) -> None:
+    while waiting:
+        waiting.pop(0)()
 
 
 def _apply(entries: dict[Entry, None], command: _Command) -> None:
@@ -255,6 +277,10 @@ class Mirrors:
             node = self.broker.nodes.get(number)
             if master is not None and node is not None:
                 self.broker.hop(master, node, mirror.pop, entry, None)
+
+    def when_decided(self, fn: Callable[[], None]) -> None:
+        """Now: the master decides alone."""
+        fn()
 
     # ---- who leads --------------------------------------------------------------------------------------------------
 
