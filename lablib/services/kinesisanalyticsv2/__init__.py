@@ -17,6 +17,7 @@ from lablib.aws.service import NotSimulated, Request, Service, ServiceError, Tar
 from lablib.services.kinesisanalyticsv2.application import Application, Job, Snapshot
 from lablib.services.kinesisanalyticsv2.dataflow import seconds_of
 from lablib.services.kinesisanalyticsv2.runtime import Checkpoint
+from lablib.services.kinesisanalyticsv2.sqlapp import SqlApplication, check_inputs
 from lablib.services.kinesisanalyticsv2.tables import EVENTS, QUOTAS
 
 Document = dict[str, Any]
@@ -110,22 +111,28 @@ class KinesisAnalyticsV2(Service):
             raise NotSimulated(
                 "kinesisanalyticsv2: Studio notebooks (ZEPPELIN) are not simulated; there are FLINK, SQL-1_0"
             )
-        if runtime_environment == "SQL-1_0":
+        is_sql = runtime_environment == "SQL-1_0"
+        if is_sql and not self.world.quotas["kinesisanalyticsv2.sql"]:
             raise ServiceError("UnsupportedOperationException", _SQL_IS_GONE)
-        if not re.fullmatch(r"FLINK-\d_\d+", runtime_environment):
+        if not is_sql and not re.fullmatch(r"FLINK-\d_\d+", runtime_environment):
             raise _argument(f"RuntimeEnvironment {runtime_environment} is not supported.")
         if self.world.gateway.assume(service_execution_role, "kinesisanalytics.amazonaws.com") is None:
             raise _argument(f"Kinesis Analytics cannot assume the role {service_execution_role}.")
         wanted = application_configuration or {}
         self._check_known(wanted)
         code = wanted.get("ApplicationCodeConfiguration", {})
-        new = Application(
+        job = None if is_sql else self._job(code.get("CodeContent", {}))
+        new = (SqlApplication if is_sql else Application)(
             self.world, application_name, self.arn(f"application/{application_name}"), service_execution_role,
-            runtime_environment, application_description, code, self._job(code.get("CodeContent", {})), self.now,
-            updated=self.now,
+            runtime_environment, application_description, code, job, self.now, updated=self.now,
         )  # fmt: skip
+        if isinstance(new, SqlApplication):
+            new.inputs, new.outputs = check_inputs(wanted.get("SqlApplicationConfiguration", {}))
+            new.prepare()
         self._configure(new, wanted.get("FlinkApplicationConfiguration", {}), "")
-        new.snapshots_enabled = wanted.get("ApplicationSnapshotConfiguration", {}).get("SnapshotsEnabled", True)
+        snapshots = wanted.get("ApplicationSnapshotConfiguration", {})
+        new.snapshots_enabled = not is_sql and snapshots.get("SnapshotsEnabled", True)
+        new.autoscaling = new.autoscaling and not is_sql
         new.properties = wanted.get("EnvironmentProperties", {}).get("PropertyGroups", [])
         self.applications[application_name] = new
         self.world.trace.add("ApplicationCreated", application_name, "", request.caller, request.row)
@@ -134,7 +141,7 @@ class KinesisAnalyticsV2(Service):
     def _check_known(self, wanted: Document) -> None:
         known = (
             "ApplicationCodeConfiguration", "FlinkApplicationConfiguration", "ApplicationSnapshotConfiguration",
-            "EnvironmentProperties",
+            "EnvironmentProperties", "SqlApplicationConfiguration",
         )  # fmt: skip
         for name in wanted:
             if name not in known:
@@ -197,12 +204,17 @@ class KinesisAnalyticsV2(Service):
                 "AutoScalingEnabled": app.autoscaling,
             },
         }
+        if isinstance(app, SqlApplication):
+            return self._described(app, {"SqlApplicationConfigurationDescription": _sql(app)})
         configuration = {
             "ApplicationCodeConfigurationDescription": {"CodeContentType": app.code["CodeContentType"]},
             "FlinkApplicationConfigurationDescription": flink,
             "ApplicationSnapshotConfigurationDescription": {"SnapshotsEnabled": app.snapshots_enabled},
             "EnvironmentPropertyDescriptions": {"PropertyGroupDescriptions": app.properties},
         }
+        return self._described(app, configuration)
+
+    def _described(self, app: Application, configuration: Document) -> Document:
         return {
             "ApplicationARN": app.arn,
             "ApplicationDescription": app.description,
@@ -239,9 +251,21 @@ class KinesisAnalyticsV2(Service):
         app = self._application(application_name)
         if app.status != "READY":
             raise _in_use(f"Application {app.arn} cannot be started: it is in state {app.status}.")
+        if isinstance(app, SqlApplication):
+            self._position(app, (run_configuration or {}).get("SqlRunConfigurations", []))
         restore = (run_configuration or {}).get("ApplicationRestoreConfiguration", {})
         app.start(self._restored(app, restore))
         return {}
+
+    def _position(self, app: SqlApplication, wanted: list[Document]) -> None:
+        """Where a SQL application begins to read."""
+        if not wanted:
+            raise _argument("SqlRunConfigurations must name the starting position of the input.")
+        start = wanted[0]["InputStartingPositionConfiguration"].get("InputStartingPosition", "NOW")
+        if start != "LAST_STOPPED_POINT":
+            app.positions.clear()
+            app.since = None if start == "TRIM_HORIZON" else self.now
+        app.prepare()
 
     def _restored(self, app: Application, restore: Document) -> Checkpoint | None:
         """The checkpoint with which to begin; by default that of the newest snapshot."""
@@ -365,3 +389,23 @@ _SETTINGS = (
     "world", "name", "arn", "role", "runtime", "description", "code", "job", "created", "parallelism_set",
     "parallelism_per_kpu", "autoscaling", "checkpointing", "checkpoint_interval",
 )  # fmt: skip
+
+
+def _sql(app: SqlApplication) -> Document:
+    """What DescribeApplication says of inputs and outputs."""
+    inputs = [
+        {
+            "InputId": f"{n}.1",
+            "NamePrefix": one["NamePrefix"],
+            "InAppStreamNames": [f"{one['NamePrefix']}_001"],
+            "KinesisStreamsInputDescription": one["KinesisStreamsInput"],
+            "InputSchema": one["InputSchema"],
+        }
+        for n, one in enumerate(app.inputs, 1)
+    ]
+    outputs = [
+        {"OutputId": f"{n}.1", "Name": one["Name"], "DestinationSchema": one["DestinationSchema"]}
+        | {f"{kind}Description": one[kind] for kind in one if kind.endswith("Output")}
+        for n, one in enumerate(app.outputs, 1)
+    ]
+    return {"InputDescriptions": inputs, "OutputDescriptions": outputs}

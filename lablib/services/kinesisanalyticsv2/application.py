@@ -111,14 +111,18 @@ class Application:
 
     def _run(self, status: str) -> None:
         """A new attempt of the job. What is wrong with the job function itself is raised where time was let pass."""
-        assert self.job
         try:
-            self.attempt = Attempt(self, self.job, self.last)
+            self.attempt = self.make_attempt()
         except Exception:
             self.attempt = None
             self.become("READY")
             raise
         self.become(status)
+
+    def make_attempt(self) -> Attempt:
+        """A new attempt, after the last checkpoint."""
+        assert self.job
+        return Attempt(self, self.job, self.last)
 
     def failed(self, why: str) -> None:
         """The job has failed: it goes back to its last checkpoint after a while."""

@@ -19,6 +19,7 @@ QUOTAS: tuple[Quota, ...] = (
     quota("kinesisanalyticsv2.scale_up_time", 900, 900, "s", _GUIDE),
     quota("kinesisanalyticsv2.scale_down_load", 10, 10, "% CPU", _GUIDE),
     quota("kinesisanalyticsv2.scale_down_time", 21_600, 21_600, "s", _GUIDE),
+    quota("kinesisanalyticsv2.sql", 1, 0, "SQL applications can be created", "guide: discontinued since October 2025"),
     quota("kinesisanalyticsv2.code_size", 102_400, 102_400, "bytes", "API: CodeContent (TextContent)"),
     assumed("kinesisanalyticsv2.read_interval", 0.2, "s", _FLINK + " between two reads of a shard", 0.05, 60),
     assumed("kinesisanalyticsv2.discovery_interval", 10, "s", _FLINK + " between two looks for new shards", 1, 3600),
@@ -65,6 +66,7 @@ EVENTS = (
         big=True,
     ),
     Event("WindowFired", _window, counts="windows"),
+    Event("RowRefused", "{resource} cannot read a record: {detail}", counts="refused"),
     Event(
         "LateRecord",
         "{resource} left a record of {detail[0]!r} out: its windows were closed",
