@@ -1,0 +1,326 @@
+"""The scenario of lab 07: a warehouse whose programs speak STOMP to a pair of brokers, of which one can die."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from lablib.actors.stomp_clients import QUEUE, RECONNECTED, Clients
+from lablib.aws.event import Event
+from lablib.cloud import Cloud
+from lablib.kernel import Row
+from lablib.scenarios.actions import action
+from lablib.scenarios.missions import lasted, mission
+from lablib.scenarios.param import choice, seconds, whole
+from lablib.scenarios.run import Run
+from lablib.scenarios.scenario import Scenario
+from lablib.scenarios.stage import Stage
+from lablib.scenarios.stages import CONSUMERS, RESTART, SPREAD, WORK
+from lablib.scenarios.topology import ROLES, Role
+
+BROKER = "warehouse"
+LATE = 10.0  # orders of the last seconds of a run may still be on their way
+ROLES["broker"] = Role(20, (), weight=2.0)
+ROLES["store"] = Role(35, (), weight=2.0)
+
+# ---- what a run tells ------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Order:
+    """What became of one order: when it was made, handed to the library, confirmed; the messages that it became, and
+    when its work was done."""
+
+    name: str
+    made: float
+    handed: list[float] = field(default_factory=list)
+    confirmed: float | None = None
+    messages: list[str] = field(default_factory=list)
+    done: list[float] = field(default_factory=list)
+
+
+@lru_cache(maxsize=8)
+def orders(run: Run) -> dict[str, Order]:
+    """All orders of a run. The broker gets what a connection brings in the order in which it was handed over, so the
+    n-th message of a connection is the n-th order that went into it."""
+    found: dict[str, Order] = {}
+    pending: dict[str, list[str]] = defaultdict(list)  # handed to a connection, and not seen at the broker yet
+    for row in run.trace.where(("OrderHanded", "OrderConfirmed", "OrderDone", "Enqueued", "ClientConnected")):
+        if row.kind == "OrderHanded":
+            order = found.setdefault(row.subject, Order(row.subject, row.detail))
+            order.handed.append(row.time)
+            pending[row.actor].append(row.subject)
+        elif row.kind == "OrderConfirmed":
+            found[row.subject].confirmed = row.time
+        elif row.kind == "OrderDone":
+            found[row.subject].done.append(row.time)
+        elif row.kind == "ClientConnected":
+            pending[row.actor].clear()
+        elif pending[row.actor]:
+            found[pending[row.actor].pop(0)].messages.append(row.subject)
+    return found
+
+
+def lost(run: Run) -> list[Order]:
+    """The orders that nobody has done and nobody will: they are with no broker and with no client."""
+    alive = {run.tokens.name(t.subject) for t in run.tokens.tokens if t.end is None and t.state != "lost"}
+    last = {row.actor: row.time for row in run.trace.where("OrderHanded")}
+    return [
+        order
+        for order in orders(run).values()
+        if not order.done
+        and not alive & set(order.messages)
+        and order.handed[-1] < min(run.until - LATE, max(last.values()))
+    ]
+
+
+def twice(run: Run) -> list[Order]:
+    """The orders whose work was done more than once."""
+    return [order for order in orders(run).values() if len(order.done) > 1]
+
+
+@lru_cache(maxsize=8)
+def connections(run: Run) -> dict[str, list[tuple[float, float, str]]]:
+    """Each client's connections: (from, to, the node that it was connected to)."""
+    found: dict[str, list[tuple[float, float, str]]] = defaultdict(list)
+    node, up = "", {}
+    for row in run.trace.where(("NodeServing", "NodeGone", "ClientConnected", "ClientGone", "Crashed")):
+        if row.kind == "NodeServing":
+            node = row.actor
+        elif row.kind == "ClientConnected":
+            up[row.actor] = row.time
+        else:
+            gone = list(up) if row.kind == "NodeGone" else [row.actor]
+            for client in gone:
+                if client in up:
+                    found[client].append((up.pop(client), row.time, node))
+    for client, begin in up.items():
+        found[client].append((begin, run.until, node))
+    return dict(found)
+
+
+def dark(run: Run) -> dict[str, float]:
+    """The longest time that each client had no connection after its first one, in seconds."""
+    found = {}
+    for client, spans in connections(run).items():
+        ends = [(0.0, spans[0][0]), *((a[1], b[0]) for a, b in zip(spans, spans[1:]))]
+        last = [(spans[-1][1], run.until)] if spans[-1][1] < run.until else []
+        found[client] = max(end - begin for begin, end in [*ends[1:], *last, (0.0, 0.0)])
+    return found
+
+
+def served(run: Run) -> list[tuple[float, float, str]]:
+    """When a broker served, and which: (from, to, node)."""
+    found: list[tuple[float, float, str]] = []
+    for row in run.trace.where(("NodeServing", "NodeGone")):
+        if row.kind == "NodeServing":
+            found.append((row.time, run.until, row.actor))
+        elif found:
+            found[-1] = (found[-1][0], row.time, found[-1][2])
+    return found
+
+
+def failed_over(run: Run) -> float | None:
+    """When another node began to serve for the first time; None: never."""
+    return served(run)[1][0] if len(served(run)) > 1 else None
+
+
+# ---- missions --------------------------------------------------------------------------------------------------------
+
+
+@mission("07.lost", "crash_broker", "persistent")
+def messages_lost(run: Run) -> bool:
+    """After a failover at least ten orders are lost, and all clients are connected again."""
+    return lasted(run) and failed_over(run) is not None and len(lost(run)) >= 10 and _all_back(run)
+
+
+@mission("07.lossless", "crash_broker", "persistent", "receipts")
+def nothing_lost(run: Run) -> bool:
+    """A broker crashes in the middle of it, and no order is lost."""
+    over = failed_over(run)
+    values = run.scenario.values()
+    busy = values["senders"] * (run.until - LATE) / values["every"] >= 100
+    return lasted(run) and over is not None and 10 < over < run.until - 20 and busy and not lost(run)
+
+
+@mission("07.twice", "crash_broker", "ack")
+def done_again(run: Run) -> float | None:
+    """An order was done twice because of a failover."""
+    over = failed_over(run)
+    times = [order.done[1] for order in twice(run)]
+    return min((time for time in times if over is not None and time > over), default=None)
+
+
+@mission("07.alone", "hosts", "crash_broker")
+def nobody_comes_back(run: Run) -> float | None:
+    """A broker has served for 20 seconds after a failover, and no client is there."""
+    over = failed_over(run)
+    if over is None or over + 20 > run.until:
+        return None
+    back = [begin for spans in connections(run).values() for begin, *_ in spans if begin > over]
+    return over + 20 if connections(run) and (not back or min(back) > over + 20) else None
+
+
+@mission("07.five", "crash_broker", "lock_poll", "longest")
+def five_seconds(run: Run) -> bool:
+    """A broker crashes, and no client is without a connection for more than five seconds."""
+    return lasted(run) and failed_over(run) is not None and _all_back(run) and max(dark(run).values()) <= 5
+
+
+def _all_back(run: Run) -> bool:
+    return bool(connections(run)) and all(spans[-1][1] == run.until for spans in connections(run).values())
+
+
+# ---- the scenario ----------------------------------------------------------------------------------------------------
+
+
+class Warehouse(Scenario):
+    """The active broker dies: what survives, and how long is it dark?
+
+    Shops send orders over STOMP, and packers receive them. Two brokers share one store, and the lock of the store says
+    which of them serves. The same seed brings the same orders and the same work.
+    """
+
+    duration = 90.0
+    services = ("mq",)
+    missions = (messages_lost, nothing_lost, done_again, nobody_comes_back, five_seconds)
+
+    broker: str = choice("pair", "single").says("deployment", "Pair: active and standby. Single: one broker alone.")
+    lock_poll: float = seconds(10.0, 0.5, 30.0, step=0.5).says(
+        "lock is tried every", "How often the standby tries to get the lock. Assumed: AWS gives no number."
+    )
+    repair: float = seconds(45.0, 5.0, 600.0, step=5.0).says(
+        "repair takes", "Until a broken broker is there again. Assumed: AWS gives no number."
+    )
+    senders: int = whole(3, 1, 10, "shops", help="Programs that send orders.")
+    every: float = seconds(1.0, 0.2, 10.0, step=0.1).says("an order every", "How often each shop sends an order.")
+    persistent: str = choice("no", "yes").says(
+        "persistent", "Do the shops ask the broker to write an order to the store? Over STOMP the default is no."
+    )
+    receipts: str = choice("no", "yes").says(
+        "receipts", "Does a shop wait for a receipt of each order, and send it again when none comes?"
+    )
+    consumers: int = CONSUMERS.but(default=3, low=0, high=20, live=False, help="Programs that receive orders.")
+    ack: str = choice("client-individual", "auto").says(
+        "acknowledgement", "After the work, each message by itself; or auto: at once, by the broker."
+    )
+    prefetch: int = whole(1000, 1, 1000, "messages", log=True, step=None).says(
+        "prefetch", "How many messages a packer may have that it has not acknowledged."
+    )
+    work: float = WORK.but(default=0.6, high=20.0)
+    spread: float = SPREAD.but(default=2.0)
+    restart: float = RESTART.but(default=5.0)
+    hosts: str = choice("both", "first").says("clients know", "Both brokers' host names, or the first one's only.")
+    wait: str = choice("doubling", "jitter", "fixed").says(
+        "between two tries", "Twice as long each time; the same with chance; or one second."
+    )
+    longest: float = seconds(30.0, 0.5, 60.0, step=0.5, log=True).says(
+        "longest wait", "A client waits at most so long between two tries to connect."
+    )
+
+    def lens(self, run: Run) -> dict[str, Any]:
+        """Brokers, the lock, connections, and what the store does not have."""
+        stored = {row.subject for row in run.trace.where("Enqueued") if row.detail["persistent"]}
+        numbers = run.tokens.subjects
+        return {
+            "painter": "brokers",
+            "nodes": [f"{BROKER}-{n}" for n in (1, 2)] if self.broker == "pair" else [BROKER],
+            "serves": served(run),
+            "reads": [(row.time, row.actor) for row in run.trace.where("LockTaken")],
+            "starts": [(row.time, row.actor) for row in run.trace.where("NodeStarted")],
+            "stored": sorted(numbers[code] for code in map(run.trace.code, stored) if code in numbers),
+            "clients": [self._client(run, name) for name in run.trace_clients()]
+            if hasattr(run, "trace_clients")
+            else [self._client(run, name) for name in clients(run)],
+            "lost": [(o.handed[-1], o.name.partition(":")[0]) for o in lost(run) if not o.messages],
+        }
+
+    def _client(self, run: Run, name: str) -> dict[str, Any]:
+        mine = [order for order in orders(run).values() if order.name.startswith(f"{name}:")]
+        return {
+            "name": name,
+            "sends": name.startswith("shop"),
+            "up": [list(span) for span in connections(run).get(name, [])],
+            "tries": [(row.time, row.until, row.detail) for row in run.trace.where("ReconnectWaits", actor=name)],
+            "orders": [(o.made, o.confirmed if self.receipts == "yes" else o.handed[-1]) for o in mine],
+            "done": [row.time for row in run.trace.where("OrderDone", actor=name)],
+        }
+
+    def results(self, run: Run) -> dict[str, int]:
+        """What became of the orders, and how long clients had no broker."""
+        longest = max(dark(run).values(), default=0.0)
+        return {
+            "orders lost": len(lost(run)),
+            "orders done twice": len(twice(run)),
+            "longest time without a broker, s": round(longest),
+        }
+
+    def assume(self) -> dict[str, float]:
+        return {"mq.lock_poll": self.lock_poll, "mq.replace_time": self.repair, "mq.restart_time": self.repair}
+
+    def build(self, cloud: Cloud) -> Stage:
+        return _WarehouseStage(cloud, self)
+
+
+def clients(run: Run) -> list[str]:
+    """The names of all clients, senders first."""
+    found = {row.actor for row in run.trace.where(("ReconnectWaits", "ClientConnected"))}
+    return sorted(found, key=lambda name: (not name.startswith("shop"), len(name), name))
+
+
+class _WarehouseStage(Stage):
+    layout = "brokers"
+    events = (
+        Event("OrderHanded", "{actor} handed it to its connection", counts="handed over"),
+        Event("OrderConfirmed", "confirmed to {actor}"),
+        Event("OrderDone", "done by {actor}", counts="orders done"),
+        Event("ReconnectWaits", "{actor} has no connection, and waits until {until:.1f} s"),
+        RECONNECTED,
+    )
+
+    def __init__(self, cloud: Cloud, scenario: Warehouse) -> None:
+        super().__init__(cloud, scenario)
+        pair = scenario.broker == "pair"
+        made = self.ask(
+            "mq", "create_broker", broker_name=BROKER, engine_type="ACTIVEMQ", host_instance_type="mq.m5.large",
+            deployment_mode="ACTIVE_STANDBY_MULTI_AZ" if pair else "SINGLE_INSTANCE", publicly_accessible=False,
+            users=[{"Username": "shop", "Password": "warehouse-42"}],
+        )  # fmt: skip
+        self.mq = cloud.service("mq")
+        self.mq.establish(made["BrokerId"])
+        self.node_of = self.mq.brokers[made["BrokerId"]]
+        self.engine = self.mq.engines[made["BrokerId"]]
+        hosts = [host.name for host in self.node_of.hosts]
+        known = [self.node_of.dns(n) for n in range(1, len(hosts) + 1)]
+        self.clients = Clients(cloud, self.values, known if scenario.hosts == "both" else known[:1])
+        self.place("shops", "Shops", "producer", "shop-*")
+        for n, host in enumerate(hosts, 1):
+            self.place(f"broker-{n}", f"Broker {n}" if pair else "Broker", "broker", host)
+            self.link("shops", f"broker-{n}")
+        self.place("orders", "Queue orders", "queue", f"{BROKER}/{QUEUE.strip('/')}")
+        for n in range(1, len(hosts) + 1):
+            self.link(f"broker-{n}", "orders")
+        for n in range(1, scenario.senders + 1):
+            cloud.spawn(self.clients.send_orders, f"shop-{n}", 0.3 * n, name=f"shop-{n}")
+        self.fleet("packer", "Packers", self._serve, on="orders", id="packers")
+        self.link("orders", "lost")
+
+    def _serve(self, worker: Any) -> None:
+        self.clients.receive_orders(worker, self.work_seconds)
+
+    @action("Crash the active broker", "Its program ends at once, as in a power cut. The lock becomes free.")
+    def crash_broker(self) -> None:
+        """End the program that serves."""
+        if self.engine.active is not None:
+            self.engine.active.fail()
+
+    @action("Reboot the broker", "The active program stops in order, as in a maintenance window.")
+    def reboot_broker(self) -> None:
+        """RebootBroker, as the maintenance window does it."""
+        if self.node_of.state == "RUNNING" and self.engine.active is not None:
+            self.ask("mq", "reboot_broker", broker_id=self.node_of.id)
+
+
+SCENARIOS: dict[str, type[Scenario]] = {"Warehouse": Warehouse}
