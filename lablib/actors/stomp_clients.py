@@ -1,28 +1,25 @@
 """Ordinary stomp.py programs of a scenario: shops that send orders, packers that receive them, and how they reconnect.
 
-stomp.py does not reconnect by itself when a connection breaks: a program must. It waits between two tries, as the values
-`wait` ("doubling", "jitter", "fixed") and `longest` say, and tries each host that it knows.
+stomp.py does not reconnect by itself when a connection breaks: a program must. It waits between two tries, as the
+values `wait` ("doubling", "jitter", "fixed") and `longest` say, and tries each host that it knows.
 """
 
 from __future__ import annotations
 
 import itertools
-import random
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from threading import Condition
-from typing import TYPE_CHECKING, Any
+from math import inf
+from typing import Any
 
 from lablib.actors.fleet import Worker
 from lablib.aws.event import Event
-
-if TYPE_CHECKING:
-    from lablib.cloud import Cloud
+from lablib.kernel import Chance, Kernel, Signal, Trace
 
 QUEUE = "/queue/orders"
 PORT = 61614
 _FIRST = 0.1  # seconds: the first wait
+_BEAT = 1000  # ms between two heart-beats: over TLS stomp.py 9 sees the end of a connection only when it sends
 _NAME, _PASSWORD = "shop", "warehouse-42"
 RECONNECTED = Event(
     "Reconnected", "{actor} is connected again, after {detail:.1f} s", label="back",
@@ -33,11 +30,12 @@ RECONNECTED = Event(
 class _Line:
     """A connection of stomp.py, and what it has heard."""
 
-    def __init__(self) -> None:
+    def __init__(self, kernel: Kernel, arrived: Callable[[str], Any]) -> None:
         import stomp
 
-        class Listener(stomp.ConnectionListener):  # type: ignore[misc]
+        class Listener(stomp.ConnectionListener):
             def on_message(_, frame: Any) -> None:
+                arrived(frame.body)
                 self.hear(self.messages.append, frame)
 
             def on_receipt(_, frame: Any) -> None:
@@ -50,68 +48,65 @@ class _Line:
         self.messages: deque[Any] = deque()
         self.receipts: set[str] = set()
         self.gone = False
-        self.changed = Condition()
+        self.kernel, self.changed = kernel, Signal(kernel)
         self.connection: Any = None
 
     def hear(self, keep: Callable[[Any], Any], what: Any, gone: bool = False) -> None:
-        with self.changed:
-            keep(what)
-            self.gone |= gone
-            self.changed.notify_all()
+        keep(what)
+        self.gone |= gone
+        self.changed.fire()
 
-    def wait(self, ready: Callable[[], bool], seconds: float | None = None) -> None:
-        """Until it is ready, the connection is gone, or time is up."""
-        with self.changed:
-            self.changed.wait_for(lambda: ready() or self.gone, seconds)
+    def wait(self, ready: Callable[[], bool], until: float = inf) -> None:
+        """Until it is ready, the connection is gone, or it is `until`."""
+        while not ready() and not self.gone and self.kernel.now < until:
+            self.kernel.wait(self.changed, None if until == inf else until - self.kernel.now)
 
 
 class Clients:
     """The programs. `values` are those of the scenario, `hosts` those that they know."""
 
-    def __init__(self, cloud: Cloud, values: Mapping[str, Any], hosts: list[str]) -> None:
-        self._cloud, self._values = cloud, values
+    def __init__(
+        self, kernel: Kernel, trace: Trace, chance: Chance, values: Mapping[str, Any], hosts: list[str]
+    ) -> None:
+        self._kernel, self._trace, self._chance, self._values = kernel, trace, chance, values
         self._hosts = [(host, PORT) for host in hosts]
-        self._trace = cloud.trace
 
-    def connect(self, name: str, worker: Worker | None = None) -> _Line:
+    def connect(self, name: str) -> _Line:
         """A connection to the first host that answers; tries again and again."""
         import stomp
 
-        begun, delay = self._cloud.now, _FIRST
+        begun, delay, chance = self._kernel.now, _FIRST, self._chance.stream(f"waits of {name}")
         while True:
-            line = _Line()
+            line = _Line(self._kernel, lambda order: self._trace.add("OrderHere", QUEUE, order, name))
             line.connection = stomp.Connection12(
-                self._hosts, reconnect_attempts_max=len(self._hosts), timeout=3, heartbeats=(5000, 5000)
+                self._hosts, reconnect_attempts_max=len(self._hosts), timeout=3, heartbeats=(_BEAT, _BEAT)
             )
             line.connection.set_ssl(for_hosts=self._hosts)
             line.connection.set_listener("", line.listener)
             try:
                 line.connection.connect(_NAME, _PASSWORD, wait=True)
             except (stomp.exception.StompException, OSError):
-                pause = {"doubling": delay, "jitter": random.uniform(0.5 * delay, delay), "fixed": 1.0}
+                pause = {"doubling": delay, "jitter": chance.uniform(0.5 * delay, delay), "fixed": 1.0}
                 pause = min(pause[self._values["wait"]], self._values["longest"])
-                delay *= 2
-                if delay > self._values["longest"]:
-                    delay = self._values["longest"]
-                self._trace.add("ReconnectWaits", actor=name, until=self._cloud.now + pause)
-                time.sleep(pause)
+                delay = min(2 * delay, self._values["longest"])
+                self._trace.add("ReconnectWaits", actor=name, until=self._kernel.now + pause)
+                self._kernel.sleep(pause)
             else:
-                if self._cloud.now - begun > 0.5:
-                    self._trace.add("Reconnected", actor=name, detail=round(self._cloud.now - begun, 3))
+                if self._kernel.now - begun > 0.5:
+                    self._trace.add("Reconnected", actor=name, detail=round(self._kernel.now - begun, 3))
                 return line
 
     def send_orders(self, name: str, begin: float) -> None:
         """Send an order at each moment at which one is made, one after the other, for ever."""
         import stomp
 
-        time.sleep(begin)
-        line, start = self.connect(name), self._cloud.now
+        self._kernel.sleep(begin)
+        line, start = self.connect(name), self._kernel.now
         persistent = {"persistent": "true"} if self._values["persistent"] == "yes" else {}
         for n in itertools.count():
             made = start + n * self._values["every"]
-            if made > self._cloud.now:
-                line.wait(lambda: False, made - self._cloud.now)
-                time.sleep(max(0.0, made - self._cloud.now))
+            if made > self._kernel.now:
+                self._kernel.sleep(made - self._kernel.now)
             order = f"{name}:{n + 1}"
             while True:
                 if line.gone:

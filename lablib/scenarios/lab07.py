@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from lablib.actors.stomp_clients import QUEUE, RECONNECTED, Clients
@@ -30,15 +31,19 @@ ROLES["store"] = Role(35, (), weight=2.0)
 
 @dataclass
 class Order:
-    """What became of one order: when it was made, handed to the library, confirmed; the messages that it became, and
-    when its work was done."""
+    """What became of one order: when it was made, handed to the library, confirmed; the messages that it became;
+    the rows of its arrivals at packers, and when its work was done."""
 
     name: str
     made: float
     handed: list[float] = field(default_factory=list)
     confirmed: float | None = None
     messages: list[str] = field(default_factory=list)
+    here: list[Row] = field(default_factory=list)
     done: list[float] = field(default_factory=list)
+
+
+_ROWS = ("OrderHanded", "OrderConfirmed", "OrderHere", "OrderDone", "Enqueued", "ClientConnected")
 
 
 @lru_cache(maxsize=8)
@@ -47,13 +52,15 @@ def orders(run: Run) -> dict[str, Order]:
     n-th message of a connection is the n-th order that went into it."""
     found: dict[str, Order] = {}
     pending: dict[str, list[str]] = defaultdict(list)  # handed to a connection, and not seen at the broker yet
-    for row in run.trace.where(("OrderHanded", "OrderConfirmed", "OrderDone", "Enqueued", "ClientConnected")):
+    for row in run.trace.where(_ROWS):
         if row.kind == "OrderHanded":
             order = found.setdefault(row.subject, Order(row.subject, row.detail))
             order.handed.append(row.time)
             pending[row.actor].append(row.subject)
         elif row.kind == "OrderConfirmed":
             found[row.subject].confirmed = row.time
+        elif row.kind == "OrderHere":
+            found[row.subject].here.append(row)
         elif row.kind == "OrderDone":
             found[row.subject].done.append(row.time)
         elif row.kind == "ClientConnected":
@@ -66,13 +73,20 @@ def orders(run: Run) -> dict[str, Order]:
 def lost(run: Run) -> list[Order]:
     """The orders that nobody has done and nobody will: they are with no broker and with no client."""
     alive = {run.tokens.name(t.subject) for t in run.tokens.tokens if t.end is None and t.state != "lost"}
-    last = {row.actor: row.time for row in run.trace.where("OrderHanded")}
+    crashes = [(row.actor, row.time) for row in run.trace.where("Crashed")]
+    auto = run.scenario.values()["ack"] == "auto"
+
+    def kept(order: Order) -> bool:
+        """Does a packer have it still? With auto, what the broker has given out is only there."""
+        return auto and any(not any(who == row.actor and at > row.time for who, at in crashes) for row in order.here)
+
     return [
         order
         for order in orders(run).values()
         if not order.done
         and not alive & set(order.messages)
-        and order.handed[-1] < min(run.until - LATE, max(last.values()))
+        and not kept(order)
+        and order.handed[-1] < run.until - LATE
     ]
 
 
@@ -105,7 +119,7 @@ def dark(run: Run) -> dict[str, float]:
     """The longest time that each client had no connection after its first one, in seconds."""
     found = {}
     for client, spans in connections(run).items():
-        ends = [(0.0, spans[0][0]), *((a[1], b[0]) for a, b in zip(spans, spans[1:]))]
+        ends = [(0.0, spans[0][0]), *((a[1], b[0]) for a, b in pairwise(spans))]
         last = [(spans[-1][1], run.until)] if spans[-1][1] < run.until else []
         found[client] = max(end - begin for begin, end in [*ends[1:], *last, (0.0, 0.0)])
     return found
@@ -202,14 +216,14 @@ class Warehouse(Scenario):
     receipts: str = choice("no", "yes").says(
         "receipts", "Does a shop wait for a receipt of each order, and send it again when none comes?"
     )
-    consumers: int = CONSUMERS.but(default=3, low=0, high=20, live=False, help="Programs that receive orders.")
+    consumers: int = CONSUMERS.but(default=3, high=20, live=False, help="Programs that receive orders.")
     ack: str = choice("client-individual", "auto").says(
         "acknowledgement", "After the work, each message by itself; or auto: at once, by the broker."
     )
     prefetch: int = whole(1000, 1, 1000, "messages", log=True, step=None).says(
         "prefetch", "How many messages a packer may have that it has not acknowledged."
     )
-    work: float = WORK.but(default=0.6, high=20.0)
+    work: float = WORK.but(default=1.2, high=20.0)
     spread: float = SPREAD.but(default=2.0)
     restart: float = RESTART.but(default=5.0)
     hosts: str = choice("both", "first").says("clients know", "Both brokers' host names, or the first one's only.")
@@ -223,7 +237,12 @@ class Warehouse(Scenario):
     def lens(self, run: Run) -> dict[str, Any]:
         """Brokers, the lock, connections, and what the store does not have."""
         stored = {row.subject for row in run.trace.where("Enqueued") if row.detail["persistent"]}
-        numbers = run.tokens.subjects
+        numbers, gone = run.tokens.subjects, lost(run)
+        senders = {
+            str(numbers[run.trace.code(subject)]): order.name.partition(":")[0]
+            for order in orders(run).values()
+            for subject in order.messages
+        }
         return {
             "painter": "brokers",
             "nodes": [f"{BROKER}-{n}" for n in (1, 2)] if self.broker == "pair" else [BROKER],
@@ -231,10 +250,11 @@ class Warehouse(Scenario):
             "reads": [(row.time, row.actor) for row in run.trace.where("LockTaken")],
             "starts": [(row.time, row.actor) for row in run.trace.where("NodeStarted")],
             "stored": sorted(numbers[code] for code in map(run.trace.code, stored) if code in numbers),
-            "clients": [self._client(run, name) for name in run.trace_clients()]
-            if hasattr(run, "trace_clients")
-            else [self._client(run, name) for name in clients(run)],
-            "lost": [(o.handed[-1], o.name.partition(":")[0]) for o in lost(run) if not o.messages],
+            "clients": [self._client(run, name) for name in clients(run)],
+            "lost": [(o.handed[-1], o.name.partition(":")[0]) for o in gone if not o.messages],
+            "gone": [(end, node) for o in gone if o.messages for end, node in [_end_after(run, o)]],
+            "polls": {row.actor: (row.time, self.lock_poll) for row in reversed(run.trace.where("LockTaken"))},
+            "from": senders,
         }
 
     def _client(self, run: Run, name: str) -> dict[str, Any]:
@@ -264,6 +284,12 @@ class Warehouse(Scenario):
         return _WarehouseStage(cloud, self)
 
 
+def _end_after(run: Run, order: Order) -> tuple[float, str]:
+    """The end of the broker's program with which a lost order went, and its node."""
+    ends = [(end, node) for _, end, node in served(run) if end > order.handed[0]]
+    return ends[0] if ends else (order.handed[-1], BROKER)
+
+
 def clients(run: Run) -> list[str]:
     """The names of all clients, senders first."""
     found = {row.actor for row in run.trace.where(("ReconnectWaits", "ClientConnected"))}
@@ -275,6 +301,7 @@ class _WarehouseStage(Stage):
     events = (
         Event("OrderHanded", "{actor} handed it to its connection", counts="handed over"),
         Event("OrderConfirmed", "confirmed to {actor}"),
+        Event("OrderHere", "{actor} has it"),
         Event("OrderDone", "done by {actor}", counts="orders done"),
         Event("ReconnectWaits", "{actor} has no connection, and waits until {until:.1f} s"),
         RECONNECTED,
@@ -294,7 +321,9 @@ class _WarehouseStage(Stage):
         self.engine = self.mq.engines[made["BrokerId"]]
         hosts = [host.name for host in self.node_of.hosts]
         known = [self.node_of.dns(n) for n in range(1, len(hosts) + 1)]
-        self.clients = Clients(cloud, self.values, known if scenario.hosts == "both" else known[:1])
+        self.clients = Clients(
+            cloud.kernel, cloud.trace, cloud.chance, self.values, known if scenario.hosts == "both" else known[:1]
+        )
         self.place("shops", "Shops", "producer", "shop-*")
         for n, host in enumerate(hosts, 1):
             self.place(f"broker-{n}", f"Broker {n}" if pair else "Broker", "broker", host)

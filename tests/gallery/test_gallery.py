@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from gallery.studies import STUDIES
 
+from lablib.scenarios import Action
 from lablib.scenarios.lab01 import VideoQueue
 from lablib.scenarios.lab02 import Visibility
 from lablib.scenarios.lab03 import Trucks
 from lablib.scenarios.lab04 import FanOut
 from lablib.scenarios.lab05 import TruckStream
+from lablib.scenarios.lab07 import Warehouse
 from lablib.workbench import bundle, document, to_html
 
 pytestmark = pytest.mark.browser
@@ -32,6 +34,7 @@ LABS = {
     "03-trucks": (Trucks().run(seed=7), Trucks(queue_type="standard").run(seed=7), 31),
     "04-orders": (FanOut(shop_crashes=0.15).run(seed=7), FanOut(shop_crashes=0.15, way="one by one").run(seed=7), 99.5),
     "05-trucks": (TruckStream().run(seed=7), None, 44),
+    "07-crash": (Warehouse().run(seed=7, actions=[Action("crash_broker", 20.0)]), None, 23),
 }
 AT = {"firehose": (30, 61, 150), "mq": (5, 13, 20), "asg": (60, 420, 900)}
 BENCH = "document.querySelector('.ml-workbench').workbench"

@@ -1,5 +1,5 @@
 """What a broker's rows mean, whatever its engine. A destination's place is "broker/queue/orders"; who has a message is
-the host of the client; which node serves is the part `detail` of the broker's place.
+the host of the client.
 
 A message for a topic (an exchange) is `Routed`, and each subscriber's (each queue's) copy is a subject of its own whose
 rows have the `Routed` row as their cause.
@@ -41,7 +41,6 @@ EVENTS = (
     Event(
         "NodeServing",
         "{detail} serves {resource} from now on",
-        part="up",
         label="failover",
         notable="{detail} serves {resource}.",
         big=True,
@@ -49,7 +48,6 @@ EVENTS = (
     Event(
         "NodeGone",
         "{detail} serves {resource} no longer",
-        part="down",
         label="node gone",
         notable="{detail} serves {resource} no longer.",
         big=True,

@@ -3,6 +3,7 @@ import { buffer } from "./painters/buffer.js";
 import { clouds } from "./painters/clouds.js";
 import { shelf } from "./painters/shelf.js";
 import { bag } from "./painters/bag.js";
+import { brokersLens, brokersStage } from "./painters/brokers.js";
 import { lines } from "./painters/lines.js";
 import { hands } from "./painters/hands.js";
 import { done, inbox, lost, node, producer } from "./painters/producer.js";
@@ -16,8 +17,8 @@ const ROLES = {
   producer, done, lost, topic: node, bucket: node, endpoint: inbox, queue: bag, direct: bag, "dead-letter": bag, consumer: hands, server: hands,
     function: hands, shard: tape, buffer, shelf,
 };
-const LENSES = { board, clouds, map, waits, work: works };
-const STAGES = {};
+const LENSES = { board, brokers: brokersLens, clouds, map, waits, work: works };
+const STAGES = { brokers: brokersStage };
 
 /**
  * Adds painters: {roles, lenses, stages}, each by name. A painter of a role has place(box, lane), which sets box.spot(token) -> [x, y],

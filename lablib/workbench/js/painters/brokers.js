@@ -1,0 +1,256 @@
+// A stage: two brokers, one store and its lock; clients whose connections break and come back. What lies in the store survives; what is
+// only in the memory of a broker is hollow, and goes with it. The lens of the same name is the curve: how many clients have no broker.
+import { bar, box, circle, curve, fitting, lock, mark, pipe, ring, socket, streak, text, way, along } from "../glyph.js";
+import { alpha, clamp, plural, seconds } from "../theme.js";
+import { steps } from "../model.js";
+
+const within = (spans, t) => spans.find(([from, to]) => from <= t && t < to);
+const roleOf = (run, role) => run.places.map((p, i) => (p.role === role ? i : -1)).filter((i) => i >= 0);
+
+/** What a node does at t: {is: "serves" | "reads" | "waits" | "gone", since}. */
+export function nodeAt(run, n, t) {
+  const { nodes, serves, reads, starts } = run.lens, name = nodes[n], mine = serves.filter((s) => s[2] === name), now = within(mine, t);
+  if (now) return { is: "serves", since: now[0] };
+  const began = starts.filter(([at, who]) => who === name && at <= t).at(-1)?.[0] ?? -1, ended = mine.filter((s) => s[1] <= t).at(-1)?.[1] ?? -1;
+  if (ended >= began && ended >= 0) return { is: "gone", since: ended };
+  const read = reads.filter(([at, who]) => who === name && at <= t).at(-1)?.[0] ?? -1;
+  return read >= began && read >= 0 && read > ended ? { is: "reads", since: read } : { is: "waits", since: Math.max(began, 0) };
+}
+
+/** Who has the lock: the number of a node, or -1. */
+export const owner = (run, t) => run.lens.nodes.findIndex((_, n) => ["serves", "reads"].includes(nodeAt(run, n, t).is));
+
+/** How many clients have no broker at t, of those that had one. */
+export function unconnected(run, t) {
+  return run.lens.clients.filter((c) => c.up.length && c.up[0][0] <= t && !within(c.up, t)).length;
+}
+
+function place(lane, y, H, W, big) {
+  const { run } = lane, { clients, nodes } = run.lens, fs = big ? 16 : W < 760 ? 12 : 13, narrow = W < 760, n = clients.length;
+  const top = y + (lane.label ? fs * 1.7 : 4), h = H - (top - y) - 4, cw = narrow ? 132 : big ? 260 : 212, cx = cw + (narrow ? 60 : 126);
+  const zone = narrow ? 8 : 18, hw = Math.min(290, (W - cx - (nodes.length > 1 ? 4 : 2) * zone - 14) / nodes.length), bh = clamp(h * 0.4, 74, 176);
+  const room = W - cx - 4, gap = nodes.length > 1 ? Math.min(110, room - 2 * hw - 2 * zone) : 0,
+    left = cx + (room - nodes.length * hw - gap) / 2;
+  const b = nodes.map((_, i) => ({ x: left + i * (hw + gap), y: top + (narrow ? 8 : 20), w: hw, h: bh }));
+  const dw = Math.min(620, room - 8), dh = clamp(h * 0.3, 58, 150), drum = { x: cx + (room - dw) / 2, y: top + h - dh, w: dw, h: dh };
+  const step = h / Math.max(1, n), cells = clients.map((c, i) => ({ x: 1, y: top + i * step, w: cw, h: Math.min(112, step - Math.min(8, step * 0.14)) }));
+  const down = b.map((k, i) => { const x0 = k.x + k.w / 2, y0 = k.y + k.h, x3 = drum.x + drum.w * (nodes.length > 1 ? (i ? 0.7 : 0.3) : 0.5), y3 = drum.y + 5;
+    return { x0, y0, x1: x0, y1: y0 + (y3 - y0) * 0.5, x2: x3, y2: y3 - (y3 - y0) * 0.5, x3, y3 }; });
+  lane.brokers = { fs, narrow, b, drum, cells, down, zone, top, h, s: big ? 24 : h < 300 ? 15 : 19, W, all: lane.run.lens.clients };
+}
+
+/** A client's way to a node: to the first one straight, to the second one below the first, so that it crosses no words. */
+function line(st, i, n) {
+  const c = st.cells[i], b = st.b[n], x0 = c.x + c.w, y0 = c.y + c.h / 2, y3 = b.y + 30 + (i + 0.5) * ((b.h - 40) / st.cells.length);
+  if (!n) return [curve(x0, y0, b.x, y3)];
+  const a = st.b[0], low = a.y + a.h + 8 + i * Math.min(6, 40 / st.cells.length), xa = a.x - 6, xm = a.x + a.w + 4;
+  return [curve(x0, y0, xa, low), curve(xa, low, xm, low), curve(xm, low, b.x, y3, 0.55)];
+}
+
+function stroke(g, parts) {
+  g.beginPath(); g.moveTo(parts[0].x0, parts[0].y0);
+  for (const k of parts) g.bezierCurveTo(k.x1, k.y1, k.x2, k.y2, k.x3, k.y3);
+  g.stroke();
+}
+
+function theLock(g, lane, v) {
+  const { col, t } = v, st = lane.brokers, has = owner(lane.run, t), { lens } = lane.run;
+  st.down.forEach((c, n) => pipe(g, c, has === n ? 12 : 8, col, { state: nodeAt(lane.run, n, t).is === "gone" ? "broken" : "open" }));
+  const home = has < 0 ? lens.serves.filter((s) => s[1] <= t).at(-1) : null;
+  const n = has >= 0 ? has : Math.max(0, lens.nodes.indexOf(home?.[2])), [x, y] = along(st.down[n], 0.5), hue = has < 0 ? col.again : col.done;
+  box(g, x - 17, y - 17, 34, 34, 9, { fill: col.page, stroke: hue, line: 1.8, dash: has < 0 ? [4, 3] : null });
+  lock(g, x, y - 3, 22, hue, has < 0);
+  const words = has < 0 ? ["the lock is free", "free"] : lens.nodes.length > 1 ? ["the lock: one broker only", "the lock"] : ["the lock"];
+  text(g, fitting(g, words, st.W - x - 30, st.fs, 600), x + 24, y, { size: st.fs - 0.5, weight: 600, color: hue });
+  for (const [i, name] of lens.nodes.entries()) {
+    const poll = lens.polls?.[name];
+    if (nodeAt(lane.run, i, t).is !== "waits" || !poll || t >= poll[0]) continue;
+    const left = (poll[0] - t) % poll[1], [px, py] = along(st.down[i], 0.5);
+    circle(g, px, py, 13, { fill: col.page }); ring(g, px, py, 10, left / poll[1], col.control, alpha(col.control, 0.2), 3);
+    text(g, fitting(g, [`tries the lock in ${seconds(left)}`, seconds(left)], st.W - px - 22, st.fs - 1),
+      px + 17, py, { size: st.fs - 1, color: col.control });
+  }
+}
+
+function house(g, lane, v, n) {
+  const { col, t } = v, st = lane.brokers, b = st.b[n], { is, since } = nodeAt(lane.run, n, t), fs = st.fs, p = roleOf(lane.run, "broker")[n];
+  const hue = { serves: col.done, reads: col.hand, waits: col.soft, gone: col.again }[is], id = `${lane.i}b${n}`;
+  if (!st.narrow) {
+    box(g, b.x - st.zone, b.y - 19, b.w + 2 * st.zone, b.h + 30, 12, { stroke: alpha(col.edge, 0.6), line: 1.1, dash: [3, 4] });
+    text(g, `availability zone ${"ab"[n]}`, b.x + b.w + st.zone - 7, b.y - 9, { size: fs - 2, color: col.soft, align: "right" });
+  }
+  box(g, b.x, b.y, b.w, b.h, 9, { fill: is === "serves" ? alpha(col.done, 0.07) : is === "gone" ? alpha(col.again, 0.07) : col.card, stroke: hue,
+    line: is === "waits" ? 1.3 : v.hover?.id === id ? 2.8 : 2.1, dash: is === "gone" ? [6, 5] : null });
+  const words = { serves: since > 0 ? `active for ${seconds(t - since)}` : "active", reads: `reads the store: ${seconds(t - since)}`,
+    waits: "standby: waits for the lock", gone: `gone for ${seconds(t - since)}` }[is];
+  const label = lane.run.places[p]?.label ?? `Broker ${n + 1}`;
+  text(g, label, b.x + 12, b.y + 16, { size: fs + 1.5, weight: 680, color: hue });
+  text(g, words, b.x + 12, b.y + 17 + fs * 1.35, { size: fs, weight: 600, color: hue, max: b.w - 20 });
+  v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, touch: { place: p, lane: lane.i, at: b }, pick: { place: p, lane: lane.i } });
+}
+
+/** Messages that wait: those of the store in the drum, the rest in the memory of who serves; what was lost with a memory stays as a cross. */
+function messages(g, lane, v) {
+  const { col, t } = v, { run } = lane, st = lane.brokers, { drum: d, s, fs } = st, queue = roleOf(run, "queue")[0];
+  const stored = run.once("stored", () => new Set(run.lens.stored)), marks = lane.here.get(queue) ?? [], has = owner(run, t);
+  const safe = marks.filter((m) => stored.has(m.m)), soft = marks.filter((m) => !stored.has(m.m));
+  const ry = 11, step = s * 1.32;
+  g.beginPath(); g.ellipse(d.x + d.w / 2, d.y + ry, d.w / 2, ry, 0, Math.PI, 0); g.lineTo(d.x + d.w, d.y + d.h - ry);
+  g.ellipse(d.x + d.w / 2, d.y + d.h - ry, d.w / 2, ry, 0, 0, Math.PI); g.closePath();
+  g.fillStyle = col.tray; g.fill(); g.strokeStyle = col.ink; g.lineWidth = 1.7; g.stroke();
+  g.beginPath(); g.ellipse(d.x + d.w / 2, d.y + ry, d.w / 2, ry, 0, 0, 7); g.fillStyle = col.well; g.fill(); g.stroke();
+  text(g, run.lens.nodes.length > 1 ? "shared store" : "store", d.x + d.w / 2, d.y + ry + 1, { size: fs, weight: 650, color: col.ink, align: "center" });
+  const sit = (list, x0, y0, per, rows, hollow) => {
+    list.slice(0, per * rows).forEach((m, i) => {
+      const x = x0 + (i % per) * step, y = y0 + Math.floor(i / per) * step, held = m.k.state === "hidden";
+      g.globalAlpha = v.select?.m !== undefined && v.select.m !== m.m ? 0.35 : 1;
+      if (held) socket(g, x, y, s, hollow ? col.waiting : m.again ? col.again : col.edge, 1.5);
+      else mark(g, x, y, s, { color: m.again ? col.again : col.waiting, hollow, ground: col.card, shape: m.again ? "diamond" : "dot",
+        n: s > 17 ? m.m + 1 : null, ink: col.onmark });
+      v.hits.push({ x, y, r: s * 0.6, id: `${lane.i}m${m.m}`, pick: { m: m.m, lane: lane.i } });
+    });
+    g.globalAlpha = 1;
+    return Math.max(0, list.length - per * rows);
+  };
+  const per = Math.max(1, Math.floor((d.w - 36) / step)), rows = Math.max(1, Math.floor((d.h - 2 * ry - fs * 1.5 - 10) / step));
+  const more = sit(safe, d.x + 18 + s / 2, d.y + 2 * ry + 8 + s / 2, per, rows, false);
+  text(g, `${plural(safe.length, "message")} on the disk${more ? `, ${more} not drawn` : ""}`, d.x + d.w / 2, d.y + d.h - fs * 0.9,
+    { size: fs - 1, color: col.soft, align: "center", italic: true });
+  const home = st.b[Math.max(0, has)], wide = Math.max(1, Math.floor((home.w - 24) / step)), high = Math.max(1, Math.floor((home.h - fs * 5 - 6) / step));
+  if (soft.length) {
+    const extra = sit(soft, home.x + 14 + s / 2, home.y + fs * 3.1 + 8 + s / 2, wide, high, true);
+    text(g, `${soft.length} only in memory${extra ? `, ${extra} not drawn` : ""}`, home.x + 12, home.y + home.h - fs * 0.85,
+      { size: fs - 1, color: col.soft, italic: true, max: home.w - 20 });
+  }
+  for (const [i, name] of run.lens.nodes.entries()) {
+    const n = run.lens.gone.filter(([at, who]) => at <= t && who === name).length, b = st.b[i];
+    if (!n || nodeAt(run, i, t).is === "serves") continue;
+    const rowsHere = Math.min(n, wide * high);
+    for (let k = 0; k < rowsHere; k++) {
+      const x = b.x + 14 + s / 2 + (k % wide) * step, y = b.y + fs * 3.1 + 8 + s / 2 + Math.floor(k / wide) * step;
+      circle(g, x, y, s / 2, { stroke: alpha(col.again, 0.55), dash: [3, 3] }); mark(g, x, y, s * 0.85, { shape: "cross", color: col.again });
+    }
+    text(g, `${n} lost with its memory`, b.x + 12, b.y + b.h - fs * 0.85, { size: fs - 1, weight: 650, color: col.again, max: b.w - 20 });
+  }
+}
+
+/** A shop or a packer, with what it keeps; and its connection. */
+function client(g, lane, v, i) {
+  const { col, t } = v, { run } = lane, st = lane.brokers, c = run.lens.clients[i], b = st.cells[i], fs = st.fs, low = b.h < fs * 3.6, mid = b.y + b.h / 2;
+  const now = within(c.up, t), born = c.up.length && c.up[0][0] <= t, actor = run.once(`actor ${c.name}`, () => run.actors.findIndex((a) => a.name === c.name));
+  const down = actor >= 0 && run.stateOf(actor, t).state === "down", on = now || !born;
+  const before = c.up.filter((u) => u[1] <= t).at(-1), n = now ? run.lens.nodes.indexOf(now[2]) : before ? run.lens.nodes.indexOf(before[2]) : 0;
+  if (now) {
+    const fresh = now[0] > 1 && v.since(now[0]) < 1, parts = line(st, i, n);
+    g.strokeStyle = col.done; g.lineWidth = fresh ? 4 : st.cells.length > 8 ? 1.6 : 2.4; stroke(g, parts);
+    circle(g, parts.at(-1).x3, parts.at(-1).y3, 3.6, { fill: col.done });
+  } else if (born && !down) {
+    const u = clamp(v.since(before[1]) / 0.8, 0, 1);
+    g.save(); g.globalAlpha = v.reduced ? 0.3 : 0.75 - 0.5 * u; g.strokeStyle = col.again; g.lineWidth = 1.6; g.setLineDash([5, 6]);
+    stroke(g, line(st, i, Math.max(0, n))); g.restore();
+    const wait = c.tries.find(([from, to]) => from <= t && t < to), x = b.x + b.w + 18, w = st.narrow ? 36 : 96;
+    circle(g, x, mid, 12, { fill: col.page });
+    if (wait) {
+      ring(g, x, mid, 9, (wait[1] - t) / (wait[1] - wait[0]), col.again, alpha(col.again, 0.2), 3);
+      if (!low || st.cells.length < 14) text(g, fitting(g, [`tries in ${seconds(wait[1] - t)}`, seconds(wait[1] - t)], w, fs - 1), x + 14, mid,
+        { size: fs - 1, weight: 600, color: col.again });
+    }
+  }
+  const id = `${lane.i}c${i}`, place = run.places.findIndex((p) => p.role === (c.sends ? "producer" : "consumer"));
+  box(g, b.x, b.y, b.w, b.h, 8, { fill: col.well, stroke: on && !down ? col.edge : col.again, line: v.hover?.id === id ? 2.2 : on ? 1.2 : 1.7,
+    dash: on && !down ? null : [6, 4] });
+  v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, touch: { place, lane: lane.i, actor, at: b }, pick: actor >= 0 ? { actor, lane: lane.i } :
+    { place, lane: lane.i } });
+  const y1 = low ? mid : b.y + fs * 1.05, right = b.x + b.w - 9;
+  text(g, c.name, b.x + 10, y1, { size: fs, weight: 650, color: on && !down ? col.ink : col.again, max: b.w * 0.45 });
+  if (c.sends) {
+    const kept = c.orders.filter(([made, gone]) => made <= t && (gone === null || gone > t + 0.05)).length, sent = c.orders.filter(([, gone]) =>
+      gone !== null && gone <= t).length, vain = run.lens.lost.filter(([at, who]) => at <= t && who === c.name).length;
+    const words = kept ? fitting(g, [`${kept} kept here`, `${kept} kept`], b.w * 0.48, fs - 1, 650) : `${sent} sent`;
+    text(g, low && vain ? `${vain} into the void` : words, right, y1, { size: fs - 1, weight: kept ? 650 : 400, color: kept || (low && vain) ? col.again : col.soft, align: "right" });
+    if (low) return;
+    const s = Math.min(st.s, 16), fits = Math.floor((b.w - 20) / (s * 1.15));
+    for (let k = 0; k < Math.min(kept, fits); k++) mark(g, b.x + 10 + s / 2 + k * s * 1.15, mid + fs * 0.5, s, { color: col.waiting });
+    if (vain) {
+      for (let k = 0; !kept && k < Math.min(vain, fits); k++) mark(g, b.x + 10 + s / 2 + k * s * 1.15, mid + fs * 0.3, s * 0.8, { shape: "cross", color: col.again });
+      text(g, fitting(g, [`${vain} sent into a dead connection`, `${vain} into the void`], b.w - 18, fs - 1.5, 600), b.x + 10, b.y + b.h - fs * 0.8, { size: fs - 1.5, weight: 600, color: col.again, max: b.w - 16 });
+    }
+    return;
+  }
+  const mine = actor < 0 ? [] : lane.marksOf(actor), busy = mine.find((m) => m.bar !== null && m.bar < 1) ?? mine.find((m) => m.k.wf !== null && m.k.wu === null),
+    rest = mine.length - (busy ? 1 : 0), done = c.done.filter((x) => x <= t).length;
+  text(g, down ? "crashed" : low && rest ? `${rest} more in hand · ${done} done` : `${done} done`, right, y1,
+    { size: fs - 1, weight: down ? 650 : 400, color: down ? col.again : col.soft, align: "right", max: b.w * 0.55 });
+  if (low || down) return;
+  const s = st.s, y = mid + fs * 0.3;
+  if (busy) {
+    mark(g, b.x + 12 + s / 2, y, s, { shape: busy.again ? "diamond" : "square", color: busy.again ? col.again : col.hand, n: s > 17 ? busy.m + 1 : null, ink: col.onmark });
+    v.hits.push({ x: b.x + 12 + s / 2, y, r: s * 0.7, id: `${lane.i}m${busy.m}`, pick: { m: busy.m, lane: lane.i } });
+    const words = busy.again ? [`message ${busy.m + 1} again`, `${busy.m + 1} again`] : [`message ${busy.m + 1}`, `${busy.m + 1}`];
+    text(g, fitting(g, words, b.w * 0.5, fs - 1, 600), b.x + 20 + s, y, { size: fs - 0.5, weight: 600, color: busy.again ? col.again : col.ink });
+    if (busy.bar !== null) bar(g, b.x + 9, b.y + b.h - 8, b.w - 18, 4, busy.bar, col.done, alpha(col.edge, 0.22));
+  } else text(g, on ? "waits for a message" : "no connection", b.x + 10, y, { size: fs - 1, italic: true, color: on ? col.soft : col.again });
+  if (rest) text(g, `${rest} more in hand`, right, y, { size: fs - 1, color: col.hand, align: "right", max: b.w * 0.42 });
+}
+
+/** What goes along the connections: to the broker and, when it is stored, on to the disk; to a packer. */
+function moves(g, lane, v) {
+  const { col } = v, { run } = lane, st = lane.brokers, queue = roleOf(run, "queue")[0], s = st.s;
+  const index = run.once("client of", () => new Map(run.lens.clients.map((c, i) => [c.name, i]))), stored = run.once("stored", () => new Set(run.lens.stored));
+  for (const k of run.began(v.t, v.back)) {
+    const u = v.run(k.t0);
+    if (u < 0 || u >= 1) continue;
+    if (k.holder >= 0 && k.state === "held" && k.wf === null) {
+      const i = index.get(run.actors[k.holder].name), now = i === undefined ? null : within(run.lens.clients[i].up, v.t);
+      if (now) streak(g, (z) => way(...line(st, i, run.lens.nodes.indexOf(now[2])))(1 - z), u, s * 0.4, k.copy > 1 ? col.again : col.hand);
+    } else if (k.place === queue && k.state === "waiting") {
+      const n = owner(run, v.t), from = run.lens.from?.[k.m], i = index.get(from);
+      if (n < 0) continue;
+      if (i !== undefined && within(run.lens.clients[i].up, v.t) && run.of.get(k.m)[0] === k) streak(g, way(...line(st, i, n)), u, s * 0.4, col.waiting);
+      if (stored.has(k.m)) streak(g, way(st.down[n]), u, s * 0.4, col.waiting);
+    }
+  }
+}
+
+export const brokersStage = {
+  layout(lanes, W, H, big) {
+    const h = H / lanes.length;
+    lanes.forEach((lane, i) => place(lane, i * h, h - (i < lanes.length - 1 ? 8 : 0), W, big));
+  },
+  draw(g, lanes, v) {
+    for (const lane of lanes) {
+      const { col, t } = v, st = lane.brokers;
+      lane.at(t);
+      if (lane.label) text(g, lane.label, 2, st.top - st.fs * 0.8, { size: st.fs + 1, weight: 680, color: lane.strong ? col.ink : col.soft, max: st.W - 8 });
+      st.b.forEach((_, n) => house(g, lane, v, n));
+      theLock(g, lane, v);
+      messages(g, lane, v);
+      st.cells.forEach((_, i) => client(g, lane, v, i));
+      moves(g, lane, v);
+      const dark = unconnected(lane.run, t), all = lane.run.lens.clients.filter((c) => c.up.length).length;
+      if (dark && !st.narrow) text(g, `${all - dark} of ${all} clients have a broker`, st.W - 4, st.drum.y - st.fs * 0.7,
+        { size: st.fs, weight: 650, color: col.again, align: "right" });
+    }
+  },
+  anchor(e, lane) {
+    const st = lane.brokers, i = lane.run.lens.clients.findIndex((c) => e.text?.startsWith(c.name)), n = lane.run.lens.nodes.findIndex((x) => e.text?.includes(x));
+    if (i >= 0) return { x: st.cells[i].x + st.cells[i].w - 20, y: st.cells[i].y + 6, r: 2 };
+    return { x: st.b[Math.max(0, n)].x + st.b[Math.max(0, n)].w / 2, y: st.b[Math.max(0, n)].y + 6, r: 2 };
+  },
+};
+
+export const brokersLens = {
+  wide: 0,
+  curve(run) {
+    const ends = run.lens.clients.flatMap((c) => c.up.flatMap(([from, to], i) => [...(i ? [[from, -1]] : []), ...(to < run.duration ? [[to, 1]] : [])]));
+    return { label: "clients without a broker", color: "again", ...steps([[0, 0], ...ends]) };
+  },
+  say: (runs, t) => runs.map((run, i) => {
+    const n = owner(run, t), dark = unconnected(run, t), head = runs.length > 1 ? `${"AB"[i]}: ` : "";
+    const last = run.lens.serves.filter((s) => s[1] <= t).at(-1)?.[1];
+    if (n < 0) return `${head}Nobody serves${last === undefined ? "" : `, for ${seconds(t - last)}`}.`;
+    const name = run.places[roleOf(run, "broker")[n]]?.label ?? "The broker";
+    if (nodeAt(run, n, t).is === "reads") return `${head}${name} has the lock and reads the store.`;
+    return `${head}${name} serves.${dark ? ` ${plural(dark, "client")} ha${dark === 1 ? "s" : "ve"} no connection.` : ""}`;
+  }).join("  "),
+};

@@ -1,0 +1,142 @@
+"""Lab 07's scenario: a pair of brokers, its lock, and clients that lose their connections, as the lab tells them."""
+
+from functools import cache
+from itertools import pairwise
+
+import pytest
+
+from lablib.scenarios import Action
+from lablib.scenarios.lab07 import Warehouse, connections, dark, failed_over, lost, orders, served, twice
+from lablib.scenarios.run import check, simulate
+
+CRASH = Action("crash_broker", 20.0)
+
+GOLDEN = {
+    Warehouse(): "204db45cbff38ccc",
+    Warehouse(persistent="yes", receipts="yes", prefetch=1): "2176f67de7f2e360",
+}
+
+
+@cache
+def _run(scenario, seed, actions, until):
+    return simulate(*check(scenario, seed, actions, until, "2023"))
+
+
+def fresh(scenario, seed=7, actions=(), until=None):
+    """A run; the same one for several tests, because a run does not change."""
+    return _run(scenario, seed, tuple(actions), until)
+
+
+@pytest.mark.parametrize("scenario", GOLDEN, ids=repr)
+def test_the_default_run_is_the_same_everywhere(scenario):
+    """A change here means: every seed in the notebook now gives another run. Say so when you change it."""
+    assert fresh(scenario, 1, [CRASH]).digest == GOLDEN[scenario]
+
+
+def test_one_broker_serves_and_never_two():
+    run = fresh(Warehouse(), actions=[CRASH, Action("crash_broker", 70.0)])
+    spans = served(run)
+    assert [node for *_, node in spans] == ["warehouse-1", "warehouse-2", "warehouse-1"]
+    assert all(end <= begin for (_, end, _), (begin, *_) in pairwise(spans))
+
+
+def test_the_dark_time_is_the_lock_the_store_and_the_wait_of_the_client():
+    run = fresh(Warehouse(), actions=[CRASH])
+    assert 1.5 < failed_over(run) - 20 < 10 + 1.5 + 0.1, "one look at the lock, and the store is read"
+    assert all(time >= failed_over(run) - 20 - 1 for time in dark(run).values())
+    quick = fresh(Warehouse(lock_poll=1.0, longest=1.0), actions=[CRASH])
+    assert max(dark(quick).values()) < 5 < max(dark(run).values())
+
+
+@pytest.mark.parametrize(
+    ("settings", "some_lost", "some_twice"),
+    [
+        ({}, True, False),
+        ({"receipts": "yes"}, True, False),
+        ({"persistent": "yes"}, True, True),
+        ({"persistent": "yes", "receipts": "yes"}, False, True),
+    ],
+)
+def test_what_a_crash_loses_and_doubles(settings, some_lost, some_twice):
+    """Persistent or not, receipts or not: as the real pair did (tests/real_broker/SEEN.md)."""
+    run = fresh(Warehouse(**settings), actions=[CRASH])
+    assert bool(lost(run)) == some_lost
+    assert bool(twice(run)) == some_twice
+    if settings.get("persistent") == "yes":
+        assert len(lost(run)) <= 3, "only what went into a dead connection"
+
+
+def test_a_crashed_packer_loses_what_the_broker_has_forgotten():
+    crash = [Action("crash", 20.0, "packer-1")]
+    assert not lost(fresh(Warehouse(), actions=crash))
+    assert len(lost(fresh(Warehouse(ack="auto"), actions=crash))) > 3
+
+
+def test_without_a_crash_nothing_is_lost_or_doubled_and_nobody_is_dark():
+    run = fresh(Warehouse(work=0.5))
+    assert not lost(run) and not twice(run)
+    assert set(dark(run).values()) == {0.0}
+    assert len(orders(run)) > 200
+
+
+def test_a_client_with_one_host_name_is_left_alone():
+    run = fresh(Warehouse(hosts="first"), actions=[CRASH])
+    assert failed_over(run) < 35
+    assert all(len(spans) == 1 for spans in connections(run).values())
+
+
+def test_a_single_broker_is_dark_until_it_is_repaired():
+    run = fresh(Warehouse(broker="single", repair=30.0), actions=[CRASH])
+    assert min(dark(run).values()) >= 29
+
+
+def test_a_reboot_hands_the_lock_over_in_order():
+    run = fresh(Warehouse(persistent="yes", receipts="yes"), actions=[Action("reboot_broker", 20.0)])
+    assert [node for *_, node in served(run)] == ["warehouse-1", "warehouse-2"]
+    assert not lost(run)
+
+
+def test_the_first_packer_takes_a_thousand():
+    """The prefetch of a queue is 1,000: nobody who comes later gets anything until the first one has worked it off."""
+    held = {}
+    for prefetch in (1000, 1):
+        run = fresh(Warehouse(prefetch=prefetch, consumers=3, work=5.0, spread=1.0), until=30.0)
+        counts = [len(run.trace.where("Dispatched", actor=f"packer-{n}")) for n in (1, 2, 3)]
+        done = len(run.trace.where("Acknowledged"))
+        held[prefetch] = sum(counts) - done
+    assert held[1] <= 3 < held[1000]
+
+
+MET = {
+    "07.lost": (Warehouse(), [CRASH]),
+    "07.lossless": (Warehouse(persistent="yes", receipts="yes"), [CRASH]),
+    "07.twice": (Warehouse(persistent="yes"), [CRASH]),
+    "07.alone": (Warehouse(hosts="first"), [CRASH]),
+    "07.five": (Warehouse(lock_poll=1.0, longest=1.0), [CRASH]),
+}
+NEAR = {
+    "07.lost": [(Warehouse(), []), (Warehouse(hosts="first"), [CRASH]), (Warehouse(persistent="yes"), [CRASH])],
+    "07.lossless": [
+        (Warehouse(persistent="yes", receipts="yes"), []),
+        (Warehouse(persistent="yes"), [CRASH]),
+        (Warehouse(receipts="yes"), [CRASH]),
+        (Warehouse(persistent="yes", receipts="yes"), [Action("crash_broker", 85.0)]),
+        (Warehouse(persistent="yes", receipts="yes", senders=1, every=10.0), [CRASH]),
+    ],
+    "07.twice": [(Warehouse(persistent="yes"), []), (Warehouse(persistent="yes", ack="auto"), [CRASH])],
+    "07.alone": [(Warehouse(), [CRASH]), (Warehouse(hosts="first"), [])],
+    "07.five": [
+        (Warehouse(lock_poll=1.0, longest=1.0), []),
+        (Warehouse(lock_poll=1.0, longest=1.0, hosts="first"), [CRASH]),
+        (Warehouse(longest=1.0), [CRASH]),
+    ],
+}
+
+
+@pytest.mark.parametrize("key", MET)
+def test_a_mission_can_be_met_and_not_by_what_comes_near(key):
+    wanted = next(m for m in Warehouse.missions if m.key == key)
+    scenario, actions = MET[key]
+    assert wanted.at(fresh(scenario, actions=actions)) is not None
+    for scenario, actions in NEAR[key]:
+        assert wanted.at(fresh(scenario, actions=actions)) is None, scenario
