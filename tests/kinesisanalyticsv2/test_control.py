@@ -96,6 +96,36 @@ def test_snapshots_are_made_listed_and_deleted(lab):
     assert lab.analytics.list_application_snapshots(ApplicationName="counts")["SnapshotSummaries"] == []
 
 
+@ours
+def test_a_snapshot_fails_with_the_job(lab):
+    lab.start(numbers(lab))
+    lab.analytics.create_application_snapshot(ApplicationName="counts", SnapshotName="one")
+    lab.cloud.advance(1)
+    lab.cloud.kill("analytics/counts-1")
+    lab.cloud.advance(30)
+    about = {"ApplicationName": "counts", "SnapshotName": "one"}
+    assert lab.analytics.describe_application_snapshot(**about)["SnapshotDetails"]["SnapshotStatus"] == "FAILED"
+
+
+@guide
+def test_a_stop_whose_job_fails_meanwhile_stops_after_its_restart(lab):
+    lab.start(numbers(lab))
+    lab.analytics.stop_application(ApplicationName="counts")
+    lab.cloud.advance(1)
+    lab.cloud.kill("analytics/counts-1")
+    lab.until("READY")
+    (snapshot,) = lab.analytics.list_application_snapshots(ApplicationName="counts")["SnapshotSummaries"]
+    assert snapshot["SnapshotStatus"] == "READY"
+
+
+@ours
+def test_a_role_that_is_gone_ends_the_job_within_the_hour(lab):
+    lab.start(numbers(lab))
+    lab.cloud.client("iam").delete_role_policy(RoleName="analytics", PolicyName="all")
+    lab.cloud.advance(2)
+    assert "AccessDenied" in lab.application().failures[0]
+
+
 @guide
 def test_an_update_of_a_running_application_is_downtime_and_loses_nothing(lab):
     lab.start(numbers(lab))

@@ -236,7 +236,7 @@ def test_a_document_is_explained_and_kept(lab):
 
 
 @ours
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.one_of(st.none(), st.integers(-9, 9))), max_size=15))
 def test_what_a_search_finds_is_what_was_written_last(writes):
     lab = Lab()

@@ -16,7 +16,7 @@ from lablib.services.kinesisanalyticsv2.runtime import Attempt, Checkpoint
 
 Document = dict[str, Any]
 Job = Callable[[Environment], Any]
-_MINUTE = 60.0
+_MINUTE, _HOUR = 60.0, 3600.0
 _MOST_SUBTASKS = 128  # an operator's maximum parallelism when none is set (guide)
 
 
@@ -66,6 +66,7 @@ class Application:
     failures: list[str] = field(default_factory=list)
     loads: list[float] = field(default_factory=list)
     _starts: int = 0
+    _session: tuple[str, float, Principal] | None = None
     _resume: Callable[[], None] | None = None
 
     @property
@@ -79,11 +80,15 @@ class Application:
         return -(-self.parallelism // self.parallelism_per_kpu)
 
     def principal(self) -> Principal:
-        """In whose name it calls: its role's. Raises ServiceError when the role is gone."""
-        found = self.world.gateway.assume(self.role, "kinesisanalytics.amazonaws.com")
-        if found is None:
-            raise ServiceError("AccessDeniedException", f"The role {self.role} cannot be assumed.")
-        return found
+        """In whose name it calls: a session of its role, taken again every hour. Raises ServiceError when it cannot be
+        assumed any more."""
+        now = self.world.kernel.now
+        if self._session is None or self._session[0] != self.role or now >= self._session[1]:
+            found = self.world.gateway.assume(self.role, "kinesisanalytics.amazonaws.com")
+            if found is None:
+                raise ServiceError("AccessDeniedException", f"The role {self.role} cannot be assumed.")
+            self._session = (self.role, now + _HOUR, found)
+        return self._session[2]
 
     def become(self, status: str) -> None:
         """Change its state."""
@@ -127,6 +132,9 @@ class Application:
     def failed(self, why: str) -> None:
         """The job has failed: it goes back to its last checkpoint after a while."""
         self.failures.append(why)
+        for snapshot in self.snapshots.values():
+            if snapshot.status == "CREATING" and self._resume is None:
+                snapshot.status = "FAILED"
         self.world.trace.add("JobFailed", self.name, "", self.actor, -1, why)
         self.world.kernel.after(self.world.quotas["kinesisanalyticsv2.restart_time"], self._again, self.attempt)
 

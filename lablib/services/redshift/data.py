@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 from lablib.aws.arn import Arn
@@ -18,7 +19,7 @@ from lablib.aws.service import AnswerLost, Principal, Request, Service, ServiceE
 from lablib.aws.sql import Session, SqlError
 from lablib.kernel import Signal
 from lablib.services.redshift.clusters import Cluster, clusters_of
-from lablib.services.redshift.copying import Copy
+from lablib.services.redshift.copying import Copy, LoadError
 from lablib.services.redshift.tables import EVENTS
 from lablib.services.redshift.warehouse import Outcome, Warehouse, check, manifest_entries
 
@@ -207,9 +208,14 @@ class RedshiftData(Service):
             return
         if statement.database not in cluster.warehouses:
             chance = self.world.chance.stream(f"redshift/{statement.place}")
-            cluster.warehouses[statement.database] = Warehouse(self._clock, chance)
+            told = partial(self._load_error, statement.place)
+            cluster.warehouses[statement.database] = Warehouse(self._clock, chance, told)
         statement.session = cluster.warehouses[statement.database].begin()
         self._next(statement, 0)
+
+    def _load_error(self, place: str, table: str, error: LoadError) -> None:
+        about = [error.file, error.line, error.reason]
+        self.world.trace.add("LoadFailed", f"{place}/{table}", "", place, -1, about)
 
     def _clock(self) -> datetime:
         return datetime.fromtimestamp(self.world.kernel.epoch + self.now, UTC)
@@ -233,11 +239,11 @@ class RedshiftData(Service):
             named = {name: statement.params[name] for name in names if name in statement.params}
             step.outcome = warehouse.execute(statement.session, sql, named, self._files(statement))
         except SqlError as error:
+            text = f"ERROR: {error}"
             if number < len(statement.steps):
-                statement.steps[number].status, statement.steps[number].error = "FAILED", f"ERROR: {error}"
-            self._failed(
-                statement, f"Query #{number + 1} failed with ERROR: {error}" if statement.batch else f"ERROR: {error}"
-            )
+                statement.steps[number].status, statement.steps[number].error = "FAILED", text
+            text = f"Query #{min(number + 1, len(statement.steps))} failed with {text}" if statement.batch else text
+            self.world.kernel.after(quotas["redshift.statement_time"], self._failed, statement, text)
             return
         seconds = quotas["redshift.statement_time"]
         if step.outcome.copy:
@@ -254,6 +260,8 @@ class RedshiftData(Service):
         self._over(statement, "FINISHED", "StatementFinished")
 
     def _failed(self, statement: Statement, error: str) -> None:
+        if statement.status in _OVER:
+            return
         statement.error = error
         self._over(statement, "FAILED", "StatementFailed", error)
 

@@ -76,10 +76,12 @@ def check(sql: str) -> None:
 
 
 class Warehouse:
-    """One database."""
+    """One database. `on_load_error` hears of each line that COPY cannot take, with the name of the table."""
 
-    def __init__(self, clock: Callable[[], datetime], chance: Stream) -> None:
-        self._clock = clock
+    def __init__(
+        self, clock: Callable[[], datetime], chance: Stream, on_load_error: Callable[[str, LoadError], None]
+    ) -> None:
+        self._clock, self._on_load_error = clock, on_load_error
         self._database = Database(clock, chance)
         self._queries = 0
         session = self._database.session()
@@ -133,7 +135,7 @@ class Warehouse:
                 rows += rows_of(name, content, copy, columns, refuse)
                 outcome.size += len(content)
         finally:
-            self._note(errors, began)
+            self._note(copy.table, errors, began)
         outcome.files, outcome.affected = len(read), len(rows)
         if rows:
             names = ", ".join(f'"{column.name}"' for column in columns)
@@ -166,12 +168,13 @@ class Warehouse:
                 raise SqlError(f'column "{name}" of relation "{copy.table}" does not exist')
         return [known[name] for name in copy.columns or known]
 
-    def _note(self, errors: list[LoadError], began: datetime) -> None:
+    def _note(self, table: str, errors: list[LoadError], began: datetime) -> None:
         """Load errors stay, whatever becomes of the transaction."""
         if not errors:
             return
         session = self._database.session()
         for error in errors:
+            self._on_load_error(table, error)
             file, line, column, kind, length, raw_line, raw_value, code, reason = error
             about = [100, 0, 0, began, 0, self._queries, file, line, column, kind, length, 0, raw_line, raw_value, code]
             marks = ", ".join("?" * len(_LOAD_ERRORS))
