@@ -42,6 +42,7 @@ class Host:
         self.up = True
         self.listeners: dict[int, Endpoint] = {}
         self.certificate = Certificate((name,))
+        self.lets_in: Callable[[Host, int], bool] | None = None  # a firewall: who may connect to which port
         self._ports = itertools.cycle(range(_FIRST_PORT, _LAST_PORT + 1))
 
     def free_port(self) -> int:

@@ -142,6 +142,8 @@ class Endpoint:
         self.network.carry(self.host, host, self, self._request, host, port)
 
     def _request(self, host: Host, port: int) -> None:
+        if host.lets_in is not None and not host.lets_in(self.host, port):
+            return  # a firewall drops it, and says nothing
         listener = host.listeners.get(port)
         other = listener._offer(self) if listener is not None else None
         self.network.carry(host, self.host, other, self._answer, other)

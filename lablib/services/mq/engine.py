@@ -58,7 +58,21 @@ class Broker:
     state: str = "CREATION_IN_PROGRESS"
     hosts: tuple[Host, ...] = ()
     nodes: list[Node | None] = field(default_factory=list)
+    planned: Document = field(default_factory=dict)  # what changes at the next reboot or maintenance window
+    planned_users: dict[str, User | None] = field(default_factory=dict)  # None: to be deleted
     established: bool = False  # it begins as if it had been there for long: engines start without taking time
+
+    def pending_change(self, name: str) -> str:
+        """CREATE, UPDATE or DELETE: what waits for a user, or ""."""
+        if name not in self.planned_users:
+            return ""
+        return "DELETE" if self.planned_users[name] is None else "UPDATE" if name in self.users else "CREATE"
+
+    def user_summaries(self) -> list[Document]:
+        """Its users as DescribeBroker and ListUsers show them."""
+        names = sorted({**self.users, **self.planned_users})
+        changes = {name: self.pending_change(name) for name in names}
+        return [{"Username": n} | ({"PendingChange": changes[n]} if changes[n] else {}) for n in names]
 
     def dns(self, number: int | None = None) -> str:
         """Its name on the network as AWS writes it: of its host `number` (from 1), or of all of it (the load
@@ -176,6 +190,10 @@ class Engine(ABC):
         for node in list(self.broker.nodes):
             if node is not None:
                 node.stop()
+
+    def maintain(self) -> None:
+        """As `reboot`, in the maintenance window: where there is a choice, in the order that disturbs least."""
+        self.reboot()
 
     def users_changed(self) -> None:
         """`broker.users` has changed, and is to act from now on."""

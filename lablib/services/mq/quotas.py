@@ -18,6 +18,7 @@ QUOTAS: tuple[Quota, ...] = (
     quota("mq.connections_micro", 100, 100, "connections", _GUIDE + " (wire-level protocols, ActiveMQ)"),
     quota("mq.storage", 200 << 30, 200 << 30, "bytes", _GUIDE),
     assumed("mq.broker_rate", 5000, "messages/s", _RATE.format("5,000", "memory"), 1, 1e6),
+    assumed("mq.broker_rate_micro", 1000, "messages/s", "a fifth of a large instance's", 1, 1e6),
     assumed("mq.efs_write", 0.0115, "s", _RATE.format(80, "EFS"), 0, 60),
     assumed("mq.ebs_write", 0.0010, "s", _RATE.format(500, "EBS"), 0, 60),
     assumed("mq.store_retry", 1, "s", "how often a write is tried that does not reach the storage", 0.01, 60),

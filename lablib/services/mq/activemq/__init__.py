@@ -38,15 +38,30 @@ class ActiveMq(Engine):
 
     def __init__(self, broker: Broker) -> None:
         super().__init__(broker)
-        quotas = broker.world.quotas
-        small = broker.size in _SMALL
-        self.rate: float = quotas["mq.broker_rate"] * (0.2 if small else 1.0)
-        self.memory: float = quotas["mq.memory_micro" if small else "mq.memory"]
-        self.most_connections = int(quotas["mq.connections_micro" if small else "mq.connections"])
         self.store = Store(broker)
         self.serving: Serving | None = None
         self._chance = broker.world.chance.stream(f"mq {broker.id}")
         self._cut_since: float | None = None  # since when the serving node has not reached the store
+
+    def _of_size(self, name: str) -> float:
+        """A quota of this size of instance."""
+        small = "_micro" if self.broker.size in _SMALL else ""
+        return float(self.broker.world.quotas[name + small])
+
+    @property
+    def rate(self) -> float:
+        """Messages that it handles in a second."""
+        return self._of_size("mq.broker_rate")
+
+    @property
+    def memory(self) -> float:
+        """Bytes for messages."""
+        return self._of_size("mq.memory")
+
+    @property
+    def most_connections(self) -> int:
+        """How many clients there may be at once."""
+        return int(self._of_size("mq.connections"))
 
     def instances(self) -> list[Document]:
         return [
@@ -122,6 +137,17 @@ class ActiveMq(Engine):
         node = self.active or next((n for n in self.broker.nodes if n is not None), None)
         if node is not None:
             node.stop()
+
+    def maintain(self) -> None:
+        """The standby first, then the one that serves: one failover in all."""
+        standby = next((n for n in self.broker.nodes if n is not None and n is not self.active), None)
+        if standby is None:
+            self.reboot()
+            return
+        standby.stop()
+        quotas = self.broker.world.quotas
+        wait = quotas["mq.restart_time"] + 2 * quotas["mq.start_time"] + 1.0
+        self.broker.world.kernel.after(wait, self.reboot)
 
     # ---- clients -----------------------------------------------------------------------------------------------------
 
