@@ -68,6 +68,9 @@ from lablib.workbench import predict
 predict("06.first")
 
 # %%
+predict("06.wait")
+
+# %%
 bench = workbench(SkiLift, seed=7)
 bench
 
@@ -80,7 +83,7 @@ bench
 # The same riders, twice: lane A is a stream that your program reads, lane B is Firehose.
 
 # %%
-predict("06.wait")
+predict("06.read")
 
 # %%
 lanes = workbench(SkiLift(way="stream"), seed=7)
@@ -384,51 +387,104 @@ print(ask("SELECT count(DISTINCT rider) FROM rides"))
 #
 # Kinesis Data Analytics was the third of the family: SQL or Apache Flink over a stream. Today it is called *Managed
 # Service for Apache Flink*, and SQL is gone. Whatever counts, it counts in **windows**. A *tumbling window* (텀블링
-# 윈도) begins when the one before ends. The question is: which time?
+# 윈도) begins when the one before ends. The question is: by which time?
+#
+# *Event time* (이벤트 시간) is when a rider passed, *arrival time* is when we heard of it. Here turnstile 3 is offline
+# for 40 s, and sends what it has kept afterwards.
 
 # %%
 predict("06.late")
 
+
 # %%
-riders = [{"at": n, "came": n, "gate": 1 + n // 2 % 4} for n in range(0, 240, 2)]
-for rider in riders:
-    if rider["gate"] == 3 and 40 <= rider["at"] < 80:
-        rider["came"] = 80  # this turnstile was offline
-for name in ("came", "at"):
-    print(f"by {name:4}", dict(sorted(Counter(r[name] // 60 for r in riders).items())))
+def analyse(job, crash=None):
+    """Run a job over five minutes of riders, one every two seconds."""
+    cloud = Cloud(seed=8)
+    kinesis, flink = cloud.client("kinesis"), cloud.client("kinesisanalyticsv2")
+    kinesis.create_stream(StreamName="riders", ShardCount=1)
+    cloud.advance(20)
+    code = {"ApplicationCodeConfiguration": cloud.job_code(job)}
+    flink.create_application(
+        ApplicationName="counts",
+        RuntimeEnvironment="FLINK-1_15",
+        ServiceExecutionRole=firehose_role(cloud, "kinesisanalytics"),
+        ApplicationConfiguration=code,
+    )
+    flink.start_application(ApplicationName="counts")
+    kept = []  # by turnstile 3 while it is offline
+    for second in range(0, 302, 2):
+        cloud.advance(180 + second - cloud.now)  # at 180 s it is running
+        rider = {"at": cloud.kernel.epoch + cloud.now, "gate": second // 2 % 4}
+        if rider["gate"] == 3 and 40 <= second < 80:
+            kept.append(rider)
+            continue
+        ready, kept = ([*kept, rider], []) if second >= 80 else ([rider], kept)
+        for rider in ready:
+            data = json.dumps(rider)
+            kinesis.put_record(StreamName="riders", Data=data, PartitionKey="lift")
+        if second == crash:
+            cloud.kill("analytics/counts-1")
+    cloud.advance(60)
+
+
+def minute_of(time):
+    return int(time) // 60 % 60
+
 
 # %% [markdown]
-# **What to notice.** *Event time* (이벤트 시간) is when somebody passed, *arrival time* is when we heard of it. Only
-# event time gives the right numbers, and then one has to wait: how long may an event be late? The *watermark*
-# (워터마크) says: nothing older than this will come. It is the smallest of all inputs, so one silent shard stops all
-# windows, unless it is declared idle.
+# A **job** is a function of its environment. `event_time` says when a rider passed, and how much later an event may come.
+
+
+# %%
+def per_minute(out_of_order):
+    """Riders per minute, and those that were left out."""
+    counts, late = {}, []
+
+    def job(env):
+        riders = env.from_stream("riders")
+        riders = riders.event_time(lambda rider: rider["at"], out_of_order)
+        windows = riders.key_by(lambda rider: "lift").tumbling(60)
+        windows.count().to(lambda w: counts.update({minute_of(w["start"]): w["value"]}))
+        windows.late.to(late.append)
+
+    analyse(job)
+    return counts, len(late)
+
+
+for seconds in (0, 45):
+    counts, late = per_minute(seconds)
+    print(f"up to {seconds:2} s late: {counts}, {late} left out")
+
+# %% [markdown]
+# **What to notice.** The job cannot know whether an older event will still come. Its *watermark* (워터마크) says: nothing
+# older than this is expected. The newest event decides it, less the time that you allow. Allow too little, and
+# riders are left out; allow more, and each result comes so much later (the last minute is not there yet). The
+# watermark is the smallest of all shards: one silent shard stops all windows, until it counts as idle.
 
 # %%
 predict("06.crash")
 
 
 # %%
-def total_after_crash(adds):
-    """A job that writes every 10 s, and crashes at 100 s: its checkpoint is old."""
+def added(exactly_once):
+    """Add each rider to a table outside. The job crashes once."""
     table = Counter()
-    for begin, end in ((0, 100), (60, 180)):
-        for start in range(begin, end, 10):
-            minute = start // 60 * 60
-            if adds:  # it adds what came in these 10 s
-                table[minute] += sum(start <= r["at"] < start + 10 for r in riders)
-            else:  # it writes what the whole window has by now
-                known = [r for r in riders if minute <= r["at"] < start + 10]
-                table[minute] = len(known)
-    return dict(table)
+
+    def job(env):
+        riders = env.from_stream("riders")
+        riders.to(lambda rider: table.update([minute_of(rider["at"])]), exactly_once)
+
+    analyse(job, crash=170)
+    return dict(sorted(table.items()))
 
 
-print("adds:  ", total_after_crash(adds=True))
-print("writes:", total_after_crash(adds=False))
+print("as it comes: ", added(exactly_once=False))
+print("exactly once:", added(exactly_once=True))
 
 # %% [markdown]
-# **What to notice.** After a crash the job reads again from its checkpoint (every 60 s by default). It is exactly once
-# in its own memory. The table outside is right only when a repeated write changes nothing: the write must be
-# *idempotent* (멱등).
+# **What to notice.** A job notes its state every 60 s: a *checkpoint*. After a crash it reads again from the last one.
+# Its own state is right; a table outside is not, unless the sink waits for the checkpoint (exactly once, and up to a
+# minute late), or a repeated write changes nothing (*idempotent*, 멱등).
 #
 # ## 8. The film of the turnstile *(extra)*
 #

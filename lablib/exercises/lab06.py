@@ -344,30 +344,30 @@ class Choose(Exercise):
     signature = "choose(system)"
     knobs = knobs(
         system=one_of([f"system {name!r}" for name in _NAMES]),
-        within=one_of(["no hurry", "2 s", "20 s", "90 s", "300 s"]),
-        records=one_of(["2 records/s", "100 records/s", "900 records/s"]),
-        kilobytes=one_of(["1 kB each", "5 kB each"]),
+        within=one_of(["no hurry", "2 s", "20 s", "45 s", "90 s", "300 s"]),
+        records=one_of(["2 records/s", "100 records/s", "2,000 records/s"]),
+        kilobytes=one_of(["1 kB each", "2.5 kB each"]),
         archive=flag("files in S3 are wanted"),
         again=flag("records must be read again"),
         seeds=0,
     )
     harmless = {"within": 1}
     also = (
-        {"within": 2, "records": 1, "kilobytes": 1, "archive": 1}, {"within": 2, "archive": 1},
-        {"again": 1, "archive": 1}, {"within": 3, "archive": 1}, {"archive": 1}, {"within": 1, "archive": 1},
-        {"within": 3}, {"again": 1},
-        {"within": 2, "records": 2, "kilobytes": 1, "archive": 1}, {"within": 1, "records": 2, "kilobytes": 1},
+        {"within": 2, "records": 1, "kilobytes": 1, "archive": 1}, {"within": 2, "archive": 1}, {"again": 1},
+        {"again": 1, "archive": 1}, {"within": 4, "archive": 1}, {"archive": 1}, {"within": 1, "archive": 1},
+        {"within": 4}, {"within": 3}, {"within": 3, "archive": 1}, {"within": 3, "records": 1},
+        {"within": 1, "records": 2, "kilobytes": 1, "archive": 1}, {"within": 1, "records": 1},
     )  # fmt: skip
     examples = 60
 
     def play(self, stage: Stage, case: Any) -> None:
-        within, archive = (0, 2, 20, 90, 300)[case.within], bool(case.archive)
+        within, archive = (0, 2, 20, 45, 90, 300)[case.within], bool(case.archive)
         again = bool(case.again)
         system: dict[str, Any] = {
             "name": _NAMES[case.system],
             "within": within,
-            "records": (2, 100, 900)[case.records],
-            "bytes": (1000, 5000)[case.kilobytes],
+            "records": (2, 100, 2000)[case.records],
+            "bytes": (1000, 2500)[case.kilobytes],
             "archive": archive,
             "again": again,
         }

@@ -283,4 +283,20 @@ RIGHT = [  # the exercise, the edits, and in words what is unusual
         "datetime.now as the clock",
     ),
     ("02.poison", [(_OPEN, _OPEN + "\n            continue")], "a continue that changes nothing"),
+    (
+        "06.buffer",
+        [("min(seconds, 900)}", 'getattr(__import__("numpy"), "int64")(min(seconds, 900))}')],
+        "a number of numpy",
+    ),
+    ("06.transform", [('return {"records": results}', 'return {"records": results[::-1]}')], "in another order"),
+    (
+        "06.transform",
+        [('entry["result"] = "Dropped"', 'entry["result"] = "Dropped"\n                del entry["data"]')],
+        "no data of what is dropped",
+    ),
+    (
+        "06.windows",
+        [("time.time() - 30.5", "time.monotonic() - time.monotonic() + time.time() - 32")],
+        "a little later",
+    ),
 ]
