@@ -231,8 +231,9 @@ class Windows(Exercise):
     harmless = {"riders": 6, "minutes": 2}
     also = (
         {"riders": 30, "minutes": 4, "late": 6}, {"riders": 12, "minutes": 2, "twice": 4},
-        {"riders": 8, "minutes": 2, "silent": 1}, {"riders": 8, "minutes": 2, "edge": 1}, {"riders": 10, "fails": 1},
-        {"riders": 0}, {"riders": 20, "minutes": 3, "late": 4, "silent": 1, "twice": 2, "edge": 1},
+        {"riders": 8, "minutes": 2, "silent": 1}, {"riders": 8, "minutes": 2, "edge": 1, "late": 1},
+        {"riders": 10, "fails": 1}, {"riders": 0},
+        {"riders": 20, "minutes": 3, "late": 4, "silent": 1, "twice": 2, "edge": 1},
     )  # fmt: skip
     examples = 40
     causes = (each_minute_once,)
@@ -256,6 +257,10 @@ class Windows(Exercise):
             plan.append((time + delay, event))
             if n in _spread(case.twice, len(times)):
                 plan.append((time + (1.0, 29.5)[n % 2], event))
+        if case.edge and case.late and times:  # as late as it may be, at the end of a minute
+            time = first + 60 * case.minutes - 0.05
+            times.append(time)
+            plan.append((time + _LATE, {"id": "the last of its minute", "at": epoch + time}))
         plan.sort(key=lambda pair: (pair[0], pair[1]["id"]))
         emit = Emit(stage, case.fails)
         wanted = Counter(int((epoch + time) // 60) for time in times)

@@ -251,7 +251,7 @@ LANES = {
     Trucks: (Trucks(queue_type="standard"), {"queue_type": "fifo"}),
     FanOut: (FanOut(way="one by one", shop_crashes=0.2), {"way": "by topic"}),
     TruckStream: (TruckStream(), {"key": "constant"}),
-    SkiLift: (SkiLift(way="stream"), {"way": "firehose"}),
+    SkiLift: (SkiLift(), {"way": "stream"}),
 }
 
 
