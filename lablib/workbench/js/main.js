@@ -59,7 +59,7 @@ export function mount(root, store) {
       button("−", () => faster(-1), { class: "", "aria-label": "Slower (−)" }));
   const sentence = h("span", { class: "ml-sentence", role: "status", "aria-live": "polite" }),
     lift = button("Show all", () => { time.lift(); tellTime("lift"); wake(); }, { class: "ml-lift" });
-  const head = h("header", { class: "ml-head" }), alarm = h("div", { class: "ml-alarm", role: "alert", hidden: true });
+  const head = h("div", { class: "ml-head" }), alarm = h("div", { class: "ml-alarm", role: "alert", hidden: true });
   const panel = settings(form, ask, () => run.duration), tasks = missions(store.live ? panel.controlsFor : () => []);
   const behind = more(form, ask, { seek: (t) => { time.play(false); seek(t, true); }, choose: (m) => choose({ m, lane: mine() }),
     messages: () => run.messages }, store.live);
