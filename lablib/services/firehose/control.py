@@ -30,7 +30,6 @@ class Control(Service):
 
     name = "firehose"
     arn_parameter = "delivery_stream_name"
-    throttle = ("LimitExceededException", "Rate exceeded")
 
     def __init__(self, world: World) -> None:
         super().__init__(world)

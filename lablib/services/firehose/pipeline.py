@@ -185,6 +185,8 @@ class Pipeline:
         kernel, began = self.world.kernel, math.inf
         while batch.records:
             failure = sender.send(batch)
+            if not batch.records:  # meanwhile the delivery stream was deleted
+                return False
             if failure is None:
                 self.delivered(batch, sender.to)
                 return False

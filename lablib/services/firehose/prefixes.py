@@ -82,7 +82,7 @@ def check_zone(zone: str) -> None:
     """Raise InvalidArgumentException for a time zone that does not exist."""
     try:
         _zone(zone)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OSError):
         raise argument(f"CustomTimeZone {zone} is not a time zone.") from None
 
 

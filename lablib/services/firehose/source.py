@@ -6,7 +6,6 @@ shards. While delivery fails, nothing more is read: data waits in the stream, as
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from lablib.aws.arn import Arn
@@ -31,6 +30,8 @@ class Reader:
         self.begun = world.kernel.now
         self._iterators: dict[str, str] = {}
         self._last: dict[str, str] = {}  # the last sequence number of each shard
+        self._to_open: dict[str, str] = {}  # shards without an iterator, and of which type they get one
+        self._known: set[str] = set()
         self._kept = 24 * _HOUR
         self._stopped = False
 
@@ -54,7 +55,7 @@ class Reader:
         """Begin to read."""
         self.begun = self._world.kernel.now
         try:
-            self._open(self.look_up(), "LATEST")
+            self._add(self.look_up(), "LATEST")
         except (ServiceError, AnswerLost):
             self._world.kernel.after(1.0, self.start)
         else:
@@ -64,32 +65,38 @@ class Reader:
         """Read no more."""
         self._stopped = True
 
-    def _open(self, shards: Iterable[str], kind: str) -> None:
-        for shard in shards:
-            ask: Document = {"stream_arn": self.arn, "shard_id": shard, "shard_iterator_type": kind}
-            if kind == "AFTER_SEQUENCE_NUMBER":
-                ask["starting_sequence_number"] = self._last[shard]
-            self._iterators[shard] = self._call("get_shard_iterator", ask)["ShardIterator"]
+    def _add(self, shards: list[str], kind: str) -> None:
+        new = [shard for shard in shards if shard not in self._known]
+        self._known.update(new)
+        self._to_open.update(dict.fromkeys(new, kind))
 
     def _poll(self) -> None:
         if self._stopped:
             return
         if not self._target.behind:
-            for shard in list(self._iterators):
-                try:
-                    self._read(shard)
-                except ServiceError as error:
-                    if error.shape == "ExpiredIteratorException":
-                        self._reopen(shard)
-                except AnswerLost:
-                    pass  # the iterator is still good
+            for act, shards in ((self._open, list(self._to_open)), (self._read, list(self._iterators))):
+                for shard in shards:
+                    try:
+                        act(shard)
+                    except ServiceError as error:
+                        if error.shape == "ExpiredIteratorException":
+                            del self._iterators[shard]
+                            self._to_open[shard] = "AFTER" if shard in self._last else "AT_TIMESTAMP"
+                    except AnswerLost:
+                        pass  # at the next turn again: an iterator is still good
         self._world.kernel.after(1.0 / self._world.quotas["firehose.read_calls"], self._poll)
 
-    def _reopen(self, shard: str) -> None:
-        try:
-            self._open([shard], "AFTER_SEQUENCE_NUMBER" if shard in self._last else "TRIM_HORIZON")
-        except (ServiceError, AnswerLost):
-            pass  # at the next turn again
+    def _open(self, shard: str) -> None:
+        kind = self._to_open[shard]
+        if kind == "LATEST":  # if that fails, the next attempt must not pass over what comes meanwhile
+            self._to_open[shard] = "AT_TIMESTAMP"
+        ask: Document = {"stream_arn": self.arn, "shard_id": shard, "shard_iterator_type": kind}
+        if kind == "AFTER":
+            ask |= {"shard_iterator_type": "AFTER_SEQUENCE_NUMBER", "starting_sequence_number": self._last[shard]}
+        elif kind == "AT_TIMESTAMP":
+            ask["timestamp"] = self._world.kernel.epoch + self.begun
+        self._iterators[shard] = self._call("get_shard_iterator", ask)["ShardIterator"]
+        del self._to_open[shard]
 
     def _read(self, shard: str) -> None:
         answer = self._call("get_records", {"shard_iterator": self._iterators[shard]})
@@ -97,10 +104,9 @@ class Reader:
             self._take(shard, document)
         if "NextShardIterator" in answer:
             self._iterators[shard] = answer["NextShardIterator"]
-            return
-        del self._iterators[shard]
-        children = [child["ShardId"] for child in answer.get("ChildShards", ())]
-        self._open([child for child in children if child not in self._iterators | self._last], "TRIM_HORIZON")
+        else:
+            del self._iterators[shard]
+            self._add([child["ShardId"] for child in answer.get("ChildShards", ())], "TRIM_HORIZON")
 
     def _take(self, shard: str, document: Any) -> None:
         sequence = document["SequenceNumber"]

@@ -56,10 +56,10 @@ class Transform:
         payload = json.dumps(self._event(batch.records)).encode()
         trace, pipeline = self._world.trace, self._pipeline
         while True:
-            batch.attempts += 1
             answer = self._invoke(payload, batch)
             if not isinstance(answer, Failure):
                 break
+            batch.attempts += 1
             detail = {"attempt": batch.attempts, "records": len(batch.records), "code": answer.code}
             trace.add("TransformFailed", pipeline.name, "", pipeline.actor, batch.row, detail)
             if batch.attempts > self._retries:
@@ -158,7 +158,7 @@ class Transform:
             elif result == "Ok" and self._accept(record, item):
                 pipeline.stage(record)
                 return "Ok"
-        pipeline.fail(record, code, message, batch.attempts)
+        pipeline.fail(record, code, message, batch.attempts + 1)
         return failed
 
     def _accept(self, record: Record, item: Any) -> bool:
