@@ -29,6 +29,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
+sys.path[:0] = [str(Path(__file__).resolve().parent)]
+import minutes  # noqa: E402
+
 ROOT = Path(__file__).resolve().parents[2]
 PLACEHOLDER = "..."
 CELL_TIMEOUT = 300  # seconds
@@ -150,11 +153,23 @@ def derived(source: Path) -> dict[Path, NotebookNode]:
     """The two notebooks of a source, not yet run, by the path they belong at."""
     root = source.parent.parent
     name = source.relative_to(root).as_posix()
-    texts = derive(source.read_text(encoding="utf-8"), name)
+    texts = derive(minutes.fill(source.read_text(encoding="utf-8"), missions(source)), name)
     return {
         root / folder / f"{source.stem}.ipynb": notebook(text, name)
         for folder, text in zip(("labs", "solutions"), texts, strict=True)
     }
+
+
+def missions(source: Path) -> int:
+    """How many missions the texts of this lab have."""
+    path = source.parent.parent / "lablib" / "texts" / f"{source.stem.split('-')[0]}.md"
+    return len(re.findall(r"^## mission ", path.read_text(encoding="utf-8"), re.MULTILINE)) if path.exists() else 0
+
+
+def length(source: Path) -> str:
+    """How long a lab takes, in words."""
+    core, extra = minutes.minutes(source.read_text(encoding="utf-8"), missions(source))
+    return f"{source.stem}: {core} minutes, and {extra} for what is extra"
 
 
 def build(source: Path) -> list[Path]:
@@ -221,6 +236,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     args = parser.parse_args(arguments)
     try:
         chosen = sources(root, args.lab)
+        print("\n".join(map(length, chosen)))
         if args.check:
             problems = [line for source in chosen for line in stale(source)] + ([] if args.lab else list(orphans(root)))
             print("\n".join(problems) or f"{len(chosen)} sources, all notebooks up to date")
