@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Lab 01: a queue between two programs
 #
-# **45 minutes.** No AWS account, no bill: everything runs here, in *virtual time* (가상 시간). Four days take a moment.
+# No AWS account, no bill: everything runs here, in *virtual time* (가상 시간). Four days take a moment.
 #
 # After this lab you can
 #
@@ -22,13 +22,7 @@
 # - say what an SQS *standard queue* promises, and what it does not promise;
 # - write a consumer that stays right when a message (메시지) comes twice.
 #
-# | | minutes |
-# | --- | --- |
-# | 1. Call and wait, or send and go on | 12 |
-# | 2. Your first queue | 8 |
-# | 3. What "standard" promises | 8 |
-# | 4. Many consumers | 5 |
-# | 5. Exercises (the challenge can take longer) | 12 |
+# {minutes}
 #
 # Run the cells one after the other: **Shift + Enter**. You can run the whole lab again at any time. Nothing breaks.
 
@@ -49,7 +43,7 @@ from lablib.workbench import predict
 # - **Synchronous (동기).** The front end calls a worker and waits for the answer. Up to 40 callers can stand in line.
 # - **Asynchronous (비동기).** The front end sends a message to a queue and goes on. A worker takes it when it is free.
 #
-# Three workers have enough to do with the normal load. At 60 seconds comes a **spike (급증)**: five times as many
+# Three workers are enough for the normal load. At 60 seconds comes a **spike (급증)**: five times as many
 # videos, for half a minute.
 
 # %%
@@ -58,8 +52,8 @@ predict("01.spike")
 # %% [markdown]
 # ### Look
 #
-# The workbench below has two lanes with **the same visitors and the same videos**. One lane calls directly, the other
-# has a queue. First **draw**, on the curve below the picture, how many videos will wait in the queue. Then press
+# The workbench below has two lanes, one above the other, with **the same visitors and the same videos**: both runs have
+# the same *seed* (시드), the number from which all chance in a run comes. One lane calls directly, the other has a queue. First **draw**, on the curve below the picture, how many videos will wait in the queue. Then press
 # **Play** (or the space bar) and watch both through the spike.
 
 # %%
@@ -76,9 +70,12 @@ print(queued)
 
 # %% [markdown]
 # **What to notice.** Directly, the callers wait; many time out or are refused, and their videos are lost. With the
-# queue nobody waits and nothing is lost. The queue is a **buffer (버퍼)**: it takes the spike, and the workers drain
-# the **backlog (적체)** afterwards. The price is time: in the queue a video of the spike waits longer than a caller
-# would have waited.
+# queue no caller waits, and nothing is lost. The queue is a **buffer (버퍼)**: it takes the spike, and the workers drain
+# the **backlog (백로그)**, what has piled up, afterwards. The price is time: a video of the spike lies in the queue
+# longer than any caller would have stood in line.
+#
+# Look at the direct lane again, in the middle of the spike: the workers are busy, and many of them with videos whose
+# callers **have left**. That work is for nobody, and meanwhile new callers are refused.
 #
 # ### Try it: the missions above the picture
 #
@@ -87,10 +84,11 @@ print(queued)
 #
 # - **Average and peak.** Without a queue you need many workers for the spike, and most of them have nothing to do for
 #   the rest of the day. A queue lets you pay for the average, not for the peak. And each side can grow by itself: the
-#   tiers are **decoupled (분리)**, so they **scale (확장)** apart.
+#   two are **decoupled (분리)**, so they **scale (확장)** apart.
 # - **A crash.** Point at a worker: you can crash it, or freeze it. What happens to the video it was working on?
 # - **Ask why.** Click that video. Its life is told from the record of the run: who received it, when it became
-#   visible again, who received it next, and why. Then click a video that arrived in the spike: why did it take so long?
+#   visible again, who received it next, and why. Then click a video that arrived at the end of
+#   the spike. Why did it wait just so long? Count those before it, and divide by what three workers do a second.
 
 # %%
 crashed = VideoQueue(mode="queue").run(
@@ -102,8 +100,8 @@ print(crashed.explain(again.subject))
 # %% [markdown]
 # ## 2. Your first queue
 #
-# A **cloud** holds simulated AWS services. `cloud.client("sqs")` is a real boto3 client. The code below would run on
-# AWS as it is.
+# A **cloud** holds simulated AWS services; its seed decides all that is left to chance. `cloud.client("sqs")` is a real
+# boto3 client. All that you do with the client would run on AWS as it is.
 
 # %%
 cloud = Cloud(seed=1)
@@ -115,14 +113,16 @@ print(url)
 print(sent["MD5OfMessageBody"], sent["ResponseMetadata"]["HTTPStatusCode"])
 
 # %% [markdown]
-# The **producer** sends with `send_message`. The **consumer** polls with `receive_message`: it gets up to 10
-# messages. `WaitTimeSeconds=20` lets the call wait up to 20 seconds for one.
+# The **producer** sends with `send_message`. The **consumer** asks for messages, it **polls (폴링)**, with
+# `receive_message`: it gets up to 10. `WaitTimeSeconds=20` lets the call wait up to 20 seconds for one: a **long poll
+# (긴 폴링)**. With each message comes a **receipt handle (수신 핸들)**. It names this receive; who wants to delete the
+# message shows it.
 
 # %%
 answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=20)
-message = answer["Messages"][0]
-print("body:", message["Body"])
-print("receipt handle:", message["ReceiptHandle"][:24], "...")
+for message in answer.get("Messages", []):
+    print("body:", message["Body"])
+    print("receipt handle:", message["ReceiptHandle"][:24], "...")
 
 # %% [markdown]
 # The consumer has the message. It has not deleted it.
@@ -136,7 +136,10 @@ print("at once:", len(now.get("Messages", [])), "messages")
 
 cloud.advance(30)  # half a minute of virtual time
 later = sqs.receive_message(
-    QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1, AttributeNames=["All"]
+    QueueUrl=url,
+    MaxNumberOfMessages=10,
+    WaitTimeSeconds=1,
+    MessageSystemAttributeNames=["All"],
 )
 message = later["Messages"][0]
 print(
@@ -148,8 +151,9 @@ print(
 )
 
 # %% [markdown]
-# **What to notice.** While a consumer works, the message is hidden from the others: the **visibility timeout (가시성 제한
-# 시간)**, 30 seconds unless you say otherwise. If the consumer deletes the message in that time, it is gone. If the
+# **What to notice.** While a consumer works, the message is **in flight (전송 중)**: hidden from the others, as long as
+# the **visibility timeout (가시성 제한 시간)** lasts, 30 seconds unless you say otherwise. (The call asked for
+# `MessageSystemAttributeNames`; older code says `AttributeNames` there, which still works.) If the consumer deletes the message in that time, it is gone. If the
 # consumer crashes, the message comes back. So a crash loses nothing. Lab 02 is about this timeout.
 
 # %%
@@ -175,12 +179,11 @@ def producer():
 
 def consumer():
     while True:
-        answer = sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=20
-        )
+        answer = sqs.receive_message(QueueUrl=url)
         for message in answer.get("Messages", []):
             time.sleep(2)  # the work
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        time.sleep(0.5)
 
 
 cloud.spawn(producer)
@@ -195,16 +198,17 @@ cloud.api_log.groupby(["actor", "kind"]).size().unstack(fill_value=0)
 
 # %% [markdown]
 # **What to notice.** Each order went to one of the two consumers. `cloud.api_log` is the record of all calls. AWS
-# bills each of them. An empty receive costs as much as a full one.
+# bills each of them, and a receive that brings nothing costs as much as one that brings ten messages. How many of these
+# brought something? Exercise 2 does better.
 
 # %% [markdown]
 # ## 3. What "standard" promises
 #
 # | an SQS standard queue | promises | does not promise |
 # | --- | --- | --- |
-# | **throughput (처리량)** | unlimited: any number of messages a second, any number in the queue | |
-# | **retention (보존 기간)** | keeps a message 4 days, up to 14 if you say so | to keep it longer |
-# | **latency (지연 시간)** | low: the notes of 2023 say below 10 ms | a bound |
+# | **throughput (처리량)** | any number of messages a second, any number in the queue | more than about 120,000 in flight |
+# | **retention (보존 기간)** | keeps a message for some days, as many as you say | to keep it for ever |
+# | **latency (지연 시간)** | low: an AWS course of 2023 says below 10 ms | a bound |
 # | **size** | up to 256 KB (1 MiB today) | |
 # | **delivery** | **at least once (최소 한 번)** | exactly once |
 # | **order** | **best effort (최선 노력)** | first in, first out |
@@ -245,8 +249,9 @@ print(
 cloud.close()
 
 # %% [markdown]
-# **What to notice.** A hundred producers are served as fast as one. You do not order capacity, and there is no limit to
-# reach. (The time a call takes is an assumption of the model: the notes say below 10 ms, AWS gives no number.)
+# **What to notice.** A hundred producers are served as fast as one. You do not order capacity, and sending has no limit
+# to reach. One number is limited: about 120,000 messages of a queue can be in flight, received and not yet deleted.
+# (The time a call takes is an assumption of the model: the course says below 10 ms, AWS gives no number.)
 #
 # ### Retention
 #
@@ -275,7 +280,7 @@ for day in range(1, 6):
     print(f"after {day} days: {waiting()} orders")
 
 # %% [markdown]
-# Keep them for 14 days, the most that SQS allows. What does SQS say to 15?
+# The default is 4 days. Keep them for 14, the most that SQS allows. What does SQS say to 15?
 
 # %%
 sqs.set_queue_attributes(
@@ -296,8 +301,8 @@ except sqs.exceptions.ClientError as error:
 # ### At least once, in any order
 #
 # AWS keeps each message on several servers. When a server is away at the moment of the delete, its copy survives.
-# When the server is back, so is the message: a **duplicate (중복)**. And because each server hands out its own oldest
-# message, the order is only roughly that of sending.
+# When the server is back, so is the message: a **duplicate (중복)**. And the order is only roughly that of sending: in
+# the model, because each server hands out its own oldest message. (AWS says no more than "best effort".)
 #
 # The next run lasts eight days. The consumer is a job that comes now and then. We make the servers fail more often
 # than they do on AWS.
@@ -344,7 +349,8 @@ cloud.close()
 #
 # ## 4. Many consumers
 #
-# All consumers poll the same queue. Each message goes to one of them, so ten consumers do ten times the work.
+# A **fleet (플릿)** is a group of programs that all do the same. All consumers of a fleet poll the same queue, and each
+# message goes to one of them.
 
 # %%
 predict("01.fleet-curve")
@@ -380,7 +386,7 @@ for n, alone, database in zip(sizes, free, shared, strict=True):
 # answers and failing servers, and looks for the smallest case that breaks it. A failed check costs nothing. If you
 # are stuck: `exercise("01.producer").hint()`.
 #
-# ### Exercise 1: a producer that sends in batches
+# ### Exercise 1: a producer that sends in batches (extra)
 #
 # Send every order of the list `orders` (texts), ten at a time, with `send_message_batch`. A batch (배치) can succeed in
 # part: the answer lists the entries that failed. Send those again.
@@ -406,9 +412,9 @@ exercise("01.producer").check(producer)
 # %% [markdown]
 # ### Exercise 2: a consumer
 #
-# Write an endless loop: receive up to ten messages with a long poll, call `process(body)` for each, delete it. A
-# consumer can crash at any moment, also inside `process`; it is started again. No order may be lost. An empty queue
-# may cost three calls a minute.
+# Write a consumer that runs for ever, and calls `process(body)` for each order. It can crash at any moment, also inside
+# `process`; it is started again. No order may be lost. An empty queue may cost three calls a minute, and a queue with
+# twenty orders hardly more receives than two.
 
 
 # %%
@@ -438,10 +444,29 @@ exercise("01.consumer").check(consumer)
 #
 # - `ledger.charge(order_id, amount)` takes the money.
 # - `ledger.charged(order_id)` tells whether the order was charged before.
-# - `ledger.charge_once(order_id, amount)` takes the money if the order was not charged before, in one step. It
-#   returns `False` if it was.
 #
-# A consumer that does no harm when a message comes again is **idempotent (멱등)**.
+# Here is the consumer of exercise 2 with a charge in it. Run the check, and read how an order is charged twice.
+
+
+# %%
+def careless(sqs, queue_url, ledger):
+    while True:
+        answer = sqs.receive_message(
+            QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=20
+        )
+        for message in answer.get("Messages", []):
+            order = json.loads(message["Body"])
+            ledger.charge(order["order_id"], order["amount"])
+            sqs.delete_message(
+                QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"]
+            )
+
+
+exercise("01.idempotent").check(careless, keep=False)
+
+# %% [markdown]
+# A consumer that does no harm when a message comes again is **idempotent (멱등)**. Write one. Each failed check shows
+# another way to charge twice; the ledger can do more than these two things, and the hints know what.
 
 
 # %%
@@ -464,7 +489,7 @@ def consumer(sqs, queue_url, ledger):
 exercise("01.idempotent").check(consumer)
 
 # %% [markdown]
-# ### Exercise 4: the smallest fleet
+# ### Exercise 4: the smallest fleet (extra)
 #
 # Messages arrive at `rate` a second. Each takes `work` seconds. For `length` seconds they come `factor` times as fast
 # (a spike; `length` is 0 when there is none). Arrivals are even. Return the smallest number of consumers that keeps
@@ -490,7 +515,7 @@ def fleet(rate, work, factor, length):
 exercise("01.fleet").check(fleet)
 
 # %% [markdown]
-# ### Challenge: a day of a thousand orders
+# ### Challenge: a day of a thousand orders (extra)
 #
 # AWS bills calls. Write a consumer that does a day of 1,000 orders, 95 of 100 within 60 seconds after they were sent,
 # with as few calls as you can. The target is 4,000 calls. Our solution needs fewer than 3,000. Can you beat it?
@@ -523,7 +548,7 @@ def consumer(sqs, queue_url, process):
 exercise("01.challenge").check(consumer)
 
 # %% [markdown]
-# ## Extra: build your own
+# ## Build your own (extra)
 #
 # A workbench is made of parts: controls, picture, curves. Each can be put wherever you like, and each setting can be
 # observed. This page counts what is lost.
@@ -546,16 +571,16 @@ VBox(
 )
 
 # %% [markdown]
-# ## Then and now
+# ## Then and now (extra)
 #
-# The course notes are from 2023. This lab uses their figures. These have changed since; `Cloud(limits="today")` uses
-# the new ones.
+# This lab uses the figures of an AWS course of 2023. These have changed since; `Cloud(limits="today")` uses the new
+# ones.
 
 # %%
 limits("sqs", changed=True)
 
 # %% [markdown]
-# ## What the model leaves out
+# ## What the model leaves out (extra)
 #
 # - **Invented numbers.** AWS does not say how many servers a queue has, how many copies of a message there are, or
 #   how often a server is away. The model assumes 8 servers, 2 copies, and rare outages. `Cloud(assume={"sqs.servers":
@@ -564,7 +589,7 @@ limits("sqs", changed=True)
 # - **Changes are immediate.** On AWS a changed attribute can take a minute to spread, a purge too.
 # - **Access.** Everybody may do everything. Who may do what comes with the lab on access policies.
 #
-# ## Cost
+# ## Cost (extra)
 #
 # A million requests cost \$0.40 (us-east-1), after a first million that is free. A request is one call; a batch of ten
 # messages is one call too (up to 64 KB).

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Lab 02: visibility timeout and polling
 #
-# **60 minutes.** Lab 01 showed *that* a message comes back. This lab shows when, to whom, and what it costs. Most
+# Lab 01 showed *that* a message comes back. This lab shows when, to whom, and what it costs. Most
 # trouble with SQS in production is in here.
 #
 # After this lab you can
@@ -24,14 +24,7 @@
 # - keep a message that always fails from blocking the others;
 # - send a message that arrives later.
 #
-# | | minutes |
-# | --- | --- |
-# | 1. How long is a message hidden? | 14 |
-# | 2. Hide it longer, or hand it back | 8 |
-# | 3. Ask and wait, or ask again | 10 |
-# | 4. The message that always fails | 9 |
-# | 5. Not yet: delays | 4 |
-# | 6. Exercises | 15 |
+# {minutes}
 
 # %%
 import json
@@ -86,7 +79,7 @@ late = short.trace.where(kind="DeleteIgnored")[0]
 print(short.explain(late.subject))
 
 # %% [markdown]
-# **What to notice.** The first worker was not slow to crash, it was just slow. It finished its work and called
+# **What to notice.** The first worker had not crashed. It was slow. It finished its work and called
 # `DeleteMessage`. The call succeeded, and did **nothing**: each receive gives a new **receipt handle (수신 핸들)**, and
 # after the message was received again, the old handle counts no more. So a job that *always* takes longer than the
 # timeout may never get out of the queue. AWS says that an old handle "might" not delete; here it never does.
@@ -153,18 +146,16 @@ views.sweep(
 #
 # ## 2. Hide it longer, or hand it back
 #
-# `ChangeMessageVisibility` says, for one message that you have in hand: *hidden for so many seconds **from now***.
+# `ChangeMessageVisibility` sets a new visibility timeout for one message that you have in hand.
+
+# %%
+predict("02.extend")
 
 # %%
 cloud = Cloud(seed=1)
 sqs = cloud.client("sqs")
 url = sqs.create_queue(QueueName="jobs")["QueueUrl"]
 sqs.send_message(QueueUrl=url, MessageBody="a long job")
-
-# %%
-predict("02.extend")
-
-# %%
 message = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"][0]
 received = cloud.now
 cloud.advance(20)
@@ -175,6 +166,7 @@ sqs.change_message_visibility(
 again = None
 while not again:
     again = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20).get("Messages")
+message = again[0]
 print(f"received again {cloud.now - received:.1f} s after the first receive")
 
 # %% [markdown]
@@ -200,10 +192,12 @@ for name, run in (("30 s", short), ("240 s", long), ("30 s, heartbeat", beating)
 
 # %%
 sqs.change_message_visibility(
-    QueueUrl=url, ReceiptHandle=again[0]["ReceiptHandle"], VisibilityTimeout=0
+    QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
 )
 answer = sqs.receive_message(
-    QueueUrl=url, AttributeNames=["ApproximateReceiveCount"], WaitTimeSeconds=1
+    QueueUrl=url,
+    MessageSystemAttributeNames=["ApproximateReceiveCount"],
+    WaitTimeSeconds=1,
 )
 message = answer["Messages"][0]
 print(
@@ -212,9 +206,9 @@ print(
 )
 
 # %% [markdown]
-# ### The end of the heartbeat: 12 hours
+# ### The end of the heartbeat: 12 hours (extra)
 #
-# The limit counts **from the receive**, not from the last call. A worker sends a heartbeat every hour:
+# The limit counts **from the receive**, not from the last call. A worker asks every hour for two hours more:
 
 # %%
 for hour in range(1, 13):
@@ -222,18 +216,18 @@ for hour in range(1, 13):
     try:
         sqs.change_message_visibility(**target, VisibilityTimeout=2 * 3600)
     except sqs.exceptions.ClientError as error:
-        print(f"after {hour - 1} hours: ...{str(error)[-80:]}")
+        print(f"{hour - 1} hours after the receive, 2 more: ...{str(error)[-80:]}")
         break
     cloud.advance(3600)
 
 # %% [markdown]
-# Work that takes longer than 12 hours does not belong between a receive and a delete. Write down where you are, delete
+# Ten hours had passed, and two more would have gone a moment beyond twelve. Work that takes longer does not belong between a receive and a delete. Write down where you are, delete
 # the message, and send a new one for the rest.
 #
 # ## 3. Ask and wait, or ask again
 #
-# A receive with `WaitTimeSeconds=0` is a **short poll**: it asks some of the queue's servers, and answers at once. With
-# 1 to 20 it is a **long poll**: it asks all of them, and waits until a message comes, or the time is over.
+# A receive with `WaitTimeSeconds=0` is a **short poll (짧은 폴링)**: it answers at once. With 1 to 20 it is a **long poll
+# (긴 폴링)**: it waits until a message comes, or the time is over.
 
 # %%
 predict("02.short-poll")
@@ -259,8 +253,8 @@ print("short polls:", counts(0))
 print("long polls: ", counts(1))
 
 # %% [markdown]
-# **What to notice.** An empty short poll does not mean that the queue is empty. It means: the servers that I asked had
-# nothing. With thousands of messages you hardly see this; with few you see it every day. (How many servers there are,
+# **What to notice.** A short poll asks only some of the queue's servers, a long poll all of them. An empty short poll
+# does not mean that the queue is empty. It means: the servers that I asked had nothing. With thousands of messages you hardly see this; with few you see it every day. (How many servers there are,
 # and how many are asked, AWS does not say. The model has 8 and asks 3.)
 #
 # ### What a month costs
@@ -334,8 +328,8 @@ cloud.close()
 # %% [markdown]
 # ## 4. The message that always fails
 #
-# A **poison message (독성 메시지)** is one whose work fails each time: its text is broken, or the program has a bug. Its
-# consumer does not delete it, so it comes back, for four days.
+# A **poison message (포이즌 메시지, 독성 메시지)** is one whose work fails each time: its text is broken, or the program
+# has a bug. Its consumer does not delete it, so it comes back, for four days.
 #
 # A queue can have a **dead-letter queue (배달 못한 편지 대기열, DLQ)**: a message that was received `maxReceiveCount`
 # times without a delete goes there. You make it yourself, and name it in the `RedrivePolicy`.
@@ -394,7 +388,10 @@ print(
 
 # %%
 answer = sqs.receive_message(
-    QueueUrl=dead, WaitTimeSeconds=20, VisibilityTimeout=0, AttributeNames=["All"]
+    QueueUrl=dead,
+    WaitTimeSeconds=20,
+    VisibilityTimeout=0,
+    MessageSystemAttributeNames=["All"],
 )
 letter = answer["Messages"][0]
 sent = int(letter["Attributes"]["SentTimestamp"]) / 1000 - cloud.kernel.epoch
@@ -405,7 +402,7 @@ print(f"SentTimestamp: {sent:.2f} s after the start. Moved at {moved.time:.2f} s
 # ### Back again
 #
 # The bug is mended. `StartMessageMoveTask` moves the messages back to where they came from: as **new messages**, with a
-# new MessageId and a new clock. (When the notes were written, this call did not exist.)
+# new MessageId and a new clock. (In 2023 this call did not exist yet.)
 
 # %%
 sqs.start_message_move_task(SourceArn=arn, MaxNumberOfMessagesPerSecond=10)
@@ -418,7 +415,7 @@ print(
 )
 
 # %% [markdown]
-# ### What you see from outside
+# ### What you see from outside (extra)
 #
 # Without a dead-letter queue, do you see the poison in the age of the oldest message?
 
@@ -506,11 +503,11 @@ def consumer(sqs, queue_url, begin):
 exercise("02.heartbeat").check(consumer)
 
 # %% [markdown]
-# ### Exercise 2: choose the timeout
+# ### Exercise 2: choose the timeout (extra)
 #
 # `durations` are 1,000 measured work times in seconds. Return a visibility timeout (whole seconds) with which at most 2
-# jobs in 100 are done twice. After a crash nobody sees the message until the timeout is over, so it must not be longer
-# than twice what is needed. (The jobs to come are like the measured ones, not the same: leave a little room.)
+# jobs in 100 are done twice. After a crash nobody sees the message until the timeout is over. So the timeout must not be
+# longer than twice the shortest one that does. (The jobs to come are like the measured ones, not the same: leave a little room.)
 
 
 # %%
@@ -524,10 +521,11 @@ def timeout(durations):
 exercise("02.timeout").check(timeout)
 
 # %% [markdown]
-# ### Exercise 3: soon, and with few calls
+# ### Exercise 3: soon, and with few calls (extra)
 #
 # Write an endless consumer. Orders come alone or in bursts of 30; `process(body)` takes 0.05 seconds. The work on each
-# order must begin within 3 seconds after it was sent. In ten minutes you have 40 calls, and 1.5 more for each order.
+# order must begin within 3 seconds after it was sent. In ten minutes you have 40 calls, 2 more for each order that comes
+# alone, and 10 more for each burst. The consumer of lab 01 needs too many.
 
 
 # %%
@@ -538,11 +536,12 @@ def consumer(sqs, queue_url, process):
         answer = sqs.receive_message(
             QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=20
         )
-        for message in answer.get("Messages", []):
+        done = []
+        for n, message in enumerate(answer.get("Messages", [])):
             process(message["Body"])
-            sqs.delete_message(
-                QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"]
-            )
+            done.append({"Id": str(n), "ReceiptHandle": message["ReceiptHandle"]})
+        if done:
+            sqs.delete_message_batch(QueueUrl=queue_url, Entries=done)
     ### END SOLUTION
 
 
@@ -578,7 +577,7 @@ def consumer(sqs, queue_url, process):
 exercise("02.poison").check(consumer)
 
 # %% [markdown]
-# ### Exercise 5: shutdown
+# ### Exercise 5: shutdown (extra)
 #
 # Machines come and go. When this one is to stop, `stopping()` begins to return `True`; 25 seconds later it is ended by
 # force. Poll for up to ten messages at a time; each takes 4 seconds. On the signal finish the message in hand, **hand
@@ -606,7 +605,7 @@ def consumer(sqs, queue_url, process, stopping):
 exercise("02.shutdown").check(consumer)
 
 # %% [markdown]
-# ## Extra: build your own
+# ## Build your own (extra)
 #
 # A workbench is made of parts: controls, picture, curves. Each can be put wherever you like, and each setting can be
 # observed. This page counts what is done twice.
@@ -633,9 +632,9 @@ VBox(
 )
 
 # %% [markdown]
-# ## Then and now
+# ## Then and now (extra)
 #
-# The times of this lab are today what they were in the notes of 2023. A message may be larger. New since the notes:
+# The times of this lab are today what they were in 2023. A message may be larger. New since then:
 # `StartMessageMoveTask`, and fair queues, where one customer's backlog does not hold up the others.
 
 # %%
@@ -651,7 +650,7 @@ here = [
 limits("sqs").loc[[f"sqs.{name}" for name in here]]
 
 # %% [markdown]
-# ## What the model leaves out
+# ## What the model leaves out (extra)
 #
 # - **An old receipt handle never deletes here.** AWS promises less: it "might" not delete.
 # - **The HTTP connection.** On AWS a long poll is an open connection. Your client's read timeout must be longer than the
@@ -661,7 +660,7 @@ limits("sqs").loc[[f"sqs.{name}" for name in here]]
 #   workbench, and between two steps in your code.
 # - **Metrics are exact and immediate.** CloudWatch's come once a minute, and are approximate.
 #
-# ## Cost
+# ## Cost (extra)
 #
 # Every call costs the same: an empty receive, a heartbeat, a hand-back. The table in part 3 is the price of polling; the
 # first million calls a month are free, and not taken off there. A dead-letter queue costs nothing until you read it.
@@ -674,4 +673,4 @@ limits("sqs").loc[[f"sqs.{name}" for name in here]]
 # - A poison message needs a dead-letter queue, and the dead-letter queue an alarm and a long retention.
 # - Every receive counts. Take only what you begin at once, and hand back what you cannot do.
 #
-# Next: lab 03, FIFO queues.
+# Next: lab 02b, a function that is called for the messages of a queue; or lab 03, FIFO queues.

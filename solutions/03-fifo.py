@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Lab 03: FIFO queues
 #
-# **60 minutes.** First do lab 01. Lab 02 (the visibility timeout) helps.
+# First do lab 01. Lab 02 (the visibility timeout) helps.
 #
 # After this lab you can
 #
@@ -23,14 +23,7 @@
 # - say what "*exactly-once processing*" (정확히 한 번 처리) does not promise;
 # - find out why a FIFO queue is "stuck", and free it.
 #
-# | | minutes |
-# | --- | --- |
-# | 1. Trucks that jump back | 10 |
-# | 2. Message groups | 12 |
-# | 3. Your first FIFO queue, and why it is stuck | 8 |
-# | 4. Sent twice, stored once | 10 |
-# | 5. 300 calls a second | 5 |
-# | 6. Exercises | 15 |
+# {minutes}
 
 # %%
 import json
@@ -71,8 +64,8 @@ for name, run in (("standard", standard), ("FIFO", fifo)):
 
 # %% [markdown]
 # **What to notice.** Both queues do the same work in the same time. The standard queue delivers some positions twice,
-# and the *order* (순서) is lost in two places: the queue hands out positions in roughly the order of sending, and two
-# consumers that have two positions of one truck do not wait for each other. (The model's servers fail far more often
+# and the *order* (순서) is lost for two reasons: the queue hands out positions in roughly the order of sending only; and
+# two consumers that have two positions of one truck do not wait for each other. (The model's servers fail far more often
 # than those of AWS, so that you see duplicates within a minute.)
 #
 # Two positions that came too late, the first by a copy that came back, the second by long work:
@@ -151,7 +144,7 @@ for group in ("truck", "one"):
 # %% [markdown]
 # ### Try it: the missions above the picture, and these
 #
-# 1. **Compare** *message group* "truck" and "one", both FIFO. Watch the consumers.
+# 1. Open **What if**, and set *message group* to "one". How many consumers work in the FIFO lane? Set it back.
 # 2. **Crash a consumer** in the FIFO lane, in the middle of a position. Its truck stands still on the map until the
 #    visibility timeout ends (30 s). All others go on. Ask *why* of a position that waits.
 # 3. Set *consumers* to 40. Why do most of them have nothing to do? Twelve groups can keep at most twelve at work.
@@ -207,6 +200,10 @@ for name, call in tries.items():
 # Now three orders of Ann and one of Bob. The group is the customer.
 
 # %%
+cloud = Cloud(seed=1)
+sqs = cloud.client("sqs")
+answer = sqs.create_queue(QueueName="orders.fifo", Attributes={"FifoQueue": "true"})
+url = answer["QueueUrl"]
 for number, (customer, text) in enumerate(
     [("ann", "tea"), ("ann", "cake"), ("bob", "milk"), ("ann", "bread")]
 ):
@@ -225,7 +222,7 @@ def receive(most=1):
         QueueUrl=url,
         MaxNumberOfMessages=most,
         WaitTimeSeconds=1,
-        AttributeNames=["All"],
+        MessageSystemAttributeNames=["All"],
     )
     found = answer.get("Messages", [])
     print([f"{m['Attributes']['MessageGroupId']}: {m['Body']}" for m in found])
@@ -255,7 +252,7 @@ print(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counts)["Attributes"
 # %%
 sqs.delete_message(QueueUrl=url, ReceiptHandle=first[0]["ReceiptHandle"])
 rest = receive(10)
-print(cloud.explain(rest[0]["MessageId"]))
+print(*(cloud.explain(message["MessageId"]) for message in rest[:1]))
 
 # %% [markdown]
 # A receive with up to ten takes as many of one group as it can, in order. Now both are yours: do the cake **before**
@@ -268,22 +265,26 @@ print(cloud.explain(rest[0]["MessageId"]))
 # account" it is not.
 
 # %%
+cloud = Cloud(seed=1)
+sqs = cloud.client("sqs")
 answer = sqs.create_queue(QueueName="orders-dlq.fifo", Attributes={"FifoQueue": "true"})
 dead = answer["QueueUrl"]
 answer = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
 arn = answer["Attributes"]["QueueArn"]
 policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 2})
-sqs.set_queue_attributes(
-    QueueUrl=url, Attributes={"RedrivePolicy": policy, "VisibilityTimeout": "5"}
-)
-sqs.delete_message(QueueUrl=url, ReceiptHandle=second[0]["ReceiptHandle"])
-for message in reversed(rest):
-    sqs.change_message_visibility(
-        QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+settings = {"FifoQueue": "true", "RedrivePolicy": policy, "VisibilityTimeout": "5"}
+url = sqs.create_queue(QueueName="orders.fifo", Attributes=settings)["QueueUrl"]
+for text in ("cake", "bread"):
+    sqs.send_message(
+        QueueUrl=url,
+        MessageBody=text,
+        MessageGroupId="ann",
+        MessageDeduplicationId=text,
     )
 
-cake = receive()  # its second receive; the work fails again
-cloud.advance(6)
+for _ in range(2):
+    cake = receive()  # the work fails, so nobody deletes it
+    cloud.advance(6)
 bread = receive()  # the cake has moved away: the bread is next
 print(cloud.explain(cake[0]["MessageId"]).splitlines()[-2])
 
@@ -355,7 +356,7 @@ print("two customers want tea:", len(set(ids)), "message")
 # Bob gets no tea! The ids of a queue count for all its groups (unless `DeduplicationScope` is `messageGroup`). So the
 # body must say whose order it is, or you give the id yourself.
 #
-# ### The same receive again
+# ### The same receive again (extra)
 #
 # An answer can be lost on the way *out*, too. The messages are then in flight, their group is locked, and nobody has
 # them. A receive with a `ReceiveRequestAttemptId` can be repeated: within five minutes, the same id gives the **same
@@ -439,7 +440,7 @@ cloud.close()
 #
 # Order has a price: a FIFO queue takes 300 calls a second of each kind (send, receive, delete). A batch of ten is one
 # call: 3,000 messages a second. What comes beyond is **throttled (스로틀링)**: `ThrottlingException`. boto3 waits a
-# little and tries again, up to five times.
+# little and tries again, up to four times more.
 
 # %%
 predict("03.throughput")
@@ -485,10 +486,10 @@ for per_call in (1, 10):
 # work for nothing, and whom they hit is luck: that truck's next position waits until boto3 tries again. Exercise 4 does
 # without them.
 #
-# ### More: high-throughput mode
+# ### High-throughput mode (extra)
 #
 # *High-throughput mode* (고처리량 모드) counts sends for each **group** instead of for the queue: 300 calls a second a
-# group, thousands for the queue. The notes do not mention it.
+# group, thousands for the queue.
 
 # %%
 HIGH = {
@@ -508,7 +509,7 @@ print(f"12 senders, 12 groups:   {rate(1, 12, groups=12, **HIGH)[0]:,.0f} messag
 #
 # As in lab 01: write the function, run the check. It looks for the smallest case that breaks your function.
 #
-# ### Exercise 1: choose the group
+# ### Exercise 1: choose the group (extra)
 #
 # Three systems send to FIFO queues of their own. Return the group id of a message: a text. Order must hold where it is
 # needed, and two messages that need no order must be able to be worked on at the same time.
@@ -586,7 +587,7 @@ def consumer(sqs, queue_url, process):
 exercise("03.consumer").check(consumer)
 
 # %% [markdown]
-# ### Exercise 4: 3,000 messages a second
+# ### Exercise 4: 3,000 messages a second (extra)
 #
 # `senders` copies of your function run at the same time, each with its own list `positions`: dicts with `truck` and
 # `text`. Together they have 6,000. Send them in 2 seconds (we allow 2.4), and do not make SQS refuse a single call.
@@ -624,7 +625,7 @@ def sender(sqs, queue_url, positions, senders):
 exercise("03.throughput").check(sender)
 
 # %% [markdown]
-# ### Exercise 5: the queue is stuck
+# ### Exercise 5: the queue is stuck (extra)
 #
 # It is night, and the phone rings: the queue `orders.fifo` is stuck. Two consumers run and are in order: they take one
 # order at a time, and delete it after the work. Their visibility timeout is 10 seconds. What you know:
@@ -661,7 +662,7 @@ def free(sqs, queue_url, in_hand):
 exercise("03.stuck").check(free)
 
 # %% [markdown]
-# ## Extra: build your own
+# ## Build your own (extra)
 #
 # A workbench is made of parts: controls, picture, curves. Each can be put wherever you like, and each setting can be
 # observed. This page counts how often a truck jumps back.
@@ -688,16 +689,16 @@ VBox(
 )
 
 # %% [markdown]
-# ## Then and now
+# ## Then and now (extra)
 #
-# The notes of 2023 say 300 calls and 3,000 messages a second. That still holds for a FIFO queue as you create it. What
-# has grown is the rest:
+# An AWS course of 2023 says 300 calls and 3,000 messages a second. That still holds for a FIFO queue as you create it.
+# What has grown is the rest:
 
 # %%
 limits("sqs", changed=True).filter(like="fifo", axis=0)
 
 # %% [markdown]
-# ## What the model leaves out
+# ## What the model leaves out (extra)
 #
 # - **Which group comes first.** AWS does not say which of several free groups a receive takes. The model takes the one
 #   whose first message is the oldest.
@@ -707,7 +708,7 @@ limits("sqs", changed=True).filter(like="fifo", axis=0)
 #   for each group.
 # - **Outages.** FIFO queues have no failing servers here: AWS promises that they add no duplicates.
 #
-# ## Cost
+# ## Cost (extra)
 #
 # The costs that this lab shows are computed with the price of a *standard* queue's requests. We have no price for FIFO
 # requests that we could name a source for: look at the SQS price list before you decide. What you can see here is the

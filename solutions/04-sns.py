@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Lab 04: SNS fan-out
 #
-# **60 minutes.** First do lab 01. Labs 02 and 03 help: the queues of this lab behave as you saw there.
+# First do lab 01. Labs 02 and 03 help: the queues of this lab behave as you saw there.
 #
 # After this lab you can
 #
@@ -24,15 +24,7 @@
 # - give each receiver only what it wants: a *filter policy* (필터 정책);
 # - start many programs with one upload to S3, and keep the order in a fan-out.
 #
-# | | minutes |
-# | --- | --- |
-# | 1. Tell everybody | 8 |
-# | 2. Your first topic | 7 |
-# | 3. The policy that is missing | 5 |
-# | 4. SNS keeps nothing | 9 |
-# | 5. Only what you want | 6 |
-# | 6. Files, order, other regions, telephones | 10 |
-# | 7. Exercises | 15 |
+# {minutes}
 
 # %%
 import json
@@ -324,9 +316,9 @@ views.sweep(
 #
 # ### Try it (in the workbench above)
 #
-# 4. **Compare** *partner gets it by* "web server" and "queue", with *partner is away for* 120 s. Watch the rings at the
-#    topic: each waits for its next attempt.
-# 5. **Take the policy** of the queue `mail` away for 60 s. Who gets an error? What is lost? Switch on *dead-letter queue*.
+# 4. **Compare** *partner gets it by* "web server" and "queue", with *partner is away for* 120 s. Watch what
+#    stays at the topic: each mark waits for its next attempt.
+# 5. Open **What if**, choose *Take a queue's policy away*, the queue `mail` and 60 s. Who gets an error? What is lost? Switch on *dead-letter queue*.
 # 6. Stop the time and let the partner **be slow**: it takes each order, but answers after 20 s. SNS waits for 15 s.
 
 # %%
@@ -346,7 +338,7 @@ print(slow.explain(slow.trace.parent(timeouts[0].subject)))
 # %% [markdown]
 # So a web server that is called by SNS must be idempotent (멱등), and quick: take the order, answer, then work.
 #
-# ### First, say yes
+# ### First, say yes (extra)
 #
 # Who did not ask must confirm the subscription (구독 확인): a web server, an e-mail address, and any endpoint of another
 # account. SNS sends a *token*, which is good for two days. Without it nothing is delivered.
@@ -477,7 +469,7 @@ for policy in (
 # The first is the commonest mistake: a rule stands in a list, `{"total": [{"numeric": [">", 100]}]}`. Without the list,
 # SNS takes it for a policy that is nested.
 #
-# ## 6. Files, order, other regions, telephones
+# ## 6. Files, order, other regions, telephones (extra)
 #
 # ### One upload, many programs
 #
@@ -678,14 +670,15 @@ except sns.exceptions.ClientError as error:
 
 # %% [markdown]
 # Without any topic you can publish directly: to a telephone, or to one app on one device (*mobile push*, 모바일 푸시).
-# In the lab these are inboxes that you can open.
+# In the lab these are inboxes that you can open. (Android's service is FCM, Firebase Cloud Messaging. SNS still calls the
+# platform by its old name, GCM. Its credential is a *token*, the JSON of a service account: keys ended in 2024.)
 
 # %%
 sns.publish(PhoneNumber="+821012345678", Message="Your order is on its way.")
 app = sns.create_platform_application(
     Name="shop",
     Platform="GCM",
-    Attributes={"PlatformCredential": "the key of Firebase"},
+    Attributes={"PlatformCredential": "the token of the service account"},
 )["PlatformApplicationArn"]
 phone = sns.create_platform_endpoint(
     PlatformApplicationArn=app, Token="the token of the device"
@@ -786,7 +779,7 @@ def wire(sns, sqs, topic_name, queue_names):
 exercise("04.wiring").check(wire)
 
 # %% [markdown]
-# ### Exercise 2: filters
+# ### Exercise 2: filters (extra)
 #
 # A shop publishes orders. A message has the attributes `total` (Number), `country` (String; not there when the customer
 # picks the order up) and, for tests of the shop, `test` (String, `"yes"`). Its body is JSON: `order`, `total`, `items`
@@ -865,7 +858,7 @@ def deliver(sns, sqs, topic_arn, url, post):
 exercise("04.flaky").check(deliver)
 
 # %% [markdown]
-# ### Exercise 4: a picture pipeline
+# ### Exercise 4: a picture pipeline (extra)
 #
 # Each photo (`photos/...jpg`) that comes into `bucket` goes once to the queue `thumbnails`, once to the queue `search`,
 # and once to a Lambda function (람다 함수) `catalogue`, which calls `save(key)`. Other files go nowhere. Of each thing let
@@ -934,7 +927,7 @@ def pipeline(cloud, bucket, save):
 exercise("04.pipeline").check(pipeline)
 
 # %% [markdown]
-# ### Exercise 5: in order, and once
+# ### Exercise 5: in order, and once (extra)
 #
 # `events` are dicts with `id`, `customer` and `text`. Make the FIFO topic and the FIFO queues, wire them, and publish
 # each event as JSON (`json.dumps(event)`). In each queue there must be each event once, those of a customer in order;
@@ -965,7 +958,7 @@ def publisher(sns, sqs, topic_name, queue_names, events):
 exercise("04.ordered").check(publisher)
 
 # %% [markdown]
-# ## Extra: build your own
+# ## Build your own (extra)
 #
 # A workbench is made of parts: controls, picture, curves. Each can be put wherever you like, and each setting can be
 # observed. This page counts the orders that are only half known.
@@ -992,15 +985,15 @@ VBox(
 )
 
 # %% [markdown]
-# ## Then and now
+# ## Then and now (extra)
 #
-# What has changed since the notes of 2023:
+# What has changed since 2023:
 
 # %%
 limits("sns", changed=True)
 
 # %% [markdown]
-# Two numbers of the notes still hold: 12.5 million subscriptions a topic, and 100,000 topics an account. A message may
+# Two numbers of 2023 still hold: 12.5 million subscriptions a topic, and 100,000 topics an account. A message may
 # have 256 KB, as in 2023, until you set the topic's `MaximumMessageSize` higher. And what is no number:
 #
 # | | 2023 | today |
@@ -1031,7 +1024,7 @@ with Cloud(seed=4, limits="today") as today:
     print([len(body) for body in receive(receiver, url)], "bytes in a standard queue")
 
 # %% [markdown]
-# ## What the model leaves out
+# ## What the model leaves out (extra)
 #
 # - **How long a delivery takes.** AWS gives no figure; the model's median is 20 ms, and 80 ms more to another region.
 # - **The signature.** An envelope has one, and it is an opaque text here. A real web server must check it.
@@ -1041,7 +1034,7 @@ with Cloud(seed=4, limits="today") as today:
 # - **CloudWatch and CloudTrail.** `metrics` shows sums at once. A later lab has the metrics as they really come.
 # - **Text messages.** Prices, carriers and the rules of countries.
 #
-# ## Cost
+# ## Cost (extra)
 
 # %%
 month = FanOut().run(seed=7).measures

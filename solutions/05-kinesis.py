@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Lab 05: Kinesis Data Streams, a hundred trucks on five shards
 #
-# **60 minutes.** First do lab 01. Lab 03 (the trucks and their order) helps.
+# First do lab 01. Lab 03 (the trucks and their order) helps.
 #
 # After this lab you can
 #
@@ -23,14 +23,7 @@
 # - read with *checkpoints* (체크포인트): go on after a crash, begin again from the start;
 # - *reshard* (리샤딩), and say what it cures and what it does not.
 #
-# | | minutes |
-# | --- | --- |
-# | 1. Trucks on shards | 12 |
-# | 2. Your first stream | 10 |
-# | 3. Records stay, readers move | 10 |
-# | 4. A hot shard, and splitting it | 8 |
-# | 5. Many readers | 5 |
-# | 6. Exercises (two are core, the rest is extra) | 15 |
+# {minutes}
 
 # %%
 import hashlib
@@ -240,7 +233,7 @@ for dashboards, pipes in ((1, "shared"), (5, "shared"), (5, "own")):
 #
 # As in lab 01: write the function, run the check. It looks for the smallest case that breaks your function.
 #
-# ### Exercise 1 (core): choose the key
+# ### Exercise 1: choose the key
 #
 # Three systems put records into streams of their own. Return the partition key of a record: a text. Order must hold
 # where it is needed, and no shard should get all.
@@ -264,7 +257,7 @@ def key(system, record):
 exercise("05.keys").check(key)
 
 # %% [markdown]
-# ### Exercise 2 (core): lose nothing on the way in
+# ### Exercise 2: lose nothing on the way in
 #
 # Put all `records` into the stream: dicts with `key` and `data` (bytes). A part of a call can be refused, calls are
 # throttled, an answer can get lost. In the end each record is there; it may be there twice only when the answer to its
@@ -295,7 +288,7 @@ def put(kinesis, stream_name, records):
 exercise("05.producer").check(put)
 
 # %% [markdown]
-# ### Exercise 3: a consumer with checkpoints
+# ### Exercise 3: a consumer with checkpoints (extra)
 #
 # Read all shards of the stream, from the beginning, for ever. Call `process(record)` for each record of an answer; it
 # takes a while, and raises an exception when it fails. A record that fails must be done before the next one of its
@@ -333,7 +326,7 @@ def consumer(kinesis, stream_name, checkpoints, process):
 exercise("05.consumer").check(consumer)
 
 # %% [markdown]
-# ### Exercise 4: read through a reshard
+# ### Exercise 4: read through a reshard (extra)
 #
 # A stream was split and merged while records came in. Call `process(record)` once for each record that is in it now,
 # the records of a key in the order in which they were put. Then return.
@@ -368,7 +361,7 @@ def read(kinesis, stream_name, process):
 exercise("05.reshard").check(read)
 
 # %% [markdown]
-# ### Exercise 5 (challenge): the fewest shards
+# ### Challenge: the fewest shards (extra)
 #
 # `load` says how many kB a second each key sends (none more than a shard takes, 1,000). The stream has one shard.
 # Reshard it until no shard gets more than 1,000 kB a second, with as few shards as you can. Then return.
@@ -403,7 +396,7 @@ def resize(kinesis, stream_name, load):
 exercise("05.split").check(resize)
 
 # %% [markdown]
-# ## Provisioned or on demand
+# ## Provisioned or on demand (extra)
 #
 # A *provisioned* stream has the shards that you ask for, at \$0.015 an hour each. An *on-demand* stream begins with four
 # and splits a busy one by itself, within 15 minutes; you pay \$0.08 for a GB written. Here 3 MB a second
@@ -428,7 +421,7 @@ for minute in range(25):
         print(f"minute {minute:2}: {count} shards, {refused:3} of 1,920 refused")
 
 # %% [markdown]
-# ## Then and now
+# ## Then and now (extra)
 #
 # What the course of 2023 says still holds, with larger numbers beside it:
 
@@ -440,7 +433,7 @@ limits("kinesis", changed=True)
 # **channels** (a stream copied to S3 without Firehose), **warm throughput** (on-demand advantage), and a mode that
 # spreads records whatever their keys are. `cloud.client("kinesis").create_queue(...)` says so, too.
 #
-# ## What the model leaves out
+# ## What the model leaves out (extra)
 #
 # - **Times.** AWS gives no number for CREATING, UPDATING, and for the time until a record can be read. The model has 15
 #   s, 30 s for a split, and 60 ms: `limits("kinesis")` lists what is assumed.

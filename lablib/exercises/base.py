@@ -108,8 +108,10 @@ class Exercise:
 
     # ---- checking ----------------------------------------------------------------------------------------------------
 
-    def check(self, fn: Callable[..., Any]) -> Verdict:
-        """Try the function in many cases, and say whether it holds in all of them."""
+    def check(self, fn: Callable[..., Any], keep: bool = True) -> Verdict:
+        """Try the function in many cases, and say whether it holds in all of them. `keep`: False for a function that is
+        none of the learner's own, to see how it fails: it is no attempt.
+        """
         if callable(fn) and learner.is_placeholder(fn):
             text = f"{self.id}: not attempted. Write {self.signature}, then run this cell again."
             self._last = Verdict(self.id, "not attempted", text)
@@ -121,7 +123,8 @@ class Exercise:
             verdict = Verdict(self.id, "no verdict", f"{self.id}: no verdict. {endless}")
         else:
             code = learner.fingerprint(fn)
-            progress.update(self.id, lambda record: _noted(record, verdict, code))
+            if keep:
+                progress.update(self.id, lambda record: _noted(record, verdict, code))
         self._last = verdict
         return verdict
 

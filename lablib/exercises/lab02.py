@@ -240,7 +240,7 @@ def over_budget(stage: Stage) -> Iterator[Problem]:
     calls: Counter[str] = Counter(row.kind for row in stage.given)
     polls = [row for row in stage.given if row.kind == "ReceiveMessage" and isinstance(row.detail, int)]
     empty, full = [row for row in polls if not row.detail], [int(row.detail) for row in polls if row.detail]
-    budget = math.floor(4 * _LENGTH / 60 + 1.5 * len(stage.sent))
+    budget = math.floor(4 * _LENGTH / 60) + 2 * stage.case.alone + 10 * stage.case.bursts
     if calls.total() <= budget:
         return
     orders = counted(len(stage.sent), "order")

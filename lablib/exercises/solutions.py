@@ -24,7 +24,9 @@ def source_of(id: str) -> str:
 
 def find(source: str, id: str) -> str:
     """The region between the solution markers that stands last before the check of `id`, in its whole cell."""
-    check = re.search(rf"""^.*exercise\(\s*["']{re.escape(id)}["']\s*\)\s*\.check\(\s*(\w+)""", source, re.MULTILINE)
+    check = re.search(
+        rf"""^.*exercise\(\s*["']{re.escape(id)}["']\s*\)\s*\.check\(\s*(\w+)\s*\)""", source, re.MULTILINE
+    )
     before = source[: check.start()] if check else ""
     starts = [m.start() for m in re.finditer(rf"^def {check[1]}\(", before, re.MULTILINE)] if check else []
     if not starts:

@@ -157,8 +157,27 @@ WRONG = [
         ],
         ["Its call of ChangeMessageVisibility at", "ReceiptHandleIsInvalid", "the code hid that"],
     ),
-    ("02.longpoll", [_DELETE_FIRST], ["before its work was done. A crash between the two loses the order"]),
-    ("02.longpoll", [_FINALLY], ["order-1 is lost|before its work was done", "the last order fails at first"]),
+    (
+        "02.longpoll",
+        [(_PROCESS, f"{_DELETE}\n            {_PROCESS}")],
+        ["before its work was done. A crash between the two loses the order"],
+    ),
+    (
+        "02.longpoll",
+        [(_PROCESS, f"try:\n                {_PROCESS}            except Exception:\n                pass\n")],
+        ["order-1 is lost|before its work was done", "the last order fails at first"],
+    ),
+    (
+        "02.longpoll",  # the consumer of lab 01
+        [
+            (
+                "            done.append({",
+                f"            {_DELETE}\n            done.append({{",
+            ),
+            ("        if done:", "        if False:"),
+        ],
+        ["Ten minutes and 36 orders took 70 calls; the budget is 62", "36 DeleteMessage"],
+    ),
     ("02.longpoll", [(_PROCESS, 'proces(message["Body"])\n')], ["NameError"]),
     (
         "02.longpoll",

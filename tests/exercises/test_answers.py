@@ -10,6 +10,7 @@ import pytest
 from exercises import (
     lab01_answers,
     lab02_answers,
+    lab02b_answers,
     lab03_answers,
     lab04_answers,
     lab04_delivery_answers,
@@ -27,6 +28,7 @@ IDS = [e.id for e in all_exercises()]
 LABS = (
     lab01_answers,
     lab02_answers,
+    lab02b_answers,
     lab03_answers,
     lab04_answers,
     lab04_delivery_answers,

@@ -507,6 +507,21 @@ def test_more_pollers_come_after_a_minute_of_work_and_go_when_it_is_done(lab):
     assert lab.client.get_event_source_mapping(UUID=uuid)["State"] == "Enabled"
 
 
+def test_a_trickle_needs_no_more_pollers(lab):
+    """Guide, "Configuring scaling behavior": more are started "if messages are still available"; here one comes at a
+    time, and nothing is left for others.
+    """
+    url = lab.queue()
+    lab.deploy(handler=lambda event, context: lab.seen.append(len(event["Records"])))
+    lab.map(BatchSize=10, MaximumBatchingWindowInSeconds=5)
+    for n in range(100):
+        lab.sqs.send_message(QueueUrl=url, MessageBody=str(n))
+        lab.cloud.advance(2)
+    (mapping,) = lab.cloud.service("lambda")._mappings.values()
+    assert len(mapping.pollers) == 5
+    assert sum(lab.seen) >= 95
+
+
 def test_maximum_concurrency(lab):
     url = lab.queue()
     lab.deploy(handler=lambda event, context: lab.seen.append(round(lab.cloud.now)) or time.sleep(2))

@@ -1,10 +1,10 @@
-"""How long a lab takes: by what there is to read, to guess, to watch and to write. The build prints it, and fills it in.
+"""How long a lab takes: by what there is to read, to guess, to watch and to write. The build prints it and fills it in.
 
 The weights were found by four labs (01 to 04) that a first-time learner did in about 80, 78, 115 and 150 minutes; they
 come within 15 % of each. A line `{minutes}` in a lab's first cell becomes the sentence and the table of its minutes.
 
-What is extra has a heading that says so: `## Then and now (extra)`, `### Exercise 4: the fleet (extra)`. A `##` holds up
-to the next `##`; a `###` up to the next heading. The core is all the rest.
+What is extra has a heading that says so: `## Then and now (extra)`, `### Exercise 4: the fleet (extra)`. A `##` holds
+up to the next `##`; a `###` up to the next heading. The core is all the rest.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ MISSION = 1.5
 EXERCISE = 2.0  # read the verdicts, try again
 WRITE = 1 / 100  # minutes a character of our solution
 PLACE = "{minutes}"
-EXTRA = " (extra)"
+_EXTRA = re.compile(r" \*?\(extra\)\*?$")
 _REGION = re.compile(r"^[ \t]*### BEGIN SOLUTION(.*?)### END SOLUTION[ \t]*$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^(##+) (.*)$")
 
 
 @dataclass
 class Content:
-    """What a section holds: words, code cells, characters of code, guesses, missions, exercises, characters to write."""
+    """What a section holds; `code` and `written` are characters: of code that is shown, and of our solutions."""
 
     words: int = 0
     cells: int = 0
@@ -44,7 +44,9 @@ class Content:
     def minutes(self) -> float:
         """How long a first-time learner needs."""
         reading = WORDS * self.words + CODE * self.code + CELL * self.cells
-        return reading + GUESS * self.guesses + MISSION * self.missions + EXERCISE * self.exercises + WRITE * self.written
+        return (
+            reading + GUESS * self.guesses + MISSION * self.missions + EXERCISE * self.exercises + WRITE * self.written
+        )
 
 
 @dataclass
@@ -72,10 +74,10 @@ def sections(source: str, missions: int = 0) -> list[Section]:
         for line in cell.source.splitlines():
             heading = _HEADING.match(line)
             if heading and heading[1] == "##":
-                found.append(Section(heading[2].removesuffix(EXTRA)))
-                whole, part = heading[2].endswith(EXTRA), False
+                found.append(Section(_EXTRA.sub("", heading[2])))
+                whole, part = bool(_EXTRA.search(heading[2])), False
             elif heading:
-                part = heading[2].endswith(EXTRA)
+                part = bool(_EXTRA.search(heading[2]))
             now = found[-1] if found else start
             (now.extra if whole or part else now.core).words += len(re.findall(r"[\w'.`]*\w", line))
     for name in vars(start.core) if found else ():

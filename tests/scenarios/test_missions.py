@@ -9,13 +9,14 @@ from lablib import texts
 from lablib.scenarios import Action
 from lablib.scenarios.lab01 import VideoQueue
 from lablib.scenarios.lab02 import Visibility
+from lablib.scenarios.lab02b import QueueToFunction
 from lablib.scenarios.lab03 import Trucks
 from lablib.scenarios.lab04 import FanOut
 from lablib.scenarios.lab05 import TruckStream
 from lablib.scenarios.lab06 import SkiLift
 from lablib.scenarios.missions import Curve, as_given, works
 
-LABS = (VideoQueue, Visibility, Trucks, FanOut, TruckStream, SkiLift)
+LABS = (VideoQueue, Visibility, QueueToFunction, Trucks, FanOut, TruckStream, SkiLift)
 
 
 def busy(scenario, seed, after):
@@ -85,6 +86,35 @@ CASES = {
         (Visibility(poison=0.1, heartbeat=10.0), 5),
         (Visibility(poison=0.1, max_receives=5, heartbeat=10.0), 5),
         (Visibility(visibility_timeout=8, max_receives=1), 5),  # good jobs go there
+    ],
+    "02b.company": [
+        (QueueToFunction(bad=0.05), 7),
+        (QueueToFunction(), 7),
+        (QueueToFunction(bad=0.05, failures="reports"), 7),
+        (QueueToFunction(bad=0.05, batch_size=1), 7),
+    ],
+    "02b.forgotten": [
+        (QueueToFunction(bad=0.05, failures="reports, not asked"), 7),
+        (QueueToFunction(bad=0.05, failures="reports"), 7),
+        (QueueToFunction(failures="reports, not asked"), 7),
+    ],
+    "02b.sorted": [
+        (QueueToFunction(bad=0.05, failures="reports", max_receives=3), 7),
+        (QueueToFunction(bad=0.05, max_receives=3), 7),  # good ones go there, too
+        (QueueToFunction(bad=0.05, failures="reports"), 7),
+        (QueueToFunction(max_receives=3, failures="reports"), 7),
+        (QueueToFunction(bad=0.05, failures="reports", max_receives=3), 7, [], 200.0),
+    ],
+    "02b.unseen": [
+        (QueueToFunction(reserved=1, max_receives=3), 7),
+        (QueueToFunction(reserved=1, max_receives=10), 7),
+        (QueueToFunction(max_receives=3), 7),
+    ],
+    "02b.calls": [
+        (QueueToFunction(batch_size=100, window=30), 7),
+        (QueueToFunction(batch_size=100, window=5), 7),
+        (QueueToFunction(), 7),
+        (QueueToFunction(batch_size=100, window=30, rate=0.5), 7),  # too few orders
     ],
     "03.order": [
         (Trucks(), 7),
@@ -248,6 +278,7 @@ def test_each_mission_has_words_and_controls_that_exist(scenario, mission):
 LANES = {
     VideoQueue: (VideoQueue(mode="direct"), {"mode": "queue"}),
     Visibility: (Visibility(crashes=0.1), {"visibility_timeout": 240}),
+    QueueToFunction: (QueueToFunction(bad=0.05), {"bad": 0.0}),
     Trucks: (Trucks(queue_type="standard"), {"queue_type": "fifo"}),
     FanOut: (FanOut(way="one by one", shop_crashes=0.2), {"way": "by topic"}),
     TruckStream: (TruckStream(), {"key": "constant"}),

@@ -114,7 +114,9 @@ class Pollers:
                 mapping.result = "PROBLEM: the queue or the function cannot be used."
                 kernel.wait(None, _PAUSE)
             elif messages:
-                if kernel.now - mapping.quiet >= 60:
+                if len(messages) < mapping.batch_size:
+                    mapping.quiet = kernel.now  # there were no more; guide: more pollers while messages are available
+                elif kernel.now - mapping.quiet >= 60:
                     mapping.quiet = kernel.now
                     self._grow(mapping, len(mapping.pollers) + quotas["lambda.pollers_more"])
                 self._handle(mapping, function, messages)

@@ -1,0 +1,354 @@
+"""The exercises of lab 02b: a function that reports what failed, and the settings between a queue and a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from lablib.aws.event import Event
+from lablib.exercises.base import Exercise
+from lablib.exercises.case import flag, knobs, number, one_of, scaled
+from lablib.exercises.faults import changed_settings
+from lablib.exercises.partners import WorkFailed
+from lablib.exercises.stage import Problem, Stage
+from lablib.exercises.story import Story, once
+from lablib.kernel import Row
+
+_FUNCTION = "work"
+_RECEIVES = 3
+_DEAD = "orders-dlq"
+_SEEN = (
+    Event("OrderDone", "the function has done it"),
+    Event("OrderFailed", "the function could not do it"),
+)
+
+
+class Desk:
+    """`process(body)`: work on one order, for `seconds`. Those of `stage.hopeless` always fail, `first` the first time.
+
+    It notes which order was done or failed, and in which call of the function.
+    """
+
+    def __init__(self, stage: Stage, seconds: float, first: str = "") -> None:
+        stage.trace.declare(_SEEN)
+        self._stage, self._seconds, self._first = stage, seconds, first
+        self._tried: set[str] = set()
+
+    def __call__(self, body: str) -> None:
+        """Work on the order with this body. Raises WorkFailed."""
+        stage = self._stage
+        ids = stage.messages_with(body) if isinstance(body, str) else []
+        if not ids:
+            what = "the whole record" if isinstance(body, dict) else f"{body!r:.60}"
+            stage.fail(f'process was called with {what}. Call it with the text of one order: process(record["body"])')
+        stage.cloud.kernel.sleep(self._seconds)
+        order = stage.name_of(ids[0])
+        fails = order in stage.hopeless or (order == self._first and order not in self._tried)
+        self._tried.add(order)
+        call = stage.trace.where("InvocationStarted")[-1]
+        kind = "OrderFailed" if fails else "OrderDone"
+        stage.trace.add(kind, _FUNCTION, ids[0], f"lambda/{_FUNCTION}", call.index, order)
+        if fails:
+            stage.reach("fails")
+            raise WorkFailed(f"{order} cannot be done")
+
+
+def _rows(stage: Stage, story: Story, *kinds: str) -> list[Row]:
+    return stage.trace.where(kinds, subject=story.ids)
+
+
+def _burnt(stage: Stage) -> list[Row]:
+    """The calls of the function that failed."""
+    return stage.trace.where("InvocationFailed", resource=_FUNCTION)
+
+
+# ---- 02b.batch -------------------------------------------------------------------------------------------------------
+
+
+def order_lost(stage: Stage) -> Iterator[Problem]:
+    """What left the queue was done, or is in the dead-letter queue."""
+    for story in stage.stories():
+        fine, failed = _rows(stage, story, "OrderDone"), _rows(stage, story, "OrderFailed")
+        if fine or story.left_in:
+            continue
+        if failed:
+            yield Problem(
+                f"{story.name} is lost: process failed at {failed[0].time:.2f} s, and the function's answer did not "
+                "name it, so Lambda deleted it with the rest of the batch. Name it under batchItemFailures, as "
+                "itemIdentifier with the messageId of its record.",
+                story.ids,
+            )
+        yield Problem(
+            f"{story.name} is lost: process was never called with it, and Lambda deleted it, because the function "
+            "succeeded without naming it. Work on every record of the event.",
+            story.ids,
+        )
+
+
+def order_again(stage: Stage) -> Iterator[Problem]:
+    """What was done is not done again because of another order of its batch."""
+    for story in stage.stories():
+        fine = _rows(stage, story, "OrderDone")
+        if len(fine) < 2:
+            continue
+        ended = next((row for row in _burnt(stage) if row.time >= fine[0].time), None)
+        why = "the answer did not say which ones had failed in a way that Lambda understands, so all of them had"
+        if ended and ended.time < fine[1].time:
+            why = f"the call of the function failed at {ended.time:.2f} s ({ended.detail}), and so all of its batch did"
+        elif _named(stage) & {*story.ids}:
+            why = "the function named it among those that had failed"
+        yield Problem(
+            f"{story.name} was done {once(len(fine))}, at {fine[0].time:.2f} s and at {fine[1].time:.2f} s: {why}. "
+            "Only what has failed is to come again.",
+            story.ids,
+        )
+
+
+def _named(stage: Stage) -> set[str]:
+    """The MessageIds that the function's answers have named. `stage.given`: the answers."""
+    lists = (answer.get("batchItemFailures") for answer in stage.given if isinstance(answer, dict))
+    items = (item for found in lists if isinstance(found, list) for item in found if isinstance(item, dict))
+    return {str(item.get("itemIdentifier")) for item in items}
+
+
+def order_dead(stage: Stage) -> Iterator[Problem]:
+    """The dead-letter queue has what always fails, and nothing else."""
+    for story in stage.stories():
+        bad = story.name in stage.hopeless
+        if story.moved and not bad:
+            yield Problem(
+                f"{story.name} is in the dead-letter queue, but there is nothing wrong with it. It was received "
+                f"{once(len(story.received))}, and came back each time because of another order of its batch.",
+                story.ids,
+            )
+        if bad and not story.moved:
+            yield Problem(
+                f"{story.name} always fails, and is not in the dead-letter queue after {stage.cloud.now:.0f} s. It was "
+                f"received {once(len(story.received))}.",
+                story.ids,
+            )
+        if not bad and not _rows(stage, story, "OrderDone"):
+            yield Problem(f"{story.name} was not done in {stage.cloud.now:.0f} s.", story.ids)
+
+
+class Batch(Exercise):
+    """One bad order, and nine that are done once."""
+
+    id = "02b.batch"
+    signature = "handler(event, process)"
+    knobs = knobs(
+        orders=number("order", 1, 20),
+        bad=scaled("{:d} of them always fail", 3),
+        shaky=flag("the first try of the last order fails"),
+        wild=flag("texts with spaces, quotes and other alphabets"),
+        size=number("order{s} at most in a batch", 1, 10),
+    )
+    harmless = {"orders": 6, "size": 10}
+    also = (
+        {"orders": 3, "bad": 1, "size": 10},
+        {"orders": 2, "shaky": 1, "size": 10},
+        {"orders": 10, "wild": 1, "size": 10},
+    )
+    faults = (changed_settings(), order_lost, order_again, order_dead)
+    advice = {
+        "KeyError: 'Body'": "In a function's event the names begin with small letters: record['body'], not 'Body'.",
+        "KeyError: 'MessageId'": "In a function's event the names begin with small letters: record['messageId'].",
+        "KeyError: 'Messages'": "A function gets event['Records'], a list.",
+    }
+
+    def play(self, stage: Stage, case: Any) -> None:
+        _, policy = stage.dead_letter_queue(_DEAD, _RECEIVES)
+        url = stage.queue("orders", VisibilityTimeout=60, RedrivePolicy=policy)
+        names = [f"order-{n + 1}" for n in range(case.orders)]
+        stage.hopeless = set(names[: case.bad])
+        desk = Desk(stage, 0.5, names[-1] if case.shaky else "")
+        errors: list[Exception] = []
+        stage.given = []
+
+        def function(event: Any, context: Any) -> Any:
+            failed: list[str] = []
+
+            def process(body: str) -> None:
+                try:
+                    desk(body)
+                except WorkFailed:
+                    failed.append(body)
+                    raise
+
+            try:
+                answer = stage.function(event, process)
+            except Exception as error:
+                if not failed:  # else it says so on purpose
+                    errors.append(error)
+                raise
+            stage.given.append(answer)
+            return answer
+
+        stage.cloud.deploy(_FUNCTION, function, timeout=30)
+        _connect(stage, url, BatchSize=case.size, FunctionResponseTypes=["ReportBatchItemFailures"])
+        stage.run(4)  # until the mapping is enabled, so that the orders come together
+        stage.orders(url, case.orders, case.wild)
+        stage.run(60 * (_RECEIVES + 1) + 60, lambda: bool(errors) or not stage.held(url), every=5.0)
+        stage.run(stage.cloud.now + 5)
+        if errors:
+            raise errors[0]
+
+
+def _connect(stage: Stage, url: str, **more: Any) -> None:
+    arn = stage.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    stage.cloud.client("lambda").create_event_source_mapping(EventSourceArn=arn, FunctionName=_FUNCTION, **more)
+
+
+# ---- 02b.connect -----------------------------------------------------------------------------------------------------
+
+_TIMEOUTS = (10, 20, 60)  # seconds: of the function
+
+
+def connected(stage: Stage) -> Iterator[Problem]:
+    """There is a mapping from the queue to the function."""
+    found = stage.cloud.client("lambda").list_event_source_mappings(FunctionName=_FUNCTION)["EventSourceMappings"]
+    if not found:
+        yield Problem(
+            "Nothing calls the function: there is no event source mapping. Make one: create_event_source_mapping."
+        )
+
+
+def dies_unseen(stage: Stage) -> Iterator[Problem]:
+    """No order that can be done comes into the dead-letter queue."""
+    for story in stage.stories():
+        if not story.moved or story.name in stage.hopeless:
+            continue
+        seen, received = _rows(stage, story, "OrderDone", "OrderFailed"), once(len(story.received))
+        throttled = stage.trace.where("InvocationThrottled")
+        if throttled and len(seen) < len(story.received):
+            times = once(len(seen)) if seen else "never"
+            cure = (
+                f"The function was called for it {times}: its {stage.given} calls were in use, and a poller that is "
+                f"throttled ({once(len(throttled))} in all) has used up a receive. Let the "
+                "pollers take no more than the function can do (ScalingConfig, MaximumConcurrency), and allow more "
+                "receives."
+            )
+        elif len(story.received) <= 1:
+            cure = "A single failure is no proof. Allow more receives: maxReceiveCount."
+        else:
+            cure = "It failed each time, or its batch did. Allow more receives, or let the function report what failed."
+        yield Problem(
+            f"{story.name} is in the dead-letter queue, but there is nothing wrong with it. It was received "
+            f"{received}. {cure}",
+            story.ids,
+        )
+
+
+def poison_stays(stage: Stage) -> Iterator[Problem]:
+    """What always fails comes into the dead-letter queue."""
+    for story in (story for story in stage.stories() if story.name in stage.hopeless):
+        if not story.left_in:
+            yield Problem(
+                f"{story.name} always fails, and is in no queue any more: Lambda deleted it. The function reports what "
+                "failed, and the mapping does not listen: FunctionResponseTypes=['ReportBatchItemFailures'].",
+                story.ids,
+            )
+        if not story.moved:
+            yield Problem(
+                f"{story.name} always fails, and is not in the dead-letter queue after {stage.cloud.now:.0f} s. It was "
+                f"received {once(len(story.received))}. The queue needs a RedrivePolicy, and patience has an end.",
+                story.ids,
+            )
+
+
+def stopped(stage: Stage) -> Iterator[Problem]:
+    """No call of the function comes to its timeout."""
+    killed = [row for row in _burnt(stage) if "timed out" in str(row.detail)]
+    if killed:
+        yield Problem(
+            f"Lambda stopped a call of the function in the middle, at {killed[0].time:.0f} s: {killed[0].detail}. All "
+            "of its batch comes again. A batch must be so small that all of it is done within the function's timeout.",
+            [killed[0].subject],
+        )
+
+
+def begun_twice(stage: Stage) -> Iterator[Problem]:
+    """Each order is done, and once."""
+    for story in stage.stories():
+        fine = _rows(stage, story, "OrderDone")
+        if len(fine) > 1:
+            yield Problem(
+                f"{story.name} was done {once(len(fine))}: it was visible again while its batch was still in work. AWS "
+                "advises a visibility timeout of six times the function's timeout.",
+                story.ids,
+            )
+        if not fine and story.name not in stage.hopeless and story.left_in:
+            yield Problem(
+                f"{story.name} was not done in {stage.cloud.now:.0f} s. It was received {once(len(story.received))}.",
+                story.ids,
+            )
+
+
+def six_times(stage: Stage) -> Iterator[Problem]:
+    """The visibility timeout is six times that of the function, or near."""
+    url = next(iter(stage.queues))
+    hidden, timeout = int(stage.settings(url).get("VisibilityTimeout", 0)), _TIMEOUTS[stage.case.timeout]
+    if not 6 * timeout <= hidden <= 12 * timeout:
+        much = "short: a throttled batch is visible again before its turn comes" if hidden < 6 * timeout else "long"
+        yield Problem(
+            f"The visibility timeout is {hidden} s, and the function's timeout {timeout} s. That is too {much}. AWS "
+            "advises six times the function's timeout."
+        )
+
+
+class Connect(Exercise):
+    """Settings with which no order dies unseen."""
+
+    id = "02b.connect"
+    signature = "connect(sqs, functions, queue_url, dead_letter_arn, name)"
+    knobs = knobs(
+        orders=number("order", 1, 60),
+        bad=scaled("{:d} of them always fail", 2),
+        shaky=flag("the first try of the last order fails"),
+        reserved=number("call{s} of the function at a time", 2, 4),
+        timeout=one_of([f"the function's timeout is {seconds} s" for seconds in _TIMEOUTS]),
+        seeds=3,
+    )
+    harmless = {"orders": 5, "timeout": 1}
+    also = ({"orders": 60}, {"orders": 60, "bad": 2, "timeout": 2}, {"orders": 2, "shaky": 1}, {"orders": 2, "bad": 1})
+    examples = 30
+    events = 30_000
+    causes = ()
+    faults = (connected, stopped, dies_unseen, poison_stays, begun_twice, six_times)
+
+    def play(self, stage: Stage, case: Any) -> None:
+        url = stage.queue("orders")
+        dead, _ = stage.dead_letter_queue(_DEAD, 1)
+        stage.queues.pop(dead)
+        names = [f"order-{n + 1}" for n in range(case.orders)]
+        stage.hopeless, stage.given = set(names[: case.bad]), case.reserved
+        timeout = _TIMEOUTS[case.timeout]
+        desk = Desk(stage, timeout / 4, names[-1] if case.shaky else "")
+        stage.cloud.deploy(_FUNCTION, _reporting(desk), timeout=timeout)
+        functions = stage.cloud.client("lambda")
+        functions.put_function_concurrency(FunctionName=_FUNCTION, ReservedConcurrentExecutions=case.reserved)
+        arn = stage.sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        stage.call("connect", stage.sqs, functions, url, arn, _FUNCTION, until=60)
+        stage.run(stage.cloud.now + 4)
+        stage.orders(url, case.orders)
+        end = stage.cloud.now + case.orders * timeout + 150 * timeout
+        stage.run(end, lambda: not stage.held(url), every=timeout / 2)
+        stage.run(stage.cloud.now + 5)
+
+
+def _reporting(desk: Callable[[str], None]) -> Callable[[Any, Any], Any]:
+    """A function that does what it can, and reports what it could not do."""
+
+    def handler(event: Any, context: Any) -> Any:
+        failures = []
+        for record in event["Records"]:
+            try:
+                desk(record["body"])
+            except WorkFailed:
+                failures.append({"itemIdentifier": record["messageId"]})
+        return {"batchItemFailures": failures}
+
+    return handler
+
+
+EXERCISES = (Batch(), Connect())

@@ -1,0 +1,133 @@
+"""Wrong answers to lab 02b's exercises, as learners write them, each with what the verdict must say."""
+
+import json
+
+# ---- 02b.batch -------------------------------------------------------------------------------------------------------
+
+
+def batch_raises(event, process):
+    for record in event["Records"]:
+        process(record["body"])
+
+
+def batch_raises_at_the_end(event, process):
+    failed = []
+    for record in event["Records"]:
+        try:
+            process(record["body"])
+        except Exception:
+            failed.append(record["messageId"])
+    if failed:
+        raise RuntimeError(f"{len(failed)} failed")
+
+
+def batch_hides_failures(event, process):
+    for record in event["Records"]:
+        try:
+            process(record["body"])
+        except Exception as error:
+            print(error)
+
+
+def batch_names_bodies(event, process):
+    failed = []
+    for record in event["Records"]:
+        try:
+            process(record["body"])
+        except Exception:
+            failed.append({"itemIdentifier": record["body"]})
+    return {"batchItemFailures": failed}
+
+
+def batch_returns_ids(event, process):
+    failed = []
+    for record in event["Records"]:
+        try:
+            process(record["body"])
+        except Exception:
+            failed.append(record["messageId"])
+    return {"batchItemFailures": failed}
+
+
+def batch_stops_at_the_first(event, process):
+    for record in event["Records"]:
+        try:
+            process(record["body"])
+        except Exception:
+            return {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
+
+
+def batch_names_all(event, process):
+    try:
+        for record in event["Records"]:
+            process(record["body"])
+    except Exception:
+        return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in event["Records"]]}
+
+
+def batch_takes_the_first(event, process):
+    record = event["Records"][0]
+    process(record["body"])
+
+
+def batch_in_capitals(event, process):
+    for record in event["Records"]:
+        process(record["Body"])
+
+
+def batch_passes_the_record(event, process):
+    for record in event["Records"]:
+        process(record)
+
+
+# ---- 02b.connect -----------------------------------------------------------------------------------------------------
+
+
+def _connecting(receives=5, times=6, hidden=None, mapping=True, **more):
+    settings = {
+        "BatchSize": 2,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ScalingConfig": {"MaximumConcurrency": 2},
+    } | more
+
+    def connect(sqs, functions, queue_url, dead_letter_arn, name):
+        timeout = functions.get_function_configuration(FunctionName=name)["Timeout"]
+        attributes = {"VisibilityTimeout": str(hidden or times * timeout)}
+        if receives:
+            policy = {"deadLetterTargetArn": dead_letter_arn, "maxReceiveCount": receives}
+            attributes["RedrivePolicy"] = json.dumps(policy)
+        sqs.set_queue_attributes(QueueUrl=queue_url, Attributes=attributes)
+        found = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]
+        given = {key: value for key, value in settings.items() if value}
+        if mapping:
+            functions.create_event_source_mapping(EventSourceArn=found["QueueArn"], FunctionName=name, **given)
+
+    return connect
+
+
+WRONG = [  # the exercise, the answer, and patterns of which the verdict must show every one
+    ("02b.batch", batch_raises, ["was done (twice|3 times)", "the call of the function failed", "cannot be done"]),
+    ("02b.batch", batch_raises_at_the_end, ["order-1 was done", r"the call of the function failed .*1 failed"]),
+    ("02b.batch", batch_hides_failures, ["order-1 is lost: process failed", "did not name it", "itemIdentifier"]),
+    ("02b.batch", batch_names_bodies, ["was done (twice|3 times)", "in a way that Lambda understands|named it"]),
+    ("02b.batch", batch_returns_ids, ["was done (twice|3 times)"]),
+    ("02b.batch", batch_stops_at_the_first, ["is lost: process was never called with it", "every record"]),
+    ("02b.batch", batch_names_all, ["was done (twice|3 times)", "the function named it among those that had failed"]),
+    ("02b.batch", batch_takes_the_first, ["order-1 is lost: process was never called with it"]),
+    ("02b.batch", batch_in_capitals, ["KeyError: 'Body'", r"record\['body'\]", r"line \d+"]),
+    ("02b.batch", batch_passes_the_record, ["process was called with the whole record"]),
+    ("02b.connect", _connecting(mapping=False), ["Nothing calls the function", "create_event_source_mapping"]),
+    ("02b.connect", _connecting(receives=0), ["order-1 always fails", "needs a RedrivePolicy"]),
+    ("02b.connect", _connecting(receives=1), ["nothing wrong with it", "A single failure is no proof"]),
+    (
+        "02b.connect",
+        _connecting(receives=2, ScalingConfig=None),
+        ["nothing wrong with it", "a poller that is throttled", "MaximumConcurrency"],
+    ),
+    ("02b.connect", _connecting(FunctionResponseTypes=None), ["Lambda deleted it", "the mapping does not listen"]),
+    ("02b.connect", _connecting(BatchSize=10), ["stopped a call of the function in the middle", "Task timed out"]),
+    ("02b.connect", _connecting(times=1), ["too short", "six times"]),
+    ("02b.connect", _connecting(hidden=43_200), ["too long", "six times"]),
+    ("02b.connect", _connecting(hidden=5), ["Queue visibility timeout: 5 seconds is less than Function timeout"]),
+    ("02b.connect", _connecting(BatchSize=100), ["[Bb]atch"]),
+]
