@@ -138,6 +138,10 @@ class QueueToFunction(QueueScenario):
     )
     visibility_timeout: int = VISIBILITY_TIMEOUT.but(default=60, high=3600, live=False)
 
+    def lens(self, run: Run) -> dict[str, Any]:
+        """What the work was for: done, or done in vain."""
+        return {"painter": "work"}
+
     def build(self, cloud: Cloud) -> Stage:
         return _Stage(cloud, self)
 

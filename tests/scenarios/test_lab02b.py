@@ -8,7 +8,7 @@ from lablib.scenarios.run import check, simulate
 GOLDEN = {
     QueueToFunction(): "fe85b5ca3a71a1ef",
     QueueToFunction(bad=0.05, failures="reports", max_receives=3): "717d9cd0152d6422",
-    QueueToFunction(groups=3): "41cf8ad18bd27f70",
+    QueueToFunction(groups=3): "5d63258e9fad04aa",
 }
 
 
