@@ -152,7 +152,7 @@ class _Stage(Stage):
     def __init__(self, cloud: Cloud, scenario: QueueToFunction) -> None:
         super().__init__(cloud, scenario)
         self.sqs = cloud.direct("sqs")
-        fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if scenario.groups else {}
+        fifo: dict[str, Any] = {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if scenario.groups else {}
         end = ".fifo" if fifo else ""
         hidden = max(scenario.visibility_timeout, scenario.timeout)  # Lambda refuses less
         parts = 0 if fifo else SERVERS
@@ -160,7 +160,7 @@ class _Stage(Stage):
             f"orders{end}", id="queue", label="Queue orders", parts=parts, VisibilityTimeout=hidden, **fifo
         )
         if scenario.max_receives:
-            kind = {"FifoQueue": "true"} if fifo else {}
+            kind: dict[str, Any] = {"FifoQueue": "true"} if fifo else {}
             dead = self.queue(f"orders-dlq{end}", id="dead", label="Dead-letter queue", role="dead-letter", **kind)
             self.redrive(self.main, dead, scenario.max_receives)
         self._function(scenario)
@@ -215,7 +215,9 @@ class _Stage(Stage):
         self.cloud.spawn(self._send, f"order-{number}", number, name="front-end")
 
     def _send(self, order: str, number: int) -> None:
-        group = {"MessageGroupId": f"group-{number % self.values['groups']}"} if self.values["groups"] else {}
+        group: dict[str, Any] = (
+            {"MessageGroupId": f"group-{number % self.values['groups']}"} if self.values["groups"] else {}
+        )
         call, url = producers.call_with_retries, self.main.url
         call(self.cloud.kernel, self.sqs.send_message, QueueUrl=url, MessageBody=order, **group)
 
