@@ -23,7 +23,7 @@ _CLOCKS = {
 }  # fmt: skip
 # What tells of this machine, or would pass by the clocks above. A name in quotes is a name too.
 _FOREIGN = re.compile(
-    r"\b(duckdb_\w+|pragma_\w+|sleep_ms|setseed|getvariable|uuidv7|write_log|current_setting|version|(?:system|temp)"
+    r"\b(duckdb_\w+|pragma_\w+|pg_settings|sleep_ms|setseed|getvariable|uuidv7|write_log|current_setting|version|(?:system|temp)"
     r'(?="?\s*\.)|tablesample|using\s+sample|current_(?:connection|query|transaction)_id|txid_current|stats)\b',
     re.IGNORECASE,
 )
@@ -33,6 +33,7 @@ _TEXTS = (
     (r"Table with name (\S+) does not exist!.*", r'relation "\1" does not exist'),
     (r"Table with name (\S+) already exists!.*", r"Relation \1 already exists"),
     (r'Referenced column "(\S+)" (?:was )?not found.*', r'column "\1" does not exist'),
+    (r"(?:Scalar|Aggregate) Function with name (\S+) does not exist!.*", r"function \1 does not exist in this lab"),
     (r".*\(Error: (.*)\)", r"\1"),
     (r"[A-Z][A-Za-z ]+ Error: (.*)", r"\1"),
 )
@@ -44,7 +45,12 @@ class SqlError(Exception):
 
 def without_strings(sql: str) -> str:
     """The statement without its texts and comments, for whoever looks for words in it."""
-    return _STRINGS.sub("''", sql)
+    return _STRINGS.sub(lambda found: "''" if found.group().startswith("'") else " ", sql)
+
+
+def without_comments(sql: str) -> str:
+    """The statement without its comments."""
+    return _STRINGS.sub(lambda found: found.group() if found.group().startswith("'") else " ", sql)
 
 
 def foreign_word(sql: str) -> str:

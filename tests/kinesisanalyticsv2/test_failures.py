@@ -142,6 +142,13 @@ def test_firehose_gets_lines(lab):
     assert s3.get_object(Bucket="lake", Key=entry["Key"])["Body"].read() == b'{"n": 1}\n{"n": 2}\n'
 
 
+@ours
+def test_a_cloud_can_be_closed_while_a_job_runs(lab):
+    lab.start(numbers(lab))
+    lab.cloud.close()
+    assert lab.application().failures in ([], ["killed"])
+
+
 CRASHES = st.lists(st.integers(0, 1500), max_size=4)
 
 

@@ -99,6 +99,35 @@ def test_a_session_lasts_until_nothing_comes_for_the_gap(lab):
 
 
 @guide
+def test_windows_of_windows(lab):
+    def job(env):
+        minutes = timed(env).tumbling(60).count()
+        minutes.key_by(lambda result: result["key"]).tumbling(300).apply(
+            lambda results: [result["value"] for result in results]
+        ).to(lab.out.append)
+
+    lab.start(job)
+    lab.ride(0, 1, 299)
+    lab.ride(300)
+    lab.cloud.advance(1)
+    assert lab.results() == [("north", 0, 300, [2, 1], 1)]
+
+
+@guide
+def test_each_source_has_a_watermark_of_its_own(lab):
+    lab.stream("silent")
+
+    def job(env):
+        env.from_stream("silent").event_time(lambda ride: ride["time"]).to(lab.out.append)
+        timed(env).tumbling(60).count().to(lab.out.append)
+
+    lab.start(job)
+    lab.ride(0, 60)
+    lab.cloud.advance(1)
+    assert lab.results() == [("north", 0, 60, 1, 1)]
+
+
+@guide
 def test_aggregates(lab):
     def job(env):
         windows = timed(env).tumbling(60)

@@ -98,6 +98,26 @@ def test_two_that_change_the_same_row_conflict(lab):
     assert sorted(lab.finish(id)["Status"] for id in ids) == ["FAILED", "FINISHED"]
 
 
+@guide
+@pytest.mark.parametrize(
+    "columns",
+    ["a INT PRIMARY KEY, b INT", "a INT, b INT, PRIMARY KEY (a)", "a INT UNIQUE, b INT, CONSTRAINT u UNIQUE (a, b)",
+     "a INT REFERENCES x (a), b INT, FOREIGN KEY (b) REFERENCES x (b)"],
+)  # fmt: skip
+def test_keys_are_not_enforced(lab, columns):
+    lab.run(f"CREATE TABLE t ({columns})")
+    lab.run("INSERT INTO t VALUES (1, 2), (1, 2)")
+    assert lab.rows("SELECT * FROM t") == [(1, 2), (1, 2)]
+
+
+@ours
+def test_comments_are_read_over(lab):
+    lab.run("/* COPY */ CREATE TABLE t (a INT) -- DISTKEY")
+    lab.put("a", "1\n")
+    assert lab.run(f"-- load\nCOPY t FROM 's3://files/a' /* all */ IAM_ROLE '{ROLE}'")["Status"] == "FINISHED"
+    assert lab.rows("SELECT a, '-- x' FROM t /* end */") == [(1, "-- x")]
+
+
 @ours
 def test_time_and_chance_are_the_clouds(lab):
     sql = "SELECT now(), getdate(), current_timestamp, SYSDATE, current_date, random(), uuid()"
@@ -152,7 +172,8 @@ def test_what_tells_of_the_computer_is_refused_in_one_line(lab, word):
 @pytest.mark.parametrize(
     "sql",
     ["UNLOAD ('SELECT 1') TO 's3://x/y'", "VACUUM", "GRANT SELECT ON t TO u", "CREATE EXTERNAL TABLE t (a INT)",
-     "CREATE USER u", "EXPLAIN SELECT 1", "BEGIN", "CREATE TABLE t (a INT IDENTITY(1,1))",
+     "CREATE USER u", "CREATE TEMP MACRO now() AS 1", "EXPLAIN SELECT 1", "BEGIN",
+     "CREATE TABLE t (a INT IDENTITY(1,1))",
      "COPY t FROM 'dynamodb://x' IAM_ROLE 'r'", "COPY t FROM 's3://x/y' IAM_ROLE 'r' PARQUET",
      "COPY t FROM 's3://x/y' IAM_ROLE 'r' JSON 's3://x/paths.json'"],
 )  # fmt: skip
@@ -169,6 +190,7 @@ SQL_ERRORS = [
     (reported, "INSERT INTO t VALUES (1, 'abcd')", "ERROR: value too long for type character varying(3)"),
     (reported, "INSERT INTO t VALUES (1, 'ää')", "ERROR: value too long for type character varying(3)"),
     (ours, "INSERT INTO t VALUES (NULL, 'a')", "ERROR: NOT NULL constraint failed: t.a"),
+    (ours, "SELECT dateadd(1)", "ERROR: function dateadd does not exist in this lab"),
     (ours, "SELECT 'x'::INT", "ERROR: Could not convert string 'x' to INT32"),
     (ours, "SELECT 1; SELECT 2", "ERROR: cannot insert multiple commands into a prepared statement"),
     (reported, "COPY nothing FROM 's3://files/a' IAM_ROLE 'r'", "ERROR: Cannot COPY into nonexistent table nothing"),

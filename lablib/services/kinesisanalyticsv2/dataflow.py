@@ -109,6 +109,10 @@ class _EventTime(Node):
     def __init__(self, env: Environment, parent: Node, time_of: Fn, out_of_order: float, idle_after: float) -> None:
         super().__init__(env, parent)
         self._time_of, self._out_of_order, self._idle_after = time_of, out_of_order, idle_after
+        while parent.parent is not None:
+            parent = parent.parent
+        assert isinstance(parent, Source)
+        self._source = parent
 
     def push(self, run: Attempt, element: Element) -> None:
         time = seconds_of(self._time_of(element.value))
@@ -120,7 +124,9 @@ class _EventTime(Node):
         """Called after each read of a shard, as Flink does every 200 ms."""
         state = self.state(run)
         newest = state.get("newest", {})
-        waited_for = [newest.get(shard, -INF) for shard, quiet in run.open_shards() if quiet < self._idle_after]
+        waited_for = [
+            newest.get(shard, -INF) for shard, quiet in run.open_shards(self._source) if quiet < self._idle_after
+        ]
         new = min(waited_for, default=-INF) - self._out_of_order
         if new > state.get("watermark", -INF):
             state["watermark"] = new
@@ -145,6 +151,7 @@ class _Windows(Node):
         super().__init__(env, parent)
         self._size, self._slide, self._gap, self._lateness = size, slide, gap, lateness
         self.late = Node(env, None)
+        self.late.parent = self
 
     def _of(self, time: float) -> list[tuple[float, float]]:
         """The windows of an element: from their start until just before their end."""
@@ -208,7 +215,7 @@ class _Windows(Node):
         pane["done"] = True
         run.tell("WindowFired", [shown_key(key), *window, pane["firings"]])
         result = {"key": key, "start": window[0], "end": window[1], "firing": pane["firings"], "values": pane["values"]}
-        self.emit(run, Element(result, window[1], "", key))
+        self.emit(run, Element(result, window[1] - 0.001, "", key))  # the last instant that is in it
 
 
 def shown_key(key: Any) -> Any:

@@ -137,12 +137,11 @@ class Attempt:
         source.advance(self, -float("inf"))
         self._flush()
 
-    def open_shards(self) -> Iterator[tuple[str, float]]:
-        """The shards that are read now, and for how long each has given nothing."""
+    def open_shards(self, source: Source) -> Iterator[tuple[str, float]]:
+        """The shards of a source that are read now, and for how long each has given nothing."""
         now = self.world.kernel.now
-        for source, reader in self.readers.items():
-            for shard in reader.open_shards():
-                yield shard, now - self._quiet.setdefault((source.id, shard), now)
+        for shard in self.readers[source].open_shards():
+            yield shard, now - self._quiet.setdefault((source.id, shard), now)
 
     # ---- checkpoints -------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """A database of a cluster: Redshift's SQL on DuckDB, COPY from S3, and the table of load errors.
 
-What Redshift's CREATE TABLE says about distribution, sorting and compression is read over. Texts are as long as they
+What Redshift's CREATE TABLE says about distribution, sorting and compression is read over, and so are keys: Redshift
+does not enforce PRIMARY KEY, UNIQUE and FOREIGN KEY (developer guide, "Table constraints"). Texts are as long as they
 are declared (in bytes; VARCHAR alone is 256). The time comes from the cloud, see `aws.sql`.
 """
 
@@ -14,20 +15,21 @@ from datetime import datetime
 from typing import Any
 
 from lablib.aws.service import NotSimulated
-from lablib.aws.sql import Database, Session, SqlError, foreign_word, without_strings
+from lablib.aws.sql import Database, Session, SqlError, foreign_word, without_comments, without_strings
 from lablib.kernel import Stream
 from lablib.services.redshift.copying import Column, Copy, LoadError, parse, redshift_type, rows_of
 
 _KINDS = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "MERGE_INTO")
 _ABSENT = re.compile(
     r"\s*(UNLOAD|VACUUM|ANALYZE|GRANT|REVOKE|EXPLAIN|SET|RESET|SHOW|CALL|BEGIN|START|COMMIT|END|ROLLBACK|LOCK|DECLARE|FETCH"
-    r"|PREPARE|EXECUTE|CREATE\s+(?:OR\s+REPLACE\s+)?(?!TABLE|VIEW|SCHEMA|TEMP|TEMPORARY|LOCAL)\w+)\b",
+    r"|PREPARE|EXECUTE|CREATE\s+(?:OR\s+REPLACE\s+)?(?!(?:(?:LOCAL\s+)?TEMP(?:ORARY)?\s+)?(?:TABLE|VIEW|SCHEMA)\b)(?:TEMP(?:ORARY)?\s+)?\w+)\b",
     re.IGNORECASE,
 )
 _CREATE = re.compile(r"\s*CREATE\s+(?:LOCAL\s+)?(?:TEMP(?:ORARY)?\s+)?TABLE\b", re.IGNORECASE)
 _STORAGE = re.compile(
     r"\bDISTSTYLE\s+\w+|\bDISTKEY\s*(?:\([^)]*\))?|\b(?:COMPOUND\s+|INTERLEAVED\s+)?SORTKEY\s*(?:AUTO|\([^)]*\))?"
-    r"|\bENCODE\s+\w+|\bBACKUP\s+(?:YES|NO)",
+    r"|(?:,\s*(?:CONSTRAINT\s+\w+\s+)?)?\b(?:PRIMARY\s+KEY|UNIQUE|FOREIGN\s+KEY)\b\s*(?:\([^)]*\))?"
+    r"|\bREFERENCES\s+\w+\s*(?:\([^)]*\))?|\bENCODE\s+\w+|\bBACKUP\s+(?:YES|NO)",
     re.IGNORECASE,
 )
 _TEXT = re.compile(
@@ -60,6 +62,7 @@ Files = Callable[[Copy], list[tuple[str, bytes]]]
 
 def check(sql: str) -> None:
     """Raise NotSimulated, in one line, for what the lab has not. What is wrong SQL is found when it is executed."""
+    sql = without_comments(sql)
     plain = without_strings(sql)
     if found := _ABSENT.match(plain):
         words = " ".join(found[1].upper().split())
@@ -96,6 +99,7 @@ class Warehouse:
     def execute(self, session: Session, sql: str, params: dict[str, str], files: Files) -> Outcome:
         """Execute one statement within a transaction; `files` gives what a COPY reads. Raises SqlError."""
         self._queries += 1
+        sql = without_comments(sql)
         if re.match(r"\s*COPY\b", without_strings(sql), re.IGNORECASE):
             return self._copy(session, parse(sql), files)
         found = session.kinds(_translated(sql))
