@@ -178,7 +178,7 @@ class Source:
 
     def _hand_out(self, message: Message, consumer: Consumer) -> None:
         consumer.dispatched[message.id] = message
-        if len(self.consumers) > 1:  # its turn is over, among those of its priority
+        if len(self.consumers) > 1 and not consumer.exclusive:  # its turn is over, among those of its priority
             self.consumers.remove(consumer)
             self.consumers.append(consumer)
             self.consumers.sort(key=lambda c: -c.priority)
