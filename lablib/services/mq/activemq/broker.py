@@ -6,7 +6,7 @@ All of it is gone when the program ends; what comes back stands in the `Store`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from lablib.services.mq.activemq.destinations import Consumer, Durable, Message, Queue, Source, Subscriber, matches
 from lablib.services.mq.activemq.store import Change, DurableKey, DurableRecord
@@ -14,17 +14,7 @@ from lablib.services.mq.engine import Node
 
 if TYPE_CHECKING:
     from lablib.services.mq.activemq import ActiveMq
-
-
-class Session(Protocol):
-    """A connected client, of whatever protocol. `peer`: its host, `address` as ActiveMQ writes it (tcp://...)."""
-
-    peer: str
-    address: str
-    client_id: str
-
-    def unblock(self) -> None:
-        """There is room again: go on with what the client has sent."""
+    from lablib.services.mq.activemq.session import AnySession
 
 
 class Refused(Exception):
@@ -44,8 +34,8 @@ class Serving:
         self.queues: dict[str, Queue] = {}
         self.durables: dict[DurableKey, Durable] = {}
         self.subscribers: list[Subscriber] = []
-        self.sessions: list[Session] = []
-        self.blocked: list[Session] = []  # producers that wait for memory
+        self.sessions: list[AnySession] = []
+        self.blocked: list[AnySession] = []  # producers that wait for memory
         self.connections = 0  # how many there ever were
         self.used = 0  # bytes of memory that messages take
         self.born_ms = self.now_ms
@@ -84,7 +74,7 @@ class Serving:
         """Is the memory for messages used up?"""
         return self.used >= self.engine.memory
 
-    def block(self, session: Session, place: str) -> None:
+    def block(self, session: AnySession, place: str) -> None:
         """Producer flow control: read nothing more of this client until there is memory."""
         if session not in self.blocked:
             self.blocked.append(session)

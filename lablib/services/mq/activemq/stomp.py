@@ -15,7 +15,7 @@ _BODY = 100 << 20  # bytes
 _WITH_LENGTH = ("SEND", "MESSAGE")  # a content-length elsewhere is not looked at
 
 
-class BrokenFrame(Exception):
+class BrokenFrame(ValueError):
     """Bytes that are no frame: the connection cannot go on."""
 
 

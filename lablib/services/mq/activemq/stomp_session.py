@@ -8,14 +8,14 @@ nobody knows. An error does not end the connection, except in bytes that are no 
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from lablib.kernel.servers import Connection
 from lablib.services.mq.activemq.broker import Refused
 from lablib.services.mq.activemq.destinations import Consumer, Message
 from lablib.services.mq.activemq.selectors import SelectorError
+from lablib.services.mq.activemq.session import Session
 from lablib.services.mq.activemq.stomp import BrokenFrame, Decoder, Frame, detect_version
 from lablib.services.mq.activemq.translation import NOT_SIMULATED, PROTOCOL, destination_of, message_frame, message_of
 
@@ -45,85 +45,40 @@ class _Transaction:
         self.acks: list[tuple[_Subscription, Message]] = []
 
 
-class StompSession:
-    """See the module. `peer`: the client's host."""
+class StompSession(Session[Frame]):
+    """See the module."""
 
     def __init__(self, serving: Serving, connection: Connection) -> None:
-        self.serving, self.connection, self.peer = serving, connection, connection.peer
-        serving.connections += 1
-        self.id = f"ID:{serving.node.name}-{connection.port}-{serving.born_ms}-{serving.connections}:1"
-        self.address = f"tcp://{connection.address}:{connection.peer_port}"
-        self.client_id = self.id
+        super().__init__(serving, connection)
         self.version = "1.0"
-        self.connected = False
         self._decoder = Decoder()
-        self._inbox: deque[Frame] = deque()
-        self._blocked = False
-        self._slot = False  # the processor's time for the next message is there
         self._subscriptions: list[_Subscription] = []
         self._acks: dict[str, tuple[str, _Subscription]] = {}
         self._transactions: dict[str, _Transaction] = {}
         self._sent = self._ack_ids = 0
-        self._heard = True
-        self._is_there = True
-        self._left_because = ""  # it has closed its connection, and what it had sent before is not handled yet
-        connection.on_data, connection.on_end, connection.on_drain = self._data, self._ended, self._drained
-        serving.sessions.append(self)
 
     # ---- frames in, frames out ---------------------------------------------------------------------------------------
 
-    def _data(self, data: bytes) -> None:
-        self._heard = True
+    def decode(self, data: bytes) -> Iterable[Frame]:
+        return self._decoder.feed(data)
+
+    def broken(self, error: Exception) -> None:
+        self._error(str(error), None)
+        self.close("broken frame")
+
+    def sends_to(self, item: Frame) -> str | None:
+        return item.headers.get("destination", "") if item.command == "SEND" else None
+
+    def handle(self, item: Frame) -> None:
         try:
-            self._inbox += self._decoder.feed(data)
-        except BrokenFrame as error:
-            self._go_on()
-            self._error(str(error), None)
-            self._close("broken frame")
-            return
-        self._go_on()
-
-    def _go_on(self) -> None:
-        """Handle what has come, as far as nothing is waited for."""
-        while self._inbox and not self._blocked and self._is_there:
-            frame = self._inbox[0]
-            if frame.command == "SEND" and not self._may_send(frame):
-                return
-            self._inbox.popleft()
-            try:
-                self._handle(frame)
-            except Refused as error:
-                self._error(str(error), frame, error.java)
-                self._blocked = False  # what the frame would have waited for does not come
-                self.connection.resume()
-        if self._left_because and not self._blocked:
-            self._gone(self._left_because)
-
-    def _may_send(self, frame: Frame) -> bool:
-        """Is there memory for a message, and has the processor time for it? If not, `unblock` will be called."""
-        serving = self.serving
-        if serving.is_full():
-            self._wait()
-            serving.block(self, frame.headers.get("destination", "").strip("/"))
-            return False
-        if not self._slot and (wait := serving.work()) > 0:
-            self._wait()
-            self._slot = True
-            serving.node.after(wait, self.unblock)
-            return False
-        self._slot = False
-        return True
-
-    def _wait(self) -> None:
-        self._blocked = True
-        self.connection.pause()
-
-    def unblock(self) -> None:
-        """What was waited for is there."""
-        self._blocked = False
-        self._go_on()
-        if not self._blocked:
+            self._do(item)
+        except Refused as error:
+            self._error(str(error), item, error.java)
+            self._blocked = False  # what the frame would have waited for does not come
             self.connection.resume()
+
+    def consumers(self) -> list[Consumer]:
+        return [subscription.consumer for subscription in self._subscriptions]
 
     def _send(self, frame: Frame) -> None:
         self.connection.send(frame.encode(self.version))
@@ -134,15 +89,7 @@ class StompSession:
 
     def _when_done(self, frame: Frame) -> Callable[[], None] | None:
         """Give this as `done` for what a receipt waits for; nothing more is handled until then."""
-        if "receipt" not in frame.headers:
-            return None
-        self._wait()
-
-        def done() -> None:
-            self._receipt(frame)
-            self.serving.node.after(0, self.unblock)
-
-        return done
+        return self.when_done(lambda: self._receipt(frame)) if "receipt" in frame.headers else None
 
     def _error(self, text: str, frame: Frame | None, java: str = PROTOCOL) -> None:
         headers = {"content-type": "text/plain", "message": text}
@@ -153,7 +100,7 @@ class StompSession:
 
     # ---- commands ----------------------------------------------------------------------------------------------------
 
-    def _handle(self, frame: Frame) -> None:
+    def _do(self, frame: Frame) -> None:
         command = frame.command
         if command in ("CONNECT", "STOMP"):
             return self._connect(frame)
@@ -174,7 +121,7 @@ class StompSession:
             reads, writes = self._heart_beats(headers.get("heart-beat", "0,0").strip())
         except BrokenFrame as error:
             self._error(str(error), frame)
-            return self._close("login")
+            return self.close("login")
         self.client_id = headers.get("client-id") or self.id
         if why := self.serving.engine.login_refused(headers.get("login"), headers.get("passcode")):
             return self._turn_away(frame, why, "java.lang.SecurityException")
@@ -190,14 +137,14 @@ class StompSession:
         answer["server"] = f"ActiveMQ/{self.serving.broker.version}"
         self.connection.send(Frame("CONNECTED", answer).encode("1.0"))
         if reads:
-            self.serving.node.after(min(reads, writes or reads) / 1000, self._check_heart_beat, reads / 1000)
+            self.serving.node.after(min(reads, writes or reads) / 1000, self.check_silence, reads / 1000)
         if writes:
             self.serving.node.after(writes / 1000, self._beat, writes / 1000)
 
     def _turn_away(self, frame: Frame, text: str, java: str) -> None:
         self.serving.broker.emit("ClientRefused", actor=self.peer, detail=text)
         self._error(text, frame, java)
-        self._close("refused")
+        self.close("refused")
 
     @staticmethod
     def _heart_beats(text: str) -> tuple[int, int]:
@@ -206,15 +153,6 @@ class StompSession:
             raise BrokenFrame(f"Invalid heart-beat header:{text}")
         return int(reads), int(writes)
 
-    def _check_heart_beat(self, interval: float) -> None:
-        if not self.connection.open:
-            return
-        if not self._heard and not self._blocked:
-            self.connection.abort()
-            return self._gone(f"nothing came from it for {interval:g} s")
-        self._heard = False
-        self.serving.node.after(interval, self._check_heart_beat, interval)
-
     def _beat(self, interval: float) -> None:
         if self.connection.open:
             self.connection.send(b"\n")
@@ -222,7 +160,7 @@ class StompSession:
 
     def _disconnect(self, frame: Frame) -> None:
         self._receipt(frame)
-        self._close("disconnected")
+        self.close("disconnected")
 
     def _message_sent(self, frame: Frame) -> None:
         serving, headers = self.serving, frame.headers
@@ -266,7 +204,7 @@ class StompSession:
             self.peer,
             _number(headers.get("activemq.prefetchSize"), usual),
             lambda consumer, message: self._deliver(subscription, message),
-            self._is_clogged,
+            self.is_clogged,
             auto=mode == "auto",
             selector=test,
             exclusive=headers.get("activemq.exclusive") == "true",
@@ -299,14 +237,6 @@ class StompSession:
                 self.serving.leave(subscription.consumer, "it unsubscribed")
                 return self._receipt(frame)
         raise Refused("No subscription matched.", PROTOCOL)
-
-    def _is_clogged(self) -> bool:
-        return self.connection.waiting > 0
-
-    def _drained(self) -> None:
-        for subscription in self._subscriptions:
-            if subscription.consumer.source is not None:
-                subscription.consumer.source.dispatch()
 
     def _deliver(self, subscription: _Subscription, message: Message) -> None:
         frame = message_frame(message)
@@ -419,17 +349,15 @@ class StompSession:
                 self._forget_acks([message])
                 changes += source.settle(subscription.consumer, [message])
                 sources.append(source)
-        self._wait()
 
-        def done() -> None:
+        def visible() -> None:
             for message, each in sends:
                 serving.deliver(message, self.peer, each, stored=True)
             for source in dict.fromkeys(sources):
                 source.dispatch()
             self._receipt(frame)
-            serving.node.after(0, self.unblock)
 
-        serving.write(changes, done)
+        serving.write(changes, self.when_done(visible))
 
     def _abort(self, frame: Frame) -> None:
         """Nothing of it is done. What was received stays with the client, and can be acknowledged again."""
@@ -437,33 +365,6 @@ class StompSession:
         for subscription, message in transaction.acks:
             subscription.in_transaction.remove(message)
         self._receipt(frame)
-
-    # ---- the end -----------------------------------------------------------------------------------------------------
-
-    def _close(self, why: str) -> None:
-        self.connection.close()
-        self._gone(why)
-
-    def _ended(self, reason: str) -> None:
-        if reason == "closed":  # what it sent before it closed is handled first
-            self._left_because = "it closed its connection"
-            self._go_on()
-        else:
-            self._gone("its connection was reset" if reason == "reset" else "its connection timed out")
-
-    def _gone(self, why: str) -> None:
-        if not self._is_there:
-            return
-        self._is_there = False
-        self.serving.sessions.remove(self)
-        if self in self.serving.blocked:
-            self.serving.blocked.remove(self)
-        if self.connected:
-            self.serving.broker.emit("ClientGone", actor=self.peer, detail=why)
-        for subscription in self._subscriptions:
-            self.serving.leave(subscription.consumer, why)
-        self._subscriptions = []
-        self._inbox.clear()
 
 
 _COMMANDS: dict[str, Callable[[StompSession, Frame], None]] = {
