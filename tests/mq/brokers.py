@@ -1,6 +1,7 @@
 """A broker, and programs that speak to it with unmodified clients."""
 
 import logging
+from types import SimpleNamespace
 
 import stomp
 
@@ -63,3 +64,21 @@ class Heard(stomp.ConnectionListener):
     @property
     def bodies(self):
         return [frame.body for frame in self.messages]
+
+
+def bare(kind):
+    """A session of that class over nothing: what it sends is dropped."""
+    nothing = lambda *a, **k: None  # noqa: E731
+    source = SimpleNamespace(dispatch=nothing)
+    serving = SimpleNamespace(
+        **dict.fromkeys(("leave", "deliver", "unsubscribe_durably"), nothing),
+        **dict.fromkeys(("subscribe_to_topic", "subscribe_to_queue", "subscribe_durably"), lambda *a: source),
+        node=SimpleNamespace(name="b", after=nothing),
+        broker=SimpleNamespace(emit=nothing, version="5"),
+        engine=SimpleNamespace(login_refused=lambda *a: "", selector=lambda text: None),
+        born_ms=0, connections=0, now_ms=0, sessions=[], blocked=[], durables={}, retained={},
+        is_full=lambda: False, work=lambda: 0.0, send=lambda m, s, done=None: done and done(),
+        changes_of=lambda m: [], write=lambda changes, done: done and done(),
+    )  # fmt: skip
+    does = dict.fromkeys(("send", "close", "abort", "pause", "resume"), nothing)
+    return kind(serving, SimpleNamespace(peer="a", port=1, address="", peer_port=0, open=True, waiting=0, **does))

@@ -3,10 +3,12 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mq.brokers import bare
 from stomp.utils import Frame as TheirFrame
 from stomp.utils import convert_frame, pack, parse_frame
 
 from lablib.services.mq.activemq.stomp import BrokenFrame, Decoder, Frame
+from lablib.services.mq.activemq.stomp_session import StompSession
 
 names = st.text("abcXYZ-._0123456789", min_size=1, max_size=8)
 values = st.text(st.characters(blacklist_characters="\0\r", blacklist_categories=("Cs",)), max_size=12)
@@ -52,6 +54,26 @@ def test_any_bytes_are_frames_or_none(data, version):
         list(decoder.feed(b"\0" * 300))
     except BrokenFrame:
         pass
+
+
+COMMANDS = st.sampled_from(
+    ["SEND", "SUBSCRIBE", "UNSUBSCRIBE", "ACK", "NACK", "BEGIN", "COMMIT", "ABORT", "DISCONNECT", "X"]
+)
+HEADERS = st.dictionaries(
+    st.sampled_from(["destination", "id", "transaction", "receipt", "ack", "message-id", "subscription", "priority"]),
+    st.sampled_from(["/queue/a", "/topic/a", "a", "", "1", "client", "\n"]),
+)
+
+
+@given(
+    st.lists(st.tuples(COMMANDS, HEADERS), max_size=6), st.sampled_from(["1.0", "1.1", "1.2"]), st.binary(max_size=30)
+)
+def test_a_broker_outlives_whatever_is_sent_to_it(frames, version, more):
+    session = bare(StompSession)
+    session._data(Frame("CONNECT", {"accept-version": version}).encode("1.0"))
+    for command, headers in frames:
+        session._data(Frame(command, headers).encode(version))
+    session._data(more)
 
 
 @pytest.mark.reported  # StompWireFormat (2026)

@@ -12,11 +12,14 @@ simulated.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from lablib.kernel.servers import Connection
 from lablib.services.mq.activemq.broker import Serving
+from lablib.services.mq.activemq.mqtt_session import MqttSession
 from lablib.services.mq.activemq.selectors import parse
+from lablib.services.mq.activemq.session import AnySession
 from lablib.services.mq.activemq.stomp_session import StompSession
 from lablib.services.mq.activemq.store import Store
 from lablib.services.mq.engine import Broker, Document, Engine, Node
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 _PORTS = {"ssl": 61617, "amqp+ssl": 5671, "stomp+ssl": 61614, "mqtt+ssl": 8883, "wss": 61619}
 _NAMES = {"ssl": "OpenWire", "amqp+ssl": "AMQP 1.0", "wss": "STOMP and MQTT over WebSocket"}
+_SPOKEN: dict[str, type[AnySession]] = {"stomp+ssl": StompSession, "mqtt+ssl": MqttSession}
 _SMALL = ("mq.t2.micro", "mq.t3.micro")
 
 
@@ -100,7 +104,7 @@ class ActiveMq(Engine):
     def _serve(self, node: Node) -> None:
         self.serving = Serving(self, node)
         for scheme, port in _PORTS.items():
-            node.listen(port, self._stomp if scheme == "stomp+ssl" else self._not_simulated)
+            node.listen(port, partial(self._client, _SPOKEN[scheme]) if scheme in _SPOKEN else self._not_simulated)
         self.broker.emit("NodeServing", actor=node.name, detail=node.name)
         self._cut_since = None
         self.serving.look_for_expired()
@@ -151,14 +155,14 @@ class ActiveMq(Engine):
 
     # ---- clients -----------------------------------------------------------------------------------------------------
 
-    def _stomp(self, connection: Connection) -> None:
+    def _client(self, kind: type[AnySession], connection: Connection) -> None:
         if self.serving is None or len(self.serving.sessions) >= self.most_connections:
             connection.close()
             if self.serving is not None:
                 text = f"Exceeded the maximum number of allowed client connections: {self.most_connections}"
                 self.broker.emit("ClientRefused", actor=connection.peer, detail=text)
             return
-        StompSession(self.serving, connection)
+        kind(self.serving, connection)
 
     def _not_simulated(self, connection: Connection) -> None:
         scheme = next(scheme for scheme, port in _PORTS.items() if port == connection.port)

@@ -36,6 +36,7 @@ class Serving:
         self.subscribers: list[Subscriber] = []
         self.sessions: list[AnySession] = []
         self.blocked: list[AnySession] = []  # producers that wait for memory
+        self.retained: dict[str, Message] = {}  # MQTT: the last value of a topic; ActiveMQ keeps it in memory
         self.connections = 0  # how many there ever were
         self.used = 0  # bytes of memory that messages take
         self.born_ms = self.now_ms

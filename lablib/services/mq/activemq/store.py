@@ -56,7 +56,6 @@ class Store:
         self.host: Host = self.network.add_host(f"{broker.name}-storage")
         self.queues: dict[str, dict[str, Message]] = {}
         self.durables: dict[DurableKey, DurableRecord] = {}
-        self.retained: dict[str, Message] = {}  # MQTT: the last value of a topic
         self.sequence = 0
         self.owner: Node | None = None  # who holds the lock
         self.lease_until = 0.0  # until when nobody else gets it, though its owner is gone
@@ -145,10 +144,6 @@ class Store:
                 self.durables[where] = which
             elif what == "unsubscribe":
                 self.durables.pop(where, None)
-            elif what == "retain":
-                self.retained[where] = which
-            elif what == "forget":
-                self.retained.pop(where, None)
 
     @property
     def bytes(self) -> int:
