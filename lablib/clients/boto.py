@@ -19,6 +19,7 @@ import inspect
 import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
+from email.utils import formatdate
 from functools import cache, lru_cache, partial, wraps
 from typing import Any
 
@@ -26,14 +27,18 @@ import boto3.session
 import botocore.exceptions
 import botocore.session
 from botocore import xform_name
+from botocore.awsrequest import AWSResponse, prepare_request_dict
 from botocore.client import ClientMeta
 from botocore.config import Config
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES, ConfigValueStore, ConstantProvider
 from botocore.handlers import handle_copy_source_param, json_decode_policies
+from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.validate import ParamValidator
 
-from lablib.aws.service import Principal, Service, ServiceError
-from lablib.gateway import AnswerLost, Gateway, duplicate
+from lablib.aws.service import NotSimulated, Principal, Service, ServiceError
+from lablib.clients.events import listening
+from lablib.clients.rules import Unsure, as_sent, misfit, rule
+from lablib.gateway import AnswerLost, Gateway
 from lablib.kernel import Chance, Kernel, Trace
 from lablib.kernel.process import current_process, unsimulated
 
@@ -49,6 +54,7 @@ _THROTTLES = frozenset(
     )
 )  # fmt: skip
 _VALIDATOR = ParamValidator()
+_Emitter = listening(HierarchicalEmitter)
 # The mode of each edition, and how often each mode tries at most (botocore user guide, "Retries").
 _MODES = {"2023": "legacy", "today": "standard"}
 _ATTEMPTS = {"legacy": 5, "standard": 3, "adaptive": 3}
@@ -67,36 +73,41 @@ class Door:
         self.caller = caller
         self.strict = strict
         self.request_prefix = f"{chance.seed & 0xFFFFFFFF:08x}-0000-4000-a000-"
+        self._date = (-1, "")
 
-
-# The exact type of a value, and what checks the rest of it and copies it: None where there is neither to do.
-_Rule = tuple[type, Callable[[Any], Any] | None]
-
-
-class _Unsure(Exception):
-    """The quick test does not know whether botocore's validator would accept a value."""
+    def headers(self, names: tuple[str, ...], id: str) -> dict[str, str]:
+        """The headers of an answer: its date, and the request's id under these names."""
+        now = int(self.kernel.epoch + self.kernel.now)
+        if self._date[0] != now:
+            self._date = now, formatdate(now, usegmt=True)
+        return dict.fromkeys(names, id) | {"date": self._date[1]}
 
 
 class _Operation:
     """One row of the dispatch table: the model's shapes, and for each parameter its spelling in Python and its rule."""
 
-    __slots__ = ("copies", "decode", "input_shape", "members", "name", "output_shape", "required", "streamed")
+    __slots__ = (
+        "copies", "decode", "input_shape", "members", "model", "name", "output_shape", "required", "service",
+        "streamed",
+    )  # fmt: skip
 
     def __init__(self, model: Any, quirks: Collection[str]) -> None:
         self.name = xform_name(model.name)
+        self.model = model
+        self.service = model.service_model.service_name
         self.input_shape: Any = model.input_shape
         self.output_shape: Any = model.output_shape
         members = model.input_shape.members if model.input_shape else {}
-        self.members = {name: (xform_name(name), *_rule(member)) for name, member in members.items()}
+        self.members = {name: (xform_name(name), *rule(member)) for name, member in members.items()}
         self.required = frozenset(model.input_shape.required_members if model.input_shape else ())
         answers = model.output_shape.members if model.output_shape else {}
         self.streamed = next((name for name, member in answers.items() if "eventstream" in member.serialization), "")
         self.decode = partial(json_decode_policies, model=model) if "policies are documents" in quirks else None
         self.copies = "copy sources are documents" in quirks and "CopySource" in members
 
-    def parameters(self, given: dict[str, Any]) -> dict[str, Any]:
+    def parameters(self, given: dict[str, Any], validated: bool) -> dict[str, Any]:
         """The parameters in Python's spelling, and copies of their documents. Raises ParamValidationError with
-        botocore's report when they are wrong.
+        botocore's report when they are wrong; when they are not `validated`, ServiceError as the service would.
 
         Most calls are right, and botocore's validator, which collects a report, costs more than all the rest of a call.
         So it is asked only when our quick test, which says yes only to what it would accept, does not say yes.
@@ -107,98 +118,33 @@ class _Operation:
             handle_copy_source_param(given)
         try:
             if not given.keys() >= self.required:
-                raise _Unsure
+                raise Unsure
             for name, value in given.items():
                 spelling, kind, copied = members[name]
                 if value.__class__ is not kind:
-                    raise _Unsure
+                    raise Unsure
                 params[spelling] = value if copied is None else copied(value)
-        except (KeyError, _Unsure):
-            if self.input_shape is not None:
-                report = _VALIDATOR.validate(given, self.input_shape)
-                if report.has_errors():
+        except (KeyError, Unsure):
+            shape = self.input_shape
+            if shape is not None and not validated:
+                given = {name: value for name, value in given.items() if name in members}
+            report = _VALIDATOR.validate(given, shape) if shape else None
+            if report and report.has_errors():
+                if validated:
                     raise ParamValidationError(report=report.generate_report()) from None
-            return {members[name][0]: duplicate(value) for name, value in given.items()}
+                raise self._refusal(given, report.generate_report()) from None
+            return {members[name][0]: as_sent(value, shape.members[name]) for name, value in given.items()}
         return params
 
-
-def _rule(shape: Any) -> _Rule:
-    """A quick test of a value: it passes only what botocore's validator accepts. Its function returns a copy of a
-    document, and raises _Unsure or KeyError when it does not know."""
-    least = shape.metadata.get("min")
-    match shape.type_name:
-        case "string":
-            return str, _at_least(least, len) if least else None
-        case "integer" | "long":
-            return int, _at_least(least, int) if least is not None else None
-        case "boolean":
-            return bool, None
-        case "list":
-            return list, _list_rule(*_rule(shape.member), least or 0)
-        case "map" if not least:
-            return dict, _map_rule(*_rule(shape.key), *_rule(shape.value))
-        case "structure" if not shape.is_document_type and not shape.is_tagged_union:
-            return dict, _structure_rule(shape)
-    return type(None), _never
-
-
-def _never(value: Any) -> Any:
-    raise _Unsure
-
-
-def _at_least(least: int, measure: Callable[[Any], int]) -> Callable[[Any], Any]:
-    def checked(value: Any) -> Any:
-        if measure(value) < least:
-            raise _Unsure
-        return value
-
-    return checked
-
-
-def _list_rule(kind: type, copied: Callable[[Any], Any] | None, least: int) -> Callable[[Any], Any]:
-    def copied_list(values: list[Any]) -> list[Any]:
-        if len(values) < least:
-            raise _Unsure
-        found = []
-        for value in values:
-            if value.__class__ is not kind:
-                raise _Unsure
-            found.append(value if copied is None else copied(value))
-        return found
-
-    return copied_list
-
-
-def _map_rule(
-    key_kind: type, check_key: Callable[[Any], Any] | None, kind: type, copied: Callable[[Any], Any] | None
-) -> Callable[[Any], Any]:
-    def copied_map(values: dict[Any, Any]) -> dict[Any, Any]:
-        found = {}
-        for key, value in values.items():
-            if key.__class__ is not key_kind or value.__class__ is not kind:
-                raise _Unsure
-            found[key if check_key is None else check_key(key)] = value if copied is None else copied(value)
-        return found
-
-    return copied_map
-
-
-def _structure_rule(shape: Any) -> Callable[[Any], Any]:
-    members = {name: _rule(member) for name, member in shape.members.items()}
-    required = frozenset(shape.required_members)
-
-    def copied_structure(value: dict[str, Any]) -> dict[str, Any]:
-        if not value.keys() >= required:
-            raise _Unsure
-        found = {}
-        for name, item in value.items():
-            kind, copied = members[name]
-            if item.__class__ is not kind:
-                raise _Unsure
-            found[name] = item if copied is None else copied(item)
-        return found
-
-    return copied_structure
+    def _refusal(self, given: dict[str, Any], report: str) -> ServiceError:
+        """What a service says to parameters that nobody validated (Config(parameter_validation=False)): of a missing
+        one SQS's text is known, and the form of other texts is ours."""
+        absent = sorted(self.required - given.keys())
+        if absent:
+            shape = "MissingRequiredParameterException" if self.service == "sqs" else "ValidationException"
+            code = "MissingParameter" if self.service == "sqs" else None
+            return ServiceError(shape, f"The request must contain the parameter {absent[0]}.", code=code)
+        return ServiceError("SerializationException", report.partition("\n")[0])
 
 
 class EventStream:
@@ -230,6 +176,10 @@ class SimulatedClient:
     _service: Service
     _read_timeout: float
     _principal: Principal | None
+    _validated: bool
+    _listened: Any
+    _names_of_ids: tuple[str, ...]
+    _serializer: Any
     _table: dict[str, _Operation]
     _service_model: Any
     meta: Any
@@ -240,7 +190,46 @@ class SimulatedClient:
         if operation is None:
             model = self._service_model.operation_model(operation_name)
             operation = self._table[operation_name] = _Operation(model, self._service.quirks)
-        params = operation.parameters(api_params)
+        if self._listened.used:
+            return self._call_with_events(operation, api_params)
+        return self._call(operation, api_params)
+
+    def _call_with_events(self, operation: _Operation, params: dict[str, Any]) -> dict[str, Any]:
+        """A call of which handlers hear: they see, and may change, the parameters; they see a request that is made up
+        for them, may answer it themselves, and see the answer. (botocore's order: BaseClient._make_api_call.)"""
+        emit, model, context = self.meta.events.emit, operation.model, {"client_config": self.meta.config}
+        name = f"{self._service_model.service_id.hyphenize()}.{model.name}"
+        replies = emit(f"provide-client-params.{name}", params=params, model=model, context=context)
+        params = next((reply for _, reply in replies if reply is not None), params)
+        emit(f"before-parameter-build.{name}", params=params, model=model, context=context)
+        operation.parameters(params, self._validated)
+        request = self._serializer.serialize_to_request(params, model)
+        prepare_request_dict(request, self.meta.endpoint_url, context)
+        replies = emit(f"before-call.{name}", model=model, params=request, request_signer=None, context=context)
+        own = next((reply for _, reply in replies if reply is not None), None)
+        problem, answer = None, own[1] if own else None
+        if answer is None:
+            try:
+                answer = self._call(operation, params)
+            except botocore.exceptions.ClientError as error:
+                problem, answer = error, error.response
+        status = answer["ResponseMetadata"]["HTTPStatusCode"] if not own else own[0].status_code
+        headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        http = own[0] if own else AWSResponse(request["url"], status, headers, None)
+        emit(f"after-call.{name}", http_response=http, parsed=answer, model=model, context=context)
+        if own and status >= 300:
+            code = answer.get("Error", {}).get("Code")
+            problem = self.exceptions.from_code(code)(answer, model.name)
+        if problem:
+            raise problem
+        return answer
+
+    def _call(self, operation: _Operation, api_params: dict[str, Any]) -> dict[str, Any]:
+        operation_name = operation.model.name
+        try:
+            params = operation.parameters(api_params, self._validated)
+        except ServiceError as problem:
+            raise self._error(problem, operation_name, 0) from None
         door = self._door
         caller = door.caller()
         attempt = 1
@@ -292,10 +281,11 @@ class SimulatedClient:
 
     def _metadata(self, status: int, retries: int) -> dict[str, Any]:
         door = self._door
+        id = "%s%012x" % (door.request_prefix, len(door.rows))  # noqa: UP031  faster
         return {
-            "RequestId": "%s%012x" % (door.request_prefix, len(door.rows)),  # noqa: UP031  faster
+            "RequestId": id,
             "HTTPStatusCode": status,
-            "HTTPHeaders": {},
+            "HTTPHeaders": door.headers(self._names_of_ids, id),
             "RetryAttempts": retries,
         }
 
@@ -314,6 +304,7 @@ class SimulatedClient:
             # AWS itself leaves out empty lists that its model requires, and answers with empty lists and zeros where
             # its model has a least length or number.
             problem = "\n".join(line for line in report.splitlines() if "value: 0, valid min" not in line)
+            problem = problem or misfit(answer, shape)
         if problem:
             raise AssertionError(f"the simulated {operation.name} does not answer as AWS does: {problem}")
 
@@ -452,6 +443,13 @@ def make_client(
     client.__dict__.update(template.__dict__)
     client.meta = _own_meta(template.meta, config, edition)
     client._door = door
+    client._listened = client.meta.events._emitter
+    client._validated = client.meta.config.parameter_validation
+    protocol = client.meta.service_model.metadata["protocol"]
+    client._names_of_ids = ("x-amz-request-id", "x-amz-id-2") if protocol == "rest-xml" else ("x-amzn-requestid",)
+    for name in ("generate_presigned_url", "generate_presigned_post"):
+        if hasattr(client, name):
+            setattr(client, name, _no_presigned)
     client._service = service
     client._principal = principal
     client._read_timeout = client.meta.config.read_timeout
@@ -469,8 +467,12 @@ def _own_meta(meta: Any, config: Config | None, edition: str) -> Any:
     if "total_max_attempts" not in retries:
         retries["total_max_attempts"] = _ATTEMPTS[retries["mode"]] if more is None else more + 1
     own.retries = retries
-    mapping = meta.method_to_api_mapping
-    return ClientMeta(copy.copy(meta.events), own, meta.endpoint_url, meta.service_model, mapping, meta.partition)
+    mapping, events = meta.method_to_api_mapping, EventAliaser(_Emitter())
+    return ClientMeta(events, own, meta.endpoint_url, meta.service_model, mapping, meta.partition)
+
+
+def _no_presigned(*_: Any, **__: Any) -> Any:
+    raise NotSimulated("presigned URLs are not simulated: nobody could call one. Call the operation with a client.")
 
 
 def _without_threads(transfer: Callable[..., Any]) -> Callable[..., Any]:

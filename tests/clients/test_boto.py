@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from lablib import Cloud, Fault, services
 from lablib.aws.service import NotSimulated, ServiceError
-from lablib.clients.boto import _structure_rule, _Unsure
+from lablib.clients.rules import Unsure, structure_rule
 from lablib.gateway import pascal
 
 
@@ -441,8 +441,8 @@ def test_the_quick_test_accepts_nothing_that_botocore_refuses(data):
 def quickly(shape, params):
     """What the quick test makes of parameters: a copy, or None when it is not sure."""
     try:
-        return _structure_rule(shape)(params)
-    except (KeyError, _Unsure):
+        return structure_rule(shape)(params)
+    except (KeyError, Unsure):
         return None
 
 

@@ -1,0 +1,35 @@
+"""The events of a client, `client.meta.events`: those that fire here, and a clear refusal of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lablib.aws.service import NotSimulated
+
+FIRED = ("provide-client-params", "before-parameter-build", "before-call", "after-call", "getattr")
+_REFUSED = ("request-created", "before-sign", "before-send", "needs-retry", "choose-signer", "after-call-error")
+
+
+def check_event(name: str, unique_id: Any = None) -> None:
+    """Raise NotSimulated for an event that never fires, since nothing is signed and sent here."""
+    first = name.partition(".")[0]
+    if first in _REFUSED and not str(unique_id).startswith("s3upload-callback"):  # boto3's own transfers
+        fire = ", ".join(FIRED[:4])
+        raise NotSimulated(f"the event {name!r} never fires here: no request is made and signed; there are {fire}")
+
+
+def listening(base: type) -> type:
+    """A class of emitters derived from botocore's, which begins without handlers and knows whether it has any."""
+
+    class ClientEvents(base):  # type: ignore[misc, valid-type]
+        used = False  # has anybody registered for anything that fires?
+
+        def _verify_and_register(
+            self, event_name: str, handler: Callable[..., Any], unique_id: Any, *args: Any, **more: Any
+        ) -> None:
+            check_event(event_name, unique_id)
+            self.used = self.used or not str(unique_id).startswith("s3upload-callback")
+            super()._verify_and_register(event_name, handler, unique_id, *args, **more)
+
+    return ClientEvents
