@@ -83,7 +83,8 @@ class Cloud:
         **others: Any,
     ) -> Any:
         """A boto3 client whose calls end in this cloud. Arguments are those of `boto3.client`; credentials, `verify`
-        and `api_version` have no effect: there is one cloud, and it is here. `endpoint_url` matters where each resource
+        and `api_version` have no effect: there is one cloud, and it is here. The access key of `sts.assume_role` has one:
+        the client calls as that session of the role. `endpoint_url` matters where each resource
         has an endpoint of its own (Kinesis Video Streams).
 
         `role`: the name of an IAM role (made with `create_role`) as which to call; else the account's administrator
@@ -100,7 +101,9 @@ class Cloud:
         if self._door is None:
             self._door = boto.Door(self.kernel, self.gateway, self.trace, self.chance, self._caller, self._strict)
         service = self.service(service_name, region, account).at(others.get("endpoint_url"))
-        principal = self._principal(role, account)
+        principal = self._principal(role, account) or self._shared.get("sessions", {}).get(
+            others.get("aws_access_key_id")
+        )
         if not use_ssl:
             principal = self._in_the_open(principal, account)
         return boto.make_client(self._door, service, region, self.limits, config, principal)

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from lablib.aws.arn import Arn
 from lablib.aws.event import Event
 from lablib.aws.service import AnswerLost, Principal, Request, Service, ServiceError, pascal
-from lablib.kernel import Chance, Kernel, Stream, Trace, lognormal
+from lablib.kernel import Chance, Kernel, Process, Stream, Trace, lognormal
 from lablib.kernel.loop import check_duration
 
 FaultKind = Literal["throttle", "lost_request", "lost_answer", "partial"]
@@ -109,6 +109,7 @@ class Gateway:
         self._chance = chance
         self._streams: dict[str, Stream] = {}
         self.faults = Faults(kernel, chance)
+        self.traces = False  # do functions run, whose requests have a tracing header?
         # What was allowed, by whom and what it was decided: the same people ask for the same things.
         self._allowed: dict[tuple[str, str, str, int], tuple[Principal, Any, tuple[Any, ...]]] = {}
         self._latency = _one_way(quotas["api.latency_median"], quotas["api.latency_p95"])
@@ -124,6 +125,7 @@ class Gateway:
         principal: Principal | None = None,
         cause: int = -1,
         travels: bool = True,
+        trace_header: str = "",
     ) -> dict[str, Any]:
         """Call `service.name(**params)` as `caller`, and block until the answer is there.
 
@@ -137,7 +139,9 @@ class Gateway:
         stream = self._streams.get(caller) or self._stream(caller)
         random = stream.random
         row = trace.open(operation, service.target(operation, params).resource, caller, cause)
-        request = Request(caller, row, stream, 0.0, principal)
+        request = Request(caller, row, stream, 0.0, principal, trace_header)
+        if self.traces and not trace_header:
+            request.trace_header = self._main_process().trace_header
         detail: int | str = "CallerGone"  # what the row says when the caller is killed while it waits
         try:
             if travels:
@@ -179,12 +183,20 @@ class Gateway:
         return answer
 
     def call_service(
-        self, to: Arn, name: str, params: dict[str, Any], *, principal: Principal, caller: str, cause: int
+        self,
+        to: Arn,
+        name: str,
+        params: dict[str, Any],
+        *,
+        principal: Principal,
+        caller: str,
+        cause: int,
+        trace_header: str = "",
     ) -> dict[str, Any]:
         """Call an operation of the service that owns `to`, for another service: no time passes. See `ServiceCalls`."""
         service = self._find(to.service, to.region, to.account)
         params = {key: duplicate(value) for key, value in params.items()}
-        return self.call(caller, service, name, params, pascal(name), 0.0, principal, cause, travels=False)
+        return self.call(caller, service, name, params, pascal(name), 0.0, principal, cause, False, trace_header)
 
     def assume(self, role: str, service: str) -> Principal | None:
         """A session of a role for an AWS service. See `ServiceCalls`."""
@@ -222,6 +234,9 @@ class Gateway:
         target = service.target(operation, params)
         request.principal = request.principal or self._acting()
         caller = request.principal or administrator(service.world.account)
+        if caller.expires <= self._kernel.now:
+            code = "ExpiredTokenException" if service.access_denied[0] == "AccessDeniedException" else "ExpiredToken"
+            raise ServiceError(code, "The security token included in the request is expired", status=403)
         if service.https_only and caller.context.get("aws:SecureTransport") == "false":
             raise ServiceError("InvalidSecurity", "The request was not made over HTTPS.", status=403)
         owner = target.owner
@@ -253,11 +268,15 @@ class Gateway:
 
     def _acting(self) -> Principal | None:
         """In whose name the process that runs calls: a function's role, for its threads too."""
+        acts_as: Principal | None = self._main_process().acts_as
+        return acts_as
+
+    def _main_process(self) -> Any:
+        """The process that runs, or the program whose thread it is. On the main line: what every process begins as."""
         process = self._kernel.current
         if process is None:
-            return None
-        acts_as: Principal | None = (process.program.main if process.program else process).acts_as
-        return acts_as
+            return Process
+        return process.program.main if process.program else process
 
 
 def duplicate(document: Any) -> Any:

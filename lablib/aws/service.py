@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -66,7 +67,8 @@ class Principal:
 
     `arn` is that of a user or of a role's session, empty for an AWS service; `role` the ARN of the role behind the
     session; `service` such as "sns.amazonaws.com". `identity` gives the policies attached to it, now: they can change
-    while a program runs. `context` holds condition keys that are known of the caller, such as `aws:SourceArn`.
+    while a program runs. `context` holds condition keys that are known of the caller, such as `aws:SourceArn`. A
+    session `expires` at that virtual second.
     """
 
     account: str
@@ -75,6 +77,7 @@ class Principal:
     service: str = ""
     identity: Callable[[], tuple[Policy, ...]] = tuple
     context: Mapping[str, str] = field(default_factory=dict)
+    expires: float = math.inf
 
 
 class Target(NamedTuple):
@@ -99,13 +102,24 @@ class ServiceCalls(Protocol):
     """How a service reaches another one: through the front door, as its own principal."""
 
     def call_service(
-        self, to: Arn, name: str, params: dict[str, Any], *, principal: Principal, caller: str, cause: int
+        self,
+        to: Arn,
+        name: str,
+        params: dict[str, Any],
+        *,
+        principal: Principal,
+        caller: str,
+        cause: int,
+        trace_header: str = "",
     ) -> dict[str, Any]:
         """Call operation `name` of the service, region and account of the ARN `to`, without waiting.
 
-        `caller` is the name in the API log ("sns/orders"), `cause` the row that led to it. Raises ServiceError (also
+        `caller` is the name in the API log ("sns/orders"), `cause` the row that led to it, `trace_header` goes with the
+        request. Raises ServiceError (also
         when access is denied), and AnswerLost when an injected fault loses the call.
         """
+
+    traces: bool  # do functions run, whose requests have a tracing header?
 
     def assume(self, role: str, service: str) -> Principal | None:
         """A session of the role with that ARN, for an AWS service ("firehose.amazonaws.com"); None when there is no
@@ -132,7 +146,8 @@ class Request:
     """One call as its handler sees it: who calls, the row of the API log, the caller's own randomness.
 
     `partial` is the probability with which an injected fault makes single entries of a batch fail; `principal` is
-    the caller for access policies, None for the account's administrator.
+    the caller for access policies, None for the account's administrator; `trace_header` comes with requests that a
+    function makes (see `aws/tracing.py`).
     """
 
     caller: str
@@ -140,6 +155,7 @@ class Request:
     chance: Stream
     partial: float = 0.0
     principal: Principal | None = None
+    trace_header: str = ""
 
     @property
     def user_id(self) -> str:

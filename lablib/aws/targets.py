@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lablib.aws.arn import Arn
+from lablib.aws.arn import Arn, domain_of
 from lablib.aws.messages import Document
 from lablib.aws.service import AnswerLost, Principal, ServiceError, World
 
@@ -13,7 +13,7 @@ RIGHTS = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:Invo
 
 def queue_url(queue: Arn) -> str:
     """The URL of a queue."""
-    return f"https://sqs.{queue.region}.amazonaws.com/{queue.account}/{queue.resource}"
+    return f"https://sqs.{queue.region}.{domain_of(queue.region)}/{queue.account}/{queue.resource}"
 
 
 def target_name(target: Arn) -> str:
@@ -33,13 +33,14 @@ def hand_over(
     subject: str = "",
     ids: tuple[str, str] = ("", ""),
     dry_run: bool = False,
+    trace_header: str = "",
 ) -> Document:
     """Send a message to a queue, publish it to a topic, put it into a delivery stream, or invoke a function with it as
     an event, without waiting.
 
     `principal`, `caller` and `cause` are those of `ServiceCalls.call_service`. Message `attributes`, a `subject`, and
     `ids` (of group and deduplication) go to targets that accept them. `dry_run`: a function is only asked whether it
-    could be invoked. Raises ServiceError, and AnswerLost.
+    could be invoked. `trace_header` goes with the request. Raises ServiceError, and AnswerLost.
     """
     more: dict[str, Any] = {"message_attributes": attributes} if attributes else {}
     if to.service == "sqs":
@@ -57,7 +58,8 @@ def hand_over(
         payload = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         kind = "DryRun" if dry_run else "Event"
         operation, params = "invoke", {"function_name": str(to), "invocation_type": kind, "payload": payload}
-    return world.gateway.call_service(to, operation, params, principal=principal, caller=caller, cause=cause)
+    call = world.gateway.call_service
+    return call(to, operation, params, principal=principal, caller=caller, cause=cause, trace_header=trace_header)
 
 
 def reason(error: ServiceError | AnswerLost, lost: str = "no answer") -> str:

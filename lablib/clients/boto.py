@@ -377,6 +377,9 @@ def _client_of_the_cloud(self: Any, service_name: str, region_name: Any = None, 
     kwargs.update(zip(_ARGUMENTS, args))
     if kwargs.get("use_ssl") is None:
         kwargs.pop("use_ssl", None)
+    given = getattr(self._session, "_credentials", None)  # never looked for: only those that the program gave
+    if given is not None:
+        kwargs.setdefault("aws_access_key_id", given.access_key)
     client = make(service_name, region_name or self.region_name, **kwargs)
     if type(self) is not _PlainSession:  # a library's own session may add to the class (amazon-sqs-extended-client)
         kind, bases = type(client), [type(client)]

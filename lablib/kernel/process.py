@@ -69,6 +69,7 @@ class Process(Greenlet):
     end).
     """
 
+    trace_header = ""  # what its requests have with them, as little looked at by the kernel
     acts_as: Any = None  # in whose name it calls the world outside of the kernel, which does not look at it
     # What the standard library keeps here when the process uses it (lablib.kernel.stdlib).
     program: Program | None = None  # its threads and what else it holds

@@ -16,8 +16,9 @@ from urllib.parse import quote
 from uuid import UUID
 
 from lablib.aws.access.decide import AccessRequest, MalformedPolicy, Policy, decide
-from lablib.aws.access.identities import UnknownPrincipal, bound, identities
+from lablib.aws.access.identities import UnknownPrincipal, assumable, bound, identities
 from lablib.aws.access.managed import MANAGED, SERVICE_ROLES
+from lablib.aws.arn import partition_of
 from lablib.aws.lists import Tags, page_of
 from lablib.aws.quotas import quota
 from lablib.aws.service import NotSimulated, Principal, Request, Service, ServiceError, Target, World
@@ -96,7 +97,7 @@ class Iam(Service):
             text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
             self._add_managed(name, "aws", path, text, Policy.parse(text, kind="identity", name=name))
 
-    def principal(self, role_name: str) -> Principal:
+    def principal(self, role_name: str, session_name: str = "lab") -> Principal:
         """The caller that is a session of this role. Its policies are looked up at each call: they can change.
 
         Raises ValueError when there is no such role.
@@ -107,8 +108,9 @@ class Iam(Service):
                 f"role={role_name!r}: account {self.world.account} has no role with this name; there are: {known}"
             )
         account, role = self.world.account, self._roles[role_name]
-        session = f"arn:aws:sts::{account}:assumed-role/{role_name}/lab"
-        context = {"aws:userid": f"{role.id}:lab"}
+        session = f"arn:{partition_of(self.world.region)}:sts::{account}:assumed-role/{role_name}/{session_name}"
+        issued = self.date(self.now).strftime("%Y-%m-%dT%H:%M:%SZ")
+        context = {"aws:userid": f"{role.id}:{session_name}", "aws:TokenIssueTime": issued}
         return Principal(account, session, role.arn, identity=lambda: self._policies_of(role), context=context)
 
     def session(self, role_arn: str, service: str) -> Principal | None:
@@ -170,7 +172,7 @@ class Iam(Service):
         role = Role(role_name, arn, id, path, self.now, assume_role_policy_document, trust)
         role.description, role.max_session, role.tags = description, max_session_duration, Tags.read(tags)
         self._roles[role_name] = role
-        identities(self.world)[arn] = id
+        identities(self.world)[arn], assumable(self.world)[arn] = id, self
         return {"Role": self._describe(role, full=False)}
 
     def get_role(self, request: Request, *, role_name: str) -> Document:
@@ -188,7 +190,7 @@ class Iam(Service):
             raise _error("DeleteConflict", "Cannot delete entity, must detach all policies first.", 409)
         if role.inline:
             raise _error("DeleteConflict", "Cannot delete entity, must delete policies first.", 409)
-        del self._roles[role_name], identities(self.world)[role.arn]
+        del self._roles[role_name], identities(self.world)[role.arn], assumable(self.world)[role.arn]
         return {}
 
     def update_assume_role_policy(self, request: Request, *, role_name: str, policy_document: str) -> Document:
@@ -339,7 +341,7 @@ class Iam(Service):
         return _page(sorted(found), "AttachedPolicies", describe, marker, max_items)
 
     def _add_managed(self, name: str, account: str, path: str, text: str, policy: Policy) -> Managed:
-        arn = f"arn:aws:iam::{account}:policy{path}{name}"
+        arn = f"arn:{partition_of(self.world.region)}:iam::{account}:policy{path}{name}"
         managed = self._managed[arn] = Managed(name, arn, self._id("ANPA"), path, self.now, text, policy)
         return managed
 
@@ -378,7 +380,7 @@ class Iam(Service):
     # ---- helpers -----------------------------------------------------------------------------------------------------
 
     def _arn(self, kind: str, path: str, name: str) -> str:
-        return f"arn:aws:iam::{self.world.account}:{kind}{path}{name}"
+        return f"arn:{partition_of(self.world.region)}:iam::{self.world.account}:{kind}{path}{name}"
 
     def _id(self, prefix: str) -> str:
         """The next unique id: a prefix for what it is, and 17 letters and digits (user guide, "IAM identifiers")."""

@@ -1,6 +1,11 @@
 """boto3 to the last detail that code can see. What botocore does is read from botocore itself (its user guide and
 `BaseClient._make_api_call`); what AWS answers was recorded by public test suites."""
 
+import json
+import time
+from pathlib import Path
+
+import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -129,7 +134,9 @@ def test_handlers_hear_of_calls_in_botocores_order_and_may_change_parameters(clo
 
     for event in ("provide-client-params", "before-parameter-build", "before-call", "after-call"):
         sqs.meta.events.register(f"{event}.sqs.SendMessage", hear)
-    sqs.meta.events.register("before-parameter-build.sqs.SendMessage", lambda params, **_: params.update(MessageBody="changed"))
+    sqs.meta.events.register(
+        "before-parameter-build.sqs.SendMessage", lambda params, **_: params.update(MessageBody="changed")
+    )
     sqs.send_message(QueueUrl=url, MessageBody="x")
     assert heard == [
         ("provide-client-params.sqs.SendMessage", "context", "model", "params"),
@@ -166,3 +173,127 @@ def test_presigned_urls_are_refused_clearly(cloud):
     for call in (s3.generate_presigned_url, s3.generate_presigned_post):
         with pytest.raises(NotSimulated, match="presigned URLs are not simulated"):
             call("get_object", {"Bucket": "b", "Key": "k"})
+
+
+# ---- sessions, partitions, transfers --------------------------------------------------------------------------------
+
+
+def trust(principal):
+    statement = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}
+    return json.dumps({"Version": "2012-10-17", "Statement": statement})
+
+
+@pytest.mark.guide
+def test_assume_role_gives_a_session_with_the_rights_of_the_role(cloud, sqs, url):
+    """STS API: AssumeRole. The pasted form: a program that makes a boto3 session with the credentials it got."""
+    iam = cloud.client("iam")
+    role = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=trust("123456789012"))["Role"]["Arn"]
+    allowed = {"Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": allowed})
+    iam.put_role_policy(RoleName="reader", PolicyName="p", PolicyDocument=document)
+    seen = []
+
+    def program():
+        answer = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName="night", DurationSeconds=900)
+        given = answer["Credentials"]
+        session = boto3.Session(
+            aws_access_key_id=given["AccessKeyId"],
+            aws_secret_access_key=given["SecretAccessKey"],
+            aws_session_token=given["SessionToken"],
+        )
+        seen.append((answer["AssumedRoleUser"]["Arn"], session.client("sts").get_caller_identity()["Arn"]))
+        reader = session.client("sqs")
+        reader.receive_message(QueueUrl=url)
+        for call, pause in ((reader.send_message, 0), (reader.receive_message, 900)):
+            time.sleep(pause)
+            with pytest.raises(ClientError) as caught:
+                call(QueueUrl=url, **({"MessageBody": "x"} if pause == 0 else {}))
+            seen.append(caught.value.response["Error"]["Code"])
+
+    cloud.run(program)
+    arn = "arn:aws:sts::123456789012:assumed-role/reader/night"
+    assert seen == [(arn, arn), "AccessDenied", "ExpiredToken"]
+
+
+@pytest.mark.guide
+def test_only_whom_a_role_trusts_may_assume_it(cloud):
+    sts, iam = cloud.client("sts"), cloud.client("iam")
+    role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=trust("444455556666"))["Role"]["Arn"]
+    for arn in (role, role + "-that-never-was"):
+        error = response(sts.assume_role, RoleArn=arn, RoleSessionName="me")["Error"]
+        assert error["Code"] == "AccessDenied"
+        assert error["Message"].startswith("User: arn:aws:iam::123456789012:user/administrator is not authorized")
+    other = cloud.client("sts", account="444455556666")
+    assert other.assume_role(RoleArn=role, RoleSessionName="me")["Credentials"]["AccessKeyId"].startswith("ASIA")
+
+
+@pytest.mark.guide
+@pytest.mark.parametrize(
+    ("region", "partition", "domain"),
+    [("cn-north-1", "aws-cn", "amazonaws.com.cn"), ("us-gov-west-1", "aws-us-gov", "amazonaws.com")],
+)
+def test_china_and_the_us_government_have_partitions_of_their_own(region, partition, domain):
+    """AWS general reference, "Amazon Resource Names"."""
+    cloud = Cloud(seed=1, strict=True, region_name=region)
+    sqs, sns, iam = (cloud.client(name) for name in ("sqs", "sns", "iam"))
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    assert url == f"https://sqs.{region}.{domain}/123456789012/q"
+    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    assert queue == f"arn:{partition}:sqs:{region}:123456789012:q"
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    allowed = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": allowed | {"Resource": queue}})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+    sns.publish(TopicArn=topic, Message="x")
+    assert len(sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]) == 1
+    role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=trust("123456789012"))["Role"]["Arn"]
+    assert role == f"arn:{partition}:iam::123456789012:role/r"
+
+
+@pytest.mark.guide
+def test_files_are_uploaded_and_downloaded_in_parts_when_they_are_large(cloud, tmp_path):
+    """boto3's own transfer: multipart from 8 MB on, and ranges; S3 guide: event CompleteMultipartUpload."""
+    s3, sqs = cloud.client("s3"), cloud.client("sqs")
+    s3.create_bucket(Bucket="films")
+    queue = "arn:aws:sqs:us-east-1:123456789012:events"
+    allowed = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": queue}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": allowed})
+    url = sqs.create_queue(QueueName="events", Attributes={"Policy": policy})["QueueUrl"]
+    rules = {"QueueConfigurations": [{"QueueArn": queue, "Events": ["s3:ObjectCreated:*"]}]}
+    s3.put_bucket_notification_configuration(Bucket="films", NotificationConfiguration=rules)
+    content = bytes(range(256)) * (9 * 4096)
+    (tmp_path / "in").write_bytes(content)
+    s3.upload_file(str(tmp_path / "in"), "films", "large", ExtraArgs={"Metadata": {"a": "b"}})
+    s3.upload_file(__file__, "films", "small")
+    for key, expected in (("large", content), ("small", Path(__file__).read_bytes())):
+        s3.download_file("films", key, str(tmp_path / "out"))
+        assert (tmp_path / "out").read_bytes() == expected
+    assert s3.head_object(Bucket="films", Key="large")["ETag"].endswith('-2"')
+    assert s3.head_object(Bucket="films", Key="large")["Metadata"] == {"a": "b"}
+    cloud.advance(60)
+    messages = [sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1)["Messages"][0]["Body"] for _ in range(3)]
+    names = [json.loads(text)["Records"][0]["eventName"] for text in messages if "Records" in text]
+    assert sorted(names) == ["ObjectCreated:CompleteMultipartUpload", "ObjectCreated:Put"]
+
+
+@pytest.mark.guide
+def test_parts_are_checked_and_an_upload_may_be_given_up(cloud):
+    """S3 API: CompleteMultipartUpload (errors), AbortMultipartUpload, ListParts; guide: multipart upload limits."""
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="films")
+    about = {"Bucket": "films", "Key": "k"}
+    about["UploadId"] = s3.create_multipart_upload(**about)["UploadId"]
+    tags = [s3.upload_part(**about, PartNumber=n, Body=b"x" * 10)["ETag"] for n in (1, 2)]
+    assert [part["Size"] for part in s3.list_parts(**about)["Parts"]] == [10, 10]
+
+    def complete(*parts):
+        listed = [{"PartNumber": number, "ETag": tag} for number, tag in parts]
+        return response(s3.complete_multipart_upload, **about, MultipartUpload={"Parts": listed})["Error"]["Code"]
+
+    assert complete((1, tags[0]), (2, tags[1])) == "EntityTooSmall"
+    assert complete((1, '"0"')) == "InvalidPart"
+    assert complete((2, tags[1]), (1, tags[0])) == "InvalidPartOrder"
+    assert response(s3.get_object, Bucket="films", Key="k")["Error"]["Code"] == "NoSuchKey"
+    s3.abort_multipart_upload(**about)
+    assert complete((1, tags[0])) == "NoSuchUpload"

@@ -107,7 +107,6 @@ _EVERY_REQUEST: dict[str, Callable[[AccessRequest], str]] = {
     "aws:requestedregion": lambda r: r.resource.split(":")[3] if r.resource.count(":") >= 5 else "",
     "aws:resourceaccount": lambda r: r.owner,
     "aws:viaawsservice": lambda r: "false",
-    "aws:tokenissuetime": lambda r: _date(r) if r.principal.role else "",
     "aws:currenttime": _date,
     "aws:epochtime": lambda r: "" if r.now is None else str(int(r.now)),
     "aws:principalisawsservice": lambda r: "true" if r.principal.service else "false",
@@ -415,9 +414,9 @@ def _resource(text: str) -> str:
     return text + ":*" * max(0, 5 - text.count(":")) if text != "*" else text  # AWS completes an ARN that is too short
 
 
-_ACCOUNT = re.compile(r"\d{12}|arn:aws:iam::\d{12}:root")
+_ACCOUNT = re.compile(r"\d{12}|arn:aws[a-z-]*:iam::\d{12}:root")
 _PRINCIPAL_ARN = re.compile(
-    r"arn:aws:(iam::\d{12}:(user|role)/[^*?]+|sts::\d{12}:(assumed-role/[^*?/]+/[^*?/]+|federated-user/[^*?]+))"
+    r"arn:aws[a-z-]*:(iam::\d{12}:(user|role)/[^*?]+|sts::\d{12}:(assumed-role/[^*?/]+/[^*?/]+|federated-user/[^*?]+))"
 )
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 from lablib.aws.access.document import Policy, Statement
-from lablib.aws.service import World
+from lablib.aws.service import Principal, World
 
 _SESSION = re.compile(r"arn:([^:]+):sts::(\d{12}):assumed-role/([^/]+)/.*")
 
@@ -27,6 +28,18 @@ class UnknownPrincipal(ValueError):
 def identities(world: World) -> dict[str, str]:
     """The roles of all accounts of a cloud: the unique id of each by its ARN. IAM keeps it."""
     known: dict[str, str] = world.shared.setdefault("identities", {})
+    return known
+
+
+def assumable(world: World) -> dict[str, Any]:
+    """The IAM of the account in which a role is, by the role's ARN."""
+    known: dict[str, Any] = world.shared.setdefault("roles", {})
+    return known
+
+
+def sessions(world: World) -> dict[str, Principal]:
+    """The sessions of roles that were assumed, by the id of their access key."""
+    known: dict[str, Principal] = world.shared.setdefault("sessions", {})
     return known
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from lablib.aws.arn import Arn
+from lablib.aws.arn import Arn, partition_of
 from lablib.aws.body import Body
 from lablib.aws.dates import moment
 from lablib.aws.service import NotSimulated, Principal, Request, ServiceError, Target, World
@@ -29,6 +29,7 @@ from lablib.services.lambda_.functions import (
     statement,
 )
 from lablib.services.lambda_.invocations import EventQueue
+from lablib.services.lambda_.logs import Tail
 from lablib.services.lambda_.quotas import QUOTAS
 from lablib.services.lambda_.sources import Sources, page
 
@@ -83,7 +84,11 @@ class Lambda(Sources):
     ) -> str:
         """Register a Python function as the function `name`, or as its new code, and return its ARN."""
         check_function(name, timeout, memory, self.world.quotas)
-        role = principal.role if principal else f"arn:aws:iam::{self.world.account}:role/lambda-{name}"
+        role = (
+            principal.role
+            if principal
+            else f"arn:{partition_of(self.world.region)}:iam::{self.world.account}:role/lambda-{name}"
+        )
         existing = self._functions.get(name)
         if existing:
             existing.handler, existing.timeout, existing.memory = handler, timeout, memory
@@ -152,21 +157,30 @@ class Lambda(Sources):
         qualifier: str = "$LATEST",
     ) -> Document:
         function = self._function(function_name)
-        if log_type != "None":
-            raise NotSimulated("lambda: logs are not simulated; what a handler prints appears where it was deployed")
         if qualifier != "$LATEST":
             raise missing(f"Function not found: {function.arn}:{qualifier}")
         content = self._payload(payload, invocation_type)
         if invocation_type == "DryRun":
             return {"StatusCode": 204, "Payload": Body()}
         if invocation_type == "Event":
-            self._events.accept(function, content, request.row)
+            self._events.accept(function, content, request.row, request.trace_header)
             return {"StatusCode": 202, "Payload": Body()}
-        invocation = self._runner.start(function, content, request.row)
+        if self._runner.loops(function, request.trace_header, "", request.row):
+            text = "The function is in a recursive loop: Lambda stopped it."
+            raise ServiceError("RecursiveInvocationException", text)
+        if log_type == "Tail":
+            with Tail(function, self.world.kernel) as tail:
+                invocation = self._runner.start(function, content, request.row, "", None, request.trace_header)
+                tail.follow(invocation)
+                if not invocation.over:
+                    self.world.kernel.wait(invocation.done)
+        else:
+            invocation = self._runner.start(function, content, request.row, "", None, request.trace_header)
         if not invocation.over:
             self.world.kernel.wait(invocation.done)
         answer = {"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": Body(invocation.payload)}
-        return answer | ({"FunctionError": invocation.error} if invocation.error else {})
+        logs = {"LogResult": tail.text(invocation)} if log_type == "Tail" else {}
+        return answer | ({"FunctionError": invocation.error} if invocation.error else {}) | logs
 
     def _payload(self, payload: Any, kind: str) -> bytes:
         data = payload.read() if hasattr(payload, "read") else payload

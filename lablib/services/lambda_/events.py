@@ -43,6 +43,12 @@ EVENTS = (
         counts="given up",
     ),
     Event("FailureReported", "where it lies was told to {detail}"),
+    Event(
+        "LoopStopped",
+        "{resource} ran {detail} times in one chain of requests: Lambda stops the loop",
+        label="loop stopped",
+        notable="The function {resource} called itself {detail} times over. Lambda stops the loop.",
+    ),
     Event("EventSentOn", "the event went from {resource} to {detail}", ends="sent on"),
     Event(
         "EventDiscarded", "the event for {resource} is lost: {detail}", "{message} is lost", ends="dropped", lost=True

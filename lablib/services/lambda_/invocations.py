@@ -19,6 +19,7 @@ from lablib.aws.arn import Arn
 from lablib.aws.dates import iso
 from lablib.aws.service import AnswerLost, ServiceError, World
 from lablib.aws.targets import hand_over, reason
+from lablib.aws.tracing import onward, rounds
 from lablib.kernel import Process, Signal, lognormal
 from lablib.services.lambda_.functions import Context, Document, EventConfig, Function
 
@@ -62,9 +63,10 @@ class Runner:
         cause: int,
         request_id: str = "",
         then: Callable[[Invocation], None] | None = None,
+        trace_header: str = "",
     ) -> Invocation:
-        """Run the function on a payload; `then` is called at the end, and must not wait. Raises
-        TooManyRequestsException when no concurrency is left."""
+        """Run the function on a payload; `then` is called at the end, and must not wait; `trace_header` came with the
+        request. Raises TooManyRequestsException when no concurrency is left."""
         world, kernel = self._world, self._world.kernel
         request_id = request_id or world.chance.uuid("lambda/requests")
         if function.running >= self._most(function):
@@ -78,7 +80,18 @@ class Runner:
         invocation.process, invocation.key = process, process.name
         process.name = function.actor  # whatever its handler calls, the function is the caller
         process.acts_as = function.principal
+        world.gateway.traces = True
+        now, id = kernel.epoch + kernel.now, world.chance.uuid("lambda/traces")
+        process.trace_header = onward(trace_header, function.arn, now, id)
         return invocation
+
+    def loops(self, function: Function, trace_header: str, request_id: str, cause: int) -> bool:
+        """Is the function in a loop that Lambda stops? Then the trace has a row that tells."""
+        count = rounds(trace_header, function.arn) if trace_header else 0
+        if count < self._world.quotas["lambda.loop"]:
+            return False
+        self._world.trace.add("LoopStopped", function.name, request_id, function.actor, cause, count)
+        return True
 
     def _most(self, function: Function) -> int:
         """How many runs of it there may be at a time: its reserved concurrency, or what others leave."""
@@ -177,6 +190,7 @@ class Pending:
     failures: int = 0
     throttles: int = 0
     last: Invocation | None = None
+    trace_header: str = ""
 
 
 class EventQueue:
@@ -187,13 +201,18 @@ class EventQueue:
         self._runner = runner
         self._find = find
 
-    def accept(self, function: Function, payload: bytes, cause: int) -> None:
+    def accept(self, function: Function, payload: bytes, cause: int, trace_header: str = "") -> None:
         """Take an event; it may be given to the function more than once (guide: eventually consistent)."""
         world = self._world
         stream = world.chance.stream(f"{function.actor}/events")
         request_id = world.chance.uuid("lambda/requests")
+        if self._runner.loops(function, trace_header, request_id, cause):
+            event = Pending(function.name, payload, request_id, world.kernel.now, cause)
+            self._exhausted(event, function, "RecursiveLoop")
+            return
         for _ in range(1 + stream.coin(world.quotas["lambda.event_duplicates"])):
             event = Pending(function.name, payload, request_id, world.kernel.now, cause)
+            event.trace_header = trace_header
             world.kernel.after(world.quotas["lambda.event_latency"], self._attempt, event)
 
     def _attempt(self, event: Pending) -> None:
@@ -202,7 +221,8 @@ class EventQueue:
             self._drop(event, "the function was deleted")
             return
         try:
-            self._runner.start(function, event.payload, event.cause, event.request_id, partial(self._ended, event))
+            then, header = partial(self._ended, event), event.trace_header
+            self._runner.start(function, event.payload, event.cause, event.request_id, then, header)
         except ServiceError:
             event.throttles += 1
             pause = min(2.0 ** (event.throttles - 1), self._world.quotas["lambda.throttle_backoff_max"])

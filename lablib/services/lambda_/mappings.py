@@ -17,6 +17,7 @@ from lablib.aws.arn import Arn
 from lablib.aws.dates import moment
 from lablib.aws.service import AnswerLost, Principal, ServiceError, World
 from lablib.aws.targets import queue_url
+from lablib.aws.tracing import rounds
 from lablib.kernel import Process
 from lablib.services.lambda_.filters import Criteria
 from lablib.services.lambda_.functions import Document, Function
@@ -184,10 +185,26 @@ class Pollers:
 
     # ---- handling ----------------------------------------------------------------------------------------------------
 
+    def _stop(self, mapping: Mapping, function: Function, messages: list[Document]) -> None:
+        """The messages of a loop: a dead-letter queue gets them, when there is one, else they are deleted."""
+        try:
+            asked = {"attribute_names": ["RedrivePolicy"]}
+            answer = self._call(mapping, function, "get_queue_attributes", asked, messages[0]["row"])
+        except (ServiceError, AnswerLost):
+            answer = {}
+        if "RedrivePolicy" not in answer.get("Attributes", {}):
+            self._delete(mapping, function, messages, messages[0]["row"])
+        mapping.result = "PROBLEM: a recursive loop was stopped."
+
     def _handle(self, mapping: Mapping, function: Function, messages: list[Document]) -> None:
+        headers = [message.get("Attributes", {}).get("AWSTraceHeader", "") for message in messages]
+        header = max(headers, key=lambda header: rounds(header, function.arn))
+        if header and self._runner.loops(function, header, messages[0]["MessageId"], messages[0]["row"]):
+            self._stop(mapping, function, messages)
+            return
         records = [message["record"] for message in messages]
         payload = json.dumps({"Records": records}, ensure_ascii=False).encode()
-        invocation = self._invoke(mapping, function, payload, messages[0]["row"])
+        invocation = self._invoke(mapping, function, payload, messages[0]["row"], header)
         if invocation is None:
             mapping.result = "PROBLEM: Function call failed: throttled"
             return
@@ -203,13 +220,15 @@ class Pollers:
         done = [message for message in messages if message["MessageId"] not in failed]
         self._delete(mapping, function, done, invocation.row)
 
-    def _invoke(self, mapping: Mapping, function: Function, payload: bytes, cause: int) -> Invocation | None:
+    def _invoke(
+        self, mapping: Mapping, function: Function, payload: bytes, cause: int, header: str
+    ) -> Invocation | None:
         """Invoke the function; when it is throttled, again and again until the batch is visible to others anyway."""
         kernel, trace, pause = self._world.kernel, self._world.trace, 1.0
         until = trace[cause].until  # when the first message is visible again
         while True:
             try:
-                return self._runner.start(function, payload, cause)
+                return self._runner.start(function, payload, cause, trace_header=header)
             except ServiceError:
                 if kernel.now + pause > until:
                     return None

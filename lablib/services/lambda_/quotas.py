@@ -15,6 +15,7 @@ QUOTAS: tuple[Quota, ...] = (
     quota(
         "lambda.event_size", 262_144, 1_048_576, "bytes", "guide: Lambda quotas (asynchronous; 1 MB since October 2025)"
     ),
+    quota("lambda.loop", 16, 16, "invocations", "guide: recursive loop detection (approximately; since July 2023)"),
     quota("lambda.concurrency", 1000, 1000, "invocations", "guide: Lambda quotas (of an account in a region)"),
     quota("lambda.unreserved_min", 100, 100, "invocations", "guide: configuring reserved concurrency"),
     quota("lambda.event_retries", 2, 2, "retries", "API: PutFunctionEventInvokeConfig"),

@@ -2,7 +2,7 @@
 
 An operation is a method; what it checks, which error it raises, and its answer follow the S3 API reference
 (2006-03-01). Reads are consistent. Names are global: the buckets of all accounts and regions lie in one registry, and a
-client of any region reaches them. Not simulated: versions, access control lists, parts of objects, storage classes.
+client of any region reaches them. Not simulated: versions, access control lists, storage classes.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from urllib.parse import unquote
 
 from lablib.aws.access.decide import AccessRequest, MalformedPolicy, Policy, administrator, decide
 from lablib.aws.access.identities import UnknownPrincipal, bound
-from lablib.aws.arn import Arn
+from lablib.aws.arn import Arn, partition_of
 from lablib.aws.body import Body
 from lablib.aws.lists import read_token, write_token
-from lablib.aws.service import NotSimulated, Request, Service, ServiceError, Target, World
+from lablib.aws.service import NotSimulated, Request, ServiceError, Target, World
 from lablib.services.s3.events import EVENTS
 from lablib.services.s3.lists import Page, page_of
+from lablib.services.s3.multipart import Uploads
 from lablib.services.s3.notifications import Deliveries, Document, Event, read_rules, show_rules
 from lablib.services.s3.quotas import QUOTAS
 from lablib.services.s3.store import (
@@ -36,11 +37,14 @@ from lablib.services.s3.store import (
     no_such_key,
 )
 
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _HOME = "us-east-1"  # the region without a location constraint
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 _ACTIONS = {  # operations whose right has another name (Service authorization reference, Amazon S3)
     "HeadObject": "GetObject",
     "CopyObject": "PutObject",
+    **dict.fromkeys(("CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"), "PutObject"),
+    "ListParts": "ListMultipartUploadParts",
     "DeleteObjects": "DeleteObject",
     "HeadBucket": "ListBucket",
     "ListObjects": "ListBucket",
@@ -57,7 +61,7 @@ _NAME_IS_TAKEN = Policy.parse(
 )
 
 
-class S3(Service):
+class S3(Uploads):
     """Amazon S3, at the endpoint of one region."""
 
     name = "s3"
@@ -82,7 +86,7 @@ class S3(Service):
         """The right to a batch of deletes is checked once, for the common prefix of the keys."""
         name = str(params.get("bucket", ""))
         bucket = self._registry.buckets.get(name)
-        arn, context = f"arn:aws:s3:::{name}" if name else "*", {}
+        arn, context = f"arn:{partition_of(self.world.region)}:s3:::{name}" if name else "*", {}
         if "key" in params:
             arn += f"/{params['key']}"
         elif operation == "DeleteObjects":
@@ -242,12 +246,27 @@ class S3(Service):
         place.events += 1
         instant = round((self.world.kernel.epoch + self.now) * 1_000_000)
         sequencer = f"{instant:014X}{place.events % 0x10000:04X}"
-        event = Event(name, place, key, row, request.user_id, sequencer, self.now, stored)
+        event = Event(name, place, key, row, request.user_id, sequencer, self.now, stored, request.trace_header)
         self._deliveries.announce(event)
 
-    def get_object(self, request: Request, *, bucket: str, key: str) -> Document:
+    def get_object(
+        self, request: Request, *, bucket: str, key: str, range: str = "", if_match: str | None = None
+    ) -> Document:
+        """`range`: "bytes=0-99", "bytes=100-" or "bytes=-100"."""
         stored = self._bucket(bucket).get(key)
-        return {"Body": Body(stored.body), "AcceptRanges": "bytes", **self._head(stored)}
+        if if_match is not None and if_match.strip('"') != stored.etag:
+            text = "At least one of the pre-conditions you specified did not hold"
+            raise ServiceError("PreconditionFailed", text, status=412, details={"Condition": "If-Match"})
+        if (parts := _RANGE.fullmatch(range)) is None:
+            return {"Body": Body(stored.body), "AcceptRanges": "bytes", **self._head(stored)}
+        size = len(stored.body)
+        first = int(parts[1]) if parts[1] else max(0, size - int(parts[2] or 0))
+        last = min(int(parts[2]), size - 1) if parts[1] and parts[2] else size - 1
+        if first >= size or first > last:
+            details = {"RangeRequested": range, "ActualObjectSize": str(size)}
+            raise ServiceError("InvalidRange", "The requested range is not satisfiable", status=416, details=details)
+        about = {"ContentLength": last - first + 1, "ContentRange": f"bytes {first}-{last}/{size}"}
+        return {"Body": Body(stored.body[first : last + 1]), "AcceptRanges": "bytes", **self._head(stored), **about}
 
     def head_object(self, request: Request, *, bucket: str, key: str) -> Document:
         stored = self._bucket(bucket).find(key) if bucket in self._registry.buckets else None

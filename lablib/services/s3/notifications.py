@@ -188,6 +188,7 @@ class Event:
     sequencer: str
     time: float
     stored: Stored | None = None  # None: it was removed
+    trace_header: str = ""
 
 
 class Deliveries:
@@ -239,7 +240,7 @@ class Deliveries:
         world, bucket = self._world, event.bucket
         about = (bucket.name, f"{event.key} to {rule.target}", rule.target)
         try:
-            answer = self._send(bucket, rule, text, row)
+            answer = self._send(bucket, rule, text, row, trace_header=event.trace_header)
         except (ServiceError, AnswerLost) as error:
             hopeless = isinstance(error, ServiceError) and error.sender_fault
             if hopeless or attempt > world.quotas["s3.event_retries"]:
@@ -250,7 +251,9 @@ class Deliveries:
             detail = {"event": event.name} | ({"as": answer["MessageId"]} if "MessageId" in answer else {})
             world.trace.add("EventDelivered", *about, row, detail)
 
-    def _send(self, bucket: Bucket, rule: Rule, text: str, row: int, test: bool = False) -> Document:
+    def _send(
+        self, bucket: Bucket, rule: Rule, text: str, row: int, test: bool = False, trace_header: str = ""
+    ) -> Document:
         return hand_over(
             self._world,
             rule.destination,
@@ -260,6 +263,7 @@ class Deliveries:
             cause=row,
             subject="Amazon S3 Notification",
             dry_run=test,
+            trace_header=trace_header,
         )
 
     def _request(self) -> Document:

@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from lablib.aws.arn import partition_of
 from lablib.aws.service import Principal, ServiceError
 
 if TYPE_CHECKING:
     from lablib.aws.access.decide import Policy
     from lablib.services.s3 import S3
+    from lablib.services.s3.multipart import Upload
     from lablib.services.s3.notifications import Rule
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]")
@@ -86,6 +88,8 @@ class Stored:
     etag: str = ""
 
     def __post_init__(self) -> None:
+        if self.etag:  # of an upload in parts
+            return
         object.__setattr__(self, "etag", hashlib.md5(self.body, usedforsecurity=False).hexdigest())
 
 
@@ -113,7 +117,7 @@ class Bucket:
     @property
     def arn(self) -> str:
         """Its ARN; a bucket's has neither region nor account."""
-        return f"arn:aws:s3:::{self.name}"
+        return f"arn:{partition_of(self.region)}:s3:::{self.name}"
 
     @cached_property
     def principal(self) -> Principal:
@@ -166,6 +170,7 @@ class Registry:
 
     buckets: dict[str, Bucket] = field(default_factory=dict)
     services: list[S3] = field(default_factory=list)
+    uploads: dict[str, Upload] = field(default_factory=dict)
 
     def guard(self) -> None:
         """From now on a bucket has a policy: all services of S3 ask for access."""

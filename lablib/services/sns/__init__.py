@@ -274,6 +274,7 @@ class Sns(Subscribing, Texting, Pushing):
 
     def _store(self, message: Message, request: Request) -> Document:
         """Publish answers when the message is stored; its deliveries begin now."""
+        message.trace_header = request.trace_header
         topic, trace = message.topic, self.world.trace
         if topic.fifo:
             original = topic.repeats.original(message.group if topic.group_scope else None, message.deduplication)

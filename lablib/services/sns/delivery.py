@@ -137,6 +137,7 @@ class Deliverer:
             caller=topic.caller,
             cause=delivery.row,
             attributes=message.attributes if raw else None,
+            trace_header=message.trace_header,
             ids=(message.group, message.deduplication) if to.resource.endswith(".fifo") else ("", ""),
         )
 

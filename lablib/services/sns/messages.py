@@ -39,7 +39,7 @@ class Message:
         self.row = -1
         self.published = topic.world.kernel.now
         self.kind = "Notification"
-        self.token = ""
+        self.token = self.trace_header = ""
         self._heads: dict[str, str] = {}  # of the envelope, by protocol
 
     def accept(self, id: str) -> None:

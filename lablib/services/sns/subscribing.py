@@ -101,7 +101,7 @@ class Subscribing(SnsBase):
             raise invalid("Email address")
         if protocol == "sms" and not is_phone(endpoint):
             raise ServiceError("InvalidParameter", f"Invalid SMS endpoint: {endpoint}")
-        if protocol == "lambda" and not re.fullmatch(r"arn:aws:lambda:[^:]+:[0-9]{12}:function:\S+", endpoint):
+        if protocol == "lambda" and not re.fullmatch(r"arn:aws[a-z-]*:lambda:[^:]+:[0-9]{12}:function:\S+", endpoint):
             raise invalid("Lambda endpoint ARN")
         if protocol == "sqs":
             self._check_queue(topic, endpoint)

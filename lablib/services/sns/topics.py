@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from lablib.aws.arn import Arn
+from lablib.aws.arn import Arn, domain_of
 from lablib.aws.deduplication import Deduplication
 from lablib.aws.lists import Tags
 from lablib.aws.service import Principal, TokenBucket, World
@@ -51,7 +51,7 @@ class Topic:
         self.removed = 0  # subscriptions that were deleted
         self.deleted = False
         self.caller = f"sns/{name}"
-        self.url = f"https://sns.{world.region}.amazonaws.com/"
+        self.url = f"https://sns.{world.region}.{domain_of(world.region)}/"
         context = {"aws:SourceArn": arn, "aws:SourceAccount": world.account}
         self.principal = Principal(account=world.account, service="sns.amazonaws.com", context=context)
         self.sequence = 10_000_000_000_000_000_000

@@ -16,6 +16,7 @@ from lablib.aws.attributes import defaults
 from lablib.aws.lists import page_of, run_batch, without_empty_lists
 from lablib.aws.messages import Document, md5_of_attributes, md5_of_body, size_of
 from lablib.aws.service import Request, ServiceError, Target, World, count_of
+from lablib.aws.targets import queue_url as url_of
 from lablib.kernel import exponential
 from lablib.services.sqs import checks, permissions
 from lablib.services.sqs.attributes import ATTRIBUTES, QUEUE_ATTRIBUTES, check_attributes, check_name, check_same
@@ -62,7 +63,7 @@ class Sqs(Billed):
         self._deleted: dict[str, float] = {}
         self._tasks = MoveTasks()
         self._data_keys = QueueKeys(world)
-        self._base_url = f"https://sqs.{self.world.region}.amazonaws.com/{self.world.account}/"
+        self._base_url = url_of(Arn("sqs", world.region, world.account, ""))
 
     def target(self, operation: str, params: Document) -> Target:
         """A right covers the batch form too (API: AddPermission); tags need one of their own (API: CreateQueue)."""
@@ -322,7 +323,7 @@ class Sqs(Billed):
             delay, longest = delay_seconds, quotas["sqs.delay_max"]
             if not 0 <= delay <= longest:
                 raise bad_value(delay, "DelaySeconds", f"DelaySeconds must be >= 0 and <= {longest}.")
-        header = ""
+        header = request.trace_header
         if message_attributes:
             checks.check_message_attributes(message_attributes, quotas)
         if message_system_attributes:
