@@ -83,9 +83,9 @@ class Cloud:
         **others: Any,
     ) -> Any:
         """A boto3 client whose calls end in this cloud. Arguments are those of `boto3.client`; credentials, `verify`
-        and `api_version` have no effect: there is one cloud, and it is here. The access key of `sts.assume_role` has one:
-        the client calls as that session of the role. `endpoint_url` matters where each resource
-        has an endpoint of its own (Kinesis Video Streams).
+        and `api_version` have no effect: there is one cloud, and it is here. But with the access key of
+        `sts.assume_role` the client calls as that session of the role. `endpoint_url` matters where each resource has
+        an endpoint of its own (Kinesis Video Streams).
 
         `role`: the name of an IAM role (made with `create_role`) as which to call; else the account's administrator
         calls. `account`: the twelve digits of another account. `use_ssl=False`: requests travel in the open, which
