@@ -15,7 +15,7 @@ __all__ = ["main"]
 # A command is a function `command(args, rest) -> exit code`, imported only when it is asked for.
 COMMANDS = {
     "start": ("lablib.cli.server", "open the labs in JupyterLab (this is what happens without a command)"),
-    "run": ("lablib.cli.scenario", "run a lab's scenario here and print its numbers"),
+    "run": ("lablib.cli.scenario", "run a lab's scenario or a program of your own, and print what came of it"),
     "check": ("lablib.cli.check", "run your notebooks and print the state of every exercise"),
     "reset": (
         "lablib.cli.copies",
@@ -49,12 +49,17 @@ def parser() -> Parser:
     made["start"].add_argument(
         "--real-aws", action="store_true", help="let plain boto3 in a notebook reach your own AWS account"
     )
-    made["run"].add_argument("lab", help="a lab's number, such as 01")
+    made["run"].add_argument("lab", help="a lab's number, such as 01, or a program of your own, such as orders.py")
     made["run"].add_argument("--scenario", metavar="NAME", help="which of the lab's scenarios (default: its first)")
     made["run"].add_argument("--seed", type=int, default=0, help="the same seed gives the same run (default: 0)")
     made["run"].add_argument("--until", type=float, metavar="SECONDS", help="virtual seconds to run")
     made["run"].add_argument("--limits", choices=("2023", "today"), default="2023", help="whose AWS quotas apply")
-    made["run"].add_argument("--explain", metavar="MESSAGE", help="tell the story of one message id")
+    made["run"].add_argument("--explain", "--why", metavar="MESSAGE", help="tell the story of one message id")
+    own = made["run"].add_argument_group("for a program of your own (what follows -- goes to the program)")
+    own.add_argument("--trace", action="store_true", help="print all that happened, a row a line")
+    own.add_argument("--page", metavar="FILE", help="write the run as an animated page")
+    own.add_argument("--faults", metavar="LIST", help="what goes wrong by chance: crash, outage, lost_answer, ...")
+    own.add_argument("--seeds", type=int, metavar="N", help="look through N seeds for the smallest that fails")
     made["check"].add_argument("lab", nargs="*", help="labs' numbers (default: all)")
     made["check"].add_argument(
         "--timeout", type=_seconds, default=300.0, metavar="SECONDS", help="a cell's most (default: 300)"

@@ -5,6 +5,7 @@ import pkgutil
 from argparse import Namespace
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import lablib.scenarios
@@ -81,6 +82,12 @@ def report(run: Run) -> str:
 
 def command(args: Namespace, rest: list[str]) -> int:
     """`messaging-lab run`"""
+    if args.lab.endswith(".py") or Path(args.lab).is_file():
+        from lablib.cli import program
+
+        return program.command(args, rest)
+    if given := [f"--{name}" for name in ("trace", "page", "faults", "seeds") if getattr(args, name)]:
+        raise Problem(f"{given[0]} is for a program of your own; a lab's scenario has none")
     scenario = chosen(args.lab, args.scenario)
     options = option_parser(scenario)
     if args.options:

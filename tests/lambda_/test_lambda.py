@@ -806,8 +806,6 @@ def test_what_is_not_simulated_says_what_to_do_instead(lab):
     with pytest.raises(NotSimulated, match=r"cloud\.deploy\(name, handler\)"):
         lab.client.create_function(FunctionName="x", Role="arn:aws:iam::123456789012:role/x", Code={})
     lab.deploy()
-    with pytest.raises(NotSimulated, match="logs are not simulated"):
-        lab.invoke(LogType="Tail")
     with pytest.raises(NotSimulated, match="dynamodb as an event source"):
         lab.client.create_event_source_mapping(
             FunctionName="resize", EventSourceArn="arn:aws:dynamodb:us-east-1:123456789012:table/x"
