@@ -6,6 +6,7 @@ import pika
 
 from lablib import Cloud
 
+CONTEXT = ssl.create_default_context()  # one for all: it reads real files
 USER, PASSWORD = "worker", "a long password"
 
 
@@ -43,10 +44,9 @@ class Stage:
         return process.result
 
     def parameters(self, host=None, user=USER, password=PASSWORD, vhost="/", **more):
-        context = ssl.create_default_context()
         return pika.ConnectionParameters(
             host or self.host, 5671, vhost, pika.PlainCredentials(user, password),
-            ssl_options=pika.SSLOptions(context, host or self.host), **more,
+            ssl_options=pika.SSLOptions(CONTEXT, host or self.host), **more,
         )  # fmt: skip
 
     def connect(self, number=None, **more):

@@ -29,6 +29,7 @@ from lablib.services.mq.rabbitmq.vhost import VirtualHost
 
 AMQPS, HTTPS = 5671, 443
 _LOOK = 1.0  # seconds between two looks at memory and disk (RabbitMQ: 1 to 2.5 s)
+_HELD = 1.0  # seconds; what is longer under way was held up by the network
 _BETWEEN = 10.0  # seconds between two nodes of a rolling restart (ours)
 _SHUTDOWN = "CONNECTION_FORCED - broker forced connection closure with reason 'shutdown'"
 _MIRRORING = Policy(  # Amazon MQ's guide, RabbitMQ defaults (2023)
@@ -106,10 +107,11 @@ class RabbitMq(Engine):
             if source.alive:
                 fn(*args)
         else:
-            self.network.carry(source.host, target.host, None, self._arrive, target, fn, args)
+            self.network.carry(source.host, target.host, None, self._arrive, source, self.now, target, fn, args)
 
-    def _arrive(self, target: Node, fn: Callable[..., None], args: tuple[Any, ...]) -> None:
-        if target.alive and self.nodes.get(target.number) is target:
+    def _arrive(self, source: Node, sent: float, target: Node, fn: Callable[..., None], args: tuple[Any, ...]) -> None:
+        lost = not source.alive and self.now > sent + _HELD  # a partition held it, and its sender is no more
+        if target.alive and self.nodes.get(target.number) is target and not lost:
             fn(*args)
 
     def reaches(self, a: Node, b: Node) -> bool:
