@@ -10,7 +10,7 @@ from lablib.kernel.loop import Timer
 from lablib.services.mq.rabbitmq.codec import CODES, AmqpError, read_properties, write_method
 from lablib.services.mq.rabbitmq.messages import Entry, Message, counted, read_message
 from lablib.services.mq.rabbitmq.queues import Consumer, Queue
-from lablib.services.mq.rabbitmq.vhost import called
+from lablib.services.mq.rabbitmq.vhost import called, place_of
 
 if TYPE_CHECKING:
     from lablib.services.mq.rabbitmq.connection import Connection
@@ -192,7 +192,7 @@ class Channel:
     def _route(self, message: Message, mandatory: bool, done: Callable[[bool], None]) -> None:
         queues = self.vhost.route(self.vhost.exchange(message.exchange), message)
         if mandatory and not queues:
-            place = f"exchange/{message.exchange}"
+            place = place_of(message.exchange)
             self.broker.emit("GivenBack", place, message.subject, self.peer, message.cause, message.routing_key)
             method = write_method(
                 "basic.return", reply_code=312, reply_text=CODES[312], exchange=message.exchange,
@@ -205,7 +205,7 @@ class Channel:
     def _confirm(self, message: Message, number: int, ok: bool) -> None:
         if not self.open:
             return
-        self.broker.emit("Confirmed" if ok else "NotConfirmed", f"exchange/{message.exchange}", message.subject,
+        self.broker.emit("Confirmed" if ok else "NotConfirmed", place_of(message.exchange), message.subject,
                          self.peer)  # fmt: skip
         self.say("basic.ack" if ok else "basic.nack", delivery_tag=number)
 

@@ -325,8 +325,10 @@ class Queue:
             self.emit("Acknowledged", entry, channel.peer)
             self.copies.forget(entry, channel.node)
         elif how == "reject":
+            self.emit("LetGo", entry, channel.peer, "rejected")
             self._drop(entry, "rejected", f"{channel.peer} rejected it")
         else:
+            self.emit("LetGo", entry, channel.peer, "given back")
             self.requeue(entry, f"{channel.peer} gave it back")
         self.pump()
         channel.made_room()
@@ -357,6 +359,7 @@ class Queue:
             self.vhost.broker.emit("ConsumerRemoved", self.place, actor=channel.peer, detail=consumer.tag)
         for entry in [e for e, holder in self.unacked.items() if holder[0] is channel]:
             self._released(entry, channel)
+            self.emit("LetGo", entry, channel.peer, why)
             self.requeue(entry, f"{channel.peer} {why}")
         self.touch()
         self.unused_if_auto()
@@ -428,6 +431,7 @@ class Queue:
         found = self.entries()
         for entry, (channel, _) in list(self.unacked.items()):
             self._released(entry, channel)
+            self.emit("LetGo", entry, channel.peer, "the queue took it back")
             entry.redelivered = True
         self.ready, self.bytes = [], 0
         return found

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 NAME = "/"
 
 
+def place_of(exchange: str) -> str:
+    """An exchange's name in the trace, within the broker."""
+    return f"exchange/{exchange or 'default'}"
+
+
 def called(kind: str, name: str) -> str:
     """A resource as RabbitMQ calls it in a text."""
     return f"{kind} '{name}' in vhost '{NAME}'"
@@ -261,12 +266,12 @@ class VirtualHost:
         broker = self.broker
         broker.watch_memory()
         if not queues:
-            broker.emit("Unroutable", f"exchange/{message.exchange}", message.subject, actor, message.cause,
+            broker.emit("Unroutable", place_of(message.exchange), message.subject, actor, message.cause,
                         message.routing_key)  # fmt: skip
             return done(True)
         alone = len(queues) == 1
         if not alone:
-            place = f"exchange/{message.exchange}"
+            place = place_of(message.exchange)
             message.cause = broker.emit("Routed", place, message.subject, actor, message.cause, len(queues))
         waiting, taken = {queue.name for queue in queues}, [True]
 
@@ -310,7 +315,7 @@ class VirtualHost:
         message.cause = entry.row
         if len(targets) > 1:
             message.subject = f"{entry.subject}/dead"
-            queue.emit("Discarded", entry, detail=f"to the dead-letter exchange {message.exchange!r}")
+            queue.emit("Rerouted", entry, detail=message.exchange)
             self.deliver(message, targets, node, node.name, _ignore)
             return True
         target = targets[0]
