@@ -399,7 +399,7 @@ class Redeliver(Exercise):
         for n in range(case.objects + 1005 * case.many):
             lines = []
             for m in range(case.records if n < case.objects else 1):
-                hopeless = len(bad) < case.hopeless and m % 2 == 0
+                hopeless = len(bad) <= n < case.hopeless and m == n % case.records
                 data = f'{"?" if hopeless else "!"}rider {n}.{m} ä,"x"\n'.encode()
                 (bad if hopeless else good).append(data)
                 lines.append({

@@ -108,6 +108,16 @@ def transform_catches_bad_json_only(event, context):
     return {"records": results}
 
 
+def transform_looks_for_a_word(event, context):
+    results = []
+    for record in event["records"]:
+        entry = _transformed(record)
+        if b"test" in b64decode(record["data"]) and entry["result"] == "Ok":
+            entry["result"] = "Dropped"
+        results.append(entry)
+    return {"records": results}
+
+
 def transform_rounds_the_minute(event, context):
     results = []
     for record in event["records"]:
@@ -173,6 +183,31 @@ def put_the_batch_again(firehose, stream_name, events):
         while firehose.put_record_batch(DeliveryStreamName=stream_name, Records=batch)["FailedPutCount"]:
             time.sleep(1)
         left = left[len(batch) :]
+    return _big(events)
+
+
+def put_five_tries(firehose, stream_name, events):
+    left = _fitting(events)
+    while left:
+        batch = _batch(left)
+        rest = batch
+        for _ in range(5):
+            answer = firehose.put_record_batch(DeliveryStreamName=stream_name, Records=rest)
+            rest = [e for e, result in zip(rest, answer["RequestResponses"]) if "ErrorCode" in result]
+            if not rest:
+                break
+            time.sleep(1)
+        left = left[len(batch) :]
+    return _big(events)
+
+
+def put_without_a_pause(firehose, stream_name, events):
+    left = _fitting(events)
+    while left:
+        batch = _batch(left)
+        answer = firehose.put_record_batch(DeliveryStreamName=stream_name, Records=batch)
+        refused = [e for e, result in zip(batch, answer["RequestResponses"]) if "ErrorCode" in result]
+        left = refused + left[len(batch) :]
     return _big(events)
 
 
@@ -434,6 +469,14 @@ def deliver_stops_at_the_hopeless(s3, firehose, bucket, stream_name, repair):
         s3.delete_object(Bucket=bucket, Key=key)
 
 
+def deliver_to_one_hopeless_object(s3, firehose, bucket, stream_name, repair):
+    for key in _objects(s3, bucket):
+        good, bad = _sorted_out(_records(s3, bucket, key), repair)
+        _put_all(firehose, stream_name, good)
+        _aside(s3, bucket, "all", bad)
+        s3.delete_object(Bucket=bucket, Key=key)
+
+
 def deliver_one_page(s3, firehose, bucket, stream_name, repair):
     for entry in s3.list_objects_v2(Bucket=bucket, Prefix="errors/").get("Contents", ()):
         good, bad = _sorted_out(_records(s3, bucket, entry["Key"]), repair)
@@ -491,9 +534,12 @@ WRONG = [
     ("06.transform", transform_one_by_content, ["no entry for record 1", "equal records"]),
     ("06.transform", transform_keeps_the_name, ["should not be there so", "and no name"]),
     ("06.transform", transform_catches_bad_json_only, ["Your function raised"]),
+    ("06.transform", transform_looks_for_a_word, ["is 'Dropped'", "It is a good record"]),
     ("06.transform", transform_rounds_the_minute, ["should not be there so"]),
     ("06.producer", put_and_hope, ["are not in S3", "RequestResponses"]),
     ("06.producer", put_the_batch_again, ["should not be there", "what has a RecordId is accepted"]),
+    ("06.producer", put_five_tries, ["are not in S3", "RequestResponses"]),
+    ("06.producer", put_without_a_pause, ["wait a second after a refusal"]),
     ("06.producer", put_without_newline, ["is no JSON document", "as JSON and a newline"]),
     ("06.producer", put_returns_nothing, ["returned nothing"]),
     ("06.producer", put_forgets_the_newline_in_the_size, ["less than or equal to 1024000"]),
@@ -527,6 +573,7 @@ WRONG = [
     ("06.redeliver", deliver_after_deleting, ["was never accepted", "a crash after"]),
     ("06.redeliver", deliver_drops_the_hopeless, ["lies nowhere under hopeless/"]),
     ("06.redeliver", deliver_stops_at_the_hopeless, ["ValueError"]),
+    ("06.redeliver", deliver_to_one_hopeless_object, ["lies nowhere under hopeless/"]),
     ("06.redeliver", deliver_one_page, ["are left under errors/", "up to 1,000 names"]),
     ("06.redeliver", deliver_everything, ["An object under riders/ is gone"]),
     ("06.redeliver", deliver_the_line, ["which is no record that failed", "rawData is base64"]),

@@ -67,7 +67,8 @@ def test_all_frames_come_back_as_they_were_drawn(lab):
 
 def test_a_frame_is_a_picture_that_any_viewer_opens(lab):
     lab.film(seconds=2)
-    picture = lab.frames([lab.listed()[0]["FragmentNumber"]])[0]._repr_png_()
+    picture, shown = lab.frames([lab.listed()[0]["FragmentNumber"]])[0]._repr_png_()
+    assert shown == {"width": 4 * WIDTH, "height": 4 * HEIGHT}
     assert picture[:8] == b"\x89PNG\r\n\x1a\n" and struct.unpack(">II", picture[16:24]) == (WIDTH, HEIGHT)
     at = picture.index(b"IDAT")
     size = struct.unpack(">I", picture[at - 4 : at])[0]
