@@ -317,7 +317,7 @@ REFUSED = [
      "SUBSCRIBE received without a subscription id!"),
     (11, lambda c: c.send_frame("UNSUBSCRIBE", {}), "UNSUBSCRIBE received without a subscription id!"),
     (12, lambda c: c.send_frame("UNSUBSCRIBE", {"id": "7"}), "No subscription matched."),
-    (12, lambda c: c.send_frame("FETCH", {}), "Unknown STOMP action: FETCH"),
+    (12, lambda c: c.send_frame("SUBSCRIBE", {"id": "1"}), "Invalid empty or 'null' Destination header"),
     (12, lambda c: c.ack("7"), "Unexpected ACK received for message-id [null]"),
     (11, lambda c: c.ack("ID:x", "7"), "Unexpected ACK received for message-id [ID:x]"),
     (11, lambda c: c.nack("ID:x", "7"), "Unexpected NACK received for message-id [ID:x]"),

@@ -77,11 +77,8 @@ class Decoder:
     def _read_head(self) -> bool:
         """Read the command and the headers, when they are there as a whole."""
         buffer = self._buffer
-        blank = 0
-        while blank < len(buffer) and buffer[blank] in b"\r\n \t":  # between frames: heart-beats
-            blank += 1
-        del buffer[:blank]
-        self._looked = max(0, self._looked - blank)
+        if buffer and buffer[0] in b"\r\n \t":  # between frames: heart-beats
+            del buffer[: len(buffer) - len(buffer.lstrip(b"\r\n \t"))]
         at = 0
         lines: list[bytes] = []
         while True:

@@ -107,7 +107,8 @@ class StompSession(Session[Frame]):
         if command == "DISCONNECT":
             return self._disconnect(frame)
         if command not in _COMMANDS:
-            raise Refused(f"Unknown STOMP action: {command}", PROTOCOL)
+            self._error(f"Unknown STOMP action: {command}", frame)
+            return self.close("unknown command")  # the one mistake after which a real broker hangs up
         if not self.connected:
             raise Refused("Not connected.", PROTOCOL)
         _COMMANDS[command](self, frame)
@@ -179,7 +180,7 @@ class StompSession(Session[Frame]):
     def _subscribe(self, frame: Frame) -> None:
         headers, serving = frame.headers, self.serving
         id = headers.get("id")
-        if id is None and self.version == "1.1":
+        if id is None and self.version != "1.0":
             raise Refused("SUBSCRIBE received without a subscription id!", PROTOCOL)
         destination = destination_of(headers.get("destination"))
         kind, _, name = destination.partition("/")
@@ -224,7 +225,7 @@ class StompSession(Session[Frame]):
     def _unsubscribe(self, frame: Frame) -> None:
         headers = frame.headers
         id, destination = headers.get("id"), headers.get("destination")
-        if id is None and self.version == "1.1":
+        if id is None and self.version != "1.0":
             raise Refused("UNSUBSCRIBE received without a subscription id!", PROTOCOL)
         if id is None and destination is None:
             raise Refused("Must specify the subscriptionId or the destination you are unsubscribing from", PROTOCOL)

@@ -59,7 +59,7 @@ class Store:
         self.sequence = 0
         self.owner: Node | None = None  # who holds the lock
         self.lease_until = 0.0  # until when nobody else gets it, though its owner is gone
-        self._pending: list[Write] = []
+        self._pending: dict[Write, None] = {}  # in order
         self._writing: list[Write] = []
 
     # ---- the lock ----------------------------------------------------------------------------------------------------
@@ -86,14 +86,14 @@ class Store:
         if not self.network.is_cut(node.name, self.host.name):
             for write in (*self._writing, *(self._pending if node.stopping else ())):
                 self._apply(write)
-        self._writing, self._pending = [], []
+        self._writing, self._pending = [], {}
 
     # ---- writing -----------------------------------------------------------------------------------------------------
 
     def write(self, node: Node, changes: list[Change], done: Callable[[], None] | None = None) -> Write:
         """Write changes to the disk; they stand in it together, or not at all."""
         write = Write(changes, done)
-        self._pending.append(write)
+        self._pending[write] = None
         if not self._writing:
             self._begin(node)
         return write
@@ -102,7 +102,7 @@ class Store:
         """Take back what was not begun to be written, and stands alone. False: it cannot be taken back."""
         if len(write.changes) > 1 or write not in self._pending:
             return False
-        self._pending.remove(write)
+        del self._pending[write]
         write.cancelled = True
         if write.done is not None:
             write.done()
@@ -111,7 +111,7 @@ class Store:
     def _begin(self, node: Node) -> None:
         if self.owner is not node or not self._pending:
             return
-        self._writing, self._pending = self._pending, []
+        self._writing, self._pending = list(self._pending), {}
         kind = "mq.efs_write" if self.broker.storage == "EFS" else "mq.ebs_write"
         way = 2 * self.network.latency(node.name, self.host.name)
         node.after(self.broker.world.quotas[kind] + way, self._written, node)

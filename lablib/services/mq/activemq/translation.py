@@ -58,8 +58,8 @@ def message_frame(message: Message) -> Frame:
 
 def destination_of(name: str | None) -> str:
     """ "queue/orders" of "/queue/orders". Raises Refused."""
-    if name is None:
-        raise Refused("Invalid 'null' Destination.", PROTOCOL)
+    if not name:
+        raise Refused("Invalid empty or 'null' Destination header", PROTOCOL)
     stripped = name.strip()
     for kind in ("queue", "topic"):
         if stripped.startswith(f"/{kind}/"):
