@@ -27,6 +27,7 @@
 
 # %%
 import hashlib
+import math
 import time
 from collections import Counter
 
@@ -226,8 +227,51 @@ for dashboards, pipes in ((1, "shared"), (5, "shared"), (5, "own")):
 # (향상된 팬아웃) each registered consumer has a pipe of its own: about 70 ms, and \$0.015 an hour for each consumer and
 # shard.
 #
-# Other consumers need no code of yours: Lambda reads a stream for a function, Firehose carries it to S3, Managed Flink
-# counts in windows. Lab 06 is about them.
+# **Lambda** (람다) can read the stream for you, once a second, and call a function with a batch. What happens when the
+# function fails?
+
+# %%
+predict("05.poison")
+
+
+# %%
+def draw_with(**retries):
+    """The batches that the function was called with."""
+    cloud, batches = Cloud(seed=5), []
+    kinesis, functions = cloud.client("kinesis"), cloud.client("lambda")
+    kinesis.create_stream(StreamName="positions", ShardCount=1)
+    kinesis.get_waiter("stream_exists").wait(StreamName="positions")
+
+    def draw(event, context):
+        batches.append("".join(r["kinesis"]["partitionKey"] for r in event["Records"]))
+        if "x" in batches[-1]:
+            raise ValueError("this position cannot be drawn")
+
+    cloud.deploy("draw", draw)
+    about = kinesis.describe_stream_summary(StreamName="positions")
+    arn = about["StreamDescriptionSummary"]["StreamARN"]
+    source = {"EventSourceArn": arn, "StartingPosition": "TRIM_HORIZON", **retries}
+    functions.create_event_source_mapping(FunctionName="draw", BatchSize=4, **source)
+    for truck in "abxdefgh":
+        kinesis.put_record(StreamName="positions", Data=b"37 N", PartitionKey=truck)
+    cloud.advance(120)
+    cloud.close()
+    return batches
+
+
+print("as it is made: ", draw_with())
+print("two retries:   ", draw_with(MaximumRetryAttempts=2))
+print(
+    "halved as well:",
+    draw_with(MaximumRetryAttempts=2, BisectBatchOnFunctionError=True),
+)
+
+# %% [markdown]
+# **What to notice.** Order means that nothing overtakes. A batch that fails is tried again until its records expire, a
+# day later, and the shard waits behind it. With a limit the *whole* batch is given up, good records too; halving finds
+# the bad one. Where it lies is told to a destination, if you name one: without its data.
+#
+# Firehose carries a stream to S3, Managed Flink counts in windows. Lab 06 is about them.
 #
 # ## 6. Exercises
 #
@@ -394,6 +438,37 @@ def resize(kinesis, stream_name, load):
 
 
 exercise("05.split").check(resize)
+
+# %% [markdown]
+# ### Exercise 6 (extra): what does a day cost?
+#
+# `load` is a day: pairs of how many seconds a part of it has, and how many records a second come then. A record has
+# `record_size` bytes. `readers` applications poll the stream, each takes everything. Return the cheapest stream that
+# refuses nothing and leaves no reader behind: a number of shards, or `"on demand"`. Keys spread evenly. The stream on
+# demand has lived for a month with this load, so it takes it. Prices: `limits("kinesis")`.
+
+
+# %%
+def size(load, record_size, readers):
+    """A number of shards, or "on demand"."""
+    ### BEGIN SOLUTION
+    peak, mib = max(rate for _, rate in load), 2**20
+    needs = (
+        peak * record_size / mib,
+        peak / 1000,
+        readers * peak * record_size / mib / 2,
+    )
+    shards = max(1, *(math.ceil(need) for need in needs))
+    records = sum(seconds * rate for seconds, rate in load)
+    units = records * math.ceil(record_size / 25_600)
+    provisioned = 24 * shards * 0.015 + units / 1e6 * 0.014
+    gib = records * record_size / 2**30
+    on_demand = 24 * 0.04 + gib * 0.08 + readers * gib * 0.04
+    return shards if provisioned <= on_demand else "on demand"
+    ### END SOLUTION
+
+
+exercise("05.size").check(size)
 
 # %% [markdown]
 # ## Provisioned or on demand (extra)

@@ -11,6 +11,7 @@ from lablib.exercises.base import Exercise
 from lablib.exercises.case import counted, flag, knobs, one_of, scaled, some
 from lablib.exercises.case import number as numbered
 from lablib.exercises.lab05_reading import EXERCISES as READING
+from lablib.exercises.lab05_sizing import EXERCISES as SIZING
 from lablib.exercises.stage import Problem, Stage
 from lablib.exercises.streams import STREAM, inside, make_stream, put_by_shop
 
@@ -248,4 +249,4 @@ class Split(Exercise):
         return 100.0 * len(shards) / fewest
 
 
-EXERCISES = (Keys(), Producer(), *READING, Split())
+EXERCISES = (Keys(), Producer(), *READING, Split(), *SIZING)

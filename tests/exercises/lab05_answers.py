@@ -1,6 +1,7 @@
 """Wrong answers to lab 05's exercises, as learners write them, each with what the verdict must say; and right ones."""
 
 import hashlib
+import math
 import time
 import uuid
 
@@ -364,6 +365,58 @@ def read_in_the_order_of_their_ids(kinesis, stream_name, process):
         _read_shard(kinesis, stream_name, shard, process)
 
 
+# ---- 05.size ---------------------------------------------------------------------------------------------------------
+
+
+def size_like_ours(
+    load, record_size, readers, written=True, counted=True, read=True, average=False, room=0, ways="both"
+):
+    peak = max(rate for _, rate in load)
+    if average:
+        peak = sum(seconds * rate for seconds, rate in load) / 86_400
+    needs = [1]
+    needs += [peak * record_size / 2**20] * written + [peak / 1000] * counted
+    needs += [readers * peak * record_size / 2**21] * read
+    shards, records = math.ceil(max(needs)) + room, sum(seconds * rate for seconds, rate in load)
+    provisioned = 24 * shards * 0.015 + records * math.ceil(record_size / 25_600) / 1e6 * 0.014
+    on_demand = 24 * 0.04 + records * record_size / 2**30 * (0.08 + 0.04 * readers)
+    if ways != "both":
+        return shards if ways == "shards" else "on demand"
+    return shards if provisioned <= on_demand else "on demand"
+
+
+def size_by_megabytes(load, record_size, readers):
+    return size_like_ours(load, record_size, readers, counted=False)
+
+
+def size_by_records(load, record_size, readers):
+    return size_like_ours(load, record_size, readers, written=False, read=False)
+
+
+def size_for_one_reader(load, record_size, readers):
+    return size_like_ours(load, record_size, 1, ways="shards")
+
+
+def size_of_the_average(load, record_size, readers):
+    return size_like_ours(load, record_size, readers, average=True)
+
+
+def size_always_on_demand(load, record_size, readers):
+    return "on demand"
+
+
+def size_never_on_demand(load, record_size, readers):
+    return size_like_ours(load, record_size, readers, ways="shards")
+
+
+def size_with_room(load, record_size, readers):
+    return size_like_ours(load, record_size, readers, room=1)
+
+
+def size_in_words(load, record_size, readers):
+    return f"{size_like_ours(load, record_size, readers)} shards"
+
+
 # ---- 05.split --------------------------------------------------------------------------------------------------------
 
 
@@ -478,4 +531,12 @@ WRONG = [
     ("05.split", resize_without_waiting, ["ResourceInUseException", "not ACTIVE, instead in state UPDATING"]),
     ("05.split", resize_by_the_sum, ["gets 1286 kB a second", "3 open shards"]),
     ("05.split", resize_a_shard_a_key, ["would do: every one costs"]),
+    ("05.size", size_by_megabytes, ["A shard takes 1 MiB and 1,000", "records and"]),
+    ("05.size", size_by_records, ["refused", "MiB came to each"]),
+    ("05.size", size_for_one_reader, ["to all who poll it together", "They fall behind for ever"]),
+    ("05.size", size_of_the_average, ["refused", "records in two seconds"]),
+    ("05.size", size_always_on_demand, ["you chose a stream on demand, for"]),
+    ("05.size", size_never_on_demand, ["With a stream on demand it costs"]),
+    ("05.size", size_with_room, ["shards, for", "and nothing is refused"]),
+    ("05.size", size_in_words, ["Return a number of shards from 1 to 100, or 'on demand'"]),
 ]
