@@ -405,6 +405,37 @@ def read(kinesis, stream_name, process):
 exercise("05.reshard").check(read)
 
 # %% [markdown]
+# ### Exercise 5: what does a day cost? (extra)
+#
+# `load` is a day: pairs of how many seconds a part of it has, and how many records a second come then. A record has
+# `record_size` bytes. `readers` applications poll the stream, each takes everything. Return the cheapest stream that
+# refuses nothing and leaves no reader behind: a number of shards, or `"on demand"`. Keys spread evenly. The stream on
+# demand has lived for a month with this load, so it takes it. Prices: `limits("kinesis")`.
+
+
+# %%
+def size(load, record_size, readers):
+    """A number of shards, or "on demand"."""
+    ### BEGIN SOLUTION
+    peak, mib = max(rate for _, rate in load), 2**20
+    needs = (
+        peak * record_size / mib,
+        peak / 1000,
+        readers * peak * record_size / mib / 2,
+    )
+    shards = max(1, *(math.ceil(need) for need in needs))
+    records = sum(seconds * rate for seconds, rate in load)
+    units = records * math.ceil(record_size / 25_600)
+    provisioned = 24 * shards * 0.015 + units / 1e6 * 0.014
+    gib = records * record_size / 2**30
+    on_demand = 24 * 0.04 + gib * 0.08 + readers * gib * 0.04
+    return shards if provisioned <= on_demand else "on demand"
+    ### END SOLUTION
+
+
+exercise("05.size").check(size)
+
+# %% [markdown]
 # ### Challenge: the fewest shards (extra)
 #
 # `load` says how many kB a second each key sends (none more than a shard takes, 1,000). The stream has one shard.
@@ -438,37 +469,6 @@ def resize(kinesis, stream_name, load):
 
 
 exercise("05.split").check(resize)
-
-# %% [markdown]
-# ### Exercise 6 (extra): what does a day cost?
-#
-# `load` is a day: pairs of how many seconds a part of it has, and how many records a second come then. A record has
-# `record_size` bytes. `readers` applications poll the stream, each takes everything. Return the cheapest stream that
-# refuses nothing and leaves no reader behind: a number of shards, or `"on demand"`. Keys spread evenly. The stream on
-# demand has lived for a month with this load, so it takes it. Prices: `limits("kinesis")`.
-
-
-# %%
-def size(load, record_size, readers):
-    """A number of shards, or "on demand"."""
-    ### BEGIN SOLUTION
-    peak, mib = max(rate for _, rate in load), 2**20
-    needs = (
-        peak * record_size / mib,
-        peak / 1000,
-        readers * peak * record_size / mib / 2,
-    )
-    shards = max(1, *(math.ceil(need) for need in needs))
-    records = sum(seconds * rate for seconds, rate in load)
-    units = records * math.ceil(record_size / 25_600)
-    provisioned = 24 * shards * 0.015 + units / 1e6 * 0.014
-    gib = records * record_size / 2**30
-    on_demand = 24 * 0.04 + gib * 0.08 + readers * gib * 0.04
-    return shards if provisioned <= on_demand else "on demand"
-    ### END SOLUTION
-
-
-exercise("05.size").check(size)
 
 # %% [markdown]
 # ## Provisioned or on demand (extra)
