@@ -49,6 +49,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     print("\n" + f"{'':<12}" + "".join(f"{marker:>10}" for marker in KNOWLEDGE))
     for folder, counts in sorted(table.items()):
         print(f"{folder:<12}" + "".join(f"{count:>10}" for count in counts.values()))
+    from knowledge.refusals import table as refusals
+
+    print("\n" + refusals())
     pytest.exit("the table of what is known is printed; no test ran", returncode=0)
 
 

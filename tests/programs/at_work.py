@@ -14,6 +14,8 @@ import logging
 import queue
 import random
 import signal
+import socket
+import sys
 import threading
 import time
 import uuid
@@ -410,6 +412,24 @@ def outcome(name, seed=1):
     return f"{name} | {digest} | {seen}"
 
 
-if __name__ == "__main__":
+def main():
+    """All runs, and what they asked of the real network: a real socket is forbidden, and so is a look-up of a name."""
+    asked = []
+
+    def forbid(event, args):
+        if event.startswith("socket."):
+            asked.append(event)
+            raise PermissionError(f"{event}: a program reached for the real network")
+
+    sys.addaudithook(forbid)
     for name in PROGRAMS:
         print(outcome(name))
+    print(f"asked of the real network: {asked}")
+    try:
+        socket.socket()
+    except PermissionError as error:
+        print(error)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,7 @@ none was found.
 """
 
 import json
+from base64 import b64encode
 
 import pytest
 from aws_errors import refused
@@ -925,10 +926,12 @@ def test_one_active_move_task_a_source(cloud, sqs, url, dead):
         "ApproximateNumberOfMessagesToMove": 1,
     }
     assert refused(sqs.cancel_message_move_task, TaskHandle=handle)[0] == WIRE + "UnsupportedOperation"
-    assert refused(sqs.cancel_message_move_task, TaskHandle="x")[:2] == (
-        "ResourceNotFoundException",
-        "Task does not exist.",
-    )
+    other = b64encode(json.dumps({"taskId": "no", "sourceArn": ARN + "dead"}).encode()).decode()
+    for wrong, code, text in (
+        ("x", "InvalidParameterValue", "Value for parameter TaskHandle is invalid."),
+        (other, "ResourceNotFoundException", "Task does not exist."),
+    ):
+        assert refused(sqs.cancel_message_move_task, TaskHandle=wrong)[:2] == (code, text)
     sqs.start_message_move_task(**task)
 
 

@@ -486,7 +486,7 @@ class Sqs(Billed):
         return {"Results": [task.describe(self.world.kernel.epoch) for task in tasks]}
 
     def cancel_message_move_task(self, request: Request, *, task_handle: str) -> Document:
-        return {"ApproximateNumberOfMessagesMoved": self._tasks.cancel(task_handle).moved}
+        return {"ApproximateNumberOfMessagesMoved": self._tasks.cancel(task_handle, self._by_arn).moved}
 
     def _resource(self, arn: str, parameter: str) -> AnyQueue:
         if Arn.parse(arn) is None:

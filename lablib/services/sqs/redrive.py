@@ -7,7 +7,7 @@ guide, "Configure a dead-letter queue redrive", "Troubleshooting DLQ redrive"; A
 from __future__ import annotations
 
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -129,8 +129,16 @@ class MoveTasks:
         """The tasks of a source, the newest first."""
         return [task for task in reversed(self._tasks) if task.source is source]
 
-    def cancel(self, handle: str) -> MoveTask:
-        """Cancel the task with this handle. Raises ResourceNotFoundException or UnsupportedOperation."""
+    def cancel(self, handle: str, find: Callable[[str], AnyQueue | None]) -> MoveTask:
+        """Cancel the task with this handle; `find` gives the queue with an ARN. Raises InvalidParameterValue for what
+        is no handle, ResourceNotFoundException or UnsupportedOperation."""
+        try:
+            source = json.loads(b64decode(handle, validate=True))["sourceArn"]
+        except (ValueError, KeyError, TypeError):
+            raise bad_parameter("Value for parameter TaskHandle is invalid.") from None
+        if find(str(source)) is None:
+            text = "The resource that you specified for the SourceArn parameter doesn't exist."
+            raise ServiceError("ResourceNotFoundException", text, status=404)
         task = next((task for task in self._tasks if task.handle == handle), None)
         if task is None:
             raise ServiceError("ResourceNotFoundException", "Task does not exist.", status=404)
