@@ -34,6 +34,7 @@ AT_THE_DOOR = ("throttle", "lost_request", "lost_answer", "partial")
 FAULTS = ("crash", "outage", *AT_THE_DOOR)
 _SHARE = 0.05  # of the calls, for each fault at the front door
 _RESTART = 1.0  # seconds after a crash
+_QUIET = 60.0  # seconds without a row of the trace, after which a deadlock is thought of
 _SLICE = 10.0  # virtual seconds at a time
 NEVER = float("inf")
 _OUTAGES = 240.0  # an hour, for each server of a queue
@@ -92,6 +93,9 @@ class Program:
                 runner.crash_at(cloud.chance.stream("crashes").uniform(0.0, length))
             runner.run(until)
             outcome.until = cloud.now
+            for row in cloud.trace.where(kind="ThreadFailed"):
+                outcome.wrong.append(f"{self.path.name}: the thread {row.actor} ended with {row.detail}")
+            runner.look_for_a_deadlock()
             if not outcome.wrong:
                 self._judge(module, outcome)
         return outcome
@@ -215,6 +219,15 @@ class _Runner:
         if not self._is_over():
             alive = ", ".join(sorted(name for name, process in self._cloud.processes.items() if process.alive))
             self._outcome.notes.append(f"still running after {until:g} virtual seconds (--until): {alive}")
+
+    def look_for_a_deadlock(self) -> None:
+        """Is nothing left to happen, while programs wait for each other? Asked when the run is over: what happens next,
+        if anything does, is no part of it."""
+        cloud, trace = self._cloud, self._cloud.trace
+        quiet = cloud.now - (trace[len(trace) - 1].time if len(trace) else 0.0)
+        if self._main.alive and quiet > _QUIET and not cloud.step():
+            waiting = ", ".join(sorted(name for name, process in cloud.processes.items() if process.alive))
+            self._outcome.wrong.append(f"{self._program.path.name}: never ends: {waiting} wait for each other")
 
     def _is_over(self) -> bool:
         return not self._main.alive and self._restart == NEVER

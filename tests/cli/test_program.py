@@ -43,6 +43,22 @@ SHOP = """
 """
 
 
+DEADLOCK = """
+    import threading, time
+    a, b = threading.Lock(), threading.Lock()
+    def f():
+        with a:
+            time.sleep(1)
+            b.acquire()
+    def g():
+        with b:
+            time.sleep(1)
+            a.acquire()
+    for work in (f, g):
+        threading.Thread(target=work, name=work.__name__).start()
+"""
+
+
 @pytest.fixture
 def write(tmp_path):
     def write(text, name="shop.py"):
@@ -157,6 +173,11 @@ def test_a_crash_ends_the_program_which_begins_anew(write, run):
             "shop.py:2: s3.put_bucket_acl is not simulated.",
         ),
         ("while True: pass", "shop.py:1: never ends: 1 real seconds without waiting for anything"),
+        (DEADLOCK, "shop.py: never ends: shop, shop/f, shop/g wait for each other"),
+        (
+            "import threading\nthreading.Thread(target=lambda: 1 / 0, name='t').start()",
+            "shop.py: the thread shop/t ended with ZeroDivisionError",
+        ),
         ("import subprocess\nsubprocess.run(['ls'])", "shop.py:2: "),
         ("def f(:", "shop.py:1: invalid syntax"),
         ("def assert_that(trace): return False", "shop.py: assert_that(trace) says False"),
@@ -166,8 +187,9 @@ def test_what_goes_wrong_is_one_clear_line(write, run, monkeypatch, text, line):
     monkeypatch.setattr(program, "PATIENCE", 1.0)
     code, _, err = run(write(text))
     assert code == 1
-    assert err.startswith(f"messaging-lab: {line}")
-    assert err.count("\n") == 1
+    lines = [one for one in err.splitlines() if one.startswith("messaging-lab:")]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"messaging-lab: {line}")
 
 
 def test_an_exit_without_an_error_is_none(write, run):
