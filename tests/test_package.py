@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = ("pandas", "numpy", "plotly", "ipywidgets", "anywidget", "boto3", "botocore", "hypothesis", "IPython")
+HEAVY = ("pandas", "numpy", "plotly", "ipywidgets", "anywidget", "boto3", "botocore", "hypothesis", "IPython", "duckdb")
 BUDGET = 0.25  # seconds
 # The same interpreter times an import whose cost is known, so a machine that is slow or busy judges itself.
 YARDSTICK = "asyncio, unittest.mock, xml.dom.minidom, http.server, email.message, sqlite3, ctypes, decimal"

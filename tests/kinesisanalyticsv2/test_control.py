@@ -169,6 +169,22 @@ def test_new_code_is_an_update_too(lab):
 
 
 @guide
+def test_a_job_reads_the_properties_of_its_application(lab):
+    found = []
+    groups = [{"PropertyGroupId": "settings", "PropertyMap": {"window": "60"}}]
+
+    def job(env):
+        found.append(env.properties)
+        env.from_stream("rides").to(lab.out.append)
+
+    code = {"ApplicationCodeConfiguration": lab.cloud.job_code(job)}
+    configuration = {**code, "EnvironmentProperties": {"PropertyGroups": groups}}
+    lab.analytics.create_application(**{**NEW, "ApplicationName": "counts"}, ApplicationConfiguration=configuration)
+    lab.start()
+    assert found == [{"settings": {"window": "60"}}]
+
+
+@guide
 def test_fifteen_minutes_of_load_double_the_subtasks_and_nothing_is_read_meanwhile():
     lab = Lab(shards=2, record_time=0.5)
     lab.start(numbers(lab), **parallel(1, scaling=True))

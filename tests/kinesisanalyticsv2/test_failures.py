@@ -1,5 +1,7 @@
 """Checkpoints and failures: what is counted twice, and what an exactly-once sink does about it."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,6 +47,33 @@ def test_an_exactly_once_sink_shows_results_when_their_checkpoint_is_complete(la
     lab.cloud.kill("analytics/counts-1")
     lab.cloud.advance(100)
     assert lab.out == [1, 2]
+
+
+@ours
+def test_what_could_not_be_handed_out_is_handed_out_after_the_restart(lab):
+    tries = []
+
+    def write(value):
+        tries.append(value)
+        if len(tries) == 2:
+            raise OSError("the table does not answer")
+        lab.out.append(value)
+
+    lab.start(lambda env: env.from_stream("rides").map(lambda ride: ride["n"]).to(write, exactly_once=True))
+    put(lab, 1, 2, 3)
+    lab.cloud.advance(64)
+    assert (lab.out, tries) == ([1], [1, 2])
+    lab.cloud.advance(12)
+    assert (lab.out, tries) == ([1, 2, 3], [1, 2, 2, 3]), "before the next checkpoint, and 1 not again"
+
+
+@guide
+def test_a_checkpoint_need_not_wait_for_the_end_of_a_batch(lab):
+    lab.start(lambda env: env.from_stream("rides").map(lambda ride: time.sleep(5) or ride["n"]).to(lab.out.append))
+    put(lab, *range(40))
+    lab.cloud.advance(75)
+    (row,) = lab.cloud.trace.where(kind="CheckpointCompleted")
+    assert row.detail == 1, "it takes 200 s to work on the batch; between two records is a barrier"
 
 
 @guide

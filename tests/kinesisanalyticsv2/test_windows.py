@@ -178,7 +178,9 @@ def test_children_are_read_after_their_parents():
     lab.kinesis.split_shard(StreamName="rides", ShardToSplit="shardId-000000000002", NewStartingHashKey=str(HALF))
     lab.cloud.advance(60)
     put(20)
-    lab.start(lambda env: env.from_stream("rides", "TRIM_HORIZON").to(lambda ride: seen.append(ride["n"])))
+    several = {"ConfigurationType": "CUSTOM", "Parallelism": 3, "AutoScalingEnabled": False}
+    job = lambda env: env.from_stream("rides", "TRIM_HORIZON").to(lambda ride: seen.append(ride["n"]))  # noqa: E731
+    lab.start(job, ParallelismConfiguration=several)
     lab.cloud.advance(30)
     assert seen == list(range(80))
 

@@ -37,9 +37,11 @@ class Element:
 
 
 class Environment:
-    """What a job function gets: here its streams begin."""
+    """What a job function gets: here its streams begin. `properties`: the application's EnvironmentProperties, a
+    dictionary for each group."""
 
-    def __init__(self) -> None:
+    def __init__(self, properties: dict[str, dict[str, str]] | None = None) -> None:
+        self.properties = properties or {}
         self.nodes: list[Node] = []
         self.sources: list[Source] = []
         self.sinks: list[Sink] = []

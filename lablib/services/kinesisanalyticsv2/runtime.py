@@ -47,7 +47,8 @@ class Attempt:
 
     def __init__(self, application: Application, job: Callable[[Environment], Any], after: Checkpoint | None) -> None:
         self.application, self.world = application, application.world
-        self.env = Environment()
+        groups = {group["PropertyGroupId"]: dict(group["PropertyMap"]) for group in application.properties}
+        self.env = Environment(groups)
         job(self.env)
         if not self.env.sources:
             raise ValueError("the job has no source: call env.from_stream(name)")

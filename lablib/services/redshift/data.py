@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -489,8 +489,6 @@ def _field(value: Any) -> Document:
         return {"doubleValue": value}
     if isinstance(value, bytes):
         return {"blobValue": value}
-    if isinstance(value, (datetime, date)):
-        return {"stringValue": str(value)}
     return {"stringValue": str(value)}
 
 
