@@ -76,6 +76,8 @@ CASES = [
          f"The Kinesis stream arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/none cannot be read: Stream none under"),
     case(ours, "create_delivery_stream", new(S3BackupMode="Enabled"), ARGUMENT,
          "S3BackupConfiguration is required when S3BackupMode is Enabled."),
+    case(ours, "create_delivery_stream", new(S3BackupMode="AllData"), ARGUMENT,
+         "S3BackupMode must be one of Disabled, Enabled for this destination."),
     # ---- prefixes
     case(ours, "create_delivery_stream", new(Prefix="!{time:yyyy}/", **ERRORS), ARGUMENT,
          "Prefix: 'time' is not a valid namespace of an expression."),

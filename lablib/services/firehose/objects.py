@@ -18,7 +18,7 @@ from lablib.aws.arn import Arn
 from lablib.aws.dates import moment
 from lablib.aws.service import AnswerLost, ServiceError, World
 from lablib.services.firehose.prefixes import evaluate
-from lablib.services.firehose.records import Batch, Failure, Record
+from lablib.services.firehose.records import Batch, Failure, Record, call
 from lablib.services.firehose.settings import Place
 
 _EXTENSIONS = {"GZIP": ".gz", "ZIP": ".zip", "UNCOMPRESSED": ""}
@@ -49,13 +49,10 @@ class Writer:
     def write(self, place: Place, key: str, body: bytes, cause: int) -> Failure | None:
         """Try to write an object."""
         world = self._world
-        who = world.gateway.assume(place.role, "firehose.amazonaws.com")
-        if who is None:
-            return Failure("S3.AccessDenied", f"Firehose cannot assume the role {place.role}.")
         to = Arn("s3", world.region, world.account, place.bucket)
         params = {"bucket": place.bucket, "key": key, "body": body, "content_type": "application/octet-stream"}
         try:
-            world.gateway.call_service(to, "put_object", params, principal=who, caller=self._actor, cause=cause)
+            call(world, self._actor, place.role, to, "put_object", params, cause)
         except ServiceError as error:
             return Failure(f"S3.{error.code}", error.message)
         except AnswerLost:

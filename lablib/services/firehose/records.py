@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from lablib.aws.service import World
+from lablib.aws.arn import Arn
+from lablib.aws.service import ServiceError, World
+from lablib.services.firehose.checks import Document
 
 
 @dataclass(eq=False, slots=True)
@@ -155,6 +157,15 @@ class Buffer:
         detail = {"records": count, "bytes": size, "why": why, "age": age}
         batch.row = self._world.trace.add(self._event, self.place, "", self._actor, -1, detail)
         return batch
+
+
+def call(world: World, actor: str, role: str, to: Arn | None, operation: str, params: Document, cause: int) -> Document:
+    """Call an operation of the service that owns `to`, in the name of a role. Raises ServiceError, also with the shape
+    RoleNotAssumed, and AnswerLost."""
+    who = world.gateway.assume(role, "firehose.amazonaws.com")
+    if who is None or to is None:
+        raise ServiceError("RoleNotAssumed", f"Firehose cannot assume the role {role}.", code="AssumeRoleAccessDenied")
+    return world.gateway.call_service(to, operation, params, principal=who, caller=actor, cause=cause)
 
 
 def spawn_as(world: World, actor: str, work: Callable[[], None]) -> None:

@@ -18,7 +18,7 @@ from lablib.aws.arn import Arn
 from lablib.aws.dates import moment
 from lablib.aws.service import AnswerLost, ServiceError, World
 from lablib.services.firehose.checks import Document
-from lablib.services.firehose.records import Batch, Failure, Record
+from lablib.services.firehose.records import Batch, Failure, Record, call
 from lablib.services.firehose.settings import HTTP, OPENSEARCH
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def sender_of(pipeline: Pipeline) -> Sender | None:
 # ---- HTTP ------------------------------------------------------------------------------------------------------------
 
 
-def call(url: str, headers: dict[str, str], body: bytes, timeout: float) -> tuple[int, bytes] | Failure:
+def post(url: str, headers: dict[str, str], body: bytes, timeout: float) -> tuple[int, bytes] | Failure:
     """POST something over the virtual network: status and body of the answer, or why there is none."""
     import http.client
     import ssl
@@ -110,7 +110,7 @@ class HttpEndpoint:
         body = json.dumps({"requestId": batch.id, "timestamp": time, "records": records}).encode()
         headers = self._headers | {"X-Amz-Firehose-Request-Id": batch.id}
         body = gzip.compress(body, mtime=0) if self._zipped else body
-        found = call(self.to, headers, body, world.quotas["firehose.http_timeout"])
+        found = post(self.to, headers, body, world.quotas["firehose.http_timeout"])
         if isinstance(found, Failure):
             return Failure(f"HttpEndpoint.{found.code}", found.message)
         status, answer = found
@@ -195,19 +195,15 @@ class OpenSearch:
         except (ServiceError, AnswerLost) as error:
             return Failure("DomainNotFound", f"{error}")
         headers = {"Content-Type": "application/x-ndjson", "User-Agent": _USER_AGENT}
-        return call(f"{url}/_bulk", headers, body, self._world.quotas["firehose.http_timeout"])
+        return post(f"{url}/_bulk", headers, body, self._world.quotas["firehose.http_timeout"])
 
     def _look_up(self) -> str:
         """The address of the domain with that ARN."""
-        world, arn, role = self._world, Arn.parse(self._domain), self._pipeline.destination.role
-        who = world.gateway.assume(role, "firehose.amazonaws.com")
-        if who is None or arn is None:
-            raise ServiceError("AccessDeniedException", f"Firehose cannot assume the role {role}.")
+        arn, pipeline = Arn.parse(self._domain), self._pipeline
+        assert arn
         to, params = arn._replace(service="opensearch"), {"domain_name": arn.resource.rpartition("/")[2]}
-        call_service = world.gateway.call_service
-        answer = call_service(
-            to, "describe_domain", params, principal=who, caller=self._pipeline.actor, cause=-1
-        )["DomainStatus"]  # fmt: skip
+        answer = call(self._world, pipeline.actor, pipeline.destination.role, to, "describe_domain", params, -1)
+        answer = answer["DomainStatus"]
         address = answer.get("Endpoint") or answer.get("Endpoints", {}).get("vpc")
         if not address:
             raise ServiceError("ResourceNotFoundException", "the domain has no endpoint yet")
@@ -280,10 +276,6 @@ class Redshift:
         return Failure(f"Redshift.{code}", text)
 
     def _ask(self, operation: str, params: Document, batch: Batch) -> Document:
-        world, role = self._world, self._pipeline.destination.role
-        who = world.gateway.assume(role, "firehose.amazonaws.com")
-        if who is None:
-            raise ServiceError("AccessDeniedException", f"Firehose cannot assume the role {role}.")
+        world, pipeline = self._world, self._pipeline
         to = Arn("redshift-data", world.region, world.account, self._cluster)
-        actor = self._pipeline.actor
-        return world.gateway.call_service(to, operation, params, principal=who, caller=actor, cause=batch.row)
+        return call(world, pipeline.actor, pipeline.destination.role, to, operation, params, batch.row)

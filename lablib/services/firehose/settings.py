@@ -41,7 +41,12 @@ _NEEDED = {
 }
 _BACKUP = "S3BackupConfiguration"
 _ALL = ("Enabled", "AllDocuments", "AllData")
-_MODES = {S3: "Disabled", REDSHIFT: "Disabled", OPENSEARCH: "FailedDocumentsOnly", HTTP: "FailedDataOnly"}
+_MODES = {  # S3BackupMode, the default first
+    S3: ("Disabled", "Enabled"),
+    REDSHIFT: ("Disabled", "Enabled"),
+    OPENSEARCH: ("FailedDocumentsOnly", "AllDocuments"),
+    HTTP: ("FailedDataOnly", "AllData"),
+}
 
 
 class Place:
@@ -183,7 +188,7 @@ def read_destination(
 
 def _complete(document: Document, kind: str, quotas: dict[str, Any]) -> None:
     """Fill in what AWS fills in."""
-    document.setdefault("S3BackupMode", _MODES[kind])
+    document.setdefault("S3BackupMode", _MODES[kind][0])
     partitioned = document.get("DynamicPartitioningConfiguration", {}).get("Enabled")
     size = 128 if document.get("DataFormatConversionConfiguration") or partitioned else quotas["firehose.size"]
     for place in (document if kind == S3 else None, document.get("S3Configuration"),
@@ -203,6 +208,8 @@ def _complete(document: Document, kind: str, quotas: dict[str, Any]) -> None:
 
 def _check(destination: Destination) -> None:
     document, files = destination.document, destination.files
+    if document["S3BackupMode"] not in _MODES[destination.kind]:
+        raise argument(f"S3BackupMode must be one of {', '.join(_MODES[destination.kind])} for this destination.")
     if destination.kind in (S3, REDSHIFT) and document["S3BackupMode"] in _ALL and not document.get(_BACKUP):
         raise argument("S3BackupConfiguration is required when S3BackupMode is Enabled.")
     for place in (files, destination.backup):

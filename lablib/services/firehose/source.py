@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lablib.aws.arn import Arn
 from lablib.aws.service import AnswerLost, ServiceError, World
 from lablib.services.firehose.checks import Document
-from lablib.services.firehose.records import Record
+from lablib.services.firehose.records import Record, call
 
 if TYPE_CHECKING:
     from lablib.services.firehose.stream import DeliveryStream
@@ -44,12 +44,8 @@ class Reader:
         ]
 
     def _call(self, operation: str, params: Document) -> Document:
-        world, to = self._world, Arn.parse(self.arn)
-        who = world.gateway.assume(self.role, "firehose.amazonaws.com")
-        if who is None or to is None:
-            raise ServiceError("AccessDeniedException", f"Firehose cannot assume the role {self.role}.")
         actor = f"firehose/{self._target.name}"
-        return world.gateway.call_service(to, operation, params, principal=who, caller=actor, cause=-1)
+        return call(self._world, actor, self.role, Arn.parse(self.arn), operation, params, -1)
 
     def start(self) -> None:
         """Begin to read."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from lablib.aws.arn import Arn
 from lablib.aws.service import AnswerLost, ServiceError
 from lablib.kernel import Signal
-from lablib.services.firehose.records import Batch, Buffer, Failure, Record, spawn_as
+from lablib.services.firehose.records import Batch, Buffer, Failure, Record, call, spawn_as
 from lablib.services.firehose.settings import MIB
 
 if TYPE_CHECKING:
@@ -106,15 +106,11 @@ class Transform:
         return found[0]
 
     def _ask(self, payload: bytes, batch: Batch) -> Any:
-        world, to = self._world, Arn.parse(self._function)
-        role = self._pipeline.destination.role
-        who = world.gateway.assume(role, "firehose.amazonaws.com")
-        if who is None or to is None:
-            return Failure("Lambda.AssumeRoleAccessDenied", f"Firehose cannot assume the role {role}.")
+        world, pipeline = self._world, self._pipeline
         params = {"function_name": self._function, "invocation_type": "RequestResponse", "payload": payload}
-        actor = self._pipeline.actor
+        to, role = Arn.parse(self._function), pipeline.destination.role
         try:
-            answer = world.gateway.call_service(to, "invoke", params, principal=who, caller=actor, cause=batch.row)
+            answer = call(world, pipeline.actor, role, to, "invoke", params, batch.row)
         except ServiceError as error:
             return Failure(_REFUSED.get(error.code, f"Lambda.{error.code}"), error.message)
         except AnswerLost:
