@@ -11,7 +11,7 @@ from lablib.scenarios.run import check, simulate
 GOLDEN = {
     SkiLift(): "e712118c2ea6f881",
     SkiLift(way="stream"): "7f6091ad32e5682c",
-    SkiLift(way="both", backup=True): "49a16aa9c3a1860a",
+    SkiLift(way="both", backup=True): "7bf0804192f0190a",
 }
 
 
