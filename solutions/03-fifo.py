@@ -145,8 +145,9 @@ for group in ("truck", "one"):
 # ### Try it: the missions above the picture, and these
 #
 # 1. Open **What if**, and set *message group* to "one". How many consumers work in the FIFO lane? Set it back.
-# 2. **Crash a consumer** in the FIFO lane, in the middle of a position. Its truck stands still on the map until the
-#    visibility timeout ends (30 s). All others go on. Ask *why* of a position that waits.
+# 2. Play, stop, and do *Crash a consumer* while one of the FIFO lane has a position. Its truck stands still on the map until the
+#    visibility timeout ends (30 s). All others go on. Click a position that waits: its card
+#    says why.
 # 3. Set *consumers* to 40. Why do most of them have nothing to do? Twelve groups can keep at most twelve at work.
 # 4. Set *trucks* to 100 and *consumers* to 100. That is the course's example: **100 trucks, one FIFO queue, group id =
 #    truck id, up to 100 consumers.** A later lab puts the same trucks on a Kinesis stream with 5 shards.

@@ -94,10 +94,11 @@ print(f"{order} is known to: {', '.join(sorted(known(alone)[order]))}")
 #
 # ### Try it: the missions above the picture, and these
 #
-# 1. **Break it.** Set *shop crashes* to 0, stop the time, and **crash the shop**. Look at the next order in both lanes.
+# 1. **Break it.** Open **What if** and set *shop crashes* to 0. Play, stop, and do *Crash the shop*. Look at the next
+#    order in both lanes.
 # 2. **Ask why.** Click a message in a queue of the upper lane. Its life names what was published, and the other copies.
-# 3. **Add a receiver.** Switch *analytics comes later* on, stop at about 100 s, and **add analytics**. Which orders does
-#    it get? What had to change in the shop, in which lane?
+# 3. **Add a receiver.** Switch *analytics comes later* on, stop at about 100 s, and do *Add analytics*. Which orders
+#    does it get? What had to change in the shop, in which lane?
 #
 # ## 2. Your first topic
 #
@@ -316,10 +317,11 @@ views.sweep(
 #
 # ### Try it (in the workbench above)
 #
-# 4. **Compare** *partner gets it by* "web server" and "queue", with *partner is away for* 120 s. Watch what
-#    stays at the topic: each mark waits for its next attempt.
-# 5. Open **What if**, choose *Take a queue's policy away*, the queue `mail` and 60 s. Who gets an error? What is lost? Switch on *dead-letter queue*.
-# 6. Stop the time and let the partner **be slow**: it takes each order, but answers after 20 s. SNS waits for 15 s.
+# 4. Set *receivers are told* to "by topic" and *partner is away for* to 120 s. Press **A|B** beside *partner gets it by*:
+#    one lane has the web server, the other a queue. Watch what stays at the topic: each mark waits for its next attempt.
+# 5. Play, stop, and do *Take a queue's policy away*, the queue `mail`, 60 s. Who gets an error? What is lost? Then switch
+#    *dead-letter queue* on.
+# 6. Stop the time and do *Partner is slow*: it takes each order, but answers after 20 s. SNS waits for 15 s.
 
 # %%
 slow = FanOut().run(seed=7, actions=[Action("partner_slow", 60.0, value=60.0)])

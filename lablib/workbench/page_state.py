@@ -67,13 +67,13 @@ def action_document(spec: ActionSpec) -> dict[str, Any]:
 
 
 def _edition(quota: Quota) -> str:
-    """A quota in both editions, in words: "SQS message size: 262,144 bytes in the notes of 2023, ..."."""
+    """A quota in both editions, in words: "SQS message size: 262,144 bytes in 2023, ..."."""
     service, _, name = quota.name.partition(".")
     texts = [
         ("no", "yes")[x] if isinstance(x, bool) else f"{x:,} {quota.unit}".rstrip() if not isinstance(x, str) else x
         for x in (quota.course, quota.today)
     ]
-    return f"{service.upper()} {name.replace('_', ' ')}: {texts[0]} in the notes of 2023, {texts[1]} today"
+    return f"{service.upper()} {name.replace('_', ' ')}: {texts[0]} in 2023, {texts[1]} today"
 
 
 def state_document(run: Run, kept: Run | None = None, share: str = "") -> dict[str, Any]:

@@ -260,9 +260,9 @@ def test_a_text_of_another_scenario_says_what_to_do(bench, sent):
 
 
 def test_the_limits_switch(bench, sent):
-    assert "SQS message size: 262,144 bytes in the notes of 2023, 1,048,576 bytes today" in bench._form["limits"]
-    assert "API latency median: 0.006 s in the notes of 2023, 0.02 s today" in bench._form["limits"]
-    assert "SQS managed sse: no in the notes of 2023, yes today" in bench._form["limits"]
+    assert "SQS message size: 262,144 bytes in 2023, 1,048,576 bytes today" in bench._form["limits"]
+    assert "API latency median: 0.006 s in 2023, 0.02 s today" in bench._form["limits"]
+    assert "SQS managed sse: no in 2023, yes today" in bench._form["limits"]
     assert not any("fifo" in line for line in bench._form["limits"]), "there is no FIFO queue in this scenario"
     sent("set", name="limits", value="today")
     assert bench.run.limits == "today"

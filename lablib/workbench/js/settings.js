@@ -93,7 +93,7 @@ export function settings(form, ask, duration) {
   const seed = numberField((typed) => { const value = Math.round(typed); if (Number.isNaN(value)) seed.value = state.seed;
     else if (value !== state.seed) ask({ do: "set", name: "seed", value }); },
     { step: "1", "aria-label": "Seed", title: "The seed of all chance. The same seed gives the same run." });
-  const limits = select("Quotas of AWS", [["2023", "notes of 2023"], ["today", "AWS today"]], "2023",
+  const limits = select("Quotas of AWS", [["2023", "AWS in 2023"], ["today", "AWS today"]], "2023",
     (value) => ask({ do: "set", name: "limits", value }));
   const chance = h("div", { class: "ml-row" }, h("label", {}, "seed ", seed),
     form.limits?.length ? h("label", { title: form.limits.join("\n") }, "quotas ", limits) : null);
