@@ -55,9 +55,12 @@ def test_a_queue_that_waits_by_itself_is_long_polling_too():
     def consumer(sqs, queue_url, process):
         sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"ReceiveMessageWaitTimeSeconds": "20"})
         while True:
-            for message in sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", []):
+            messages = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", [])
+            for message in messages:
                 process(message["Body"])
-                sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            entries = [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(messages)]
+            if entries:
+                sqs.delete_message_batch(QueueUrl=queue_url, Entries=entries)
 
     assert exercise("02.longpoll").check(consumer)
 
