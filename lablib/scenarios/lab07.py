@@ -8,8 +8,9 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-from lablib.actors.stomp_clients import QUEUE, RECONNECTED, Clients
+from lablib.actors.stomp_clients import PORT, QUEUE, RECONNECTED, Clients
 from lablib.aws.event import Event
+from lablib.aws.service import Request
 from lablib.cloud import Cloud
 from lablib.kernel import Row
 from lablib.scenarios.actions import action
@@ -350,6 +351,25 @@ class _WarehouseStage(Stage):
         """RebootBroker, as the maintenance window does it."""
         if self.node_of.state == "RUNNING" and self.engine.active is not None:
             self.ask("mq", "reboot_broker", broker_id=self.node_of.id)
+
+
+def ready_broker(cloud: Cloud, mode: str = "SINGLE_INSTANCE", engine: str = "ACTIVEMQ") -> list[tuple[str, int]]:
+    """A broker called "warehouse" that has been there for long, for a section that is not about making one.
+
+    User "shop", password "warehouse-42". Returns (host name, port) of each of its machines, for STOMP or AMQP 0-9-1.
+    """
+    mq = cloud.service("mq")
+    request = Request("you", -1, cloud.chance.stream("scene"))
+    made = mq.operation("create_broker")(
+        request, broker_name=BROKER, engine_type=engine, deployment_mode=mode, publicly_accessible=False,
+        host_instance_type="mq.m5.large", users=[{"Username": "shop", "Password": "warehouse-42"}],
+    )  # fmt: skip
+    mq.establish(made["BrokerId"])
+    broker = mq.brokers[made["BrokerId"]]
+    cloud.advance(1)
+    if engine == "RABBITMQ":
+        return [(broker.dns(), 5671)]
+    return [(broker.dns(n), PORT) for n in range(1, len(broker.hosts) + 1)]
 
 
 SCENARIOS: dict[str, type[Scenario]] = {"Warehouse": Warehouse}

@@ -17,6 +17,7 @@ from exercises import (
     lab04_pipeline_answers,
     lab05_answers,
     lab06_answers,
+    lab07_answers,
     verdict_answers,
 )
 
@@ -35,6 +36,7 @@ LABS = (
     lab04_pipeline_answers,
     lab05_answers,
     lab06_answers,
+    lab07_answers,
     verdict_answers,
 )
 WRONG = [wrong for lab in LABS for wrong in lab.WRONG]
