@@ -81,14 +81,14 @@ class Producer(Exercise):
     signature = "send(connect, orders)"
     knobs = knobs(
         orders=numbered("order", 0, 60),
-        crash=scaled("the active broker crashes when it has taken {:d}", 40),
+        gone=scaled("the active broker crashes when it has taken {:d}", 40),
         again=flag("the other one crashes soon after"),
         wild=flag("texts as customers write them"),
     )
     harmless = {"orders": 5}
     also = (
-        {"orders": 40, "crash": 12}, {"orders": 40, "crash": 20, "again": 1}, {"orders": 25, "wild": 1, "crash": 9},
-        {"orders": 1, "crash": 1}, {"orders": 60, "crash": 40},
+        {"orders": 40, "gone": 12}, {"orders": 40, "gone": 20, "again": 1}, {"orders": 25, "wild": 1, "gone": 9},
+        {"orders": 1, "gone": 1}, {"orders": 60, "gone": 40},
     )  # fmt: skip
     examples = 12
     faults = (every_order_is_kept, few_orders_twice)
@@ -97,8 +97,8 @@ class Producer(Exercise):
         broker = Broker(stage)
         orders = texts(case.orders, case.wild, repeats=True)
         process = stage.start("producer", broker.connect, list(orders))
-        for wanted in (case.crash, 3) if case.again else (case.crash,):
-            if case.crash:
+        for wanted in (case.gone, 3) if case.again else (case.gone,):
+            if case.gone:
                 broker.after(lambda n=wanted: broker.taken() >= n, process, 300, broker.crash)  # type: ignore[misc]
                 stage.run(stage.cloud.now + 0.01)
         if not stage.run(stage.cloud.now + 400, lambda: not process.alive):
@@ -138,8 +138,9 @@ class Book(Partner):
 
     def charge(self, order: str) -> None:
         """Charge this order, whether it is charged already or not."""
-        if order not in self.stage.labels:
-            self.stage.fail(f"charge was called with {order!r:.60}. Call it with the text of a message: frame.body.")
+        if not isinstance(order, str) or order not in self.stage.labels:
+            given = repr(order)[:60] if isinstance(order, str) else f"a {type(order).__name__}"
+            self.stage.fail(f"charge was called with {given}. Call it with the text of a message: frame.body.")
 
         def book() -> None:
             self.charges[order] += 1
