@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Lab 06: Data Streams against Firehose, the riders of a ski lift
 #
-# **60 minutes** for the core; what is marked *extra* takes another hour. First do lab 05.
+# First do lab 05.
 #
 # After this lab you can
 #
@@ -23,17 +23,7 @@
 # - say where records are while a destination is down, and when they are lost;
 # - count in *windows* (윈도) of time although events come late.
 #
-# | | minutes |
-# | --- | --- |
-# | 1. Four services at one lift | 5 |
-# | 2. Read at once, or delivered in portions | 15 |
-# | 3. Your first delivery stream | 10 |
-# | 4. When something fails | 10 |
-# | 5. The two core exercises | 20 |
-# | 6. From S3 to a question in SQL *(extra)* | 10 |
-# | 7. Riders per minute *(extra)* | 10 |
-# | 8. The film of the turnstile *(extra)* | 10 |
-# | 9. More exercises *(extra)* | 30 |
+# {minutes}
 
 # %%
 import json
@@ -714,7 +704,7 @@ def deliver(s3, firehose, bucket, stream_name, repair):
 exercise("06.redeliver").check(deliver)
 
 # %% [markdown]
-# ## Then and now
+# ## Then and now *(extra)*
 #
 # What the course of 2023 says, with what has changed beside it:
 

@@ -45,7 +45,7 @@ export const buffer = {
     const way = run.lens.buffer.transform, y = b.y + b.head + b.fs * (way ? 2.9 : 0.7);
     if (way) {
       const since = stepAt(way, t, -1), waited = since < 0 ? 0 : t - since;
-      limit(g, b, b.y + b.head + b.fs * 0.7, "first, for the transform", waited / way.limit, `${seconds(waited)} of ${way.limit} s`, false, false, col);
+      limit(g, b, b.y + b.head + b.fs * 0.7, "transform", waited / way.limit, `${seconds(waited)} of ${way.limit} s`, false, false, col);
     }
     limit(g, b, y, "size", f.size, `${megabytes(f.bytes)} of ${megabytes(limits[0])}`, f.size >= f.time, fresh && last[1], col);
     limit(g, b, y + b.fs * 2.2, "time", f.time, `${seconds(f.waited)} of ${brief(limits[1])} s`, f.time > f.size, fresh && last[1], col);
@@ -69,8 +69,10 @@ export const buffer = {
 /** One of the two limits: its name, how much of it is used up, and whether it was the one that closed the buffer just now. */
 function limit(g, b, y, name, share, words, leads, fresh, col) {
   const color = causeColor(name, col), hit = fresh === name || (fresh === "change" && name === "time"), x = b.x + 13, w = b.w - 26, fs = b.fs;
-  text(g, name, x, y, { size: fs - 1, weight: leads || hit ? 700 : 450, color: leads || hit ? color : col.soft });
-  text(g, hit ? "full: all leave" : words, x + w, y, { size: fs - 1, weight: hit ? 700 : 450, color: hit ? color : col.soft, align: "right", max: w * 0.75 });
+  const said = hit ? "full: all leave" : words, forms = name === "transform" ? ["first, for the transform", name] : [name];
+  text(g, fitting(g, forms, w - width(g, said, fs - 1, 700) - 8, fs - 1, 450), x, y,
+    { size: fs - 1, weight: leads || hit ? 700 : 450, color: leads || hit ? color : col.soft });
+  text(g, said, x + w, y, { size: fs - 1, weight: hit ? 700 : 450, color: hit ? color : col.soft, align: "right", max: w * 0.75 });
   bar(g, x, y + fs * 0.75, w, fs * 0.62, clamp(hit ? 1 : share, 0, 1), leads || hit ? color : alpha(color, 0.5), alpha(color, 0.14));
 }
 
