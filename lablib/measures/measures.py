@@ -116,8 +116,25 @@ class Measures:
 
     @cached_property
     def _handled(self) -> list[int]:
-        """The rows by which something was dealt with: a message deleted, a request answered, a record worked on."""
-        return self.records.handled if self.is_stream else self.counted("deleted")
+        """The rows by which something was dealt with: it was deleted, answered, worked on, delivered."""
+        if self.is_stream:
+            return self.records.handled
+        subjects, begun = self.trace.column("subject"), self._begun
+        delivered = [row for row in self.counted("delivered") if subjects[row] in begun]
+        return sorted([*self.counted("deleted"), *delivered]) if delivered else self.counted("deleted")
+
+    @cached_property
+    def _begun(self) -> dict[int, float]:
+        """When each message was sent, or taken out of a stream by who delivers it."""
+        subjects = self.trace.column("subject")
+        return {subjects[row]: self._times[row] for what in ("taken", "sent") for row in self.counted(what)}
+
+    @property
+    def ending(self) -> str:
+        """What is counted of those that were dealt with: "deleted", "worked" or "delivered"."""
+        if self.is_stream:
+            return "worked"
+        return "delivered" if self._handled and not self.counted("deleted") else "deleted"
 
     # ---- states ------------------------------------------------------------------------------------------------------
 
@@ -359,7 +376,7 @@ class Measures:
     @cached_property
     def _latency(self) -> list[float]:
         subjects, times = self.trace.column("subject"), self._times
-        begin = {subjects[row]: times[row] for row in self.counted("sent")}
+        begin = self._begun
         end: dict[int, float] = {}
         for row in self._handled:
             end.setdefault(subjects[row], times[row])
@@ -449,8 +466,10 @@ class Measures:
     def plotted(self) -> list[Series]:
         """The series that the standard figure shows."""
         rates: tuple[str, ...] = ("sent", "received", "deleted", "empty receives")
-        if self.is_direct or self.is_stream:
-            rates = ("sent", "deleted", "refused", "timed out") if self.is_direct else ("sent", "worked", "refused")
+        if self.is_direct:
+            rates = ("sent", "deleted", "refused", "timed out")
+        elif self.ending != "deleted":
+            rates = ("sent", self.ending, "refused")
         return [self.series(name) for name in ("depth", "in_flight", "age_of_oldest", *rates)]
 
     def table(self, points: int = 61) -> pd.DataFrame:

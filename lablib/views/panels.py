@@ -61,9 +61,8 @@ def curves(measures: Measures, duration: float) -> tuple[tuple[str, tuple[Curve,
     scale, unit = time_unit(duration)
     per, tempo = next((x, name) for limit, x, name in _TEMPOS if duration <= limit)
     waiting, work = "not yet handled" if stream else "waiting", "being worked on" if direct or stream else "in flight"
-    came, went, ended = ("requested" if direct else "sent"), "answered" if direct else "deleted", "deleted"
-    if stream:
-        went, ended = "worked on", "worked"
+    ended = measures.ending
+    came, went = "requested" if direct else "sent", "answered" if direct else "worked on" if stream else ended
     delayed = () if stream else (Curve(measures.delayed(), "delayed", "delayed", "dash"),)
 
     def scaled(series: Series, factor: float) -> Series:

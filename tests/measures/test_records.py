@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from lablib.measures import Measures
 from lablib.scenarios import Action
 from lablib.scenarios.lab05 import TruckStream
+from lablib.scenarios.lab06 import SkiLift
 
 pytestmark = pytest.mark.ours
 
@@ -60,3 +61,16 @@ def test_without_workers_what_waits_only_grows():
     assert run.measures.done < 10
     assert run.measures.depth().max == run.measures.waiting == run.measures.sent - run.measures.done
     assert Measures(run.trace, run.until).line().startswith(f"{run.measures.sent} sent, {run.measures.done} done")
+
+
+def test_what_is_delivered_is_done():
+    """Firehose: a record is dealt with when it is in S3, and costs by its size, rounded up to 5 KB (price list)."""
+    run = SkiLift(rate=2.0).run(seed=7, until=150)
+    delivered = {row.subject: row.time for row in run.trace.where("RecordDelivered")}
+    accepted = {row.subject: row for row in run.trace.where("RecordAccepted")}
+    measures = run.measures
+    assert 0 < measures.done == len(delivered) < measures.sent == len(accepted)
+    assert measures.waiting == len(accepted) - len(delivered)
+    assert sorted(measures.latency()) == pytest.approx(sorted(delivered[r] - accepted[r].time for r in delivered))
+    size = sum(-(-row.detail // 5120) * 5120 for row in accepted.values())
+    assert measures.bill()["firehose"] == {"records taken": pytest.approx(size / 1e9 * 0.029)}

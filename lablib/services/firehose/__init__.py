@@ -7,8 +7,13 @@ S3, `source` reads a Kinesis stream, `control` has the operations on streams; he
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from lablib.aws.constraints import invalid
 from lablib.aws.service import Request, ServiceError
+from lablib.kernel import Trace
+from lablib.services.firehose.bill import bill
 from lablib.services.firehose.checks import Document, argument
 from lablib.services.firehose.control import Control
 from lablib.services.firehose.events import EVENTS
@@ -31,6 +36,12 @@ class Firehose(Control):
     quotas = QUOTAS
     batches = frozenset(("PutRecordBatch",))
     counts = {"PutRecordBatch": _stored}
+
+    @classmethod
+    def bill(
+        cls, trace: Trace, rows: Mapping[str, list[int]], quotas: Mapping[str, Any], until: float
+    ) -> dict[str, float]:
+        return bill(trace, rows, quotas, until)
 
     def put_record(self, request: Request, *, delivery_stream_name: str, record: Document) -> Document:
         stream = self._open(delivery_stream_name)
