@@ -44,12 +44,13 @@ _PAGE = """<!doctype html>
 <style>
 body {{ margin: 0 auto; padding: 16px; max-width: 1860px; background: #fff; }}
 @media (prefers-color-scheme: dark) {{ body {{ background: #12171d; color: #fff; }} }}
+.veil {{ position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }}
 {style}
 </style>
 </head>
 <body>
 <noscript>{headline}</noscript>
-<main><h1 class="ml-veil">{title}</h1><h2 class="ml-veil">A kept run</h2><div id="workbench"></div></main>
+<main><h1 class="veil">{title}</h1><h2 class="veil">A kept run</h2><div id="workbench"></div></main>
 <script type="module">
 {script}
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
