@@ -67,7 +67,7 @@ class Mq(Control):
     ) -> Document:
         kind = engine_class(engine_type)
         storage = storage_type or ("EBS" if engine_type == "RABBITMQ" else "EFS")
-        version = engine_version or kind.versions[0]
+        version = engine_version or kind.default_version(self.world)
         check_broker(broker_name, kind, engine_type, deployment_mode, version, host_instance_type, storage, subnet_ids)
         accounts = [check_user(user) for user in users or ()]
         if engine_type == "RABBITMQ" and len(accounts) != 1:

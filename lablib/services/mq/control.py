@@ -163,7 +163,7 @@ class Control(Service):
         authentication_strategy: str = "SIMPLE",
         tags: dict[str, str] | None = None,
     ) -> Document:
-        version = engine_version or engine_class(engine_type).versions[0]
+        version = engine_version or engine_class(engine_type).default_version(self.world)
         id = f"c-{self.world.chance.uuid('configurations')}"
         made = Configuration(id, name, self.arn(f"configuration:{id}"), engine_type, version, tags=Tags(tags or {}))
         text = f"Auto-generated default for {name} on {engine_type} {version}"

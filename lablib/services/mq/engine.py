@@ -167,6 +167,11 @@ class Engine(ABC):
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
 
+    @classmethod
+    def default_version(cls, world: World) -> str:
+        """Which version a broker has that is made without one."""
+        return cls.versions[0]
+
     @abstractmethod
     def instances(self) -> list[Document]:
         """BrokerInstances of DescribeBroker: `ConsoleURL`, `Endpoints`, `IpAddress`, as AWS writes them."""

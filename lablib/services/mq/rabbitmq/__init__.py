@@ -15,6 +15,7 @@ from functools import partial
 from math import inf
 from typing import Any
 
+from lablib.aws.service import World
 from lablib.kernel import servers
 from lablib.kernel.loop import Timer
 from lablib.kernel.network import Host, network_of
@@ -32,6 +33,7 @@ _LOOK = 1.0  # seconds between two looks at memory and disk (RabbitMQ: 1 to 2.5 
 _HELD = 1.0  # seconds; what is longer under way was held up by the network
 _BETWEEN = 10.0  # seconds between two nodes of a rolling restart (ours)
 _SHUTDOWN = "CONNECTION_FORCED - broker forced connection closure with reason 'shutdown'"
+_NO_QUORUM = "RABBITMQ_QUORUM_QUEUES_NOT_SUPPORTED_ON_CURRENT_VERSION"
 _MIRRORING = Policy(  # Amazon MQ's guide, RabbitMQ defaults (2023)
     "ha-all-AWS-OWNED-DO-NOT-DELETE",
     ".*",
@@ -57,17 +59,21 @@ class RabbitMq(Engine):
         self.vhost = VirtualHost(self)
         self.alarm = ""
         self.emit = broker.emit
-        self.delivery_limit = 20.0 if int(broker.version.partition(".")[0]) >= 4 else inf
+        version = tuple(int(part) for part in broker.version.split("."))
+        self.delivery_limit = 20.0 if version >= (4,) else inf
+        self.has_quorum_queues = version >= (3, 13)
         self._listeners: dict[int, list[servers.Server]] = {}
         self._healthy: dict[int, None] = {}
         self._turn = self._subjects = 0
         self._known: set[str] = set()
         self._restarting: list[int] = []
+        self.ha_policy: Document = {}  # what Amazon MQ adds to every policy of a cluster
         self._memory_timer: Timer | None = None
         if broker.mode == "CLUSTER_MULTI_AZ":
             self.network.watchers.append(self._network_changed)
             if self.delivery_limit == inf:
                 self.vhost.policies[_MIRRORING.name] = _MIRRORING
+                self.ha_policy = {name: _MIRRORING.definition[name] for name in ("ha-mode", "ha-sync-mode")}
 
     # ---- what everybody here asks -----------------------------------------------------------------------------------
 
@@ -126,6 +132,18 @@ class RabbitMq(Engine):
         elif queue.settings.mirrored and queue.owner is None and len(self.broker.hosts) > 1 and not queue.replicated:
             queue.copies = Mirrors(queue)
 
+    def check_quorum_queues(self) -> None:
+        """Before RabbitMQ 3.13 Amazon MQ does not support them: a broker that has one needs help (its guide)."""
+        if self.has_quorum_queues:
+            return
+        wrong = any(queue.quorum for queue in self.vhost.queues.values())
+        if wrong and self.broker.state == "RUNNING":
+            self.broker.state = "CRITICAL_ACTION_REQUIRED"
+            self.broker.settings["ActionsRequired"] = [{"ActionRequiredCode": _NO_QUORUM}]
+        elif not wrong and self.broker.state == "CRITICAL_ACTION_REQUIRED":
+            self.broker.state = "RUNNING"
+            del self.broker.settings["ActionsRequired"]
+
     # ---- nodes come and go ------------------------------------------------------------------------------------------
 
     def started(self, node: Node) -> None:
@@ -133,7 +151,7 @@ class RabbitMq(Engine):
         if self.broker.mode == "CLUSTER_MULTI_AZ":
             self.network.balance(self.broker.dns(), self._balance)
         self._join(node)
-        if self._restarting:
+        if self._restarting[:1] == [node.number]:
             self._restarting.pop(0)
             node.after(_BETWEEN, self._restart_next)
 
@@ -152,6 +170,7 @@ class RabbitMq(Engine):
             elif queue.home == node.number and not queue.quorum:
                 queue.come_up(node)
         self.kernel.after(0 if first else self.quota("health"), self._check_health)
+        self.kernel.after(0.01, self._look_around)
         self.kernel.after(self.quota("election"), self._review)
 
     def _connected(self, node: Node, wire: servers.Connection) -> None:
@@ -205,6 +224,7 @@ class RabbitMq(Engine):
                         consumer.channel.cancelled(consumer)
                 queue.consumers.clear()
             self._release(queue, node)
+        self._look_around()
 
     def _release(self, queue: Queue, node: Node) -> None:
         channels = [c.channel for c in queue.consumers] + [holder[0] for holder in queue.unacked.values()]
@@ -234,7 +254,10 @@ class RabbitMq(Engine):
         return sum(self.reaches(node, other) for other in running)
 
     def _look_around(self) -> None:
-        """A node that sees a minority pauses until it sees more (cluster_partition_handling = pause_minority)."""
+        """A node that sees a minority, for others are cut off or down, pauses until it sees more
+        (cluster_partition_handling = pause_minority; which one Amazon MQ uses, its guide does not say)."""
+        if self.broker.mode != "CLUSTER_MULTI_AZ":
+            return
         for node in [n for n in self.broker.nodes if n is not None and n.alive]:
             few = 2 * self._sees(node) <= len(self.broker.hosts)
             if few and node.number in self.nodes:
@@ -258,6 +281,12 @@ class RabbitMq(Engine):
         self._healthy = dict.fromkeys(sorted(self.nodes))
 
     # ---- control ----------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def default_version(cls, world: World) -> str:
+        """In 2023 one of RabbitMQ 3."""
+        wanted = str(world.quotas["mq.rabbitmq_version"])
+        return next(version for version in cls.versions if version == wanted or version.startswith(f"{wanted}."))
 
     def instances(self) -> list[Document]:
         """One, whatever the number of nodes: clients know the load balancer alone."""
@@ -285,15 +314,17 @@ class RabbitMq(Engine):
 
     # ---- memory and disk --------------------------------------------------------------------------------------------
 
-    def used(self, number: int) -> dict[str, float]:
-        """Bytes of memory and disk that a node's messages take."""
-        used, each = {"memory": 0.0, "disk": 0.0}, self.quota("message_overhead")
+    def used(self) -> dict[int, dict[str, float]]:
+        """Bytes of memory and disk that the messages of each node take."""
+        used = {number: {"memory": 0.0, "disk": 0.0} for number in range(1, len(self.broker.hosts) + 1)}
+        each = self.quota("message_overhead")
         for queue in self.vhost.queues.values():
-            if number in queue.copies.nodes:
-                for entry in queue.entries():
-                    used["memory"] += entry.message.size + each
-                    if queue.quorum or (queue.durable and entry.message.persistent):
-                        used["disk"] += entry.message.size
+            messages = [entry.message for _, entry in queue.ready] + [entry.message for entry in queue.unacked]
+            memory = sum(message.size + each for message in messages)
+            disk = sum(m.size for m in messages if queue.quorum or (queue.durable and m.persistent))
+            for number in queue.copies.nodes:
+                used[number]["memory"] += memory
+                used[number]["disk"] += disk
         return used
 
     def watch_memory(self) -> None:
@@ -303,7 +334,7 @@ class RabbitMq(Engine):
 
     def _look_at_memory(self) -> None:
         self._memory_timer = None
-        used = [self.used(number) for number in self.nodes]
+        used = [bytes for number, bytes in self.used().items() if number in self.nodes]
         short = next((what for what in ("memory", "disk") if any(u[what] > self.quota(what) for u in used)), "")
         if short != self.alarm:
             self.emit("AlarmRaised" if short else "AlarmCleared", detail=short or self.alarm)
@@ -323,7 +354,7 @@ class RabbitMq(Engine):
             "ConnectionCount": len(self.connections),
             "ChannelCount": sum(len(c.channels) for c in self.connections),
             "ConsumerCount": sum(len(queue.consumers) for queue in queues),
-            "RabbitMQMemUsed": max((self.used(number)["memory"] for number in self.nodes), default=0.0),
+            "RabbitMQMemUsed": max((used["memory"] for used in self.used().values()), default=0.0),
             "RabbitMQMemLimit": self.quota("memory"),
         }  # fmt: skip
         for metric, key in (("MessageCount", "messages"), ("MessageReadyCount", "messages_ready"),

@@ -147,7 +147,7 @@ class Page:
         }  # fmt: skip
 
     def _node(self, number: int) -> dict[str, Any]:
-        used = self.broker.used(number)
+        used = self.broker.used()[number]
         return {
             "name": self.broker.node_name(number), "running": number in self.broker.nodes,
             "mem_used": used["memory"], "mem_limit": self.broker.quota("memory"),

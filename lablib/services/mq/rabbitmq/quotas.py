@@ -6,6 +6,7 @@ from lablib.aws.quotas import Quota, assumed, quota
 
 QUOTAS: tuple[Quota, ...] = (
     quota("mq.rabbitmq_message_size", 128 << 20, 16 << 20, "bytes", "RabbitMQ: max_message_size (16 MiB since 4.0)"),
+    quota("mq.rabbitmq_version", 3.11, 4.2, "version", "guide: RabbitMQ engine versions; the newest"),
     quota("mq.rabbitmq_ack_time", 1800, 1800, "s", "RabbitMQ: consumer_timeout"),
     quota("mq.rabbitmq_net_tick", 60, 60, "s", "RabbitMQ: net_ticktime, until a silent node counts as down"),
     assumed("mq.rabbitmq_silence", 5, "s", "until a quorum queue misses a silent leader (Ra's aten: 5 s)", 0, 600),

@@ -219,6 +219,7 @@ class VirtualHost:
         queue = Queue(self, name, node.number, durable, auto_delete, owner, quorum, settings)
         self.queues[name] = queue
         self.broker.place_copies(queue)
+        self.broker.check_quorum_queues()
         self.broker.emit("QueueDeclared", queue.place, actor=node.name, detail="quorum" if quorum else "classic")
         return queue
 
@@ -226,6 +227,7 @@ class VirtualHost:
         """What the arguments of a queue and the policy for it make of it."""
         fitting = [policy for policy in self.policies.values() if policy.fits(name, quorum)]
         policy = max(fitting, key=lambda policy: policy.priority).definition if fitting else {}
+        policy = {**policy, **self.broker.ha_policy}
         return settings_of(arguments, policy, quorum, self.broker.delivery_limit)
 
     def policies_changed(self) -> None:
@@ -251,6 +253,7 @@ class VirtualHost:
         for consumer in list(queue.consumers):
             queue.answer(consumer.channel, consumer.channel.cancelled, consumer)
         queue.consumers.clear()
+        self.broker.check_quorum_queues()
         self.broker.emit("QueueRemoved", queue.place, detail=why)
         return count
 
