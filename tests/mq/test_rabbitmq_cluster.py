@@ -315,6 +315,47 @@ def test_a_poison_message_is_dropped_after_twenty_deliveries_since_4(version, li
         assert len(counts) == (limit + 1 if limit else 25)
 
 
+@pytest.mark.parametrize(
+    ("limit", "order"),
+    [
+        pytest.param({}, "310", marks=pytest.mark.measured, id="none"),
+        pytest.param({"x-delivery-limit": 5}, "013", marks=guide, id="five"),
+    ],
+)
+def test_what_is_given_back_goes_to_the_end_unless_there_is_a_delivery_limit(limit, order):
+    with Stage(version="3.13") as stage:
+
+        def play(channel):
+            declare(**limit)(channel)
+            send(*"0123")(channel)
+            tags = [channel.basic_get("q")[0].delivery_tag for _ in range(3)]
+            channel.basic_nack(tags[1])
+            channel.basic_reject(tags[0])
+            channel.basic_ack(tags[2])
+            channel.connection.sleep(0.1)
+            return taken(channel, "q")
+
+        found = at(stage, None, play)
+        assert "".join(body for body, _ in found) == order
+        assert dict(found) == {"3": False, "1": True, "0": True}
+
+
+@pytest.mark.measured
+def test_a_quorum_queue_that_refuses_takes_one_more_than_its_length(today):
+    def play(channel):
+        declare(**{"x-max-length": 2, "x-overflow": "reject-publish"})(channel)
+        channel.confirm_delivery()
+        refused = []
+        for n in range(5):
+            try:
+                channel.basic_publish("", "q", str(n))
+            except pika.exceptions.NackError:
+                refused.append(n)
+        return refused
+
+    assert at(today, 1, play) == [3, 4]
+
+
 # ---- queues of one node ----------------------------------------------------------------------------------------------
 
 

@@ -557,6 +557,8 @@ def test_low_memory_blocks_publishers_and_not_consumers():
         assert stage.engine.alarm == "memory"
         with pytest.raises(stage.mq.exceptions.BadRequestException):
             stage.mq.reboot_broker(BrokerId=stage.id)
+        stage.cloud.advance(300)  # it is not taken for silent
+        assert len(stage.engine.connections) == 1
         for _ in range(10):
             in_channel(stage, lambda channel: taken(channel, "q"), name="consumer", seconds=5)
         stage.cloud.advance(30)

@@ -264,6 +264,8 @@ class Connection:
         if self.state == "closed":
             return
         now = self.broker.now
+        if self.blocked:  # it is not read, so that it cannot be silent
+            self._heard = now
         if now - self._heard > 2 * interval:
             self.wire.abort()
             return self._lost(f"missed heartbeats from client, timeout: {interval}s")

@@ -207,7 +207,8 @@ class Queue:
         rules = self.settings
         if self.deleted:
             return done(True)  # RabbitMQ confirms what a deleted queue has got
-        if rules.overflow != "drop-head" and self._is_full(entry):
+        coming = None if self.quorum else entry  # a quorum queue learns late that it is full: it takes one more
+        if rules.overflow != "drop-head" and self._is_full(coming):
             announce()
             self._drop(entry, "maxlen" if rules.overflow == "reject-publish-dlx" else "", "the queue is full")
             return done(False)
@@ -329,6 +330,8 @@ class Queue:
             self._drop(entry, "rejected", f"{channel.peer} rejected it")
         else:
             self.emit("LetGo", entry, channel.peer, "given back")
+            if self.quorum and self.settings.delivery_limit == inf:  # then it goes to the end (Amazon MQ's guide)
+                entry.position, self._next = self._next, self._next + 1
             self.requeue(entry, f"{channel.peer} gave it back")
         self.pump()
         channel.made_room()
