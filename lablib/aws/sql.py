@@ -79,6 +79,7 @@ class Database:
         """A connection with a transaction that begins now."""
         session = Session(self._root.cursor(), self._duckdb)
         session.execute("SET search_path = 'public,main'")
+        session.execute("SET TimeZone = 'UTC'")  # DuckDB takes that of the machine
         session.execute(f"SET VARIABLE lab_now = TIMESTAMP '{self._clock():%Y-%m-%d %H:%M:%S.%f}'")
         session.execute(f"SELECT setseed({self._chance.random():.6f})")
         session.execute("BEGIN")

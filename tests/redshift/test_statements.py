@@ -1,5 +1,7 @@
 """SQL through the Data API: real SQL, in virtual time, one transaction a statement."""
 
+import time
+
 import pytest
 from aws_errors import code_and_message
 from redshift.conftest import ROLE, Lab
@@ -127,6 +129,21 @@ def test_time_and_chance_are_the_clouds(lab):
     again = Lab()
     assert again.rows(sql) == [first]
     assert again.rows(sql) != [first]
+
+
+@ours
+def test_the_machines_time_zone_is_not_seen(monkeypatch):
+    sql = (
+        "SELECT '2023-04-01 10:00:00+09'::TIMESTAMPTZ, '2023-04-01 10:00:00+09'::TIMESTAMPTZ::VARCHAR, to_timestamp(0)"
+    )
+    try:
+        monkeypatch.setenv("TZ", "Asia/Seoul")
+        time.tzset()
+        rows = Lab().rows(sql)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert rows == [("2023-04-01 01:00:00+00:00", "2023-04-01 01:00:00+00", "1970-01-01 00:00:00+00:00")]
 
 
 @ours
