@@ -130,6 +130,7 @@ _PREFIX = (
     "the set of supported type prefixes is Binary, Number, and String."
 )
 _EMPTY = "The message attribute 'attr1' must contain non-empty message attribute value for message attribute type "
+_ATTRIBUTES = "MessageAttributes"
 _OTHER_TYPE = "parameter that is not valid for this topic type"
 
 TABLE = (
@@ -744,6 +745,95 @@ TABLE = (
         )
         for name in ("MessageDeduplicationId", "MessageGroupId")
     ),
+    *(
+        Refusal(
+            "sns.Unsubscribe",
+            f"SubscriptionArn={arn!r}",
+            lambda lab, arn=arn: {"SubscriptionArn": arn},
+            "InvalidParameter",
+            f"Invalid parameter: {why}",
+            "SNS, October 2023",
+        )
+        for arn, why in (
+            ("randomstring", f"SubscriptionArn Reason: {_NO_TOPIC} 1"),
+            ("arn:aws:sns:us-east-1:random", f"SubscriptionArn Reason: {_NO_TOPIC} 5"),
+            (f"arn:aws:sns:us-east-1:{ACCOUNT}:random", "SubscriptionId"),
+        )
+    ),
+    Refusal(
+        "sns.Publish",
+        "a topic of another region",
+        lambda lab: {"TopicArn": TOPIC.replace(REGION, "eu-west-1"), "Message": "m"},
+        "InvalidParameter",
+        "Invalid parameter: TopicArn",
+        "SNS, November 2023",
+    ),
+    Refusal(
+        "sns.PublishBatch",
+        "262,146 bytes in all",
+        lambda lab: {
+            "TopicArn": TOPIC,
+            "PublishBatchRequestEntries": [{"Id": n, "Message": "a" * 131073} for n in "12"],
+        },
+        "BatchRequestTooLong",
+        "The length of all the messages put together is more than the limit.",
+        "SNS, September 2024",
+    ),
+    *(
+        Refusal(
+            "sns.SetSubscriptionAttributes",
+            f"{name}: {what}",
+            lambda lab, name=name, value=value: {
+                "SubscriptionArn": lab.sub,
+                "AttributeName": name,
+                "AttributeValue": value,
+            },
+            "InvalidParameter",
+            f"Invalid parameter: {why}",
+            "SNS, May 2024",
+            before=lambda lab, scope=scope: lab.sns.set_subscription_attributes(
+                SubscriptionArn=lab.sub, AttributeName="FilterPolicyScope", AttributeValue=scope
+            ),
+        )
+        for name, what, value, scope, why in (
+            (
+                "FilterPolicyScope",
+                "RandomValue",
+                "RandomValue",
+                _ATTRIBUTES,
+                "FilterPolicyScope: Invalid value [RandomValue]. Please use either MessageBody or MessageAttributes",
+            ),
+            (
+                "FilterPolicy",
+                "nested, of attributes",
+                '{"object": {"key": [{"prefix": "auto-"}]}}',
+                _ATTRIBUTES,
+                "Filter policy scope MessageAttributes does not support nested filter policy",
+            ),
+            (
+                "FilterPolicy",
+                "six keys",
+                json.dumps({f"key_{n}": ["value_one"] for n in range(6)}),
+                "MessageBody",
+                "FilterPolicy: Filter policy can not have more than 5 keys",
+            ),
+            (
+                "FilterPolicy",
+                "too many combinations",
+                json.dumps({"a": {"b": {"c": [*map(str, range(8))]}}, "d": {"e": [*map(str, range(8))]}}),
+                "MessageBody",
+                "FilterPolicy: Filter policy is too complex",
+            ),
+            (
+                "FilterPolicy",
+                "a text where a list should be",
+                '{"key_a":"value_one"}',
+                "MessageBody",
+                'FilterPolicy: "key_a" must be an object or an array\n at [Source: (String)"{"key_a":"value_one"}"; '
+                "line: 1, column: 11]",
+            ),
+        )
+    ),
     # ---- S3 ----
     Refusal(
         "s3.PutBucketNotificationConfiguration",
@@ -796,6 +886,30 @@ TABLE = (
             ("ArgumentName2", QUEUE + "no-2"),
             ("ArgumentValue2", "The destination queue does not exist"),
         ),
+    ),
+    Refusal(
+        "s3.PutBucketNotificationConfiguration",
+        "TopicArn='invalid-topic'",
+        lambda lab: {
+            "Bucket": "bucket-of-tests",
+            "NotificationConfiguration": {
+                "TopicConfigurations": [{"TopicArn": "invalid-topic", "Events": ["s3:ObjectCreated:*"]}]
+            },
+        },
+        "InvalidArgument",
+        "The ARN could not be parsed",
+        _S3,
+        details=(("ArgumentName", "Topic"), ("ArgumentValue", "invalid-topic")),
+    ),
+    Refusal(
+        "s3.GetBucketNotificationConfiguration",
+        "a bucket that is not there",
+        lambda lab: {"Bucket": "not-there"},
+        "NoSuchBucket",
+        "The specified bucket does not exist",
+        _S3,
+        404,
+        details=(("BucketName", "not-there"),),
     ),
 )
 

@@ -7,6 +7,7 @@ from knowledge.refusals import TABLE, same
 DIFFERENT = {
     ("sns.SetSubscriptionAttributes", "RedrivePolicy='{invalidjson}'"),
     ("sns.SetSubscriptionAttributes", "FilterPolicy='{invalidjson}'"),
+    ("sns.SetSubscriptionAttributes", "FilterPolicy: a text where a list should be"),
 }
 
 
