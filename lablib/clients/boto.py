@@ -73,14 +73,17 @@ class Door:
         self.caller = caller
         self.strict = strict
         self.request_prefix = f"{chance.seed & 0xFFFFFFFF:08x}-0000-4000-a000-"
-        self._date = (-1, "")
+        self._date, self._next_second = "", 0.0
 
     def headers(self, names: tuple[str, ...], id: str) -> dict[str, str]:
         """The headers of an answer: its date, and the request's id under these names."""
-        now = int(self.kernel.epoch + self.kernel.now)
-        if self._date[0] != now:
-            self._date = now, formatdate(now, usegmt=True)
-        return dict.fromkeys(names, id) | {"date": self._date[1]}
+        kernel = self.kernel
+        if kernel.now >= self._next_second:
+            self._next_second = int(kernel.now) + 1.0  # a run begins with a whole second
+            self._date = formatdate(int(kernel.epoch + kernel.now), usegmt=True)
+        if len(names) == 1:
+            return {names[0]: id, "date": self._date}
+        return {**dict.fromkeys(names, id), "date": self._date}
 
 
 class _Operation:

@@ -194,3 +194,15 @@ def test_other_policies_of_aws_are_not_simulated_and_not_called_missing(lab):
     for call, more in ((lab.iam.attach_role_policy, {"RoleName": "worker"}), (lab.iam.get_policy, {})):
         with pytest.raises(NotSimulated, match="AmazonEC2FullAccess is not simulated"):
             call(PolicyArn=arn, **more)
+
+
+@pytest.mark.ours
+def test_kinesis_refuses_a_policy_with_a_principal_that_does_not_exist(lab):
+    """The text is ours."""
+    kinesis = lab.cloud.client("kinesis")
+    kinesis.create_stream(StreamName="s", ShardCount=1)
+    arn = f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/s"
+    given = {"ResourceARN": arn, "Policy": policy(arn, "kinesis:PutRecord")}
+    assert refused(kinesis.put_resource_policy, **given)[0] == "InvalidArgumentException"
+    lab.role()
+    kinesis.put_resource_policy(**given)

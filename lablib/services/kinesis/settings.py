@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from lablib.aws.access.decide import MalformedPolicy, Policy
+from lablib.aws.access.identities import UnknownPrincipal, bound
 from lablib.aws.keys import DataKeys
 from lablib.aws.lists import Tags
 from lablib.aws.service import Request, ServiceError, World
@@ -228,8 +229,8 @@ class Settings(KinesisBase):
     def put_resource_policy(self, request: Request, *, resource_arn: str, policy: str) -> Document:
         owner = self._owner(resource_arn)
         try:
-            owner.policy = Policy.parse(policy)
-        except MalformedPolicy as error:
+            owner.policy = bound(Policy.parse(policy), self.world)
+        except (MalformedPolicy, UnknownPrincipal) as error:
             raise argument(str(error)) from None
         owner.policy_text = policy
         self.has_policies = True
