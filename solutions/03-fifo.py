@@ -701,8 +701,8 @@ limits("sqs", changed=True).filter(like="fifo", axis=0)
 # %% [markdown]
 # ## What the model leaves out (extra)
 #
-# - **Which group comes first.** AWS does not say which of several free groups a receive takes. The model takes the one
-#   whose first message is the oldest.
+# - **Which group comes first.** AWS does not write down which of several free groups a receive takes. It was seen to let
+#   groups take turns, and so does the model: a group that was just served comes after those that wait.
 # - **Bursts.** AWS says 300 calls a second and not how it counts them. The model lets calls of up to one second come at
 #   once (`sqs.fifo_burst`). The text of `ThrottlingException` is assumed, too.
 # - **Partitions.** A FIFO queue in high-throughput mode is split inside. The model has one limit for the queue and one

@@ -37,6 +37,7 @@ from botocore.validate import ParamValidator
 
 from lablib.aws.service import NotSimulated, Principal, Service, ServiceError
 from lablib.clients.events import listening
+from lablib.clients.retries import backoff, may_retry
 from lablib.clients.rules import Unsure, as_sent, misfit, rule
 from lablib.gateway import AnswerLost, Gateway
 from lablib.kernel import Chance, Kernel, Trace
@@ -44,15 +45,6 @@ from lablib.kernel.process import current_process, unsimulated
 
 ParamValidationError = botocore.exceptions.ParamValidationError
 
-# What botocore itself retries as throttling (botocore user guide, "Retries").
-_THROTTLES = frozenset(
-    (
-        "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottledException", "RequestThrottled",
-        "TooManyRequestsException", "ProvisionedThroughputExceededException", "TransactionInProgressException",
-        "RequestLimitExceeded", "BandwidthLimitExceeded", "LimitExceededException", "SlowDown",
-        "PriorRequestNotComplete", "EC2ThrottledException",
-    )
-)  # fmt: skip
 _VALIDATOR = ParamValidator()
 _Emitter = listening(HierarchicalEmitter)
 # The mode of each edition, and how often each mode tries at most (botocore user guide, "Retries").
@@ -244,9 +236,9 @@ class SimulatedClient:
                 break
             except (ServiceError, AnswerLost) as problem:
                 retries = self.meta.config.retries
-                if attempt >= retries["total_max_attempts"] or not _may_retry(retries["mode"], problem):
+                if attempt >= retries["total_max_attempts"] or not may_retry(retries["mode"], problem):
                     raise self._error(problem, operation_name, attempt - 1) from None
-                door.kernel.sleep(_backoff(retries["mode"], attempt, problem, door.stream(caller).random()))
+                door.kernel.sleep(backoff(retries["mode"], attempt, problem, door.stream(caller).random()))
                 attempt += 1
         if door.strict:
             self._check_answer(answer, operation)
@@ -330,25 +322,6 @@ class SimulatedClient:
 
         waiter.wait = virtual_wait
         return waiter
-
-
-# The HTTP statuses that are worth another attempt (botocore's retry data; botocore user guide, "Retries").
-_TRANSIENT = {"legacy": (429, 500, 502, 503, 504, 509)}
-
-
-def _may_retry(mode: str, problem: ServiceError | AnswerLost) -> bool:
-    if isinstance(problem, AnswerLost):
-        return True
-    return problem.code in _THROTTLES or problem.status in _TRANSIENT.get(mode, (500, 502, 503, 504))
-
-
-def _backoff(mode: str, attempt: int, problem: ServiceError | AnswerLost, u: float) -> float:
-    """Seconds before the next attempt. legacy: u * 2**(n-1). standard: u * min(scale * 2**(n-1), 20), where the scale
-    is 1 s for throttling and 0.05 s for everything else (botocore's retry handlers)."""
-    if mode == "legacy":
-        return round(u * 2 ** (attempt - 1), 6)
-    scale = 1.0 if isinstance(problem, ServiceError) and problem.code in _THROTTLES else 0.05
-    return round(u * min(scale * 2 ** (attempt - 1), 20), 6)
 
 
 class _Session(boto3.session.Session):
