@@ -222,3 +222,13 @@ def test_one_bucket_can_fail_without_the_other(lab):
     lab.cloud.advance(2 * DAY)
     assert lab.bodies("spare") == [b"a"]
     assert [row.resource for row in lab.rows("RecordLost")] == ["clicks"]
+
+
+@pytest.mark.reported
+def test_a_role_that_is_deleted_stops_the_delivery(lab):
+    create(lab)
+    lab.iam.delete_role_policy(RoleName="firehose", PolicyName="all")
+    lab.iam.delete_role(RoleName="firehose")
+    lab.put(b"a")
+    lab.cloud.advance(90)
+    assert {row.detail["code"] for row in lab.rows("DeliveryFailed")} == {"S3.AssumeRoleAccessDenied"}

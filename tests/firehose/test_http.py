@@ -234,3 +234,33 @@ def test_other_protocols_are_named(lab, name):
     }  # fmt: skip
     with pytest.raises(NotSimulated, match=name[:5].lower()):
         lab.create(**{name: config[name]})
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("mood", ["slow", "busy"])
+def test_a_stream_that_is_deleted_in_the_middle_of_an_attempt_loses_its_records_once(lab, mood):
+    endpoint = Endpoint(lab.cloud, lambda document: (200, good(document)) if mood == "slow" else (503, b""))
+    endpoint.delay = 100
+    create(lab)
+    (record,) = lab.put(b"a")
+    lab.cloud.advance(65)
+    lab.firehose.delete_delivery_stream(DeliveryStreamName="clicks")
+    lab.cloud.advance(2000)
+    assert [row.subject for row in lab.rows("RecordLost")] == [record]
+    assert lab.rows("RecordDelivered") == lab.rows("RecordFailed") == [] and lab.objects() == []
+
+
+@pytest.mark.guide
+def test_the_destination_can_become_another_one(lab):
+    endpoint = Endpoint(lab.cloud)
+    lab.create(ExtendedS3DestinationConfiguration=s3(seconds=900))
+    lab.put(b"a")
+    update = {"EndpointConfiguration": {"Url": "https://collector/"}, "S3Update": s3(), "RoleARN": ROLE}
+    version = {"DeliveryStreamName": "clicks", "CurrentDeliveryStreamVersionId": "1"}
+    id = {"DestinationId": "destinationId-000000000001"}
+    lab.firehose.update_destination(**version, **id, HttpEndpointDestinationUpdate=update)
+    lab.cloud.advance(70)
+    lab.put(b"b")
+    lab.cloud.advance(400)
+    assert (lab.bodies(), endpoint.bodies) == ([b"a"], [[b"b"]])
+    assert "HttpEndpointDestinationDescription" in lab.describe()["Destinations"][0]
