@@ -455,6 +455,20 @@ def test_a_node_that_comes_back_is_synchronised_and_meanwhile_the_queue_stands_s
         assert len(stage.cloud.trace.where("MirrorSynchronised")) == 1
 
 
+@guide
+def test_all_nodes_lost_at_once_and_the_mirrors_follow_anew(mirrored):
+    at(mirrored, 1, lasting)
+    at(mirrored, 1, send(*(str(n) for n in range(20))))
+    for number in (1, 2, 3):
+        mirrored.crash(number)
+    mirrored.cloud.advance(300)
+    assert mirrored.engine.vhost.queues["q"].copies.synchronised == {2, 3}
+    mirrored.crash(1)
+    mirrored.cloud.advance(1)
+    found = at(mirrored, 2, lambda channel: taken(channel, "q"))
+    assert found == [(str(n), True) for n in range(20)]
+
+
 @guide  # RabbitMQ: ha-promote-on-failure is always
 def test_a_mirror_that_must_take_over_while_it_is_synchronised_loses_the_rest():
     with Stage(nodes=3, version="3.11.20", assume={"mq.rabbitmq_synchronise_rate": 1}) as stage:
