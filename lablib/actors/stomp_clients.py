@@ -7,6 +7,7 @@ values `wait` ("doubling", "jitter", "fixed") and `longest` say, and tries each 
 from __future__ import annotations
 
 import itertools
+import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from math import inf
@@ -15,6 +16,8 @@ from typing import Any
 from lablib.actors.fleet import Worker
 from lablib.aws.event import Event
 from lablib.kernel import Chance, Kernel, Signal, Trace
+
+logging.getLogger("stomp.py").addHandler(logging.NullHandler())  # else each failed attempt would be printed
 
 QUEUE = "/queue/orders"
 PORT = 61614

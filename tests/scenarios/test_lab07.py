@@ -140,3 +140,9 @@ def test_a_mission_can_be_met_and_not_by_what_comes_near(key):
     assert wanted.at(fresh(scenario, actions=actions)) is not None
     for scenario, actions in NEAR[key]:
         assert wanted.at(fresh(scenario, actions=actions)) is None, scenario
+
+
+def test_a_failover_prints_nothing(capsys):
+    """What the clients' library logs of each attempt to connect is no output of the lab."""
+    Warehouse().run(seed=3, actions=[Action("crash_broker", 20.0)], until=60)
+    assert capsys.readouterr() == ("", "")

@@ -1,6 +1,6 @@
 // A stage: two brokers, one store and its lock; clients whose connections break and come back. What lies in the store survives; what is
 // only in the memory of a broker is hollow, and goes with it. The lens of the same name is the curve: how many clients have no broker.
-import { bar, box, circle, curve, fitting, lock, mark, pipe, ring, socket, streak, text, way, along } from "../glyph.js";
+import { bar, box, circle, curve, fitting, lock, mark, pipe, ring, socket, streak, text, way, width, along } from "../glyph.js";
 import { alpha, clamp, plural, seconds } from "../theme.js";
 import { steps } from "../model.js";
 
@@ -183,14 +183,18 @@ function client(g, lane, v, i) {
     { size: fs - 1, weight: down ? 650 : 400, color: down ? col.again : col.soft, align: "right", max: b.w * 0.55 });
   if (low || down) return;
   const s = st.s, y = mid + fs * 0.3;
+  let taken = b.w * 0.55;
   if (busy) {
     mark(g, b.x + 12 + s / 2, y, s, { shape: busy.again ? "diamond" : "square", color: busy.again ? col.again : col.hand, n: s > 17 ? busy.m + 1 : null, ink: col.onmark });
     v.hits.push({ x: b.x + 12 + s / 2, y, r: s * 0.7, id: `${lane.i}m${busy.m}`, pick: { m: busy.m, lane: lane.i } });
     const words = busy.again ? [`message ${busy.m + 1} again`, `${busy.m + 1} again`] : [`message ${busy.m + 1}`, `${busy.m + 1}`];
-    text(g, fitting(g, words, b.w * 0.5, fs - 1, 600), b.x + 20 + s, y, { size: fs - 0.5, weight: 600, color: busy.again ? col.again : col.ink });
+    const told = fitting(g, words, b.w * 0.5, fs - 0.5, 600);
+    text(g, told, b.x + 20 + s, y, { size: fs - 0.5, weight: 600, color: busy.again ? col.again : col.ink });
+    taken = 20 + s + width(g, told, fs - 0.5, 600);
     if (busy.bar !== null) bar(g, b.x + 9, b.y + b.h - 8, b.w - 18, 4, busy.bar, col.done, alpha(col.edge, 0.22));
   } else text(g, on ? "waits for a message" : "no connection", b.x + 10, y, { size: fs - 1, italic: true, color: on ? col.soft : col.again });
-  if (rest) text(g, `${rest} more in hand`, right, y, { size: fs - 1, color: col.hand, align: "right", max: b.w * 0.42 });
+  if (rest) text(g, fitting(g, [`${rest} more in hand`, `+${rest}`], right - b.x - taken - 8, fs - 1), right, y,
+    { size: fs - 1, color: col.hand, align: "right" });
 }
 
 /** What goes along the connections: to the broker and, when it is stored, on to the disk; to a packer. */
