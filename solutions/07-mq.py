@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Lab 07: Amazon MQ, real clients and failover
 #
-# **65 minutes.** First do lab 01. Lab 04 (topics) helps.
+# First do lab 01. Lab 04 (topics) helps.
 #
 # After this lab you can
 #
@@ -23,15 +23,7 @@
 # - write a producer that loses nothing, and a consumer that does nothing twice;
 # - choose between Amazon MQ, SQS and SNS by what was measured.
 #
-# | | minutes |
-# | --- | --- |
-# | 1. An existing program | 7 |
-# | 2. Queues and topics in one broker | 6 |
-# | 3. What one broker forgets | 8 |
-# | 4. Failover | 15 |
-# | 5. RabbitMQ | 8 |
-# | 6. Ten times the load | 6 |
-# | 7. Exercises (two are core, the rest is extra) | 15 |
+# {minutes}
 
 # %%
 import logging
@@ -278,7 +270,7 @@ bench = workbench(Warehouse, seed=7)
 bench
 
 # %% [markdown]
-# Press **Crash the active broker** under *More*, at about 20 s, and watch. Filled marks are on the disk of the store,
+# Press **Crash the active broker** under *What if*, at about 20 s, and watch. Filled marks are on the disk of the store,
 # hollow ones are only in the memory of a broker. A ring at a client runs out when it tries again.
 #
 # Then do the missions above the picture. Each needs one to three controls.
@@ -320,7 +312,7 @@ for lock_poll, longest in ((10, 30), (10, 1), (1, 30), (1, 1)):
 #
 # With SQS there is no failover to watch: many machines answer behind one name, and a call that fails is repeated.
 #
-# ## 5. RabbitMQ
+# ## 5. RabbitMQ (extra)
 #
 # The other engine. Its protocol is AMQP 0-9-1, its library pika. A program never sends to a queue: it sends to an
 # *exchange* (익스체인지), and *bindings* (바인딩) say which queues get the message.
@@ -564,7 +556,7 @@ def consumer(connect, book):
 exercise("07.consumer").check(consumer)
 
 # %% [markdown]
-# ### Exercise 3: acknowledgement and prefetch
+# ### Exercise 3: acknowledgement and prefetch (extra)
 #
 # A queue is full. `workers` workers take from it, one after the other begins; a message takes `seconds` of work.
 # Return the mode (`"auto"`, `"client"`, `"client-individual"`) and the prefetch (1 to 1000). All should be done nearly
@@ -583,7 +575,7 @@ def choose(seconds, workers, may_lose):
 exercise("07.prefetch").check(choose)
 
 # %% [markdown]
-# ### Exercise 4: route with exchanges
+# ### Exercise 4: route with exchanges (extra)
 #
 # Declare the exchange `orders`, four queues and the bindings, with a channel of pika. A routing key is
 # `country.kind.priority`, sometimes with more words behind, sometimes with less.
@@ -617,7 +609,7 @@ def wire(channel):
 exercise("07.routes").check(wire)
 
 # %% [markdown]
-# ### Exercise 5: a night of maintenance
+# ### Exercise 5: a night of maintenance (extra)
 #
 # Clients wait between two tries: first `first` seconds, then twice as long each time, up to `longest`; with `jitter`
 # each wait is between half of that and all of it, by chance. A heart-beat is sent every `heartbeat` seconds (0: none).
@@ -644,7 +636,7 @@ def settings(hosts):
 exercise("07.night").check(settings)
 
 # %% [markdown]
-# ### Exercise 6: the same program on SQS
+# ### Exercise 6: the same program on SQS (extra)
 #
 # A packer speaks STOMP. It calls `pack(body)` for each message, and acknowledges it after that. When `pack` raises
 # ValueError, nobody can ever pack this order: it sends a NACK, which moves the message to the dead-letter queue at
@@ -675,7 +667,7 @@ def packer(sqs, queue_url, dead_url, pack):
 exercise("07.move").check(packer)
 
 # %% [markdown]
-# ## Then and now
+# ## Then and now (extra)
 #
 # What the course of 2023 says still holds for ActiveMQ. RabbitMQ has changed: mirrored queues are gone, quorum queues
 # are the default in version 4, and brokers of version 4 run on mq.m7g only.
@@ -684,7 +676,7 @@ exercise("07.move").check(packer)
 limits("mq", changed=True)
 
 # %% [markdown]
-# ## What the model leaves out
+# ## What the model leaves out (extra)
 #
 # - **Times.** AWS gives no number for a failover. The model has a lock that is tried every 10 s, as ActiveMQ does by
 #   default, and 1.5 s to read the store: `limits("mq")` lists what is assumed. A real pair on one machine was compared

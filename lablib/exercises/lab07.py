@@ -16,7 +16,7 @@ from lablib.exercises.case import number as numbered
 from lablib.exercises.faults import idle_calls
 from lablib.exercises.lab07_choices import EXERCISES as CHOICES
 from lablib.exercises.partners import Partner, WorkFailed
-from lablib.exercises.stage import Problem, Stage, texts
+from lablib.exercises.stage import GIVES_UP, Problem, Stage, texts
 
 # ---- 07.producer -----------------------------------------------------------------------------------------------------
 
@@ -269,7 +269,8 @@ def as_before(stage: Stage) -> Iterator[Problem]:
                     f"{counted(work.tried[body], 'time')}. SQS has no NACK: send it there, and then delete it here.",
                     stage.messages_with(body)[:1],
                 )
-            if work.tried[body] > 2 or bodies[body] > 2:
+            again = stage.reached["crash"] + 4 * stage.case.refused
+            if work.tried[body] > 1 + again or bodies[body] > 1 + again:
                 yield Problem(
                     f"{name} was tried {counted(work.tried[body], 'time')}, and is in the dead-letter queue "
                     f"{counted(bodies[body], 'time')}. A NACK moved it at once.",
@@ -305,13 +306,15 @@ class Move(Exercise):
         consumers=numbered("consumer", 1, 2),
         bad=some("order{s} that nobody can pack", 3),
         fails=scaled("packing fails for now the {:d}. time", 4),
+        refused=flag("SQS refuses to send for a while"),
         crash=crashes("order", 3),
         wild=flag("texts as customers write them"),
     )
     harmless = {"orders": 12}
     also = (
         {"orders": 16, "consumers": 2}, {"orders": 6, "bad": 2}, {"orders": 4, "fails": 2},
-        {"orders": 4, "crash": 3, "bad": 1}, {"orders": 10, "wild": 1, "bad": 1}, {"orders": 24},
+        {"orders": 3, "bad": 1, "refused": 1}, {"orders": 4, "crash": 3, "bad": 1}, {"orders": 10, "wild": 1, "bad": 1},
+        {"orders": 24},
     )  # fmt: skip
     examples = 25
     faults = (as_before, idle_calls(5))
@@ -323,6 +326,7 @@ class Move(Exercise):
         bad = set(bodies[: case.bad])
         work = Pack(stage, bad, case.fails, case.crash)
         stage.given = work, bad, url, dead
+        stage.fault("throttle", ("SendMessage", "SendMessageBatch"), case.refused * GIVES_UP)
         stage.consumers(case.consumers, stage.sqs, url, dead, work, survives=(WorkFailed, ValueError))
         stage.run_until_empty(url, until=240)
         stage.run(stage.cloud.now + 300, every=10.0)

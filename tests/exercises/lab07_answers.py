@@ -490,6 +490,22 @@ def move_bad_ones_stay(sqs, queue_url, dead_url, pack):
     _move(sqs, queue_url, handle)
 
 
+def move_swallows_a_refusal(sqs, queue_url, dead_url, pack):
+    def handle(message):
+        try:
+            pack(message["Body"])
+        except ValueError:
+            try:
+                sqs.send_message(QueueUrl=dead_url, MessageBody=message["Body"])
+            except Exception:
+                pass
+        except Exception:
+            return
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+    _move(sqs, queue_url, handle)
+
+
 def move_ten_at_a_time(sqs, queue_url, dead_url, pack):
     def handle(message):
         try:
@@ -595,6 +611,7 @@ WRONG = [
     ("07.move", move_drops_the_bad, ["is not in the dead-letter queue", "SQS has no NACK"]),
     ("07.move", move_bad_ones_come_again, ["is not in the dead-letter queue", "SQS has no NACK"]),
     ("07.move", move_bad_ones_stay, ["A NACK moved it at once"]),
+    ("07.move", move_swallows_a_refusal, ["is not in the dead-letter queue", "SQS refuses to send"]),
     ("07.move", move_ten_at_a_time, ["was packed 2 times", "hidden for longer than the work takes"]),
     ("07.move", move_short_polls, ["WaitTimeSeconds=20"]),
 ]

@@ -17,6 +17,7 @@ import { momentOf, sayNow } from "../../lablib/workbench/js/told.js";
 import { KIT } from "../../lablib/workbench/js/kit.js";
 import { recorder, view } from "./canvas.mjs";
 import { register } from "../../lablib/workbench/js/painters.js";
+import { nodeAt, owner, unconnected } from "../../lablib/workbench/js/painters/brokers.js";
 import { spent } from "../../lablib/workbench/js/painters/works.js";
 import { whyNow } from "../../lablib/workbench/js/card.js";
 import toy from "../toy/painter.js";
@@ -135,6 +136,17 @@ test("a slot is kept for life", { skip: !named("trouble") }, () => {
   for (const t of [40, 90, 140, 200]) {
     const used = model.marksAt(run, t).filter((m) => m.holder < 0).map((m) => `${m.place}/${m.k.slot}`);
     assert.equal(new Set(used).size, used.length, "two messages never share a slot");
+  }
+});
+
+test("who serves, who has no broker, and what is on the disk is what the trace says", { skip: !named("failover") }, () => {
+  for (const { file, checks } of files.filter((f) => f.name.startsWith("failover"))) {
+    const run = open(file), queue = run.places.findIndex((p) => p.role === "queue"), stored = new Set(run.lens.stored);
+    for (const { t, ...wanted } of checks) {
+      const n = owner(run, t), now = n >= 0 && nodeAt(run, n, t).is === "serves" ? run.lens.nodes[n] : "";
+      const disk = model.marksAt(run, t).filter((m) => m.place === queue && stored.has(m.m)).length;
+      assert.deepEqual({ serves: now, dark: unconnected(run, t), stored: disk }, wanted, `at ${t} s`);
+    }
   }
 });
 

@@ -21,6 +21,7 @@ from lablib.scenarios.lab02 import Visibility
 from lablib.scenarios.lab03 import Trucks
 from lablib.scenarios.lab04 import FanOut
 from lablib.scenarios.lab06 import SkiLift
+from lablib.scenarios.lab07 import Warehouse
 from lablib.views import life
 from lablib.workbench import bundle, document
 
@@ -50,6 +51,10 @@ OTHERS = {
     "buffer behind a stream": lambda: SkiLift(way="both", backup=True).run(seed=7, until=100.0),
     "buffer in an outage": lambda: SkiLift(outage=60.0, rate=1.0, rush=1.0).run(seed=7),
     "buffer with a crowd": lambda: SkiLift(outage=100.0).run(seed=7),
+    "failover": lambda: Warehouse(prefetch=1, persistent="yes").run(7, (Action("crash_broker", 20.0),)),
+    "failover of a crowd": lambda: Warehouse(senders=10, consumers=20, work=20.0).run(
+        7, (Action("crash_broker", 20.0),)
+    ),
     "many groups": lambda: Trucks(trucks=30).run(seed=2, until=20.0),
 }
 
@@ -65,6 +70,29 @@ def instants(run, chance, count=24):
     return found
 
 
+def brokers(run, t):
+    """Who serves, how many clients have no connection after their first one, and how many messages lie on the disk."""
+    rows = [row for row in run.trace if row.time <= t]
+    on, known, serves = set(), set(), ""
+    stored, there = set(), set()
+    for row in rows:
+        if row.kind == "NodeServing":
+            serves = row.actor
+        elif row.kind == "NodeGone":
+            serves, on = "", set()
+        elif row.kind == "ClientConnected":
+            on.add(row.actor)
+            known.add(row.actor)
+        elif row.kind in ("ClientGone", "Crashed"):
+            on.discard(row.actor)
+        elif row.kind == "Enqueued":
+            there.add(row.subject)
+            stored |= {row.subject} if row.detail["persistent"] else set()
+        elif row.kind in ("Acknowledged", "MemoryLost", "Forgotten"):
+            there.discard(row.subject)
+    return {"t": t, "serves": serves, "dark": len(known - on), "stored": len(stored & there)}
+
+
 @pytest.mark.skipif(NODE is None, reason="no Node on this machine")
 def test_the_page_in_node(tmp_path):
     """Truth is a test: at random instants of each run, marks by place, hand and shape, and the counters."""
@@ -77,7 +105,8 @@ def test_the_page_in_node(tmp_path):
         times = instants(run, chance, 8 if name in CROWDS else 24)
         if name == "four":
             times.insert(0, 26.0)
-        checks = [{"t": t} if name in OTHERS else drawn(run, t, numbers) for t in times]
+        count = brokers if name.startswith("failover") else None
+        checks = [count(run, t) if count else {"t": t} if name in OTHERS else drawn(run, t, numbers) for t in times]
         files.append(
             {
                 "name": name,
