@@ -203,6 +203,7 @@ def shop(hosts, headers, count=10):
     time.sleep(1)
 
 
+# %%
 cloud = Cloud(seed=3)
 hosts = ready_broker(cloud)
 cloud.run(shop, hosts, {})
@@ -441,7 +442,9 @@ for senders in (1, 10):
 # memory for messages is full, the broker reads nothing more from its senders: **flow control** (흐름 제어). `send()` then
 # waits, and so does the program. SQS takes ten times the load and answers as fast as before.
 #
-# And the bill? A pair of mq.m5.large costs by the hour, whether it works or not. SQS costs by the request.
+# ### What it costs (extra)
+#
+# A pair of mq.m5.large costs by the hour, whether it works or not. SQS costs by the request.
 
 # %%
 broker_month = 2 * 0.288 * 730  # two brokers, dollars an hour (us-east-1, assumed)
@@ -452,13 +455,15 @@ for orders in (1e5, 1e7, 1e9):
     print(f"{orders:13,.0f} orders a month: {month}")
 
 # %% [markdown]
+# ### When Amazon MQ, when SQS and SNS
+#
 # | when | take | because, as measured here |
 # | --- | --- | --- |
 # | a program that speaks an open protocol, and is not to be rewritten | Amazon MQ | one line changed (section 1) |
 # | transactions, selectors, durable subscribers, push | Amazon MQ | SQS and SNS have none of them (section 2) |
 # | a new program in AWS | SQS, SNS | nothing to run, no failover to survive (section 4) |
 # | load that grows tenfold over night | SQS, SNS | a broker ends where its machine ends (section 6) |
-# | few messages | SQS, SNS | an idle broker costs as much as a busy one (section 6) |
+# | few messages | SQS, SNS | a broker costs by the hour, idle or busy |
 #
 # ## 7. Exercises
 #

@@ -269,8 +269,8 @@ def as_before(stage: Stage) -> Iterator[Problem]:
                     f"{counted(work.tried[body], 'time')}. SQS has no NACK: send it there, and then delete it here.",
                     stage.messages_with(body)[:1],
                 )
-            again = stage.reached["crash"] + 4 * stage.case.refused
-            if work.tried[body] > 1 + again or bodies[body] > 1 + again:
+            retries = stage.reached["crash"] + 4 * stage.case.refused
+            if work.tried[body] > 1 + retries or bodies[body] > 1 + retries:
                 yield Problem(
                     f"{name} was tried {counted(work.tried[body], 'time')}, and is in the dead-letter queue "
                     f"{counted(bodies[body], 'time')}. A NACK moved it at once.",
