@@ -152,6 +152,7 @@ def subscriber(hosts, heard, name=None):
     return connection
 
 
+# %%
 def news(hosts):
     found = {"ordinary": [], "durable": []}
     for kind, heard in found.items():
