@@ -35,6 +35,9 @@ def _join_boto3(boto3: Any) -> None:
 when_imported("boto3", _join_boto3)
 
 
+_LONGEST = 100 * 365 * 86_400  # seconds of a cloud
+
+
 class Cloud:
     """Simulated AWS in virtual time. The same seed and the same code give the same run, everywhere.
 
@@ -244,7 +247,9 @@ class Cloud:
         return process.result
 
     def advance(self, seconds: float) -> None:
-        """Let virtual time pass, in seconds."""
+        """Let virtual time pass, in seconds. Raises ValueError for what is none, or beyond a hundred years."""
+        if self.now + check_duration("seconds", seconds) > _LONGEST:
+            raise ValueError(f"seconds={seconds!r}: a cloud lasts at most {_LONGEST:,} seconds, a hundred years")
         self.kernel.advance(check_duration("seconds", seconds))
 
     def step(self) -> bool:
@@ -252,7 +257,11 @@ class Cloud:
         return self.kernel.step()
 
     def close(self) -> None:
-        """End all processes (their `finally` blocks run). The trace can still be read."""
+        """End all processes (their `finally` blocks run). The trace can still be read. Raises RuntimeError in a process
+        of this cloud: it would end itself.
+        """
+        if self.kernel.current is not None:
+            raise RuntimeError("close: a process cannot close the cloud that it runs in; end the process with `return`")
         self.kernel.close()
 
     def __enter__(self) -> Cloud:

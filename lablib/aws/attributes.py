@@ -122,6 +122,6 @@ def json_map(text: str) -> dict[str, Any] | None:
     """The JSON object in an attribute; None when it is none."""
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None

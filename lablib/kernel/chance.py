@@ -8,6 +8,7 @@ is rounded to whole microseconds, so that the last bit of a platform's mathemati
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -125,9 +126,9 @@ class Chance:
     """All randomness of a run. `seed` is any whole number."""
 
     def __init__(self, seed: int) -> None:
-        if not isinstance(seed, int) or isinstance(seed, bool):
+        if not isinstance(seed, numbers.Integral) or isinstance(seed, bool):
             raise TypeError(f"seed={seed!r}: must be a whole number")
-        self.seed = seed
+        self.seed: int = int(seed)
         self._streams: dict[str, Stream] = {}
         self._series: dict[str, list[Any]] = {}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import numbers
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -16,8 +17,8 @@ from typing import Any
 
 def check_duration(name: str, value: float) -> float:
     """Return `value` when it is a duration: a finite number of seconds, zero or more. Else raise ValueError."""
-    if isinstance(value, (int, float)) and 0 <= value < math.inf:
-        return value
+    if isinstance(value, numbers.Real) and 0 <= value < math.inf:
+        return value if isinstance(value, (int, float)) else float(value)  # a number of numpy's
     raise ValueError(f"{name}={value!r}: must be a number of seconds, zero or more")
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextvars
 import heapq
+import inspect
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -212,6 +213,15 @@ class Kernel(Loop):
         self._check_usable()
         if not callable(fn):
             raise TypeError(f"fn={fn!r}: must be a function; pass the function itself, without calling it")
+        for is_one, kind, way in (
+            (inspect.iscoroutinefunction, "an async function", "asyncio.run"),
+            (inspect.isgeneratorfunction, "a generator", "list"),
+        ):
+            if is_one(fn):
+                text = f"is {kind}, of which nothing would run; spawn a function that calls {way}(...)"
+                raise TypeError(f"fn={getattr(fn, '__name__', fn)}: {text}")
+        if name and not name.isprintable():
+            raise ValueError(f"name={name!r}: must be text that can be printed")
         base = name or str(getattr(fn, "__name__", type(fn).__name__))
         free = self._names.find(base)
         process = Process(self, fn, args, free)
@@ -224,7 +234,9 @@ class Kernel(Loop):
 
     def kill(self, process: Process) -> None:
         """End a process where it stands: its `finally` blocks run, and it can wait for nothing any more."""
-        if not process.alive:
+        if (
+            not process.alive or process.killed
+        ):  # a killed one is in its `finally` blocks, and may kill whoever kills it
             return
         process.killed = True
         if process is getcurrent():

@@ -153,14 +153,14 @@ def check_large_messages(protocols: list[str], quotas: Quotas) -> None:
 def _filter(value: str, quotas: Quotas) -> str:
     try:
         return "" if json.loads(value) == {} else value
-    except ValueError:
+    except (ValueError, RecursionError):
         return value  # the filter's own parser says what is wrong with it
 
 
 def _redrive(value: str, quotas: Quotas) -> str:
     try:
         policy = json.loads(value)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise invalid(f"RedrivePolicy: failed to parse JSON. {error}") from None
     target = policy.get("deadLetterTargetArn") if isinstance(policy, dict) else None
     if not isinstance(target, str) or queue_arn(target) is None:

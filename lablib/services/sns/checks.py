@@ -98,7 +98,7 @@ def parse_structure(message: str) -> dict[str, str]:
     """The texts for the protocols in a message with MessageStructure json. Values that are no strings are ignored."""
     try:
         texts = json.loads(message)
-    except ValueError:
+    except (ValueError, RecursionError):
         texts = None
     if not isinstance(texts, dict):
         raise invalid("Message Structure - JSON message body failed to parse")

@@ -174,5 +174,5 @@ def _lines(fields: dict[str, str]) -> str:
 def _is_array(text: str) -> bool:
     try:
         return isinstance(json.loads(text), list)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False

@@ -102,7 +102,7 @@ def check_delivery_policy(text: str, quotas: Quotas, topic: bool) -> str:
     parts = _TOPIC_PARTS if topic else _OWN_PARTS
     try:
         policy = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _refuse(f"failed to parse JSON. {error}") from None
     if topic:
         policy = _object(policy, "", "http").get("http", {})
