@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import inspect
 from collections.abc import Callable
+from typing import Any
 
 
 class Names:
@@ -32,3 +34,18 @@ class Names:
         base, _, digits = name.rpartition("-")
         if base in self._numbers and digits.isdecimal() and int(digits) < self._numbers[base][0]:
             heapq.heappush(self._numbers[base][1], int(digits))
+
+
+def check_program(fn: Any, name: str | None) -> None:
+    """Raise TypeError for what cannot run as a process, ValueError for a name that cannot be printed."""
+    if not callable(fn):
+        raise TypeError(f"fn={fn!r}: must be a function; pass the function itself, without calling it")
+    for is_one, kind, way in (
+        (inspect.iscoroutinefunction, "an async function", "asyncio.run"),
+        (inspect.isgeneratorfunction, "a generator", "list"),
+    ):
+        if is_one(fn):
+            text = f"is {kind}, of which nothing would run; spawn a function that calls {way}(...)"
+            raise TypeError(f"fn={getattr(fn, '__name__', fn)}: {text}")
+    if name and not name.isprintable():
+        raise ValueError(f"name={name!r}: must be text that can be printed")

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import contextvars
 import heapq
-import inspect
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -32,7 +31,7 @@ from lablib.kernel.event_loops import switch
 from lablib.kernel.home import Home
 from lablib.kernel.interrupt import Interrupts, RealTimeExceeded, real_time_limit
 from lablib.kernel.loop import Loop, Signal, Timer, check_duration
-from lablib.kernel.names import Names
+from lablib.kernel.names import Names, check_program
 
 if TYPE_CHECKING:
     import threading
@@ -208,20 +207,10 @@ class Kernel(Loop):
         """Start `fn(*args)` as a process at the present instant. It runs when somebody next blocks.
 
         `name` is how it appears in the trace: the default is the function's name; a name that a running process has
-        gets a number. Raises TypeError when `fn` cannot be called.
+        gets a number. Raises what `check_program` raises.
         """
         self._check_usable()
-        if not callable(fn):
-            raise TypeError(f"fn={fn!r}: must be a function; pass the function itself, without calling it")
-        for is_one, kind, way in (
-            (inspect.iscoroutinefunction, "an async function", "asyncio.run"),
-            (inspect.isgeneratorfunction, "a generator", "list"),
-        ):
-            if is_one(fn):
-                text = f"is {kind}, of which nothing would run; spawn a function that calls {way}(...)"
-                raise TypeError(f"fn={getattr(fn, '__name__', fn)}: {text}")
-        if name and not name.isprintable():
-            raise ValueError(f"name={name!r}: must be text that can be printed")
+        check_program(fn, name)
         base = name or str(getattr(fn, "__name__", type(fn).__name__))
         free = self._names.find(base)
         process = Process(self, fn, args, free)
