@@ -5,6 +5,7 @@ from browser.bench import Bench
 
 from lablib.scenarios.lab01 import VideoQueue
 from lablib.scenarios.lab02 import Visibility
+from lablib.scenarios.lab02b import QueueToFunction
 from lablib.scenarios.lab03 import Trucks
 from lablib.scenarios.lab04 import FanOut
 
@@ -13,6 +14,7 @@ pytestmark = pytest.mark.browser
 LABS = {
     "01-sqs": (VideoQueue, "rate"),
     "02-visibility": (Visibility, "heartbeat"),
+    "02b-queue-to-lambda": (QueueToFunction, "batch_size"),
     "03-fifo": (Trucks, "consumers"),
     "04-sns": (FanOut, "rate"),
 }
