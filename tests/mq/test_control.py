@@ -202,6 +202,16 @@ def test_a_broker_has_so_many_connections(cloud):
     cloud.kill(process)
 
 
+@pytest.mark.guide  # price list, us-east-1: 420.48 $ a month of 730 hours for a pair of mq.m5.large
+def test_a_broker_costs_by_the_hour_whether_it_works_or_not(pair):
+    assert 730 * pair.service.price_per_hour(pair.id) == pytest.approx(420.48)
+    pair.mq.update_broker(BrokerId=pair.id, HostInstanceType="mq.m5.xlarge")
+    pair.mq.reboot_broker(BrokerId=pair.id)
+    assert pair.service.price_per_hour(pair.id) == pytest.approx(1.152)
+    pair.service.brokers[pair.id].size = "mq.m7g.large"
+    assert pair.service.price_per_hour(pair.id) is None
+
+
 # ---- refusals --------------------------------------------------------------------------------------------------------
 
 LONG = {"Username": "shop", "Password": "correct-horse-battery"}

@@ -235,6 +235,18 @@ class Mq(Control):
         self._boot(broker)
         self._created(broker)
 
+    def price_per_hour(self, broker_id: str) -> float | None:
+        """Dollars an hour for the instances of a broker, busy or idle; None for sizes of which the lab knows no price."""
+        broker = self._broker(broker_id)
+        family, _, size = broker.size.removeprefix("mq.").partition(".")
+        count = self.engines[broker.id].hosts[broker.mode]
+        if broker.size == "mq.t2.micro":
+            return float(count * self.world.quotas["mq.price_micro"])
+        steps = ("large", "xlarge", "2xlarge", "4xlarge")
+        if family != "m5" or size not in steps:
+            return None
+        return float(count * self.world.quotas["mq.price_large"] * 2 ** steps.index(size))
+
     def restrict(self, security_group: str, *hosts: str) -> None:
         """For scenarios: from now on this security group lets in these hosts of the network only (EC2 is not simulated;
         a group of which this was never said lets everybody in). Who is not let in hears nothing, and times out."""

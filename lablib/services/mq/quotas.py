@@ -7,6 +7,7 @@ from lablib.aws.quotas import Quota, assumed, quota
 _GUIDE = "guide: Amazon MQ quotas"
 _RATE = "guide 2023, storage: about {} messages/s of one producer, 1 KB, {}"
 _LOCK = "ActiveMQ: lockAcquireSleepInterval; the gap in AWS's workshop was 11.6 s"
+_PRICE = "price list: Amazon MQ, us-east-1 (as infracost's tests have it)"
 _TUTORIAL = "guide: creating, rebooting, deleting a broker: about so many minutes"
 
 QUOTAS: tuple[Quota, ...] = (
@@ -32,6 +33,10 @@ QUOTAS: tuple[Quota, ...] = (
     assumed("mq.recovery_message", 0.0001, "s", "more for each message in the store", 0, 1),
     assumed("mq.memory", 1 << 30, "bytes", "memory for messages, of a large instance", 1024, 1 << 40),
     assumed("mq.memory_micro", 256 << 20, "bytes", "memory for messages, of a micro instance", 1024, 1 << 40),
+    quota("mq.price_micro", 0.030, 0.030, "$ an hour and instance", _PRICE + ", mq.t2.micro"),
+    quota("mq.price_large", 0.288, 0.288, "$ an hour and instance", _PRICE + ", mq.m5.large; each size up doubles it"),
+    quota("mq.price_efs", 0.30, 0.30, "$ a GB and month", _PRICE),
+    quota("mq.price_ebs", 0.10, 0.10, "$ a GB and month", _PRICE),
     quota("mq.pending_limit", 1000, 1000, "messages", "the default configuration: constantPendingMessageLimitStrategy"),
     quota("mq.expire_period", 30, 30, "s", "ActiveMQ: expireMessagesPeriod's default"),
     assumed("mq.restart_time", 60, "s", "until the program is back on a host that is restarted", 0, 3600),

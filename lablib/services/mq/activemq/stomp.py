@@ -79,25 +79,9 @@ class Decoder:
         buffer = self._buffer
         if buffer and buffer[0] in b"\r\n \t":  # between frames: heart-beats
             del buffer[: len(buffer) - len(buffer.lstrip(b"\r\n \t"))]
-        at = 0
-        lines: list[bytes] = []
-        while True:
-            end = buffer.find(b"\n", at)
-            most = _HEADER if lines else _COMMAND
-            if (len(buffer) if end < 0 else end) - at > most:
-                what = "header" if lines else "command"
-                raise BrokenFrame(f"The maximum {what} length was exceeded")
-            if end < 0:
-                return False
-            line = bytes(buffer[at:end])
-            at = end + 1
-            if line.endswith(b"\r") and self.version != "1.1":
-                line = line[:-1]
-            if lines and not line:
-                break
-            lines.append(line)
-            if len(lines) > _HEADERS + 1:
-                raise BrokenFrame("The maximum number of headers was exceeded")
+        lines, at = self._head_lines()
+        if not lines:
+            return False
         frame = Frame(lines[0].decode(errors="replace").strip())
         for line in lines[1:]:
             name, _, value = line.decode(errors="replace").partition(":")
@@ -113,6 +97,33 @@ class Decoder:
         del buffer[:at]
         self._head, self._looked = frame, 0
         return True
+
+    def _head_lines(self) -> tuple[list[bytes], int]:
+        """The lines of the head, and where the body begins; no lines when it is not complete."""
+        buffer = self._buffer
+        end = buffer.find(b"\n\n")
+        if 0 < end <= _COMMAND and b"\r" not in buffer[:end]:  # as nearly all are: nothing in it can be too long
+            return bytes(buffer[:end]).split(b"\n"), end + 2
+        at = 0
+        lines: list[bytes] = []
+        while True:
+            end = buffer.find(b"\n", at)
+            most = _HEADER if lines else _COMMAND
+            if (len(buffer) if end < 0 else end) - at > most:
+                what = "header" if lines else "command"
+                raise BrokenFrame(f"The maximum {what} length was exceeded")
+            if end < 0:
+                return [], 0
+            line = bytes(buffer[at:end])
+            at = end + 1
+            if line.endswith(b"\r") and self.version != "1.1":
+                line = line[:-1]
+            if lines and not line:
+                break
+            lines.append(line)
+            if len(lines) > _HEADERS + 1:
+                raise BrokenFrame("The maximum number of headers was exceeded")
+        return lines, at
 
 
 def detect_version(headers: dict[str, str]) -> str:
