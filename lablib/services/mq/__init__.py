@@ -236,7 +236,7 @@ class Mq(Control):
         self._created(broker)
 
     def price_per_hour(self, broker_id: str) -> float | None:
-        """Dollars an hour for the instances of a broker, busy or idle; None for sizes of which the lab knows no price."""
+        """Dollars an hour for a broker's instances, busy or idle; None for sizes whose price the lab does not know."""
         broker = self._broker(broker_id)
         family, _, size = broker.size.removeprefix("mq.").partition(".")
         count = self.engines[broker.id].hosts[broker.mode]
