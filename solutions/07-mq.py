@@ -489,22 +489,14 @@ for orders in (1e5, 1e7, 1e9):
 def send(connect, orders):
     """Send every order; return when all are safe."""
     ### BEGIN SOLUTION
-    confirmed, gone, changed = set(), [], threading.Condition()
+    confirmed, gone = set(), []
 
     class Listener(stomp.ConnectionListener):
         def on_receipt(self, frame):
-            with changed:
-                confirmed.add(frame.headers["receipt-id"])
-                changed.notify_all()
+            confirmed.add(frame.headers["receipt-id"])
 
         def on_disconnected(self):
-            with changed:
-                gone.append(True)
-                changed.notify_all()
-
-    def wait_for(receipt):
-        with changed:
-            changed.wait_for(lambda: receipt in confirmed or gone)
+            gone.append(True)
 
     connection = connect(Listener())
     for number, order in enumerate(orders):
@@ -512,9 +504,10 @@ def send(connect, orders):
         while str(number) not in confirmed:
             try:
                 connection.send("/queue/orders", order, headers=sure)
-                wait_for(str(number))
             except stomp.exception.StompException:
                 gone.append(True)
+            while str(number) not in confirmed and not gone:
+                time.sleep(0.01)
             if gone:
                 gone.clear()
                 connection = connect(Listener())
