@@ -7,6 +7,23 @@ import pandas as pd
 from lablib.services import quotas
 
 
+class Limits(pd.DataFrame):
+    """The table as a notebook shows it: whole sources, and numbers that can be read."""
+
+    @property
+    def _constructor(self) -> type[pd.DataFrame]:
+        return Limits
+
+    def _repr_html_(self) -> str:
+        def words(value: object) -> str:
+            return f"{value:,}" if isinstance(value, (int, float)) else str(value)
+
+        numbers = [name for name in ("notes 2023", "today") if name in self]
+        table = pd.DataFrame(self).assign(**{name: self[name].map(words) for name in numbers})
+        with pd.option_context("display.max_colwidth", None):
+            return str(table.rename_axis(None).to_html(border=0, max_rows=None))
+
+
 def limits(service: str | None = None, changed: bool = False) -> pd.DataFrame:
     """Every quota the lab uses. `service`: only that service's ("sqs"). `changed`: only those that differ since 2023.
 
@@ -22,4 +39,4 @@ def limits(service: str | None = None, changed: bool = False) -> pd.DataFrame:
         for q in chosen.values()
         if not changed or q.course != q.today
     ]
-    return pd.DataFrame(rows, columns=["quota", "notes 2023", "today", "unit", "source"]).set_index("quota")
+    return Limits(rows, columns=["quota", "notes 2023", "today", "unit", "source"]).set_index("quota")

@@ -1,5 +1,7 @@
 """Figures are pure, labelled, honest about units, readable in both themes and without colour."""
 
+import html
+
 import numpy as np
 import plotly.graph_objects as go
 import pytest
@@ -247,3 +249,10 @@ def test_limits_has_both_editions_and_a_source_for_each():
     assert (changed["notes 2023"] != changed["today"]).all()
     with pytest.raises(ValueError, match="must be one of 'api', "):
         limits("sms")
+
+
+def test_the_table_of_quotas_is_shown_whole_and_with_thousands():
+    table = limits("kinesis")
+    shown = table._repr_html_()
+    assert "10,485,760" in shown
+    assert all(html.escape(source, quote=False) in shown for source in table["source"])
