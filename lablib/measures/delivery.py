@@ -64,9 +64,3 @@ class Deliveries:
     def objects(self) -> Iterable[Row]:
         """The rows of the batches that were delivered: `detail` has to, records, bytes, attempts and age."""
         return self._of("BatchDelivered")
-
-    def cost(self, quotas: dict[str, float]) -> float:
-        """Dollars for taking the records in: each is rounded up to 5 KB."""
-        unit = quotas["firehose.price_unit"]
-        billed = sum(-(-max(1, row.detail) // unit) * unit for row in self._of(*_COMES))
-        return billed / 2**30 * quotas["firehose.price_gb"]

@@ -90,7 +90,7 @@ def monthly(way: str, records: int, size: int, quotas: Mapping[str, Any] | None 
     units = -(-size // prices["kinesis.price_unit"])
     stream = shards * prices["kinesis.price_shard_hour"] * HOURS + million * units * prices["kinesis.price_put"]
     rounded = -(-size // prices["firehose.price_unit"]) * prices["firehose.price_unit"]
-    firehose = million * rounded / 1000 * prices["firehose.price_gb"]
+    firehose = million * 1e6 * rounded / (1 << 30) * prices["firehose.price_gb"]
     return float({"stream": stream, "firehose": firehose, "both": stream + firehose}[way])
 
 

@@ -54,7 +54,7 @@ def test_bytes_latencies_and_counts(lab):
 def test_small_records_are_billed_as_five_kilobytes(lab):
     lab.create()
     lab.put_batch(*[b"x"] * 100)
-    assert measured(lab).cost(lab.cloud.quotas) == pytest.approx(100 * 5 * 1024 / 2**30 * 0.029)
+    assert Measures(lab.cloud.trace).cost() == pytest.approx(100 * 5 * 1024 / 2**30 * 0.029)
 
 
 @pytest.mark.ours

@@ -73,4 +73,4 @@ def test_what_is_delivered_is_done():
     assert measures.waiting == len(accepted) - len(delivered)
     assert sorted(measures.latency()) == pytest.approx(sorted(delivered[r] - accepted[r].time for r in delivered))
     size = sum(-(-row.detail // 5120) * 5120 for row in accepted.values())
-    assert measures.bill()["firehose"] == {"records taken": pytest.approx(size / 1e9 * 0.029)}
+    assert measures.bill()["firehose"] == {"records taken": pytest.approx(size / 2**30 * 0.029)}
