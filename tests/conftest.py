@@ -31,6 +31,13 @@ KNOWLEDGE = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """The table of what is known is printed by this process: no others beside it."""
+    if config.option.knowledge:
+        config.option.numprocesses, config.option.dist, config.option.tx = 0, "no", []
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--knowledge", action="store_true", help="list from where each tested behaviour is known")
 
