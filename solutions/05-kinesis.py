@@ -409,13 +409,14 @@ exercise("05.reshard").check(read)
 #
 # `load` is a day: pairs of how many seconds a part of it has, and how many records a second come then. A record has
 # `record_size` bytes. `readers` applications poll the stream, each takes everything. Return the cheapest stream that
-# refuses nothing and leaves no reader behind: a number of shards, or `"on demand"`. Keys spread evenly. The stream on
+# refuses nothing and leaves no reader behind (a number of shards, or `"on demand"`), and what it costs a day, in
+# dollars. Keys spread evenly. The stream on
 # demand has lived for a month with this load, so it takes it. Prices: `limits("kinesis")`.
 
 
 # %%
 def size(load, record_size, readers):
-    """A number of shards, or "on demand"."""
+    """A number of shards or "on demand", and the dollars a day."""
     ### BEGIN SOLUTION
     peak, mib = max(rate for _, rate in load), 2**20
     needs = (
@@ -429,7 +430,9 @@ def size(load, record_size, readers):
     provisioned = 24 * shards * 0.015 + units / 1e6 * 0.014
     gib = records * record_size / 2**30
     on_demand = 24 * 0.04 + gib * 0.08 + readers * gib * 0.04
-    return shards if provisioned <= on_demand else "on demand"
+    if on_demand < provisioned:
+        return "on demand", on_demand
+    return shards, provisioned
     ### END SOLUTION
 
 

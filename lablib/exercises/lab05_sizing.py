@@ -1,4 +1,4 @@
-"""The exercise of lab 05 on cost: how many shards, or on demand."""
+"""The exercise of lab 05 on cost: how many shards, or on demand, and what a day costs."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from lablib.exercises.streams import STREAM, inside, make_stream
 _DAYS = ("the same load all day", "ten busy minutes", "busy in the daytime", "hardly anything")
 _ON_DEMAND = "on demand"
 _MOST = 100  # shards
+_CENT = 0.006  # dollars: what was rounded to cents is right
 
 
 Load = list[tuple[int, int]]  # (seconds of the day, records a second)
@@ -55,7 +56,7 @@ class Size(Exercise):
     knobs = knobs(
         day=one_of(_DAYS),
         peak=scaled("{:d} records a second", 12, 1, 100),
-        size=one_of(["500 B", "3 kB", "30 kB"]),
+        size=one_of(["500 B", "3 kB", "25,600 B", "25,601 B"]),
         readers=number("reader", 1, 4),
         seeds=0,
     )
@@ -64,20 +65,26 @@ class Size(Exercise):
         {"day": 1, "peak": 12, "size": 0, "readers": 1}, {"day": 0, "peak": 12, "size": 0, "readers": 1},
         {"day": 0, "peak": 10, "size": 1, "readers": 4}, {"day": 1, "peak": 10, "size": 2, "readers": 1},
         {"day": 2, "peak": 12, "size": 1, "readers": 3}, {"day": 3, "peak": 12, "size": 2, "readers": 1},
-        {"day": 1, "peak": 12, "size": 0, "readers": 4},
+        {"day": 1, "peak": 12, "size": 0, "readers": 4}, {"day": 1, "peak": 10, "size": 3, "readers": 1},
+        {"day": 0, "peak": 1, "size": 3, "readers": 1}, {"day": 0, "peak": 10, "size": 0, "readers": 1},
     )  # fmt: skip
     examples = 40
 
     def play(self, stage: Stage, case: Any) -> None:
-        load, size = load_of(case.day, 100 * case.peak), (500, 3_000, 30_000)[case.size]
-        choice = stage.cloud.run(lambda: stage.function(list(load), size, case.readers))
+        load, size = load_of(case.day, 100 * case.peak), (500, 3_000, 25_600, 25_601)[case.size]
+        answer = stage.cloud.run(lambda: stage.function(list(load), size, case.readers))
+        if not isinstance(answer, tuple | list) or len(answer) != 2:
+            raise Problem(
+                f"Your function returned {answer!r:.50}. Return two things: your choice, and its dollars a day."
+            )
+        choice, told = answer
         busiest = max(rate for _, rate in load)
         many = counted(case.readers, "reader")
         said = f"{busiest:,} records a second in the busiest minutes, {size:,} bytes each, {many}"
         is_count = isinstance(choice, int) and not isinstance(choice, bool) and 1 <= choice <= _MOST
         if not is_count and choice != _ON_DEMAND:
             wanted = f"a number of shards from 1 to {_MOST}, or {_ON_DEMAND!r}"
-            raise Problem(f"Your function returned {choice!r:.50}. Return {wanted}.")
+            raise Problem(f"Your function chose {choice!r:.50}. Choose {wanted}.")
         quotas = stage.cloud.quotas
         ways: tuple[int | str, ...] = (fewest_shards(load, size, case.readers, quotas), _ON_DEMAND)
         best = min(ways, key=lambda way: dollars(way, load, size, case.readers, quotas))
@@ -88,6 +95,16 @@ class Size(Exercise):
             raise Problem(
                 f"{said}, {_DAYS[case.day]}: you chose {_words(choice)}, for ${cost:.2f} a day. With {_words(best)} it "
                 f"costs ${least:.2f}, and nothing is refused."
+            )
+        if (
+            isinstance(told, bool)
+            or not isinstance(told, int | float)
+            or not abs(told - cost) <= max(_CENT, 0.001 * cost)
+        ):
+            shown = f"${told:.4f}" if isinstance(told, int | float) else repr(told)[:50]
+            raise Problem(
+                f"{said}, {_DAYS[case.day]}: you say that {_words(choice)} costs {shown} a day. It costs ${cost:.4f}: "
+                f"{_parts(choice, load, size, case.readers)}."
             )
 
     def _try_out(self, stage: Stage, shards: int, records: int, size: int, readers: int, said: str) -> None:
@@ -117,6 +134,14 @@ class Size(Exercise):
                 f"and gives {limit / 2**20:.0f} to all who poll it together. They fall behind for ever."
             )
         assert inside(stage).open_shards
+
+
+def _parts(choice: int | str, load: Load, size: int, readers: int) -> str:
+    """What the cost of a day is made of, in words."""
+    records = sum(seconds * rate for seconds, rate in load)
+    if choice == _ON_DEMAND:
+        return f"24 hours, {records * size / GIB:.2f} GiB in, and as much out to {counted(readers, 'reader')}"
+    return f"24 hours of {_words(choice)}, and {records * math.ceil(size / 25_600) / MILLION:.2f} million PUT units"
 
 
 def _words(choice: int | str) -> str:

@@ -380,9 +380,9 @@ def size_like_ours(
     shards, records = math.ceil(max(needs)) + room, sum(seconds * rate for seconds, rate in load)
     provisioned = 24 * shards * 0.015 + records * math.ceil(record_size / 25_600) / 1e6 * 0.014
     on_demand = 24 * 0.04 + records * record_size / 2**30 * (0.08 + 0.04 * readers)
-    if ways != "both":
-        return shards if ways == "shards" else "on demand"
-    return shards if provisioned <= on_demand else "on demand"
+    if ways == "shards" or (ways == "both" and provisioned <= on_demand):
+        return shards, provisioned
+    return "on demand", on_demand
 
 
 def size_by_megabytes(load, record_size, readers):
@@ -402,7 +402,7 @@ def size_of_the_average(load, record_size, readers):
 
 
 def size_always_on_demand(load, record_size, readers):
-    return "on demand"
+    return size_like_ours(load, record_size, readers, ways="on demand")
 
 
 def size_never_on_demand(load, record_size, readers):
@@ -414,7 +414,21 @@ def size_with_room(load, record_size, readers):
 
 
 def size_in_words(load, record_size, readers):
-    return f"{size_like_ours(load, record_size, readers)} shards"
+    choice, dollars = size_like_ours(load, record_size, readers)
+    return f"{choice} shards", dollars
+
+
+def size_without_cost(load, record_size, readers):
+    return size_like_ours(load, record_size, readers)[0]
+
+
+def size_with_units_of_one(load, record_size, readers):
+    return size_like_ours(load, min(record_size, 25_600), readers)
+
+
+def size_by_the_month(load, record_size, readers):
+    choice, dollars = size_like_ours(load, record_size, readers)
+    return choice, 30 * dollars
 
 
 # ---- 05.split --------------------------------------------------------------------------------------------------------
@@ -538,5 +552,8 @@ WRONG = [
     ("05.size", size_always_on_demand, ["you chose a stream on demand, for"]),
     ("05.size", size_never_on_demand, ["With a stream on demand it costs"]),
     ("05.size", size_with_room, ["shards, for", "and nothing is refused"]),
-    ("05.size", size_in_words, ["Return a number of shards from 1 to 100, or 'on demand'"]),
+    ("05.size", size_without_cost, ["Return two things: your choice, and its dollars a day"]),
+    ("05.size", size_with_units_of_one, ["you say that", "It costs", "million PUT units"]),
+    ("05.size", size_by_the_month, ["you say that 2 shards costs", "It costs"]),
+    ("05.size", size_in_words, ["Choose a number of shards from 1 to 100, or 'on demand'"]),
 ]

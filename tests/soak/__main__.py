@@ -134,6 +134,10 @@ def main() -> int:
                 totals["runs"] += 1
                 totals["rows"] += len(run.trace)
                 totals["virtual hours"] += run.until / 3600
+            except ValueError as refusal:  # a worker that an earlier action has taken away: the lab says so
+                if not str(refusal).startswith("target="):
+                    failures.append(f"seed {seed}, {arguments}:\n{traceback.format_exc(limit=-3)}")
+                totals["refused"] += 1
             except Exception:
                 failures.append(f"seed {seed}, {arguments}:\n{traceback.format_exc(limit=-3)}")
         if time.monotonic() < end:
