@@ -122,6 +122,9 @@ class Connection:
 
     def fire(self) -> None:
         """The connection has changed."""
+        if self._end.state == "closed":  # with the program that had it: nobody is there to be told
+            self.open = False
+            return
         if self._running:
             return
         self._running = True

@@ -5,6 +5,7 @@ How TCP and its sockets behave is from tcp(7), socket(7), connect(2), poll(2); i
 
 import contextlib
 import errno
+import gc
 import http.client
 import http.server
 import select
@@ -19,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lablib import Cloud
 from lablib.kernel import Kernel
 from lablib.kernel.network import network_of
 
@@ -632,3 +634,28 @@ def test_a_program_that_reads_the_end_for_ever_does_not_stop_time():
     done = network.spawn("client", client)
     kernel.run(10)
     assert not done.alive and done.exception is None
+
+
+def test_the_garbage_collector_closes_no_connection():
+    """When it collects depends on all that the interpreter did before: the same run would not be the same again."""
+    heard = []
+
+    def server():
+        with socket.create_server(("server", 5000)) as listener:
+            connection, _ = listener.accept()
+            heard.append((connection.recv(10), round(time.time() - began, 1)))
+
+    def client():
+        time.sleep(1)
+        ring = [socket.create_connection(("server", 5000))]
+        ring.append(ring)
+        del ring
+        gc.collect()
+        time.sleep(10)
+
+    with Cloud(seed=1) as cloud:
+        began = cloud.kernel.epoch
+        cloud.network.spawn("server", server)
+        cloud.network.spawn("client", client)
+        cloud.advance(30)
+    assert heard == [(b"", 11.0)]  # when its program ends

@@ -9,6 +9,7 @@ virtual time pass. Only TCP over IPv4 is simulated.
 from __future__ import annotations
 
 import errno
+import gc
 import socket
 from collections.abc import Iterable
 from typing import Any
@@ -30,6 +31,17 @@ def _asking() -> Process:
     if process is None:
         raise RuntimeError("a virtual socket is made inside a process")
     return process
+
+
+_collecting = False
+
+
+def _note_collection(phase: str, info: dict[str, int]) -> None:
+    global _collecting
+    _collecting = phase == "start"
+
+
+gc.callbacks.append(_note_collection)
 
 
 class Socket(_RealSocket):
@@ -180,7 +192,10 @@ class Socket(_RealSocket):
         raise NotImplementedError("socket.dup() is not simulated")
 
     def __del__(self) -> None:
-        if getattr(self, "_end", None) is not None and current_process() is not None:
+        """Close it where its last name goes. What only the garbage collector finds stays open until its program ends:
+        when that collects depends on all that this interpreter did before, and would show in the run.
+        """
+        if not _collecting and getattr(self, "_end", None) is not None and current_process() is not None:
             self._real_close()
 
     # ---- looking ----------------------------------------------------------------------------------------------------
