@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 import tokenize
 from pathlib import Path
 from xml.etree import ElementTree
@@ -133,6 +134,7 @@ def test_a_rebuild_changes_no_byte(source, tmp_path):
     copy = tmp_path / "solutions" / source.name
     copy.parent.mkdir()
     copy.write_bytes(source.read_bytes())
+    shutil.copytree(build.ROOT / "lablib" / "texts", tmp_path / "lablib" / "texts")  # missions count for the minutes
     for made in build.build(copy):
         stored = build.ROOT / made.relative_to(tmp_path)
         assert made.read_bytes() == stored.read_bytes(), f"{name(stored)} differs from a fresh build"
