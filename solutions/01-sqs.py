@@ -226,10 +226,8 @@ url = sqs.create_queue(QueueName="orders")["QueueUrl"]
 
 def flood():
     for _ in range(10):
-        sqs.send_message_batch(
-            QueueUrl=url,
-            Entries=[{"Id": str(i), "MessageBody": "order"} for i in range(10)],
-        )
+        batch = [{"Id": str(i), "MessageBody": "order"} for i in range(10)]
+        sqs.send_message_batch(QueueUrl=url, Entries=batch)
 
 
 for n in range(100):
@@ -238,14 +236,10 @@ cloud.advance(1)
 
 calls = cloud.api_log.query("kind == 'SendMessageBatch'")
 took = (calls["until"] - calls["time"]) * 1000
-print(
-    f"{int(calls['detail'].sum()):,} messages stored",
-    f"after {calls['until'].max():.2f} s; no call was refused",
-)
-print(
-    f"a call took {took.median():.1f} ms;",
-    f"99 of 100 took less than {took.quantile(0.99):.1f} ms",
-)
+stored, last = int(calls["detail"].sum()), calls["until"].max()
+half, most = took.median(), took.quantile(0.99)
+print(f"{stored:,} messages stored after {last:.2f} s; no call was refused")
+print(f"a call took {half:.1f} ms; 99 of 100 took less than {most:.1f} ms")
 cloud.close()
 
 # %% [markdown]

@@ -205,26 +205,17 @@ cloud = Cloud(seed=1)
 sqs = cloud.client("sqs")
 answer = sqs.create_queue(QueueName="orders.fifo", Attributes={"FifoQueue": "true"})
 url = answer["QueueUrl"]
-for number, (customer, text) in enumerate(
-    [("ann", "tea"), ("ann", "cake"), ("bob", "milk"), ("ann", "bread")]
-):
-    sent = sqs.send_message(
-        QueueUrl=url,
-        MessageBody=text,
-        MessageGroupId=customer,
-        MessageDeduplicationId=f"order-{number}",
-    )
+orders = [("ann", "tea"), ("ann", "cake"), ("bob", "milk"), ("ann", "bread")]
+for number, (customer, text) in enumerate(orders):
+    ids = {"MessageGroupId": customer, "MessageDeduplicationId": f"order-{number}"}
+    sent = sqs.send_message(QueueUrl=url, MessageBody=text, **ids)
     print(customer, text, sent["SequenceNumber"])
 
 
 def receive(most=1):
     """Up to `most` messages, and what was in them."""
-    answer = sqs.receive_message(
-        QueueUrl=url,
-        MaxNumberOfMessages=most,
-        WaitTimeSeconds=1,
-        MessageSystemAttributeNames=["All"],
-    )
+    how = {"WaitTimeSeconds": 1, "MessageSystemAttributeNames": ["All"]}
+    answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=most, **how)
     found = answer.get("Messages", [])
     print([f"{m['Attributes']['MessageGroupId']}: {m['Body']}" for m in found])
     return found
@@ -407,13 +398,8 @@ cloud = Cloud(seed=3)
 sqs = cloud.client("sqs")
 answer = sqs.create_queue(QueueName="orders.fifo", Attributes={"FifoQueue": "true"})
 url = answer["QueueUrl"]
-sqs.send_message(
-    QueueUrl=url,
-    MessageBody="order-1",
-    MessageGroupId="ann",
-    MessageDeduplicationId="order-1",
-)
-charged = []
+charged, ids = [], {"MessageGroupId": "ann", "MessageDeduplicationId": "order-1"}
+sqs.send_message(QueueUrl=url, MessageBody="order-1", **ids)
 
 
 def consumer():
@@ -452,18 +438,15 @@ def rate(per_call, senders=6, seconds=5, groups=None, **attributes):
     """Messages a second, when so many senders send as fast as they can."""
     cloud = Cloud(seed=4, assume={"sqs.fifo_burst": 0.1})
     sqs = cloud.client("sqs")
-    url = sqs.create_queue(
-        QueueName="positions.fifo", Attributes={"FifoQueue": "true"} | attributes
-    )["QueueUrl"]
+    fifo = {"FifoQueue": "true"} | attributes
+    url = sqs.create_queue(QueueName="positions.fifo", Attributes=fifo)["QueueUrl"]
 
     def sender(name, n=0):
         while True:
-            ids = [f"{name}-{n + i}" for i in range(per_call)]
             group = {"MessageGroupId": f"group-{name % (groups or senders)}"}
-            entries = [
-                {"Id": i, "MessageBody": i, "MessageDeduplicationId": i} | group
-                for i in ids
-            ]
+            fields, entries = ("Id", "MessageBody", "MessageDeduplicationId"), []
+            for i in range(per_call):
+                entries.append(dict.fromkeys(fields, f"{name}-{n + i}") | group)
             try:
                 sqs.send_message_batch(QueueUrl=url, Entries=entries)
             except sqs.exceptions.ClientError:
@@ -476,6 +459,7 @@ def rate(per_call, senders=6, seconds=5, groups=None, **attributes):
     return len(cloud.trace.where("Sent")) / seconds, len(cloud.trace.where("Throttled"))
 
 
+# %%
 for per_call in (1, 10):
     print(
         "{:,.0f} messages/s, {} calls throttled".format(*rate(per_call)),

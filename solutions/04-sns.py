@@ -133,12 +133,8 @@ def make_queue(sqs, name, source, service="sns.amazonaws.com", **attributes):
 mail, mail_arn = make_queue(sqs, "mail", topic)
 stock, stock_arn = make_queue(sqs, "stock", topic)
 sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=mail_arn)
-sns.subscribe(
-    TopicArn=topic,
-    Protocol="sqs",
-    Endpoint=stock_arn,
-    Attributes={"RawMessageDelivery": "true"},
-)
+raw = {"RawMessageDelivery": "true"}
+sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=stock_arn, Attributes=raw)
 
 sent = sns.publish(TopicArn=topic, Subject="New order", Message="order-1: tea")
 cloud.advance(1)
@@ -575,12 +571,8 @@ for name, url in queues.items():
 def rename(event, context):
     """What SNS hands over: its own document, with S3's document as a text in it."""
     message = json.loads(event["Records"][0]["Sns"]["Message"])
-    print(
-        message.get("Event")
-        or [
-            unquote_plus(record["s3"]["object"]["key"]) for record in message["Records"]
-        ]
-    )
+    keys = [record["s3"]["object"]["key"] for record in message.get("Records", [])]
+    print(message.get("Event") or [unquote_plus(key) for key in keys])
 
 
 functions = cloud.client("lambda")
@@ -590,12 +582,10 @@ permission = {
     "StatementId": "uploads",
     "Action": "lambda:InvokeFunction",
 }
-with suppress(
-    functions.exceptions.ResourceConflictException
-):  # this cell was run before: the statement is there
-    functions.add_permission(
-        **permission, Principal="sns.amazonaws.com", SourceArn=topic
-    )
+permission |= {"Principal": "sns.amazonaws.com", "SourceArn": topic}
+there = functions.exceptions.ResourceConflictException  # this cell was run before
+with suppress(there):
+    functions.add_permission(**permission)
 sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function)
 s3.put_bucket_notification_configuration(**notify)
 s3.put_object(Bucket="photos-of-spring", Key="photos/second day.jpg", Body=b"...")
@@ -612,26 +602,12 @@ ordered = answer["TopicArn"]
 lines = {}
 for name in ("mail.fifo", "stock.fifo"):
     lines[name], arn = make_queue(sqs, name, ordered, FifoQueue="true")
-    sns.subscribe(
-        TopicArn=ordered,
-        Protocol="sqs",
-        Endpoint=arn,
-        Attributes={"RawMessageDelivery": "true"},
-    )
-orders = [
-    (1, "ann", "tea"),
-    (2, "bob", "milk"),
-    (3, "ann", "cake"),
-    (3, "ann", "cake"),
-    (4, "ann", "jam"),
-]
+    sns.subscribe(TopicArn=ordered, Protocol="sqs", Endpoint=arn, Attributes=raw)
+orders = [(1, "ann", "tea"), (2, "bob", "milk"), (3, "ann", "cake")]
+orders += [(3, "ann", "cake"), (4, "ann", "jam")]
 for number, customer, text in orders:
-    sns.publish(
-        TopicArn=ordered,
-        Message=text,
-        MessageGroupId=customer,
-        MessageDeduplicationId=f"order-{number}",
-    )
+    ids = {"MessageGroupId": customer, "MessageDeduplicationId": f"order-{number}"}
+    sns.publish(TopicArn=ordered, Message=text, **ids)
 cloud.advance(1)
 for name, url in lines.items():
     print(name, receive(sqs, url))

@@ -259,6 +259,7 @@ def draw_with(**retries):
     return batches
 
 
+# %%
 print("as it is made: ", draw_with())
 print("two retries:   ", draw_with(MaximumRetryAttempts=2))
 print(

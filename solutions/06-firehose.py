@@ -342,12 +342,9 @@ exercise("06.producer").check(put)
 def warehouse(cloud):
     """A Redshift cluster; a function that runs SQL in it, and its address."""
     redshift, data = cloud.client("redshift"), cloud.client("redshift-data")
-    redshift.create_cluster(
-        ClusterIdentifier="resort",
-        NodeType="ra3.xlplus",
-        MasterUsername="admin",
-        MasterUserPassword="Secret123",
-    )
+    login = {"MasterUsername": "admin", "MasterUserPassword": "Secret123"}
+    resort = {"ClusterIdentifier": "resort", "NodeType": "ra3.xlplus"}
+    redshift.create_cluster(**resort, **login)
     redshift.get_waiter("cluster_available").wait(ClusterIdentifier="resort")
 
     def ask(sql):
@@ -388,6 +385,8 @@ firehose.create_delivery_stream(
     RedshiftDestinationConfiguration={**to_redshift, **role},
 )
 cloud.advance(30)
+
+# %%
 for n in range(200):
     line = json.dumps({"gate": 1 + n % 7 % 4, "rider": f"rider {n % 70}"}) + "\n"
     record = {"Data": line.encode()}
@@ -446,12 +445,9 @@ def analyse(job, crash=None):
     kinesis.create_stream(StreamName="riders", ShardCount=1)
     cloud.advance(20)
     code = {"ApplicationCodeConfiguration": cloud.job_code(job)}
-    flink.create_application(
-        ApplicationName="counts",
-        RuntimeEnvironment="FLINK-1_15",
-        ServiceExecutionRole=firehose_role(cloud, "kinesisanalytics"),
-        ApplicationConfiguration=code,
-    )
+    role = {"ServiceExecutionRole": firehose_role(cloud, "kinesisanalytics")}
+    counts = {"ApplicationName": "counts", "RuntimeEnvironment": "FLINK-1_15"}
+    flink.create_application(ApplicationConfiguration=code, **counts, **role)
     flink.start_application(ApplicationName="counts")
     kept = []  # by turnstile 3 while it is offline
     for second in range(0, 302, 2):
@@ -469,6 +465,7 @@ def analyse(job, crash=None):
     cloud.advance(60)
 
 
+# %%
 def minute_of(time):
     return int(time) // 60 % 60
 

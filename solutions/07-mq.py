@@ -332,6 +332,7 @@ def channel_to(hosts):
     return pika.BlockingConnection(parameters).channel()
 
 
+# %%
 def try_exchanges(hosts):
     channel = channel_to(hosts)
     bindings = {"direct": "kr.high", "fanout": "", "topic": "kr.*"}
@@ -413,7 +414,7 @@ predict("07.ten")
 # %%
 def stored_a_second(senders, seconds=5):
     """How many persistent orders, each with a receipt, one broker stores a second."""
-    cloud = Cloud(seed=7)
+    cloud, sure = Cloud(seed=7), {"persistent": "true", "receipt": "1"}
     hosts = ready_broker(cloud, "ACTIVE_STANDBY_MULTI_AZ")
 
     def sender():
@@ -425,7 +426,6 @@ def stored_a_second(senders, seconds=5):
 
         connection = subscriber(hosts, [])
         connection.set_listener("", Receipt())
-        sure = {"persistent": "true", "receipt": "1"}
         while True:
             got.clear()
             connection.send("/queue/orders", "x" * 1000, headers=sure)
