@@ -103,9 +103,9 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
     return report
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """One browser for all tests of a process: a second Playwright beside it would refuse to start."""
+    """A browser for the tests of a file. It ends with them: until then Playwright's event loop counts as running."""
     from browser import harness
 
     if harness.CHROMIUM is None:

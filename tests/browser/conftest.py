@@ -1,4 +1,4 @@
-"""Fixtures over the harness: one server for all tests, a page for each file. The browser is that of all tests."""
+"""Fixtures over the harness: one server for all tests, a page for each file."""
 
 from collections.abc import Callable, Iterator
 
@@ -8,7 +8,7 @@ from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
-def lab(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[harness.Lab]:
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[harness.Lab]:
     with harness.jupyterlab(tmp_path_factory.mktemp("learner")) as lab:
         yield lab
 
