@@ -22,6 +22,17 @@ def check_duration(name: str, value: float) -> float:
     raise ValueError(f"{name}={value!r}: must be a number of seconds, zero or more")
 
 
+def why_stuck(now: float, waiting: list[str]) -> str:
+    """The words for a run in which nothing is left to happen; `waiting` are the names of its processes."""
+    verb = "waits" if len(waiting) == 1 else "wait"
+    who = f"{', '.join(waiting)} {verb} for ever" if waiting else "no process is running"
+    return f"nothing is left to happen after {now:g} s, and {who}"
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
 class Timer:
     """A callback that waits for its time. `cancel()` makes it do nothing; the heap forgets it when its time comes."""
 
@@ -57,6 +68,10 @@ class Loop:
     def after(self, delay: float, fn: Callable[..., Any], *args: Any) -> Timer:
         """Call `fn(*args)` when `delay` seconds have passed."""
         return self.at(self.now + check_duration("delay", delay), fn, *args)
+
+    def fail(self, error: BaseException) -> None:
+        """Raise `error` on the main line, at the next event."""
+        self.after(0, _raise, error)
 
     def _push(self, time: float, item: Any) -> int:
         serial = self._serial = self._serial + 1

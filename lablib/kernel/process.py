@@ -10,8 +10,7 @@ A wake-up is valid while its serial is the line's `wake`; leaving `wait` for any
 entries are skipped. Whatever goes wrong while driving (a process that raises, a callback that raises, an interrupt,
 nothing left to happen) is handed to the main line, which raises it: the process that happened to drive is not to blame.
 
-Rejected: generators (`yield` in the learner's code, no boto3), threads (14 to 28 times slower, cannot be killed), a hub
-greenlet (two switches for one).
+Rejected: generators (no boto3), threads (14 to 28 times slower, cannot be killed), a hub greenlet.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from lablib.kernel.chance import Chance
 from lablib.kernel.event_loops import switch
 from lablib.kernel.home import Home
 from lablib.kernel.interrupt import Interrupts, RealTimeExceeded, real_time_limit
-from lablib.kernel.loop import Loop, Signal, Timer, check_duration
+from lablib.kernel.loop import Loop, Signal, Timer, check_duration, why_stuck
 from lablib.kernel.names import Names, check_program
 
 if TYPE_CHECKING:
@@ -144,6 +143,13 @@ def current_process() -> Process | None:
     return line if line.__class__ is Process and not line.unsimulated else None
 
 
+def _is_or_awaits(process: Process, line: Greenlet | None) -> bool:
+    """Is `process` the line, or does it wait for the end of the line, in `kill`?"""
+    while line is not None and line is not process:
+        line = line.parent
+    return line is process
+
+
 @contextmanager
 def unsimulated() -> Iterator[None]:
     """For code of the host that a process happens to run (a notebook's stdout, a signal handler): it sees the real
@@ -212,9 +218,8 @@ class Kernel(Loop):
         self._check_usable()
         check_program(fn, name)
         base = name or str(getattr(fn, "__name__", type(fn).__name__))
-        free = self._names.find(base)
-        process = Process(self, fn, args, free)
-        self.processes[free] = process
+        process = Process(self, fn, args, self._names.find(base))
+        self.processes[process.name] = process
         process.wake = self._push(self.now, process)
         return process
 
@@ -222,28 +227,35 @@ class Kernel(Loop):
         return name in self.processes and self.processes[name].alive
 
     def kill(self, process: Process) -> None:
-        """End a process where it stands: its `finally` blocks run, and it can wait for nothing any more."""
-        if (
-            not process.alive or process.killed
-        ):  # a killed one is in its `finally` blocks, and may kill whoever kills it
+        """End a process where it stands: its `finally` blocks run, and it can wait for nothing any more. One that is
+        about to end another ends after it. Raises RuntimeError in a process of another kernel."""
+        if not process.alive or process.killed:
             return
+        line: Any = getcurrent()
+        self.current_name("")
+        direct = line.__class__ is Process and not line.killed and not self._calling_back
         process.killed = True
-        if process is getcurrent():
-            if not self._calling_back:
+        if _is_or_awaits(process, line):
+            if self._calling_back:
+                process.wake = self._push(self.now, process)  # it only drives; it ends when the callback is over
+            elif process is line:
                 raise GreenletExit
-            process.wake = self._push(self.now, process)  # it only drives; it ends when the callback is over
             return
         process.killer_waits = True
-        process.parent = getcurrent()
+        process.parent = line
         process.wake = -1
         undisturbed, self.undisturbed_line = self.undisturbed_line, None
         if process:
             switch(process.throw, GreenletExit)
         else:
             self._ended(process)  # it never began
-        self.undisturbed_line = None if self._check_first else undisturbed
         if process.alive:
             self._abandon(process)
+        if process.exception is not None and line.__class__ is not Process and not self.closed:
+            raise process.exception
+        if direct and line.killed:  # by a `finally` block of the other
+            raise GreenletExit
+        self.undisturbed_line = None if self._check_first else undisturbed
 
     def _ended(self, process: Process) -> Process | _MainLine | None:
         """Book-keeping at the end of a process. Returns who goes on; None: whoever killed it."""
@@ -251,15 +263,14 @@ class Kernel(Loop):
         self._names.give_back(process.name)
         process.done.fire()
         error = process.exception
-        if process.killer_waits and error is None:
-            return None
-        if error is not None:
-            if isinstance(error, KeyboardInterrupt):
-                error.add_note(
-                    f"Interrupted at {self.now:g} s inside {process.name}, which has ended; the others can go on."
-                )
-            return self._to_main(error)
-        return self._next()
+        if isinstance(error, KeyboardInterrupt):
+            where = f"at {self.now:g} s inside {process.name}"
+            error.add_note(f"Interrupted {where}, which has ended; the others can go on.")
+        if not process.killer_waits:
+            return self._next() if error is None else self._to_main(error)
+        if error is not None and process.parent.__class__ is Process:
+            self.fail(error)
+        return None
 
     # ---- waiting ----------------------------------------------------------------------------------------------------
 
@@ -413,21 +424,14 @@ class Kernel(Loop):
             elif item.wake == serial:
                 self.now = time
                 self._steps -= 1
-                line: Process | _MainLine = item
-                return line
+                return item
         if self._steps == 0:
             return self._main
-        return self._to_main(Stuck(self._why_stuck()))
+        return self._to_main(Stuck(why_stuck(self.now, [p.name for p in self.processes.values() if p.alive])))
 
     def _to_main(self, error: BaseException) -> _MainLine:
         self._thrown = error
         return self._main
-
-    def _why_stuck(self) -> str:
-        waiting = [p.name for p in self.processes.values() if p.alive]
-        verb = "waits" if len(waiting) == 1 else "wait"
-        who = f"{', '.join(waiting)} {verb} for ever" if waiting else "no process is running"
-        return f"nothing is left to happen after {self.now:g} s, and {who}"
 
     def _enter(self) -> _MainLine:
         self._check_usable()
@@ -492,7 +496,5 @@ class Kernel(Loop):
         process = self.current
         if process is None:
             raise RealTimeExceeded
-        process.alive = False
-        self._names.give_back(process.name)
-        _abandoned.append(process)
+        self._abandon(process)
         self._to_main(RealTimeExceeded()).greenlet.switch()

@@ -181,6 +181,146 @@ def test_a_callback_may_kill_the_very_process_that_drives_it(kernel):
     assert not process.alive and kernel.now == 20
 
 
+def test_two_processes_may_kill_each_other(kernel):
+    """The killed one ends first; its killer ends after it, though it stands in `kill`."""
+    seen = []
+
+    def worker(me, other):
+        try:
+            kernel.sleep(1)
+            kernel.kill(processes[other])
+            seen.append(f"{me} goes on")
+        finally:
+            kernel.kill(processes[other])
+            seen.append(f"{me} ends")
+
+    processes = [kernel.spawn(worker, 0, 1), kernel.spawn(worker, 1, 0)]
+    kernel.advance(5)
+    assert seen == ["1 ends", "0 ends"] and kernel.now == 5
+    assert not any(process.alive for process in processes)
+
+
+def test_what_a_callback_kills_may_kill_the_process_that_drives(kernel):
+    """The callback goes on, then the process that drove it ends."""
+    seen = []
+
+    def driver():
+        try:
+            kernel.sleep(10)
+        finally:
+            seen.append(("driver ends", kernel.now))
+
+    def victim():
+        try:
+            kernel.wait(Signal(kernel))
+        finally:
+            kernel.kill(processes[1])
+            seen.append(("victim ends", kernel.now))
+
+    def crash():
+        kernel.kill(processes[0])
+        seen.append(("the callback goes on", kernel.now))
+
+    processes = [kernel.spawn(victim), kernel.spawn(driver)]
+    kernel.at(3, crash)
+    kernel.advance(20)
+    assert seen == [("victim ends", 3), ("the callback goes on", 3), ("driver ends", 3)]
+
+
+@pytest.mark.parametrize("killer", ["process", "callback", "cell"])
+def test_an_error_at_the_end_of_a_killed_process_reaches_the_cell_and_its_killer_goes_on(kernel, killer):
+    seen = []
+
+    def victim():
+        try:
+            kernel.sleep(100)
+        finally:
+            raise ValueError("while it cleaned up")
+
+    def kill():
+        kernel.sleep(2)
+        kernel.kill(process)
+        seen.append(kernel.now)
+        kernel.sleep(1)
+        seen.append(kernel.now)
+
+    process = kernel.spawn(victim)
+    if killer == "process":
+        kernel.spawn(kill)
+    elif killer == "callback":
+        kernel.spawn(lambda: (kernel.sleep(3), seen.append(kernel.now)))  # drives it
+        kernel.at(2, lambda: (kernel.kill(process), seen.append(kernel.now)))
+    with pytest.raises(ValueError, match="while it cleaned up"):
+        kill() if killer == "cell" else kernel.advance(10)
+    kernel.run(until=10)
+    assert seen == ([] if killer == "cell" else [2, 3])
+    assert not process.alive
+
+
+def test_a_process_of_another_kernel_is_not_killed(kernel):
+    other, told = Kernel(), []
+
+    def stranger():
+        with pytest.raises(RuntimeError, match="this call goes to another kernel, but stranger runs in another kernel"):
+            kernel.kill(process)
+        told.append(process.alive)
+
+    process = kernel.spawn(kernel.sleep, 5)
+    other.spawn(stranger)
+    other.advance(1)
+    assert told == [True]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whoever_kills_whom_nobody_is_lost(seed):
+    """Processes and callbacks kill, spawn and ring at random, in their `finally` blocks, too, and some of those fail.
+    In the end each process has ended or waits for something; and it is the same story again."""
+
+    def story():
+        kernel, dice, processes, rows = Kernel(), Random(seed), [], []
+        bells = [Signal(kernel) for _ in range(2)]
+
+        def act():
+            chance = dice.random()
+            if chance < 0.3 and processes:
+                kernel.kill(dice.choice(processes))
+            elif chance < 0.45 and len(processes) < 40:
+                processes.append(kernel.spawn(body, name=f"p{len(processes)}"))
+            elif chance < 0.6:
+                kernel.after(dice.choice([0, 0.1, 0.5]), act)
+            else:
+                dice.choice(bells).fire()
+
+        def body():
+            try:
+                for _ in range(dice.randrange(1, 6)):
+                    act()
+                    if dice.random() < 0.5:
+                        kernel.sleep(dice.choice([0, 0.1, 1]))
+                    else:
+                        kernel.wait(dice.choice(bells), dice.choice([0, 0.5, None]))
+            finally:
+                rows.append((kernel.now, kernel.current.name))
+                if dice.random() < 0.2:
+                    raise KeyError
+                act()
+
+        processes.extend(kernel.spawn(body, name=f"p{n}") for n in range(3))
+        while True:
+            try:
+                kernel.run(until=10)
+                break
+            except KeyError:
+                rows.append((kernel.now, "failed"))
+        waiting = {line for bell in bells for line in bell._waiting}
+        assert all(process in waiting for process in processes if process.alive)
+        kernel.close()
+        assert not any(process.alive for process in processes)
+        return rows
+
+    assert story() == story()
+
+
 def test_a_killed_waiter_leaves_the_signal(kernel):
     bell = Signal(kernel)
     process = kernel.spawn(kernel.wait, bell)
