@@ -57,8 +57,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     for folder, counts in sorted(table.items()):
         print(f"{folder:<12}" + "".join(f"{count:>10}" for count in counts.values()))
     from knowledge.refusals import table as refusals
+    from knowledge.suites import table as suites
 
     print("\n" + refusals())
+    print("\n" + suites())
     pytest.exit("the table of what is known is printed; no test ran", returncode=0)
 
 

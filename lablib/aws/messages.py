@@ -15,7 +15,7 @@ from typing import Any
 Document = dict[str, Any]
 
 _FIFO_ID = re.compile(r"[!-~]+")  # letters, digits and punctuation of ASCII
-_NAME = re.compile(r"(?!.*\.\.)(?!\.)[A-Za-z0-9_.-]+(?<!\.)")
+_NAME = re.compile(r"(?!.*\.\.)(?!\.)[\w.-]+(?<!\.)")
 _TYPE = re.compile(r"(String|Number|Binary)(\..+)?", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -23,9 +23,9 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 # ---- attributes ------------------------------------------------------------------------------------------------------
 
 
-def is_attribute_name(name: str) -> bool:
-    """Is it a valid name of a message attribute, apart from its length?"""
-    return _NAME.fullmatch(name) is not None
+def is_attribute_name(name: str, any_alphabet: bool = False) -> bool:
+    """Is it a valid name of a message attribute, apart from its length? In SQS, of any alphabet (recorded)."""
+    return (any_alphabet or name.isascii()) and _NAME.fullmatch(name) is not None
 
 
 def is_data_type(kind: str) -> bool:

@@ -659,6 +659,8 @@ def test_no_more_than_the_limit_are_in_flight():
 def test_what_aws_spreads_slowly_can_be_made_slow():
     lab = Lab(assume=CALM | {"sqs.propagation": 30})
     lab.sqs.set_queue_attributes(QueueUrl=lab.url, Attributes={"VisibilityTimeout": "7"})
+    shown = lab.sqs.get_queue_attributes(QueueUrl=lab.url, AttributeNames=["VisibilityTimeout"])
+    assert shown["Attributes"] == {"VisibilityTimeout": "7"}  # it shows at once (recorded), and acts later
     lab.sqs.purge_queue(QueueUrl=lab.url)
     lab.send()
     assert (lab.queue.visibility, lab.queue.counts().visible) == (30, 1)

@@ -106,7 +106,7 @@ class Sqs(Billed):
         check_name(queue_name, fifo)
         existing = self._queues.get(queue_name)
         if existing:
-            check_same(existing.attributes, given)
+            check_same(existing.shown, given)
             return {"QueueUrl": self._base_url + queue_name}
         wait = quotas["sqs.recreate_wait"]
         if self.now - self._deleted.get(queue_name, -wait) < wait:
@@ -116,7 +116,8 @@ class Sqs(Billed):
         check_policy(given.get("Policy"), self.world)
         check_target(self._by_arn, given, arn, attributes, fifo)
         queue: AnyQueue = (FifoQueue if fifo else StandardQueue)(self.world, queue_name, arn, self._by_arn)
-        self._configure(queue, defaults(ATTRIBUTES, quotas, "fifo" if fifo else "") | given)
+        queue.show(everything := defaults(ATTRIBUTES, quotas, "fifo" if fifo else "") | given)
+        self._configure(queue, everything)
         queue.tags.update(tags or {})
         self._queues[queue_name] = self._by_url[self._base_url + queue_name] = queue
         self.world.trace.add("QueueCreated", queue_name, "", request.caller, request.row)
@@ -197,14 +198,14 @@ class Sqs(Billed):
             "CreatedTimestamp": int(epoch + queue.created),
             "LastModifiedTimestamp": int(epoch + queue.modified),
         }
-        return {name: str(value) for name, value in computed.items()} | queue.attributes
+        return {name: str(value) for name, value in computed.items()} | queue.shown
 
     def set_queue_attributes(self, request: Request, *, queue_url: str, attributes: dict[str, str]) -> Document:
         queue = self._queue(queue_url)
-        given = check_attributes(attributes, self.world.quotas, queue.fifo, queue.attributes)
+        given = check_attributes(attributes, self.world.quotas, queue.fifo, queue.shown)
         check_target(self._by_arn, given, queue.arn, attributes, queue.fifo)
         check_policy(given.get("Policy"), self.world)
-        self._later(self._configure, queue, given)
+        self._set(queue, given)
         return {}
 
     def purge_queue(self, request: Request, *, queue_url: str) -> Document:
@@ -220,6 +221,10 @@ class Sqs(Billed):
     def _purge(self, queue: AnyQueue, request: Request) -> None:
         self.world.trace.add("QueuePurged", queue.name, "", request.caller, request.row, queue.clear())
 
+    def _set(self, queue: AnyQueue, attributes: dict[str, str]) -> None:
+        queue.show(attributes)
+        self._later(self._configure, queue, attributes)
+
     def _configure(self, queue: AnyQueue, attributes: dict[str, str]) -> None:
         queue.configure(attributes)
         self._targets.clear()
@@ -228,10 +233,8 @@ class Sqs(Billed):
 
     def _later(self, fn: Callable[..., None], *args: Any) -> None:
         """Make a change that takes AWS up to a minute to propagate."""
-        if delay := self.world.quotas["sqs.propagation"]:
-            self.world.kernel.after(delay, fn, *args)
-        else:
-            fn(*args)
+        delay = self.world.quotas["sqs.propagation"]
+        self.world.kernel.after(delay, fn, *args) if delay else fn(*args)
 
     def _queue(self, queue_url: str) -> AnyQueue:
         """By its URL, whatever the host in it, or by its name alone (both recorded from AWS). NonExistentQueue."""
@@ -270,13 +273,12 @@ class Sqs(Billed):
         self, request: Request, *, queue_url: str, label: str, aws_account_ids: list[str], actions: list[str]
     ) -> Document:
         queue = self._queue(queue_url)
-        policy = permissions.grant(queue, label, aws_account_ids, actions)
-        self._later(self._configure, queue, {"Policy": policy})
+        self._set(queue, {"Policy": permissions.grant(queue, label, aws_account_ids, actions)})
         return {}
 
     def remove_permission(self, request: Request, *, queue_url: str, label: str) -> Document:
         queue = self._queue(queue_url)
-        self._later(self._configure, queue, {"Policy": permissions.revoke(queue, label)})
+        self._set(queue, {"Policy": permissions.revoke(queue, label)})
         return {}
 
     # ---- sending -----------------------------------------------------------------------------------------------------
@@ -329,10 +331,7 @@ class Sqs(Billed):
         if message_system_attributes:
             checks.check_system_attributes(message_system_attributes)
             header = message_system_attributes["AWSTraceHeader"]["StringValue"]
-        size = size_of(message_body, message_attributes)
-        if size > queue.message_size:
-            text = f"Message must be shorter than {queue.message_size} bytes."
-            raise bad_parameter(f"One or more parameters are invalid. Reason: {text}")
+        size = checks.size_within(queue.message_size, message_body, message_attributes)
         new = queue.new_message(
             message_body, request.user_id, message_attributes or None, header, group or "", deduplication or ""
         )
@@ -363,7 +362,9 @@ class Sqs(Billed):
         self._data_keys.before_send(queue, request)
 
         def send(entry: Document) -> Document:
-            return self._send(queue, request, entry["MessageBody"], *map(entry.get, _OPTIONAL))
+            body, own = entry["MessageBody"], entry.get("MessageAttributes")
+            checks.size_within(queue.message_size, body, own, "cannot be validated")
+            return self._send(queue, request, body, *map(entry.get, _OPTIONAL))
 
         return without_empty_lists(run_batch(request, entries, send))
 

@@ -65,13 +65,14 @@ def _redrive_policy(value: str, quotas: Quotas) -> str:
     policy = json_map(value)
     if policy is None:
         raise refuse("Redrive policy is not a valid JSON map.")
-    if "deadLetterTargetArn" not in policy:
-        raise refuse("Redrive policy does not contain mandatory attribute: deadLetterTargetArn.")
+    for name in ("deadLetterTargetArn", "maxReceiveCount"):
+        if name not in policy:
+            raise refuse(f"Redrive policy does not contain mandatory attribute: {name}.")
     target, highest = policy["deadLetterTargetArn"], quotas["sqs.max_receive_count_max"]
     arn = Arn.parse(target) if isinstance(target, str) else None
     if arn is None or arn.service != "sqs":
         raise refuse("Invalid value for deadLetterTargetArn.")
-    given = str(policy.get("maxReceiveCount", quotas["sqs.max_receive_count"]))
+    given = str(policy["maxReceiveCount"])
     if not re.fullmatch(r"[0-9]{1,9}", given) or not 1 <= int(given) <= highest:
         valid = f"valid values are from 1 to {highest} both inclusive."
         raise refuse(f"Invalid value for maxReceiveCount: {given}, {valid}")
@@ -143,6 +144,8 @@ def check_attributes(
     clean = {name: _clean(name, value, quotas, fifo) for name, value in attributes.items()}
     if clean.get("KmsMasterKeyId"):
         clean["SqsManagedSseEnabled"] = "false"
+    elif "KmsMasterKeyId" in clean:
+        clean["KmsDataKeyReusePeriodSeconds"] = ""  # goes with its key (recorded)
     elif clean.get("SqsManagedSseEnabled") == "true":
         clean["KmsMasterKeyId"] = ""
     both = {**(current or {}), **clean}

@@ -51,7 +51,8 @@ class BaseQueue(Generic[M]):
         self.name = name
         self.arn = arn
         self.find = find
-        self.attributes: dict[str, str] = {}
+        self.attributes: dict[str, str] = {}  # those that act
+        self.shown: dict[str, str] = {}  # those that were set: new ones take up to a minute to act, and show at once
         self.policy: Policy | None = None
         self.tags = Tags()
         self.created = self.modified = world.kernel.now
@@ -72,8 +73,13 @@ class BaseQueue(Generic[M]):
         self._own = world.chance.stream(f"sqs/{name}")
         self._salt = self._own.integer(1 << 32)
 
+    def show(self, attributes: dict[str, str]) -> None:
+        """Note attributes that were set and checked; an empty value removes one."""
+        self.shown = merged(self.shown, attributes)
+        self.modified = self.kernel.now
+
     def configure(self, attributes: dict[str, str]) -> None:
-        """Set attributes that were checked; an empty value removes one."""
+        """Let attributes act that were noted."""
         self.attributes = merged(self.attributes, attributes)
         number = {name: int(value) for name, value in self.attributes.items() if value.isdecimal()}
         self.delay = number["DelaySeconds"]
@@ -84,7 +90,6 @@ class BaseQueue(Generic[M]):
         self.redrive = parse_redrive_policy(self.attributes.get("RedrivePolicy"))
         if "Policy" in attributes:
             self.policy = _parse_policy(self.attributes.get("Policy"), self.name, self.world)
-        self.modified = self.kernel.now
         self._reset_timer()
 
     @property
@@ -306,7 +311,8 @@ class BaseQueue(Generic[M]):
         """The message's id and the number of the receive. Raises ReceiptHandleIsInvalid for a made-up one."""
         text = handle[12:].replace("/", "-")
         if handle[:12] != f"AQEB{crc32(text.encode(), self._salt):08x}":
-            raise ServiceError("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
+            text = f'The input receipt handle "{handle}" is not a valid receipt handle.'
+            raise ServiceError("ReceiptHandleIsInvalid", text)
         return text[:36], int(text[36:])
 
     # ---- what happens by itself --------------------------------------------------------------------------------------

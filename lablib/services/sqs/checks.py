@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from lablib.aws.attributes import Quotas
 from lablib.aws.lists import check_batch
-from lablib.aws.messages import Document, is_attribute_name, is_data_type, is_fifo_id, is_number, value_field
+from lablib.aws.messages import Document, is_attribute_name, is_data_type, is_fifo_id, is_number, size_of, value_field
 from lablib.aws.service import NotSimulated, ServiceError
 from lablib.services.sqs.errors import bad_parameter, bad_value, missing, sqs_error
 
@@ -47,11 +47,21 @@ def check_body(body: str) -> None:
         )
 
 
+def size_within(longest: int, body: str, attributes: Mapping[str, Document] | None, what: str = "are invalid") -> int:
+    """The size of a message. Raises InvalidParameterValue when it is too long; in a batch in other words (recorded)."""
+    size = size_of(body, attributes)
+    if size > longest:
+        text = f"Message must be shorter than {longest} bytes."
+        raise bad_parameter(f"One or more parameters {what}. Reason: {text}")
+    return size
+
+
 def check_standard_send(group: str | None, deduplication: str | None, quotas: Quotas) -> None:
-    """Raise InvalidParameterValue for parameters of FIFO queues. Raises NotSimulated for fair queues."""
+    """Raise InvalidParameterValue for parameters of FIFO queues, NotSimulated for fair queues."""
     if deduplication is not None:
         raise bad_value(deduplication, "MessageDeduplicationId", _WRONG_TYPE)
     if group is not None and quotas["sqs.fair_queues"]:
+        check_fifo_id(group, "MessageGroupId", quotas)
         raise NotSimulated("MessageGroupId on a standard queue (fair queues) is not simulated: leave it out")
     if group is not None:
         raise bad_value(group, "MessageGroupId", _WRONG_TYPE)
@@ -94,7 +104,7 @@ def _naming_fault(name: str, kind: str, longest: int) -> str:
         return f"Message (user) attribute name must be 1 to {longest} characters long. It has {len(name)}."
     if name.lower().startswith(("aws.", "amazon.")):
         return f"Message (user) attribute name '{name}' must not begin with 'AWS.' or 'Amazon.'."
-    if not is_attribute_name(name):
+    if not is_attribute_name(name, any_alphabet=True):
         return (
             f"The message attribute name '{name}' is invalid. Attribute name can contain A-Z, a-z, 0-9, "
             "underscore (_), hyphen (-), and period (.) characters."

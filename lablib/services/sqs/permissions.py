@@ -51,7 +51,7 @@ def revoke(queue: AnyQueue, label: str) -> str:
 def _policy(queue: AnyQueue) -> str:
     """Recorded from AWS: AddPermission creates policies of version 2008-10-17."""
     new = {"Version": "2008-10-17", "Id": f"{queue.arn}/{queue.name}"}
-    return queue.attributes.get("Policy") or json.dumps(new)
+    return queue.shown.get("Policy") or json.dumps(new)
 
 
 def _check(label: str, accounts: list[str], actions: list[str], most: int) -> None:

@@ -30,7 +30,6 @@ QUOTAS: tuple[Quota, ...] = (
     quota("sqs.fifo_high_calls", 18_000, 70_000, "calls/s per action", "news of October 2023; guide: message quotas"),
     quota("sqs.fifo_group_calls", 300, 300, "calls/s per group", "guide: high throughput for FIFO queues"),
     quota("sqs.receives_before_back", 3, 3, "receives", "guide: available CloudWatch metrics"),
-    quota("sqs.max_receive_count", 10, 10, "receives", "API: SetQueueAttributes (RedrivePolicy)"),
     quota("sqs.max_receive_count_max", 1000, 1000, "receives", "guide: configure a dead-letter queue"),
     quota("sqs.redrive_sources", 10, 10, "queues", "API: SetQueueAttributes (RedriveAllowPolicy)"),
     quota("sqs.move_rate_max", 500, 500, "messages/s", "API: StartMessageMoveTask"),
