@@ -71,71 +71,57 @@ def _parting(a: Run, b: Run) -> Notable | None:
 
 def _parted(a: Run, b: Run, index: int) -> list[tuple[Run, str, Row]]:
     """The events at which two runs part, the second's first. When only the scenery differs, its first row: `index`."""
-    import numpy as np
-
-    ours, theirs = (_events(run.trace, a.trace) for run in (a, b))
-    size = min(len(ours[0]), len(theirs[0]))
-    differs = np.zeros(size, bool)
-    for one, other in zip(ours, theirs):
-        differs |= one[:size] != other[:size]
-    at = int(differs.argmax()) if differs.any() else size
     rows = [(run, which, _played(run.trace)) for run, which in ((b, "second"), (a, "first"))]
-    found = [(run, which, run.trace[int(played[at])]) for run, which, played in rows if at < len(played)]
+    at = _first_unequal(*(_told(run.trace, played, _by_appearance()) for run, _, played in rows))
+    found = [(run, which, run.trace[played[at]]) for run, which, played in rows if at < len(played)]
     return found or [(run, which, run.trace[index]) for run, which, _ in rows if index < len(run.trace)]
 
 
-def _played(trace: Trace) -> Array:
+def _played(trace: Trace) -> list[int]:
     """The rows that are events, and not the scenery that is built before a run begins, with what confirms it."""
-    import numpy as np
-
-    actor, time, subject = (np.array(trace.column(name)) for name in ("actor", "time", "subject"))
-    built = (actor == trace.code("you")) & (time == 0)
-    about = set(subject[built & (subject > 0)].tolist())
+    you, subjects = trace.code("you"), trace.column("subject")
+    built = {
+        i for i, (t, actor) in enumerate(zip(trace.column("time"), trace.column("actor"))) if actor == you and not t
+    }
+    about = {subjects[i] for i in built} - {0}
     about |= {code for code, row in trace.first_rows().items() if trace.origin(row) in about}
-    return np.flatnonzero(~built & ~np.isin(subject, list(about)))
+    return [i for i, subject in enumerate(subjects) if subject not in about and i not in built]
 
 
-def _events(trace: Trace, names: Trace) -> list[Array]:
-    """Columns of a trace's events that are equal in two runs when the same happens: the names by their numbers in
-    `names`, the messages by the order of their appearance.
-    """
-    import numpy as np
+def _told(trace: Trace, rows: Iterable[int], subject: Callable[[int], Any]) -> Iterator[tuple[Any, ...]]:
+    """What rows say, for a comparison. How a call ends that began before does not count."""
+    names, calls = trace.names, trace.api_kinds
+    time, kind, resource, about, actor, until = (
+        trace.column(name) for name in ("time", "kind", "resource", "subject", "actor", "until")
+    )
+    for i in rows:
+        end = 0.0 if kind[i] in calls else until[i]
+        yield time[i], names[kind[i]], names[resource[i]], names[actor[i]], end, subject(about[i])
 
-    rows = _played(trace)
-    column = {n: np.array(trace.column(n))[rows] for n in ("time", "kind", "resource", "actor", "subject", "until")}
-    number = np.array([names.code(name) for name in trace.names])
-    _, first, of = np.unique(column["subject"], return_index=True, return_inverse=True)
-    ended = np.isin(column["kind"], list(trace.api_kinds))  # how a call ends that began before does not count
-    same = [number[column[n]] for n in ("kind", "resource", "actor")]
-    return [column["time"], *same, first[of], np.where(ended, 0.0, column["until"])]
+
+def _by_appearance() -> Callable[[int], int]:
+    """Numbers for subjects, in the order in which they come: their names differ in two runs of the same messages."""
+    order: dict[int, int] = {}
+    return lambda code: order.setdefault(code, len(order))
+
+
+def _first_unequal(a: Iterable[Any], b: Iterable[Any]) -> int:
+    """How many items two iterables have in common at their beginnings."""
+    at = -1
+    for at, (x, y) in enumerate(zip(a, b)):
+        if x != y:
+            return at
+    return at + 1
 
 
 def first_difference(a: Trace, b: Trace) -> int | None:
     """The first row in which two traces differ; None when they are the same. How a call ends that began before does
     not count.
     """
-    import numpy as np
-
-    size = min(len(a), len(b))
-    differs = np.zeros(size, bool)
-    for name in ("time", "kind", "resource", "subject", "actor", "cause", "until"):
-        one, other = (np.array(trace.column(name))[:size] for trace in (a, b))
-        unequal = one != other
-        if name == "until":
-            unequal &= ~np.isin(np.array(a.column("kind"))[:size], list(a.api_kinds))
-        differs |= unequal
-    known = next((i for i, (x, y) in enumerate(zip(a.names, b.names)) if x != y), min(len(a.names), len(b.names)))
-    for name in (
-        "kind",
-        "resource",
-        "subject",
-        "actor",
-    ):  # equal numbers mean equal names only below the first that differs
-        differs |= np.array(a.column(name))[:size] >= known
-    found = np.flatnonzero(differs)
-    if len(found):
-        return int(found[0])
-    return None if len(a) == len(b) else size
+    found = _first_unequal(
+        *(zip(_told(trace, range(len(trace)), trace.name), trace.column("cause")) for trace in (a, b))
+    )
+    return None if found == len(a) == len(b) else found
 
 
 def _sentence(a: dict[str, Number], b: dict[str, Number], parted: Notable | None, first: set[str]) -> str:

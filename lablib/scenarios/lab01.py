@@ -54,7 +54,7 @@ def crash_survived(run: Run) -> float | None:
     """A video whose worker crashed in the spike is done after all."""
     begin, length = (run.scenario.values()[name] for name in ("spike_start", "spike_length"))
     cut = {work.subject for work in works(run) if work.kind == "Crashed" and begin <= work.time <= begin + length}
-    return next((row.time for row in run.trace.where("Deleted") if row.subject in cut), None)
+    return next((row.time for row in run.trace.where("Deleted", subject=tuple(cut))), None) if cut else None
 
 
 @mission("01.together", "visibility_timeout", "freeze")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 from typing import Any
 
 from lablib.aws.quotas import Quota
@@ -127,6 +128,7 @@ def differences(a: Setup, b: Setup) -> tuple[str, str]:
     return ", ".join(first) + more, ", ".join(second) + more
 
 
+@lru_cache(maxsize=2)  # the page is told again when a mission is met
 def comparison(a: Run, b: Run) -> dict[str, Any]:
     """Two runs side by side for the page: names, rows of numbers, the sentence, the first event at which they part."""
     found = compare(a, b)

@@ -248,10 +248,11 @@ def test_the_way_to_the_document_is_light():
     code = (
         "import sys\n"
         "from lablib.scenarios.lab04 import FanOut\n"
+        "from lablib.measures import compare\n"
         "from lablib.measures.document import describe\n"
         "run = FanOut().run(seed=1, until=30.0)\n"
         "describe(run), repr(run), run.measures.summary(), run.measures.at(3.0), run.share()\n"
-        "run.explain(run.trace.where('Ordered')[0].subject)\n"
+        "run.explain(run.trace.where('Ordered')[0].subject), compare(run, FanOut().run(seed=2, until=30.0))\n"
         "assert not {'numpy', 'pandas', 'plotly'} & sys.modules.keys(), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
