@@ -10,6 +10,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 import engine  # noqa: E402  found on the path of the line above
+import services  # noqa: E402
 import workbench  # noqa: E402
 
 BUDGETS = [
@@ -23,6 +24,10 @@ BUDGETS = [
     ("growth", "cost of a message, 10^6 / 10^3", engine.cost_growth, "<=", 1.3, "x"),
     ("memory", "memory of a message", engine.memory, "<=", 700, "bytes"),
     ("hour", "5,000 messages, 4 consumers, a virtual hour", engine.hour, "<=", 2.0, "s"),
+    ("record", "a stream's record, over a queue's batch entry", services.record_over_entry, "<=", 3.0, "us"),
+    ("records", "cost of a record, 10^6 / 10^3", services.record_growth, "<=", 1.3, "x"),
+    ("firehose", "a record through Firehose to S3 / put in a stream", services.firehose_against_stream, "<=", 1.5, "x"),
+    ("stomp", "a life over STOMP / through boto3", services.stomp_against_boto3, "<=", 6.0, "x"),
     ("run", "a workbench's standard run", workbench.standard_run, "<=", 60, "ms"),
     ("bytes", "bytes of a step of a slider, two lanes", workbench.step_bytes, "<=", 150_000, "bytes"),
     ("paint", "slider to two painted lanes, 95th percentile", workbench.slider_to_paint, "<=", 150, "ms"),
