@@ -21,15 +21,12 @@
 #   (팬아웃);
 # - find out why nothing arrives, though nobody got an error;
 # - say what SNS keeps (nothing, with one exception), and what to put between a topic and a receiver that may be down;
-# - give each receiver only what it wants: a *filter policy* (필터 정책);
-# - start many programs with one upload to S3, and keep the order in a fan-out.
+# - give each receiver only what it wants: a *filter policy* (필터 정책).
 #
 # {minutes}
 
 # %%
 import json
-from contextlib import suppress
-from urllib.parse import unquote_plus
 
 from lablib import Action, Cloud, exercise, limits, views, workbench
 from lablib.scenarios.lab04 import FanOut, known, told
@@ -167,7 +164,7 @@ print(cloud.explain(sent["MessageId"]))
 # %% [markdown]
 # `Publish` returned when SNS had stored the message. It did not wait for anybody.
 #
-# ### A subscriber that comes later
+# ### A subscriber that comes later (extra)
 
 # %%
 predict("04.late")
@@ -184,7 +181,7 @@ sns.publish(TopicArn=topic, Message="order-2: cake")
 print("fraud:", receive(sqs, fraud), " stock:", receive(sqs, stock))
 
 # %% [markdown]
-# (One exception, today: a FIFO topic, see section 6, can keep an *archive* (보관) for up to 365 days. A queue that
+# (One exception, today: a FIFO topic, see lab 04b, can keep an *archive* (보관) for up to 365 days. A queue that
 # subscribes later can have it replayed.)
 #
 # ## 3. The policy that is missing
@@ -226,7 +223,7 @@ question = {
 }
 print(cloud.explain_access(resource=labels_arn, **question))
 print()
-print(cloud.explain_access(resource=fraud_arn, **question))
+print(cloud.explain_access(resource=stock_arn, **question))
 
 # %% [markdown]
 # **Third**, a *dead-letter queue* (배달 못한 편지 대기열) of the **subscription**. It catches what could not be delivered.
@@ -424,6 +421,8 @@ print(cloud.explain(tea))
 # In the place of a key, `"$or": [{...}, {...}]` wants one of several policies. (`suffix`, `equals-ignore-case` and
 # `$or` came in November 2023.)
 #
+# ### What stands in the body, and two mistakes (extra)
+#
 # Since November 2022 a policy can look at the *body* instead, when that is JSON. It has the shape of the body, and goes
 # into lists by itself:
 
@@ -467,261 +466,7 @@ for policy in (
 # The first is the commonest mistake: a rule stands in a list, `{"total": [{"numeric": [">", 100]}]}`. Without the list,
 # SNS takes it for a policy that is nested.
 #
-# ## 6. Files, order, other regions, telephones (extra)
-#
-# ### One upload, many programs
-#
-# S3 can tell a queue that a file has come: an *event notification* (이벤트 알림). Two programs want to know: one makes
-# small pictures, one reads faces. So: two rules, one for each queue?
-
-# %%
-predict("04.two-rules")
-
-# %%
-cloud.close()
-cloud = Cloud(seed=2)
-sns, sqs, s3 = cloud.client("sns"), cloud.client("sqs"), cloud.client("s3")
-s3.create_bucket(Bucket="photos-of-spring")
-bucket = "arn:aws:s3:::photos-of-spring"
-arns = [
-    make_queue(sqs, name, bucket, "s3.amazonaws.com")[1]
-    for name in ("thumbnails", "faces")
-]
-photos = {"Key": {"FilterRules": [{"Name": "prefix", "Value": "photos/"}]}}
-rules = [
-    {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"], "Filter": photos}
-    for arn in arns
-]
-try:
-    s3.put_bucket_notification_configuration(
-        Bucket="photos-of-spring",
-        NotificationConfiguration={"QueueConfigurations": rules},
-    )
-except s3.exceptions.ClientError as error:
-    print(error)
-
-# %% [markdown]
-# One event, one rule: S3 refuses two rules for the same event type when their prefixes overlap **and** their suffixes
-# overlap. (`photos/` with `.jpg` and `photos/` with `.png` may stand side by side.) So the rule names a topic, and the
-# topic tells everybody. Now it is the *topic* that must let S3 in. S3 asks at once, and says no: better than SNS, which
-# took the queue without a policy and said nothing.
-#
-# The policy names the bucket **and your account**: a bucket's ARN holds no account, and a name that you give up can be
-# taken by somebody else, whose events would then come to you.
-
-# %%
-topic = sns.create_topic(Name="uploads")["TopicArn"]
-configuration = {
-    "TopicConfigurations": [
-        {"TopicArn": topic, "Events": ["s3:ObjectCreated:*"], "Filter": photos}
-    ]
-}
-notify = {"Bucket": "photos-of-spring", "NotificationConfiguration": configuration}
-try:
-    s3.put_bucket_notification_configuration(**notify)
-except s3.exceptions.ClientError as error:
-    print(error)
-statement = {
-    "Effect": "Allow",
-    "Principal": {"Service": "s3.amazonaws.com"},
-    "Action": "sns:Publish",
-    "Resource": topic,
-    "Condition": {
-        "ArnEquals": {"aws:SourceArn": bucket},
-        "StringEquals": {"aws:SourceAccount": "123456789012"},
-    },
-}
-policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
-s3.put_bucket_notification_configuration(**notify)
-print("now S3 may publish")
-
-# %%
-queues = {}
-for name in ("thumbnails", "faces"):
-    queues[name], arn = make_queue(sqs, name, topic)
-    sns.subscribe(
-        TopicArn=topic,
-        Protocol="sqs",
-        Endpoint=arn,
-        Attributes={"RawMessageDelivery": "true"},
-    )
-s3.put_object(Bucket="photos-of-spring", Key="photos/first day.jpg", Body=b"...")
-cloud.advance(20)
-for name, url in queues.items():
-    events = [json.loads(body) for body in receive(sqs, url)]
-    print(
-        name,
-        [
-            record["s3"]["object"]["key"]
-            for event in events
-            for record in event.get("Records", [])
-        ],
-    )
-
-# %% [markdown]
-# Look at the key: S3 writes it as in a URL. Forget `unquote_plus`, and your program looks for a file that does not
-# exist, but only when a name has a space in it.
-#
-# A third program is a Lambda function (람다 함수). It has a policy too: `add_permission` writes a statement into it. And
-# when a rule is made, S3 sends a *test event*, which has no `Records`:
-
-
-# %%
-def rename(event, context):
-    """What SNS hands over: its own document, with S3's document as a text in it."""
-    message = json.loads(event["Records"][0]["Sns"]["Message"])
-    keys = [record["s3"]["object"]["key"] for record in message.get("Records", [])]
-    print(message.get("Event") or [unquote_plus(key) for key in keys])
-
-
-functions = cloud.client("lambda")
-function = cloud.deploy("rename", rename)
-permission = {
-    "FunctionName": "rename",
-    "StatementId": "uploads",
-    "Action": "lambda:InvokeFunction",
-}
-permission |= {"Principal": "sns.amazonaws.com", "SourceArn": topic}
-there = functions.exceptions.ResourceConflictException  # this cell was run before
-with suppress(there):
-    functions.add_permission(**permission)
-sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function)
-s3.put_bucket_notification_configuration(**notify)
-s3.put_object(Bucket="photos-of-spring", Key="photos/second day.jpg", Body=b"...")
-cloud.advance(20)
-
-# %% [markdown]
-# ### A fan-out in order
-#
-# A *FIFO topic* with FIFO queues keeps what you know from lab 03: order within a group, and no doubles.
-
-# %%
-answer = sns.create_topic(Name="orders.fifo", Attributes={"FifoTopic": "true"})
-ordered = answer["TopicArn"]
-lines = {}
-for name in ("mail.fifo", "stock.fifo"):
-    lines[name], arn = make_queue(sqs, name, ordered, FifoQueue="true")
-    sns.subscribe(TopicArn=ordered, Protocol="sqs", Endpoint=arn, Attributes=raw)
-orders = [(1, "ann", "tea"), (2, "bob", "milk"), (3, "ann", "cake")]
-orders += [(3, "ann", "cake"), (4, "ann", "jam")]
-for number, customer, text in orders:
-    ids = {"MessageGroupId": customer, "MessageDeduplicationId": f"order-{number}"}
-    sns.publish(TopicArn=ordered, Message=text, **ids)
-cloud.advance(1)
-for name, url in lines.items():
-    print(name, receive(sqs, url))
-try:
-    sns.subscribe(TopicArn=ordered, Protocol="email", Endpoint="ann@example.com")
-except sns.exceptions.ClientError as error:
-    print(error)
-
-# %% [markdown]
-# The cake was published twice, with one deduplication id, and is in each queue once. (Run the cell again: for 5 minutes
-# the topic knows all four ids, and nothing comes.) In 2023 only FIFO queues could subscribe to a FIFO topic; today
-# standard queues can too ("Then and now" shows it). Web servers and e-mail still cannot. Order has its price: a FIFO
-# topic took 300 messages a second in 2023, and takes 3,000 today.
-#
-# ### Another region, a telephone, an app
-#
-# A queue in Seoul can subscribe to a topic in Virginia (*cross-region delivery*, 리전 간 전송). It takes a little longer.
-# You publish with a client of the topic's own region; another one does not know the topic.
-
-# %%
-seoul = cloud.client("sqs", region_name="ap-northeast-2")
-news = sns.create_topic(Name="news")["TopicArn"]
-for name, client in (("virginia", sqs), ("seoul", seoul)):
-    sns.subscribe(
-        TopicArn=news, Protocol="sqs", Endpoint=make_queue(client, name, news)[1]
-    )
-sent = sns.publish(TopicArn=news, Message="hello")["MessageId"]
-cloud.advance(1)
-start = cloud.trace.where("Published", subject=sent)[0].time
-for row in cloud.trace.where("Delivered", subject=tuple(cloud.trace.children(sent))):
-    print(f"{row.actor:11} after {1000 * (row.time - start):3.0f} ms")
-try:
-    cloud.client("sns", region_name="ap-northeast-2").publish(
-        TopicArn=news, Message="hello"
-    )
-except sns.exceptions.ClientError as error:
-    print(error)
-
-# %% [markdown]
-# Without any topic you can publish directly: to a telephone, or to one app on one device (*mobile push*, 모바일 푸시).
-# In the lab these are inboxes that you can open. (Android's service is FCM, Firebase Cloud Messaging. SNS still calls the
-# platform by its old name, GCM. Its credential is a *token*, the JSON of a service account: keys ended in 2024.)
-
-# %%
-sns.publish(PhoneNumber="+821012345678", Message="Your order is on its way.")
-app = sns.create_platform_application(
-    Name="shop",
-    Platform="GCM",
-    Attributes={"PlatformCredential": "the token of the service account"},
-)["PlatformApplicationArn"]
-phone = sns.create_platform_endpoint(
-    PlatformApplicationArn=app, Token="the token of the device"
-)["EndpointArn"]
-notification = {"notification": {"title": "Shop", "body": "Your order is on its way."}}
-push = {"default": "Your order is on its way.", "GCM": json.dumps(notification)}
-sns.publish(TargetArn=phone, Message=json.dumps(push), MessageStructure="json")
-cloud.advance(1)
-for name, endpoint in (("telephone", "+821012345678"), ("app", phone)):
-    print(f"{name:9}  {cloud.service('sns').inbox(endpoint).received[-1].body}")
-
-# %% [markdown]
-# ### Encryption and access
-#
-# As with queues: HTTPS on the way; on disk a topic can use a KMS key (`KmsMasterKeyId`). Who may publish and subscribe
-# is said by IAM and by the topic's access policy. A program has a *role* (역할); let the shop's publish to its topic, and
-# do nothing else:
-
-# %%
-with Cloud(seed=3) as firm:
-    owner, iam = firm.client("sns"), firm.client("iam")
-    orders_arn, prices_arn = (
-        owner.create_topic(Name=name)["TopicArn"] for name in ("orders", "prices")
-    )
-    trust = {
-        "Effect": "Allow",
-        "Principal": {"Service": "lambda.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-    }
-    may = {"Effect": "Allow", "Action": "sns:Publish", "Resource": orders_arn}
-    trust, may = (
-        json.dumps({"Version": "2012-10-17", "Statement": [one]})
-        for one in (trust, may)
-    )
-    iam.create_role(RoleName="shop", AssumeRolePolicyDocument=trust)
-    iam.put_role_policy(
-        RoleName="shop", PolicyName="publish-orders", PolicyDocument=may
-    )
-    client = firm.client("sns", role="shop")
-    client.publish(TopicArn=orders_arn, Message="order-7: salt")
-    try:
-        client.publish(TopicArn=prices_arn, Message="All is free today!")
-    except client.exceptions.AuthorizationErrorException as error:
-        print(error)
-
-# %% [markdown]
-# The refusal says who, what, and on which resource.
-#
-# One trap belongs here: a queue that is encrypted with the AWS managed key `alias/aws/sqs`. SNS has no right to that
-# key, and nobody can give it one.
-
-# %%
-secret, secret_arn = make_queue(sqs, "secret", news, KmsMasterKeyId="alias/aws/sqs")
-sns.subscribe(TopicArn=news, Protocol="sqs", Endpoint=secret_arn)
-sent = sns.publish(TopicArn=news, Message="a secret")["MessageId"]
-cloud.advance(1)
-deliveries = tuple(cloud.trace.children(sent))
-failed = cloud.trace.where("DeliveryFailed", subject=deliveries)[0]
-print(cloud.trace.describe(failed))
-
-# %% [markdown]
-# Use a key of your own, and let `sns.amazonaws.com` do `kms:GenerateDataKey*` and `kms:Decrypt` in its key policy. The
-# security lab goes deeper.
-#
-# ## 7. Exercises
+# ## 6. Exercises
 #
 # Write the function, then run the check. If you are stuck: `exercise("04.wiring").hint()`.
 #
@@ -817,9 +562,7 @@ def deliver(sns, sqs, topic_arn, url, post):
     """Let each order reach the partner, whatever happens."""
     ### BEGIN SOLUTION
     queue, arn = make_queue(sqs, "partner", topic_arn)
-    raw = {
-        "RawMessageDelivery": "true"
-    }  # the partner wants the order, not the envelope of SNS
+    raw = {"RawMessageDelivery": "true"}  # the order itself, without SNS's envelope
     sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, Attributes=raw)
     while True:
         for message in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20).get(
@@ -834,106 +577,6 @@ def deliver(sns, sqs, topic_arn, url, post):
 
 
 exercise("04.flaky").check(deliver)
-
-# %% [markdown]
-# ### Exercise 4: a picture pipeline (extra)
-#
-# Each photo (`photos/...jpg`) that comes into `bucket` goes once to the queue `thumbnails`, once to the queue `search`,
-# and once to a Lambda function (람다 함수) `catalogue`, which calls `save(key)`. Other files go nowhere. Of each thing let
-# in only who must come in. `save` can fail: Lambda tries again when your function raises.
-#
-# A function is a subscriber like a queue, with the protocol `lambda` and its ARN as endpoint. In the lab,
-# `cloud.deploy(name, handler)` makes one from `handler(event, context)` and returns its ARN. SNS passes the message in
-# `event["Records"][0]["Sns"]["Message"]`. The function lets the topic in with `add_permission` of the client `lambda`.
-# This account is `123456789012`.
-
-
-# %%
-def pipeline(cloud, bucket, save):
-    """Photos of the bucket: to two queues, and to a function that saves their keys."""
-    ### BEGIN SOLUTION
-    sns, sqs, s3 = (cloud.client(name) for name in ("sns", "sqs", "s3"))
-    topic = sns.create_topic(Name="uploads")["TopicArn"]
-    who = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}}
-    only = {
-        "ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{bucket}"},
-        "StringEquals": {"aws:SourceAccount": "123456789012"},
-    }
-    statement = who | {"Action": "sns:Publish", "Resource": topic, "Condition": only}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    sns.set_topic_attributes(
-        TopicArn=topic, AttributeName="Policy", AttributeValue=policy
-    )
-    for name in ("thumbnails", "search"):
-        sns.subscribe(
-            TopicArn=topic, Protocol="sqs", Endpoint=make_queue(sqs, name, topic)[1]
-        )
-
-    def handler(event, context):
-        for record in json.loads(event["Records"][0]["Sns"]["Message"]).get(
-            "Records", []
-        ):
-            save(unquote_plus(record["s3"]["object"]["key"]))
-
-    sns.subscribe(
-        TopicArn=topic, Protocol="lambda", Endpoint=cloud.deploy("catalogue", handler)
-    )
-    permission = {
-        "FunctionName": "catalogue",
-        "StatementId": "sns",
-        "Action": "lambda:InvokeFunction",
-    }
-    cloud.client("lambda").add_permission(
-        **permission, Principal="sns.amazonaws.com", SourceArn=topic
-    )
-    photos = [
-        {"Name": "prefix", "Value": "photos/"},
-        {"Name": "suffix", "Value": ".jpg"},
-    ]
-    rule = {
-        "TopicArn": topic,
-        "Events": ["s3:ObjectCreated:*"],
-        "Filter": {"Key": {"FilterRules": photos}},
-    }
-    s3.put_bucket_notification_configuration(
-        Bucket=bucket, NotificationConfiguration={"TopicConfigurations": [rule]}
-    )
-    ### END SOLUTION
-
-
-# %%
-exercise("04.pipeline").check(pipeline)
-
-# %% [markdown]
-# ### Exercise 5: in order, and once (extra)
-#
-# `events` are dicts with `id`, `customer` and `text`. Make the FIFO topic and the FIFO queues, wire them, and publish
-# each event as JSON (`json.dumps(event)`). In each queue there must be each event once, those of a customer in order;
-# customers do not wait for each other. Answers to `Publish` get lost, and your program can crash: then it is started
-# again, with the same list. Only this topic may send to the queues.
-
-
-# %%
-def publisher(sns, sqs, topic_name, queue_names, events):
-    """Publish every event to all queues: once, and each customer's in order."""
-    ### BEGIN SOLUTION
-    topic = sns.create_topic(Name=topic_name, Attributes={"FifoTopic": "true"})[
-        "TopicArn"
-    ]
-    for name in queue_names:
-        _, arn = make_queue(sqs, name, topic, FifoQueue="true")
-        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-    for event in events:
-        sns.publish(
-            TopicArn=topic,
-            Message=json.dumps(event),
-            MessageGroupId=event["customer"],
-            MessageDeduplicationId=event["id"],
-        )
-    ### END SOLUTION
-
-
-exercise("04.ordered").check(publisher)
 
 # %% [markdown]
 # ## Build your own (extra)
@@ -979,29 +622,6 @@ limits("sns", changed=True)
 # | what a topic keeps | nothing | a FIFO topic: an archive for up to 365 days, with replay |
 # | `MessageGroupId` on a standard topic | refused | handed on to standard queues, for *fair queues* |
 #
-# The clouds of this lab are those of 2023. Here is one of today, with a standard queue at a FIFO topic, and 1 MiB:
-
-# %%
-with Cloud(seed=4, limits="today") as today:
-    sender, receiver = today.client("sns"), today.client("sqs")
-    large = {"FifoTopic": "true", "MaximumMessageSize": "1048576"}
-    films = sender.create_topic(Name="films.fifo", Attributes=large)["TopicArn"]
-    url, arn = make_queue(receiver, "films", films)
-    sender.subscribe(
-        TopicArn=films,
-        Protocol="sqs",
-        Endpoint=arn,
-        Attributes={"RawMessageDelivery": "true"},
-    )
-    sender.publish(
-        TopicArn=films,
-        Message="x" * 1_048_576,
-        MessageGroupId="a",
-        MessageDeduplicationId="1",
-    )
-    print([len(body) for body in receive(receiver, url)], "bytes in a standard queue")
-
-# %% [markdown]
 # ## What the model leaves out (extra)
 #
 # - **How long a delivery takes.** AWS gives no figure; the model's median is 20 ms, and 80 ms more to another region.
@@ -1037,7 +657,5 @@ print(f"SQS           ${dollars:.2f} for a million orders")
 # - SNS keeps nothing (but the archive of a FIFO topic). It tries a web server for a minute, for an hour at most. A
 #   queue between keeps for days.
 # - No filter policy: everything. With one: only what matches, and types count.
-# - S3 has one rule for an event: let it name a topic, and let in your bucket of your account.
-# - FIFO topic and FIFO queues: a fan-out with order and deduplication.
 #
-# Next: streams, where many readers read the same records, and can read them again.
+# Next: lab 04b, where one upload starts many programs, and a fan-out keeps the order.

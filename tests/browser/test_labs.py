@@ -8,6 +8,7 @@ from lablib.scenarios.lab02 import Visibility
 from lablib.scenarios.lab02b import QueueToFunction
 from lablib.scenarios.lab03 import Trucks
 from lablib.scenarios.lab04 import FanOut
+from lablib.scenarios.lab04b import Uploads
 
 pytestmark = pytest.mark.browser
 
@@ -17,6 +18,7 @@ LABS = {
     "02b-queue-to-lambda": (QueueToFunction, "batch_size"),
     "03-fifo": (Trucks, "consumers"),
     "04-sns": (FanOut, "rate"),
+    "04b-uploads": (Uploads, "rate"),
 }
 
 

@@ -261,7 +261,7 @@ WRONG = [
     ),
     ("04.filters", [('["KR", "JP"]', '[{"prefix": "K"}, {"prefix": "J"}]')], ["'asia' wants .* But it got", "KE|JM"]),
     (
-        "04.ordered",  # the position in the list
+        "04b.ordered",  # the position in the list
         [
             ("for event in events:", "for n, event in enumerate(events):"),
             ('MessageDeduplicationId=event["id"]', "MessageDeduplicationId=str(n)"),

@@ -1,18 +1,19 @@
-"""Lab 04's exercises: what is special about them. What all exercises promise is in test_answers.py."""
+"""The exercises of labs 04 and 04b: what is special about them. What all exercises promise is in test_answers.py."""
 
 import json
 
 import pytest
 from exercises import lab04_answers as answers
 from exercises import lab04_delivery_answers as delivery
-from exercises import lab04_pipeline_answers as pipelines
+from exercises import lab04b_answers as pipelines
+from exercises import lab04b_ordered_answers as ordered
 
 from lablib.exercises import all_exercises, exercise
 from lablib.exercises.wiring import text_of
 
-WRONG = [*answers.WRONG, *delivery.WRONG, *pipelines.WRONG]
+WRONG = [*answers.WRONG, *delivery.WRONG, *pipelines.WRONG, *ordered.WRONG]
 pytestmark = pytest.mark.usefixtures("own_home")
-LAB = [e.id for e in all_exercises() if e.id.startswith("04.")]
+LAB = [e.id for e in all_exercises() if e.id.startswith("04")]
 
 
 @pytest.mark.parametrize("id", LAB)
@@ -118,7 +119,7 @@ def test_a_partner_is_not_blamed_when_it_was_there_all_the_time():
 def test_publishing_in_batches_and_by_content_is_right_too():
     def publisher(sns, sqs, topic_name, queue_names, events):
         attributes = {"ContentBasedDeduplication": "true"}
-        topic_arn = delivery.wire_fifo(sns, sqs, topic_name, queue_names, **attributes)
+        topic_arn = ordered.wire_fifo(sns, sqs, topic_name, queue_names, **attributes)
         left = list(events)
         while left:
             batch = {}
@@ -131,17 +132,17 @@ def test_publishing_in_batches_and_by_content_is_right_too():
             done = {entry["Id"] for entry in answer["Successful"]}
             left = [event for event in left if event["id"] not in done]
 
-    assert exercise("04.ordered").check(publisher)
+    assert exercise("04b.ordered").check(publisher)
 
 
 def test_a_crash_of_the_publisher_is_told():
-    story = exercise("04.ordered").check(delivery.ordered_new_id_each_time).replay().story
+    story = exercise("04b.ordered").check(ordered.ordered_new_id_each_time).replay().story
     assert "publisher crashed" in story
     assert story.count("published to orders.fifo by publisher") == 2
 
 
 def test_the_story_of_a_repetition_shows_the_two_events_only():
-    story = exercise("04.ordered").check(delivery.ordered_id_of_the_text).replay().story
+    story = exercise("04b.ordered").check(ordered.ordered_id_of_the_text).replay().story
     assert "publisher published event-2 too with the deduplication id 'placed'" in story
     assert "event-3" not in story
     assert "once more" not in story
@@ -149,32 +150,32 @@ def test_the_story_of_a_repetition_shows_the_two_events_only():
 
 def test_an_event_that_is_published_again_in_a_batch_is_told_from_the_others():
     def publisher(sns, sqs, topic_name, queue_names, events):
-        topic_arn = delivery.wire_fifo(sns, sqs, topic_name, queue_names)
+        topic_arn = ordered.wire_fifo(sns, sqs, topic_name, queue_names)
         keys = [{"MessageGroupId": e["customer"], "MessageDeduplicationId": e["text"] + e["customer"]} for e in events]
         keys[-1] = keys[0]
         entries = [{"Id": e["id"], "Message": json.dumps(e)} | key for e, key in zip(events, keys, strict=True)]
         sns.publish_batch(TopicArn=topic_arn, PublishBatchRequestEntries=entries)
 
-    verdict = exercise("04.ordered").check(publisher)
+    verdict = exercise("04b.ordered").check(publisher)
     assert "event-6 is not in queue 'stock.fifo'. SNS took it for a repetition" in verdict.text
     assert "published event-6 too with the deduplication id 'placedann'" in verdict.text
 
 
 def test_a_refused_event_keeps_its_own_label():
-    replay = exercise("04.ordered").check(delivery.ordered_without_policy).replay()
+    replay = exercise("04b.ordered").check(ordered.ordered_without_policy).replay()
     groups = {replay.labels[row.subject]: row.detail for row in replay.trace.where("JoinedGroup", "orders.fifo")}
     assert groups == {f"event-{n + 1}": ("ann", "bob", "eve")[n % 3] for n in range(6)}
 
 
 def test_a_story_has_no_whole_message_ids():
-    replay = exercise("04.ordered").check(delivery.ordered_new_id_each_time).replay()
+    replay = exercise("04b.ordered").check(ordered.ordered_new_id_each_time).replay()
     ids = [row.subject for row in replay.trace.where("Sent")]
     assert ids and not any(id in replay.story for id in ids)
     assert all(f"where it is message ...{id[-8:]}" in replay.story for id in ids)
 
 
 def test_the_hints_of_the_pipeline_name_what_each_arrow_needs():
-    hints = exercise("04.pipeline").hints
+    hints = exercise("04b.pipeline").hints
     words = ("aws:SourceAccount", "lambda:InvokeFunction", "StatementId", "test event")
     assert not any(word in hints[0] for word in words)
     assert all(word in " ".join(hints[1:]) for word in words)
@@ -194,7 +195,7 @@ def test_the_function_may_have_a_queue_of_its_own_in_front():
         source = topic_arn.replace(":sns:", ":sqs:").replace("uploads", "for-the-catalogue")
         functions.create_event_source_mapping(FunctionName="catalogue", EventSourceArn=source, BatchSize=1)
 
-    assert exercise("04.pipeline").check(pipeline)
+    assert exercise("04b.pipeline").check(pipeline)
 
 
 def test_the_pipeline_passes_other_files_by_filter_policies_too():
@@ -209,7 +210,7 @@ def test_the_pipeline_passes_other_files_by_filter_policies_too():
                 target = {"SubscriptionArn": subscription["SubscriptionArn"], "AttributeName": name}
                 sns.set_subscription_attributes(**target, AttributeValue=value)
 
-    assert exercise("04.pipeline").check(pipeline)
+    assert exercise("04b.pipeline").check(pipeline)
 
 
 def test_something_else_in_a_queue_of_the_pipeline_is_told():
@@ -220,7 +221,7 @@ def test_something_else_in_a_queue_of_the_pipeline_is_told():
 
     assert (
         "In queue 'search' is a message that is no event of S3: 'hello?'"
-        in exercise("04.pipeline").check(pipeline).text
+        in exercise("04b.pipeline").check(pipeline).text
     )
 
 

@@ -12,11 +12,12 @@ from lablib.scenarios.lab02 import Visibility
 from lablib.scenarios.lab02b import QueueToFunction
 from lablib.scenarios.lab03 import Trucks
 from lablib.scenarios.lab04 import FanOut
+from lablib.scenarios.lab04b import Uploads
 from lablib.scenarios.lab05 import TruckStream
 from lablib.scenarios.lab06 import SkiLift
 from lablib.scenarios.missions import Curve, as_given, works
 
-LABS = (VideoQueue, Visibility, QueueToFunction, Trucks, FanOut, TruckStream, SkiLift)
+LABS = (VideoQueue, Visibility, QueueToFunction, Trucks, FanOut, Uploads, TruckStream, SkiLift)
 
 
 def busy(scenario, seed, after):
@@ -171,6 +172,20 @@ CASES = {
         (FanOut(filter=False), 7),  # there from the start
         (FanOut(late=True, filter=False, way="one by one"), 7, [Action("add_analytics", 100.0)]),  # a new shop
     ],
+    "04b.each": [
+        (Uploads(), 7),
+        (Uploads(way="one queue"), 7),
+        (Uploads(rate=0.05), 7),  # less to do
+    ],
+    "04b.loop": [
+        (Uploads(stored="photos/"), 7),
+        (Uploads(), 7),
+    ],
+    "04b.gone": [
+        (Uploads(catalogue=True), 7, [Action("catalogue_away", 20.0, value=240.0)]),
+        (Uploads(catalogue=True), 7, [Action("catalogue_away", 20.0, value=60.0)]),  # the second try succeeds
+        (Uploads(catalogue=True), 7),
+    ],
     "05.six": [
         (TruckStream(shards=8, consumers=8), 7),
         (TruckStream(consumers=20), 7),
@@ -281,6 +296,7 @@ LANES = {
     QueueToFunction: (QueueToFunction(bad=0.05), {"bad": 0.0}),
     Trucks: (Trucks(queue_type="standard"), {"queue_type": "fifo"}),
     FanOut: (FanOut(way="one by one", shop_crashes=0.2), {"way": "by topic"}),
+    Uploads: (Uploads(way="one queue"), {"way": "a topic"}),
     TruckStream: (TruckStream(), {"key": "constant"}),
     SkiLift: (SkiLift(), {"way": "stream"}),
 }

@@ -2,20 +2,25 @@
 import { box, mark, text } from "../glyph.js";
 import { alpha } from "../theme.js";
 
+// What it says, unless the scenario's lens has `words` of its own.
+const WORDS = { title: "Who knows which order", foot: "cross: the shop crashed · dot: not wanted", all: "known to all", some: "to some", nobody: "to nobody",
+  curve: "orders that only some know", one: "order that only some know", many: "orders that only some know", none: "no order that only some know" };
+const wordsOf = (run) => run.lens.words ?? WORDS;
+
 /**
  * What each order's receivers know and when: [{t, wanted, told: Map receiver -> t, state, settled}]. `lens.orders`: [{t, ended,
- * wanted, told}], by receiver.
+ * wanted, told}], by receiver; `open`: it may still come to more of them; `says`: what to say when only some have it in the end.
  */
 const ordersOf = (run) => run.once("orders", () => run.lens.orders.map((o) => {
   const must = run.lens.receivers.map((r, i) => i).filter((i) => run.lens.receivers[i].must && o.wanted[i]),
     told = must.filter((i) => o.told[i] !== null);
-  const state = told.length === must.length ? "all" : told.length ? "some" : "nobody";
+  const state = o.open ? "open" : told.length === must.length ? "all" : told.length ? "some" : "nobody";
   return { ...o, state, settled: Math.max(o.t, o.ended ?? 0, ...told.map((i) => o.told[i])) };
 }));
 
 /** How many orders are known to all, to some, to nobody at t. */
 export function known(run, t) {
-  const n = { all: 0, some: 0, nobody: 0 };
+  const n = { all: 0, some: 0, nobody: 0, open: 0 };
   for (const o of ordersOf(run)) if (o.settled <= t && (o.state !== "nobody" || o.ended !== null)) n[o.state] += 1;
   return n;
 }
@@ -35,22 +40,23 @@ export const board = {
     receivers.forEach(({ label }, r) => text(g, label, b.x + 11, top + (r + 0.5) * rh, { size: fs - 0.5, color: col.soft, max: names - 14 }));
     orders.forEach((o, i) => { if (o.t <= t) column(g, v, lane, { o, i, x: b.x + names + i * cw, cw, top, rh, receivers }); });
     let x = b.x + b.w - 12;
-    for (const [s, color, weight] of [[`to nobody ${n.nobody}`, col.soft, 500],
-      [`to some ${n.some}`, n.some ? col.again : col.soft, n.some ? 700 : 500], [`known to all ${n.all}`, col.waiting, 650]]) {
+    const words = wordsOf(run);
+    for (const [s, color, weight] of [[`${words.nobody} ${n.nobody}`, col.soft, 500],
+      [`${words.some} ${n.some}`, n.some ? col.again : col.soft, n.some ? 700 : 500], [`${words.all} ${n.all}`, col.waiting, 650]]) {
       x -= text(g, s, x, b.y + 15, { size: fs - (b.w < 420 ? 1 : 0), weight, color, align: "right" }) + 14;
     }
-    if (x - b.x > fs * 10) text(g, "Who knows which order", b.x + 11, b.y + 15, { size: fs + 1, weight: 650, color: col.ink, max: x - b.x - 16 });
-    text(g, "cross: the shop crashed · dot: not wanted", b.x + names, b.y + b.h - 9,
+    if (x - b.x > fs * 10) text(g, words.title, b.x + 11, b.y + 15, { size: fs + 1, weight: 650, color: col.ink, max: x - b.x - 16 });
+    text(g, words.foot, b.x + names, b.y + b.h - 9,
       { size: fs - 2, color: col.soft, italic: true, max: b.w - names - 10 });
   },
   curve(run) {
     const half = ordersOf(run).filter((o) => o.state === "some").map((o) => o.settled).sort((a, b) => a - b);
-    return { label: "orders that only some know", color: "again", t: [0, ...half], y: [0, ...half.map((_, i) => i + 1)] };
+    return { label: wordsOf(run).curve, color: "again", t: [0, ...half], y: [0, ...half.map((_, i) => i + 1)] };
   },
   events: (run) => ordersOf(run).flatMap((o, i) => (o.state !== "some" ? [] : [{ t: o.settled, kind: "half known", big: 1, order: i, message: -1,
-    place: -1, actor: -1, text: halfWords(run, o, i) }])),
-  say: (runs, t) => runs.map((run, i) => { const n = known(run, t).some;
-    return `${runs.length > 1 ? `${"AB"[i]}: ` : ""}${n ? `${n} order${n === 1 ? "" : "s"} that only some know` : "no order that only some know"}.`;
+    place: -1, actor: -1, text: o.says ?? halfWords(run, o, i) }])),
+  say: (runs, t) => runs.map((run, i) => { const n = known(run, t).some, words = wordsOf(run);
+    return `${runs.length > 1 ? `${"AB"[i]}: ` : ""}${n ? `${n} ${n === 1 ? words.one : words.many}` : words.none}.`;
     }).join("  "),
   anchor: (e, lane) => (e.order >= 0 ? { x: lane.lensBox.x + 80, y: lane.lensBox.y + 30, r: 4 } : null),
 };

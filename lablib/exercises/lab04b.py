@@ -1,4 +1,4 @@
-"""The exercise of lab 04 about a pipeline: photos that are uploaded go to two queues and a function."""
+"""The exercise of lab 04b about a pipeline: photos that are uploaded go to two queues and a function."""
 
 from __future__ import annotations
 
@@ -333,7 +333,7 @@ def every_upload(stage: Stage) -> Iterator[Problem]:
 class Pipeline(Exercise):
     """Every photo once to two queues and a function, and nothing else."""
 
-    id = "04.pipeline"
+    id = "04b.pipeline"
     signature = "pipeline(cloud, bucket, save)"
     knobs = knobs(
         uploads=number("upload", 1, len(_UPLOADS)),

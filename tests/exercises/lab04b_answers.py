@@ -1,4 +1,4 @@
-"""Wrong answers to lab 04's photo pipeline, as learners write them, each with what the verdict must say."""
+"""Wrong answers to lab 04b's photo pipeline, as learners write them, each with what the verdict must say."""
 
 import json
 import time
@@ -6,7 +6,7 @@ from urllib.parse import unquote, unquote_plus
 
 from exercises.lab04_answers import make_queue, policy_for
 
-# ---- 04.pipeline -----------------------------------------------------------------------------------------------------
+# ---- 04b.pipeline ----------------------------------------------------------------------------------------------------
 
 _JPG_IN_PHOTOS = (("prefix", "photos/"), ("suffix", ".jpg"))
 
@@ -254,60 +254,64 @@ def pipeline_to_one_queue(cloud, bucket, save):
 
 
 WRONG = [
-    ("04.pipeline", pipeline_without_decoding, [r"save\('photos/my\+cat.jpg'\)", "unquote_plus", "2 uploads, seed 0"]),
-    ("04.pipeline", pipeline_decodes_percent_only, [r"save\('photos/my\+cat.jpg'\)", "a space as '\\+'"]),
-    ("04.pipeline", pipeline_stumbles_over_the_test_event, ["failed on S3's test event, KeyError: 'Records'"]),
-    ("04.pipeline", pipeline_reads_it_as_if_from_s3, ["in all 3 tries. KeyError: 's3'", "SNS has wrapped it"]),
-    ("04.pipeline", pipeline_hides_errors, ["your function caught the exception", "first call of save fails"]),
-    ("04.pipeline", pipeline_saves_twice, ["was saved twice", "called save more than once"]),
-    ("04.pipeline", pipeline_fails_afterwards, ["saved 3 times", "failed after it had saved .RuntimeError: no thumb"]),
+    ("04b.pipeline", pipeline_without_decoding, [r"save\('photos/my\+cat.jpg'\)", "unquote_plus", "2 uploads, seed 0"]),
+    ("04b.pipeline", pipeline_decodes_percent_only, [r"save\('photos/my\+cat.jpg'\)", "a space as '\\+'"]),
+    ("04b.pipeline", pipeline_stumbles_over_the_test_event, ["failed on S3's test event, KeyError: 'Records'"]),
+    ("04b.pipeline", pipeline_reads_it_as_if_from_s3, ["in all 3 tries. KeyError: 's3'", "SNS has wrapped it"]),
+    ("04b.pipeline", pipeline_hides_errors, ["your function caught the exception", "first call of save fails"]),
+    ("04b.pipeline", pipeline_saves_twice, ["was saved twice", "called save more than once"]),
+    ("04b.pipeline", pipeline_fails_afterwards, ["saved 3 times", "failed after it had saved .RuntimeError: no thumb"]),
     (
-        "04.pipeline",
+        "04b.pipeline",
         pipeline_handler_takes_the_event_alone,
         ["Lambda cannot call function 'catalogue'", r"takes \(event\)\. .* write: def handler\(event, context\)"],
     ),
-    ("04.pipeline", pipeline_saves_with_the_bucket, [r"save\(key\) takes the key only"]),
+    ("04b.pipeline", pipeline_saves_with_the_bucket, [r"save\(key\) takes the key only"]),
     (
-        "04.pipeline",
+        "04b.pipeline",
         pipeline_reads_text_as_a_dict,
         ["TypeError: string indices must be integers", "SNS has wrapped it"],
     ),
-    ("04.pipeline", pipeline_calls_its_helper_wrongly, [r"in all 3 tries\. TypeError: .*but 2 were given\nThe case"]),
-    ("04.pipeline", pipeline_only_prints, ["ended without save"]),
-    ("04.pipeline", pipeline_is_too_slow, ["Task timed out after 3.00 seconds"]),
+    ("04b.pipeline", pipeline_calls_its_helper_wrongly, [r"in all 3 tries\. TypeError: .*but 2 were given\nThe case"]),
+    ("04b.pipeline", pipeline_only_prints, ["ended without save"]),
+    ("04b.pipeline", pipeline_is_too_slow, ["Task timed out after 3.00 seconds"]),
     (
-        "04.pipeline",
+        "04b.pipeline",
         pipeline_hears_of_puts_only,
         ["was copied into the bucket, and no event went", "ObjectCreated:Put"],
     ),
-    ("04.pipeline", pipeline_hears_of_deletes_too, ["was deleted, and queue 'thumbnails' got a message about it"]),
-    ("04.pipeline", pipeline_has_no_rule, ["has no event notification: nobody hears of an upload"]),
+    ("04b.pipeline", pipeline_hears_of_deletes_too, ["was deleted, and queue 'thumbnails' got a message about it"]),
+    ("04b.pipeline", pipeline_has_no_rule, ["has no event notification: nobody hears of an upload"]),
     (
-        "04.pipeline",
+        "04b.pipeline",
         pipeline_takes_all_files,
         [r"is no \.jpg under photos/", "came to queue 'thumbnails' and", "suffix ''"],
     ),
-    ("04.pipeline", pipeline_takes_all_folders, ["is no .jpg under photos/", "prefix '' and suffix '.jpg'"]),
-    ("04.pipeline", pipeline_prefix_without_slash, ["'photos-old/cat.jpg' is no", "prefix 'photos' and"]),
-    ("04.pipeline", pipeline_notifies_first, ["Unable to validate", "S3 tried at once, and has no right", "'uploads'"]),
-    ("04.pipeline", pipeline_without_topic_policy, ["S3 tried at once", "__default_statement_ID"]),
-    ("04.pipeline", pipeline_open_to_all_buckets, ["Another bucket of your account, invoices, may publish"]),
-    ("04.pipeline", pipeline_forgets_the_account, ["same name in another account may publish", "no account number"]),
-    ("04.pipeline", pipeline_without_queue_policies, ["did not come to queue 'thumbnails'", "It has none"]),
-    ("04.pipeline", pipeline_queues_open_to_all_topics, ["may send into queue 'thumbnails'", "Let in your own topic"]),
+    ("04b.pipeline", pipeline_takes_all_folders, ["is no .jpg under photos/", "prefix '' and suffix '.jpg'"]),
+    ("04b.pipeline", pipeline_prefix_without_slash, ["'photos-old/cat.jpg' is no", "prefix 'photos' and"]),
     (
-        "04.pipeline",
+        "04b.pipeline",
+        pipeline_notifies_first,
+        ["Unable to validate", "S3 tried at once, and has no right", "'uploads'"],
+    ),
+    ("04b.pipeline", pipeline_without_topic_policy, ["S3 tried at once", "__default_statement_ID"]),
+    ("04b.pipeline", pipeline_open_to_all_buckets, ["Another bucket of your account, invoices, may publish"]),
+    ("04b.pipeline", pipeline_forgets_the_account, ["same name in another account may publish", "no account number"]),
+    ("04b.pipeline", pipeline_without_queue_policies, ["did not come to queue 'thumbnails'", "It has none"]),
+    ("04b.pipeline", pipeline_queues_open_to_all_topics, ["may send into queue 'thumbnails'", "Let in your own topic"]),
+    (
+        "04b.pipeline",
         pipeline_may_not_invoke,
         ["did not come to function 'catalogue'", "policy of the function decides"],
     ),
     (
-        "04.pipeline",
+        "04b.pipeline",
         pipeline_invoked_by_any_topic,
         ["may invoke function 'catalogue'", "SourceArn=the ARN of your topic"],
     ),
-    ("04.pipeline", pipeline_forgets_the_function, ["function 'catalogue': it is not subscribed to the topic"]),
-    ("04.pipeline", pipeline_calls_it_otherwise, ["There is no function 'catalogue'. Make it: cloud.deploy"]),
-    ("04.pipeline", pipeline_three_rules, ["Configurations overlap", "Let one rule name the topic"]),
-    ("04.pipeline", pipeline_a_rule_for_each, ["overlapping suffixes", "the queues and the function subscribe to"]),
-    ("04.pipeline", pipeline_to_one_queue, ["The bucket sends its events to queue 'thumbnails' itself"]),
+    ("04b.pipeline", pipeline_forgets_the_function, ["function 'catalogue': it is not subscribed to the topic"]),
+    ("04b.pipeline", pipeline_calls_it_otherwise, ["There is no function 'catalogue'. Make it: cloud.deploy"]),
+    ("04b.pipeline", pipeline_three_rules, ["Configurations overlap", "Let one rule name the topic"]),
+    ("04b.pipeline", pipeline_a_rule_for_each, ["overlapping suffixes", "the queues and the function subscribe to"]),
+    ("04b.pipeline", pipeline_to_one_queue, ["The bucket sends its events to queue 'thumbnails' itself"]),
 ]
