@@ -26,7 +26,7 @@ _PREFIX = "photos/"
 _PHOTO = b"x" * 1000
 _AWAY = "For a while the catalogue cannot be reached, and the function raises."
 _WORDS = {
-    "title": "Who has worked on which photo",
+    "title": "Photo by photo",
     "foot": "a column is a photo, a cell a program that is done with it",
     "all": "done by all",
     "some": "by some",
@@ -64,7 +64,8 @@ class Uploads(Scenario):
     """Two programs want to work on each photo that is uploaded.
 
     `resize` makes a small picture (a thumbnail), `faces` looks for faces. `way` decides whom the bucket tells: one
-    queue, which both programs poll, or a topic with a queue for each. The same seed brings the same photos and the same work.
+    queue, which both programs poll, or a topic with a queue for each. The same seed brings the same photos and the same
+    work.
     """
 
     duration = 300.0
