@@ -292,6 +292,35 @@ def test_what_a_consumer_has_stays_with_it_when_only_the_leader_changes(today):
     assert at(today, 3, lambda channel: taken(channel, "q")) == [("2", False)]
 
 
+@pytest.mark.reported  # RabbitMQ's source: rabbit_fifo_client numbers deliveries, and asks a new leader again
+def test_what_was_answered_while_the_leader_was_lost_does_not_come_again(today):
+    """The answer is on its way to the old leader, behind a partition, when another node begins to lead."""
+    at(today, 1, declare())
+    at(today, 1, send(b"1", b"2"))
+    hosts, took = [host.name for host in today.engine.broker.hosts], []
+
+    def worker():
+        channel = today.connect(2).channel()
+        channel.basic_qos(prefetch_count=1)
+
+        def take(channel, method, properties, body):
+            took.append((body, method.redelivered))
+            channel.connection.sleep(2)
+            channel.basic_ack(method.delivery_tag)
+
+        channel.basic_consume("q", take)
+        channel.start_consuming()
+
+    today.spawn("worker", worker)
+    today.cloud.advance(1)
+    today.cloud.network.partition(*hosts[:2])
+    today.cloud.advance(3)
+    today.crash(1)
+    today.cloud.advance(30)
+    assert leader(today) != 1
+    assert took == [(b"1", False), (b"2", False)]
+
+
 @guide  # RabbitMQ 4: delivery-limit 20; the quorum queue page
 @pytest.mark.parametrize(("version", "limit"), [("4.2", 20), ("3.13", None)])
 def test_a_poison_message_is_dropped_after_twenty_deliveries_since_4(version, limit):

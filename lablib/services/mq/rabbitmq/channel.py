@@ -324,10 +324,6 @@ class Channel:
         self._used[found] = None
         found.ask(self.node, found.get, self, no_ack)
 
-    def has(self, entry: Entry) -> bool:
-        """Has that delivery arrived here, and is not answered?"""
-        return any(held.entry is entry for held in self._unacked.values())
-
     def deliver(
         self, queue: Queue, entry: Entry, consumer: Consumer | None, no_ack: bool, delivery: int, redelivered: bool,
         failures: int, left: int,
@@ -337,7 +333,7 @@ class Channel:
         if not self.open or delivery != entry.deliveries:
             return
         self._tag += 1
-        message = entry.message
+        message, entry.arrived = entry.message, delivery
         if not (no_ack or (consumer is not None and consumer.no_ack)):
             self._unacked[self._tag] = _Held(queue, entry, self.broker.now)
             self._watch_unacked()

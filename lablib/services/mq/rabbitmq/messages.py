@@ -42,8 +42,8 @@ class Message:
 @dataclass(eq=False, slots=True)
 class Entry:
     """A message in one queue. `position`: its place; `failures`: how often it came back (x-delivery-count of quorum
-    queues); `deliveries`: how often it went out; `safe`: no crash that the queue is made for can lose it; `row`: its
-    last row in the trace."""
+    queues); `deliveries`: how often it went out; `arrived`: the last of them that came to its channel; `safe`: no crash
+    that the queue is made for can lose it; `row`: its last row in the trace."""
 
     subject: str
     message: Message
@@ -52,6 +52,7 @@ class Entry:
     redelivered: bool = False
     failures: int = 0
     deliveries: int = 0
+    arrived: int = 0
     safe: bool = False
     row: int = -1
 

@@ -188,10 +188,10 @@ class Queue:
                 del self.asked[ticket]
 
     def led_anew(self) -> None:
-        """It has another leader, or goes on after a stop. What was on its way to a consumer is not there, and comes
-        again; what was asked of it meanwhile is asked again."""
+        """It has another leader, or goes on after a stop. What did not arrive at a consumer comes again, what did stays
+        with it (rabbit_fifo_client numbers them), and what was asked of it meanwhile is asked again."""
         for entry, (channel, _) in list(self.unacked.items()):
-            if not channel.has(entry):
+            if entry.arrived != entry.deliveries:
                 self._released(entry, channel)
                 self.emit("Returned", entry, detail="it was on its way when another node began to lead")
                 self.add(entry)
