@@ -17,6 +17,7 @@ import copy
 import difflib
 import inspect
 import os
+import re
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from email.utils import formatdate
@@ -132,14 +133,31 @@ class _Operation:
         return params
 
     def _refusal(self, given: dict[str, Any], report: str) -> ServiceError:
-        """What a service says to parameters that nobody validated (Config(parameter_validation=False)): of a missing
-        one SQS's text is known, and the form of other texts is ours."""
+        """What a service says to parameters that nobody validated (Config(parameter_validation=False)): of missing
+        ones AWS's texts are known, and the form of other texts is ours."""
         absent = sorted(self.required - given.keys())
-        if absent:
-            shape = "MissingRequiredParameterException" if self.service == "sqs" else "ValidationException"
-            code = "MissingParameter" if self.service == "sqs" else None
-            return ServiceError(shape, f"The request must contain the parameter {absent[0]}.", code=code)
+        if absent and self.service == "sqs":
+            text = f"The request must contain the parameter {absent[0]}."
+            return ServiceError("MissingRequiredParameterException", text, code="MissingParameter")
+        if absent and self.service == "sns":
+            text = f"Invalid parameter: {absent[0]} Reason: no value for required parameter"
+            return ServiceError("InvalidParameter", text)
+        inner = re.search(r'Missing required parameter in ([^:]+): "(\w+)"', report)
+        if absent or inner:
+            path = absent[0] if inner is None or absent else f"{inner[1]}.{inner[2]}"
+            text = f"1 validation error detected: Value null at '{_path(path)}' failed to satisfy constraint: "
+            shape = "ValidationError" if self.service == "sns" else "ValidationException"
+            return ServiceError(shape, f"{text}Member must not be null")
         return ServiceError("SerializationException", report.partition("\n")[0])
+
+
+def _path(path: str) -> str:
+    """A path in botocore's report, such as Entries[0].MessageAttributes.a.DataType, as services write it."""
+    steps = [re.sub(r"\[(\d+)\]", lambda index: f".{int(index[1]) + 1}.member", step) for step in path.split(".")]
+    maps = [False, *(step in ("MessageAttributes", "Attributes") for step in steps)]
+    return ".".join(
+        f"{step}.member" if key else step[:1].lower() + step[1:] for step, key in zip(steps, maps, strict=False)
+    )
 
 
 class EventStream:

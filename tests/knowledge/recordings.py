@@ -7,9 +7,11 @@ without "test_"; what it found is told and checked in our own words. Each record
 - `same`: a check that must pass;
 - `refusals`: rows of `refusals.py`, which must be the same word for word;
 - `differs`: a check of what AWS did, which must fail, and why the lab decides otherwise;
-- `apart`: it is about something that is not simulated, and why.
+- `apart`: it is about something that is not simulated, and why;
+- `unread`: its calls could be read, but not what AWS answered.
 """
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +28,7 @@ CALM = {
     "sqs.outages_per_hour": 0,
     "sqs.servers_asked": 64,  # short polls find what there is, as those of the recordings did
     "sqs.counter_lag": 0,
+    "sns.filter_propagation": 0,
 }
 
 Check = Callable[["Lab"], None]
@@ -34,8 +37,8 @@ Check = Callable[["Lab"], None]
 class Lab:
     """A quiet cloud of today, and short words for what the recordings do often."""
 
-    def __init__(self, assume: dict[str, float] | None = None) -> None:
-        self.cloud = Cloud(seed=1, limits="today", assume=CALM | (assume or {}))
+    def __init__(self, assume: dict[str, float] | None = None, limits: str = "today") -> None:
+        self.cloud = Cloud(seed=1, limits=limits, assume=CALM | (assume or {}))
         self.sqs, self.sns, self.kinesis = (self.cloud.client(name) for name in ("sqs", "sns", "kinesis"))
         self.wait = self.cloud.advance
 
@@ -85,6 +88,53 @@ class Lab:
     def arn(self, url: str) -> str:
         return self.get(url, "QueueArn")["QueueArn"]
 
+    def topic(self, name: str = "t", **attributes: str) -> str:
+        """The ARN of a topic; one whose name ends in .fifo is a FIFO topic."""
+        if name.endswith(".fifo"):
+            attributes = {"FifoTopic": "true", **attributes}
+        arn: str = self.sns.create_topic(Name=name, Attributes=attributes)["TopicArn"]
+        return arn
+
+    def allow(self, url: str, topic: str) -> None:
+        """Let a topic send to a queue."""
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": self.arn(url),
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        }
+        self.set(url, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+
+    def subscribe(self, topic: str, url: str, **attributes: str) -> str:
+        """The ARN of the subscription of a queue, to which the topic may send."""
+        self.allow(url, topic)
+        given = {"TopicArn": topic, "Protocol": "sqs", "Endpoint": self.arn(url), "ReturnSubscriptionArn": True}
+        arn: str = self.sns.subscribe(**given, Attributes=attributes)["SubscriptionArn"]
+        return arn
+
+    def subscription(self, arn: str) -> dict[str, str]:
+        """The attributes of a subscription."""
+        found: dict[str, str] = self.sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+        return found
+
+    def change(self, arn: str, **attributes: Any) -> None:
+        """Set attributes of a subscription; what is no text becomes JSON."""
+        for name, value in attributes.items():
+            text = value if isinstance(value, str) else json.dumps(value)
+            self.sns.set_subscription_attributes(SubscriptionArn=arn, AttributeName=name, AttributeValue=text)
+
+    def collect(self, url: str) -> list[dict[str, Any]]:
+        """All messages that a queue has within some seconds, with all that belongs to them; they are deleted."""
+        found: list[dict[str, Any]] = []
+        while messages := self.receive(
+            url, 10, WaitTimeSeconds=4, AttributeNames=["All"], MessageAttributeNames=["All"]
+        ):
+            for message in messages:
+                self.delete(url, message)
+            found += messages
+        return found
+
 
 def refused(call: Callable[..., Any], **parameters: Any) -> dict[str, Any]:
     """The error that a call is refused with: what stands in `Error`, and its `status`."""
@@ -106,7 +156,7 @@ class Recording:
     """One recorded test: where it stands, and its check."""
 
     name: str
-    kind: str  # same, differs, apart
+    kind: str  # same, differs, apart, unread
     why: str = ""
     check: Check | None = None
     assume: dict[str, float] = field(default_factory=dict)
@@ -137,9 +187,7 @@ class Suite:
             raise ValueError(f"the recording {recording.name} stands here twice")
         self.recordings[recording.name] = recording
 
-    def same(
-        self, *names: str, assume: dict[str, float] | None = None, limits: str = "today"
-    ) -> Callable[[Check], Check]:
+    def same(self, *names: str, assume: dict[str, float] | None = None) -> Callable[[Check], Check]:
         """A check of what was recorded under these names; `assume` switches what the lab leaves to choice."""
 
         def add(check: Check) -> Check:
@@ -176,16 +224,22 @@ class Suite:
         for name in names:
             self._add(Recording(name, "apart", why))
 
+    def unread(self, *names: str) -> None:
+        """Recordings whose answers were not in the copies that could be read."""
+        for name in names:
+            self._add(Recording(name, "unread", "the answers were not in the copies that could be read"))
+
     def table(self) -> str:
         """How many there are, how many are the same, and one line for each reason why one is not."""
-        found: dict[str, list[Recording]] = {"same": [], "differs": [], "apart": []}
+        found: dict[str, list[Recording]] = {kind: [] for kind in ("same", "differs", "apart", "unread")}
         for recording in self.recordings.values():
             found[recording.kind].append(recording)
         lines = [
             f"{self.name}: {len(self.recordings)} recorded tests; {len(found['same'])} are the same here, "
-            f"{len(found['differs'])} differ, {len(found['apart'])} are about what is not simulated"
+            f"{len(found['differs'])} differ, {len(found['apart'])} are about what is not simulated, "
+            f"{len(found['unread'])} are not read"
         ]
-        for kind, word in (("differs", "differs"), ("apart", "not simulated")):
+        for kind, word in (("differs", "differs"), ("apart", "not simulated"), ("unread", "not read")):
             reasons: dict[str, list[str]] = {}
             for recording in found[kind]:
                 reasons.setdefault(recording.why, []).append(recording.name)

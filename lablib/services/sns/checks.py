@@ -75,8 +75,8 @@ def check_phone(number: str) -> None:
 
 
 def is_phone(number: str) -> bool:
-    """Is this a phone number in the form E.164, such as +15555550100?"""
-    return _PHONE.fullmatch(number) is not None
+    """Is this a phone number in the form E.164, such as +15555550100? Single marks may stand between its digits."""
+    return _PHONE.fullmatch(re.sub(r"(?<=[0-9])[./-](?=[0-9])", "", number)) is not None
 
 
 def queue_arn(text: str) -> Arn | None:
