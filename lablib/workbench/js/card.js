@@ -1,5 +1,5 @@
 // The answer beside the mark: one sentence, the life as a small lane, the facts in order. What was not watched is not told.
-import { cap, clock, plural, seconds, span } from "./theme.js";
+import { brief, cap, clock, plural, seconds, span } from "./theme.js";
 import { h } from "./dom.js";
 import { HANDS } from "./layout.js";
 import { marksAt, upTo, waitOf } from "./model.js";
@@ -141,7 +141,9 @@ export function actorCard(run, a, { t, col }) {
       "stroke-dasharray": "4 3", "stroke-width": 1.6 }));
   const parts = [plural(n("done"), run.unit) + " done", n("vain") ? `${n("vain")} in vain` : "",
     n("crashed") ? `${n("crashed")} lost in a crash` : ""].filter(Boolean).join(", ");
-  return [h("h4", {}, run.actors[a].name), h("p", { class: "ml-why" }, h("strong", {}, `Busy ${Math.round(run.busy(a, 0, t) * 100)} % of its time.`),
+  const busy = run.busy(a, 0, t), calls = run.places[run.actors[a].place]?.role === "function";
+  return [h("h4", {}, run.actors[a].name), h("p", { class: "ml-why" },
+    h("strong", {}, calls ? `On average, ${brief(busy)} calls at the same time.` : `Busy ${Math.round(busy * 100)} % of its time.`),
     ` ${parts}. Green: work that counted; pale: work for nothing.`),
     s("svg", { viewBox: `0 0 ${W} 34`, role: "img", "aria-label": "Its time so far" },
       s("rect", { x: 0, y: 4, width: W, height: 16, rx: 3, fill: col.faint }), ...bars, ...down,

@@ -1,6 +1,7 @@
 // Where everything stands: columns along the links, rows where they branch, one size of mark for all lanes. Pure.
 import { BLOCKS_ABOVE, SIZES, clamp } from "./theme.js";
 import { lines } from "./painters/lines.js";
+import { tapeScale } from "./painters/tape.js";
 
 const BELOW = new Set(["lost", "dead-letter"]);        // these stand below another place, not in the flow
 export const HANDS = new Set(["consumer", "server", "function"]);
@@ -90,6 +91,7 @@ export function arrange(lanes, W, H, { big = false, lens = null } = {}) {
     lane.forward = p.forward;
     y += lh + labelH + gap;
   });
+  tapeScale(lanes);
 }
 
 const lanesMost = (p, b) => Math.min(p.run.slots[b.place] || p.run.most("waiting", b.place), BLOCKS_ABOVE);

@@ -70,6 +70,7 @@ export class Run {
     const places = this.places.map((_, p) => p);
     this.crowded = new Set(places.filter((p) => this.most("waiting", p) > BLOCKS_ABOVE));
     this.slots = places.map((p) => slots(this, p));    // how many slots each place needs
+    for (const p of places) if (this.places[p].role === "function") executionsOf(this, p);
     this.width = this.duration / BUCKETS;
     this.buckets = Array.from({ length: BUCKETS + 1 }, () => []);
     for (const k of this.list) {
@@ -100,10 +101,10 @@ export class Run {
   most(name, place = -1) { return this.once(`most ${name}/${place}`, () => this.series(name, place).y.reduce((a, b) => Math.max(a, b), 0)); }
   rate(name, t, w, place = -1) { return (this.count(name, t, place) - this.count(name, Math.max(0, t - w), place)) / Math.min(w, Math.max(t, 1e-6)); }
 
-  /** The share of the time between two instants in which an actor worked. */
+  /** The share of the time between two instants in which an actor worked; for a function, how many calls ran at a time. */
   busy(actor, from, to) {
     let s = 0;
-    for (const k of this.hands.get(actor)) if (k.wf !== null) s += Math.max(0, Math.min(to, k.wu ?? k.t1) - Math.max(from, k.wf));
+    for (const k of this.hands.get(actor)) if (k.wf !== null) s += Math.max(0, Math.min(to, k.wu ?? k.t1) - Math.max(from, k.wf)) * partOf(k);
     return s / Math.max(1e-6, to - from);
   }
 
@@ -124,8 +125,10 @@ export class Run {
 
   /** What a message is called: by its number, or by its sender and place in the sender's order. */
   called(m) { const name = this.hues?.names[this.hues.of[m]]; return name ? `${name}, ${this.nth(m)}` : this.name(m); }
-  /** Is this the way of a delivery from a topic, a bucket or a function to the place it is for? */
-  delivers(k) { return k.state === "passing" && this.to?.[k.m] >= 0 && this.parent?.[k.m] >= 0; }
+  /** Is this an attempt of a delivery on its way, from a topic, a bucket, a function or a program to the place it is for? */
+  delivers(k) { return k.state === "passing" && this.to?.[k.m] >= 0; }
+  /** Did a delivery arrive with the end of this stay? The first attempt or a later one. */
+  arrives(k) { return this.to?.[k.m] >= 0 && this.outcome(k) === "told"; }
   born(m) { return this.of.get(m)?.[0].t0 ?? Infinity; }
   outcome(k) { return this.outcomes[k.ended] ?? ""; }
 
@@ -182,7 +185,7 @@ function pairsOf(run, name) {
     if (what === "sent" && run.parent?.[k.m] !== undefined && run.parent[k.m] >= 0) continue;
     if (what === "sent" ? once(k.m) : what === "lost" && k.state === "lost" && (!why || k.ended === why)) found.push([k.t0, 1, k.place]);
     else if (what === "came" ? k.state === "waiting" && !k.copy : what === "taken" && k.state === "held") found.push([k.t0, 1, k.place]);
-    else if (what === "told" && run.delivers(k) && run.outcome(k) === what) found.push([k.t1, 1, run.to[k.m]]);
+    else if (what === "told" && run.arrives(k)) found.push([k.t1, 1, run.to[k.m]]);
     else if (what === "again" && k.state === "held" && k.copy > 1 && once(k.m)) found.push([k.t0, 1, k.place]);
     else if (what === "working" && k.state === "held" && k.wf !== null) found.push([k.wf, 1, k.place], [Math.min(k.wu ?? k.t1, k.t1), -1, k.place]);
     else if (["done", "vain", "crashed"].includes(what)) continue;
@@ -204,12 +207,42 @@ function slots(run, place) {
     lives.push(open.get(k.m));
   }
   if (run.crowded.has(place)) return 0;                // a crowd has no slots: it is drawn as blocks
+  const needed = lowest(lives.sort((a, b) => a.from - b.from));
+  for (const { tokens: mine, slot } of lives) for (const k of mine) k.slot = slot;
+  return needed;
+}
+
+/** The part that a message has in the work on its batch: a call of a function works on all of them. */
+export const partOf = (k) => (k.call ? 1 / k.call.tokens.length : 1);
+
+/**
+ * The calls of the function at a place: {list: [{from, to, tokens, slot}], most (at the same time), largest (batch), gathers (the most that
+ * are gathered for a batch)}. A call and its batch begin together and end together. Each token knows its call, or its place while it is gathered.
+ */
+export const executionsOf = (run, place) => run.once(`calls ${place}`, () => {
+  const calls = new Map(), gathered = [];
+  for (const k of run.list) {
+    if (k.place !== place || k.state !== "held") continue;
+    if (k.wf === null || k.wf > k.t0) gathered.push({ from: k.t0, to: k.wf ?? k.t1, k });
+    if (k.wf === null) continue;
+    const key = `${k.wf}/${k.wu ?? k.t1}`, call = calls.get(key) ?? { from: k.wf, to: k.t1, tokens: [] };
+    call.to = Math.max(call.to, k.t1); call.tokens.push(k); calls.set(key, call);
+    k.call = call;
+  }
+  const list = [...calls.values()].sort((a, b) => a.from - b.from), most = lowest(list);
+  const gathers = lowest(gathered);
+  for (const { k, slot } of gathered) k.gather = slot;
+  return { list, most, gathers, largest: Math.max(0, ...list.map((c) => c.tokens.length)) };
+});
+
+/** Gives each stay {from, to}, in the order of `from`, the lowest slot that is free; how many slots there are. */
+function lowest(stays) {
   const until = [];
-  for (const life of lives.sort((a, b) => a.from - b.from)) {
-    let i = until.findIndex((end) => end <= life.from);
+  for (const stay of stays) {
+    let i = until.findIndex((end) => end <= stay.from);
     if (i < 0) i = until.length;
-    until[i] = life.to;
-    life.tokens.forEach((k) => { k.slot = i; });
+    until[i] = stay.to;
+    stay.slot = i;
   }
   return until.length;
 }

@@ -4,6 +4,7 @@ import { clouds } from "./painters/clouds.js";
 import { shelf } from "./painters/shelf.js";
 import { bag } from "./painters/bag.js";
 import { brokersLens, brokersStage } from "./painters/brokers.js";
+import { executions } from "./painters/executions.js";
 import { lines } from "./painters/lines.js";
 import { hands } from "./painters/hands.js";
 import { done, inbox, lost, node, producer } from "./painters/producer.js";
@@ -15,7 +16,7 @@ import { works } from "./painters/works.js";
 
 const ROLES = {
   producer, done, lost, topic: node, bucket: node, endpoint: inbox, queue: bag, direct: bag, "dead-letter": bag, consumer: hands, server: hands,
-    function: hands, shard: tape, buffer, shelf,
+    function: executions, shard: tape, buffer, shelf,
 };
 const LENSES = { board, brokers: brokersLens, clouds, map, waits, work: works };
 const STAGES = { brokers: brokersStage };
@@ -29,7 +30,7 @@ export function register({ roles = {}, lenses = {}, stages = {} }) {
   Object.assign(ROLES, roles); Object.assign(LENSES, lenses); Object.assign(STAGES, stages);
 }
 
-export const painterOf = (lane, b) => ((ROLES[b.painter] ?? bag) === bag &&
+export const painterOf = (lane, b) => ((ROLES[b.painter] ?? bag) === bag && b.role !== "dead-letter" &&
   lines.suits(lane.run, b.place) ? lines : ROLES[b.painter] ?? ROLES[b.role] ?? bag);
 export const lensOf = (lens) => (lens ? LENSES[lens.painter] ?? null : null);
 export const stageOf = (name) => (name ? STAGES[name] ?? null : null);

@@ -1,7 +1,7 @@
 // The picture of one or two lanes: lays out, then paints pipes, grounds, the way of what is selected, traces, marks, flights. A frame
 // is a function of the view alone, so that seeking needs no history.
 import { HANDS, HEAPS, TAPES, arrange } from "./layout.js";
-import { curve, mark, pipe, streak, text, way } from "./glyph.js";
+import { box, curve, mark, pipe, streak, text, way, width } from "./glyph.js";
 import { TIME, alpha } from "./theme.js";
 import { lensOf, painterOf, stageOf } from "./painters.js";
 import { marksAt } from "./model.js";
@@ -85,8 +85,13 @@ export class Stage {
     for (const p of lane.pipes) {
       const rate = v.aggregate ? rateOf(run, p, t, window) : 0;
       pipe(g, p.c, p.w, col, { load: rate ? 0.85 : 0, loadColor: col[p.color], phase: v.wall * 2.2 });
-      if (rate && p.words) text(g, `${rate.toFixed(rate < 10 ? 1 : 0)}/s`, ...p.words,
-        { size: lane.fs - 1, weight: 600, color: col[p.color], align: "center" });
+    }
+    for (const p of lane.pipes) {                      // above all pipes: none goes through a number
+      const rate = v.aggregate && p.words ? rateOf(run, p, t, window) : 0, words = `${rate.toFixed(rate < 10 ? 1 : 0)}/s`, size = lane.fs - 1;
+      if (!rate) continue;
+      const [x, y] = p.words, w = width(g, words, size, 600) + 6;
+      box(g, x - w / 2, y - size * 0.7, w, size * 1.4, 4, { fill: alpha(col.page, 0.88) });
+      text(g, words, x, y, { size, weight: 600, color: col[p.color], align: "center" });
     }
     g.globalAlpha = 1;
     for (const b of boxes) b.paint.ground?.(g, b, lane, v);

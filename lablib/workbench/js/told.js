@@ -2,7 +2,7 @@
 import { HANDS, HEAPS } from "./layout.js";
 import { brief, cap, plural } from "./theme.js";
 import { lensOf } from "./painters.js";
-import { marksAt, upTo } from "./model.js";
+import { executionsOf, marksAt, upTo } from "./model.js";
 
 const NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
 const said = (n) => NUMBERS[n] ?? String(n);
@@ -21,19 +21,27 @@ export function curveOf(lanes, state) {
     strong: i === lanes.length - 1 })) };
 }
 
+/** How many calls of functions run at t; null where there is no function. */
+function callsAt(run, t) {
+  const places = run.places.map((_, p) => p).filter((p) => run.places[p].role === "function");
+  return places.length ? places.flatMap((p) => executionsOf(run, p).list).filter((c) => c.from <= t && t < c.to).length : null;
+}
+
 /** What is remarkable in a run at t: not its counters. */
 function remarkable(run, t) {
-  const marks = marksAt(run, t), working = marks.filter((m) => m.bar !== null), busy = new Set(working.map((m) => m.holder)).size,
-    different = new Set(working.map((m) => m.m)).size;
-  const all = run.actors.filter((a, i) => HANDS.has(run.places[a.place]?.role) && !["", "gone"].includes(run.stateOf(i, t).state)).length;
+  const role = (actor) => run.places[run.actors[actor]?.place]?.role, calls = callsAt(run, t);
+  const marks = marksAt(run, t), working = marks.filter((m) => m.bar !== null), atWork = working.filter((m) => role(m.holder) !== "function"),
+    busy = new Set(atWork.map((m) => m.holder)).size, different = new Set(atWork.map((m) => m.m)).size;
+  const all = run.actors.filter((_, i) => HANDS.has(role(i)) && role(i) !== "function" && !["", "gone"].includes(run.stateOf(i, t).state)).length;
   const late = working.filter((m) => m.hollow).length, orphans = marks.filter((m) => m.sign === "orphan").length, lost = run.count("lost", t),
     sent = run.count("sent", t);
   const waiting = run.places.reduce((n, place, p) => n + (HEAPS.has(place.role) && place.role !== "dead-letter" ? run.count("waiting", t, p) : 0),
     0), direct = run.places.some((p) => p.role === "direct");
   const parts = [];
   if (!sent) return "Nothing has been sent yet.";
-  const few = different < working.length ? `, on only ${said(different)} different ${run.unit}${different === 1 ? "" : "s"}` : "";
+  const few = different < atWork.length ? `, on only ${said(different)} different ${run.unit}${different === 1 ? "" : "s"}` : "";
   if (all) parts.push(busy ? `${cap(said(busy))} of ${said(all)} worker${all === 1 ? "" : "s"} busy${few}.` : "All workers wait for work.");
+  if (calls !== null) parts.push(calls ? `${cap(said(calls))} call${calls === 1 ? " of the function runs" : "s of the function run"}.` : "No call of the function runs.");
   const some = late === 1 ? "One of them works" : `${cap(said(late))} of them work`;
   if (late) parts.push(`${some} ${direct ? "for a caller who has gone" : "with an expired receipt"}.`);
   if (orphans) parts.push(`${cap(said(orphans))} ${run.unit}${orphans === 1 ? " is" : "s are"} hidden, in nobody's hands.`);

@@ -1,7 +1,7 @@
 // A queue that keeps no order: a bag. One slot a message, kept from its first moment to its last; a hole is filled again. A
 // hidden message leaves a dashed socket; if nobody works on it, the socket has a ring: the seconds until it is visible.
 import { box, fitting, mark, numbered, ring, socket, text, width } from "../glyph.js";
-import { NUMBERED, alpha, brief } from "../theme.js";
+import { NUMBERED, alpha, brief, cap } from "../theme.js";
 
 /** The box of a heap with its name and amounts; shared with lines. Returns nothing. */
 export function heapGround(g, b, lane, v) {
@@ -15,7 +15,7 @@ export function heapGround(g, b, lane, v) {
     `${brief(waiting)} ${dead ? "dead" : "waiting"}`, brief(waiting)];
   const label = run.places[b.place].label, bold = { weight: 650, color: col.ink },
     down = run.places[b.place].parts ? run.serversDown(b.place, t) : null;
-  const short = label.replace(/^(Queue|Topic) /, "");
+  const short = dead ? "Dead letters" : cap(label.replace(/^(Queue|Topic) /, ""));
   if (b.low && b.h < b.fs * 2.9) {
     const w = text(g, short, b.x + 9, b.y + b.h / 2, { size: b.fs, ...bold, max: b.fs * 6 });
     if (w < b.fs * 5.6) text(g, brief(waiting), b.x + 9 + Math.max(w + 8, b.fs * 5.4), b.y + b.h / 2, { size: b.fs, weight: 600, color: hue });

@@ -36,7 +36,26 @@ function place(lane, y, H, W, big) {
   const step = h / Math.max(1, n), cells = clients.map((c, i) => ({ x: 1, y: top + i * step, w: cw, h: Math.min(112, step - Math.min(8, step * 0.14)) }));
   const down = b.map((k, i) => { const x0 = k.x + k.w / 2, y0 = k.y + k.h, x3 = drum.x + drum.w * (nodes.length > 1 ? (i ? 0.7 : 0.3) : 0.5), y3 = drum.y + 5;
     return { x0, y0, x1: x0, y1: y0 + (y3 - y0) * 0.5, x2: x3, y2: y3 - (y3 - y0) * 0.5, x3, y3 }; });
-  lane.brokers = { fs, narrow, b, drum, cells, down, zone, top, h, s: big ? 24 : h < 300 ? 15 : 19, W, all: lane.run.lens.clients };
+  const s = sizeOf(run, big ? 24 : h < 300 ? 15 : 19, drum, b[0], fs);
+  lane.brokers = { fs, narrow, b, drum, cells, down, zone, top, h, s, W, small: Math.max(8.5, Math.min(fs, step * 0.64)) };
+}
+
+/** The most messages that lie in the store, and in a broker's memory alone, at the same time. */
+const crowds = (run) => run.once("crowds of brokers", () => {
+  const stored = new Set(run.lens.stored), queue = roleOf(run, "queue")[0];
+  const of = (safe) => Math.max(0, ...steps(run.list.filter((k) => k.place === queue && k.holder < 0 && stored.has(k.m) === safe)
+    .flatMap((k) => [[k.t0, 1], ...(k.t1 < Infinity ? [[k.t1, -1]] : [])])).y);
+  return { stored: of(true), memory: of(false) };
+});
+
+const grid = (d, s, fs) => [Math.max(1, Math.floor((d.w - 36) / (s * 1.32))), Math.max(1, Math.floor((d.h - 22 - fs * 1.5 - 10) / (s * 1.32)))];
+const gridIn = (b, s, fs) => [Math.max(1, Math.floor((b.w - 24) / (s * 1.32))), Math.max(1, Math.floor((b.h - fs * 5 - 6) / (s * 1.32)))];
+
+/** One size of mark for the whole run: the largest with which the fullest store and the fullest memory have room. */
+function sizeOf(run, most, drum, home, fs) {
+  const n = crowds(run), fits = ([per, high], count) => per * high >= count;
+  for (let s = most; s > 4; s -= 1) if (fits(grid(drum, s, fs), n.stored) && fits(gridIn(home, s, fs), n.memory)) return s;
+  return 4;
 }
 
 /** A client's way to a node: to the first one straight, to the second one below the first, so that it crosses no words. */
@@ -112,11 +131,11 @@ function messages(g, lane, v) {
     g.globalAlpha = 1;
     return Math.max(0, list.length - per * rows);
   };
-  const per = Math.max(1, Math.floor((d.w - 36) / step)), rows = Math.max(1, Math.floor((d.h - 2 * ry - fs * 1.5 - 10) / step));
+  const [per, rows] = grid(d, s, fs);
   const more = sit(safe, d.x + 18 + s / 2, d.y + 2 * ry + 8 + s / 2, per, rows, false);
   text(g, `${plural(safe.length, "message")} on the disk${more ? `, ${more} not drawn` : ""}`, d.x + d.w / 2, d.y + d.h - fs * 0.9,
     { size: fs - 1, color: col.soft, align: "center", italic: true });
-  const home = st.b[Math.max(0, has)], wide = Math.max(1, Math.floor((home.w - 24) / step)), high = Math.max(1, Math.floor((home.h - fs * 5 - 6) / step));
+  const home = st.b[Math.max(0, has)], [wide, high] = gridIn(home, s, fs);
   if (soft.length) {
     const extra = sit(soft, home.x + 14 + s / 2, home.y + fs * 3.1 + 8 + s / 2, wide, high, true);
     text(g, `${soft.length} only in memory${extra ? `, ${extra} not drawn` : ""}`, home.x + 12, home.y + home.h - fs * 0.85,
@@ -136,7 +155,7 @@ function messages(g, lane, v) {
 
 /** A shop or a packer, with what it keeps; and its connection. */
 function client(g, lane, v, i) {
-  const { col, t } = v, { run } = lane, st = lane.brokers, c = run.lens.clients[i], b = st.cells[i], fs = st.fs, low = b.h < fs * 3.6, mid = b.y + b.h / 2;
+  const { col, t } = v, { run } = lane, st = lane.brokers, c = run.lens.clients[i], b = st.cells[i], low = b.h < st.fs * 3.6, fs = low ? st.small : st.fs, mid = b.y + b.h / 2;
   const now = within(c.up, t), born = c.up.length && c.up[0][0] <= t, actor = run.once(`actor ${c.name}`, () => run.actors.findIndex((a) => a.name === c.name));
   const down = actor >= 0 && run.stateOf(actor, t).state === "down", on = now || !born;
   const before = c.up.filter((u) => u[1] <= t).at(-1), n = now ? run.lens.nodes.indexOf(now[2]) : before ? run.lens.nodes.indexOf(before[2]) : 0;
@@ -157,30 +176,31 @@ function client(g, lane, v, i) {
     }
   }
   const id = `${lane.i}c${i}`, place = run.places.findIndex((p) => p.role === (c.sends ? "producer" : "consumer"));
-  box(g, b.x, b.y, b.w, b.h, 8, { fill: col.well, stroke: on && !down ? col.edge : col.again, line: v.hover?.id === id ? 2.2 : on ? 1.2 : 1.7,
+  box(g, b.x, b.y, b.w, b.h, Math.min(8, b.h / 3), { fill: col.well, stroke: on && !down ? col.edge : col.again, line: v.hover?.id === id ? 2.2 : on ? 1.2 : 1.7,
     dash: on && !down ? null : [6, 4] });
   v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, touch: { place, lane: lane.i, actor, at: b }, pick: actor >= 0 ? { actor, lane: lane.i } :
     { place, lane: lane.i } });
   const y1 = low ? mid : b.y + fs * 1.05, right = b.x + b.w - 9;
-  text(g, c.name, b.x + 10, y1, { size: fs, weight: 650, color: on && !down ? col.ink : col.again, max: b.w * 0.45 });
+  const room = b.w - 26 - text(g, c.name, b.x + 10, y1, { size: fs, weight: 650, color: on && !down ? col.ink : col.again, max: b.w * 0.45 });
   if (c.sends) {
     const kept = c.orders.filter(([made, gone]) => made <= t && (gone === null || gone > t + 0.05)).length, sent = c.orders.filter(([, gone]) =>
       gone !== null && gone <= t).length, vain = run.lens.lost.filter(([at, who]) => at <= t && who === c.name).length;
     const words = kept ? fitting(g, [`${kept} kept here`, `${kept} kept`], b.w * 0.48, fs - 1, 650) : `${sent} sent`;
-    text(g, low && vain ? `${vain} into the void` : words, right, y1, { size: fs - 1, weight: kept ? 650 : 400, color: kept || (low && vain) ? col.again : col.soft, align: "right" });
+    text(g, low && vain ? fitting(g, [`${vain} into a dead connection`, `${vain} sent in vain`, `${vain} in vain`], room, fs - 1) : words, right, y1, { size: fs - 1, weight: kept ? 650 : 400, color: kept || (low && vain) ? col.again : col.soft, align: "right" });
     if (low) return;
     const s = Math.min(st.s, 16), fits = Math.floor((b.w - 20) / (s * 1.15));
     for (let k = 0; k < Math.min(kept, fits); k++) mark(g, b.x + 10 + s / 2 + k * s * 1.15, mid + fs * 0.5, s, { color: col.waiting });
     if (vain) {
       for (let k = 0; !kept && k < Math.min(vain, fits); k++) mark(g, b.x + 10 + s / 2 + k * s * 1.15, mid + fs * 0.3, s * 0.8, { shape: "cross", color: col.again });
-      text(g, fitting(g, [`${vain} sent into a dead connection`, `${vain} into the void`], b.w - 18, fs - 1.5, 600), b.x + 10, b.y + b.h - fs * 0.8, { size: fs - 1.5, weight: 600, color: col.again, max: b.w - 16 });
+      text(g, fitting(g, [`${vain} sent into a dead connection`, `${vain} sent in vain`], b.w - 18, fs - 1.5, 600), b.x + 10, b.y + b.h - fs * 0.8, { size: fs - 1.5, weight: 600, color: col.again, max: b.w - 16 });
     }
     return;
   }
   const mine = actor < 0 ? [] : lane.marksOf(actor), busy = mine.find((m) => m.bar !== null && m.bar < 1) ?? mine.find((m) => m.k.wf !== null && m.k.wu === null),
     rest = mine.length - (busy ? 1 : 0), done = c.done.filter((x) => x <= t).length;
-  text(g, down ? "crashed" : low && rest ? `${rest} more in hand · ${done} done` : `${done} done`, right, y1,
-    { size: fs - 1, weight: down ? 650 : 400, color: down ? col.again : col.soft, align: "right", max: b.w * 0.55 });
+  const held = low && mine.length ? [`${mine.length} in hand · ${done} done`, `${mine.length} in hand`, `${mine.length}`] : [`${done} done`];
+  text(g, down ? "crashed" : fitting(g, held, room, fs - 1), right, y1,
+    { size: fs - 1, weight: down ? 650 : 400, color: down ? col.again : col.soft, align: "right" });
   if (low || down) return;
   const s = st.s, y = mid + fs * 0.3;
   let taken = b.w * 0.55;

@@ -17,7 +17,6 @@ export const hands = {
     b.crowd = cols > 1 && cw < b.fs * 15;              // small cells: number, mark, ring, bar; the words are in the card
     b.shared = cols > 1;                               // one pipe for all
     b.handSize = Math.min(lane.handSize, (ch - 12) * 0.64);
-    b.out = [b.x + b.w, b.y + b.h / 2];
     const words = Math.max(0, ...actors.map((a) => lane.run.actors[a].name.length)) * b.fs * 0.66;
     actors.forEach((a, i) => {
       const c = { x: b.x + Math.floor(i / rows) * (cw + gap), y: y0 + (i % rows) * (ch + gap), w: cw, h: ch, actor: a, b };

@@ -3,6 +3,7 @@ import { box, circle, curve, mark, streak, text, way } from "../glyph.js";
 import { brief } from "../theme.js";
 
 export const producer = {
+  place(b) { b.spot = (k) => [b.x + 14 + ((k.slot ?? 0) * 13) % Math.max(13, b.w - 24), b.y + b.h - 12]; },
   paint(g, b, lane, v) {
     const { col } = v, { run } = lane, n = brief(run.count("sent", v.t)), fs = b.fs, middle = b.y + b.h / 2;
     const down = lane.actorsAt(b.place).some((a) => run.stateOf(a, v.t).state === "down"), key = `${lane.i}p${b.place}`,
@@ -15,6 +16,12 @@ export const producer = {
     text(g, n, b.x + b.w / 2, middle + fs * 0.4, { size, weight: 700, color: col.ink, align: "center" });
     if (b.h > fs * 5) text(g, down ? "crashed" : "sent", b.x + b.w / 2, middle + size * 0.62 + fs,
       { size: fs - 1, weight: down ? 700 : 400, color: down ? col.again : col.soft, align: "center" });
+    for (const m of lane.marksIn(b.place)) {             // what a program sends itself, and could not deliver yet
+      if (run.delivers(m.k)) continue;
+      const [x, y] = b.spot(m.k);
+      mark(g, x, y, 11, { shape: "diamond", color: col.again });
+      v.hits.push({ x, y, r: 9, id: `${lane.i}m${m.m}`, pick: { m: m.m, lane: lane.i } });
+    }
     if (run.hues && b.h > fs * 11) hues(g, b, run.hues.names, col, middle + size * 0.62 + fs * 2.4);
     v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id: key, touch: { place: b.place, lane: lane.i, at: b }, pick: { place: b.place, lane: lane.i } });
   },
@@ -103,7 +110,8 @@ export const inbox = {
   place(b) { b.spot = () => [b.x + b.w - 18, b.y + b.h / 2]; },
   paint(g, b, lane, v) {
     const { col } = v, { run } = lane, n = run.count("told", v.t, b.place),
-      last = run.once(`to ${b.place}`, () => run.ends.filter((k) => run.delivers(k) && run.to[k.m] === b.place)).findLast((k) => k.t1 <= v.t);
+      last = run.once(`to ${b.place}`, () => run.ends.filter((k) => ["passing", "retrying"].includes(k.state) && run.to?.[k.m] === b.place))
+        .findLast((k) => k.t1 <= v.t);
     box(g, b.x, b.y, b.w, b.h, 9, { fill: col.card, stroke: col.edge, line: 1.3 });
     const label = run.places[b.place].label, words = `${brief(n)} taken`, low = b.h < b.fs * 2.9;
     text(g, label, b.x + 10, b.y + (low ? b.h / 2 : b.h / 2 - b.fs * 0.6),

@@ -1,11 +1,12 @@
 // A shard: a tape on which time is length. Records come in at the right and move to the left as they grow old; they stay
-// when they were read. A flag stands where a reader is: all that is left of it was read.
+// when they were read. A flag stands where a reader is: all that is left of it was read. Amount is area: where a second has more records than
+// fit one above the other, a mark is several, and the title says how many. What is older than the tape is long is counted there, too.
 import { upTo } from "../model.js";
 import { box, fitting, hatch, text, width } from "../glyph.js";
 import { alpha, brief } from "../theme.js";
 
 const SPAN = 30;                                        // seconds that the tape shows
-const MOST = 12;                                        // records of one second that are drawn one by one
+const UNITS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 
 /** The records of a shard in the order of their arrival: {t, of: tokens, rank: place within its second}. */
 const records = (run, place) => run.once(`tape ${place}`, () => {
@@ -21,18 +22,32 @@ const readers = (run, place, t) => {
   return [...found];
 };
 
+/** The most records that came to a shard in one second. */
+const busiest = (run, place) => run.once(`busiest second ${place}`, () => 1 + records(run, place).rank.reduce((a, b) => Math.max(a, b), 0));
+
+/** One size for all tapes of all lanes: so many records a mark, and so high, that the fullest second fits. Needs the boxes of the lanes. */
+export function tapeScale(lanes) {
+  const all = lanes.flatMap((lane) => [...lane.boxes.values()].filter((b) => b.role === "shard").map((b) => ({ b, most: busiest(lane.run, b.place) })));
+  if (!all.length) return;
+  const most = Math.max(...all.map((x) => x.most)), high = Math.min(...all.map(({ b }) => footOf(b) - topOf(b)));
+  const unit = UNITS.find((u) => Math.ceil(most / u) * 2.5 <= high) ?? UNITS.at(-1);
+  for (const lane of lanes) lane.tape = { unit, step: Math.min(9, high / Math.ceil(most / unit)) };
+}
+
+const topOf = (b) => b.y + (b.h < b.fs * 4 ? b.fs * 1.7 : b.head + 2), footOf = (b) => b.y + b.h - (b.h < b.fs * 4 ? 3 : 8);
+
 const closedFrom = (run, place) => run.once(`closed ${place}`, () => run.events.find((e) => ["split", "merge"].includes(e.kind) &&
   e.place === place)?.t ?? Infinity);
 
 export const tape = {
   place(b, lane) {
     b.low = b.h < b.fs * 4;
-    const left = b.x + 10, right = b.x + b.w - 12, top = b.y + (b.low ? b.fs * 1.5 : b.head);
-    b.x0 = left; b.x1 = right; b.foot = b.y + b.h - 8; b.step = Math.max(2.5, Math.min(9, (b.foot - top) / MOST));
+    const left = b.x + 10, right = b.x + b.w - 12, { unit, step } = lane.tape;
+    b.x0 = left; b.x1 = right; b.foot = footOf(b); b.step = step;
     b.at = (time, now) => right - ((now - time) / SPAN) * (right - left);
     b.spot = (k) => {
       const r = records(lane.run, b.place), i = r.at.get(k.m);
-      return [Math.max(left, b.at(Math.floor(k.t0) + 0.5, lane.t)), b.foot - (Math.min(MOST, r.rank[i] ?? 0) + 0.5) * b.step];
+      return [Math.max(left, b.at(Math.floor(k.t0) + 0.5, lane.t)), b.foot - (Math.floor((r.rank[i] ?? 0) / unit) + 0.5) * step];
     };
   },
   ground(g, b, lane, v) {
@@ -45,21 +60,27 @@ export const tape = {
     const rate = upTo(r.t, t) - upTo(r.t, t - 5), label = run.places[b.place].label;
     const title = closed ? `${label}, closed` : label, room = b.w - 36 - width(g, title, b.fs, 650);
     text(g, title, b.x + 11, b.y + b.fs * 0.95, { size: b.fs, weight: 650, color: col.ink, max: b.w - 23 });
-    const kept = `${brief(upTo(r.t, t))} kept`, full = `${kept} · ${(rate / Math.min(5, Math.max(t, 1))).toFixed(1)}/s`;
-    text(g, fitting(g, [full, kept, ""], room, b.fs - 1), b.x + b.w - 12, b.y + b.fs * 0.95, { size: b.fs - 1, color: col.soft, align: "right" });
+    const { unit } = lane.tape, old = upTo(r.t, t - SPAN), n = brief(upTo(r.t, t)), many = unit > 1 ? [`a mark is ${unit} records`, `a mark is ${unit}`] : [];
+    const kept = `${n} kept`, full = `${kept} · ${(rate / Math.min(5, Math.max(t, 1))).toFixed(1)}/s`, aside = old ? `${full} · ${brief(old)} older than ${SPAN} s` : full;
+    const forms = unit > 1 ? [...[aside, full, kept].flatMap((s) => many.map((m) => `${m} · ${s}`)), ...many] : [aside, full, kept, ""];
+    text(g, fitting(g, forms, room, b.fs - 1), b.x + b.w - 12, b.y + b.fs * 0.95, { size: b.fs - 1, color: col.soft, align: "right" });
   },
   paint(g, b, lane, v) {
     const { col, t } = v, { run } = lane, r = records(run, b.place), s = b.step * 0.82;
     if ((run.places[b.place].t_from ?? 0) > t) return;
     const behind = new Map(readers(run, b.place, t)), read = behind.size ? Math.max(...behind.values()) : -1;
-    for (let i = upTo(r.t, t - SPAN); i < upTo(r.t, t); i++) {
-      if (r.rank[i] >= MOST) continue;
-      const k = r.of[i], [x, y] = b.spot(k), hue = lane.hue({ m: k.m }, col), done = i <= read;
-      g.globalAlpha = (v.select && v.select.m !== undefined && v.select.m !== k.m ? 0.25 : 1) * (done ? 0.45 : 1);
-      box(g, x - s / 2, y - s / 2, s, s, s / 3, { fill: hue });
+    const { unit } = lane.tape, end = upTo(r.t, t), wide = Math.min(s, ((b.x1 - b.x0) / SPAN) * 0.86), chosen = v.select?.m;
+    for (let i = upTo(r.t, t - SPAN), next; i < end; i = next) {   // a mark is one record, or `unit` of them that came in one second
+      next = i + 1;
+      while (next < end && r.rank[next] % unit && r.rank[next]) next++;
+      const mine = r.of.slice(i, next), [x, y] = b.spot(r.of[i]), hues = new Set(mine.map((k) => lane.hue({ m: k.m }, col))), w = (wide * mine.length) / unit;
+      g.globalAlpha = (chosen !== undefined && !mine.some((k) => k.m === chosen) ? 0.25 : 1) * (next - 1 <= read ? 0.45 : 1);
+      box(g, x - wide / 2, y - s / 2, Math.max(1, w), s, Math.min(wide, s) / 3, { fill: hues.size === 1 ? [...hues][0] : col.waiting });
       g.globalAlpha = 1;
-      v.halo(g, { m: k.m }, x, y, s / 2 + 2);
-      v.hits.push({ x, y, r: Math.max(5, s * 0.7), id: `${lane.i}m${k.m}`, pick: { m: k.m, lane: lane.i } });
+      for (const k of mine) {
+        v.halo(g, { m: k.m }, x, y, s / 2 + 2);
+        v.hits.push({ x, y, r: Math.max(5, s * 0.7), id: `${lane.i}m${k.m}`, pick: { m: k.m, lane: lane.i } });
+      }
     }
     [...behind].sort((x, y) => x[1] - y[1]).forEach(([actor, i], row) => flag(g, b, run.actors[actor]?.name ?? "", Math.max(b.x0, b.at(r.t[i], t)),
       row, v));

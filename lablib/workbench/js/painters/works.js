@@ -1,7 +1,8 @@
 // Lens: what was the work for? Seconds of work that counted, that were paid twice, that a crash lost; and how long messages lay
 // hidden though nobody worked on them.
-import { box, text } from "../glyph.js";
+import { box, fitting, text, width } from "../glyph.js";
 import { brief, clamp, nice, span } from "../theme.js";
+import { partOf } from "../model.js";
 
 /** The seconds of work and of waiting so far: {good, twice, crashed, dark}. */
 export function spent(run, t) {
@@ -10,7 +11,7 @@ export function spent(run, t) {
     if (k.t0 > t) break;
     if (k.state === "hidden" && k.orphan !== null && k.orphan < t) found.dark += Math.min(k.t1, t) - k.orphan;
     if (k.wf === null || k.wf > t) continue;
-    const end = Math.min(k.wu ?? k.t1, k.t1, t), s = Math.max(0, end - k.wf), kind = k.t1 > t ? "" : run.outcome(k);
+    const end = Math.min(k.wu ?? k.t1, k.t1, t), s = Math.max(0, end - k.wf) * partOf(k), kind = k.t1 > t ? "" : run.outcome(k);
     found[kind === "done" ? "good" : kind === "vain" ? "twice" : kind === "crashed" ? "crashed" : "now"] += s;
   }
   return found;
@@ -28,16 +29,17 @@ export const works = {
     if (!b.below) text(g, "Done", b.x + 11, b.y + 16, { size: fs + 0.5, weight: 650, color: col.ink });
     if (!b.below) text(g, done, b.x + 11, b.y + fs * 1.6 + size * 0.7, { size, weight: 750, color: col.done });
     const again = run.count("again", t);
-    if (again && !b.below) text(g, `${brief(again)} came again`, b.x + b.w - 11, b.y + fs * 1.6 + size * 0.75,
+    const beside = b.w - 34 - width(g, done, size, 750), forms = [`${brief(again)} came again`, `${brief(again)} again`, ""];
+    if (again && !b.below) text(g, fitting(g, forms, beside, fs - 1, 600), b.x + b.w - 11, b.y + fs * 1.6 + size * 0.75,
       { size: fs - 1, weight: 600, color: col.again, align: "right" });
-    const rows = [["work that counted", s.good, col.done], ["work for nothing", s.twice + s.crashed, col.again],
-      ["hidden, in nobody's hands", s.dark, col.vain]];
+    const rows = [[["work that counted", "counted"], s.good, col.done], [["work for nothing", "for nothing"], s.twice + s.crashed, col.again],
+      [["hidden, in nobody's hands", "in nobody's hands", "nobody's"], s.dark, col.vain]];
     const y0 = b.y + (b.below ? 6 : fs * 2.4 + size * 1.1), room = Math.min(fs * 4.2, (b.y + b.h - y0 - 6) / rows.length),
       h = clamp(room - fs * 1.6, 4, 16);
     if (room < fs * 1.6) return;
-    rows.forEach(([label, value, color], i) => {
-      const y = y0 + i * room;
-      text(g, label, b.x + 11, y + fs * 0.6, { size: fs - 1.5, color: value ? col.ink : col.soft, max: b.w - fs * 4.5 - 14 });
+    rows.forEach(([labels, value, color], i) => {
+      const y = y0 + i * room, space = b.w - 32 - width(g, span(value), fs - 1, 650);
+      text(g, fitting(g, labels, space, fs - 1.5), b.x + 11, y + fs * 0.6, { size: fs - 1.5, color: value ? col.ink : col.soft, max: space });
       text(g, span(value), b.x + b.w - 11, y + fs * 0.6, { size: fs - 1, weight: 650, color: value ? color : col.soft, align: "right" });
       box(g, b.x + 11, y + fs * 1.35, b.w - 22, h, 3, { fill: col.well });
       if (value > 0) box(g, b.x + 11, y + fs * 1.35, Math.max(2, (b.w - 22) * clamp(value / top, 0, 1)), h, 3, { fill: color });
