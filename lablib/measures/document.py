@@ -30,7 +30,7 @@ from fnmatch import fnmatchcase
 from math import inf, nan
 from typing import TYPE_CHECKING, Any
 
-from lablib.aws.event import HELD, LOST, STATES
+from lablib.aws.event import HELD, LOST, READING, STATES
 from lablib.measures.tokens import Token, Tokens
 from lablib.scenarios.topology import ROLES
 
@@ -65,7 +65,11 @@ class _Document:
         for actor in run.topology.actors:
             self.presence.setdefault(found.code(actor.name), []).append((actor.t_from, actor.t_to))
         self.presence.pop(-1, None)
-        hands = {token.holder for token in found.tokens if token.state == HELD} | found.pollers | self.presence.keys()
+        hands = (
+            {token.holder for token in found.tokens if token.state in (HELD, READING)}
+            | found.pollers
+            | self.presence.keys()
+        )
         self.actors = sorted(hands, key=lambda a: (self.place(a), len(found.name(a)), found.name(a)))
         self.actor_of = {actor: i for i, actor in enumerate(self.actors)}
 

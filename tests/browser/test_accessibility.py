@@ -10,9 +10,12 @@ from playwright.sync_api import expect
 from lablib.scenarios import Action
 from lablib.scenarios.lab01 import VideoQueue
 from lablib.scenarios.lab02 import Visibility
+from lablib.scenarios.lab02b import QueueToFunction
 from lablib.scenarios.lab03 import Trucks
 from lablib.scenarios.lab04 import FanOut
 from lablib.scenarios.lab05 import TruckStream
+from lablib.scenarios.lab06 import SkiLift
+from lablib.scenarios.lab07 import Warehouse
 from lablib.workbench import to_html
 
 pytestmark = pytest.mark.browser
@@ -22,7 +25,10 @@ RUNS = {
     "02": lambda: (Visibility(visibility_timeout=8, rate=0.1).run(seed=5), None),
     "03": lambda: (Trucks().run(seed=7), None),
     "04": lambda: (FanOut().run(seed=7), None),
+    "02b": lambda: (QueueToFunction(bad=0.05).run(seed=7), QueueToFunction().run(seed=7)),
     "05": lambda: (TruckStream().run(seed=7), None),
+    "06": lambda: (SkiLift(way="both").run(seed=7), None),
+    "07": lambda: (Warehouse().run(7, [Action("crash_broker", 20.0)]), None),
 }
 FOCUSED = "() => { const e = document.activeElement; return e.ariaLabel || e.innerText || e.title || e.tagName; }"
 

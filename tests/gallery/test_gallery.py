@@ -15,9 +15,11 @@ from gallery.studies import STUDIES
 from lablib.scenarios import Action
 from lablib.scenarios.lab01 import VideoQueue
 from lablib.scenarios.lab02 import Visibility
+from lablib.scenarios.lab02b import QueueToFunction
 from lablib.scenarios.lab03 import Trucks
 from lablib.scenarios.lab04 import FanOut
 from lablib.scenarios.lab05 import TruckStream
+from lablib.scenarios.lab06 import SkiLift
 from lablib.scenarios.lab07 import Warehouse
 from lablib.workbench import bundle, document, to_html
 
@@ -28,13 +30,38 @@ SHOTS = HERE / "shots"
 THEMES = ("light", "dark")
 SIZES = ((1280, 720), (1920, 1080), (900, 700))
 LABS = {
-    "01-spike": (VideoQueue().run(seed=7), VideoQueue(mode="direct").run(seed=7), 92),
-    "01-crowd": (VideoQueue(rate=20).run(seed=7), VideoQueue(rate=20, mode="direct").run(seed=7), 92),
-    "02-four": (Visibility(visibility_timeout=8, rate=0.1).run(seed=5), None, 26),
-    "03-trucks": (Trucks().run(seed=7), Trucks(queue_type="standard").run(seed=7), 31),
-    "04-orders": (FanOut(shop_crashes=0.15).run(seed=7), FanOut(shop_crashes=0.15, way="one by one").run(seed=7), 99.5),
-    "05-trucks": (TruckStream().run(seed=7), None, 44),
-    "07-crash": (Warehouse().run(seed=7, actions=[Action("crash_broker", 20.0)]), None, 23),
+    "01-spike": lambda: (VideoQueue().run(seed=7), VideoQueue(mode="direct").run(seed=7), 92),
+    "01-crowd": lambda: (VideoQueue(rate=20).run(seed=7), VideoQueue(rate=20, mode="direct").run(seed=7), 92),
+    "02-four": lambda: (Visibility(visibility_timeout=8, rate=0.1).run(seed=5), None, 26),
+    "03-trucks": lambda: (Trucks().run(seed=7), Trucks(queue_type="standard").run(seed=7), 31),
+    "04-orders": lambda: (
+        FanOut(shop_crashes=0.15).run(seed=7),
+        FanOut(shop_crashes=0.15, way="one by one").run(seed=7),
+        99.5,
+    ),
+    "02b-company": lambda: (QueueToFunction(bad=0.05).run(seed=7), QueueToFunction().run(seed=7), 80),
+    "02b-groups": lambda: (QueueToFunction(groups=6, reserved=1, max_receives=3).run(seed=7), None, 120),
+    "04-alone": lambda: (FanOut(way="one by one", outage=60.0).run(seed=7), None, 99.5),
+    "05-trucks": lambda: (TruckStream().run(seed=7), None, 44),
+    "05-hot": lambda: (TruckStream(hot=100.0, every=1.0).run(seed=7), TruckStream(key="constant").run(seed=7), 44),
+    "05-readers": lambda: (TruckStream(dashboards=3).run(seed=7, actions=[Action("split", 20.0, "shard-1")]), None, 70),
+    "06-both": lambda: (SkiLift(way="both", backup=True).run(seed=7), None, 150),
+    "06-outage": lambda: (
+        SkiLift(outage=100.0, transform=True, poison=0.1).run(seed=7),
+        SkiLift(way="stream").run(seed=7),
+        140,
+    ),
+    "07-crash": lambda: (Warehouse().run(seed=7, actions=[Action("crash_broker", 20.0)]), None, 23),
+    "07-crowd": lambda: (
+        Warehouse(senders=10, consumers=20, work=20.0).run(7, [Action("crash_broker", 20.0)]),
+        None,
+        40,
+    ),
+    "07-stored": lambda: (
+        Warehouse(persistent="yes", receipts="yes").run(7, [Action("crash_broker", 20.0)]),
+        Warehouse(broker="single").run(7, [Action("crash_broker", 20.0)]),
+        40,
+    ),
 }
 AT = {"firehose": (30, 61, 150), "mq": (5, 13, 20), "asg": (60, 420, 900)}
 BENCH = "document.querySelector('.ml-workbench').workbench"
@@ -110,7 +137,7 @@ def photograph(chromium):
 
 @pytest.mark.parametrize("name", LABS)
 def test_a_photograph_of_each_lab(photograph, tmp_path, name):
-    run, other, t = LABS[name]
+    run, other, t = LABS[name]()
     photograph(to_html(run, tmp_path / f"{name}.html", other), name, [t], SIZES)
 
 

@@ -18,8 +18,10 @@ from workbench.pipeline_scene import PipelineForTests
 from lablib.scenarios import Action
 from lablib.scenarios.lab01 import SCENARIOS, Fleet, Promises, VideoQueue
 from lablib.scenarios.lab02 import Visibility
+from lablib.scenarios.lab02b import QueueToFunction
 from lablib.scenarios.lab03 import Trucks
 from lablib.scenarios.lab04 import FanOut
+from lablib.scenarios.lab05 import TruckStream
 from lablib.scenarios.lab06 import SkiLift
 from lablib.scenarios.lab07 import Warehouse
 from lablib.views import life
@@ -46,6 +48,10 @@ OTHERS = {
     "poison": lambda: Visibility(poison=0.3, max_receives=2, visibility_timeout=25).run(seed=2),
     "fanout": lambda: FanoutForTests(grave=True).run(seed=3),
     "orders": lambda: FanOut(shop_crashes=0.15).run(seed=7),
+    "one by one": lambda: FanOut(way="one by one", outage=60.0).run(seed=7),
+    "function": lambda: QueueToFunction(bad=0.05, failures="reports", max_receives=3).run(seed=7),
+    "stream": lambda: TruckStream(dashboards=2).run(7, (Action("split", 20.0, "shard-1"),), 60.0),
+    "stream with a hot shard": lambda: TruckStream(hot=100.0, every=1.0).run(seed=7, until=40.0),
     "pipeline": lambda: PipelineForTests().run(seed=3),
     "buffer": lambda: SkiLift().run(seed=7),
     "buffer behind a stream": lambda: SkiLift(way="both", backup=True).run(seed=7, until=100.0),

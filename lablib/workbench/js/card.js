@@ -1,7 +1,9 @@
 // The answer beside the mark: one sentence, the life as a small lane, the facts in order. What was not watched is not told.
 import { brief, cap, clock, plural, seconds, span } from "./theme.js";
+import { behind } from "./painters/tape.js";
 import { h } from "./dom.js";
 import { HANDS } from "./layout.js";
+import { onlyReads } from "./painters/hands.js";
 import { marksAt, upTo, waitOf } from "./model.js";
 
 const W = 386, LEFT = 96;
@@ -130,7 +132,7 @@ export function messageCard(run, m, { t, watched, col, told, on, following }) {
 
 /** A worker's card: what it did with its time so far. */
 export function actorCard(run, a, { t, col }) {
-  const mine = run.hands.get(a).filter((k) => k.t0 <= t), over = mine.filter((k) => k.t1 <= t),
+  const mine = run.hands.get(a).filter((k) => k.t0 <= t && k.state !== "reading"), over = mine.filter((k) => k.t1 <= t),
     n = (what) => over.filter((k) => run.outcome(k) === what).length;
   const X = (x) => (W * x) / Math.max(t, 1), color = (k) => (k.t1 > t ? col.hand : { done: col.done, vain: col.pale,
     crashed: col.pale }[run.outcome(k)] ?? col.hand);
@@ -143,7 +145,7 @@ export function actorCard(run, a, { t, col }) {
     n("crashed") ? `${n("crashed")} lost in a crash` : ""].filter(Boolean).join(", ");
   const busy = run.busy(a, 0, t), calls = run.places[run.actors[a].place]?.role === "function";
   return [h("h4", {}, run.actors[a].name), h("p", { class: "ml-why" },
-    h("strong", {}, calls ? `On average, ${brief(busy)} calls at the same time.` : `Busy ${Math.round(busy * 100)} % of its time.`),
+    h("strong", {}, onlyReads(run, a) ? `${plural(behind(run, t).get(a) ?? 0, "record")} not read yet.` : calls ? `On average, ${brief(busy)} calls at the same time.` : `Busy ${Math.round(busy * 100)} % of its time.`),
     ` ${parts}. Green: work that counted; pale: work for nothing.`),
     s("svg", { viewBox: `0 0 ${W} 34`, role: "img", "aria-label": "Its time so far" },
       s("rect", { x: 0, y: 4, width: W, height: 16, rx: 3, fill: col.faint }), ...bars, ...down,

@@ -4,8 +4,9 @@ import { FONT, alpha, clamp } from "./theme.js";
 
 const font = (size, weight, italic) => `${italic ? "italic " : ""}${weight} ${size}px ${FONT}`;
 
-/** Words; those that do not fit in `max` are cut. `color`, `align`, `size` as on a canvas. Returns their width. */
-export function text(g, s, x, y, { size = 13, weight = 400, color = "#000", align = "left", max = 0, italic = false } = {}) {
+/** Words; those that do not fit in `max` get smaller, down to `least`, and are cut then. `color`, `align`, `size` as on a canvas. Returns their width. */
+export function text(g, s, x, y, { size = 13, weight = 400, color = "#000", align = "left", max = 0, least = size, italic = false } = {}) {
+  if (max > 0 && least < size) size = Math.max(least, Math.min(size, Math.floor((2 * size * max) / Math.max(1, width(g, s, size, weight))) / 2));
   g.font = font(size, weight, italic);
   g.fillStyle = color; g.textAlign = align; g.textBaseline = "middle";
   if (max && g.measureText(s).width > max) {

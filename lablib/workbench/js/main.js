@@ -9,6 +9,7 @@ import { actionsFor, touch } from "./touch.js";
 import { actorCard, messageCard, orderCard, placeCard } from "./card.js";
 import { allInstants, instants, neighbour, openRun, unpack } from "./model.js";
 import { button, h, icon, iconButton, refill } from "./dom.js";
+import { HANDS } from "./layout.js";
 import { KIT } from "./kit.js";
 import { curveOf, momentOf, sayNow } from "./told.js";
 import { help } from "./help.js";
@@ -271,7 +272,7 @@ export function mount(root, store) {
   function keys() {
     refill(things, stage.lanes.flatMap((lane) => lane.run.places.flatMap((p, place) => [
       !["done", "lost"].includes(p.role) ? thing(lane, { place }, `${lane.label} ${p.label}`.trim()) : null,
-      ...lane.actorsAt(place).map((actor) => thing(lane, { actor }, `${lane.label} ${lane.run.actors[actor].name}`.trim())),
+      ...(HANDS.has(p.role) ? lane.actorsAt(place) : []).map((actor) => thing(lane, { actor }, `${lane.label} ${lane.run.actors[actor].name}`.trim())),
     ])));
   }
 

@@ -27,7 +27,7 @@ export function heapGround(g, b, lane, v) {
     return;
   }
   const title = fitting(g, [label, short], b.w * 0.6, b.fs + 1, 650), w = Math.min(b.w * 0.6, width(g, title, b.fs + 1, 650));
-  text(g, title, b.x + 13, b.y + b.head / 2 + 3, { size: b.fs + 1, ...bold, max: b.w * 0.6 });
+  text(g, title, b.x + 13, b.y + b.head / 2 + 3, { size: b.fs + 1, ...bold, max: b.w * 0.6, least: 9 });
   const first = fitting(g, forms, b.w - w - 40, b.fs, 600);
   text(g, first, b.x + b.w - 13, b.y + b.head / 2 + 3, { size: b.fs, weight: 600, color: hue, align: "right" });
   if (down) servers(g, b, run.places[b.place].parts, down, col);

@@ -188,8 +188,8 @@ function client(g, lane, v, i) {
     const words = kept ? fitting(g, [`${kept} kept here`, `${kept} kept`], b.w * 0.48, fs - 1, 650) : `${sent} sent`;
     text(g, low && vain ? fitting(g, [`${vain} into a dead connection`, `${vain} sent in vain`, `${vain} in vain`], room, fs - 1) : words, right, y1, { size: fs - 1, weight: kept ? 650 : 400, color: kept || (low && vain) ? col.again : col.soft, align: "right" });
     if (low) return;
-    const s = Math.min(st.s, 16), fits = Math.floor((b.w - 20) / (s * 1.15));
-    for (let k = 0; k < Math.min(kept, fits); k++) mark(g, b.x + 10 + s / 2 + k * s * 1.15, mid + fs * 0.5, s, { color: col.waiting });
+    const s = Math.min(14, b.h * 0.24, (b.w - 20) / 1.15 / Math.max(8, kept)), fits = Math.floor((b.w - 20) / (s * 1.15)), y = mid + (vain ? 0.5 : fs * 0.5);
+    for (let k = 0; k < Math.min(kept, fits); k++) mark(g, b.x + 10 + s / 2 + k * s * 1.15, y, s, { color: col.waiting });
     if (vain) {
       for (let k = 0; !kept && k < Math.min(vain, fits); k++) mark(g, b.x + 10 + s / 2 + k * s * 1.15, mid + fs * 0.3, s * 0.8, { shape: "cross", color: col.again });
       text(g, fitting(g, [`${vain} sent into a dead connection`, `${vain} sent in vain`], b.w - 18, fs - 1.5, 600), b.x + 10, b.y + b.h - fs * 0.8, { size: fs - 1.5, weight: 600, color: col.again, max: b.w - 16 });
@@ -252,7 +252,7 @@ export const brokersStage = {
       st.cells.forEach((_, i) => client(g, lane, v, i));
       moves(g, lane, v);
       const dark = unconnected(lane.run, t), all = lane.run.lens.clients.filter((c) => c.up.length).length;
-      if (dark && !st.narrow) text(g, `${all - dark} of ${all} clients have a broker`, st.W - 4, st.drum.y - st.fs * 0.7,
+      if (dark && st.h > 420 && st.W > 1000) text(g, `${all - dark} of ${all} clients have a broker`, st.W - 4, st.drum.y - st.fs * 0.7,
         { size: st.fs, weight: 650, color: col.again, align: "right" });
     }
   },
@@ -272,9 +272,9 @@ export const brokersLens = {
   say: (runs, t) => runs.map((run, i) => {
     const n = owner(run, t), dark = unconnected(run, t), head = runs.length > 1 ? `${"AB"[i]}: ` : "";
     const last = run.lens.serves.filter((s) => s[1] <= t).at(-1)?.[1];
-    if (n < 0) return `${head}Nobody serves${last === undefined ? "" : `, for ${seconds(t - last)}`}.`;
-    const name = run.places[roleOf(run, "broker")[n]]?.label ?? "The broker";
-    if (nodeAt(run, n, t).is === "reads") return `${head}${name} has the lock and reads the store.`;
-    return `${head}${name} serves.${dark ? ` ${plural(dark, "client")} ha${dark === 1 ? "s" : "ve"} no connection.` : ""}`;
+    const name = run.places[roleOf(run, "broker")[n]]?.label ?? "The broker", alone = dark ? ` ${plural(dark, "client")} ha${dark === 1 ? "s" : "ve"} no connection.` : "";
+    if (n < 0) return `${head}Nobody serves${last === undefined ? "" : `, for ${seconds(t - last)}`}.${alone}`;
+    if (nodeAt(run, n, t).is === "reads") return `${head}${name} has the lock and reads the store.${alone}`;
+    return `${head}${name} serves.${alone}`;
   }).join("  "),
 };

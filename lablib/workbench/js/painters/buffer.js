@@ -31,9 +31,9 @@ export const buffer = {
     box(g, b.x, b.y, b.w, b.h, 12, { fill: col.tray, stroke: on ? col.ink : col.edge, line: on ? 1.8 : 1.4 });
     v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.head, id, pick: { place: b.place, lane: lane.i } });
     const inside = run.count("waiting", t, b.place), late = run.count("retrying", t, b.place), title = run.places[b.place].label;
-    text(g, title, b.x + 13, b.y + b.head / 2 + 2, { size: b.fs + 1, weight: 650, color: col.ink, max: b.w * 0.5 });
-    const room = b.w - width(g, title, b.fs + 1, 650) - 40, words = `${brief(inside + late)} collected`;
-    text(g, fitting(g, [words, brief(inside + late)], room, b.fs, 600), b.x + b.w - 13, b.y + b.head / 2 + 2,
+    const room = b.w - width(g, title, b.fs + 1, 650) - 40, words = fitting(g, [`${brief(inside + late)} collected`, brief(inside + late)], room, b.fs, 600);
+    text(g, title, b.x + 12, b.y + b.head / 2 + 2, { size: b.fs + 1, weight: 650, color: col.ink, max: b.w - 28 - width(g, words, b.fs, 600), least: 8.5 });
+    text(g, words, b.x + b.w - 12, b.y + b.head / 2 + 2,
       { size: b.fs, weight: 600, color: inside + late ? col.waiting : col.soft, align: "right" });
     if (!f) return;
     const { limits, closed } = run.lens.buffer, last = closed.findLast((c) => c[0] <= t), fresh = last && v.since(last[0]) >= 0 && v.since(last[0]) < 1.4;
@@ -45,10 +45,10 @@ export const buffer = {
     const way = run.lens.buffer.transform, y = b.y + b.head + b.fs * (way ? 2.9 : 0.7);
     if (way) {
       const since = stepAt(way, t, -1), waited = since < 0 ? 0 : t - since;
-      limit(g, b, b.y + b.head + b.fs * 0.7, "transform", waited / way.limit, `${seconds(waited)} of ${way.limit} s`, false, false, col);
+      limit(g, b, b.y + b.head + b.fs * 0.7, "transform", waited / way.limit, [`${seconds(waited)} of ${way.limit} s`, seconds(waited)], false, false, col);
     }
-    limit(g, b, y, "size", f.size, `${megabytes(f.bytes)} of ${megabytes(limits[0])}`, f.size >= f.time, fresh && last[1], col);
-    limit(g, b, y + b.fs * 2.2, "time", f.time, `${seconds(f.waited)} of ${brief(limits[1])} s`, f.time > f.size, fresh && last[1], col);
+    limit(g, b, y, "size", f.size, [`${megabytes(f.bytes)} of ${megabytes(limits[0])}`, megabytes(f.bytes)], f.size >= f.time, fresh && last[1], col);
+    limit(g, b, y + b.fs * 2.2, "time", f.time, [`${seconds(f.waited)} of ${brief(limits[1])} s`, seconds(f.waited)], f.time > f.size, fresh && last[1], col);
   },
   paint(g, b, lane, v) {
     const { col, t } = v, { run } = lane, s = Math.max(2, b.pitch * 0.78);
@@ -69,10 +69,11 @@ export const buffer = {
 /** One of the two limits: its name, how much of it is used up, and whether it was the one that closed the buffer just now. */
 function limit(g, b, y, name, share, words, leads, fresh, col) {
   const color = causeColor(name, col), hit = fresh === name || (fresh === "change" && name === "time"), x = b.x + 13, w = b.w - 26, fs = b.fs;
-  const said = hit ? "full: all leave" : words, forms = name === "transform" ? ["first, for the transform", name] : [name];
-  text(g, fitting(g, forms, w - width(g, said, fs - 1, 700) - 8, fs - 1, 450), x, y,
+  const last = name === "transform" ? "first" : name, least = width(g, last, fs - 1, 700) + 8;
+  const said = fitting(g, hit ? ["full: all leave", "full"] : [...words, ""], w - least, fs - 1, hit ? 700 : 450);
+  text(g, fitting(g, name === "transform" ? ["first, for the transform", name, last] : [name], w - width(g, said, fs - 1, 700) - 8, fs - 1, 450), x, y,
     { size: fs - 1, weight: leads || hit ? 700 : 450, color: leads || hit ? color : col.soft });
-  text(g, said, x + w, y, { size: fs - 1, weight: hit ? 700 : 450, color: hit ? color : col.soft, align: "right", max: w * 0.75 });
+  text(g, said, x + w, y, { size: fs - 1, weight: hit ? 700 : 450, color: hit ? color : col.soft, align: "right" });
   bar(g, x, y + fs * 0.75, w, fs * 0.62, clamp(hit ? 1 : share, 0, 1), leads || hit ? color : alpha(color, 0.5), alpha(color, 0.14));
 }
 
@@ -94,7 +95,7 @@ function crowd(g, b, lane, v) {
   const h = (foot - b.top - b.fs * 2.6) * clamp(n / top, 0, 1), late = run.count("retrying", t, b.place);
   box(g, b.x + 12, foot - h, b.w - 24, h * (1 - late / Math.max(1, n)), 4, { fill: alpha(col.waiting, 0.4) });
   if (late) box(g, b.x + 12, foot - (h * late) / n, b.w - 24, (h * late) / n, 4, { fill: alpha(col.again, 0.4) });
-  if (h > b.fs * 1.6) text(g, `${plural(n, "record")}${late ? `, ${brief(late)} on the way again` : ""}`, b.x + b.w / 2, foot - h / 2,
-    { size: b.fs, weight: 650, color: col.ink, align: "center", max: b.w - 30 });
+  const forms = late ? [`${plural(n, "record")}, ${brief(late)} on the way again`, `${brief(n)}, ${brief(late)} again`, brief(n)] : [plural(n, "record"), brief(n)];
+  if (h > b.fs * 1.6) text(g, fitting(g, forms, b.w - 30, b.fs, 650), b.x + b.w / 2, foot - h / 2, { size: b.fs, weight: 650, color: col.ink, align: "center" });
   waiting(g, b, lane.run, t, col);
 }

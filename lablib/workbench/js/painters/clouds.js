@@ -58,7 +58,7 @@ export const clouds = {
     });
     if (kinds.has(1) && b.h > fs * 11) legend(g, x0, b.y + b.h - fs * 0.9, fs, col);
   },
-  curve: (run) => ({ label: "age of the oldest record that is on its way, s", color: "hand", ...freshness(run) }),
+  curve: (run) => ({ label: "age of the oldest record on its way, s", color: "hand", ...freshness(run) }),
   say: (runs, t) => runs.map((run, i) => {
     const parts = [[false, "your code"], [true, "S3"]].map(([delivered, who]) => [sofar(run, t, delivered), who]).filter(([f]) => f.n);
     const said = parts.map(([f, who]) => `${who} has ${brief(f.n)}, half within ${span(f.half)}`).join("; ") || "nothing has arrived yet";

@@ -1,7 +1,8 @@
 // Workers: one cell each. A mark here is a message in this hand. Ring: until it is visible again (a direct call: until the caller
 // gives up). Bar: the share of the work done, pale from where the receipt had expired. A hollow mark: its right has run out.
 import { bar, box, circle, fitting, mark, ring, text, width } from "../glyph.js";
-import { NUMBERED, alpha, plural, seconds } from "../theme.js";
+import { NUMBERED, alpha, brief, plural, seconds } from "../theme.js";
+import { behind } from "./tape.js";
 import { shared } from "../model.js";
 
 const COUNTED = ["", "", "two", "three", "four", "five", "six"];
@@ -16,7 +17,7 @@ export const hands = {
       y0 = b.y + top + (b.h - top - ch * rows - gap * (rows - 1)) / 2;
     b.crowd = cols > 1 && cw < b.fs * 15;              // small cells: number, mark, ring, bar; the words are in the card
     b.shared = cols > 1;                               // one pipe for all
-    b.handSize = Math.min(lane.handSize, (ch - 12) * 0.64);
+    b.handSize = Math.max(6, Math.min(lane.handSize, (ch - 12) * 0.64, b.crowd ? (cw - b.fs * 1.2 - 10) / 1.9 : Infinity));
     const words = Math.max(0, ...actors.map((a) => lane.run.actors[a].name.length)) * b.fs * 0.66;
     actors.forEach((a, i) => {
       const c = { x: b.x + Math.floor(i / rows) * (cw + gap), y: y0 + (i % rows) * (ch + gap), w: cw, h: ch, actor: a, b };
@@ -33,9 +34,11 @@ export const hands = {
       busy = new Set(lane.marksIn(b.place).filter((m) => m.bar !== null).map((m) => m.holder)).size;
     const alive = actors.filter((a) => !["", "gone"].includes(run.stateOf(a, t).state));
     if (!b.low) {
-      const words = fitting(g, [`${busy} of ${alive.length} busy`, `${busy}/${alive.length}`], b.w * 0.42, b.fs);
+      const late = actors.every((a) => onlyReads(run, a)) ? [...behind(run, t)].reduce((n, [a, x]) => n + (actors.includes(a) ? x : 0), 0) : -1;
+      const forms = late < 0 ? [`${busy} of ${alive.length} busy`, `${busy}/${alive.length}`] : [`${brief(late)} records not read yet`, `${brief(late)} not read`];
+      const words = fitting(g, forms, b.w * 0.5, b.fs);
       text(g, words, b.x + b.w - 2, b.y + 10, { size: b.fs, color: col.soft, align: "right" });
-      text(g, run.places[b.place].label, b.x + 2, b.y + 10, { size: b.fs + 1, weight: 650, color: col.ink, max: b.w - width(g, words, b.fs) - 14 });
+      text(g, run.places[b.place].label, b.x + 2, b.y + 10, { size: b.fs + 1, weight: 650, color: col.ink, max: b.w - width(g, words, b.fs) - 14, least: 9 });
     }
     for (const a of actors) {
       const c = lane.cells.get(a), st = run.stateOf(a, t).state, id = `${lane.i}a${a}`, on = v.focus === id || v.hover?.id === id,
@@ -54,6 +57,9 @@ export const hands = {
     if (!b.crowd && !b.low && !v.aggregate && v.select?.m === undefined) brackets(g, b, lane, v);
   },
 };
+
+/** Does this actor read a stream, and never has anything in hand? */
+export const onlyReads = (run, actor) => run.once(`only reads ${actor}`, () => run.hands.get(actor).length > 0 && run.hands.get(actor).every((k) => k.state === "reading"));
 
 /** One message in several hands: a bracket ties them. */
 function brackets(g, b, lane, v) {
@@ -75,7 +81,7 @@ function brackets(g, b, lane, v) {
 function cell(g, c, a, lane, v) {
   const { col, t } = v, { run } = lane, { b } = c, fs = b.fs, st = run.stateOf(a, t), mine = lane.marksOf(a), name = run.actors[a].name, mid = c.my;
   g.globalAlpha = v.litActor(a, lane) ? 1 : 0.3;
-  const space = Math.max(12, c.mx - b.handSize * 0.5 - Math.max(4.5, b.handSize * 0.24) - c.x - 14), short = name.split("-").pop();
+  const space = Math.max(12, c.mx - b.handSize * 0.5 - Math.max(4.5, b.handSize * 0.24) - c.x - 14), short = name.split(onlyReads(run, a) ? "." : "-").pop();
   const shown = b.crowd ? short : fitting(g, [name, short], space, fs, 600),
     color = st.state === "down" ? col.again : mine.length ? col.ink : col.soft;
   text(g, shown, c.x + 10, mid, { size: fs - (b.crowd ? 1 : 0), weight: mine.length ? 600 : 400, color, max: space });
@@ -89,9 +95,12 @@ function cell(g, c, a, lane, v) {
     return;
   }
   const frozen = st.state === "frozen";
+  if (b.crowd && c.w > fs * 4.4 && onlyReads(run, a)) text(g, brief(behind(run, t).get(a) ?? 0), c.x + c.w - 8, mid, { size: fs - 1, color: col.soft, align: "right" });
   if (!mine.length && !b.crowd && st.state !== "" && st.state !== "gone") {
-    text(g, frozen ? `frozen, ${seconds((st.until ?? t) - t)} more` : lane.direct ? "idle" : `waits for a ${lane.run.unit}`, c.mx - b.handSize / 2, mid,
-      { size: fs - 1, color: frozen ? col.control : col.soft, italic: true, max: c.x + c.w - c.mx });
+    const idle = onlyReads(run, a) ? `${brief(behind(run, t).get(a) ?? 0)} not read yet` : lane.direct ? "idle" : `waits for a ${lane.run.unit}`;
+    const forms = frozen ? [`frozen, ${seconds((st.until ?? t) - t)} more`, "frozen"] : [idle, idle.split(" ")[0]];
+    text(g, fitting(g, [...forms, ""], c.x + c.w - 6 - c.mx + b.handSize / 2, fs - 1), c.mx - b.handSize / 2, mid,
+      { size: fs - 1, color: frozen ? col.control : col.soft, italic: true });
   }
   const step = Math.min(b.handSize * 2.2, (c.x + c.w - 8 - c.mx) / Math.max(1, mine.length));
   mine.forEach((m, i) => held(g, c, lane, v, m, b.crowd ? c.mx - i * Math.min(step, b.handSize) : c.mx + i * step, i, mine.length,
@@ -147,7 +156,7 @@ function words(g, c, lane, v, m, x, hue, frozen) {
   const color = frozen ? col.control : m.hollow ? col.vain : hue, fine = { size: fs - 1, weight: m.hollow ? 600 : 400, color, max: room };
   if (c.h <= fs * 3.6 || c.b.handSize < NUMBERED || room < 90) {
     const key = run.hues ? run.called(m.m) : long, own = { size: fs - 1, weight: 600, color, max: room };
-    text(g, fitting(g, [key, run.hues ? "" : short].filter((s, i) => s || i), room, fs - 1, 600), x, c.my, own);
+    text(g, fitting(g, [key, run.hues ? "" : short, ""].filter((s, i) => s || i), room, fs - 1, 600), x, c.my, own);
     return;
   }
   text(g, fitting(g, [run.called(m.m) + copy, run.called(m.m), `${m.m + 1}`], room, fs, 600), x, c.my - fs * 0.62,

@@ -1,5 +1,5 @@
 // Who sends. And who was sent away, or went: the place for what is lost.
-import { box, circle, curve, mark, streak, text, way } from "../glyph.js";
+import { box, circle, curve, mark, streak, text, way, width } from "../glyph.js";
 import { brief } from "../theme.js";
 
 export const producer = {
@@ -114,8 +114,9 @@ export const inbox = {
         .findLast((k) => k.t1 <= v.t);
     box(g, b.x, b.y, b.w, b.h, 9, { fill: col.card, stroke: col.edge, line: 1.3 });
     const label = run.places[b.place].label, words = `${brief(n)} taken`, low = b.h < b.fs * 2.9;
-    text(g, label, b.x + 10, b.y + (low ? b.h / 2 : b.h / 2 - b.fs * 0.6),
-      { size: b.fs, weight: 650, color: col.ink, max: b.w - (low ? b.fs * 7 : 30) });
+    const room = b.w - (low ? b.fs * 7 : 16), cut = label.indexOf(" "), two = !low && b.h > b.fs * 5 && cut > 0 && width(g, label, b.fs, 650) > room;
+    (two ? [label.slice(0, cut), label.slice(cut + 1)] : [label]).forEach((line, i, all) => text(g, line, b.x + 10,
+      b.y + (low ? b.h / 2 : b.h / 2 - b.fs * (0.6 + 1.2 * (all.length - 1 - i))), { size: b.fs, weight: 650, color: col.ink, max: room, least: 8.5 }));
     text(g, words, low ? b.x + b.w - 28 : b.x + 10, b.y + (low ? b.h / 2 : b.h / 2 + b.fs * 0.7),
       { size: b.fs - 1, color: col.soft, align: low ? "right" : "left" });
     if (last && v.since(last.t1) < 0.6) circle(g, ...b.spot(), 6, { fill: run.outcome(last) === "told" ? col.done : col.again });

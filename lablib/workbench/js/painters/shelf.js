@@ -21,7 +21,7 @@ export const shelf = {
     box(g, b.x, b.y, b.w, b.h, 10, { fill: col.card, stroke: on ? col.ink : col.edge, line: 1.4 });
     v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, pick: { place: b.place, lane: lane.i } });
     const title = run.places[b.place].label, room = b.w - 30 - width(g, title, b.fs, 650);
-    text(g, title, b.x + 11, b.y + b.head / 2 + 1, { size: b.fs, weight: 650, color: col.ink, max: b.w - 22 });
+    text(g, title, b.x + 11, b.y + b.head / 2 + 1, { size: b.fs, weight: 650, color: col.ink, max: b.w - 20, least: 8.5 });
     const [small, large] = [Math.min(...sizes), Math.max(...sizes)].map(megabytes), from = small === large ? small : `${small} to ${large}`;
     const span = sizes.length ? `${plural(all.length, "object")}, ${from}` : "empty";
     text(g, fitting(g, [span, sizes.length ? plural(all.length, "object") : "empty", brief(all.length), ""], room, b.fs - 1),

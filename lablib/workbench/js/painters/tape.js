@@ -3,7 +3,7 @@
 // fit one above the other, a mark is several, and the title says how many. What is older than the tape is long is counted there, too.
 import { upTo } from "../model.js";
 import { box, fitting, hatch, text, width } from "../glyph.js";
-import { alpha, brief } from "../theme.js";
+import { alpha, brief, cap, plural } from "../theme.js";
 
 const SPAN = 30;                                        // seconds that the tape shows
 const UNITS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
@@ -21,6 +21,14 @@ const readers = (run, place, t) => {
   for (const k of run.at(t)) if (k.state === "reading" && at.has(k.m)) found.set(k.holder, at.get(k.m));
   return [...found];
 };
+
+/** How many records each reader has not read yet at t, of all the shards that it reads: Map actor -> number. */
+export function behind(run, t) {
+  const found = new Map();
+  run.places.forEach((p, place) => { if (p.role === "shard") for (const [actor, i] of readers(run, place, t)) found.set(actor,
+    (found.get(actor) ?? 0) + upTo(records(run, place).t, t) - 1 - i); });
+  return found;
+}
 
 /** The most records that came to a shard in one second. */
 const busiest = (run, place) => run.once(`busiest second ${place}`, () => 1 + records(run, place).rank.reduce((a, b) => Math.max(a, b), 0));
@@ -60,7 +68,7 @@ export const tape = {
     const rate = upTo(r.t, t) - upTo(r.t, t - 5), label = run.places[b.place].label;
     const title = closed ? `${label}, closed` : label, room = b.w - 36 - width(g, title, b.fs, 650);
     text(g, title, b.x + 11, b.y + b.fs * 0.95, { size: b.fs, weight: 650, color: col.ink, max: b.w - 23 });
-    const { unit } = lane.tape, old = upTo(r.t, t - SPAN), n = brief(upTo(r.t, t)), many = unit > 1 ? [`a mark is ${unit} records`, `a mark is ${unit}`] : [];
+    const { unit } = lane.tape, old = upTo(r.t, t - SPAN), n = brief(upTo(r.t, t)), many = unit > 1 ? [`a mark is ${unit} records`, `mark = ${unit}`] : [];
     const kept = `${n} kept`, full = `${kept} · ${(rate / Math.min(5, Math.max(t, 1))).toFixed(1)}/s`, aside = old ? `${full} · ${brief(old)} older than ${SPAN} s` : full;
     const forms = unit > 1 ? [...[aside, full, kept].flatMap((s) => many.map((m) => `${m} · ${s}`)), ...many] : [aside, full, kept, ""];
     text(g, fitting(g, forms, room, b.fs - 1), b.x + b.w - 12, b.y + b.fs * 0.95, { size: b.fs - 1, color: col.soft, align: "right" });
@@ -68,7 +76,7 @@ export const tape = {
   paint(g, b, lane, v) {
     const { col, t } = v, { run } = lane, r = records(run, b.place), s = b.step * 0.82;
     if ((run.places[b.place].t_from ?? 0) > t) return;
-    const behind = new Map(readers(run, b.place, t)), read = behind.size ? Math.max(...behind.values()) : -1;
+    const flags = readers(run, b.place, t), read = Math.max(-1, ...flags.map(([, i]) => i));
     const { unit } = lane.tape, end = upTo(r.t, t), wide = Math.min(s, ((b.x1 - b.x0) / SPAN) * 0.86), chosen = v.select?.m;
     for (let i = upTo(r.t, t - SPAN), next; i < end; i = next) {   // a mark is one record, or `unit` of them that came in one second
       next = i + 1;
@@ -82,14 +90,24 @@ export const tape = {
         v.hits.push({ x, y, r: Math.max(5, s * 0.7), id: `${lane.i}m${k.m}`, pick: { m: k.m, lane: lane.i } });
       }
     }
-    [...behind].sort((x, y) => x[1] - y[1]).forEach(([actor, i], row) => flag(g, b, run.actors[actor]?.name ?? "", Math.max(b.x0, b.at(r.t[i], t)),
-      row, v));
+    const groups = [];                                  // readers that stand close together share their words
+    for (const [actor, i] of flags.sort((x, y) => x[1] - y[1])) {
+      const x = Math.max(b.x0, b.at(r.t[i], t)), name = shortName(run.actors[actor]?.name ?? ""), last = groups.at(-1);
+      if (last && x - last.x < b.fs * 1.7) { last.xs.push(x); last.names.push(name); } else groups.push({ x, xs: [x], names: [name] });
+    }
+    groups.forEach((group, row) => flag(g, b, group, row, v));
   },
 };
 
-/** A reader: a pole, and its name; the way from there to the right end is what it has not read. */
-function flag(g, b, name, x, row, { col }) {
-  const y = b.y + (b.low ? b.fs * 1.6 : b.head) + row * b.fs * 1.05, short = name.replace(/^(\w)\w*-/, "$1");
-  g.strokeStyle = col.hand; g.lineWidth = 2; g.beginPath(); g.moveTo(x, Math.min(y, b.foot)); g.lineTo(x, b.foot + 3); g.stroke();
-  if (!b.low) text(g, short, x - 4, y + b.fs * 0.3, { size: b.fs - 2.5, weight: 650, color: col.hand, align: "right" });
+/** A name for a small place: worker-3 is w3, dashboard-1.4 is d1, firehose/riders is Firehose. */
+const shortName = (name) => (name.includes("/") ? cap(name.split("/")[0]) : name.replace(/^(\w)\w*-(\d+)(\.\d+)?$/, "$1$2"));
+
+/** Readers: a pole each, and their names; the way from there to the right end is what they have not read. */
+function flag(g, b, { x, xs, names }, row, { col }) {
+  const y = b.y + (b.low ? b.fs * 1.6 : b.head) + (row % 3) * b.fs * 1.05, size = b.fs - 2.5;
+  g.strokeStyle = col.hand; g.lineWidth = 2; g.beginPath();
+  for (const one of xs) { g.moveTo(one, Math.min(y, b.foot)); g.lineTo(one, b.foot + 3); }
+  g.stroke();
+  const words = fitting(g, [names.join(" "), plural(names.length, "reader"), String(names.length)], x - b.x - 8, size, 650);
+  if (!b.low) text(g, words, x - 4, y + b.fs * 0.3, { size, weight: 650, color: col.hand, align: "right" });
 }

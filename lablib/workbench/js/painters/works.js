@@ -33,7 +33,7 @@ export const works = {
     if (again && !b.below) text(g, fitting(g, forms, beside, fs - 1, 600), b.x + b.w - 11, b.y + fs * 1.6 + size * 0.75,
       { size: fs - 1, weight: 600, color: col.again, align: "right" });
     const rows = [[["work that counted", "counted"], s.good, col.done], [["work for nothing", "for nothing"], s.twice + s.crashed, col.again],
-      [["hidden, in nobody's hands", "in nobody's hands", "nobody's"], s.dark, col.vain]];
+      [["hidden, in nobody's hands", "in nobody's hands", "in no hands"], s.dark, col.vain]];
     const y0 = b.y + (b.below ? 6 : fs * 2.4 + size * 1.1), room = Math.min(fs * 4.2, (b.y + b.h - y0 - 6) / rows.length),
       h = clamp(room - fs * 1.6, 4, 16);
     if (room < fs * 1.6) return;
