@@ -478,8 +478,9 @@ for orders in (1e5, 1e7, 1e9):
 #
 # ### Exercise 1 (core): a producer that loses nothing
 #
-# Send every order (a text) to `/queue/orders`, and return when all are safe. The broker is a pair, and crashes while
-# you send. In the end each order must be in the store. After a crash some may be there twice.
+# Send every order (a text) to `/queue/orders`, and return when all are safe: no sooner. The broker is a pair. While you
+# send, the active one can crash, or its machine can lose its power. Each order must be in the store when your function
+# returns, and still be there after another crash. After a crash some may be there twice, with the same text.
 #
 # `connect(listener)` gives a connection of stomp.py to the broker that serves, with your listener; it tries until one
 # does. Your listener derives from `stomp.ConnectionListener`.

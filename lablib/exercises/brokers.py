@@ -29,6 +29,7 @@ class Broker:
         self.mq.establish(self.id)
         self.broker, self.engine = self.mq.brokers[self.id], self.mq.engines[self.id]
         self.hosts = [(self.broker.dns(n), PORT) for n in range(1, len(self.broker.hosts) + 1)]
+        self.filled: dict[str, str] = {}  # what `fill` sent: the text of each message, by its id
         stage.run(self.cloud.now + 1)
 
     def connect(self, listener: Any = None) -> Any:
@@ -65,6 +66,13 @@ class Broker:
         if self.engine.active is not None:
             network_of(self.cloud.kernel).power_off(self.engine.active.host.name)
 
+    def slow_down(self, program: str, rate: float) -> None:
+        """The lines between a program and the machines carry so many bytes a second."""
+        network = network_of(self.cloud.kernel)
+        network.add_host(program)
+        for host in self.broker.hosts:
+            network.slow(rate, program, host.name)
+
     def taken(self) -> int:
         """How many messages the program that serves has taken for the queue, since it began to serve."""
         queue = self.engine.serving and self.engine.serving.queues.get(QUEUE)
@@ -74,7 +82,7 @@ class Broker:
         """The texts of the messages that the store has for this queue."""
         return [m.body.decode() for m in self.engine.store.queues.get(f"queue/{queue}", {}).values()]
 
-    def after(self, condition: Callable[[], bool], process: Process, until: float, act: Callable[[], None]) -> None:
+    def after(self, condition: Callable[[], bool], process: Process, until: float, act: Callable[[], object]) -> None:
         """Let time pass until the condition is true, and act at that instant; not when the process is over before."""
         while process.alive and self.cloud.now < until and self.cloud.step():
             if condition():
@@ -104,3 +112,4 @@ class Broker:
         self.stage.run(self.cloud.now + 60, lambda: not process.alive, every=0.1)
         if process.alive:
             raise Problem("The shop could not fill the queue.")
+        self.filled = {id: m.body.decode() for id, m in self.engine.store.queues[f"queue/{QUEUE}"].items()}

@@ -29,6 +29,11 @@ def counted(n: int, noun: str) -> str:
     return f"{n} {noun.replace('{s}', '' if n == 1 else 's')}"
 
 
+def there(n: int, noun: str) -> str:
+    """ "1 order is", "3 orders are": see `counted`."""
+    return f"{counted(n, noun)} {'is' if n == 1 else 'are'}"
+
+
 def number(noun: str, low: int, high: int) -> Knob:
     """So many of something, from `low` to `high`."""
     return Knob(low, high, lambda n: counted(n, noun))

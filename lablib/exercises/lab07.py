@@ -1,66 +1,118 @@
-"""The exercises of lab 07: a producer that loses nothing, a consumer that charges once, and a move to SQS; the rest is
-in lab07_choices.
+"""The exercises of lab 07: a producer that loses nothing, a consumer that charges once; the rest is in lab07_choices
+and lab07_move.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from lablib.aws.event import Event
 from lablib.exercises.base import Exercise
-from lablib.exercises.brokers import Broker
-from lablib.exercises.case import counted, crashes, flag, knobs, scaled, some
+from lablib.exercises.brokers import NAME, QUEUE, Broker
+from lablib.exercises.case import counted, crashes, flag, knobs, scaled, some, there
 from lablib.exercises.case import number as numbered
-from lablib.exercises.faults import idle_calls
 from lablib.exercises.lab07_choices import EXERCISES as CHOICES
-from lablib.exercises.partners import Partner, WorkFailed
-from lablib.exercises.stage import GIVES_UP, Problem, Stage, texts
+from lablib.exercises.lab07_move import EXERCISES as MOVE
+from lablib.exercises.partners import Partner
+from lablib.exercises.stage import Problem, Stage, texts
 
 # ---- 07.producer -----------------------------------------------------------------------------------------------------
 
+_SLOW = 2000.0  # bytes a second of a slow line
+_JUST_AFTER = 0.0006  # seconds until an answer of the broker has arrived, and what is sent then has not
 _UNDER_WAY = 25  # orders that may be there twice after a crash: what was sent and not confirmed
 
 
+class Sent(NamedTuple):
+    """What came of the orders. `safe`: what the store had when the function returned."""
+
+    orders: list[str]
+    stored: list[str]
+    safe: list[str]
+    returned: float
+
+
 def every_order_is_kept(stage: Stage) -> Iterator[Problem]:
-    """Each order is in the store, after a last crash. `stage.given`: the orders, and what the store has."""
-    orders, stored = stage.given
+    """Each order is in the store when the function returns, and after a last crash. `stage.given`: a Sent."""
+    orders, stored, safe, returned = stage.given
     missing = list((Counter(orders) - Counter(stored)).elements())
-    if not missing:
-        return
-    sent = stage.trace.where("Enqueued")
-    soft = [row for row in sent if not row.detail["persistent"]]
-    gone = [row.time for row in stage.trace.where("NodeGone")]
-    text = (
-        f"{counted(len(missing), 'order')} of {len(orders)} are not in the store in the end; the first is order "
-        f"{orders.index(missing[0]) + 1}."
-    )
-    if not sent:
+    foreign = [body for body in stored if body not in orders]
+    if missing:
+        text = (
+            f"{len(missing)} of {there(len(orders), 'order')} not in the store in the end; the first is order "
+            f"{orders.index(missing[0]) + 1}. "
+        )
+        if foreign:
+            yield Problem(f"{text}There is a message {foreign[0]!r:.60} that nobody asked for. Send the text as it is.")
+        yield _why_missing(stage, text)
+    if foreign:
         yield Problem(
-            f"{text} Nothing arrived at the broker. send() only hands it to a thread of stomp.py; a program that "
-            "ends takes along what is not sent."
+            f"In the store is a message {foreign[0]!r:.60} that nobody ordered. What is sent again has the same text: "
+            "by it the consumer knows the order."
+        )
+    early = list((Counter(orders) - Counter(safe)).elements())
+    if early:
+        yield Problem(
+            f"When your function returned, at {returned:.2f} s, {counted(len(early), 'order')} of {len(orders)} had "
+            "not reached the store. Whoever called it believes that all are safe. Return when the last receipt is "
+            "there."
+        )
+
+
+def _why_missing(stage: Stage, text: str) -> Problem:
+    orders, stored, _, returned = stage.given
+    rows = stage.trace.where(("Enqueued", "Routed"))
+    mine = [row for row in rows if row.resource == f"{NAME}/queue/{QUEUE}"]
+    soft = [row for row in mine if not row.detail["persistent"]]
+    gone = [row for row in stage.trace.where("NodeGone") if row.time < returned]
+    dead = [
+        row
+        for row in stage.trace.where(("TimeToLiveOver", "DeadLettered"))
+        if mine and row.resource == mine[0].resource
+    ]
+    elsewhere = [row.resource.partition("/")[2] for row in rows if row not in mine and "DLQ" not in row.resource]
+    if elsewhere:
+        return Problem(
+            f"{text}{counted(len(elsewhere), 'message')} went to /{elsewhere[0]}; the orders belong to /queue/{QUEUE}."
+        )
+    if not mine and not gone:
+        return Problem(
+            f"{text}Nothing arrived at the broker. send() only hands it to a thread of stomp.py; a program that ends "
+            "takes along what is not sent. Wait for the receipts."
+        )
+    if dead:
+        return Problem(
+            f"{text}It was in the queue, and at {dead[0].time:.2f} s its time to live was over: send it without a "
+            "header expires.",
+            [dead[0].subject],
         )
     if soft:
-        yield Problem(
-            f"{text} {counted(len(soft), 'message')} were sent without persistent:true: the broker kept them in its "
-            f"memory only, and its program ended at {gone[-1]:.2f} s. Over STOMP that is the default.",
+        end = stage.trace.where("NodeGone")[-1].time
+        return Problem(
+            f"{text}{counted(len(soft), 'message')} came without persistent:true: the broker kept them in its memory "
+            f"only, and its program ended at {end:.2f} s. Over STOMP that is the default.",
             [soft[0].subject],
         )
-    foreign = [body for body in stored if body not in orders]
-    if foreign:
-        yield Problem(f"{text} There is a message {foreign[0]!r:.60} that nobody asked for.")
-    if len(gone) < 2:
-        yield Problem(f"{text} It was never sent. Two orders can be equal, and are still two orders.")
-    yield Problem(
-        f"{text} The broker crashed at {gone[0]:.2f} s. What is written into a connection whose other end is gone is "
-        "lost, and send() raises nothing. Ask for a receipt, and send again what has none when the connection ends."
+    if gone:
+        how = "The machine of the broker lost its power" if stage.case.cut else "The broker crashed"
+        return Problem(
+            f"{text}{how} at {gone[0].time:.2f} s. What is written into a connection whose other end is gone is lost, "
+            "and send() raises nothing. Ask for a receipt, and when the connection ends, send again what has none."
+        )
+    if set(orders) <= set(stored):
+        return Problem(f"{text}It was never sent. Two orders can be equal, and are still two orders.")
+    return Problem(
+        f"{text}Only {counted(len(mine), 'message')} arrived at the broker before your function returned, at "
+        f"{returned:.2f} s. send() only hands it to a thread of stomp.py, and what that has not written ends with the "
+        "program. Wait for the receipt of each order."
     )
 
 
 def few_orders_twice(stage: Stage) -> Iterator[Problem]:
     """Only what was under way at a crash is sent again."""
-    orders, stored = stage.given
+    orders, stored, *_ = stage.given
     extra = list((Counter(stored) - Counter(orders)).elements())
     ends = len(stage.trace.where("NodeGone")) - 1
     if len(extra) > _UNDER_WAY * ends:
@@ -83,12 +135,15 @@ class Producer(Exercise):
         orders=numbered("order", 0, 60),
         gone=scaled("the active broker crashes when it has taken {:d}", 40),
         again=flag("the other one crashes soon after"),
+        cut=scaled("the broker's machine loses its power right after connection number {:d}", 2),
+        slow=flag("a slow line"),
         wild=flag("texts as customers write them"),
     )
     harmless = {"orders": 5}
     also = (
         {"orders": 40, "gone": 12}, {"orders": 40, "gone": 20, "again": 1}, {"orders": 25, "wild": 1, "gone": 9},
-        {"orders": 1, "gone": 1}, {"orders": 60, "gone": 40},
+        {"orders": 1, "gone": 1}, {"orders": 60, "gone": 40}, {"orders": 3, "cut": 1}, {"orders": 3, "cut": 2},
+        {"orders": 40, "gone": 12, "slow": 1}, {"orders": 20, "slow": 1},
     )  # fmt: skip
     examples = 12
     faults = (every_order_is_kept, few_orders_twice)
@@ -96,7 +151,21 @@ class Producer(Exercise):
     def play(self, stage: Stage, case: Any) -> None:
         broker = Broker(stage)
         orders = texts(case.orders, case.wild, repeats=True)
+        if case.slow:
+            broker.slow_down("producer", _SLOW)
+        safe: list[str] = []
+        fn, returned = stage.function, [0.0]
+
+        def program(*args: Any) -> None:
+            fn(*args)
+            safe[:], returned[0] = broker.stored(), stage.cloud.now
+
+        stage.function = program
         process = stage.start("producer", broker.connect, list(orders))
+        if case.cut:  # what the program sends as soon as it is connected is under way then
+            connected = lambda: len(stage.trace.where("ClientConnected")) >= case.cut  # noqa: E731
+            off = lambda: stage.cloud.kernel.after(_JUST_AFTER, broker.power_off)  # noqa: E731
+            broker.after(connected, process, 300, off)
         for wanted in (case.gone, 3) if case.again else (case.gone,):
             if case.gone:
                 broker.after(lambda n=wanted: broker.taken() >= n, process, 300, broker.crash)  # type: ignore[misc]
@@ -110,7 +179,7 @@ class Producer(Exercise):
         stage.run(stage.cloud.now + 1)
         broker.crash()
         stage.run(stage.cloud.now + 20)
-        stage.given = orders, broker.stored()
+        stage.given = Sent(orders, broker.stored(), safe, returned[0])
         stage.reach("orders", case.orders)
 
 
@@ -153,40 +222,86 @@ def charged_once(stage: Stage) -> Iterator[Problem]:
     """Each order is charged once, and the queue is empty. `stage.given`: the book, the broker."""
     book, broker = stage.given
     for order in stage.labels:
-        count = book.charges[order]
-        if count > 1:
-            times = [row.time for row in stage.trace.where("Charged", subject=order)]
-            gone = [row.time for row in stage.trace.where(("NodeGone", "Crashed")) if row.time <= times[1]]
-            why = f" At {gone[-1]:.2f} s a program had crashed." if gone else " It had been sent twice."
-            yield Problem(
-                f"{order} was charged {count} times.{why} A message can come again without being marked as "
-                "redelivered, so the mark decides nothing: ask the book.",
-                [order],
-            )
-        if not count:
-            dead = order in broker.stored("ActiveMQ.DLQ")
-            left = order in broker.stored()
-            where = (
-                "It is in ActiveMQ.DLQ: a NACK means that nobody can ever do it."
-                if dead
-                else "It is still in the queue. After a crash of the broker a program must connect and subscribe again."
-                if left
-                else "It is gone: it was acknowledged before it was charged."
-            )
+        if book.charges[order] > 1:
+            yield Problem(f"{order} was charged {book.charges[order]} times.{_why_twice(stage, order)}", [order])
+        if not book.charges[order]:
+            where = _why_not_charged(stage, order, broker)
             yield Problem(f"{order} is not charged after {stage.cloud.now:.0f} s. {where}", [order])
     serves = [row.time for row in stage.trace.where("NodeServing")]
-    if broker.stored() and not any(row.time > serves[-1] for row in stage.trace.where("ConsumerAdded")):
+    left = len(broker.stored())
+    if left and not any(row.time > serves[-1] for row in stage.trace.where("ConsumerAdded")):
         yield Problem(
-            f"{counted(len(broker.stored()), 'message')} are still in the queue: since {serves[-1]:.2f} s another "
+            f"{there(left, 'message')} still in the queue: since {serves[-1]:.2f} s another "
             "broker serves, and nobody subscribed there. After a crash of the broker a program must connect and "
             "subscribe again."
         )
-    for queue in ("orders", "ActiveMQ.DLQ"):
-        if broker.stored(queue):
+    for queue in (QUEUE, "ActiveMQ.DLQ"):
+        if left := len(broker.stored(queue)):
             yield Problem(
-                f"All orders are charged, and {counted(len(broker.stored(queue)), 'message')} are still in {queue}. "
-                "Acknowledge what is charged, also when it had been charged before."
+                f"All orders are charged, and {there(left, 'message')} still in {queue}. "
+                "Acknowledge what is charged, also when it had been charged before. (A NACK means: nobody can do it.)"
             )
+
+
+def _why_twice(stage: Stage, order: str) -> str:
+    charges = stage.trace.where("Charged", subject=order)
+    asked = [row for row in stage.trace.where("Asked", subject=order) if row.time < charges[1].time]
+    gone = [row for row in stage.trace.where(("NodeGone", "Crashed")) if row.time <= charges[1].time]
+    if not gone and len([row for row in asked if row.time < charges[0].time]) > 1:
+        return (
+            " Two threads of your program asked the book before one of them had charged, and both heard no. Work on "
+            "one message after the other."
+        )
+    why = " It had been sent twice."
+    if gone:
+        who = "your program" if gone[-1].kind == "Crashed" else "the active broker"
+        why = f" At {gone[-1].time:.2f} s {who} had crashed."
+    if not asked:
+        return f"{why} Ask the book before each charge: it knows what was charged, whatever crashed."
+    return (
+        f"{why} A message can come again without being marked as redelivered, so the mark decides nothing: ask the "
+        "book before each charge."
+    )
+
+
+def _why_not_charged(stage: Stage, order: str, broker: Broker) -> str:
+    if order in broker.stored("ActiveMQ.DLQ"):
+        return "It is in ActiveMQ.DLQ: a NACK means that nobody can ever do it."
+    place = f"{NAME}/queue/{QUEUE}"
+    mine = [id for id, text in broker.filled.items() if text == order]
+    if order not in broker.stored():
+        auto = [
+            row
+            for id in mine
+            for row in stage.trace.where("Acknowledged", subject=id)
+            if stage.trace[row.cause].kind == "Dispatched" and stage.trace[row.cause].time == row.time
+        ]
+        if auto:
+            return (
+                "It is gone: with the mode auto, the default, the broker forgets a message when it has sent it. "
+                'Subscribe with ack="client-individual", and acknowledge after the charge.'
+            )
+        again = [row for id in mine for row in stage.trace.where("Dispatched", subject=id) if row.detail]
+        marked = " It came marked as redelivered: then it may be charged, or not. Ask the book." if again else ""
+        return f"It is gone: it was acknowledged before it was charged. First charge, then acknowledge.{marked}"
+    if not stage.trace.where("ConsumerAdded", resource=place):
+        return f"It is still in the queue: nobody subscribed to /queue/{QUEUE}."
+    refused = stage.trace.where("ClientError")
+    gone = [row.time for row in stage.trace.where(("NodeGone", "Crashed"))]
+    if refused and (not gone or refused[0].time < gone[0]):
+        return (
+            f"It is still in the queue: at {refused[0].time:.2f} s the broker answered with an error, and closed the "
+            f'connection: "{refused[0].detail}". An acknowledgement takes frame.headers["ack"].'
+        )
+    given = [row for row in stage.trace.where("Dispatched", resource=place) if row.time > max(gone, default=0)]
+    held = [row for row in given if not stage.trace.where("Acknowledged", subject=row.subject)]
+    if held and not any(row.subject in mine for row in given):
+        first = broker.filled.get(held[0].subject, "another message")
+        return (
+            f"It is still in the queue, and the broker does not give it: {first} was not acknowledged, and your "
+            "program may have no more in hand (its prefetch). Acknowledge what is charged."
+        )
+    return "It is still in the queue. After a crash of the broker a program must connect and subscribe again."
 
 
 class Consumer(Exercise):
@@ -222,114 +337,4 @@ class Consumer(Exercise):
         stage.run(stage.cloud.now + 5)
 
 
-# ---- 07.move ---------------------------------------------------------------------------------------------------------
-
-
-class Pack(Partner):
-    """`pack(body)`: pack an order. Raises ValueError for one that nobody can ever pack, another error for now."""
-
-    def __init__(self, stage: Stage, bad: set[str], failing: int, crash: int) -> None:
-        super().__init__(stage, crash)
-        self._bad, self._failing = bad, failing
-        self.packed: Counter[str] = Counter()
-        self.tried: Counter[str] = Counter()
-
-    def __call__(self, body: str) -> None:
-        if not isinstance(body, str) or not self.stage.messages_with(body):
-            self.stage.fail(
-                f'pack was called with {body!r:.60}. Call it with the text of one message: message["Body"].'
-            )
-        self.tried[body] += 1
-        row = self.note("WorkStarted", "work", self.stage.messages_with(body)[0], -1)
-
-        def finish() -> None:
-            failed = body in self._bad or self._begun == self._failing
-            self.note("WorkFailed" if failed else "WorkEnded", "work", self.stage.messages_with(body)[0], row)
-            if body in self._bad:
-                raise ValueError(f"nobody can read {body!r:.30}")
-            if self._begun == self._failing:
-                self.stage.reach("fails")
-                raise WorkFailed("the packer has no tape")
-            self.packed[body] += 1
-
-        self.perform(1.0, finish)
-
-
-def as_before(stage: Stage) -> Iterator[Problem]:
-    """What the program relied on is still so. `stage.given`: the work, the bad orders, the two queues."""
-    work, bad, url, dead = stage.given
-    left, moved = stage.held(url), stage.held(dead)
-    bodies = Counter(stage.cloud.service("sqs").queue(dead).messages[id].body for id in moved)
-    for body in stage.bodies.values():
-        name = f"order {body!r:.30}"
-        if body in bad:
-            if not bodies[body]:
-                yield Problem(
-                    f"{name} is not in the dead-letter queue after {stage.cloud.now:.0f} s; it was tried "
-                    f"{counted(work.tried[body], 'time')}. SQS has no NACK: send it there, and then delete it here.",
-                    stage.messages_with(body)[:1],
-                )
-            retries = stage.reached["crash"] + 4 * stage.case.refused
-            if work.tried[body] > 1 + retries or bodies[body] > 1 + retries:
-                yield Problem(
-                    f"{name} was tried {counted(work.tried[body], 'time')}, and is in the dead-letter queue "
-                    f"{counted(bodies[body], 'time')}. A NACK moved it at once.",
-                    stage.messages_with(body)[:1],
-                )
-        elif not work.packed[body]:
-            where = "in the dead-letter queue" if bodies[body] else "lost" if not left else "not done"
-            yield Problem(
-                f"{name} is {where} after {stage.cloud.now:.0f} s. An error for now is no NACK: what was not "
-                "acknowledged came again by itself, and what is not deleted does.",
-                stage.messages_with(body)[:1],
-            )
-        elif bodies[body]:
-            yield Problem(f"{name} is packed, and in the dead-letter queue as well.", stage.messages_with(body)[:1])
-    if left:
-        yield Problem(f"{counted(len(left), 'message')} are still in the queue. SQS acknowledges nothing by itself.")
-    again = [body for body, count in work.packed.items() if count > 1]
-    if len(again) > stage.reached["crash"]:
-        yield Problem(
-            f"order {again[0]!r:.30} was packed {work.packed[again[0]]} times, and nothing had crashed. While somebody "
-            "works on a message, nobody else may have it: it must be hidden for longer than the work takes.",
-            stage.messages_with(again[0])[:1],
-        )
-
-
-class Move(Exercise):
-    """The same program on SQS, with all that it relied on."""
-
-    id = "07.move"
-    signature = "packer(sqs, queue_url, dead_url, pack)"
-    knobs = knobs(
-        orders=numbered("order", 1, 24),
-        consumers=numbered("consumer", 1, 2),
-        bad=some("order{s} that nobody can pack", 3),
-        fails=scaled("packing fails for now the {:d}. time", 4),
-        refused=flag("SQS refuses to send for a while"),
-        crash=crashes("order", 3),
-        wild=flag("texts as customers write them"),
-    )
-    harmless = {"orders": 12}
-    also = (
-        {"orders": 16, "consumers": 2}, {"orders": 6, "bad": 2}, {"orders": 4, "fails": 2},
-        {"orders": 3, "bad": 1, "refused": 1}, {"orders": 4, "crash": 3, "bad": 1}, {"orders": 10, "wild": 1, "bad": 1},
-        {"orders": 24},
-    )  # fmt: skip
-    examples = 25
-    faults = (as_before, idle_calls(5))
-
-    def play(self, stage: Stage, case: Any) -> None:
-        url, dead = stage.queue("orders", VisibilityTimeout=5), stage.queue("dead")
-        stage.orders(url, case.orders, case.wild)
-        bodies = list(dict.fromkeys(stage.bodies.values()))
-        bad = set(bodies[: case.bad])
-        work = Pack(stage, bad, case.fails, case.crash)
-        stage.given = work, bad, url, dead
-        stage.fault("throttle", ("SendMessage", "SendMessageBatch"), case.refused * GIVES_UP)
-        stage.consumers(case.consumers, stage.sqs, url, dead, work, survives=(WorkFailed, ValueError))
-        stage.run_until_empty(url, until=240)
-        stage.run(stage.cloud.now + 300, every=10.0)
-
-
-EXERCISES = (Producer(), Consumer(), *CHOICES, Move())
+EXERCISES = (Producer(), Consumer(), *CHOICES, *MOVE)

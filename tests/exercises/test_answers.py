@@ -19,6 +19,7 @@ from exercises import (
     lab05_answers,
     lab06_answers,
     lab07_answers,
+    lab07_more_answers,
     verdict_answers,
 )
 
@@ -39,6 +40,7 @@ LABS = (
     lab05_answers,
     lab06_answers,
     lab07_answers,
+    lab07_more_answers,
     verdict_answers,
 )
 WRONG = [wrong for lab in LABS for wrong in lab.WRONG]

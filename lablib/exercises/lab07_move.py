@@ -1,0 +1,177 @@
+"""The exercise of lab 07 that moves a program from STOMP to SQS."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from lablib.exercises.base import Exercise
+from lablib.exercises.case import counted, crashes, flag, knobs, some, there
+from lablib.exercises.case import number as numbered
+from lablib.exercises.faults import idle_calls
+from lablib.exercises.partners import Partner, WorkFailed
+from lablib.exercises.stage import GIVES_UP, Problem, Stage
+
+
+class _NoTape(WorkFailed, OSError): ...
+
+
+class _NoShelf(WorkFailed, LookupError): ...
+
+
+class _NoLight(WorkFailed, RuntimeError): ...
+
+
+_FOR_NOW = (_NoTape("the packer has no tape"), _NoShelf("the shelf is empty"), _NoLight("there is no light"))
+
+
+class Pack(Partner):
+    """`pack(body)`: pack an order. Raises ValueError for one that nobody can ever pack, another error for now: the
+    first order that can be packed fails so many times.
+    """
+
+    def __init__(self, stage: Stage, bad: set[str], failing: int, crash: int) -> None:
+        super().__init__(stage, crash)
+        self._bad, self._failing = bad, failing
+        self._unlucky = next((body for body in stage.bodies.values() if body not in bad), "")
+        self._failed = 0
+        self.packed: Counter[str] = Counter()
+        self.tried: Counter[str] = Counter()
+
+    def __call__(self, body: str) -> None:
+        if not isinstance(body, str) or not self.stage.messages_with(body):
+            self.stage.fail(
+                f'pack was called with {body!r:.60}. Call it with the text of one message: message["Body"].'
+            )
+        self.tried[body] += 1
+        row = self.note("WorkStarted", "work", self.stage.messages_with(body)[0], -1)
+
+        def finish() -> None:
+            for_now = body == self._unlucky and self._failed < self._failing
+            failed = body in self._bad or for_now
+            self.note("WorkFailed" if failed else "WorkEnded", "work", self.stage.messages_with(body)[0], row)
+            if body in self._bad:
+                raise ValueError(f"nobody can read {body!r:.30}")
+            if for_now:
+                self._failed += 1
+                self.stage.reach("fails")
+                raise _FOR_NOW[self._failed % 3]
+            self.packed[body] += 1
+
+        self.perform(1.0, finish)
+
+
+def as_before(stage: Stage) -> Iterator[Problem]:
+    """What the program relied on is still so. `stage.given`: the work, the bad orders, the two queues."""
+    work, bad, url, dead = stage.given
+    left, moved = stage.held(url), stage.held(dead)
+    bodies = Counter(stage.cloud.service("sqs").queue(dead).messages[id].body for id in moved)
+    for body in stage.bodies.values():
+        name = f"order {body!r:.30}"
+        if body in bad:
+            if not bodies[body]:
+                other = next((text for text in bodies if text not in stage.bodies.values()), None)
+                yield Problem(
+                    f"{name} is not in the dead-letter queue after {stage.cloud.now:.0f} s; it was tried "
+                    f"{counted(work.tried[body], 'time')}. "
+                    + (
+                        "SQS has no NACK: send it there, and then delete it here."
+                        if other is None
+                        else f"In it is {other!r:.40}: send the text as it was."
+                    ),
+                    stage.messages_with(body)[:1],
+                )
+            retries = stage.reached["crash"] + 4 * stage.case.refused
+            if work.tried[body] > 1 + retries or bodies[body] > 1 + retries:
+                yield Problem(
+                    f"{name} was tried {counted(work.tried[body], 'time')}, and is in the dead-letter queue "
+                    f"{counted(bodies[body], 'time')}. A NACK moved it at once: send it there once, and then delete it "
+                    "here.",
+                    stage.messages_with(body)[:1],
+                )
+        elif not work.packed[body]:
+            where = "in the dead-letter queue" if bodies[body] else "not done" if _waits(stage, body, left) else "lost"
+            yield Problem(
+                f"{name} is {where} after {stage.cloud.now:.0f} s. {_why_not_packed(stage, body)}",
+                stage.messages_with(body)[:1],
+            )
+        elif bodies[body]:
+            yield Problem(f"{name} is packed, and in the dead-letter queue as well.", stage.messages_with(body)[:1])
+    again = [body for body, count in work.packed.items() if count > 1]
+    if len(again) > stage.reached["crash"]:
+        yield Problem(
+            f"order {again[0]!r:.30} was packed {work.packed[again[0]]} times, and nothing had crashed. While somebody "
+            "works on a message, nobody else may have it: it must be hidden for longer than the work takes.",
+            stage.messages_with(again[0])[:1],
+        )
+    if left:
+        yield Problem(f"{there(len(left), 'message')} still in the queue. SQS acknowledges nothing by itself.")
+
+
+def _waits(stage: Stage, body: str, left: list[str]) -> bool:
+    return any(id in left for id in stage.messages_with(body))
+
+
+def _why_not_packed(stage: Stage, body: str) -> str:
+    ids = stage.messages_with(body)
+    rows = [row for id in ids for row in stage.trace.where(subject=id)]
+    received = [row for row in rows if row.kind == "Received"]
+    if not received:
+        count = len(stage.trace.where("Received"))
+        return (
+            f"It was never received: in that time your packers received {counted(count, 'message')}. Ask again as soon "
+            "as the work is done; with WaitTimeSeconds=20 SQS waits for you."
+        )
+    deleted = next((row for row in rows if row.kind == "Deleted"), None)
+    if deleted and not any(row.kind == "WorkFailed" and row.time <= deleted.time for row in rows):
+        return f"It was deleted at {deleted.time:.2f} s, before it was packed. An acknowledgement comes after the work."
+    hidden = max(row.until for row in received)
+    if hidden > stage.cloud.now:
+        return (
+            f"It is hidden until {hidden:.0f} s: whoever crashes or fails gives nothing back, and a message comes "
+            "again when its visibility timeout is over. Do not hide it for much longer than the work takes."
+        )
+    return (
+        "An error for now is no NACK: what was not acknowledged came again by itself, and what is not deleted does. "
+        "Delete only what is packed or in the dead-letter queue."
+    )
+
+
+class Move(Exercise):
+    """The same program on SQS, with all that it relied on."""
+
+    id = "07.move"
+    signature = "packer(sqs, queue_url, dead_url, pack)"
+    knobs = knobs(
+        orders=numbered("order", 1, 24),
+        consumers=numbered("consumer", 1, 2),
+        bad=some("order{s} that nobody can pack", 3),
+        fails=some("time{s} that packing fails for now", 8),
+        refused=flag("SQS refuses to send for a while"),
+        crash=crashes("order", 3),
+        wild=flag("texts as customers write them"),
+    )
+    harmless = {"orders": 12}
+    also = (
+        {"orders": 16, "consumers": 2}, {"orders": 6, "bad": 2}, {"orders": 4, "fails": 8, "consumers": 2},
+        {"orders": 3, "bad": 1, "refused": 1}, {"orders": 4, "crash": 3, "bad": 1}, {"orders": 10, "wild": 1, "bad": 1},
+        {"orders": 24},
+    )  # fmt: skip
+    examples = 25
+    faults = (as_before, idle_calls(5))
+
+    def play(self, stage: Stage, case: Any) -> None:
+        url, dead = stage.queue("orders", VisibilityTimeout=5), stage.queue("dead")
+        stage.orders(url, case.orders, case.wild)
+        bodies = list(dict.fromkeys(stage.bodies.values()))
+        bad = set(bodies[: case.bad])
+        work = Pack(stage, bad, case.fails, case.crash)
+        stage.given = work, bad, url, dead
+        stage.fault("throttle", ("SendMessage", "SendMessageBatch"), case.refused * GIVES_UP)
+        stage.consumers(case.consumers, stage.sqs, url, dead, work, survives=(WorkFailed, ValueError))
+        stage.run_until_empty(url, until=600, after=60)  # one may still be at work on what another has done meanwhile
+        stage.run(stage.cloud.now + 300, every=10.0)
+
+
+EXERCISES = (Move(),)
