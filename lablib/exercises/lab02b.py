@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from lablib.aws.event import Event
 from lablib.exercises.base import Exercise
-from lablib.exercises.case import flag, knobs, number, one_of, scaled
+from lablib.exercises.case import Knob, flag, knobs, number, one_of
 from lablib.exercises.faults import changed_settings
 from lablib.exercises.partners import WorkFailed
-from lablib.exercises.stage import Problem, Stage
+from lablib.exercises.stage import Problem, Stage, texts
 from lablib.exercises.story import Story, once
 from lablib.kernel import Row
 
@@ -33,6 +34,7 @@ class Desk:
         stage.trace.declare(_SEEN)
         self._stage, self._seconds, self._first = stage, seconds, first
         self._tried: set[str] = set()
+        self._begun: Counter[str] = Counter()  # by message: orders of the same text are taken in turn
 
     def __call__(self, body: str) -> None:
         """Work on the order with this body. Raises WorkFailed."""
@@ -41,13 +43,15 @@ class Desk:
         if not ids:
             what = "the whole record" if isinstance(body, dict) else f"{body!r:.60}"
             stage.fail(f'process was called with {what}. Call it with the text of one order: process(record["body"])')
+        id = min(ids, key=lambda id: self._begun[id])
+        self._begun[id] += 1
         stage.cloud.kernel.sleep(self._seconds)
-        order = stage.name_of(ids[0])
+        order = stage.name_of(id)
         fails = order in stage.hopeless or (order == self._first and order not in self._tried)
         self._tried.add(order)
         call = stage.trace.where("InvocationStarted")[-1]
         kind = "OrderFailed" if fails else "OrderDone"
-        stage.trace.add(kind, _FUNCTION, ids[0], f"lambda/{_FUNCTION}", call.index, order)
+        stage.trace.add(kind, _FUNCTION, id, f"lambda/{_FUNCTION}", call.index, order)
         if fails:
             stage.reach("fails")
             raise WorkFailed(f"{order} cannot be done")
@@ -78,9 +82,12 @@ def order_lost(stage: Stage) -> Iterator[Problem]:
                 "itemIdentifier with the messageId of its record.",
                 story.ids,
             )
+        alike = len(stage.messages_with(stage.bodies[story.ids[0]])) > 1
         yield Problem(
             f"{story.name} is lost: process was never called with it, and Lambda deleted it, because the function "
-            "succeeded without naming it. Work on every record of the event.",
+            "succeeded without naming it. Work on every record of the event."
+            + " Two orders can have the same text, and are still two."
+            * alike,
             story.ids,
         )
 
@@ -131,6 +138,11 @@ def order_dead(stage: Stage) -> Iterator[Problem]:
             yield Problem(f"{story.name} was not done in {stage.cloud.now:.0f} s.", story.ids)
 
 
+def _bad(most: int) -> Knob:
+    """So many of the orders always fail."""
+    return Knob(0, most, lambda n: f"{n} of them always fail{'s' * (n == 1)}" if n else "")
+
+
 class Batch(Exercise):
     """One bad order, and nine that are done once."""
 
@@ -138,8 +150,9 @@ class Batch(Exercise):
     signature = "handler(event, process)"
     knobs = knobs(
         orders=number("order", 1, 20),
-        bad=scaled("{:d} of them always fail", 3),
+        bad=_bad(3),
         shaky=flag("the first try of the last order fails"),
+        alike=flag("two orders with the same text"),
         wild=flag("texts with spaces, quotes and other alphabets"),
         size=number("order{s} at most in a batch", 1, 10),
     )
@@ -148,6 +161,7 @@ class Batch(Exercise):
         {"orders": 3, "bad": 1, "size": 10},
         {"orders": 2, "shaky": 1, "size": 10},
         {"orders": 10, "wild": 1, "size": 10},
+        {"orders": 4, "alike": 1, "bad": 1, "size": 10},
     )
     faults = (changed_settings(), order_lost, order_again, order_dead)
     advice = {
@@ -187,7 +201,12 @@ class Batch(Exercise):
         stage.cloud.deploy(_FUNCTION, function, timeout=30)
         _connect(stage, url, BatchSize=case.size, FunctionResponseTypes=["ReportBatchItemFailures"])
         stage.run(4)  # until the mapping is enabled, so that the orders come together
-        stage.orders(url, case.orders, case.wild)
+        bodies = texts(case.orders, case.wild)
+        if case.alike and case.bad + 1 < case.orders - case.shaky:  # good ones: which is done does not matter
+            bodies[case.bad + 1] = bodies[case.bad]
+            stage.reach("alike", 2)
+        for name, body in zip(names, bodies):
+            stage.send(url, body, name)
         stage.run(60 * (_RECEIVES + 1) + 60, lambda: bool(errors) or not stage.held(url), every=5.0)
         stage.run(stage.cloud.now + 5)
         if errors:
@@ -204,13 +223,39 @@ def _connect(stage: Stage, url: str, **more: Any) -> None:
 _TIMEOUTS = (10, 20, 60)  # seconds: of the function
 
 
+def _mappings(stage: Stage) -> list[dict[str, Any]]:
+    found = stage.cloud.client("lambda").list_event_source_mappings(FunctionName=_FUNCTION)
+    return list(found["EventSourceMappings"])
+
+
 def connected(stage: Stage) -> Iterator[Problem]:
-    """There is a mapping from the queue to the function."""
-    found = stage.cloud.client("lambda").list_event_source_mappings(FunctionName=_FUNCTION)["EventSourceMappings"]
+    """There is a mapping from the queue to the function, and it is on."""
+    found = _mappings(stage)
     if not found:
         yield Problem(
             "Nothing calls the function: there is no event source mapping. Make one: create_event_source_mapping."
         )
+    for one in found:
+        if not one["EventSourceArn"].endswith(":orders"):
+            yield Problem(f"The mapping reads {one['EventSourceArn']}. The orders come into the queue of queue_url.")
+        if one["State"] != "Enabled":
+            yield Problem(f"The mapping is {one['State']}, so nothing calls the function. It must be Enabled.")
+
+
+def the_function_is_as_it_was(stage: Stage) -> Iterator[Problem]:
+    """Nobody has changed its timeout, or how often it may run at once."""
+    functions = stage.cloud.client("lambda")
+    concurrency = functions.get_function_concurrency(FunctionName=_FUNCTION).get("ReservedConcurrentExecutions")
+    timeout = functions.get_function_configuration(FunctionName=_FUNCTION)["Timeout"]
+    for what, before, now in (
+        ("reserved concurrency", stage.given, concurrency),
+        ("timeout", _TIMEOUTS[stage.case.timeout], timeout),
+    ):
+        if now != before:
+            yield Problem(
+                f"Your function changed the {what} of function {_FUNCTION!r} from {before} to {now}. It is as it must "
+                "be: set up the queue and the mapping."
+            )
 
 
 def dies_unseen(stage: Stage) -> Iterator[Problem]:
@@ -251,7 +296,7 @@ def poison_stays(stage: Stage) -> Iterator[Problem]:
         if not story.moved:
             yield Problem(
                 f"{story.name} always fails, and is not in the dead-letter queue after {stage.cloud.now:.0f} s. It was "
-                f"received {once(len(story.received))}. The queue needs a RedrivePolicy, and patience has an end.",
+                f"received {once(len(story.received))}. The queue needs a RedrivePolicy with a small maxReceiveCount.",
                 story.ids,
             )
 
@@ -260,9 +305,12 @@ def stopped(stage: Stage) -> Iterator[Problem]:
     """No call of the function comes to its timeout."""
     killed = [row for row in _burnt(stage) if "timed out" in str(row.detail)]
     if killed:
+        most, timeout = _mappings(stage)[0]["BatchSize"], _TIMEOUTS[stage.case.timeout]
         yield Problem(
             f"Lambda stopped a call of the function in the middle, at {killed[0].time:.0f} s: {killed[0].detail}. All "
-            "of its batch comes again. A batch must be so small that all of it is done within the function's timeout.",
+            f"of its batch comes again. BatchSize is {most}, and an order takes {timeout / 4:g} s: {most} of them take "
+            f"{most * timeout / 4:g} s, and the start of the function some more. All of a batch must be done within "
+            "the function's timeout.",
             [killed[0].subject],
         )
 
@@ -285,14 +333,18 @@ def begun_twice(stage: Stage) -> Iterator[Problem]:
 
 
 def six_times(stage: Stage) -> Iterator[Problem]:
-    """The visibility timeout is six times that of the function, or near."""
+    """The visibility timeout is six times that of the function and the window, or near."""
     url = next(iter(stage.queues))
     hidden, timeout = int(stage.settings(url).get("VisibilityTimeout", 0)), _TIMEOUTS[stage.case.timeout]
-    if not 6 * timeout <= hidden <= 12 * timeout:
-        much = "short: a throttled batch is visible again before its turn comes" if hidden < 6 * timeout else "long"
+    window = max(one["MaximumBatchingWindowInSeconds"] for one in _mappings(stage))
+    if not 6 * timeout + window <= hidden <= 12 * timeout + window:
+        much = "long: an order whose call failed comes again so late"
+        if hidden < 6 * timeout + window:
+            much = "short: a throttled batch is visible again before its turn comes"
+        plus = f", plus the batching window of {window} s" if window else ""
         yield Problem(
             f"The visibility timeout is {hidden} s, and the function's timeout {timeout} s. That is too {much}. AWS "
-            "advises six times the function's timeout."
+            f"advises six times the function's timeout{plus}."
         )
 
 
@@ -303,7 +355,7 @@ class Connect(Exercise):
     signature = "connect(sqs, functions, queue_url, dead_letter_arn, name)"
     knobs = knobs(
         orders=number("order", 1, 60),
-        bad=scaled("{:d} of them always fail", 2),
+        bad=_bad(2),
         shaky=flag("the first try of the last order fails"),
         reserved=number("call{s} of the function at a time", 2, 4),
         timeout=one_of([f"the function's timeout is {seconds} s" for seconds in _TIMEOUTS]),
@@ -314,7 +366,9 @@ class Connect(Exercise):
     examples = 30
     events = 30_000
     causes = ()
-    faults = (connected, stopped, dies_unseen, poison_stays, begun_twice, six_times)
+    faults = (
+        connected, the_function_is_as_it_was, stopped, dies_unseen, poison_stays, begun_twice, six_times,
+    )  # fmt: skip
 
     def play(self, stage: Stage, case: Any) -> None:
         url = stage.queue("orders")
@@ -331,7 +385,8 @@ class Connect(Exercise):
         stage.call("connect", stage.sqs, functions, url, arn, _FUNCTION, until=60)
         stage.run(stage.cloud.now + 4)
         stage.orders(url, case.orders)
-        end = stage.cloud.now + case.orders * timeout + 150 * timeout
+        hidden = int(stage.settings(url).get("VisibilityTimeout", 0))
+        end = stage.cloud.now + case.orders * timeout + 150 * timeout + 8 * min(hidden, 1000)
         stage.run(end, lambda: not stage.held(url), every=timeout / 2)
         stage.run(stage.cloud.now + 5)
 

@@ -14,16 +14,25 @@ from lablib.exercises.case import counted, flag, knobs, one_of, some
 from lablib.exercises.case import number as numbered
 from lablib.exercises.deliveries import NAME, delivered, make_delivery, objects
 from lablib.exercises.lab06_delivery import EXERCISES as DELIVERY
-from lablib.exercises.stage import WILD, Problem, Stage
+from lablib.exercises.stage import GIVES_UP, WILD, Problem, Stage
 from lablib.scenarios.lab06 import SkiLift, delivery_waits, monthly, stream_waits
 
 # ---- 06.transform ----------------------------------------------------------------------------------------------------
 
 _RESULTS = ("Ok", "Dropped", "ProcessingFailed")
-_BROKEN = (
-    b'{"gate": 1, "rider": "an', b"\xff\xfe\x00", b"7", b"", b'{"gate": 1, "at": 61.5}', b'["rider"]', b"null",
-    b'{"rider": "kim", "gate": 1, "at": "noon"}',
-)  # fmt: skip
+_BROKEN = {
+    b'{"gate": 1, "rider": "an': "It is half a document",
+    b'{"rider": "kim", "at": 61.5}': "It lacks the gate",
+    b'{"gate": 1, "at": 61.5}': "It lacks the rider",
+    b'{"gate": 1, "rider": "kim"}': "It lacks the time",
+    b"7": "It is a number",
+    b"\xff\xfe\x00": "It is no text",
+    b"": "It is empty",
+    b'["rider"]': "It is a list",
+    b"null": "It is null",
+    b'{"rider": "kim", "gate": 1, "at": "noon"}': "Its time is no number",
+}
+_RIDERS = ("rider {}", "test pilot", "contest", "Test", " test")  # nobody of them is a test
 
 
 class Rider(NamedTuple):
@@ -38,16 +47,17 @@ def _riders(count: int, tests: int, broken: int, wild: int, alike: int) -> list[
     """`count` riders, and between them tests of turnstiles and broken records."""
     found = []
     for n in range(count):
-        name = WILD[n % len(WILD)] if wild else "kim" if alike else (f"rider {n}", "test pilot", "contest")[n % 3]
+        name = WILD[n % len(WILD)] if wild else "kim" if alike else _RIDERS[n % len(_RIDERS)].format(n)
         at = 61.5 if alike else [0, 59.999, 60, 61.5 + n][n % 4]
-        data = json.dumps({"gate": 1 + n % 4, "rider": name, "at": at}, ensure_ascii=bool(n % 2))
+        more = {"pass": "season"} if n % 4 == 2 else {}
+        data = json.dumps({"gate": 1 + n % 4, "rider": name, "at": at, **more}, ensure_ascii=bool(n % 2))
         line = {"gate": 1 + n % 4, "minute": int(at // 60)}
         found.append(Rider(data.encode(), "Ok", json.dumps(line).encode() + b"\n"))
     for n in range(tests):
         test = json.dumps({"gate": 1 + n, "rider": "test", "at": 12.5 + n}).encode()
         found.insert((2 * n + 1) % (len(found) + 1), Rider(test, "Dropped"))
-    for n in range(broken):
-        found.insert((3 * n) % (len(found) + 1), Rider(_BROKEN[n % len(_BROKEN)], "ProcessingFailed"))
+    for n, half in enumerate([*_BROKEN][:broken]):
+        found.insert((3 * n) % (len(found) + 1), Rider(half, "ProcessingFailed"))
     return found
 
 
@@ -82,6 +92,11 @@ def each_result_is_a_result(stage: Stage) -> Iterator[Problem]:
             if result not in _RESULTS:
                 yield Problem(f"Record {n} has the result {result!r:.30}. It must be one of {', '.join(_RESULTS)}.")
             data = entry.get("data", "")
+            if not isinstance(data, str):
+                yield Problem(
+                    f"The data of record {n} is {data!r:.50}: no text. Lambda sends the answer as JSON, and cannot "
+                    "send that: the whole call fails. b64encode(...).decode() makes text of bytes."
+                )
             try:
                 if result == "Ok":
                     b64decode(data, validate=True)
@@ -98,17 +113,18 @@ def each_record_becomes_what_it_should(stage: Stage) -> Iterator[Problem]:
     """Good ones are kept, tests dropped, broken ones set aside."""
     why = {
         "Ok": "It is a good record: it belongs to the riders.",
-        "Dropped": "It is a test of the turnstile, and belongs nowhere.",
-        "ProcessingFailed": "It is broken. Say so, and Firehose keeps it with the reason, under the error prefix. "
-        "Dropped means that nobody ever sees it again.",
+        "Dropped": "It is a test of the turnstile, and belongs nowhere: Dropped.",
+        "ProcessingFailed": "ProcessingFailed says so, and Firehose keeps it with the reason, under the error prefix.",
     }
     for event, answer in stage.given["calls"]:
         results = {entry["recordId"]: entry["result"] for entry in answer["records"]}
         for record in event["records"]:
             data = b64decode(record["data"])
-            wanted = stage.given["becomes"][data]
-            if results[record["recordId"]] != wanted:
-                yield Problem(f"The result of {data!r:.70} is {results[record['recordId']]!r}. {why[wanted]}")
+            wanted, result = stage.given["becomes"][data], results[record["recordId"]]
+            if result != wanted:
+                broken = f"{_BROKEN[data]}. " if data in _BROKEN else ""
+                never = " Dropped means that nobody ever sees it again." if broken and result == "Dropped" else ""
+                yield Problem(f"The result of {data!r:.70} is {result!r}. {broken}{why[wanted]}{never}")
 
 
 def the_lines_are_in_s3(stage: Stage) -> Iterator[Problem]:
@@ -130,14 +146,40 @@ def the_lines_are_in_s3(stage: Stage) -> Iterator[Problem]:
     found = Counter(json.dumps(document, sort_keys=True) for document in documents)
     expected = Counter(json.dumps(json.loads(line), sort_keys=True) for line in stage.given["lines"])
     if extra := list((found - expected).elements()):
-        yield Problem(
-            f"S3 has {extra[0]:.80}, which should not be there so. A record has the gate and the minute, "
-            f"such as {next(iter(expected), '{}')}, and no name."
-        )
+        yield Problem(f"S3 has {extra[0]:.80}, which should not be there so. {_why_not(json.loads(extra[0]), stage)}")
     if missing := list((expected - found).elements()):
         yield Problem(
             f"S3 lacks {missing[0]:.80}: {counted(len(missing), 'record')} of {expected.total()} are not there."
         )
+
+
+def _why_not(line: Any, stage: Stage) -> str:
+    """What is wrong with a line that nobody asked for."""
+    form = 'A line has the gate and the minute, and nothing else: {"gate": 1, "minute": 1}.'
+    if not isinstance(line, dict) or set(line) != {"gate", "minute"}:
+        return form
+    if isinstance(line["minute"], float):
+        return "The minute is a whole number: int(at // 60)."
+    riders = [json.loads(data) for data, becomes in stage.given["becomes"].items() if becomes == "Ok"]
+    passed = [rider["at"] for rider in riders if rider["gate"] == line["gate"]]
+    if not passed:
+        return f"Nobody passed gate {line['gate']!r:.20}."
+    return f"Somebody passed gate {line['gate']} at {passed[0]:g} s: that is in minute {int(passed[0] // 60)}, from 0."
+
+
+def the_record_that_raised(stage: Stage) -> str:
+    """For which record of the last event the function raises, when it is called with each alone."""
+    event = stage.given["failed"]
+    for record in event["records"]:
+        try:
+            stage.function(event | {"records": [record]}, None)
+        except Exception:
+            data = b64decode(record["data"])
+            return (
+                f"It raised for {data!r:.70}. {_BROKEN.get(data, 'It is a good record')}. An exception is about the "
+                "whole batch, so no record of it is delivered. Answer for each record by itself."
+            )
+    return ""
 
 
 class Transform(Exercise):
@@ -148,18 +190,19 @@ class Transform(Exercise):
     knobs = knobs(
         count=numbered("rider", 0, 12),
         tests=some("test{s} of a turnstile", 3),
-        broken=some("broken record{s}", 8),
+        broken=some("broken record{s}", len(_BROKEN)),
         wild=flag("names in many alphabets"),
         alike=flag("equal records"),
     )
     harmless = {"count": 3}
     also = (
-        {"count": 4, "broken": 8}, {"count": 0, "tests": 2}, {"count": 11, "wild": 1}, {"count": 5, "alike": 1},
-        {"count": 4, "tests": 2, "broken": 3},
+        {"count": 4, "broken": len(_BROKEN)}, {"count": 0, "tests": 2}, {"count": 11, "wild": 1},
+        {"count": 5, "alike": 1}, {"count": 4, "tests": 2, "broken": 3},
     )  # fmt: skip
     examples = 25
     causes = (the_answer_has_each_id_once, each_result_is_a_result, each_record_becomes_what_it_should)
     faults = (the_lines_are_in_s3,)
+    advice = {"Error": the_record_that_raised}
 
     def play(self, stage: Stage, case: Any) -> None:
         riders = _riders(case.count, case.tests, case.broken, case.wild, case.alike)
@@ -174,6 +217,7 @@ class Transform(Exercise):
                 answer = stage.function(event, context)
             except Exception as error:
                 errors.append(error)
+                stage.given["failed"] = seen
                 raise
             calls.append((seen, answer))
             return answer
@@ -194,6 +238,7 @@ class Transform(Exercise):
 _COUNTS = (3, 0, 1, 500, 501, 1100)
 _BIG, _LARGEST = 20_000, 1_024_000  # bytes
 _FRAME = len('{"rider": 9000, "note": ""}')
+_AWAY, _TOO_LARGE = "ThrottlingException", ("ValidationException", "InvalidArgumentException")
 
 
 def every_event_is_a_line(stage: Stage) -> Iterator[Problem]:
@@ -209,19 +254,17 @@ def every_event_is_a_line(stage: Stage) -> Iterator[Problem]:
                 f"A line in S3 is no JSON document: {line!r:.70}. Firehose glues records together: send each as JSON "
                 "and a newline."
             )
-    missing, extra = list((wanted - found).elements()), list((found - wanted).elements())
+    lost = sum(row.detail == "AnswerLost" for row in stage.api_calls())
+    again = Counter({line: count * (1 + lost) for line, count in wanted.items()})
+    missing, extra = list((wanted - found).elements()), list((found - again).elements())
     calls = [row for row in stage.api_calls("PutRecordBatch") if isinstance(row.detail, int)]
     if missing:
-        partly = [row for row in calls if stage.case.failing or stage.case.big]
-        why = (
-            "PutRecordBatch can succeed while some records are refused: FailedPutCount says how many, and "
-            "RequestResponses has their results in the order of your request."
-            if partly
-            else "It was never put. Two events can be equal, and are still two events."
+        yield Problem(
+            f"{counted(len(missing), 'event')} of {len(events)} {'is' if len(missing) == 1 else 'are'} not in S3. "
+            f"{_why_missing(stage)}",
+            calls=calls[:1],
         )
-        yield Problem(f"{counted(len(missing), 'event')} of {len(events)} are not in S3. {why}", calls=calls[:1])
-    lost = sum(row.detail == "AnswerLost" for row in stage.api_calls())
-    if len(extra) > 500 * lost:
+    if extra:
         yield Problem(
             f"{counted(len(extra), 'line')} in S3 should not be there, such as {extra[0]:.60}. Put again only what was "
             "refused: what has a RecordId is accepted.",
@@ -229,11 +272,44 @@ def every_event_is_a_line(stage: Stage) -> Iterator[Problem]:
         )
 
 
+def _why_missing(stage: Stage) -> str:
+    given_up = [row for row in stage.api_calls() if row.detail == _AWAY]
+    if len(given_up) >= GIVES_UP:
+        return (
+            f"From {given_up[0].time:.1f} s on Firehose refused {len(given_up)} calls in a row. boto3 tries a call "
+            f"{GIVES_UP} times, then it raises; what was in the call is still to be put."
+        )
+    if stage.case.failing or stage.case.big:
+        return (
+            "PutRecordBatch can succeed while some records are refused: FailedPutCount says how many, and "
+            "RequestResponses has their results in the order of your request."
+        )
+    return "It was never put. Two events can be equal, and are still two events."
+
+
+def a_call_is_too_large(stage: Stage) -> Iterator[Problem]:
+    """No call has more than Firehose takes. One that the function let out as an error tells its own story."""
+    refused = [row for row in stage.api_calls() if row.detail in _TOO_LARGE]
+    if len(refused) > 1:
+        yield Problem(
+            f"AWS refused {counted(len(refused), 'call')} as a whole, the first at {refused[0].time:.1f} s: "
+            f"{refused[0].detail}. A call takes up to 500 records and 4 MiB, and a record up to {_LARGEST:,} bytes, "
+            "with the newline. The same call is refused again, however often it is tried.",
+            calls=refused[:1],
+        )
+
+
 def what_is_too_big_is_returned(stage: Stage) -> Iterator[Problem]:
     """The events that no record can hold come back."""
-    _, big, returned, _ = stage.given
+    events, big, returned, _ = stage.given
     if big and returned is None:
         yield Problem("Your function returned nothing. Return the list of the events that are too big.")
+    if small := [event for event in returned or () if event in events and event not in big]:
+        size = len(json.dumps(small[0])) + 1
+        yield Problem(
+            f"Your function returned {json.dumps(small[0]):.60}, which has {size:,} bytes with its newline: that is "
+            "not too big. An event that was refused must be put again, until it is accepted."
+        )
     if list(returned or ()) != big:
         yield Problem(
             f"{counted(len(big), 'event')} of this case {'is' if len(big) == 1 else 'are'} too big for a record "
@@ -267,6 +343,7 @@ class Producer(Exercise):
         failing=some("call{s} in which a part of the records is refused", 9),
         huge=some("event{s} too big for a record", 2),
         lost=flag("a lost answer"),
+        away=flag(f"Firehose refuses {GIVES_UP} calls in a row"),
         big=flag(f"events of {_BIG // 1000} kB"),
         alike=flag("equal events"),
     )
@@ -274,10 +351,15 @@ class Producer(Exercise):
     also = (
         {"count": 5, "failing": 9}, {"count": 3, "big": 1}, {"count": 4, "lost": 1}, {"huge": 2},
         {"count": 2, "huge": 1}, {"count": 1, "failing": 2}, {"count": 5, "alike": 1, "failing": 2},
-        {"count": 4, "big": 1, "alike": 1},
+        {"count": 4, "big": 1, "alike": 1}, {"away": 1}, {"count": 5, "away": 1, "failing": 1},
     )  # fmt: skip
     examples = 20
     events = 15_000
+    causes = (a_call_is_too_large,)
+    advice = {
+        _AWAY: f"boto3 has tried this call {GIVES_UP} times, and then it raises. Nothing of it was taken: wait a "
+        "second, and put it again."
+    }
     faults = (what_is_too_big_is_returned, every_event_is_a_line, few_calls)
 
     def play(self, stage: Stage, case: Any) -> None:
@@ -287,12 +369,15 @@ class Producer(Exercise):
         for n in range(_COUNTS[case.count]):
             note = "x" * size if case.alike else WILD[n % len(WILD)].ljust(size, "x")
             events.append({"rider": n % 3 if case.alike else n, "note": note})
-        big = [{"rider": 9000 + n, "note": "x" * (_LARGEST - _FRAME + 40 * n)} for n in range(case.huge)]
+        notes = ("x" * (_LARGEST - _FRAME), "눈" * (_LARGEST // 2))  # one byte too many; few letters, many bytes
+        big = [{"rider": 9000 + n, "note": note} for n, note in enumerate(notes[: case.huge])]
         if big:  # one that is as large as it may be, newline and all; the next has one byte more
             events.append({"rider": 9009, "note": "x" * (_LARGEST - _FRAME - 1)})
         for n, event in enumerate(big):
             events.insert(n, event)
         stage.fault("partial", ("PutRecordBatch",), case.failing, share=0.4)
+        stage.fault("throttle", ("PutRecordBatch", "PutRecord"), case.away * GIVES_UP)
+        stage.forgiving = False  # what was put before a new start would be put twice
         stage.fault("lost_answer", ("PutRecordBatch", "PutRecord"), case.lost)
         given = json.loads(json.dumps(events))
         returned = stage.call("producer", firehose, NAME, given, until=stage.cloud.now + 900)

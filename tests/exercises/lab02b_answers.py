@@ -1,6 +1,7 @@
 """Wrong answers to lab 02b's exercises, as learners write them, each with what the verdict must say."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 # ---- 02b.batch -------------------------------------------------------------------------------------------------------
 
@@ -83,6 +84,82 @@ def batch_passes_the_record(event, process):
 # ---- 02b.connect -----------------------------------------------------------------------------------------------------
 
 
+def batch_once_a_text(event, process):
+    """Two equal orders are one for it."""
+    failed = []
+    for record in {record["body"]: record for record in event["Records"]}.values():
+        try:
+            process(record["body"])
+        except Exception:
+            failed.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failed}
+
+
+def batch_remembers(event, process, done=set()):  # noqa: B006
+    """What was done once is not done again, it thinks."""
+    failed = []
+    for record in event["Records"]:
+        try:
+            if record["body"] not in done:
+                process(record["body"])
+                done.add(record["body"])
+        except Exception:
+            failed.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failed}
+
+
+def batch_in_threads(event, process):
+    """Right: all at the same time."""
+
+    def failed(record):
+        try:
+            process(record["body"])
+        except Exception:
+            return record["messageId"]
+
+    with ThreadPoolExecutor(10) as pool:
+        return {"batchItemFailures": [{"itemIdentifier": id} for id in pool.map(failed, event["Records"]) if id]}
+
+
+def batch_says_nothing_when_all_is_done(event, process):
+    """Right: no answer means that all went well."""
+    failed = []
+    for record in event["Records"]:
+        try:
+            process(record["body"])
+        except Exception:
+            failed.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failed} if failed else None
+
+
+def connect_and_allow_more_calls(sqs, functions, queue_url, dead_letter_arn, name):
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=100)
+    _connecting()(sqs, functions, queue_url, dead_letter_arn, name)
+
+
+def connect_and_give_more_time(sqs, functions, queue_url, dead_letter_arn, name):
+    _connecting()(sqs, functions, queue_url, dead_letter_arn, name)
+    functions.update_function_configuration(FunctionName=name, Timeout=1)
+
+
+def connect_and_switch_off(sqs, functions, queue_url, dead_letter_arn, name):
+    _connecting(Enabled=False)(sqs, functions, queue_url, dead_letter_arn, name)
+
+
+def connect_the_dead_letters(sqs, functions, queue_url, dead_letter_arn, name):
+    sqs.set_queue_attributes(
+        QueueUrl=queue_url.replace("orders", "orders-dlq"), Attributes={"VisibilityTimeout": "360"}
+    )
+    functions.create_event_source_mapping(EventSourceArn=dead_letter_arn, FunctionName=name, BatchSize=2)
+
+
+def connect_with_a_window(sqs, functions, queue_url, dead_letter_arn, name):
+    """Right: six times the timeout, plus the window."""
+    timeout = functions.get_function_configuration(FunctionName=name)["Timeout"]
+    more = {"MaximumBatchingWindowInSeconds": 300}
+    _connecting(hidden=6 * timeout + 300, **more)(sqs, functions, queue_url, dead_letter_arn, name)
+
+
 def _connecting(receives=5, times=6, hidden=None, mapping=True, **more):
     settings = {
         "BatchSize": 2,
@@ -98,12 +175,19 @@ def _connecting(receives=5, times=6, hidden=None, mapping=True, **more):
             attributes["RedrivePolicy"] = json.dumps(policy)
         sqs.set_queue_attributes(QueueUrl=queue_url, Attributes=attributes)
         found = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]
-        given = {key: value for key, value in settings.items() if value}
+        given = {key: value for key, value in settings.items() if value is not None}
         if mapping:
             functions.create_event_source_mapping(EventSourceArn=found["QueueArn"], FunctionName=name, **given)
 
     return connect
 
+
+RIGHT = [
+    ("02b.batch", batch_in_threads),
+    ("02b.batch", batch_says_nothing_when_all_is_done),
+    ("02b.connect", connect_with_a_window),
+    ("02b.connect", _connecting(BatchSize=3, receives=10)),
+]
 
 WRONG = [  # the exercise, the answer, and patterns of which the verdict must show every one
     ("02b.batch", batch_raises, ["was done (twice|3 times)", "the call of the function failed", "cannot be done"]),
@@ -116,6 +200,17 @@ WRONG = [  # the exercise, the answer, and patterns of which the verdict must sh
     ("02b.batch", batch_takes_the_first, ["order-1 is lost: process was never called with it"]),
     ("02b.batch", batch_in_capitals, ["KeyError: 'Body'", r"record\['body'\]", r"line \d+"]),
     ("02b.batch", batch_passes_the_record, ["process was called with the whole record"]),
+    ("02b.batch", batch_once_a_text, ["never called with it", "can have the same text", "two orders with the same"]),
+    ("02b.batch", batch_remembers, ["never called with it", "can have the same text", "keeps something in `done`"]),
+    (
+        "02b.connect",
+        connect_and_allow_more_calls,
+        ["changed the reserved concurrency .* from 2 to 100", "as it must be"],
+    ),
+    ("02b.connect", connect_and_give_more_time, ["changed the timeout of function 'work' from 20 to 1"]),
+    ("02b.connect", connect_and_switch_off, ["The mapping is Disabled", "It must be Enabled"]),
+    ("02b.connect", connect_the_dead_letters, ["The mapping reads .*:orders-dlq", "the queue of queue_url"]),
+    ("02b.connect", _connecting(BatchSize=4), ["an order takes 5 s: 4 of them take 20 s", "some more"]),
     ("02b.connect", _connecting(mapping=False), ["Nothing calls the function", "create_event_source_mapping"]),
     ("02b.connect", _connecting(receives=0), ["order-1 always fails", "needs a RedrivePolicy"]),
     ("02b.connect", _connecting(receives=1), ["nothing wrong with it", "A single failure is no proof"]),

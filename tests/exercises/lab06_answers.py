@@ -130,6 +130,57 @@ def transform_rounds_the_minute(event, context):
     return {"records": results}
 
 
+def _with_lines(event, line_of):
+    """An answer with the line that `line_of` makes of a good rider."""
+    results = []
+    for record in event["records"]:
+        entry = _transformed(record)
+        if entry["result"] == "Ok":
+            text = json.dumps(line_of(json.loads(b64decode(record["data"])))) + "\n"
+            entry["data"] = b64encode(text.encode()).decode()
+        results.append(entry)
+    return {"records": results}
+
+
+def transform_keeps_other_fields(event, context):
+    def line(rider):
+        rider["minute"] = int(rider.pop("at") // 60)
+        del rider["rider"]
+        return rider
+
+    return _with_lines(event, line)
+
+
+def transform_with_a_fraction(event, context):
+    return _with_lines(event, lambda rider: {"gate": rider["gate"], "minute": rider["at"] // 60 + 0.0})
+
+
+def transform_forgets_the_gate(event, context):
+    results = []
+    for record in event["records"]:
+        try:
+            rider = {"gate": None} | json.loads(b64decode(record["data"]))
+            results.append(_entry(record, "Dropped" if rider["rider"] == "test" else "Ok", _line(rider)))
+        except (ValueError, KeyError, TypeError):
+            results.append(_entry(record, "ProcessingFailed"))
+    return {"records": results}
+
+
+def transform_drops_any_test(event, context):
+    results = []
+    for record in event["records"]:
+        entry = _transformed(record)
+        if entry["result"] == "Ok" and json.loads(b64decode(record["data"]))["rider"].strip().lower() == "test":
+            entry["result"] = "Dropped"
+        results.append(entry)
+    return {"records": results}
+
+
+def transform_answers_bytes(event, context):
+    results = [_transformed(record) for record in event["records"]]
+    return {"records": [{**entry, "data": entry["data"].encode()} for entry in results]}
+
+
 # ---- 06.producer -----------------------------------------------------------------------------------------------------
 
 _LARGEST = 1_024_000
@@ -157,11 +208,23 @@ def _batch(left, most=500, size=4 * 2**20):
     return batch
 
 
+def _refused(firehose, stream_name, batch):
+    """Put a batch, and again while all of it is refused. Returns the records that were not taken."""
+    while True:
+        try:
+            answer = firehose.put_record_batch(DeliveryStreamName=stream_name, Records=batch)
+        except firehose.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] != "ThrottlingException":
+                raise
+            time.sleep(1)
+        else:
+            return [e for e, result in zip(batch, answer["RequestResponses"]) if "ErrorCode" in result]
+
+
 def _put_all(firehose, stream_name, left):
     while left:
         batch = _batch(left)
-        answer = firehose.put_record_batch(DeliveryStreamName=stream_name, Records=batch)
-        refused = [e for e, result in zip(batch, answer["RequestResponses"]) if "ErrorCode" in result]
+        refused = _refused(firehose, stream_name, batch)
         left = refused + left[len(batch) :]
         if refused:
             time.sleep(1)
@@ -171,7 +234,7 @@ def put_and_hope(firehose, stream_name, events):
     left = _fitting(events)
     while left:
         batch = _batch(left)
-        firehose.put_record_batch(DeliveryStreamName=stream_name, Records=batch)
+        _refused(firehose, stream_name, batch)
         left = left[len(batch) :]
     return _big(events)
 
@@ -180,7 +243,7 @@ def put_the_batch_again(firehose, stream_name, events):
     left = _fitting(events)
     while left:
         batch = _batch(left)
-        while firehose.put_record_batch(DeliveryStreamName=stream_name, Records=batch)["FailedPutCount"]:
+        while _refused(firehose, stream_name, batch):
             time.sleep(1)
         left = left[len(batch) :]
     return _big(events)
@@ -192,8 +255,7 @@ def put_five_tries(firehose, stream_name, events):
         batch = _batch(left)
         rest = batch
         for _ in range(5):
-            answer = firehose.put_record_batch(DeliveryStreamName=stream_name, Records=rest)
-            rest = [e for e, result in zip(rest, answer["RequestResponses"]) if "ErrorCode" in result]
+            rest = _refused(firehose, stream_name, rest)
             if not rest:
                 break
             time.sleep(1)
@@ -205,8 +267,7 @@ def put_without_a_pause(firehose, stream_name, events):
     left = _fitting(events)
     while left:
         batch = _batch(left)
-        answer = firehose.put_record_batch(DeliveryStreamName=stream_name, Records=batch)
-        refused = [e for e, result in zip(batch, answer["RequestResponses"]) if "ErrorCode" in result]
+        refused = _refused(firehose, stream_name, batch)
         left = refused + left[len(batch) :]
     return _big(events)
 
@@ -241,21 +302,109 @@ def put_five_hundred(firehose, stream_name, events):
     left = _fitting(events)
     while left:
         batch = left[:500]
-        answer = firehose.put_record_batch(DeliveryStreamName=stream_name, Records=batch)
-        refused = [e for e, result in zip(batch, answer["RequestResponses"]) if "ErrorCode" in result]
+        refused = _refused(firehose, stream_name, batch)
         left = refused + left[500:]
     return _big(events)
 
 
 def put_one_by_one(firehose, stream_name, events):
     for entry in _fitting(events):
-        firehose.put_record(DeliveryStreamName=stream_name, Record=entry)
+        while _refused(firehose, stream_name, [entry]):
+            time.sleep(1)
     return _big(events)
 
 
 def put_without_equal_ones(firehose, stream_name, events):
     fitting = {entry["Data"]: entry for entry in _fitting(events)}
     _put_all(firehose, stream_name, list(fitting.values()))
+    return _big(events)
+
+
+def put_by_letters(firehose, stream_name, events):
+    """A letter can have several bytes."""
+    lines = [(event, json.dumps(event, ensure_ascii=False) + "\n") for event in events]
+    _put_all(firehose, stream_name, [{"Data": line.encode()} for _, line in lines if len(line) <= _LARGEST])
+    return [event for event, line in lines if len(line) > _LARGEST]
+
+
+def put_without_try(firehose, stream_name, events):
+    left = _fitting(events)
+    while left:
+        batch = _batch(left)
+        answer = firehose.put_record_batch(DeliveryStreamName=stream_name, Records=batch)
+        refused = [e for e, result in zip(batch, answer["RequestResponses"]) if "ErrorCode" in result]
+        left = refused + left[len(batch) :]
+        if refused:
+            time.sleep(1)
+    return _big(events)
+
+
+def _put_in_batches(firehose, stream_name, events, most=500, size=4 * 2**20, tries=1):
+    left = _fitting(events)
+    while left:
+        batch = rest = _batch(left, most, size)
+        for _ in range(tries):
+            try:
+                answer = firehose.put_record_batch(DeliveryStreamName=stream_name, Records=rest)
+            except Exception:
+                time.sleep(1)
+                continue
+            rest = [e for e, result in zip(rest, answer["RequestResponses"]) if "ErrorCode" in result]
+            if not rest:
+                break
+            time.sleep(1)
+        left = left[len(batch) :]
+    return _big(events)
+
+
+def put_and_skip_errors(firehose, stream_name, events):
+    """What is in a call that raises is forgotten."""
+    left = _fitting(events)
+    while left:
+        batch = _batch(left)
+        refused = []
+        try:
+            answer = firehose.put_record_batch(DeliveryStreamName=stream_name, Records=batch)
+            refused = [e for e, result in zip(batch, answer["RequestResponses"]) if "ErrorCode" in result]
+        except Exception:
+            pass
+        left = refused + left[len(batch) :]
+        if refused:
+            time.sleep(1)
+    return _big(events)
+
+
+def put_five_megabytes(firehose, stream_name, events):
+    return _put_in_batches(firehose, stream_name, events, size=5_000_000, tries=20)
+
+
+def put_five_hundred_and_one(firehose, stream_name, events):
+    return _put_in_batches(firehose, stream_name, events, most=501, tries=20)
+
+
+def put_returns_what_was_refused(firehose, stream_name, events):
+    """What is refused twice is given back."""
+    back, left = [], _fitting(events)
+    while left:
+        batch = _batch(left)
+        rest = _refused(firehose, stream_name, batch)
+        if rest:
+            time.sleep(1)
+            rest = _refused(firehose, stream_name, rest)
+        back += [json.loads(entry["Data"]) for entry in rest]
+        left = left[len(batch) :]
+    return _big(events) + back
+
+
+def put_many_lines_in_a_record(firehose, stream_name, events):
+    """Right: Firehose takes several lines as one record, and S3 sees no difference."""
+    records, data = [], b""
+    for entry in _fitting(events):
+        if len(data) + len(entry["Data"]) > _LARGEST:
+            records.append({"Data": data})
+            data = b""
+        data += entry["Data"]
+    _put_all(firehose, stream_name, [*records, {"Data": data}] if data else records)
     return _big(events)
 
 
@@ -409,6 +558,46 @@ def count_again_when_it_is_late(events, emit):
             _surely(emit, minute, len(riders[minute]))
 
 
+def count_with_one_more_try(events, emit):
+    def twice(emit, minute, riders):
+        try:
+            emit(minute, riders)
+        except ConnectionError:
+            emit(minute, riders)
+
+    _windows(events, emit, sure=twice)
+
+
+def count_in_silence_only(events, emit):
+    """It looks at the clock only when nothing has come."""
+    riders = {}
+
+    def close(before):
+        for minute in [m for m in riders if m < before]:
+            _surely(emit, minute, len(riders.pop(minute)))
+
+    for event in events:
+        if event:
+            riders.setdefault(int(event["at"] // 60), set()).add(event["id"])
+        else:
+            close((time.time() - 30.5) // 60)
+    close(float("inf"))
+
+
+def count_with_a_set_of_what_is_done(events, emit):
+    """Right: a minute is done once, and what is left comes at the end."""
+    riders, done = {}, set()
+    for event in events:
+        if event:
+            riders.setdefault(event["at"] // 60, set()).add(event["id"])
+        for minute in sorted(riders.keys() - done):
+            if (minute + 1) * 60 + 30 <= time.time():
+                _surely(emit, int(minute), len(riders[minute]))
+                done.add(minute)
+    for minute in sorted(riders.keys() - done):
+        _surely(emit, int(minute), len(riders[minute]))
+
+
 # ---- 06.redeliver ----------------------------------------------------------------------------------------------------
 
 
@@ -440,8 +629,8 @@ def _aside(s3, bucket, key, bad):
 def deliver_and_hope(s3, firehose, bucket, stream_name, repair):
     for key in _objects(s3, bucket):
         good, bad = _sorted_out(_records(s3, bucket, key), repair)
-        if good:
-            firehose.put_record_batch(DeliveryStreamName=stream_name, Records=good)
+        for start in range(0, len(good), 500):
+            firehose.put_record_batch(DeliveryStreamName=stream_name, Records=good[start : start + 500])
         _aside(s3, bucket, key, bad)
         s3.delete_object(Bucket=bucket, Key=key)
 
@@ -510,9 +699,66 @@ def deliver_and_keep(s3, firehose, bucket, stream_name, repair):
 def deliver_the_batch_again(s3, firehose, bucket, stream_name, repair):
     for key in _objects(s3, bucket):
         good, bad = _sorted_out(_records(s3, bucket, key), repair)
-        while good and firehose.put_record_batch(DeliveryStreamName=stream_name, Records=good)["FailedPutCount"]:
-            time.sleep(1)
+        while good:
+            batch, good = good[:500], good[500:]
+            while _refused(firehose, stream_name, batch):
+                time.sleep(1)
         _aside(s3, bucket, key, bad)
+        s3.delete_object(Bucket=bucket, Key=key)
+
+
+def deliver_numbers_the_hopeless(s3, firehose, bucket, stream_name, repair):
+    """After a crash it begins to count again, and replaces what it has put aside."""
+    for number, key in enumerate(_objects(s3, bucket), 1):
+        good, bad = _sorted_out(_records(s3, bucket, key), repair)
+        _put_all(firehose, stream_name, good)
+        _aside(s3, bucket, number, bad)
+        s3.delete_object(Bucket=bucket, Key=key)
+
+
+def deliver_all_at_once(s3, firehose, bucket, stream_name, repair):
+    """What a crash between two deletes leaves is put aside in the place of the rest."""
+    keys, bad = _objects(s3, bucket), []
+    for key in keys:
+        good, hopeless = _sorted_out(_records(s3, bucket, key), repair)
+        _put_all(firehose, stream_name, good)
+        bad += hopeless
+    _aside(s3, bucket, "all", bad)
+    for key in keys:
+        s3.delete_object(Bucket=bucket, Key=key)
+
+
+def deliver_in_one_call(s3, firehose, bucket, stream_name, repair):
+    for key in _objects(s3, bucket):
+        good, bad = _sorted_out(_records(s3, bucket, key), repair)
+        while good:
+            answer = firehose.put_record_batch(DeliveryStreamName=stream_name, Records=good)
+            good = [entry for entry, result in zip(good, answer["RequestResponses"]) if "ErrorCode" in result]
+        _aside(s3, bucket, key, bad)
+        s3.delete_object(Bucket=bucket, Key=key)
+
+
+def deliver_copies_the_object(s3, firehose, bucket, stream_name, repair):
+    for key in _objects(s3, bucket):
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        good, bad = _sorted_out(_records(s3, bucket, key), repair)
+        _put_all(firehose, stream_name, good)
+        if bad:
+            s3.put_object(Bucket=bucket, Key=f"hopeless/{key}", Body=body)
+        s3.delete_object(Bucket=bucket, Key=key)
+
+
+def deliver_and_put_the_lines_aside(s3, firehose, bucket, stream_name, repair):
+    """Right: it puts the whole line of Firehose aside, with the reason."""
+    for key in _objects(s3, bucket):
+        good, bad = [], []
+        for line in s3.get_object(Bucket=bucket, Key=key)["Body"].read().splitlines():
+            try:
+                good.append({"Data": repair(b64decode(json.loads(line)["rawData"]))})
+            except ValueError:
+                bad.append(line + b"\n")
+        _aside(s3, bucket, key, bad)
+        _put_all(firehose, stream_name, good)
         s3.delete_object(Bucket=bucket, Key=key)
 
 
@@ -532,21 +778,36 @@ WRONG = [
     ("06.transform", transform_returns_a_list, ["Firehose wants", "A wrong answer is final"]),
     ("06.transform", transform_numbers_them, ["no entry for record 1"]),
     ("06.transform", transform_one_by_content, ["no entry for record 1", "equal records"]),
-    ("06.transform", transform_keeps_the_name, ["should not be there so", "and no name"]),
+    ("06.transform", transform_keeps_the_name, ["should not be there so", "and nothing else"]),
     ("06.transform", transform_catches_bad_json_only, ["Your function raised"]),
     ("06.transform", transform_looks_for_a_word, ["is 'Dropped'", "It is a good record"]),
-    ("06.transform", transform_rounds_the_minute, ["should not be there so"]),
-    ("06.producer", put_and_hope, ["are not in S3", "RequestResponses"]),
+    ("06.transform", transform_rounds_the_minute, ["should not be there so", "59.999 s: that is in minute 0"]),
+    ("06.transform", transform_keeps_other_fields, ["should not be there so", "and nothing else", '"pass"']),
+    ("06.transform", transform_forgets_the_gate, ["is 'Ok'", "It lacks the gate"]),
+    ("06.transform", transform_drops_any_test, ["is 'Dropped'", "It is a good record"]),
+    ("06.transform", transform_answers_bytes, ["no text", "the whole call fails"]),
+    ("06.transform", transform_with_a_fraction, ["should not be there so", "a whole number: int"]),
+    ("06.producer", put_and_hope, ["(is|are) not in S3", "RequestResponses"]),
     ("06.producer", put_the_batch_again, ["should not be there", "what has a RecordId is accepted"]),
-    ("06.producer", put_five_tries, ["are not in S3", "RequestResponses"]),
+    ("06.producer", put_five_tries, ["(is|are) not in S3", "RequestResponses"]),
     ("06.producer", put_without_a_pause, ["wait a second after a refusal"]),
     ("06.producer", put_without_newline, ["is no JSON document", "as JSON and a newline"]),
     ("06.producer", put_returns_nothing, ["returned nothing"]),
     ("06.producer", put_forgets_the_newline_in_the_size, ["less than or equal to 1024000"]),
-    ("06.producer", put_one_megabyte, ["1 event of this case is too big", "returned 2 events"]),
+    ("06.producer", put_one_megabyte, ["1,024,000 bytes with its newline: that is not too big"]),
     ("06.producer", put_whatever_size, ["less than or equal to 1024000"]),
     ("06.producer", put_five_hundred, ["Records size exceeds 4 MB limit", "events of 20 kB"]),
     ("06.producer", put_one_by_one, ["500 events took 500 calls"]),
+    ("06.producer", put_by_letters, ["1024000", "2 events too big for a record"]),
+    (
+        "06.producer",
+        put_without_try,
+        ["Your function raised .*ThrottlingException", "boto3 has tried this call 5 times"],
+    ),
+    ("06.producer", put_and_skip_errors, ["are not in S3", "refused 5 calls in a row", "still to be put"]),
+    ("06.producer", put_five_megabytes, ["as a whole", "InvalidArgumentException", "4 MiB"]),
+    ("06.producer", put_five_hundred_and_one, ["as a whole", "ValidationException", "up to 500 records"]),
+    ("06.producer", put_returns_what_was_refused, ["that is not too big", "until it is accepted"]),
     ("06.producer", put_without_equal_ones, ["It was never put", "are still two events"]),
     ("06.choose", choose_both, ["you chose 'both', for \\$", "one thing less to watch"]),
     ("06.choose", choose_stream, ["you chose 'stream'"]),
@@ -556,7 +817,7 @@ WRONG = [
     ("06.choose", choose_by_the_old_name, ["returned 'Kinesis Data Streams'", "one of 'stream', 'firehose', 'both'"]),
     ("06.buffer", hints_smallest, ["objects; about", "Many small files"]),
     ("06.buffer", hints_largest, ["had waited|has .* MiB"]),
-    ("06.buffer", hints_as_asked, ["MiB, and \\d+ are allowed", "the last record does not fit exactly"]),
+    ("06.buffer", hints_as_asked, ["bytes, and \\d+ MiB are", "the last record does not fit exactly"]),
     ("06.buffer", hints_that_give_up, ["returned None", "would do"]),
     ("06.buffer", hints_below_a_minute, ["IntervalInSeconds|intervalInSeconds"]),
     ("06.buffer", hints_a_pair, ["Return a dict with SizeInMBs and IntervalInSeconds"]),
@@ -567,16 +828,28 @@ WRONG = [
     ("06.windows", count_twice_what_came_twice, ["One event came twice"]),
     ("06.windows", count_by_the_events_alone, ["was complete at", "look at the clock"]),
     ("06.windows", count_without_the_last, ["was never emitted", "emit what is still open"]),
-    ("06.windows", count_and_hope, ["was never emitted"]),
+    ("06.windows", count_and_hope, ["was never emitted", "emit raised ConnectionError at", "Emit it again"]),
+    ("06.windows", count_with_one_more_try, ["ConnectionError"]),
+    ("06.windows", count_in_silence_only, ["was complete at", "look at the clock at each event, too"]),
     ("06.windows", count_again_when_it_is_late, ["never again|passed"]),
     ("06.redeliver", deliver_and_hope, ["was never accepted", "Its object is deleted"]),
     ("06.redeliver", deliver_after_deleting, ["was never accepted", "a crash after"]),
     ("06.redeliver", deliver_drops_the_hopeless, ["lies nowhere under hopeless/"]),
     ("06.redeliver", deliver_stops_at_the_hopeless, ["ValueError"]),
-    ("06.redeliver", deliver_to_one_hopeless_object, ["lies nowhere under hopeless/"]),
+    ("06.redeliver", deliver_to_one_hopeless_object, ["lies nowhere under hopeless/", "all was written twice"]),
+    ("06.redeliver", deliver_numbers_the_hopeless, ["lies nowhere under hopeless/", "1 was written twice", "a crash"]),
+    ("06.redeliver", deliver_all_at_once, ["lies nowhere under hopeless/", "all was written twice", "is deleted"]),
+    ("06.redeliver", deliver_in_one_call, ["less than or equal to 500", "an object with 600 records"]),
+    ("06.redeliver", deliver_copies_the_object, ["lies under hopeless/ as well"]),
     ("06.redeliver", deliver_one_page, ["are left under errors/", "up to 1,000 names"]),
     ("06.redeliver", deliver_everything, ["An object under riders/ is gone"]),
     ("06.redeliver", deliver_the_line, ["which is no record that failed", "rawData is base64"]),
     ("06.redeliver", deliver_and_keep, ["are left under errors/"]),
     ("06.redeliver", deliver_the_batch_again, ["once more than they should be"]),
+]
+
+RIGHT = [
+    ("06.producer", put_many_lines_in_a_record),
+    ("06.windows", count_with_a_set_of_what_is_done),
+    ("06.redeliver", deliver_and_put_the_lines_aside),
 ]
