@@ -46,26 +46,9 @@ SNS.refusals(
     ),
 )
 SNS.unread(
-    "create_topic_different_attrs",
-    "topic_add_permission",
-    "topic_add_multiple_permissions",
-    "topic_remove_permission",
-    "add_permission_errors",
-    "remove_permission_errors",
     "get_subscription_attributes_error_not_exists",
     "publish_batch_invalid_entry_id",
-    "create_platform_application_invalid_attributes",
     "create_platform_application_invalid_name",
-    "create_platform_application_invalid_platform",
-    "get_platform_application_attributes_invalid_arn",
-    "get_platform_application_attributes_non_existing_app",
-    "set_platform_application_attributes_invalid_arn",
-    "set_platform_application_attributes_non_existing_app",
-    "create_platform_endpoint_non_existent_app",
-    "get_platform_endpoint_attributes_non_existent_endpoint",
-    "set_platform_endpoint_attributes_non_existent_endpoint",
-    "set_invalid_sms_attributes",
-    "opt_in_non_existing_phone_number",
     "opt_in_invalid_number",
 )
 SNS.apart("data protection policies of topics", "data_protection_policy_crud")
@@ -548,3 +531,112 @@ def _(lab: Lab) -> None:
         text = f"Invalid SMS endpoint: {number}"
         given = {"TopicArn": TOPIC, "Protocol": "sms", "Endpoint": number}
         is_refused("InvalidParameter", text, lab.sns.subscribe, **given)
+
+
+@SNS.retold("opt_in_non_existing_phone_number")
+def _(lab: Lab) -> None:
+    assert set(lab.sns.opt_in_phone_number(phoneNumber="+44752710516")) == {"ResponseMetadata"}
+
+
+@SNS.retold("set_invalid_sms_attributes")
+def _(lab: Lab) -> None:
+    for name, value, text in (
+        ("NoSuchAttribute", "x", "NoSuchAttribute is not a valid attribute"),
+        ("DefaultSMSType", "Loud", "DefaultSMSType is invalid"),
+    ):
+        is_refused("InvalidParameter", text, lab.sns.set_sms_attributes, attributes={name: value})
+
+
+# ---- rights, apps ----------------------------------------------------------------------------------------------------
+
+
+@SNS.retold("create_topic_different_attrs")
+def _(lab: Lab) -> None:
+    lab.topic(DisplayName="one")
+    text = "Attributes Reason: Topic already exists with different attributes"
+    is_refused(*invalid(text)[:2], lab.sns.create_topic, Name="t", Attributes={"DisplayName": "two"})
+
+
+def _statements(lab: Lab) -> dict[str, Any]:
+    return {each["Sid"]: each for each in _attributes(lab, TOPIC)["Policy"]["Statement"]}
+
+
+@SNS.retold("topic_add_permission", "topic_add_multiple_permissions", "topic_remove_permission")
+def _(lab: Lab) -> None:
+    given, (one, two) = {"TopicArn": lab.topic()}, ("111111111111", "222222222222")
+    root = "arn:aws:iam::{}:root".format
+    whole = {"Effect": "Allow", "Resource": TOPIC}
+    lab.sns.add_permission(**given, Label="one", AWSAccountId=[one], ActionName=["Publish"])
+    lab.sns.add_permission(**given, Label="two", AWSAccountId=[one, two], ActionName=["Publish", "Subscribe"])
+    assert (found := _statements(lab))["one"] == {
+        **whole,
+        "Sid": "one",
+        "Principal": {"AWS": root(one)},
+        "Action": "SNS:Publish",
+    }
+    assert found["two"] == {
+        **whole,
+        "Sid": "two",
+        "Principal": {"AWS": [root(one), root(two)]},
+        "Action": ["SNS:Publish", "SNS:Subscribe"],
+    }
+    for label in ("one", "no such label"):
+        lab.sns.remove_permission(**given, Label=label)
+    assert set(_statements(lab)) == {"__default_statement_ID", "two"}
+
+
+@SNS.retold("add_permission_errors", "remove_permission_errors")
+def _(lab: Lab) -> None:
+    given = {"TopicArn": lab.topic(), "Label": "one", "AWSAccountId": ["111111111111"], "ActionName": ["Publish"]}
+    lab.sns.add_permission(**given)
+    is_refused(*invalid("Statement already exists")[:2], lab.sns.add_permission, **given)
+    wrong = {**given, "Label": "two", "ActionName": ["DeleteEverything"]}
+    is_refused(*invalid("Policy statement action out of service scope!")[:2], lab.sns.add_permission, **wrong)
+    missing = {**given, "TopicArn": TOPIC + "-no"}
+    is_refused("NotFound", "Topic does not exist", lab.sns.add_permission, 404, **missing)
+    named = {"TopicArn": TOPIC + "-no", "Label": "one"}
+    is_refused("NotFound", "Topic does not exist", lab.sns.remove_permission, 404, **named)
+
+
+@SNS.retold("create_platform_application_invalid_attributes", "create_platform_application_invalid_platform")
+def _(lab: Lab) -> None:
+    create, given = lab.sns.create_platform_application, {"Name": "app", "Platform": "APNS"}
+    principal, credential = "PlatformPrincipal", "PlatformCredential"
+    for one, other in ((principal, credential), (credential, principal)):
+        text = f"Attributes Reason: {one} attribute provided without {other}"
+        is_refused(*invalid(text)[:2], create, **given, Attributes={one: "x"})
+    text = "1 validation error detected: Value null at 'attributes' failed to satisfy constraint: "
+    is_refused("ValidationError", f"{text}Member must not be null", create, **given, Attributes={})
+    wrong = {**given, "Platform": "PIGEON", "Attributes": {principal: "x", credential: "y"}}
+    is_refused(*invalid("Platform Reason: PIGEON is not supported")[:2], create, **wrong)
+
+
+@SNS.retold(
+    "get_platform_application_attributes_invalid_arn",
+    "get_platform_application_attributes_non_existing_app",
+    "set_platform_application_attributes_invalid_arn",
+    "set_platform_application_attributes_non_existing_app",
+    "create_platform_endpoint_non_existent_app",
+)
+def _(lab: Lab) -> None:
+    unknown = f"arn:aws:sns:{REGION}:{ACCOUNT}:app/GCM/none"
+    for call, more in (
+        (lab.sns.get_platform_application_attributes, {}),
+        (lab.sns.set_platform_application_attributes, {"Attributes": {"PlatformCredential": "x"}}),
+        (lab.sns.create_platform_endpoint, {"Token": "x"}),
+    ):
+        text = "PlatformApplication does not exist"
+        is_refused("NotFound", text, call, 404, PlatformApplicationArn=unknown, **more)
+        if "Token" not in more:
+            text = "PlatformApplicationArn Reason: An ARN must have at least 6 elements, not 1"
+            is_refused(*invalid(text)[:2], call, PlatformApplicationArn="randomstring", **more)
+
+
+@SNS.retold(
+    "get_platform_endpoint_attributes_non_existent_endpoint", "set_platform_endpoint_attributes_non_existent_endpoint"
+)
+def _(lab: Lab) -> None:
+    unknown = f"arn:aws:sns:{REGION}:{ACCOUNT}:endpoint/GCM/none/10f57157-fc38-4da9-a113-4de7e12d05dd"
+    text, given = "Endpoint does not exist", {"EndpointArn": unknown}
+    is_refused("NotFound", text, lab.sns.get_endpoint_attributes, 404, **given)
+    is_refused("NotFound", text, lab.sns.set_endpoint_attributes, 404, **given, Attributes={"Enabled": "true"})

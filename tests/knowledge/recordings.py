@@ -8,6 +8,8 @@ without "test_"; what it found is told and checked in our own words. Each record
 - `refusals`: rows of `refusals.py`, which must be the same word for word;
 - `differs`: a check of what AWS did, which must fail, and why the lab decides otherwise;
 - `apart`: it is about something that is not simulated, and why;
+- `retold`: a check that must pass, of what the suite's own implementation answers, which its tests hold to the
+  recordings: what AWS answered was not in the copies that could be read;
 - `unread`: its calls could be read, but not what AWS answered.
 """
 
@@ -156,7 +158,7 @@ class Recording:
     """One recorded test: where it stands, and its check."""
 
     name: str
-    kind: str  # same, differs, apart, unread
+    kind: str  # same, retold, differs, apart, unread
     why: str = ""
     check: Check | None = None
     assume: dict[str, float] = field(default_factory=dict)
@@ -197,6 +199,16 @@ class Suite:
 
         return add
 
+    def retold(self, *names: str) -> Callable[[Check], Check]:
+        """A check of what the suite's own implementation answers."""
+
+        def add(check: Check) -> Check:
+            for name in names:
+                self._add(Recording(name, "retold", "", check))
+            return check
+
+        return add
+
     def refusals(self, **rows: str) -> None:
         """Recordings of refusals, and the rows of the table of refusals in which they stand, as operation: input."""
         known = {f"{row.operation}: {row.input}": row for row in refusals.TABLE}
@@ -231,11 +243,12 @@ class Suite:
 
     def table(self) -> str:
         """How many there are, how many are the same, and one line for each reason why one is not."""
-        found: dict[str, list[Recording]] = {kind: [] for kind in ("same", "differs", "apart", "unread")}
+        found: dict[str, list[Recording]] = {kind: [] for kind in ("same", "retold", "differs", "apart", "unread")}
         for recording in self.recordings.values():
             found[recording.kind].append(recording)
         lines = [
             f"{self.name}: {len(self.recordings)} recorded tests; {len(found['same'])} are the same here, "
+            f"{len(found['retold'])} are as the suite's own implementation has them, "
             f"{len(found['differs'])} differ, {len(found['apart'])} are about what is not simulated, "
             f"{len(found['unread'])} are not read"
         ]

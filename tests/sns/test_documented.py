@@ -926,9 +926,9 @@ def test_a_device_can_subscribe(cloud, sns):
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        ({"Platform": "PIGEON"}, "Platform Reason: PIGEON is not a valid platform"),
+        ({"Platform": "PIGEON"}, "Platform Reason: PIGEON is not supported"),
         ({"Name": "with space"}, "Name"),
-        ({"Attributes": {}}, "Attributes Reason: PlatformCredential is required for the platform GCM"),
+        ({"Attributes": {"Enabled": "true"}}, "Attributes Reason: PlatformCredential is required for the platform GCM"),
         ({"Attributes": CREDENTIALS | {"Nonsense": "1"}}, "Attributes Reason: Invalid attribute name: Nonsense"),
         ({"Attributes": CREDENTIALS | {"Enabled": "maybe"}},
          "Enabled: Invalid value [maybe]. Must be true or false."),

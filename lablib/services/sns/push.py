@@ -31,6 +31,13 @@ _DEVICE = declare(
 _OTHER_PLATFORMS = ("BAIDU", "MPNS", "WNS", "APNS_VOIP", "APNS_VOIP_SANDBOX", "MACOS", "MACOS_SANDBOX")
 
 
+def _check_some(attributes: dict[str, str]) -> None:
+    """An empty map is none: the query protocol has no way to write one."""
+    if not attributes:
+        text = "1 validation error detected: Value null at 'attributes' failed to satisfy constraint: "
+        raise ServiceError("ValidationError", f"{text}Member must not be null")
+
+
 class Pushing(SnsBase):
     """The operations on applications and devices."""
 
@@ -44,9 +51,14 @@ class Pushing(SnsBase):
         if platform in _OTHER_PLATFORMS:
             raise NotSimulated(f"the platform {platform} is not simulated; there are: {', '.join(_NEEDS_PRINCIPAL)}")
         if platform not in _NEEDS_PRINCIPAL:
-            raise invalid(f"Platform Reason: {platform} is not a valid platform")
+            raise invalid(f"Platform Reason: {platform} is not supported")
         given = clean_all(_APPLICATION, attributes, self.world.quotas)
+        _check_some(attributes)
         needed = SECRETS if _NEEDS_PRINCIPAL[platform] else SECRETS[:1]
+        has = [key for key in needed if attributes.get(key)]
+        if len(needed) == 2 and len(has) == 1:
+            other = next(key for key in needed if key not in has)
+            raise invalid(f"Attributes Reason: {has[0]} attribute provided without {other}")
         for key in needed:
             if not attributes.get(key):
                 raise invalid(f"Attributes Reason: {key} is required for the platform {platform}")
@@ -72,6 +84,7 @@ class Pushing(SnsBase):
         self, request: Request, *, platform_application_arn: str, attributes: dict[str, str]
     ) -> Document:
         application = self._application(platform_application_arn)
+        _check_some(attributes)
         application.attributes |= clean_all(_APPLICATION, attributes, self.world.quotas)
         return {}
 

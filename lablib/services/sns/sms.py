@@ -1,12 +1,13 @@
 """Text messages: the operations on settings, and on numbers that want none.
 
-Source: SNS API reference (SetSMSAttributes, CheckIfPhoneNumberIsOptedOut, OptInPhoneNumber). Error texts are ours.
+Source: SNS API reference (SetSMSAttributes, CheckIfPhoneNumberIsOptedOut, OptInPhoneNumber). Error texts are ours,
+but for those of unknown attributes and of DefaultSMSType, which were recorded.
 """
 
 from __future__ import annotations
 
 from lablib.aws.attributes import Attribute, choice, declare, integer, matching
-from lablib.aws.service import Request
+from lablib.aws.service import Request, ServiceError
 from lablib.services.sns.attributes import clean_all
 from lablib.services.sns.base import SnsBase
 from lablib.services.sns.checks import Document, check_phone
@@ -38,6 +39,11 @@ class Texting(SnsBase):
         return {}
 
     def set_sms_attributes(self, request: Request, *, attributes: dict[str, str]) -> Document:
+        for name in attributes:
+            if name not in _ATTRIBUTES:
+                raise ServiceError("InvalidParameter", f"{name} is not a valid attribute")
+        if attributes.get("DefaultSMSType", "Promotional") not in ("Promotional", "Transactional"):
+            raise ServiceError("InvalidParameter", "DefaultSMSType is invalid")
         self.phones.settings |= clean_all(_ATTRIBUTES, attributes, self.world.quotas)
         return {}
 
