@@ -2,10 +2,11 @@
 
 # The files of the first line add to the suites of the others.
 from knowledge import recorded_sns_delivery, recorded_sns_filters, recorded_sqs_fifo, recorded_sqs_time  # noqa: F401
+from knowledge.recorded_kinesis import KINESIS
 from knowledge.recorded_sns import SNS
 from knowledge.recorded_sqs import SQS
 
-SUITES = (SQS, SNS)
+SUITES = (SQS, SNS, KINESIS)
 
 
 def table() -> str:

@@ -156,7 +156,11 @@ class Kinesis(Control):
         position = self._position(stream, shard, shard_iterator_type, starting_sequence_number, timestamp)
         if not shard.may_give_iterator(self.now):
             raise ServiceError(_THROTTLED, self._exceeded(stream, shard))
-        return {"ShardIterator": Iterator(stream.name, stream.serial, shard.id, position, self.now).text()}
+        return {"ShardIterator": self._iterator(stream, shard, position)}
+
+    def _iterator(self, stream: Stream, shard: Shard, position: int) -> str:
+        self._iterators += 1
+        return Iterator(stream.name, stream.serial, shard.id, position, self.now, self._iterators).text()
 
     def get_records(
         self, request: Request, *, shard_iterator: str, limit: int = 10_000, stream_arn: str | None = None
@@ -184,7 +188,7 @@ class Kinesis(Control):
         if at_end:
             answer["ChildShards"] = [stream.shards[id].as_child() for id in shard.children]
         else:
-            answer["NextShardIterator"] = Iterator(stream.name, stream.serial, shard.id, after, now).text()
+            answer["NextShardIterator"] = self._iterator(stream, shard, after)
         if records:
             detail = [position, len(records), answer["MillisBehindLatest"], size]
             last = records[-1].sequence_number

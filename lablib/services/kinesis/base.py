@@ -44,6 +44,7 @@ class KinesisBase(Service):
         super().__init__(world)
         self.streams: dict[str, Stream] = {}
         self._serial = 0
+        self._iterators = 0  # how many were given out
         self._rates: dict[str, TokenBucket] = {}
 
     # ---- from inside -------------------------------------------------------------------------------------------------

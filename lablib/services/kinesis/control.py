@@ -43,7 +43,8 @@ class Control(Settings):
         tags: dict[str, str] | None = None,
         max_record_size_in_ki_b: int | None = None,
     ) -> Document:
-        on_demand = (stream_mode_details or {}).get("StreamMode") == _ON_DEMAND
+        mode = (stream_mode_details or {}).get("StreamMode")
+        on_demand = mode == _ON_DEMAND or (mode is None and shard_count is None)  # recorded: a name is enough
         if stream_name in self.streams:
             raise in_use(f"Stream {stream_name} under account {self.world.account} already exists.")
         quotas, account = self.world.quotas, self.world.account
