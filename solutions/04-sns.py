@@ -637,9 +637,9 @@ limits("sns", changed=True)
 # %%
 month = FanOut().run(seed=7).measures
 orders = len(month.fanout.published)
-for what, dollars in month.fanout.costs().items():
+for what, dollars in month.bill()["sns"].items():
     print(f"SNS, {what:8} ${dollars / orders * 1e6:.2f} for a million orders")
-dollars = (month.cost() - month.fanout.cost) / orders * 1e6
+dollars = sum(month.bill()["sqs"].values()) / orders * 1e6
 print(f"SQS           ${dollars:.2f} for a million orders")
 
 # %% [markdown]

@@ -1,10 +1,15 @@
 """The floors of lablib/DESIGN.md, read from the code: who imports whom, who may touch a clock or chance, how long."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from lablib import services
+from lablib.aws import groups
+from lablib.aws.event import WORK
 
 ROOT = Path(__file__).resolve().parents[1] / "lablib"
 FILES = sorted(ROOT.rglob("*.py"))
@@ -155,6 +160,41 @@ def by_name_errors(source: str, file: str) -> Iterator[str]:
                 yield f"{file}:{node.lineno}: imports by a computed name; only the registries may"
 
 
+def kinds_of_services() -> dict[str, set[str]]:
+    """The kinds of rows that services declare, each with the services that do; calls and error codes are no kinds."""
+    found: dict[str, set[str]] = {}
+    for service in services.names():
+        home = services.find(service).__module__.split(".")[2]
+        for event in services.find(service).events:
+            if event not in SHARED and not event.polls and event.label != "throttle":
+                found.setdefault(event.kind, set()).add(home)
+    return found
+
+
+SHARED = (*groups.EVENTS, *WORK)
+KINDS = kinds_of_services()
+OF_A_LAB = re.compile(r"(scenarios|exercises)/lab\d\d")
+# Words that mean something else there: keys and codes of AWS's documents.
+OTHER_WORDS = {("services/s3/__init__.py", "Deleted"), ("services/opensearch/__init__.py", "Deleted")}
+
+
+def kind_errors(source: str, file: str) -> Iterator[str]:
+    """What a kind of row means is declared in its event; only its service and a lab that is about it name it."""
+    if OF_A_LAB.match(file):
+        return
+    if file.endswith(".py"):
+        nodes = ast.walk(ast.parse(source))
+        words = [(n.lineno, n.value) for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    else:
+        lines = enumerate(source.splitlines(), 1)
+        words = [(number, word) for number, line in lines for word in re.findall(r"""["'`](\w+)["'`]""", line)]
+    for line, word in words:
+        owners = KINDS.get(word, set())
+        mine = any(file.startswith((f"services/{owner}/", f"services/{owner}.py")) for owner in owners)
+        if owners and not mine and (file, word) not in OTHER_WORDS:
+            yield f"{file}:{line}: names {word}, which {', '.join(sorted(owners))} writes; ask its event what it means"
+
+
 def defined_privately(tree: ast.AST) -> set[str]:
     """The private names that a file defines: functions, methods, and attributes that it assigns to its own objects."""
     found = set()
@@ -287,6 +327,12 @@ def test_only_registries_import_by_name():
     assert all_errors(by_name_errors) == []
 
 
+def test_no_kind_of_row_is_named_outside_its_service():
+    scripts = sorted((ROOT / "workbench" / "js").rglob("*.js"))
+    assert len(KINDS) > 100 and len(scripts) > 20
+    assert all_errors(kind_errors, [*FILES, *scripts]) == []
+
+
 def test_no_room_reads_what_is_private_to_another():
     assert all_errors(private_errors) == []
 
@@ -335,6 +381,9 @@ def test_no_file_holds_two_concepts(path):
         (sibling_errors, "services/sns/events.py", "from lablib.services.sqs.events import x", "imports its sibling"),
         (sibling_errors, "services/sts.py", "from lablib.services import iam", "imports its sibling"),
         (by_name_errors, "scenarios/run.py", "import_module('lab' + 'lib.workbench')", "by a computed name"),
+        (kind_errors, "views/figures.py", "ENDS = ('Deleted', 'Gone')", "names Deleted, which sqs writes"),
+        (kind_errors, "services/sns/events.py", "x.kind == 'Deleted'", "names Deleted, which sqs writes"),
+        (kind_errors, "workbench/js/words.js", "const ends = ['Deleted']", "words.js:1: names Deleted"),
         (private_errors, "gateway.py", "def f(self):\n    return self.kernel._heap", "self.kernel._heap is private to"),
         (home_errors, "services/sqs.py", "from botocore.exceptions import ClientError", "only clients/boto.py may"),
         (real_world_errors, "services/sqs.py", "import time", "ask the kernel"),
@@ -365,6 +414,9 @@ def test_the_checks_can_fail(check, file, source, expected):
             "from lablib.services.sns import topics\nimport lablib.aws.arn",
         ),
         (by_name_errors, "services/__init__.py", "import_module(f'{__name__}.sqs')"),
+        (kind_errors, "services/sqs/standard.py", "trace.add('Deleted')"),
+        (kind_errors, "scenarios/lab01.py", "trace.where('Deleted')"),
+        (kind_errors, "exercises/lab02b.py", "trace.where('Deleted')"),
         (private_errors, "kernel/process.py", "signal._waiting.append(line)"),
         (private_errors, "exercises/wiring.py", "arn._replace(region='eu-west-1')"),
         (real_world_errors, "kernel/chance.py", "from random import Random"),

@@ -24,6 +24,7 @@ class Book:
     def __init__(self):
         self.clock = Clock()
         self.trace = Trace(self.clock)
+        self.trace.declare(Sns.events)
         self.trace.bills["sns"] = Sns.bill
         self.published = {}
 
@@ -45,7 +46,7 @@ class Book:
 
     @property
     def branches(self):
-        return {branch.endpoint: branch for branch in FanOut(self.trace, QUOTAS).branches}
+        return {branch.endpoint: branch for branch in FanOut(self.trace).branches}
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_what_arrived_after_all_or_was_dropped_is_not_on_the_way(book):
     book(2.1, "DeliveryDropped", "m2", "web", "there is no dead-letter queue")
     web = book.branches["web"]
     assert (web.delivered, web.dropped, web.on_the_way, web.median_latency) == (1, 1, 0, 20.0)
-    assert FanOut(book.trace, QUOTAS).dropped == 1
+    assert FanOut(book.trace).dropped == 1
 
 
 def test_a_request_to_confirm_is_no_message(book):
@@ -90,20 +91,21 @@ def test_costs_are_by_64_kb_published_and_by_delivery(book):
     book.arrives(1.2, "m1", "web", "https")
     book.arrives(1.2, "m1", "ann@example.com", "email")
     book.arrives(1.2, "m1", "+821012345678", "sms")
-    costs = FanOut(book.trace, QUOTAS).costs()
-    assert costs == {
+    measures = Measures(book.trace)
+    assert measures.bill()["sns"] == {
         "publish": pytest.approx(5 * 0.5e-6),  # 1 request, and 4 for 200,000 bytes
         "https": pytest.approx(0.6e-6),
         "email": pytest.approx(20e-6),
         "sms": pytest.approx(QUOTAS["sns.sms_price"]),
     }
-    measures = Measures(book.trace)
-    assert measures.cost() == pytest.approx(sum(costs.values()))
+    assert measures.cost() == pytest.approx(sum(measures.bill()["sns"].values()))
 
 
 def test_nothing_published_costs_nothing():
-    assert FanOut(Trace(Clock()), QUOTAS).cost == 0
-    assert FanOut(Trace(Clock()), QUOTAS).table().empty
+    trace = Trace(Clock())
+    trace.bills["sns"] = Sns.bill
+    assert Measures(trace).bill() == {}
+    assert FanOut(trace).table().empty
 
 
 def test_every_copy_of_a_run_is_accounted_for():

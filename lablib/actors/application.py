@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lablib.actors.fleet import Worker
+from lablib.aws.event import is_given
 from lablib.aws.service import ServiceError
 from lablib.gateway import AnswerLost
 from lablib.kernel import Kernel, Trace
@@ -126,7 +127,7 @@ class Application:
             if getattr(error, "code", "") == "ExpiredIteratorException":
                 iterators.pop(known, None)
             return
-        (row,) = self._trace.latest("RecordsRead", worker.name, 1) if answer["Records"] else (-1,)
+        (row,) = self._trace.latest(self._trace.kinds(is_given), worker.name, 1) if answer["Records"] else (-1,)
         for number, record in enumerate(answer["Records"], 1):
             self._work(worker, record, row)
             if number % int(self._values["checkpoint"]) == 0 or number == len(answer["Records"]):

@@ -7,6 +7,7 @@ from typing import Any
 
 from lablib.actors.fleet import Worker
 from lablib.actors.producers import call_with_retries
+from lablib.aws.event import is_given
 from lablib.aws.service import ServiceError
 from lablib.gateway import AnswerLost
 from lablib.kernel import Kernel, Signal, Trace
@@ -37,6 +38,7 @@ class Consumer:
     ) -> None:
         self._kernel = kernel
         self._trace = trace
+        self._given = trace.kinds(is_given)
         self._sqs = sqs
         self._queue_url = queue_url
         self._settings = settings
@@ -47,7 +49,7 @@ class Consumer:
         while not worker.stopping:
             messages = self._receive(worker)
             worker.wait_while_frozen()
-            for message, row in zip(messages, self._trace.latest("Received", worker.name, len(messages))):
+            for message, row in zip(messages, self._trace.latest(self._given, worker.name, len(messages))):
                 self._handle(worker, message, row)
                 worker.wait_while_frozen()
             if not messages and self._until_empty:

@@ -118,6 +118,11 @@ def _ended(row: Row, trace: Trace) -> str:
     return f"{row.actor} {done} the work, {row.time - trace[row.cause].time:.3g} s after it began"
 
 
+def is_given(event: Event) -> bool:
+    """Does the row's actor get something: a message, or the next records of a stream?"""
+    return event.holder in ("gets", "reads")
+
+
 def refusal(code: str) -> Event:
     """A call that was refused with this error code because there were too many."""
     return Event(code, label="throttle", notable="{actor}'s {kind} is refused: {detail}.")

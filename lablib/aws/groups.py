@@ -29,7 +29,8 @@ def _joined_group(row: Row, trace: Trace) -> str:
 
 
 def _deduplicated(row: Row, trace: Trace) -> str:
-    sent = next(iter(trace.where(("Sent", "Published"), row.resource, row.subject)), None)
+    begins = trace.kinds(lambda event: event.counts in ("sent", "published"))
+    sent = next(iter(trace.where(begins, row.resource, row.subject)), None)
     first = f" at {sent.time:.1f} s" if sent else ""
     return (
         f"{row.actor} sent it once more: accepted, not stored, because the deduplication id is that of the send{first}"

@@ -310,17 +310,11 @@ def report(program: Program, outcome: Outcome, limits: str) -> str:
 
 def _left(outcome: Outcome) -> list[str]:
     """What lies in the queues at the end."""
-    found, sqs = [], outcome.cloud.service("sqs")
-    for row in outcome.trace.where(kind="QueueCreated"):
-        try:
-            counts = sqs.queue(row.resource).counts()
-        except KeyError:  # it was deleted, or is in another region
-            continue
-        if any(counts):
-            found.append(
-                f"{row.resource}: {counts.visible} available, {counts.in_flight} in flight, {counts.delayed} delayed"
-            )
-    return list(dict.fromkeys(found)) or ["nothing in the queues"]
+    counts = {name: queue.counts() for name, queue in outcome.cloud.service("sqs").queues.items()}
+    found = [
+        f"{name}: {n.visible} available, {n.in_flight} in flight, {n.delayed} delayed" for name, n in counts.items()
+    ]
+    return [text for text, n in zip(found, counts.values()) if any(n)] or ["nothing in the queues"]
 
 
 def table(trace: Trace) -> str:

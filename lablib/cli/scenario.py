@@ -114,7 +114,7 @@ def command(args: Namespace, rest: list[str]) -> int:
 
 def story(run: Run, message: str) -> str:
     """What happened to one message. Raises Problem, with ids that exist, when it is not in the run."""
-    sent = [row.subject for row in run.trace.where(kind="Sent")]
+    sent = [run.trace[row].subject for row in run.measures.counted("sent")]
     if message not in sent and not run.trace.where(subject=message):
         raise Problem(f"no message {message!r} in this run; its messages are {', '.join(sent[:3]) or 'none'}, ...")
     return run.explain(message)

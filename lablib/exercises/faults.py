@@ -12,7 +12,7 @@ from itertools import accumulate
 
 from lablib.exercises.case import counted
 from lablib.exercises.stage import Problem, Stage
-from lablib.exercises.story import Story, Try, once
+from lablib.exercises.story import Story, Try, first_after, once
 from lablib.kernel import Row
 
 Fault = Callable[[Stage], Iterator[Problem]]
@@ -124,12 +124,12 @@ def why_gone(story: Story, before: str) -> str:
         row = story.expired[0]
         return f"at {row.time:.0f} s it was older than the retention period of queue {row.resource!r}"
     if not story.deleted:
-        emptied = story.trace.where(("QueuePurged", "QueueDeleted"))
+        emptied = story.trace.where(story.trace.kinds(lambda event: event.whole))
         row = emptied[-1] if emptied else story.sent[-1]
         return f"{row.actor} emptied queue {row.resource!r} at {row.time:.2f} s, and it was in there"
     deleted = story.deleted[0]
     text = f"{deleted.actor} deleted its message at {deleted.time:.2f} s, before {before}"
-    crash = story.after(deleted, "Crashed")
+    crash = story.crash(deleted)
     return f"{text}, and then crashed at {crash.time:.2f} s" if crash else text
 
 
@@ -141,7 +141,7 @@ def visible_while_worked_on(stage: Stage) -> Iterator[Problem]:
     for story in stage.stories():
         for t in story.tries:
             received = stage.trace[t.begun.cause] if t.begun.cause >= 0 else t.begun
-            shown = story.after(received, "BecameVisible")
+            shown = first_after(received, story.shown)
             if shown is None or (t.end and shown.index > t.end.index):
                 continue
             yield Problem(
@@ -151,7 +151,7 @@ def visible_while_worked_on(stage: Stage) -> Iterator[Problem]:
 
 def _why_shown(story: Story, t: Try, shown: Row) -> str:
     who, trace = t.begun.actor, story.trace
-    if shown.time == trace[shown.cause].time and trace[shown.cause].kind == "VisibilityChanged":
+    if shown.time == trace[shown.cause].time and trace[shown.cause] in story.hidden:
         back = f"because {trace[shown.cause].actor} gave it back"
         return f"{back}, and yet {who} worked on it. Give back only what you do not begin."
     received = trace[t.begun.cause]
@@ -183,10 +183,10 @@ def hidden_too_long(most: float, so: str) -> Fault:
             for t in story.tries:
                 if t.end is None or t.how == "done":
                     continue
-                ends = [story.after(t.begun, kind) for kind in ("BecameVisible", "Deleted", "MovedToDeadLetterQueue")]
+                ends = [first_after(t.begun, rows) for rows in (story.shown, story.deleted, story.moved)]
                 free = min((row for row in ends if row), default=None)
                 back = free.time if free else stage.cloud.now
-                if back - t.end.time > most and not (free and free.kind == "Deleted"):
+                if back - t.end.time > most and free not in story.deleted:
                     why = f"{t.begun.actor} crashed" if t.how == "crashed" else f"the work of {t.begun.actor} failed"
                     at_least = "" if free else "at least "
                     mine = (row for row in story.hidden if stage.program(row.actor) == stage.program(t.begun.actor))

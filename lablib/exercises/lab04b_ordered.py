@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial, wraps
 from itertools import pairwise
 from typing import Any
 
+from lablib.aws.event import Event
 from lablib.aws.service import Handler, Request
 from lablib.exercises.base import Exercise
 from lablib.exercises.case import flag, knobs, number, scaled, some
 from lablib.exercises.stage import GIVES_UP, Problem, Stage
 from lablib.exercises.story import once
 from lablib.exercises.wiring import copies, missing, nobody_else_sends, queues_made, text_of, topic_made
-from lablib.kernel import Row
+from lablib.kernel import Row, Trace
 
 _PEOPLE = ("ann", "bob", "eve")
 _EVENTS = ("placed", "paid", "packed", "shipped")
@@ -37,7 +39,7 @@ class Publications:
         for name in ("publish", "publish_batch"):
             sns.operations[name] = self._noting(sns.operation(name))
         again = stage.trace.events["Deduplicated"]
-        stage.trace.phrases["Deduplicated"] = lambda row, trace: self._repeated(row) or again.describe(row, trace)
+        stage.trace.declare([replace(again, words=partial(self._in_words, again))])
 
     def _noting(self, handler: Handler) -> Handler:
         @wraps(handler)
@@ -60,6 +62,9 @@ class Publications:
     def event(self, message: str) -> str:
         """The id of the event that was published under this MessageId; empty when there is none."""
         return next((event for row, event in self.rows("Published") if row.subject == message), "")
+
+    def _in_words(self, again: Event, row: Row, trace: Trace) -> str:
+        return self._repeated(row) or again.describe(row, trace)
 
     def _repeated(self, row: Row) -> str:
         """In words, that one event was taken for a repetition of another; empty when it was one."""

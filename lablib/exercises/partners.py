@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from lablib.aws.event import Event
+from lablib.aws.event import Event, is_given
 from lablib.exercises.case import crash_point
 from lablib.exercises.stage import Stage
 from lablib.kernel import Row
@@ -202,7 +202,8 @@ def in_hand(stage: Stage, messages: Iterable[str]) -> Row | None:
     """The latest receive of one of these messages by the program that is running; None when there is none."""
     trace = stage.trace
     kinds, actors, subjects = trace.column("kind"), trace.column("actor"), trace.column("subject")
-    received, me, wanted = trace.code("Received"), trace.code(stage.caller), {trace.code(m) for m in messages}
+    me, wanted = trace.code(stage.caller), {trace.code(m) for m in messages}
+    received = {trace.code(kind) for kind in trace.kinds(is_given)}
     rows = range(len(kinds) - 1, -1, -1)
-    mine = (i for i in rows if kinds[i] == received and actors[i] == me and subjects[i] in wanted)
+    mine = (i for i in rows if kinds[i] in received and actors[i] == me and subjects[i] in wanted)
     return trace[found] if (found := next(mine, -1)) >= 0 else None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from lablib.actors import EVENTS
-from lablib.aws.event import Event
+from lablib.aws.event import Event, is_given
 from lablib.aws.service import Request, ServiceError
 from lablib.cloud import Cloud
 from lablib.exercises.case import Case, counted
@@ -161,9 +161,10 @@ class Stage:
 
     def find_sent_again(self) -> None:
         """A message of the learner's function that repeats the text of an order is that order, too."""
-        kinds, sent = self.trace.column("kind"), self.trace.code("Sent")
+        kinds = self.trace.column("kind")
+        sent = {self.trace.code(kind) for kind in self.trace.kinds(lambda event: event.counts == "sent")}
         new, self._looked = range(self._looked, len(kinds)), len(kinds)
-        for row in (self.trace[i] for i in new if kinds[i] == sent):
+        for row in (self.trace[i] for i in new if kinds[i] in sent):
             mine = self.program(row.actor) in self.learners
             if mine and row.subject not in self.bodies and row.subject in self.held(row.resource):
                 body = self.cloud.service("sqs").queue(row.resource).messages[row.subject].body
@@ -358,7 +359,7 @@ class Stage:
         empty = [row for row in calls if row.kind == "ReceiveMessage" and row.detail == 0]
         short = sum(row.until - row.time < _SHORT for row in empty)
         refused = Counter((row.kind, row.detail) for row in calls if isinstance(row.detail, str))
-        often = Counter(row.subject for row in self.trace.where("Received")).most_common(1)
+        often = Counter(row.subject for row in self.trace.where(self.trace.kinds(is_given))).most_common(1)
         if short > len(calls) / 2:
             return Problem(
                 f"{text}, most of them ReceiveMessage calls that brought nothing. "

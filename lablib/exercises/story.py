@@ -6,7 +6,13 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import NamedTuple
 
+from lablib.aws.event import Event
 from lablib.kernel import Row, Trace
+
+
+def first_after(row: Row, rows: Iterable[Row]) -> Row | None:
+    """The first of these rows about the same message after `row`."""
+    return next((r for r in rows if r.index > row.index and r.subject == row.subject), None)
 
 
 def once(n: int) -> str:
@@ -14,7 +20,12 @@ def once(n: int) -> str:
     return "once" if n == 1 else "twice" if n == 2 else f"{n} times"
 
 
-_MOVES = ("Sent", "Received", "BecameVisible", "VisibilityChanged", "Deleted", "Expired", "MovedToDeadLetterQueue")
+# What the events of the rows of a message count as, and what a story calls them.
+_MOVES = {
+    "sent": "sent", "received": "received", "visible again": "shown", "hidden anew": "hidden", "deleted": "deleted",
+    "expired": "expired", "dead letters": "moved",
+}  # fmt: skip
+_NOTHING = Event("")
 
 
 class Try(NamedTuple):
@@ -34,50 +45,37 @@ class Story:
     queue); `tries` is the work on it, `done` and `failed` the rows in which tries came to an end.
     """
 
+    sent: list[Row]
+    received: list[Row]
+    shown: list[Row]
+    hidden: list[Row]
+    deleted: list[Row]
+    expired: list[Row]
+    moved: list[Row]
+
     def __init__(self, trace: Trace, name: str, ids: Iterable[str], rows: Iterable[Row]) -> None:
         self.trace, self.name, self.ids = trace, name, tuple(ids)
         self._rows = sorted(rows)
+        for attribute in _MOVES.values():
+            setattr(self, attribute, [row for row in self._rows if self._move(row) == attribute])
 
-    def _of(self, *kinds: str) -> list[Row]:
-        return [row for row in self._rows if row.kind in kinds]
+    def _event(self, row: Row) -> Event:
+        found: Event = self.trace.events.get(row.kind, _NOTHING)
+        return found
 
-    @cached_property
-    def sent(self) -> list[Row]:
-        return self._of("Sent")
-
-    @cached_property
-    def received(self) -> list[Row]:
-        return self._of("Received")
-
-    @cached_property
-    def shown(self) -> list[Row]:
-        return self._of("BecameVisible")
-
-    @cached_property
-    def hidden(self) -> list[Row]:
-        return self._of("VisibilityChanged")
-
-    @cached_property
-    def deleted(self) -> list[Row]:
-        return self._of("Deleted")
-
-    @cached_property
-    def expired(self) -> list[Row]:
-        return self._of("Expired")
-
-    @cached_property
-    def moved(self) -> list[Row]:
-        return self._of("MovedToDeadLetterQueue")
+    def _move(self, row: Row) -> str:
+        """What a row is for the story; "" when it says nothing of where the message is."""
+        return _MOVES.get(self._event(row).counts, "")
 
     @cached_property
     def tries(self) -> list[Try]:
-        ends = {row.cause: row for row in self._of("WorkEnded", "WorkFailed")}
-        return [self._try(begun, ends.get(begun.index)) for begun in self._of("WorkStarted")]
+        ends = {row.cause: row for row in self._rows if self._event(row).holder == "worked"}
+        return [self._try(row, ends.get(row.index)) for row in self._rows if self._event(row).holder == "works"]
 
     def _try(self, begun: Row, end: Row | None) -> Try:
         if end is not None:
             return Try(begun, end, "failed" if "failed" in (end.detail, end.kind[4:].lower()) else "done")
-        crash = self.after(begun, "Crashed")
+        crash = self.crash(begun)
         return Try(begun, crash, "crashed" if crash else "")
 
     @cached_property
@@ -88,20 +86,19 @@ class Story:
     def failed(self) -> list[Row]:
         return [t.end for t in self.tries if t.end and t.how == "failed"]
 
-    def after(self, row: Row, kind: str) -> Row | None:
-        """The first row of this kind after `row`: about its message, or for a crash by its actor."""
-        rows = self.trace.where(kind, actor=row.actor) if kind == "Crashed" else self._of(kind)
-        same = (r for r in rows if kind == "Crashed" or r.subject == row.subject)
-        return next((r for r in same if r.index > row.index), None)
+    def crash(self, row: Row) -> Row | None:
+        """The first crash of the actor of `row` after it."""
+        crashes = self.trace.where(self.trace.kinds(lambda event: event.is_now == "down"), actor=row.actor)
+        return next((crash for crash in crashes if crash.index > row.index), None)
 
     def place(self, id: str) -> str:
         """The queue in which one of its messages lies now, visible or not; "" when it is in none."""
-        mine = [row for row in self._rows if row.subject == id and row.kind in _MOVES]
-        if not mine or mine[-1].kind in ("Deleted", "Expired"):
+        mine = [row for row in self._rows if row.subject == id and self._move(row)]
+        if not mine or self._move(mine[-1]) in ("deleted", "expired"):
             return ""
         last = mine[-1]
-        here = str(last.detail) if last.kind == "MovedToDeadLetterQueue" else last.resource
-        emptied = self.trace.where(("QueuePurged", "QueueDeleted"), resource=here)
+        here = str(last.detail) if self._move(last) == "moved" else last.resource
+        emptied = self.trace.where(self.trace.kinds(lambda event: event.whole), resource=here)
         return "" if any(row.index > last.index for row in emptied) else here
 
     @cached_property

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from lablib.aws.access.decide import AccessRequest, administrator, decide
 from lablib.aws.arn import ACCOUNT, Arn
+from lablib.aws.event import RETRYING
 from lablib.aws.service import Principal, ServiceError, pascal
 from lablib.exercises.stage import Problem, Stage
 from lablib.exercises.story import once
@@ -45,7 +46,7 @@ def copies(stage: Stage) -> dict[str, dict[str, list[str]]]:
     """
     trace = stage.trace
     found: dict[str, dict[str, list[str]]] = {}
-    for sent in trace.where("Sent"):
+    for sent in trace.where(trace.kinds(lambda event: event.counts == "sent")):
         if sent.actor.startswith("sns/"):
             origin = trace.parent(trace.parent(sent.subject))  # a delivery lies between
             found.setdefault(origin, {}).setdefault(sent.resource, []).append(sent.subject)
@@ -88,15 +89,14 @@ def text_of(body: str) -> str:
 
 def missing(stage: Stage, name: str, message: str, place: str, kind: str = "queue") -> Problem:
     """Why a message that was published did not come to a queue (or a `kind` of other place)."""
-    rows = stage.trace.where(
-        ("DeliveryFailed", "FilteredOut"), subject=tuple(stage.trace.children(message)), actor=place
-    )
+    kinds = stage.trace.kinds(lambda event: event.state == RETRYING or event.ends == "filtered out")
+    rows = stage.trace.where(kinds, subject=tuple(stage.trace.children(message)), actor=place)
     what = f"{name} did not come to {kind} {place!r}"
     if not rows:
         again = " Your function crashed before it did that, and left it out when it started again."
         return Problem(f"{what}: it is not subscribed to the topic.{again * bool(stage.crash_rows)}", [message])
     last = rows[-1]
-    if last.kind == "FilteredOut":
+    if stage.trace.events[last.kind].ends:
         return Problem(f"{what}: the filter policy of its subscription keeps it out ({last.detail}).", [message])
     if last.detail["reason"].startswith("AccessDenied"):
         return Problem(

@@ -16,7 +16,7 @@ import hashlib
 import json
 import sys
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lablib.kernel.loop import Loop
@@ -41,9 +41,6 @@ class Row(NamedTuple):
     cause: int
     until: float
     detail: Any
-
-
-Phrase = Callable[[Row, "Trace"], str]
 
 
 class _Codes(dict[str, int]):
@@ -88,7 +85,6 @@ class Trace:
         self.api_kinds: set[int] = set()
         self.bills: dict[str, Any] = {}  # by service: what computes its costs (`Service.bill`)
         self.events: dict[str, Any] = {}  # by kind: what the rows mean (`lablib.aws.event.Event`)
-        self.phrases: dict[str, Phrase] = {}  # by kind: words that go before those of the events
         self.add, self.open = self._writers()
 
     def __len__(self) -> int:
@@ -220,16 +216,23 @@ class Trace:
                 rows = [i for i in rows if values[i] in wanted]
         return [self[i] for i in rows]
 
-    def latest(self, kind: str, actor: str, count: int) -> list[int]:
-        """The numbers of the last `count` rows of this kind and actor, the earliest first: quick when they are near."""
+    def kinds(self, wanted: Callable[[Any], object]) -> tuple[str, ...]:
+        """The kinds of rows whose events (`lablib.aws.event.Event`) are such."""
+        return tuple(kind for kind, event in self.events.items() if wanted(event))
+
+    def latest(self, kinds: Collection[str], actor: str, count: int) -> list[int]:
+        """The numbers of the last `count` rows of these kinds and this actor, the earliest first: quick when they are
+        near.
+        """
         rows: list[int] = []
-        wanted, end = (self.code(kind), self.code(actor)), len(self)
+        who, end = self.code(actor), len(self)
+        wanted = {(self.code(kind), who) for kind in kinds}
         for columns in (self._fresh, self._stored):
             for pair in zip(reversed(columns["kind"]), reversed(columns["actor"]), strict=True):
                 if len(rows) == count:
                     return rows[::-1]
                 end -= 1
-                if pair == wanted:
+                if pair in wanted:
                     rows.append(end)
         return rows[::-1]
 
@@ -312,13 +315,10 @@ class Trace:
     def says(self, row: Row) -> bool:
         """Is there anything to say about it? Rows that only mark where something begins have no words."""
         event = self.events.get(row.kind)
-        return event is None or row.kind in self.phrases or bool(event.words)
+        return event is None or bool(event.words)
 
     def describe(self, row: Row) -> str:
         """One row in words."""
-        phrase = self.phrases.get(row.kind)
-        if phrase:
-            return phrase(row, self)
         event = self.events.get(row.kind)
         if event is not None and event.words:
             return str(event.describe(row, self))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from lablib.aws.event import DEAD_LETTER, RETRYING
 from lablib.kernel import Row, Trace
 from lablib.measures.series import percentile
-from lablib.services.sns import Sns
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_KINDS = ("Published", "FilteredOut", "Delivered", "DeliveryFailed", "DeliveryDropped", "SentToDeadLetterQueue")
+_ENDS = ("delivered", "filtered out", "dropped", DEAD_LETTER)  # of the way of a message to one subscriber
 
 
 class Branch(NamedTuple):
@@ -34,26 +34,25 @@ class Branch(NamedTuple):
 
 
 class FanOut:
-    """The messages that were published to topics in a run, and what became of their copies.
-
-    `quotas` are those of an edition, for the price list. The requests to confirm a subscription do not count.
+    """The messages that were published to topics in a run, and what became of their copies. The requests to confirm a
+    subscription do not count.
     """
 
-    def __init__(self, trace: Trace, quotas: Mapping[str, Any]) -> None:
+    def __init__(self, trace: Trace) -> None:
         self._trace = trace
-        self._quotas = quotas
 
     @cached_property
     def published(self) -> dict[str, Row]:
-        """The rows Published by MessageId."""
-        return {row.subject: row for row in self._trace.where("Published")}
+        """The rows of the publications by MessageId."""
+        kinds = self._trace.kinds(lambda event: event.counts == "published")
+        return {row.subject: row for row in self._trace.where(kinds)}
 
     @cached_property
     def branches(self) -> list[Branch]:
         """Each subscription that a message was meant for, in the order of appearance."""
         rows: dict[tuple[str, str], list[Row]] = {}
-        for row in self._trace.where(_KINDS):
-            if row.kind != "Published" and self._message(row) in self.published:
+        for row in self._trace.where(self._trace.kinds(lambda e: e.ends in _ENDS or e.state == RETRYING)):
+            if self._message(row) in self.published:
                 rows.setdefault((row.resource, row.actor), []).append(row)
         return [self._branch(endpoint, mine) for (_, endpoint), mine in rows.items()]
 
@@ -62,21 +61,23 @@ class FanOut:
         return self._trace.names[self._trace.origin(row.index)]
 
     def _branch(self, endpoint: str, rows: list[Row]) -> Branch:
-        count = dict.fromkeys(_KINDS, 0)
+        count: Counter[str] = Counter()
         trying: set[str] = set()
         protocol, delays = "", []
         for row in rows:
-            count[row.kind] += 1
+            event = self._trace.events[row.kind]
+            what = event.state if event.state == RETRYING else event.ends
+            count[what] += 1
             trying.discard(row.subject)
-            if row.kind == "DeliveryFailed" and row.until:
+            if what == RETRYING and row.until:
                 trying.add(row.subject)
-            if row.kind == "Delivered":
+            if what == "delivered":
                 delays.append(row.time - self.published[self._message(row)].time)
-            if row.kind in ("Delivered", "DeliveryFailed"):
+            if what in ("delivered", RETRYING):
                 protocol = row.detail["protocol"]
-        _, filtered, delivered, failed, dropped, dead = count.values()
+        delivered, filtered, dropped, dead = (count[end] for end in _ENDS)
         median = percentile(delays, 50)
-        return Branch(endpoint, protocol, delivered, filtered, failed, dead, dropped, len(trying), median)
+        return Branch(endpoint, protocol, delivered, filtered, count[RETRYING], dead, dropped, len(trying), median)
 
     @property
     def filtered(self) -> int:
@@ -87,16 +88,6 @@ class FanOut:
     def dropped(self) -> int:
         """Copies that are lost: not delivered, and in no dead-letter queue."""
         return sum(branch.dropped for branch in self.branches)
-
-    def costs(self) -> dict[str, float]:
-        """Dollars for publishing and for deliveries by protocol (`Sns.bill`)."""
-        rows = {kind: [row.index for row in self._trace.where(kind)] for kind in ("Published", "Delivered")}
-        return Sns.bill(self._trace, rows, self._quotas, 0.0)
-
-    @property
-    def cost(self) -> float:
-        """Dollars for SNS in all."""
-        return sum(self.costs().values())
 
     def table(self) -> pd.DataFrame:
         """The branches as a table: what each subscriber got, and what it did not get."""

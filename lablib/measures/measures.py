@@ -23,7 +23,6 @@ from lablib.measures.records import Records
 from lablib.measures.series import Number, Series, ages, percentile, steps
 from lablib.measures.tokens import Token, Tokens, fold
 from lablib.services import quota_values
-from lablib.services.sqs import Sqs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -292,7 +291,7 @@ class Measures:
     @cached_property
     def fanout(self) -> FanOut:
         """What topics did, subscription by subscription."""
-        return FanOut(self.trace, self.quotas)
+        return FanOut(self.trace)
 
     def reached(self, subjects: Iterable[str]) -> dict[str, dict[str, float]]:
         """Of each subject: the queues and the endpoints outside that got something which was made of it, and when."""
@@ -438,10 +437,6 @@ class Measures:
         """API calls by operation, those that failed too."""
         names = sorted(self.trace.name(code) for code in self.trace.api_kinds)
         return {name: len(self._rows.get(name, ())) for name in names}
-
-    def requests(self) -> int:
-        """Requests as SQS bills them: each 64 KB of what a call carries is one (SQS pricing page)."""
-        return Sqs.requests(self.trace, self._rows, self.quotas)
 
     def bill(self) -> dict[str, dict[str, float]]:
         """Dollars by service and by what they are for, by the price list. A free tier is not taken off, and what AWS

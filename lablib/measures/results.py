@@ -26,11 +26,11 @@ def summary(m: Measures) -> list[Number]:
             n("longest wait", age.max, "s"), n("throughput", m.throughput, f"{m.unit}s/s"),
         ]  # fmt: skip
     topics = m.fanout
-    published = [n("published", len(topics.published)), n("filtered out", topics.filtered)]
     failed = n("failed attempts", sum(branch.failed_attempts for branch in topics.branches))
     return [
         *own(m),
-        *([*published, failed] if topics.published else []),
+        *([n("published", len(topics.published))] if topics.published else []),
+        *([n("filtered out", topics.filtered), failed] if topics.branches else []),
         n("sent", m.sent), n("done", m.done), n("still waiting", m.waiting), n("lost", m.lost),
         *([n("dead letters", m.dead)] if m.dead else []),
         n("duplicates", m.duplicates()), n("out of order", m.order_violations()), *speed,

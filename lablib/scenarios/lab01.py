@@ -53,7 +53,7 @@ def enough_workers(run: Run) -> bool:
 def crash_survived(run: Run) -> float | None:
     """A video whose worker crashed in the spike is done after all."""
     begin, length = (run.scenario.values()[name] for name in ("spike_start", "spike_length"))
-    cut = {work.subject for work in works(run) if work.kind == "Crashed" and begin <= work.time <= begin + length}
+    cut = {work.subject for work in works(run) if work.what == "down" and begin <= work.time <= begin + length}
     return next((row.time for row in run.trace.where("Deleted", subject=tuple(cut))), None) if cut else None
 
 

@@ -65,9 +65,9 @@ def costly_crash(run: Run) -> float | None:
     """A job that a crash interrupts begins again three minutes later, or still later."""
     cut: dict[str, float] = {}
     for work in works(run):
-        if work.kind == "Crashed":
+        if work.what == "down":
             cut[work.subject] = work.time
-        elif work.kind == "WorkStarted" and work.time - cut.get(work.subject, work.time) >= 180:
+        elif work.what == "works" and work.time - cut.get(work.subject, work.time) >= 180:
             return work.time
     return None
 

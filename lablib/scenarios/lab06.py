@@ -426,7 +426,7 @@ class _LiftStage(Stage):
                 iterator = ""
                 worker.hold(1.0)
                 continue
-            row = self.cloud.trace.latest("RecordsRead", worker.name, 1)[0] if answer["Records"] else -1
+            row = self.cloud.trace.latest(("RecordsRead",), worker.name, 1)[0] if answer["Records"] else -1
             for record in answer["Records"]:
                 if turn == self._turn:
                     worker.work(worker.name, record["SequenceNumber"], row, 0.002)

@@ -78,12 +78,12 @@ def as_given(run: Run, *names: str) -> bool:
 
 
 class AtWork(NamedTuple):
-    """A worker begins to work on a subject, ends it, or crashes in it. How many work on the same subject afterwards
-    (`together`), and how many on anything (`busy`).
+    """A worker begins to work on a subject, has worked on it, or goes down in it (`what`: "works", "worked", "down").
+    How many work on the same subject afterwards (`together`), and how many on anything (`busy`).
     """
 
     time: float
-    kind: str
+    what: str
     subject: str
     worker: str
     together: int
@@ -93,19 +93,18 @@ class AtWork(NamedTuple):
 @lru_cache(maxsize=8)
 def works(run: Run) -> tuple[AtWork, ...]:
     """The beginnings and ends of all work, in the order of time. Who crashes while it does nothing is left out."""
-    busy: dict[str, str] = {}
+    changes = []
+    for work in run.measures.work:
+        changes.append((work.start, "works", work))
+        if (end := max(work.end, work.cut)) >= 0:
+            changes.append((end, "worked" if work.end >= 0 else "down", work))
     together: Counter[str] = Counter()
-    found = []
-    for row in run.trace.where(("WorkStarted", "WorkEnded", "Crashed")):
-        before = busy.pop(row.actor, "")
-        subject = before if row.kind == "Crashed" else row.subject
-        if not subject:
-            continue
-        together[before] -= 1
-        if row.kind == "WorkStarted":
-            busy[row.actor] = subject
-            together[subject] += 1
-        found.append(AtWork(row.time, row.kind, subject, row.actor, together[subject], len(busy)))
+    times, found, busy = run.trace.column("time"), [], 0
+    for row, what, work in sorted(changes):
+        by = 1 if what == "works" else -1
+        together[work.subject] += by
+        busy += by
+        found.append(AtWork(times[row], what, work.subject, work.actor, together[work.subject], busy))
     return tuple(found)
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from lablib.aws.event import DELAYED, HELD, HIDDEN, LOST, WAITING
 from lablib.measures import Band
+from lablib.measures.tokens import Token
 from lablib.scenarios import Run
 from lablib.views import panels
 from lablib.views.theme import DASHES, QUIET, SERIES, Theme, check, paint
@@ -74,28 +76,29 @@ def latency(*runs: Run, names: Sequence[str] = (), theme: Theme | None = None) -
     return _figure(_plain(data, notes, "seconds from send to delete", "share of the messages (%)"), theme)
 
 
-_ENDS = ("Deleted", "Expired", "MovedToDeadLetterQueue", "Answered", "Refused", "TimedOut", "WorkEnded")
-_NOTHING_NEW = ("VisibilityChanged", "DeleteIgnored", "MovedToBack", "Accepted")
 _STAYS_KEY = (
     '<span style="color:{{waiting}}">━ waiting</span>   <span style="color:{{flight}}"><b>▬ in flight</b></span>   '
-    '<span style="color:{{again}}">◆ delivered again</span>   <span style="color:{{ink}}">✕ expired</span>'
+    '<span style="color:{{again}}">◆ delivered again</span>   <span style="color:{{ink}}">✕ lost</span>'
 )
 
 
 def stays(run: Run, most: int = 60, start: int = 0, *, theme: Theme | None = None) -> go.Figure:
     """Messages' lives as bars, a line each: thin while it waits, thick in flight, a diamond where delivered again, a
-    cross where it expired.
+    cross where it was lost.
 
     `most`: how many messages; `start`: from which one on, as they were sent. Raises ValueError when there are none.
     """
-    sent = run.trace.where(kind=("Sent", "Requested"))
+    sent = run.measures.counted("sent")
     if most < 1 or start < 0 or not sent[start : start + most]:
         raise ValueError(f"start={start!r}, most={most!r}: this run has {len(sent)} messages")
+    subjects = run.trace.column("subject")
+    lines = {subjects[row]: number for number, row in enumerate(sent[start : start + most], start + 1)}
     scale, unit = panels.time_unit(run.until)
     points: dict[str, list[Any]] = {"waiting": [], "flight": [], "again": [], "ink": []}
-    for number, first in enumerate(sent[start : start + most], start + 1):
-        for what, *times in _stays_of(run, first.subject):
-            points[what] += [(t * scale, number) for t in times] + [(None, None)]
+    for token in run.tokens.tokens:
+        if number := lines.get(token.subject):
+            for what, *times in _stays_of(token, run.until):
+                points[what] += [(t * scale, number) for t in times] + [(None, None)]
     sizes: dict[str, dict[str, Any]] = {
         "waiting": {"mode": "lines", "line": {"width": 1.5}},
         "flight": {"mode": "lines", "line": {"width": 5}},
@@ -105,7 +108,7 @@ def stays(run: Run, most: int = 60, start: int = 0, *, theme: Theme | None = Non
     data = []
     for what, size in sizes.items():
         x, y = zip(*points[what], strict=True) if points[what] else ((), ())
-        name = "expired" if what == "ink" else what
+        name = "lost" if what == "ink" else what
         data.append({"type": "scatter", "x": list(x), "y": list(y), "meta": what, "name": name, **size})
     key = {"text": _STAYS_KEY, "x": 0, "y": 1.02, "xref": "paper", "yref": "paper", "showarrow": False}
     notes = [{**key, "xanchor": "left", "yanchor": "bottom"}]
@@ -115,23 +118,17 @@ def stays(run: Run, most: int = 60, start: int = 0, *, theme: Theme | None = Non
     return _figure(spec, theme)
 
 
-def _stays_of(run: Run, subject: str) -> Iterator[tuple[Any, ...]]:
-    """A message's stays ("waiting" or "flight", from, to), repeated deliveries ("again", at) and expiry ("ink", at)."""
-    since, where, receives = 0.0, "", 0
-    for row in run.trace.where(subject=subject):
-        if row.kind in _NOTHING_NEW or (row.kind == "WorkEnded" and where == "flight" and receives):
-            continue
-        if where:
-            yield where, since, row.time
-        receives += row.kind == "Received"
-        if row.kind == "Received" and receives > 1:
-            yield "again", row.time
-        if row.kind == "Expired":
-            yield "ink", row.time
-        held = row.kind in ("Received", "WorkStarted")
-        since, where = row.time, "" if row.kind in _ENDS else "flight" if held else "waiting"
-    if where:
-        yield where, since, run.until
+def _stays_of(token: Token, until: float) -> Iterator[tuple[Any, ...]]:
+    """What a token adds to its message's line: ("waiting" or "flight", from, to), ("again", at), ("ink", at)."""
+    end = until if token.end is None else token.end
+    if token.state in (WAITING, DELAYED):
+        yield "waiting", token.start, end
+    elif token.state == HIDDEN or (token.state == HELD and not token.delivery):  # a worker took it from a backlog
+        yield "flight", token.start, end
+    elif token.state == HELD and token.delivery > 1 and token.left is not None:
+        yield "again", token.start
+    elif token.state == LOST:
+        yield "ink", token.start
 
 
 def sweep(

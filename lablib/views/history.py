@@ -112,13 +112,13 @@ def _sentences(run: Run, rows: list[Row], mine: list[Row], again: list[str]) -> 
         yield _passed_on(trace, rows)
         return
     failure = _failure(trace, first.subject)
-    begin = "Asked for" if _event(trace, first).caller else "Sent"
-    begin = f"Put into the dead-letter queue {first.resource}" if failure else begin
+    begin = "Asked for at" if _event(trace, first).caller else "Sent at"
+    begin = f"Put into the dead-letter queue {first.resource} at" if failure else begin
     gets, handed = [row for row in mine if _event(trace, row).again], ""
     if gets:
         who = ", ".join(dict.fromkeys(row.actor or "somebody" for row in gets))
         handed = f", received {_TIMES.get(len(gets), f'{len(gets)} times')} ({who})"
-    yield f"{begin} at {first.time:.3f} s{handed}, {_end(run, mine)}."
+    yield f"{begin} {first.time:.3f} s{handed}, {_end(run, mine)}."
     if failure:
         tries = failure.detail["attempt"]
         many = f"all {tries} attempts failed, the last with" if tries > 1 else "the only attempt failed with"

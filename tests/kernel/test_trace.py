@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lablib.aws.event import Event
 from lablib.kernel import Kernel, Trace
 
 
@@ -50,8 +51,8 @@ def test_the_chain_leads_from_the_first_cause(trace):
     assert [r.kind for r in trace.chain(3)] == ["SendMessage", "Sent", "Received", "BecameVisible"]
 
 
-def test_explain_uses_the_services_phrases_and_falls_back_to_the_bare_row(trace):
-    trace.phrases["Sent"] = lambda row, trace: f"sent by {row.actor}, {row.detail} bytes"
+def test_explain_uses_the_words_of_the_events_and_falls_back_to_the_bare_row(trace):
+    trace.declare([Event("Sent", "sent by {actor}, {detail} bytes")])
     assert trace.explain("m1").splitlines() == [
         "     0.500 s  sent by you, 11 bytes",
         "     2.000 s  Received orders by consumer-1",

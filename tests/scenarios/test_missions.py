@@ -23,7 +23,7 @@ LABS = (VideoQueue, Visibility, QueueToFunction, Trucks, FanOut, Uploads, TruckS
 def busy(scenario, seed, after):
     """A worker, and an instant after `after` at which it works: half a second after it began."""
     run = scenario.run(seed)
-    work = next(w for w in works(run) if w.kind == "WorkStarted" and w.time > after)
+    work = next(w for w in works(run) if w.what == "works" and w.time > after)
     return work.worker, work.time + 0.5
 
 
@@ -332,12 +332,12 @@ def test_what_was_changed_is_known():
 
 def test_who_crashes_in_its_work_no_longer_works():
     run = play(*crash(VideoQueue(), 7, 70.0))
-    cut = next(work for work in works(run) if work.kind == "Crashed")
+    cut = next(work for work in works(run) if work.what == "down")
     assert cut.subject
-    begun = [w for w in works(run) if w.subject == cut.subject and w.kind == "WorkStarted"]
+    begun = [w for w in works(run) if w.subject == cut.subject and w.what == "works"]
     assert begun[0].worker == cut.worker
     assert len(begun) == 2
-    end = next(w for w in works(run) if w.kind == "WorkEnded" and w.subject == cut.subject)
+    end = next(w for w in works(run) if w.what == "worked" and w.subject == cut.subject)
     assert cut.time < end.time
 
 

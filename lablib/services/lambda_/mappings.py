@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from lablib.aws.access.decide import administrator
 from lablib.aws.arn import Arn
 from lablib.aws.dates import moment
+from lablib.aws.event import is_given
 from lablib.aws.service import AnswerLost, Principal, ServiceError, World
 from lablib.aws.targets import queue_url
 from lablib.aws.tracing import rounds
@@ -153,7 +154,8 @@ class Pollers:
         except (ServiceError, AnswerLost):
             return None
         messages: list[Document] = answer.get("Messages", [])
-        for message, row in zip(messages, self._world.trace.latest("Received", function.actor, len(messages))):
+        trace = self._world.trace
+        for message, row in zip(messages, trace.latest(trace.kinds(is_given), function.actor, len(messages))):
             message["row"], message["record"] = row, _record(mapping, message)
         return self._wanted(mapping, function, messages)
 

@@ -19,6 +19,7 @@ from typing import Any
 from lablib.aws.access.decide import administrator
 from lablib.aws.arn import Arn
 from lablib.aws.dates import iso, moment
+from lablib.aws.event import is_given
 from lablib.aws.service import AnswerLost, ServiceError, World
 from lablib.aws.targets import hand_over, reason
 from lablib.kernel import Process, Signal
@@ -197,7 +198,8 @@ class Readers:
             if answer is None:
                 iterator = ""  # one that is valid, from where it stopped
             else:
-                rows = self._world.trace.latest("RecordsRead", function.actor, 1) if function else []
+                trace = self._world.trace
+                rows = trace.latest(trace.kinds(is_given), function.actor, 1) if function else []
                 for record in answer["Records"]:
                     after = record["SequenceNumber"]
                     number = int(md5(record["PartitionKey"].encode()).hexdigest(), 16) % len(lanes)

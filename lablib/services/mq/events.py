@@ -143,6 +143,7 @@ EVENTS = (
         state=WAITING,
         at="detail",
         ends="moved to the dead-letter queue",
+        counts="dead letters",
         label="dead letter",
         notable="A message moves to {detail}.",
         series="all",

@@ -57,7 +57,7 @@ class Sqs(Billed):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self._queues: dict[str, AnyQueue] = {}
+        self.queues: dict[str, AnyQueue] = {}
         self._by_url: dict[str, AnyQueue] = {}
         self._targets: dict[tuple[str, str | None], Target] = {}  # of calls by a queue's URL, until something changes
         self._deleted: dict[str, float] = {}
@@ -75,7 +75,7 @@ class Sqs(Billed):
         name, parts = re.split("[/:]", asked)[-1], None if url in self._by_url else _URL.fullmatch(str(url))
         owner = params.get("queue_owner_aws_account_id") or (parts[1] if parts else self.world.account)
         also = ("sqs:TagQueue",) if operation == "CreateQueue" and params.get("tags") else ()
-        actions, queue = (f"sqs:{operation.removesuffix('Batch')}", *also), self._queues.get(name)
+        actions, queue = (f"sqs:{operation.removesuffix('Batch')}", *also), self.queues.get(name)
         policy = permissions.policy_for(operation, queue, self.world.account) if queue else None
         arn = queue.arn if queue else self.arn(asked) if asked else "*"
         target = Target(name, owner, actions, arn, policy, queue is not None or not name)
@@ -86,9 +86,9 @@ class Sqs(Billed):
     def queue(self, name_or_url: str) -> AnyQueue:
         """The queue itself, to inspect it and to let its servers fail. Raises KeyError when there is none."""
         name = name_or_url.rpartition("/")[2]
-        if name not in self._queues:
-            raise KeyError(f"no queue is called {name!r}; there are: {', '.join(self._queues) or 'none'}")
-        return self._queues[name]
+        if name not in self.queues:
+            raise KeyError(f"no queue is called {name!r}; there are: {', '.join(self.queues) or 'none'}")
+        return self.queues[name]
 
     # ---- queues ------------------------------------------------------------------------------------------------------
 
@@ -104,7 +104,7 @@ class Sqs(Billed):
         fifo = (attributes or {}).get("FifoQueue", "").lower() == "true"
         given = check_attributes(attributes or {}, quotas, fifo)
         check_name(queue_name, fifo)
-        existing = self._queues.get(queue_name)
+        existing = self.queues.get(queue_name)
         if existing:
             check_same(existing.shown, given)
             return {"QueueUrl": self._base_url + queue_name}
@@ -119,7 +119,7 @@ class Sqs(Billed):
         queue.show(everything := defaults(ATTRIBUTES, quotas, "fifo" if fifo else "") | given)
         self._configure(queue, everything)
         queue.tags.update(tags or {})
-        self._queues[queue_name] = self._by_url[self._base_url + queue_name] = queue
+        self.queues[queue_name] = self._by_url[self._base_url + queue_name] = queue
         self.world.trace.add("QueueCreated", queue_name, "", request.caller, request.row)
         return {"QueueUrl": self._base_url + queue_name}
 
@@ -129,18 +129,18 @@ class Sqs(Billed):
         return {}
 
     def _delete(self, queue: AnyQueue, request: Request) -> None:
-        if self._queues.get(queue.name) is queue:
+        if self.queues.get(queue.name) is queue:
             queue.close()
             self._data_keys.follow(queue)
             self._targets.clear()
-            del self._queues[queue.name], self._by_url[self._base_url + queue.name]
+            del self.queues[queue.name], self._by_url[self._base_url + queue.name]
             self._deleted[queue.name] = self.now
             self.world.trace.add("QueueDeleted", queue.name, "", request.caller, request.row)
 
     def get_queue_url(
         self, request: Request, *, queue_name: str, queue_owner_aws_account_id: str | None = None
     ) -> Document:
-        if queue_name not in self._queues or queue_owner_aws_account_id not in (None, self.world.account):
+        if queue_name not in self.queues or queue_owner_aws_account_id not in (None, self.world.account):
             raise no_such_queue()
         return {"QueueUrl": self._base_url + queue_name}
 
@@ -152,14 +152,14 @@ class Sqs(Billed):
         next_token: str | None = None,
         max_results: int | None = None,
     ) -> Document:
-        names = [name for name in self._queues if name.startswith(queue_name_prefix)]
+        names = [name for name in self.queues if name.startswith(queue_name_prefix)]
         return self._page(names, "QueueUrls", next_token, max_results)
 
     def list_dead_letter_source_queues(
         self, request: Request, *, queue_url: str, next_token: str | None = None, max_results: int | None = None
     ) -> Document:
         arn = self._queue(queue_url).arn
-        names = [name for name, queue in self._queues.items() if queue.redrive and queue.redrive.target == arn]
+        names = [name for name, queue in self.queues.items() if queue.redrive and queue.redrive.target == arn]
         return {"queueUrls": []} | self._page(names, "queueUrls", next_token, max_results)
 
     def _page(self, names: list[str], key: str, token: str | None, most: int | None) -> Document:
@@ -242,14 +242,14 @@ class Sqs(Billed):
         if queue is None:
             parts = _URL.fullmatch(queue_url)
             name = parts[2] if parts else queue_url
-            if (parts and parts[1] != self.world.account) or name not in self._queues:
+            if (parts and parts[1] != self.world.account) or name not in self.queues:
                 raise no_such_queue()
-            queue = self._queues[name]
+            queue = self.queues[name]
         return queue
 
     def _by_arn(self, arn: str) -> AnyQueue | None:
         name = arn.rpartition(":")[2]
-        return self._queues.get(name) if arn == self.arn(name) else None
+        return self.queues.get(name) if arn == self.arn(name) else None
 
     # ---- tags, permissions -------------------------------------------------------------------------------------------
 
@@ -476,7 +476,7 @@ class Sqs(Billed):
             name, reason = "MaxNumberOfMessagesPerSecond", f"You must enter a number that's between 1 and {most}."
             raise bad_parameter(f"Value for parameter {name} is invalid. Reason: {reason}")
         source = self._resource(source_arn, "SourceArn")
-        if not any(queue.redrive and queue.redrive.target == source.arn for queue in self._queues.values()):
+        if not any(queue.redrive and queue.redrive.target == source.arn for queue in self.queues.values()):
             raise bad_parameter("Source queue must be configured as a Dead Letter Queue.")
         target = self._resource(destination_arn, "DestinationArn") if destination_arn is not None else None
         return {"TaskHandle": self._tasks.start(source, target, max_number_of_messages_per_second, request).handle}

@@ -176,12 +176,14 @@ EVENTS = (
         lambda row, trace: f"visible in {row.resource}: {_why_visible(row, trace)}",
         "{message} is visible again",
         state=WAITING,
+        counts="visible again",
     ),
     Event(
         "VisibilityChanged",
         "hidden until {until:.1f} s by {actor}, instead of what was left",
         "{actor} hides {message} anew",
         state=HIDDEN,
+        counts="hidden anew",
     ),
     Event(
         "Deleted", "deleted by {actor}", "{actor} deleted {message}", ends="deleted", holder="drops", counts="deleted"
@@ -222,6 +224,7 @@ EVENTS = (
         state=WAITING,
         at="detail",
         ends="moved to the dead-letter queue",
+        counts="dead letters",
         label="dead letter",
         notable="A message moves to the dead-letter queue {detail}.",
         series="all",
