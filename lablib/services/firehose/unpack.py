@@ -1,22 +1,20 @@
 """What is inside a record: compressed data, several JSON documents, records that the Kinesis Producer Library joined.
 
 Sources: developer guide, "Decompress CloudWatch Logs", "Aggregated data partitioning", "Using Kinesis Data Streams"
-(records of the KPL are taken apart before the transform and the destination; more than 500 in one break that); KPL,
-"aggregation format": a mark, a message of protocol buffers, its MD5 digest.
+(records of the KPL are taken apart before the transform and the destination; more than 500 in one break that).
 """
 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import zlib
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-_MARK, _DIGEST = b"\xf3\x89\x9a\xc2", 16
+from lablib.aws.aggregation import split
+
 _MOST = 500
-_RECORDS, _DATA = 3, 3  # the fields of an AggregatedRecord, and of a Record in it
 _JSON = json.JSONDecoder()
 
 
@@ -74,31 +72,9 @@ def _read(data: bytes) -> list[object]:
 
 def _aggregated(data: bytes) -> list[bytes]:
     """The user records in a record of the KPL; the record itself where it is none."""
-    body = data[len(_MARK) : -_DIGEST]
-    if not data.startswith(_MARK) or hashlib.md5(body, usedforsecurity=False).digest() != data[-_DIGEST:]:
+    found = split(data)
+    if found is None:
         return [data]
-    found = [dict(_fields(value)).get(_DATA, b"") for number, value in _fields(body) if number == _RECORDS]
     if len(found) > _MOST:
         raise Unreadable("DeAggregation.TooManyRecords", f"{len(found)} records in one: at most {_MOST} are unpacked.")
-    return found
-
-
-def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
-    """The fields of a message of protocol buffers that have a length; numbers are passed over."""
-    at = 0
-    while at < len(message):
-        key, at = _number(message, at)
-        size, at = _number(message, at)
-        if key & 7 == 2:
-            yield key >> 3, message[at : at + size]
-            at += size
-
-
-def _number(message: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while at < len(message):
-        byte = message[at]
-        at, value, shift = at + 1, value | (byte & 0x7F) << shift, shift + 7
-        if byte < 0x80:
-            break
-    return value, at
+    return [record.data for record in found]
