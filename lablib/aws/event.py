@@ -60,7 +60,8 @@ class Event:
     its cause.
 
     What the row's actor has to do with the subject: "gets" it (a delivery, hidden from others until `until`), "works"
-    on it (until about `until`), has "worked", "drops" it (that delivery is over), "reads" a record that stays.
+    on it (until about `until`), has "worked", "drops" it (that delivery is over), "loses" it
+    (the same, but it goes on with what it works on just now), "reads" a record that stays.
     `caller`: "asks" for an answer and waits, or why that ended. `is_now`: the actor itself is "up", "down" or "frozen"
     from now on. `part`: so is the part `detail` of the resource.
 
@@ -84,7 +85,7 @@ class Event:
     group: bool = False
     joins: bool = False
     origin: Literal["actor", "resource", "cause"] = "actor"
-    holder: Literal["", "gets", "works", "worked", "drops", "reads"] = ""
+    holder: Literal["", "gets", "works", "worked", "drops", "loses", "reads"] = ""
     caller: str = ""
     is_now: Literal["", "up", "down", "frozen"] = ""
     part: Literal["", "up", "down"] = ""

@@ -40,6 +40,7 @@ class Token:
     work_from: float | None = None
     work_until: float | None = None
     work_end: float | None = None
+    received = True  # False: it is only worked on, and no receive that could be answered for stands behind it
 
     def __init__(
         self,
@@ -196,7 +197,7 @@ class _Fold:
             self.end(token, i, event.ends)
         if event.holder == "gets":
             self.gets(i, resource, subject, key)
-        elif event.holder == "drops":
+        elif event.holder in ("drops", "loses"):
             self.drops(i, event, subject)
         if event.ends == DEAD_LETTER:
             self.found.dead.add(self.place(str(self.trace.details[i])))
@@ -289,6 +290,7 @@ class _Fold:
         if token is None:
             before = self.rest.pop(key, None)
             token = mine[subject] = self.begin(i, subject, HELD, resource, actor)
+            token.received = False
             if before:
                 self.end(before, i, "taken")
                 token.visible_until = before.visible_until
@@ -303,7 +305,7 @@ class _Fold:
             return
         token.work_until = self.times[i]
         failed = event.state != "" or self.trace.details[i] == "failed"
-        if failed or not token.delivery:  # what was received is over when it is deleted
+        if failed or not token.delivery or not token.received:  # what was received is over when it is deleted
             del mine[subject]
             late = subject in self.asking and self.asking[subject] is None
             self.end(token, i, "failed" if failed else "in vain" if late else "done")
@@ -315,8 +317,12 @@ class _Fold:
         if subject not in mine:
             number = self.trace.details[i]
             mine = next((h for h in self.held.values() if subject in h and h[subject].delivery == number), mine)
-        token = mine.pop(subject, None)
-        if token:
+        token = mine.get(subject)
+        if token and event.holder == "loses" and token.work_from is not None and token.work_until is None:
+            token.received = False
+            self.orphan(i, token)
+        elif token:
+            del mine[subject]
             self.end(token, i, event.ends or "ignored")
             self.orphan(i, token)
 

@@ -65,12 +65,12 @@ OTHERS = {
 }
 
 
-def instants(run, chance, count=24):
-    """Random instants at which nothing happens: the page's times are rounded."""
-    times = np.unique([*(row.time for row in run.trace), *(row.until for row in run.trace)])
+def instants(runs, chance, count=24):
+    """Random instants at which nothing happens in any of the runs: the page's times are rounded."""
+    times = np.unique([time for run in runs for row in run.trace for time in (row.time, row.until)])
     found = []
     while len(found) < count:
-        t = chance.uniform(0, run.until)
+        t = chance.uniform(0, min(run.until for run in runs))
         if np.abs(times - t).min() > 2e-4:
             found.append(round(t, 6))
     return found
@@ -108,7 +108,7 @@ def test_the_page_in_node(tmp_path):
         file = tmp_path / name.replace(" ", "-")
         file.write_bytes(document.pack(document.describe(run)))
         numbers = {subject: i + 1 for i, subject in enumerate(document.subjects(run))}
-        times = instants(run, chance, 8 if name in CROWDS else 24)
+        times = instants([run], chance, 8 if name in CROWDS else 24)
         if name == "four":
             times.insert(0, 26.0)
         count = brokers if name.startswith("failover") else None

@@ -95,7 +95,7 @@ EVENTS = (
         holder="drops",
         counts="deleted",
     ),
-    Event("DeliveryCut", "the connection to {actor} broke before it was acknowledged", holder="drops"),
+    Event("DeliveryCut", "the connection to {actor} broke before it was acknowledged", holder="loses"),
     Event(
         "Forgotten",
         "forgotten by the broker: it was only in the memory of {actor}, and with a consumer",

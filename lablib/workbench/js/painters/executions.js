@@ -67,7 +67,7 @@ export const executions = {
 };
 
 /** The corner of a call's cell. */
-function cellOf(b, { slot }) {
+export function cellOf(b, { slot }) {
   const { calls: c } = b, i = Math.min(slot, c.fits - 1);
   return [b.x + 6 + Math.floor(i / c.rows) * (c.w + GAP), c.y + (i % c.rows) * (c.h + GAP)];
 }

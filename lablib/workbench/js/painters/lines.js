@@ -7,7 +7,7 @@ const MOST = 24;                                        // more groups than this
 
 export const lines = {
   /** Does this place keep lines that can be told apart? */
-  suits: (run, place) => Boolean(run.groups && run.groups.count <= MOST && run.list.some((k) => k.place === place && run.group(k.m) >= 0)),
+  suits: (run, place) => Boolean(run.groups && run.groups.count <= MOST && !run.crowded.has(place) && run.list.some((k) => k.place === place && run.group(k.m) >= 0)),
   place(b, lane) {
     const n = lane.run.groups.count, high = (b.h - b.head - 6) / n;
     b.line = (i) => b.y + b.head + high * (i + 0.5);
@@ -26,13 +26,13 @@ export const lines = {
     });
   },
   paint(g, b, lane, v) {
-    const ranks = new Map(), { col } = v, s = b.size;
+    const ranks = new Map(), left = new Map(), { col } = v, s = b.size;
     for (const m of [...lane.marksIn(b.place)].sort((x, y) => x.m - y.m)) {
       const group = lane.run.group(m.m), hue = col.groups[group % 12], rank = ranks.get(group) ?? 0;
       ranks.set(group, rank + 1);
       m.k.rank = rank;
       const [x, y] = b.spot(m.k);
-      if (x < b.x + b.w * 0.3) continue;
+      if (x < b.x + b.w * 0.3) { left.set(group, (left.get(group) ?? 0) + 1); continue; }
       g.globalAlpha = v.lit(m) ? 1 : 0.25;
       if (m.sign === "socket") socket(g, x, y, s, hue, 1.6);
       else if (m.sign === "orphan") { socket(g, x, y, s, col.again, 1.8);
@@ -42,5 +42,7 @@ export const lines = {
       g.globalAlpha = 1;
       v.hits.push({ x, y, r: Math.max(8, s * 0.6), id: `${lane.i}m${m.m}`, pick: { m: m.m, lane: lane.i } });
     }
+    for (const [group, n] of left) text(g, `+${n}`, b.x + b.w * 0.3, b.line(group), { size: Math.min(b.fs - 1.5, b.high - 2), weight: 700,
+      color: col.groups[group % 12], align: "right" });
   },
 };

@@ -12,13 +12,13 @@ function route(i, n) {
   };
 }
 
-/** What was handled when, in order: {t, m, truck, seq, from, back}; `back`: after a later one of the same sender. */
+/** What was handled when, in order: {t, m, truck, seq, from, newest, back}; `back`: after a later one of the same sender. */
 export const handled = (run) => run.once("handled", () => {
-  const last = new Map();
+  const last = new Map(), latest = new Map();
   return run.list.filter((k) => k.state === "held" && k.wu !== null && run.hue(k.m) >= 0).sort((a, b) => a.wu - b.wu).map((k) => {
-    const truck = run.hue(k.m), seq = run.nth(k.m), from = last.get(truck) ?? seq;
-    last.set(truck, seq);
-    return { t: k.wu, m: k.m, truck, seq, from, back: seq < from, holder: k.holder };
+    const truck = run.hue(k.m), seq = run.nth(k.m), from = last.get(truck) ?? seq, newest = latest.get(truck) ?? seq;
+    last.set(truck, seq); latest.set(truck, Math.max(seq, newest));
+    return { t: k.wu, m: k.m, truck, seq, from, newest, back: seq < newest, holder: k.holder };
   });
 });
 

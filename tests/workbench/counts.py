@@ -1,0 +1,211 @@
+"""What must be painted at an instant of labs 02b, 05, 06 and 07, counted from the rows of the trace alone: without
+tokens, without what a scenario tells its painters, without the page. `count.py` does the same for queues and workers.
+
+Each function gives plain data: messages by their number on the page (`numbers`), by place and by who has them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from lablib.kernel import Row
+from lablib.scenarios import Run
+
+TAPE = 30.0  # seconds that a tape shows
+Numbers = dict[str, int]
+
+
+def _until(run: Run, t: float) -> list[Row]:
+    return [row for row in run.trace if row.time <= t]
+
+
+def _sorted(subjects: Iterable[str], numbers: Numbers) -> list[int]:
+    return sorted(numbers[subject] for subject in subjects)
+
+
+def called(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
+    """A queue and a function: what waits, what is hidden, what is gathered for a call, the batch of each call."""
+    waiting: set[str] = set()
+    hidden: set[str] = set()
+    dead: set[str] = set()
+    gathered: set[str] = set()
+    done: set[str] = set()
+    calls: dict[int, list[str]] = {}
+    begins = -1  # the call whose batch is being told
+    for row in _until(run, t):
+        subject = row.subject
+        begins = begins if row.kind == "WorkStarted" else -1
+        if row.kind in ("Sent", "BecameVisible"):
+            waiting.add(subject)
+            hidden.discard(subject)
+            gathered.discard(subject)
+        elif row.kind == "Received":
+            waiting.discard(subject)
+            hidden.add(subject)
+            if run.trace[row.cause].until <= t:  # the answer has arrived
+                gathered.add(subject)
+        elif row.kind == "MovedToDeadLetterQueue":
+            waiting.discard(subject)
+            dead.add(subject)
+        elif row.kind == "Deleted":
+            hidden.discard(subject)
+            done.add(subject)
+        elif row.kind == "InvocationStarted":
+            begins = row.index
+            calls[begins] = []
+        elif row.kind == "WorkStarted":
+            begins = begins if begins >= 0 else max(calls)
+            calls[begins].append(subject)
+            gathered.discard(subject)
+        elif row.kind in ("InvocationEnded", "InvocationFailed"):
+            calls.pop(row.cause)
+    return {
+        "t": t,
+        "waiting": _sorted(waiting, numbers),
+        "hidden": _sorted(hidden, numbers),
+        "dead": _sorted(dead, numbers),
+        "gathered": _sorted(gathered, numbers),
+        "calls": sorted(_sorted(batch, numbers) for batch in calls.values()),
+        "done": len(done),
+    }
+
+
+def streamed(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
+    """Shards and their readers: how many records are kept, those of the last half minute, what each reader has not
+    read, who works on what, and how many positions were drawn after a newer one of their truck."""
+    kept: dict[str, list[Row]] = defaultdict(list)
+    read: dict[tuple[str, str], int] = {}
+    work: dict[str, str] = {}
+    newest: dict[str, int] = {}
+    origin: dict[str, Row] = {}
+    back = 0
+    for row in _until(run, t):
+        if row.kind == "RecordPut":
+            kept[row.resource].append(row)
+            origin[row.subject] = row
+        elif row.kind in ("RecordsRead", "RecordsPushed"):
+            read[row.actor, row.resource] = row.detail[0] + row.detail[1] - 1
+        elif row.kind == "WorkStarted":
+            work[row.actor] = row.subject
+        elif row.kind == "WorkEnded":
+            work.pop(row.actor, None)
+            truck, place = origin[row.subject].actor, origin[row.subject].index
+            back += place < newest.get(truck, -1)
+            newest[truck] = max(place, newest.get(truck, -1))
+        elif row.kind == "Crashed":
+            work.pop(row.actor, None)
+    behind: dict[str, int] = defaultdict(int)
+    for (actor, shard), last in read.items():
+        behind[actor] += len(kept[shard]) - 1 - last
+    return {
+        "t": t,
+        "kept": {shard: len(rows) for shard, rows in kept.items()},
+        "tape": {
+            s: drawn
+            for s, rows in kept.items()
+            if (drawn := _sorted((r.subject for r in rows if r.time > t - TAPE), numbers))
+        },
+        "behind": behind,
+        "work": {actor: numbers[subject] for actor, subject in work.items()},
+        "back": back,
+    }
+
+
+def collected(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
+    """A delivery stream: what is in its buffer, how many bytes, how many objects it has written where, how many records
+    have arrived there, and how many your code has read."""
+    stream, bucket = "riders-to-s3", "lift-riders"
+    inside: set[str] = set()
+    size = 0
+    objects = {"bucket": 0, "errors": 0, "backup": 0}
+    stored: set[str] = set()
+    seen: set[str] = set()
+    for row in _until(run, t):
+        if row.kind in ("RecordAccepted", "RecordTaken"):
+            inside.add(row.subject)
+            size += row.detail
+        elif row.kind in ("RecordDelivered", "RecordFailed", "RecordDropped", "RecordLost") and row.resource == stream:
+            inside.discard(row.subject)
+            if row.kind == "RecordDelivered":
+                stored.add(row.subject)
+        elif row.kind == "BufferClosed" and row.resource == stream:
+            size = 0
+        elif row.kind == "ObjectCreated":
+            prefix = "errors" if row.subject.startswith("errors/") else "bucket"
+            objects["backup" if row.resource != bucket else prefix] += 1
+        elif row.kind == "WorkStarted":
+            seen.add(row.subject)
+    return {
+        "t": t,
+        "inside": _sorted(inside, numbers),
+        "bytes": None if run.scenario.values()["transform"] else size,
+        "objects": objects,
+        "stored": len(stored),
+        "read": len(seen),
+    }
+
+
+def brokered(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
+    """Brokers: who serves, how many that were connected are not, what lies on the disk and what only in memory, what
+    each packer has in hand, and how many it has done."""
+    on: set[str] = set()
+    known: set[str] = set()
+    serves = ""
+    there: dict[str, bool] = {}  # message -> is it on the disk?
+    hands: dict[str, set[str]] = defaultdict(set)
+    work: dict[str, str] = {}
+    done: dict[str, int] = defaultdict(int)
+    loose: set[tuple[str, str]] = set()  # in work, though no delivery is open for it
+    for row in _until(run, t):
+        who, subject = row.actor, row.subject
+        if row.kind == "NodeServing":
+            serves = who
+        elif row.kind == "NodeGone":
+            serves, on = "", set()
+        elif row.kind == "ClientConnected":
+            on.add(who)
+            known.add(who)
+        elif row.kind == "ClientGone":
+            on.discard(who)
+        elif row.kind == "Crashed":
+            on.discard(who)
+            hands.pop(who, None)
+            work.pop(who, None)
+        elif row.kind == "Enqueued":
+            there[subject] = row.detail["persistent"]
+        elif row.kind in ("MemoryLost", "Forgotten"):
+            there.pop(subject, None)
+        elif row.kind == "Dispatched":
+            hands[who].add(subject)
+        elif row.kind == "Acknowledged":
+            there.pop(subject, None)
+            hands[who].discard(subject)
+        elif row.kind == "DeliveryCut" and work.get(who) == subject:
+            loose.add((who, subject))
+        elif row.kind in ("DeliveryCut", "Returned"):
+            hands[who].discard(subject)
+        elif row.kind == "WorkStarted":
+            work[who] = subject
+            if (
+                subject not in hands[who]
+            ):  # acknowledged before, or its connection broke: it is in hand while work goes on
+                loose.add((who, subject))
+                hands[who].add(subject)
+        elif row.kind == "WorkEnded":
+            work.pop(who, None)
+            if (who, subject) in loose:
+                loose.discard((who, subject))
+                hands[who].discard(subject)
+        elif row.kind == "OrderDone":
+            done[who] += 1
+    return {
+        "t": t,
+        "serves": serves,
+        "dark": len(known - on),
+        "disk": _sorted((s for s, safe in there.items() if safe), numbers),
+        "memory": _sorted((s for s, safe in there.items() if not safe), numbers),
+        "hands": {who: _sorted(mine, numbers) for who, mine in hands.items() if mine},
+        "done": dict(done),
+    }

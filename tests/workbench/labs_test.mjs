@@ -1,0 +1,98 @@
+// What the painters of labs 02b, 05, 06 and 07 paint, read from the canvas and from what can be touched, against a count from the trace alone.
+// RUNS names a file that lists scenes: one run or two, and what must be painted at some instants (see counts.py, test_labs_drawn.py).
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import * as model from "../../lablib/workbench/js/model.js";
+import { PALETTE } from "../../lablib/workbench/js/theme.js";
+import { Stage } from "../../lablib/workbench/js/stage.js";
+import { behind } from "../../lablib/workbench/js/painters/tape.js";
+import { cellOf } from "../../lablib/workbench/js/painters/executions.js";
+import { filled } from "../../lablib/workbench/js/painters/buffer.js";
+import { nodeAt, owner, unconnected } from "../../lablib/workbench/js/painters/brokers.js";
+import { recorder, view } from "./canvas.mjs";
+
+const scenes = process.env.RUNS ? JSON.parse(readFileSync(process.env.RUNS)) : [];
+const order = (list) => [...list].sort((a, b) => a - b);
+const inside = ({ x, y }, b) => x >= b.x - 1 && x <= b.x + b.w + 1 && y >= b.y - 1 && y <= b.y + b.h + 1;
+const wordsIn = (g, b) => g.calls.filter(([name, , x, y]) => name === "fillText" && inside({ x, y }, b)).map(([, words]) => words);
+const number = (words, pattern) => { const found = words.map((s) => s.match(pattern)).find(Boolean); return found ? Number(found[1].replaceAll(",", "")) : null; };
+const placed = (lane, role) => [...lane.boxes.values()].filter((b) => b.role === role);
+/** The messages that can be touched in a box, by their numbers. */
+const touched = (v, lane, b) => order(v.hits.filter((x) => x.id === `${lane.i}m${x.pick?.m}` && inside(x, b)).map((x) => x.pick.m + 1));
+
+const PAINTED = {
+  called({ g, v, lane }) {
+    const [queue] = placed(lane, "queue"), [fn] = placed(lane, "function"), [dead] = placed(lane, "dead-letter"), here = new Set(touched(v, lane, queue));
+    const marks = lane.marksIn(queue.place).filter((m) => here.has(m.m + 1)), named = (signs) => order(marks.filter((m) => signs.includes(m.sign)).map((m) => m.m + 1));
+    const [actor] = lane.actorsAt(fn.place), held = v.hits.filter((x) => x.id.startsWith(`${lane.i}h${actor}m`)), calls = [];
+    for (let slot = 0; slot < fn.calls.fits; slot++) {
+      const [x, y] = cellOf(fn, { slot }), mine = held.filter((k) => inside(k, { x, y, w: fn.calls.w, h: fn.calls.h }));
+      if (mine.length) calls.push(order(mine.map((k) => k.pick.m + 1)));
+    }
+    assert.equal(number(wordsIn(g, fn), /^(\d+) calls?/), calls.length, "the title counts the calls");
+    const words = wordsIn(g, queue), many = lane.run.crowded.has(queue.place);   // a crowd is counted, not drawn one by one
+    return { waiting: many ? number(words, /^([\d,]+) waiting/) : named(["dot", "diamond"]), hidden: many ? number(words, /([\d,]+) hidden/) ?? 0 : named(["socket", "orphan"]), dead: dead ? number(wordsIn(g, dead), /^([\d,]+) dead/) : 0,
+      gathered: order(held.filter((k) => k.y < fn.calls.y).map((k) => k.pick.m + 1)), calls: calls.sort((a, b) => a[0] - b[0]),
+      done: number(wordsIn(g, lane.lensBox), /^([\d,]+)$/) };
+  },
+  streamed({ g, v, lane, t }) {
+    const { run } = lane, kept = {}, tape = {}, work = {};
+    for (const b of placed(lane, "shard")) {
+      const id = run.places[b.place].id, drawn = touched(v, lane, b), n = number(wordsIn(g, b), /([\d,]+) kept/);
+      if (n) kept[id] = n;
+      if (drawn.length) tape[id] = drawn;
+    }
+    for (const x of v.hits) if (x.touch?.message !== undefined && lane.marksOf(x.touch.actor).some((m) => m.m === x.touch.message && m.bar !== null && !(m.k.wu <= t && m.k.wu !== null)))
+      work[run.actors[x.touch.actor].name] = x.touch.message + 1;
+    return { kept, tape, work, back: number(wordsIn(g, lane.lensBox), /^([\d,]+) jumps? back/) ?? 0,
+      behind: Object.fromEntries([...behind(run, t)].map(([actor, n]) => [run.actors[actor].name, n])) };
+  },
+  collected({ g, v, lane, t }) {
+    const { run } = lane, [buffer] = placed(lane, "buffer"), words = wordsIn(g, lane.lensBox);
+    const objects = Object.fromEntries(placed(lane, "shelf").map((b) => [run.places[b.place].id, number(wordsIn(g, b), /^([\d,]+) objects?/) ?? 0]));
+    const title = buffer ? number(wordsIn(g, buffer), /^([\d,]+) collected/) : 0;
+    return { inside: buffer && !lane.blocks ? touched(v, lane, buffer) : title, title, bytes: buffer ? filled(run, t).bytes : 0, objects,
+      stored: number(words, /^([\d,]+) delivered to S3/) ?? 0, read: number(words, /^([\d,]+) read by your code/) ?? 0 };
+  },
+  brokered({ g, v, lane, t }) {
+    const { run } = lane, st = lane.brokers, n = owner(run, t), hands = {}, done = {};
+    run.lens.clients.forEach((c, i) => {
+      const cell = st.cells[i], words = wordsIn(g, cell);
+      if (c.sends) return;
+      const more = number(words, /^([\d,]+) more in hand/) ?? number(words, /^\+(\d+)$/) ?? 0, low = number(words, /^([\d,]+) in hand/);
+      const held = low ?? more + touched(v, lane, cell).length;
+      if (held) hands[c.name] = held;
+      const count = number(words, /([\d,]+) done$/);
+      if (count) done[c.name] = count;
+    });
+    return { serves: n >= 0 && nodeAt(run, n, t).is === "serves" ? run.lens.nodes[n] : "", dark: unconnected(run, t), disk: touched(v, lane, st.drum),
+      memory: order(st.b.flatMap((b) => touched(v, lane, b))), hands, done };
+  },
+};
+
+/** What was counted, in the form in which it is painted: a number where no single marks are. */
+function asPainted(kind, { t, ...wanted }, found) {
+  if (kind === "called") for (const name of ["waiting", "hidden", "dead"]) if (typeof found[name] === "number") wanted[name] = wanted[name].length;
+  if (kind === "collected") {
+    wanted.title = wanted.inside.length;
+    if (typeof found.inside === "number") wanted.inside = wanted.inside.length;
+    wanted.objects = Object.fromEntries(Object.keys(found.objects).map((id) => [id, wanted.objects[id]]));
+    if (wanted.bytes === null) wanted.bytes = found.bytes;
+  }
+  if (kind === "brokered") wanted.hands = Object.fromEntries(Object.entries(wanted.hands).map(([who, mine]) => [who, mine.length]));
+  return wanted;
+}
+
+for (const { name, kind, files, checks } of scenes) test(`${name}: what is painted at random instants is what the trace says`, () => {
+  const stage = new Stage(), lanes = files.map((file, i) => ({ run: model.openRun(model.unpack(readFileSync(file))), label: files.length > 1 ? "AB"[i] : "" }));
+  stage.layout(1880, 860, false); stage.show(lanes);
+  for (const wanted of checks) {
+    const { t } = wanted[0], g = recorder(), v = view(t, PALETTE.light);
+    stage.draw(g, v);
+    wanted.forEach((counted, i) => {
+      const found = PAINTED[kind]({ g, v, lane: stage.lanes[i], t });
+      assert.deepEqual(found, asPainted(kind, counted, found), `lane ${i} at ${t} s`);
+    });
+  }
+});

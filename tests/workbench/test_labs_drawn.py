@@ -1,0 +1,85 @@
+"""Truth is a test: at random instants of labs 02b, 05, 06 and 07, alone and in two lanes, with the defaults and with
+odd settings, what their painters paint is what a count from the trace alone says."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from workbench.counts import brokered, called, collected, streamed
+from workbench.test_flow import instants
+
+from lablib.scenarios import Action
+from lablib.scenarios.lab02b import QueueToFunction
+from lablib.scenarios.lab05 import TruckStream
+from lablib.scenarios.lab06 import SkiLift
+from lablib.scenarios.lab07 import Warehouse
+from lablib.workbench import document
+
+TEST = Path(__file__).with_name("labs_test.mjs")
+NODE = shutil.which("node")
+CRASH = (Action("crash_broker", 20.0),)
+# name -> how to count it, and its lanes.
+SCENES = {
+    "a function": (called, lambda: [QueueToFunction().run(seed=7)]),
+    "a function and bad orders": (
+        called,
+        lambda: [QueueToFunction(bad=0.05).run(seed=7), QueueToFunction().run(seed=7)],
+    ),
+    "a function that reports": (
+        called,
+        lambda: [QueueToFunction(bad=0.1, failures="reports", max_receives=2, visibility_timeout=30).run(seed=3)],
+    ),
+    "a function without room": (called, lambda: [QueueToFunction(reserved=1, max_receives=3).run(seed=7)]),
+    "a function and groups": (called, lambda: [QueueToFunction(groups=5, bad=0.05).run(seed=2)]),
+    "large batches": (called, lambda: [QueueToFunction(batch_size=100, window=30).run(seed=7)]),
+    "a stream": (streamed, lambda: [TruckStream().run(seed=7)]),
+    "two streams": (streamed, lambda: [TruckStream(key="random").run(seed=7), TruckStream(shards=8).run(seed=7)]),
+    "a stream in trouble": (
+        streamed,
+        lambda: [
+            TruckStream(hot=60.0, every=2.0, crashes=0.02, dashboards=2).run(
+                3, (Action("split", 20.0, "shard-3"), Action("crash", 30.0, "worker-2"), Action("replay", 50.0))
+            )
+        ],
+    ),
+    "a stream with pipes of their own": (streamed, lambda: [TruckStream(dashboards=2, pipes="own").run(seed=7)]),
+    "a buffer": (collected, lambda: [SkiLift().run(seed=7)]),
+    "two ways": (collected, lambda: [SkiLift().run(seed=7), SkiLift(way="stream").run(seed=7)]),
+    "a buffer behind a stream": (collected, lambda: [SkiLift(way="both", backup=True).run(seed=7, until=150.0)]),
+    "a buffer with a transform": (collected, lambda: [SkiLift(transform=True, poison=0.1, outage=60.0).run(seed=7)]),
+    "a busy buffer": (collected, lambda: [SkiLift(rate=8.0, buffer_time=100).run(seed=5)]),
+    "brokers": (brokered, lambda: [Warehouse().run(7, CRASH)]),
+    "two pairs": (
+        brokered,
+        lambda: [Warehouse(persistent="yes", receipts="yes").run(7, CRASH), Warehouse(broker="single").run(7, CRASH)],
+    ),
+    "brokers and packers that crash": (
+        brokered,
+        lambda: [Warehouse(prefetch=5, persistent="yes").run(3, (*CRASH, Action("crash", 40.0, "packer-1")))],
+    ),
+    "brokers that acknowledge at once": (brokered, lambda: [Warehouse(ack="auto").run(5, CRASH)]),
+}
+
+
+@pytest.mark.skipif(NODE is None, reason="no Node on this machine")
+def test_what_the_painters_of_the_labs_paint(tmp_path):
+    chance, scenes = random.Random(23), []
+    for name, (count, make) in SCENES.items():
+        files, runs = [], make()
+        for i, run in enumerate(runs):
+            files.append(tmp_path / f"{len(scenes)}-{i}")
+            files[-1].write_bytes(document.pack(document.describe(run)))
+        numbers = [{subject: i + 1 for i, subject in enumerate(document.subjects(run))} for run in runs]
+        times = instants(runs, chance, 10)
+        checks = [[count(run, t, mine) for run, mine in zip(runs, numbers, strict=True)] for t in times]
+        scenes.append({"name": name, "kind": count.__name__, "files": [str(f) for f in files], "checks": checks})
+    listed = tmp_path / "runs.json"
+    listed.write_text(json.dumps(scenes), encoding="utf-8")
+    command = [NODE, "--test", "--test-reporter=spec", str(TEST)]
+    done = subprocess.run(command, env={**os.environ, "RUNS": str(listed)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-9000:] + done.stderr[-2000:]
+    assert f"pass {len(SCENES)}\n" in done.stdout, "every scene was compared"
