@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lablib.aws.attributes import Attribute, Quotas, Unfit, anything, boolean, choice, declare, integer, matching
 from lablib.aws.service import NotSimulated, ServiceError, World
-from lablib.services.sns.checks import invalid, queue_arn
+from lablib.services.sns.checks import invalid, no_json, queue_arn
 from lablib.services.sns.retries import check_delivery_policy
 from lablib.services.sns.topics import TOPIC_ACTIONS
 
@@ -161,7 +161,7 @@ def _redrive(value: str, quotas: Quotas) -> str:
     try:
         policy = json.loads(value)
     except (ValueError, RecursionError) as error:
-        raise invalid(f"RedrivePolicy: failed to parse JSON. {error}") from None
+        raise invalid(f"RedrivePolicy: {no_json(value, error)}") from None
     target = policy.get("deadLetterTargetArn") if isinstance(policy, dict) else None
     if not isinstance(target, str) or queue_arn(target) is None:
         raise invalid("RedrivePolicy: deadLetterTargetArn is an invalid arn")

@@ -40,6 +40,26 @@ def not_found(what: str) -> ServiceError:
     return ServiceError("NotFound", f"{what} does not exist", status=404)
 
 
+def no_json(text: str, error: Exception) -> str:
+    """That a text is no JSON: of the two mistakes that were recorded in the words of AWS's parser, else in Python's."""
+    words = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+    if isinstance(error, json.JSONDecodeError):
+        rest, column = text[error.pos :], error.colno
+        token = re.match(r"[A-Za-z_$][\w$]*", rest)
+        found = ""
+        if error.msg.startswith("Expecting property name") and rest:
+            odd = f"Unexpected character ('{rest[0]}' (code {ord(rest[0])}))"
+            found = f"{odd}: was expecting double-quote to start field name"
+            column += 1
+        elif error.msg == "Expecting value" and token:
+            known = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
+            found = f"Unrecognized token '{token[0]}': was expecting {known}"
+            column += len(token[0])
+        if found:
+            words = f'{found}\n at [Source: (String)"{text}"; line: {error.lineno}, column: {column}]'
+    return f"failed to parse JSON. {words}"
+
+
 # ---- names and ARNs --------------------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ from lablib.aws.rules import (
     mismatch,
 )
 from lablib.aws.service import ServiceError
+from lablib.services.sns.checks import no_json
 
 MOST_KEYS = 5
 MOST_BYTES = 262_144
@@ -56,8 +57,8 @@ class FilterPolicy:
             found = tuple(branches(document)) if document else ()
         except MalformedRule as error:
             raise _refused(f"FilterPolicy: {error}") from None
-        except (ValueError, RecursionError):
-            raise _refused("FilterPolicy: failed to parse JSON") from None
+        except (ValueError, RecursionError) as error:
+            raise _refused(f"FilterPolicy: {no_json(text, error)}") from None
         _check_limits(found, scope)
         return cls(text, scope, document, found)
 

@@ -14,7 +14,7 @@ from itertools import chain, repeat
 from typing import Any
 
 from lablib.aws.service import ServiceError
-from lablib.services.sns.checks import Document, Quotas, invalid
+from lablib.services.sns.checks import Document, Quotas, invalid, no_json
 
 _HTTP_DEFAULTS: Document = {
     "minDelayTarget": 20,
@@ -103,7 +103,7 @@ def check_delivery_policy(text: str, quotas: Quotas, topic: bool) -> str:
     try:
         policy = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _refuse(f"failed to parse JSON. {error}") from None
+        raise _refuse(no_json(text, error)) from None
     if topic:
         policy = _object(policy, "", "http").get("http", {})
         policy = _object(policy, "http", *parts, "disableSubscriptionOverrides")
