@@ -500,6 +500,78 @@ for minute in range(25):
         print(f"minute {minute:2}: {count} shards, {refused:3} of 1,920 refused")
 
 # %% [markdown]
+# ## The libraries: KPL and KCL (extra)
+#
+# Few programs call `put_records` and `get_records` by hand. The **Kinesis Producer Library** (KPL) packs many small
+# records into one record of the stream (*aggregation*, 집계); the **Kinesis Client Library** (KCL) has leases (임대),
+# checkpoints and threads. Both are made for Java. Here they are in Python, over boto3, to be read: `kpl.Producer??` in
+# a cell of your own shows the source. The same 2,000 rides, one by one and packed:
+
+# %%
+from lablib.actors import kcl, kpl
+
+
+def produce(kinesis, aggregation):
+    with kpl.Producer(kinesis, "rides", aggregation=aggregation) as producer:
+        for n in range(2000):
+            producer.put(f"ride {n}".encode(), f"lift-{n % 40}")
+
+
+for aggregation in (False, True):
+    cloud = Cloud(seed=4)
+    kinesis = cloud.client("kinesis")
+    kinesis.create_stream(StreamName="rides", ShardCount=1)
+    kinesis.get_waiter("stream_exists").wait(StreamName="rides")
+    began = cloud.now
+    cloud.run(produce, kinesis, aggregation)
+    records = len(cloud.trace.where("RecordPut"))
+    took = cloud.now - began
+    print(f"aggregation={aggregation!s:5} records: {records:5,}  {took:.2f} s")
+
+# %% [markdown]
+# **What to notice.** A shard takes 1,000 records a second, and pays no attention to how small they are: packing gets
+# round that limit, and you pay for fewer records. The price: who reads must unpack. The KCL, Firehose and Lambda's
+# helpers do; your own `get_records` sees one blob.
+
+# %%
+predict("05.skipped")
+
+# %%
+drawn = []
+
+
+class Painter:
+    def __init__(self, shard):
+        self.shard = shard
+
+    def process_records(self, records, checkpoint):
+        for record in records:
+            if record.data == b"42":
+                raise ValueError("cannot draw this one")
+            drawn.append(int(record.data))
+        checkpoint()
+
+
+cloud = Cloud(seed=4)
+kinesis = cloud.client("kinesis")
+kinesis.create_stream(StreamName="rides", ShardCount=1)
+kinesis.get_waiter("stream_exists").wait(StreamName="rides")
+for n in range(100):
+    kinesis.put_record(StreamName="rides", Data=str(n), PartitionKey="k")
+
+# %%
+worker = kcl.Worker(
+    kinesis, "rides", kcl.LeaseTable(), Painter, "worker-1",
+    max_records=10, initial_position="TRIM_HORIZON",
+)  # fmt: skip
+cloud.spawn(worker.run, name="worker-1")
+cloud.advance(60)
+print("not drawn:", sorted(set(range(100)) - set(drawn)))
+
+# %% [markdown]
+# *Try it*: catch the exception inside the loop, keep the bad record aside, and go on. Nothing but record 42 is missing.
+
+# %% [markdown]
 # ## Then and now (extra)
 #
 # What the course of 2023 says still holds, with larger numbers beside it:
@@ -516,8 +588,8 @@ limits("kinesis", changed=True)
 #
 # - **Times.** AWS gives no number for CREATING, UPDATING, and for the time until a record can be read. The model has 15
 #   s, 30 s for a split, and 60 ms: `limits("kinesis")` lists what is assumed.
-# - **The library.** The workers here are a small model of the Kinesis Client Library: leases, checkpoints, parents
-#   first. The real one keeps its table in DynamoDB.
+# - **The libraries.** The workers of the picture, and the KPL and KCL in Python, are small models. The real KCL keeps
+#   its table in DynamoDB, and the real KPL has many requests on their way at the same time.
 #
 # ## What to remember
 #

@@ -210,8 +210,9 @@ class Worker:
 
         try:
             processor.process_records(records, checkpoint)
-        except Exception:
-            _log.exception("%s: process_records failed, and these %d records are skipped", lease.shard_id, len(records))
+        except Exception as error:
+            _log.error("%s: process_records raised %r; %d records are skipped", lease.shard_id, error, len(records))
+            _log.debug("where it was raised", exc_info=True)
 
     def _at_the_end(self, processor: Processor, lease: Lease, turn: int, children: list[dict[str, Any]]) -> None:
         """The shard is closed and read: its children may be read when their other parent is, too."""

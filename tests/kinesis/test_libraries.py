@@ -268,7 +268,7 @@ def test_an_exception_in_process_records_skips_the_batch(stream, caplog):
         stream.cloud.spawn(stream.worker("w", LeaseTable(), seen, processor=Careless, max_records=10).run)
         stream.cloud.advance(60)
     assert seen == [i for i in range(100) if not 42 <= i < 50], "its neighbours behind it are lost too"
-    assert "these 10 records are skipped" in caplog.text
+    assert "raised ValueError('no number that I like'); 10 records are skipped" in caplog.text
 
 
 @pytest.mark.guide
