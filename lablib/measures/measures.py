@@ -20,7 +20,7 @@ from lablib.kernel import Trace
 from lablib.measures import results
 from lablib.measures.fanout import FanOut
 from lablib.measures.records import Records
-from lablib.measures.series import Number, Series, ages, percentile, steps
+from lablib.measures.series import Number, Series, ages, late, percentile, steps
 from lablib.measures.tokens import Token, Tokens, fold
 from lablib.services import quota_values
 
@@ -325,25 +325,19 @@ class Measures:
 
     def order_violations(self) -> int:
         """Messages that were delivered, for the first time, after one that had been sent later to the same queue; in
-        a FIFO queue, to the same message group. In a stream: records that were worked on after a later one of their
-        shard.
+        a FIFO queue, to the same message group. In a stream: records that were worked on, for the first time, after a
+        later one of their shard.
         """
-        resource, subject = self.trace.column("resource"), self.trace.column("subject")
+        resource, subject, groups = self.trace.column("resource"), self.trace.column("subject"), self.tokens.groups
         if self.is_stream:
-            return self.records.out_of_order()
-        sent = self.where(lambda event: event.counts == "sent" and event.state)
-        place = {(resource[row], subject[row]): i for i, row in enumerate(sent)}
-        newest: dict[tuple[int, str], int] = {}
-        seen, count = set(), 0
+            put = self.records.put
+            return len(late((row, put[subject[row]], resource[put[subject[row]]]) for row in self.records.handled))
+        sent = {(resource[row], subject[row]): row for row in self.counted("sent")}
+        first: dict[tuple[int, int], int] = {}
         for row in self.where(lambda event: event.again):
-            key = (resource[row], subject[row])
-            if key in seen or key not in place:
-                continue
-            seen.add(key)
-            line = (key[0], self.tokens.groups.get(key[1], ""))
-            count += place[key] < newest.get(line, -1)
-            newest[line] = max(place[key], newest.get(line, -1))
-        return count
+            first.setdefault((resource[row], subject[row]), row)
+        known = ((row, key) for key, row in first.items() if key in sent)  # not out of a dead-letter queue
+        return len(late((row, sent[key], (key[0], groups.get(key[1], ""))) for row, key in known))
 
     def jumps_back(self, key: Callable[[int], Any]) -> list[int]:
         """Disorder: the numbers of the rows in which the work on a message ended after that on a later one of the same
@@ -352,17 +346,8 @@ class Measures:
         """
         subjects = self.trace.column("subject")
         sent = {subjects[row]: row for row in self.counted("sent")}
-        newest: dict[Any, int] = {}
-        found = []
-        for row in self.counted("worked"):
-            origin = sent.get(subjects[row])
-            if origin is None:
-                continue
-            line = key(origin)
-            if origin < newest.get(line, -1):
-                found.append(row)
-            newest[line] = max(origin, newest.get(line, -1))
-        return found
+        known = ((row, sent[subjects[row]]) for row in self.counted("worked") if subjects[row] in sent)
+        return late((row, origin, key(origin)) for row, origin in known)
 
     def latency(self) -> Any:
         """Seconds from Sent to the (first) Deleted of each message, or from Requested to Answered, in the order of

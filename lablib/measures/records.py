@@ -56,14 +56,3 @@ class Records:
     def duplicates(self) -> int:
         """Records that were worked on more than once."""
         return sum(n > 1 for n in Counter(self._subjects[row] for row in self.worked).values())
-
-    def out_of_order(self) -> int:
-        """Records that were worked on, for the first time, after a later one of their shard."""
-        latest: dict[int, int] = {}
-        late = 0
-        for row in self.handled:
-            put = self.put[self._subjects[row]]
-            shard = self._resources[put]
-            late += put < latest.get(shard, -1)
-            latest[shard] = max(put, latest.get(shard, -1))
-        return late

@@ -159,3 +159,17 @@ def number(label: str, value: float, unit: str = "") -> Number:
         else f"{value:,.1f}"
     )
     return Number(label, value, unit, f"{text} {unit}".strip())
+
+
+def late(handled: Iterable[tuple[int, int, Any]]) -> list[int]:
+    """Disorder, as everything here counts it. `handled`: rows in which things were handled, in order, each with the
+    row in which the thing was sent, and its line (a queue, a group, a shard). Those that come after one of the same
+    line that was sent later.
+    """
+    newest: dict[Any, int] = {}
+    found = []
+    for row, sent, line in handled:
+        if sent < newest.get(line, -1):
+            found.append(row)
+        newest[line] = max(sent, newest.get(line, -1))
+    return found

@@ -34,15 +34,8 @@ def shares(run: Run) -> dict[str, float]:
 
 def jumps_back(run: Run) -> list[Row]:
     """The positions that reached the map after a newer one of the same truck: their rows WorkEnded, in order."""
-    put = {row.subject: row for row in run.trace.where("RecordPut")}
-    newest: dict[str, int] = defaultdict(lambda: -1)
-    back: list[Row] = []
-    for row in run.trace.where("WorkEnded"):
-        origin = put[row.subject]
-        if origin.index < newest[origin.actor]:
-            back.append(row)
-        newest[origin.actor] = max(origin.index, newest[origin.actor])
-    return back
+    truck = run.trace.column("actor")
+    return [run.trace[row] for row in run.measures.jumps_back(truck.__getitem__)]
 
 
 def delays(run: Run, reader: str) -> list[float]:
