@@ -11,6 +11,8 @@ import json
 import re
 from typing import Any
 
+from lablib.aws.arn import Arn, root_of
+
 
 class LabelError(ValueError):
     """There is a statement with this label already, or none to remove."""
@@ -29,10 +31,11 @@ def add_permission(policy: str, resource: str, label: str, accounts: list[str], 
     document, statements = _read(policy)
     if any(statement.get("Sid") == label for statement in statements):
         raise LabelError(label)
+    region = arn.region if (arn := Arn.parse(resource)) else ""
     added = {
         "Sid": label,
         "Effect": "Allow",
-        "Principal": {"AWS": _one_or_all([f"arn:aws:iam::{account}:root" for account in accounts])},
+        "Principal": {"AWS": _one_or_all([root_of(account, region) for account in accounts])},
         "Action": _one_or_all(actions),
         "Resource": resource,
     }

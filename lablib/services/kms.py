@@ -16,7 +16,7 @@ from uuid import UUID
 
 from lablib.aws.access.decide import AccessRequest, MalformedPolicy, Policy, administrator
 from lablib.aws.access.identities import UnknownPrincipal, bound
-from lablib.aws.arn import Arn
+from lablib.aws.arn import Arn, root_of
 from lablib.aws.lists import page_of
 from lablib.aws.quotas import quota
 from lablib.aws.service import NotSimulated, Request, Service, ServiceError, Target, World
@@ -130,7 +130,7 @@ class Kms(Service):
             raise NotSimulated(
                 f"kms: KeySpec {key_spec} is not simulated; there are symmetric keys for encryption only"
             )
-        text = policy or _default_policy(self.world.account)
+        text = policy or _default_policy(self.world)
         key = self._make(text, request, bypass_policy_lockout_safety_check)
         key.description = description
         self.world.trace.add("KeyCreated", key.id, "", request.caller, request.row)
@@ -383,11 +383,11 @@ def _seal(key: Key, content: bytes, context: dict[str, str] | None) -> bytes:
 # ---- policies that keys have at first --------------------------------------------------------------------------------
 
 
-def _default_policy(account: str) -> str:
+def _default_policy(world: World) -> str:
     statement = {
         "Sid": "Enable IAM User Permissions",
         "Effect": "Allow",
-        "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+        "Principal": {"AWS": root_of(world.account, world.region)},
         "Action": "kms:*",
         "Resource": "*",
     }
@@ -409,7 +409,7 @@ def _managed_policy(service: str, title: str, world: World) -> str:
     look = {
         "Sid": "Allow direct access to key metadata to the account",
         "Effect": "Allow",
-        "Principal": {"AWS": f"arn:aws:iam::{world.account}:root"},
+        "Principal": {"AWS": root_of(world.account, world.region)},
         "Action": ["kms:Describe*", "kms:Get*", "kms:List*", "kms:RevokeGrant"],
         "Resource": "*",
     }

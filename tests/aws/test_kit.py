@@ -203,6 +203,23 @@ def test_where_a_target_is_and_what_it_is_called():
     assert all(target_name(Arn.parse(f"arn:aws:{arn}")) == name for name, arn in names.items())
 
 
+@pytest.mark.parametrize(
+    ("text", "partition"),
+    [
+        ("arn:aws:sqs:eu-west-1:123456789012:orders", ""),
+        ("arn:aws-cn:sqs:cn-north-1:123456789012:orders", ""),
+        ("arn:aws-us-gov:sqs:us-gov-west-1:123456789012:orders", ""),
+        ("arn:aws:s3:::films", ""),
+        ("arn:aws-cn:s3:::films", "aws-cn"),
+        ("arn:aws-us-gov:iam::123456789012:role/r", "aws-us-gov"),
+    ],
+)
+def test_an_arn_keeps_its_partition(text, partition):
+    """That of its region, where it has one: so an ARN that is put together equals one that is read."""
+    arn = Arn.parse(text)
+    assert (str(arn), arn.partition) == (text, partition)
+
+
 # ---- data keys -------------------------------------------------------------------------------------------------------
 
 

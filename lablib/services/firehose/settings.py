@@ -237,7 +237,7 @@ def _check(destination: Destination) -> None:
     if destination.kind == OPENSEARCH and ("DomainARN" in document) == ("ClusterEndpoint" in document):
         raise argument("Either DomainARN or ClusterEndpoint must be given.")
     for name, parameters in destination.processors.items():
-        if name == "Lambda" and not parameters.get("LambdaArn", "").startswith("arn:aws:lambda:"):
+        if name == "Lambda" and not re.match("arn:aws[a-z-]*:lambda:", parameters.get("LambdaArn", "")):
             raise argument("The processor Lambda needs the parameter LambdaArn.")
         for parameter, (low, high) in _RANGES.items():
             if parameter in parameters and not low <= _number(parameters[parameter]) <= high:

@@ -11,6 +11,7 @@ import re
 from datetime import datetime
 from typing import Any
 
+from lablib.aws.arn import Arn
 from lablib.aws.constraints import Rule, invalid, violations
 from lablib.aws.lists import page_of
 from lablib.aws.service import NotSimulated, Request, Service, ServiceError, Target, World
@@ -56,7 +57,7 @@ class KinesisAnalyticsV2(Service):
 
     def arn(self, resource: str) -> str:
         """The service's name in ARNs and actions is "kinesisanalytics"."""
-        return f"arn:aws:kinesisanalytics:{self.world.region}:{self.world.account}:{resource}"
+        return str(Arn("kinesisanalytics", self.world.region, self.world.account, resource))
 
     def target(self, operation: str, params: Document) -> Target:
         name = str(params.get("application_name") or "")

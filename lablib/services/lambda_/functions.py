@@ -14,7 +14,7 @@ from typing import Any
 
 from lablib.aws.access.decide import MalformedPolicy, Policy
 from lablib.aws.access.identities import UnknownPrincipal, bound
-from lablib.aws.arn import Arn
+from lablib.aws.arn import Arn, root_of
 from lablib.aws.dates import iso, moment
 from lablib.aws.service import Principal, ServiceError, World
 from lablib.kernel import Kernel
@@ -192,7 +192,7 @@ def statement(
     elif principal.endswith((".amazonaws.com", ".amazon.com")):
         who = {"Service": principal}
     elif _PRINCIPAL_ACCOUNT.fullmatch(principal):
-        who = {"AWS": f"arn:aws:iam::{principal}:root"}
+        who = {"AWS": root_of(principal, function.arn.split(":")[3])}
     document: Document = {"Sid": sid, "Effect": "Allow", "Principal": who, "Action": action, "Resource": function.arn}
     condition: Document = {}
     if source_account:

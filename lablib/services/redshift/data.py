@@ -308,7 +308,8 @@ class RedshiftData(Service):
         role = cluster.roles[0] if role == "default" and cluster.roles else role
         session = self.world.gateway.assume(role, "redshift.amazonaws.com") if role in cluster.roles else None
         if session is None:
-            who = f"arn:aws:redshift:{self.world.region}:{self.world.account}:dbuser:{cluster.name}/{statement.user}"
+            user = f"dbuser:{cluster.name}/{statement.user}"
+            who = Arn("redshift", self.world.region, self.world.account, user)
             raise SqlError(f"User {who} is not authorized to assume IAM Role {role}")
         return session
 

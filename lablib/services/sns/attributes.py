@@ -175,7 +175,7 @@ _SUBSCRIPTION = declare(
     Attribute("FilterPolicyScope", _SCOPES),
     Attribute("RawMessageDelivery", boolean),
     Attribute("RedrivePolicy", _redrive, removable=True),
-    Attribute("SubscriptionRoleArn", matching(r"arn:aws:iam::\d{12}:role/\S+", "Must be the ARN of a role.")),
+    Attribute("SubscriptionRoleArn", matching(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+", "Must be the ARN of a role.")),
 )
 
 

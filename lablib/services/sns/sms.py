@@ -14,7 +14,7 @@ from lablib.services.sns.checks import Document, check_phone
 
 _ATTRIBUTES = declare(
     Attribute("MonthlySpendLimit", matching(r"[0-9]{1,9}", "Must be a number of dollars.")),
-    Attribute("DeliveryStatusIAMRole", matching(r"arn:aws:iam::[0-9]{12}:role/.+", "Must be the ARN of a role.")),
+    Attribute("DeliveryStatusIAMRole", matching(r"arn:[a-z-]+:iam::[0-9]{12}:role/.+", "Must be the ARN of a role.")),
     Attribute("DeliveryStatusSuccessSamplingRate", integer(0, 100)),
     Attribute("DefaultSenderID", matching(r"(?=.*[A-Za-z])[A-Za-z0-9]{1,11}", "Must be 1 to 11 letters or digits.")),
     Attribute("DefaultSMSType", choice("Promotional", "Transactional")),

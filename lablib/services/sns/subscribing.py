@@ -93,7 +93,7 @@ class Subscribing(SnsBase):
             raise invalid(f"Amazon SNS does not support this protocol string: {protocol}")
         if topic.fifo and protocol != "sqs":
             raise invalid("Invalid parameter: Endpoint Reason: FIFO topics can only deliver to SQS queues")
-        if protocol == "firehose" and not re.fullmatch(r"arn:aws:firehose:[^:]+:\d{12}:deliverystream/\S+", endpoint):
+        if protocol == "firehose" and not re.fullmatch(r"arn:[^:]+:firehose:[^:]+:\d{12}:deliverystream/\S+", endpoint):
             raise invalid("Firehose endpoint ARN")
         if protocol in ("http", "https") and not re.fullmatch(rf"{protocol}://[^\s/]+\S*", endpoint):
             raise invalid("Endpoint must match the specified protocol")
