@@ -112,7 +112,7 @@ class Cloud:
         return boto.make_client(self._door, service, region, self.limits, config, principal)
 
     def _principal(self, role: str | None, account: str) -> Principal | None:
-        return self.service("iam", account=account).principal(role) if role is not None else None
+        return self.service(services.PROVIDERS["roles"], account=account).principal(role) if role is not None else None
 
     def _in_the_open(self, principal: Principal | None, account: str) -> Principal:
         from lablib.aws.access.decide import administrator
@@ -152,7 +152,7 @@ class Cloud:
             )
             self._services[key] = service = kind(world)
             self.trace.declare((refusal(service.throttle[0]), *service.events))
-            self.trace.bills[service.name] = service.bill
+            self.trace.bills[service.name] = service.biller()
             if account != ACCOUNT or self._callers_differ:  # a resource may be another account's
                 self._tell_callers_apart()
         return self._services[key]
@@ -184,7 +184,7 @@ class Cloud:
         if not callable(handler):
             raise TypeError(f"handler={handler!r}: must be a function handler(event, context)")
         principal = self._principal(role, account)
-        functions = self.service("lambda", region_name, account)
+        functions = self.service(services.PROVIDERS["functions"], region_name, account)
         if principal is not None:
             self._tell_callers_apart()
         return str(functions.deploy(name, handler, self._caller(), timeout, memory, principal))
@@ -194,7 +194,7 @@ class Cloud:
         "ApplicationCodeConfiguration": cloud.job_code(job)}, ...)`, made of an ordinary function `job(env)`. What `env`
         offers is described in `lablib.services.kinesisanalyticsv2.dataflow`. Raises TypeError when it cannot be called.
         """
-        code: dict[str, Any] = self.service("kinesisanalyticsv2").job_code(job)
+        code: dict[str, Any] = self.service(services.PROVIDERS["jobs"]).job_code(job)
         return code
 
     @property

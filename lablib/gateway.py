@@ -19,6 +19,7 @@ from lablib.aws.event import Event
 from lablib.aws.service import AnswerLost, Principal, Request, Service, ServiceError, pascal
 from lablib.kernel import Chance, Kernel, Process, Stream, Trace, lognormal
 from lablib.kernel.loop import check_duration
+from lablib.services import PROVIDERS
 
 FaultKind = Literal["throttle", "lost_request", "lost_answer", "partial"]
 _KINDS: tuple[FaultKind, ...] = ("throttle", "lost_request", "lost_answer", "partial")
@@ -201,7 +202,7 @@ class Gateway:
     def assume(self, role: str, service: str) -> Principal | None:
         """A session of a role for an AWS service. See `ServiceCalls`."""
         arn = Arn.parse(role)
-        owner: Any = self._find("iam", "", arn.account) if arn and arn.service == "iam" else None
+        owner: Any = self._find(arn.service, "", arn.account) if arn and arn.service == PROVIDERS["roles"] else None
         session: Principal | None = owner.session(role, service) if owner else None
         return session
 

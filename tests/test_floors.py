@@ -201,6 +201,17 @@ def kind_errors(source: str, file: str) -> Iterator[str]:
             yield f"{file}:{line}: names {word}, which {', '.join(sorted(owners))} writes; ask its event what it means"
 
 
+KNOW_NO_SERVICE = ("gateway.py", "cloud.py", "clients/")
+
+
+def service_errors(source: str, file: str) -> Iterator[str]:
+    """What is special about a service, it declares: the way to it knows none by name."""
+    if file.startswith(KNOW_NO_SERVICE):
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Constant) and node.value in services.names():
+                yield f"{file}:{node.lineno}: knows the service {node.value}"
+
+
 def defined_privately(tree: ast.AST) -> set[str]:
     """The private names that a file defines: functions, methods, and attributes that it assigns to its own objects."""
     found = set()
@@ -339,6 +350,10 @@ def test_no_kind_of_row_is_named_outside_its_service():
     assert all_errors(kind_errors, [*FILES, *scripts]) == []
 
 
+def test_the_way_to_a_service_knows_none_by_name():
+    assert all_errors(service_errors) == []
+
+
 def test_no_room_reads_what_is_private_to_another():
     assert all_errors(private_errors) == []
 
@@ -390,6 +405,7 @@ def test_no_file_holds_two_concepts(path):
         (kind_errors, "views/figures.py", "ENDS = ('Deleted', 'Gone')", "names Deleted, which sqs writes"),
         (kind_errors, "services/sns/events.py", "x.kind == 'Deleted'", "names Deleted, which sqs writes"),
         (kind_errors, "workbench/js/words.js", "const ends = ['Deleted']", "words.js:1: names Deleted"),
+        (service_errors, "clients/boto.py", "if service == 'sqs': pass", "boto.py:1: knows the service sqs"),
         (private_errors, "gateway.py", "def f(self):\n    return self.kernel._heap", "self.kernel._heap is private to"),
         (home_errors, "services/sqs.py", "from botocore.exceptions import ClientError", "only clients/boto.py may"),
         (real_world_errors, "services/sqs.py", "import time", "ask the kernel"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -193,6 +194,8 @@ class TokenBucket:
 
 
 Handler = Callable[..., dict[str, Any]]
+# Dollars of a run by what they are for, from its trace, its rows by kind, the quotas and its end: see `Service.bill`.
+Bill = Callable[[Trace, Mapping[str, list[int]], Mapping[str, Any], float], dict[str, float]]
 _ACRONYMS = {"sms": "SMS"}  # words that the names of operations spell in capitals
 Count = Callable[[dict[str, Any]], int]
 
@@ -267,6 +270,13 @@ class Service:
             found = self.operations[name] = getattr(self, name)
         return found
 
+    @classmethod
+    def missing_parameter(cls, path: str) -> ServiceError:
+        """The error for a required parameter that nobody gave, where no client has looked: "QueueUrl", or its path in
+        another, as botocore writes it: "Entries[0].Id"."""
+        text = f"1 validation error detected: Value null at '{_path(path)}' failed to satisfy constraint: "
+        return ServiceError("ValidationException", f"{text}Member must not be null")
+
     def check_parameters(self, name: str, params: dict[str, Any]) -> None:
         """Raise NotSimulated when the operation `name` does not take one of these parameters here."""
         known = inspect.signature(self.operation(name)).parameters
@@ -286,10 +296,23 @@ class Service:
         """
         return {}
 
+    def biller(self) -> Bill:
+        """What tells the costs of a run: `bill`, with what this service has noted for it beside the trace."""
+        return self.bill
+
     @classmethod
     def coverage(cls) -> list[str]:
         """The snake_case names of all simulated operations."""
         return [n for n, f in inspect.getmembers(cls) if not n.startswith("_") and _is_operation(f)]
+
+
+def _path(path: str) -> str:
+    """A path in botocore's report, such as Entries[0].MessageAttributes.a.DataType, as services write it."""
+    steps = [re.sub(r"\[(\d+)\]", lambda index: f".{int(index[1]) + 1}.member", step) for step in path.split(".")]
+    maps = [False, *(step in ("MessageAttributes", "Attributes") for step in steps)]
+    return ".".join(
+        f"{step}.member" if key else step[:1].lower() + step[1:] for step, key in zip(steps, maps, strict=False)
+    )
 
 
 def _is_operation(attribute: Any) -> bool:

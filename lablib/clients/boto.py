@@ -83,14 +83,14 @@ class _Operation:
     """One row of the dispatch table: the model's shapes, and for each parameter its spelling in Python and its rule."""
 
     __slots__ = (
-        "copies", "decode", "input_shape", "members", "model", "name", "output_shape", "required", "service",
+        "copies", "decode", "input_shape", "members", "missing", "model", "name", "output_shape", "required",
         "streamed",
     )  # fmt: skip
 
-    def __init__(self, model: Any, quirks: Collection[str]) -> None:
+    def __init__(self, model: Any, service: Service) -> None:
         self.name = xform_name(model.name)
         self.model = model
-        self.service = model.service_model.service_name
+        self.missing, quirks = service.missing_parameter, service.quirks
         self.input_shape: Any = model.input_shape
         self.output_shape: Any = model.output_shape
         members = model.input_shape.members if model.input_shape else {}
@@ -136,28 +136,10 @@ class _Operation:
         """What a service says to parameters that nobody validated (Config(parameter_validation=False)): of missing
         ones AWS's texts are known, and the form of other texts is ours."""
         absent = sorted(self.required - given.keys())
-        if absent and self.service == "sqs":
-            text = f"The request must contain the parameter {absent[0]}."
-            return ServiceError("MissingRequiredParameterException", text, code="MissingParameter")
-        if absent and self.service == "sns":
-            text = f"Invalid parameter: {absent[0]} Reason: no value for required parameter"
-            return ServiceError("InvalidParameter", text)
         inner = re.search(r'Missing required parameter in ([^:]+): "(\w+)"', report)
         if absent or inner:
-            path = absent[0] if inner is None or absent else f"{inner[1]}.{inner[2]}"
-            text = f"1 validation error detected: Value null at '{_path(path)}' failed to satisfy constraint: "
-            shape = "ValidationError" if self.service == "sns" else "ValidationException"
-            return ServiceError(shape, f"{text}Member must not be null")
+            return self.missing(absent[0] if inner is None or absent else f"{inner[1]}.{inner[2]}")
         return ServiceError("SerializationException", report.partition("\n")[0])
-
-
-def _path(path: str) -> str:
-    """A path in botocore's report, such as Entries[0].MessageAttributes.a.DataType, as services write it."""
-    steps = [re.sub(r"\[(\d+)\]", lambda index: f".{int(index[1]) + 1}.member", step) for step in path.split(".")]
-    maps = [False, *(step in ("MessageAttributes", "Attributes") for step in steps)]
-    return ".".join(
-        f"{step}.member" if key else step[:1].lower() + step[1:] for step, key in zip(steps, maps, strict=False)
-    )
 
 
 class EventStream:
@@ -202,7 +184,7 @@ class SimulatedClient:
         operation = self._table.get(operation_name)
         if operation is None:
             model = self._service_model.operation_model(operation_name)
-            operation = self._table[operation_name] = _Operation(model, self._service.quirks)
+            operation = self._table[operation_name] = _Operation(model, self._service)
         if self._listened.used:
             return self._call_with_events(operation, api_params)
         return self._call(operation, api_params)

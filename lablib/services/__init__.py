@@ -22,6 +22,9 @@ _LIVES_WITH = {
     "redshift-data": "redshift",
 }
 
+# What a cloud offers of single services, by what it is for: the way in, the gateway and the clients know no name.
+PROVIDERS = {"roles": "iam", "functions": "lambda", "jobs": "kinesisanalyticsv2"}
+
 
 @cache
 def names() -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lablib import Cloud, Fault
 from lablib.aws.service import NotSimulated
+from lablib.measures import Measures
 
 ACCOUNT, OTHER = "123456789012", "444455556666"
 QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:orders"
@@ -866,3 +867,22 @@ def test_no_message_is_lost_whatever_goes_wrong(plan, batch, faults, fifo):
     assert set(taken) == sent
     assert {row.subject for row in lab.cloud.trace.where("Deleted")} == sent
     assert lab.left(url) == (0, 0)
+
+
+# ---- costs -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.guide
+@pytest.mark.parametrize(("limits", "extra"), [("2023", 0.0), ("today", 0.5)])
+def test_a_run_costs_by_its_milliseconds_and_memory(limits, extra):
+    """Price list of us-east-1: 0.20 $ a million requests, 0.0000166667 $ a GB-second. AWS Compute Blog, April 2025:
+    making the environment is billed since August 2025."""
+    cold = {"cold_start_median": 0.5, "cold_start_p95": 0.5 + 1e-9}
+    lab = Lab(limits=limits, **cold)
+    lab.deploy("small")
+    lab.deploy("large", memory=1024)
+    for name, seconds in (("small", 0.1), ("small", 0.2004), ("large", 1)):
+        lab.invoke({"sleep": seconds}, name)
+    bill = Measures(lab.cloud.trace, quotas=lab.cloud.quotas).bill()["lambda"]
+    assert bill["requests"] == pytest.approx(3 * 0.20e-6)
+    assert bill["duration"] == pytest.approx(((0.301 + extra) / 8 + 1 + extra) * 0.0000166667, rel=0.01)

@@ -10,6 +10,7 @@ import stomp
 from mq.brokers import USER, Broker
 
 from lablib import Cloud
+from lablib.measures import Measures
 
 MADE = {
     "BrokerName": "warehouse", "DeploymentMode": "SINGLE_INSTANCE", "EngineType": "ACTIVEMQ",
@@ -210,6 +211,19 @@ def test_a_broker_costs_by_the_hour_whether_it_works_or_not(pair):
     assert pair.service.price_per_hour(pair.id) == pytest.approx(1.152)
     pair.service.brokers[pair.id].size = "mq.m7g.large"
     assert pair.service.price_per_hour(pair.id) is None
+
+
+@pytest.mark.guide  # the same prices
+def test_the_bill_of_a_broker_is_from_its_creation_to_its_end(pair):
+    cloud, day = pair.cloud, 24 * 3600
+    began = cloud.trace.where("BrokerCreated")[0].time
+    cloud.advance(day - (cloud.now - began))
+    assert Measures(cloud.trace, until=began + day).bill()["mq"]["broker hours"] == pytest.approx(24 * 0.576)
+    pair.mq.delete_broker(BrokerId=pair.id)
+    cloud.advance(10 * day)
+    ended = cloud.trace.where("BrokerDeleted")[0].time
+    bill = Measures(cloud.trace, until=cloud.now).bill()["mq"]["broker hours"]
+    assert bill == pytest.approx((ended - began) / 3600 * 0.576)
 
 
 # ---- refusals --------------------------------------------------------------------------------------------------------

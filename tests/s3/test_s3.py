@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lablib import Cloud, Fault
 from lablib.aws.arn import Arn
 from lablib.aws.service import NotSimulated
+from lablib.measures import Measures
 from lablib.services.s3.notifications import Rule, encoded
 
 ACCOUNT, OTHER = "123456789012", "444455556666"
@@ -465,3 +466,24 @@ def test_files_go_up_and_down_as_boto3s_users_do_it(tmp_path):
         found = io.BytesIO()
         s3.download_fileobj("holiday-photos", "sun (copy).txt", found)
         assert found.getvalue() == b"sun"
+
+
+# ---- costs -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.guide
+def test_requests_and_what_lies_there_cost(lab):
+    """Price list of us-east-1, S3 Standard: 5 $ a million for PUT and LIST, 0.40 $ for GET, nothing to delete; 0.023 $
+    a GB and month."""
+    lab.put("a", b"x" * (1 << 20))
+    lab.s3.get_object(Bucket=BUCKET, Key="a")
+    lab.s3.list_objects_v2(Bucket=BUCKET)
+    hour = lab.cloud.now + 3600
+    lab.cloud.advance(3600)
+    lab.put("a", b"")
+    lab.s3.delete_object(Bucket=BUCKET, Key="a")
+    lab.cloud.advance(3600)
+    bill = Measures(lab.cloud.trace, until=hour + 3600).bill()["s3"]
+    assert bill["PUT, LIST requests"] == pytest.approx(4 * 5e-6)  # the bucket, two objects, a list
+    assert bill["GET requests"] == pytest.approx(0.4e-6)
+    assert bill["storage"] == pytest.approx(0.023 / 1024 / 730, rel=0.01)

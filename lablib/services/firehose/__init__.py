@@ -7,12 +7,8 @@ S3, `source` reads a Kinesis stream, `control` has the operations on streams; he
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from lablib.aws.constraints import invalid
 from lablib.aws.service import Request, ServiceError
-from lablib.kernel import Trace
 from lablib.services.firehose.bill import bill
 from lablib.services.firehose.checks import Document, argument
 from lablib.services.firehose.control import Control
@@ -37,11 +33,7 @@ class Firehose(Control):
     batches = frozenset(("PutRecordBatch",))
     counts = {"PutRecordBatch": _stored}
 
-    @classmethod
-    def bill(
-        cls, trace: Trace, rows: Mapping[str, list[int]], quotas: Mapping[str, Any], until: float
-    ) -> dict[str, float]:
-        return bill(trace, rows, quotas, until)
+    bill = staticmethod(bill)
 
     def put_record(self, request: Request, *, delivery_stream_name: str, record: Document) -> Document:
         stream = self._open(delivery_stream_name)

@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from lablib.aws.constraints import invalid
 from lablib.aws.service import Request, ServiceError
-from lablib.kernel import Trace
 from lablib.services.kinesis.base import Document
 from lablib.services.kinesis.bill import bill
 from lablib.services.kinesis.checks import argument, in_use, not_found
@@ -37,11 +34,7 @@ class Kinesis(Control):
     events = EVENTS
     quotas = QUOTAS
 
-    @classmethod
-    def bill(
-        cls, trace: Trace, rows: Mapping[str, list[int]], quotas: Mapping[str, Any], until: float
-    ) -> dict[str, float]:
-        return bill(trace, rows, quotas, until)
+    bill = staticmethod(bill)
 
     # ---- writing -----------------------------------------------------------------------------------------------------
 

@@ -8,12 +8,14 @@ aliases, layers, logs.
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 from lablib.aws.arn import Arn, partition_of
 from lablib.aws.body import Body
 from lablib.aws.dates import moment
-from lablib.aws.service import NotSimulated, Principal, Request, ServiceError, Target, World
+from lablib.aws.service import Bill, NotSimulated, Principal, Request, ServiceError, Target, World
+from lablib.services.lambda_.bill import bill
 from lablib.services.lambda_.events import EVENTS
 from lablib.services.lambda_.functions import (
     Document,
@@ -50,6 +52,9 @@ class Lambda(Sources):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._events = EventQueue(world, self._runner, self._functions.get)
+
+    def biller(self) -> Bill:
+        return partial(bill, self._runner.sizes)
 
     def operation(self, name: str) -> Any:
         """As for every service; for CreateFunction the error names `cloud.deploy`."""

@@ -53,6 +53,7 @@ class Runner:
     def __init__(self, world: World) -> None:
         self._world = world
         self._running = 0
+        self.sizes: dict[int, int] = world.shared.setdefault("lambda/sizes", {})  # MB of a run, by the row of its start
         quotas = world.quotas
         self._cold = lognormal(quotas["lambda.cold_start_median"], quotas["lambda.cold_start_p95"])
 
@@ -76,6 +77,7 @@ class Runner:
         self._running += 1
         invocation = Invocation(function, request_id, Signal(kernel), then)
         invocation.row = world.trace.add("InvocationStarted", function.name, request_id, function.actor, cause)
+        self.sizes[invocation.row] = function.memory
         process = kernel.spawn(self._run, invocation, payload, name=f"{function.actor} {request_id}")
         invocation.process, invocation.key = process, process.name
         process.name = function.actor  # whatever its handler calls, the function is the caller

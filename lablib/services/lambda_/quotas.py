@@ -43,5 +43,8 @@ QUOTAS: tuple[Quota, ...] = (
     ),
     assumed("lambda.mapping_delay", 2, "s", "until an event source mapping is enabled, changed, disabled", 0, 600),
     quota("lambda.price_requests", 0.20, 0.20, "$ a million", _PRICE),
+    quota(
+        "lambda.bills_init", 0, 1, "", "AWS Compute Blog, 29 April 2025: the INIT phase is billed since 1 August 2025"
+    ),
     quota("lambda.price_gb_second", 0.0000166667, 0.0000166667, "$", _PRICE),
 )

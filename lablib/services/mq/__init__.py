@@ -12,8 +12,9 @@ from typing import Any
 
 from lablib.aws.arn import Arn
 from lablib.aws.lists import Tags
-from lablib.aws.service import NotSimulated, Request, ServiceError, Target
+from lablib.aws.service import Bill, NotSimulated, Request, ServiceError, Target
 from lablib.kernel.network import Host, network_of
+from lablib.services.mq.bill import bill
 from lablib.services.mq.checks import bad_request, check_broker, check_user, check_window, page, seconds_to
 from lablib.services.mq.control import Control, engine_class
 from lablib.services.mq.engine import Broker, Document, Node
@@ -119,6 +120,7 @@ class Mq(Control):
         self.brokers[id] = broker
         self.engines[id] = kind(broker)
         broker.emit("BrokerCreated", actor=request.caller, cause=request.row)
+        self._note_price(broker)
         quotas, kernel = self.world.quotas, self.world.kernel
         kernel.after(max(0.0, quotas["mq.create_time"] - quotas["mq.boot_time"]), self._boot, broker)
         kernel.after(quotas["mq.create_time"], self._created, broker)
@@ -247,6 +249,12 @@ class Mq(Control):
             return None
         return float(count * self.world.quotas["mq.price_large"] * 2 ** steps.index(size))
 
+    def _note_price(self, broker: Broker) -> None:
+        self._prices.append((self.now, broker.id, self.price_per_hour(broker.id) or 0.0))
+
+    def biller(self) -> Bill:
+        return partial(bill, self._prices)
+
     def restrict(self, security_group: str, *hosts: str) -> None:
         """For scenarios: from now on this security group lets in these hosts of the network only (EC2 is not simulated;
         a group of which this was never said lets everybody in). Who is not let in hears nothing, and times out."""
@@ -339,6 +347,7 @@ class Mq(Control):
         planned, broker.planned = broker.planned, {}
         broker.version = planned.get("EngineVersion", broker.version)
         broker.size = planned.get("HostInstanceType", broker.size)
+        self._note_price(broker)
         for what in ("SecurityGroups", "Logs"):
             if what in planned:
                 broker.settings[what] = planned[what]
@@ -363,4 +372,5 @@ class Mq(Control):
         for host in broker.hosts:
             network_of(self.world.kernel).power_off(host.name)
         broker.emit("BrokerDeleted")
+        self._prices.append((self.now, broker.id, 0.0))
         del self.brokers[broker.id], self.engines[broker.id]

@@ -59,6 +59,7 @@ class Control(Service):
         self.brokers: dict[str, Broker] = {}
         self.engines: dict[str, Engine] = {}  # by the broker's id
         self.configurations: dict[str, Configuration] = {}
+        self._prices: list[tuple[float, str, float]] = world.shared.setdefault("mq/prices", [])  # see `bill`
         self.rules: dict[str, frozenset[str]] = {}  # whom a security group lets in
 
     def _broker(self, id: str) -> Broker:

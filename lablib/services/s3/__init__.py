@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -17,7 +18,9 @@ from lablib.aws.access.identities import UnknownPrincipal, bound
 from lablib.aws.arn import Arn, partition_of
 from lablib.aws.body import Body
 from lablib.aws.lists import read_token, write_token
-from lablib.aws.service import NotSimulated, Request, ServiceError, Target, World
+from lablib.aws.service import NotSimulated, Request, ServiceError, Target, World, pascal
+from lablib.kernel import Trace
+from lablib.services.s3.bill import bill
 from lablib.services.s3.events import EVENTS
 from lablib.services.s3.lists import Page, page_of
 from lablib.services.s3.multipart import Uploads
@@ -74,6 +77,12 @@ class S3(Uploads):
     }
     quotas = QUOTAS
     events = EVENTS
+
+    @classmethod
+    def bill(
+        cls, trace: Trace, rows: Mapping[str, list[int]], quotas: Mapping[str, Any], until: float
+    ) -> dict[str, float]:
+        return bill(map(pascal, cls.coverage()), trace, rows, quotas, until)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)

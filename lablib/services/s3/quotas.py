@@ -24,4 +24,5 @@ QUOTAS: tuple[Quota, ...] = (
     assumed("s3.event_retries", 10, "retries", "of an event, before S3 gives up", 0, 1000),
     quota("s3.price_put", 5.0, 5.0, "$ a million", _PRICE + ": PUT, COPY, POST, LIST"),
     quota("s3.price_get", 0.40, 0.40, "$ a million", _PRICE),
+    quota("s3.price_storage", 0.023, 0.023, "$ a GB and month", _PRICE + ": the first 50 TB"),
 )

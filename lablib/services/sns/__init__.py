@@ -8,13 +8,11 @@ in `messages`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 from lablib.aws.lists import Tags, check_batch, run_batch
 from lablib.aws.messages import content_id, size_of
 from lablib.aws.service import NotSimulated, Request, ServiceError
-from lablib.kernel import Trace
 from lablib.services.sns import checks, permissions
 from lablib.services.sns.attributes import check_principals, check_topic_attributes
 from lablib.services.sns.bill import bill
@@ -41,11 +39,7 @@ _DEFAULTS = {"SignatureVersion": "1", "TracingConfig": "PassThrough"}  # of topi
 class Sns(Subscribing, Texting, Pushing):
     """Amazon SNS in one region."""
 
-    @classmethod
-    def bill(
-        cls, trace: Trace, rows: Mapping[str, list[int]], quotas: Mapping[str, Any], until: float
-    ) -> dict[str, float]:
-        return bill(trace, rows, quotas, until)
+    bill = staticmethod(bill)
 
     # ---- topics ------------------------------------------------------------------------------------------------------
 

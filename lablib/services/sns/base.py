@@ -72,6 +72,12 @@ class SnsBase(Service):
         self._subscribing: dict[str, TokenBucket] = {}
         self._unsubscribing: dict[str, TokenBucket] = {}
 
+    @classmethod
+    def missing_parameter(cls, path: str) -> ServiceError:
+        if "." in path:
+            return ServiceError("ValidationError", super().missing_parameter(path).message)
+        return ServiceError("InvalidParameter", f"Invalid parameter: {path} Reason: no value for required parameter")
+
     # ---- from inside -------------------------------------------------------------------------------------------------
 
     def topic(self, name_or_arn: str) -> Topic:

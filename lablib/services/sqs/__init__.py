@@ -24,6 +24,7 @@ from lablib.services.sqs.attributes import check_principals as check_policy
 from lablib.services.sqs.base import AnyQueue
 from lablib.services.sqs.bill import Billed
 from lablib.services.sqs.errors import (
+    Refusing,
     bad_parameter,
     bad_value,
     check_range,
@@ -46,7 +47,7 @@ _ARN_FORM = "arn:<partition>:<service>:<region>:<account-id>:<resource-id>"
 _OPTIONAL = ["DelaySeconds", "MessageAttributes", "MessageSystemAttributes", "MessageGroupId", "MessageDeduplicationId"]
 
 
-class Sqs(Billed):
+class Sqs(Refusing, Billed):
     """Amazon SQS in one region."""
 
     name, arn_parameter, throttle = "sqs", "source_arn", ("RequestThrottled", "Rate exceeded")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lablib.aws.service import ServiceError
+from lablib.aws.service import Service, ServiceError
 
 
 def bad_parameter(message: str) -> ServiceError:
@@ -48,3 +48,11 @@ def check_range(value: int, parameter: str, low: int, high: int) -> int:
     if low <= value <= high:
         return value
     raise bad_value(value, parameter, f"Must be between {low} and {high}, if provided.")
+
+
+class Refusing(Service):
+    """The part of SQS that knows what it says to a parameter that no client has looked for."""
+
+    @classmethod
+    def missing_parameter(cls, path: str) -> ServiceError:
+        return super().missing_parameter(path) if "." in path else missing(path)
