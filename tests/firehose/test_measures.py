@@ -34,7 +34,8 @@ def test_bytes_and_latencies(lab):
 def test_small_records_are_billed_as_five_kilobytes(lab):
     lab.create()
     lab.put_batch(*[b"x"] * 100)
-    assert Measures(lab.cloud.trace).cost() == pytest.approx(100 * 5 * 1024 / 2**30 * 0.029)
+    bill = Measures(lab.cloud.trace).bill()["firehose"]
+    assert bill == {"records taken": pytest.approx(100 * 5 * 1024 / 2**30 * 0.029)}
 
 
 @pytest.mark.ours
