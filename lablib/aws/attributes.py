@@ -6,11 +6,12 @@ AWS takes the attributes of queues, topics and their like as texts. A service de
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from lablib.aws.documents import read_json
 
 Quotas = Mapping[str, Any]
 Check = Callable[[str, Quotas], str]
@@ -121,7 +122,7 @@ def bytes_up_to(most: int) -> Check:
 def json_map(text: str) -> dict[str, Any] | None:
     """The JSON object in an attribute; None when it is none."""
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
+        document = read_json(text)
+    except ValueError:
         return None
     return document if isinstance(document, dict) else None

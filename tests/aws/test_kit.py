@@ -10,7 +10,7 @@ from aws_errors import code_and_message as refused
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lablib.aws import lists, messages, permissions
+from lablib.aws import documents, lists, messages, permissions
 from lablib.aws.attributes import (
     Attribute,
     Unfit,
@@ -190,6 +190,20 @@ def test_a_text_without_a_utf8_form_has_a_size_and_an_id():
     """A lone surrogate: JSON can bring one."""
     assert messages.size_of("\ud800", None) == 3
     assert len(messages.content_id("\ud800")) == 64
+
+
+@pytest.mark.parametrize("kind", [str, str.encode])
+def test_json_is_read_down_to_a_depth_that_depends_on_no_version_of_python(kind):
+    """Python's own limit is that of its stack: it depends on the version, and on who calls."""
+    shallow = "[" * 200 + '"[[{{"' + "]" * 200
+    assert documents.read_json(kind(shallow)) == json.loads(shallow)
+    beside = "[" + ",".join(['{"a": [1, "]"]}'] * 1000) + "]"
+    assert documents.read_json(kind(beside)) == json.loads(beside)
+    for deep in ("[" * 201 + "]" * 201, '{"a":' * 100_000 + "1" + "}" * 100_000, "[" * 100_000, '["\\"", ' * 201):
+        with pytest.raises(documents.TooDeep, match="nested more than 200 levels deep"):
+            documents.read_json(kind(deep))
+    with pytest.raises(ValueError, match="Expecting value"):
+        documents.read_json(kind("no json"))
 
 
 def test_where_a_target_is_and_what_it_is_called():

@@ -39,7 +39,7 @@ def test_keys_lie_at_the_end_of_a_path(lab):
 
 
 @pytest.mark.guide
-@pytest.mark.parametrize("body", [b"no json", b"{}", b'{"page": ""}', b'{"page": null}', b"[]", b"7"])
+@pytest.mark.parametrize("body", [b"no json", b"{}", b'{"page": ""}', b'{"page": null}', b"[]", b"7", b"[" * 100_000])
 def test_a_record_without_its_key_goes_to_the_error_prefix(lab, body):
     create(lab)
     lab.put(body)

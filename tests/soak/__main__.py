@@ -8,6 +8,9 @@ Until the time is over, round after round with fresh seeds:
 
 Between the rounds 100 clouds with waiting processes are bound to one name, and the memory that they leave is read. It
 prints the seeds of what fails, and totals. `README.md` beside it keeps what was seen.
+
+`python tests/soak --labs 20` runs all labs in one Jupyter kernel, 20 times over: no cell fails, and the memory stays.
+`python tests/soak --room 10` runs 10 kernels at a time, a lab each, and prints what they cost.
 """
 
 import argparse
@@ -26,7 +29,9 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+
+from kernels import labs_again, room  # noqa: E402  found on the path of the line above
 
 from lablib import Cloud, scenarios  # noqa: E402
 from lablib.scenarios import Action  # noqa: E402
@@ -112,11 +117,22 @@ def rebound_clouds() -> None:
     gc.collect()
 
 
+def tell(failures: list[str]) -> int:
+    """Print what failed; the exit status."""
+    for failure in failures:
+        print(f"\nFAILED {failure}")
+    return bool(failures)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--labs", type=int, metavar="TIMES", help="all labs in one kernel, so many times over")
+    parser.add_argument("--room", type=int, metavar="KERNELS", help="so many kernels at a time, a lab each")
     options = parser.parse_args()
+    if options.labs or options.room:
+        return tell(labs_again(options.labs, options.minutes) if options.labs else room(options.room))
     end, seed, totals, failures = time.monotonic() + 60 * options.minutes, options.seed, Counter(), []
     kinds = all_scenarios()
     logging.getLogger("stomp.py").addHandler(logging.NullHandler())  # it tells of each attempt to connect
@@ -155,10 +171,8 @@ def main() -> int:
             failures.append(f"seed {seed}: 100 clouds left {(memory() - before) / 1e6:.0f} MB behind")
         print(f"seed {seed}: {dict(totals)}, {memory() / 1e6:.0f} MB, {len(failures)} failures", flush=True)
         seed += 1
-    for failure in failures:
-        print(f"\nFAILED {failure}")
     print(f"\n{dict(totals)} with seeds {options.seed} to {seed - 1}: {len(failures)} failures")
-    return bool(failures)
+    return tell(failures)
 
 
 if __name__ == "__main__":

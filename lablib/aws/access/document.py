@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from lablib.aws.access.conditions import Condition, Keys, MalformedPolicy, parse_conditions, pattern, quoted
 from lablib.aws.dates import moment
+from lablib.aws.documents import TooDeep, read_json
 from lablib.aws.service import Principal
 
 Kind = Literal["resource", "identity", "trust", "key"]
@@ -318,12 +319,12 @@ def _load(text: str) -> dict[str, Any]:
         return found
 
     try:
-        document = json.loads(text, object_pairs_hook=unique)
+        document = read_json(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         raise MalformedPolicy(
             "Policy", f"is not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
         ) from None
-    except RecursionError:
+    except TooDeep:
         raise MalformedPolicy("Policy", "is nested too deeply") from None
     if not isinstance(document, dict):
         raise MalformedPolicy("Policy", "must be a JSON object with Version and Statement")

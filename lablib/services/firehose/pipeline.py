@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from lablib.aws.documents import read_json
 from lablib.aws.service import World
 from lablib.aws.sql import SqlError, parquet
 from lablib.kernel.network import network_of
@@ -122,7 +123,7 @@ class Pipeline:
 
     def _extract(self, record: Record) -> dict[str, str]:
         """The partition keys in a record's JSON."""
-        document: Any = json.loads(record.data) if self._query else {}
+        document: Any = read_json(record.data) if self._query else {}
         found = {}
         for name, path in self._query:
             value = document

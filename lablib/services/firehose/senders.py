@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from lablib.aws.arn import Arn
 from lablib.aws.dates import moment
+from lablib.aws.documents import read_json
 from lablib.aws.service import AnswerLost, ServiceError, World
 from lablib.services.firehose.checks import Document
 from lablib.services.firehose.records import Batch, Failure, Record, call
@@ -117,7 +118,7 @@ class HttpEndpoint:
         if status == 413:
             return Failure("HttpEndpoint.RequestTooLarge", "The endpoint answered 413: it is not tried again.", True)
         try:
-            document: Any = json.loads(answer)
+            document: Any = read_json(answer)
         except ValueError:
             document = None
         if status != 200:
@@ -213,7 +214,7 @@ class OpenSearch:
 def _document(data: bytes) -> str | None:
     """A record as one line of JSON; None when it is none."""
     try:
-        found = json.loads(data)
+        found = read_json(data)
     except ValueError:
         return None
     return json.dumps(found, ensure_ascii=False) if isinstance(found, dict) else None

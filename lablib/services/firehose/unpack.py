@@ -13,6 +13,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 
 from lablib.aws.aggregation import split
+from lablib.aws.documents import check_depth
 
 _MOST = 500
 _JSON = json.JSONDecoder()
@@ -59,6 +60,7 @@ def _read(data: bytes) -> list[object]:
     """The JSON documents that stand one behind the other. Raises Unreadable."""
     try:
         text, at, found = data.decode(), 0, []
+        check_depth(text)
         while at < len(text):
             if text[at].isspace():
                 at += 1

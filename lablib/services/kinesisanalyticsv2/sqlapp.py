@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lablib.aws.arn import Arn
+from lablib.aws.documents import read_json
 from lablib.aws.service import AnswerLost, NotSimulated, ServiceError
 from lablib.aws.sql import Database, Session, SqlError
 from lablib.services.kinesisanalyticsv2.application import Application
@@ -133,7 +134,7 @@ class SqlAttempt:
         try:
             if self._schema["RecordFormat"]["RecordFormatType"] == "CSV":
                 return tuple(value.strip() or None for value in data.decode().strip().split(","))
-            document = json.loads(data)
+            document = read_json(data)
             return tuple(_found(document, column.get("Mapping", "")) for column in self._schema["RecordColumns"])
         except (ValueError, KeyError, TypeError) as error:
             app = self.application

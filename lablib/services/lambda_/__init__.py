@@ -14,6 +14,7 @@ from typing import Any
 from lablib.aws.arn import Arn, partition_of
 from lablib.aws.body import Body
 from lablib.aws.dates import moment
+from lablib.aws.documents import read_json
 from lablib.aws.service import Bill, NotSimulated, Principal, Request, ServiceError, Target, World
 from lablib.services.lambda_.bill import bill
 from lablib.services.lambda_.events import EVENTS
@@ -196,8 +197,8 @@ class Lambda(Sources):
             raise ServiceError("RequestTooLargeException", text, status=413)
         if content:
             try:
-                json.loads(content)
-            except (ValueError, RecursionError) as error:
+                read_json(content)
+            except ValueError as error:
                 text = f"Could not parse request body into json: Could not parse payload into json: {error}"
                 raise ServiceError("InvalidRequestContentException", text) from None
         return content

@@ -6,10 +6,10 @@ Amazon SQS event source". What no filter wants, Lambda removes from the queue.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
+from lablib.aws.documents import read_json
 from lablib.aws.rules import Branch, MalformedRule, branches, leaves, mismatch
 from lablib.services.lambda_.functions import Document, invalid
 
@@ -51,17 +51,17 @@ class Criteria:
 
 def _read(text: str) -> list[Branch]:
     try:
-        document = json.loads(text)
+        document = read_json(text)
         if not isinstance(document, dict) or len(text) > LONGEST_PATTERN:
             raise invalid("Invalid filter pattern definition.")
         return branches(document) if document else [{}]
-    except (ValueError, RecursionError, MalformedRule) as error:
+    except (ValueError, MalformedRule) as error:
         raise invalid(f"Invalid filter pattern definition. {error}") from None
 
 
 def _look_into(body: str) -> Any:
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
+        document = read_json(body)
+    except ValueError:
         return body
     return document if isinstance(document, dict) else body

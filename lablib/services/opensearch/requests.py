@@ -5,12 +5,12 @@ Sources: OpenSearch documentation, "Bulk", "Index document", "Get document", "Se
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from lablib.aws.documents import read_json
 from lablib.aws.service import World
 from lablib.kernel import Process
 from lablib.services.opensearch.documents import Index, Refused, Stored, found
@@ -230,6 +230,6 @@ def _written(name: str, id: str, stored: Stored | None, result: str) -> Document
 
 def _json(text: bytes) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return read_json(text)
+    except ValueError:
         raise Refused(400, "mapper_parsing_exception", "failed to parse") from None

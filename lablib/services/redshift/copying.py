@@ -18,6 +18,7 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
+from lablib.aws.documents import check_depth
 from lablib.aws.service import NotSimulated
 from lablib.aws.sql import SqlError
 
@@ -347,6 +348,7 @@ def _json_lines(text: str, copy: Copy, columns: list[Column]) -> Iterator[_Line]
         number = text.count("\n", 0, at) + 1
         try:
             found, end = decoder.raw_decode(text, at)
+            check_depth(text[at:end])
             if not isinstance(found, dict):
                 raise ValueError(found)
         except (ValueError, RecursionError):

@@ -7,13 +7,13 @@ are declared (in bytes; VARCHAR alone is 256). The time comes from the cloud, se
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from lablib.aws.documents import read_json
 from lablib.aws.service import NotSimulated
 from lablib.aws.sql import Database, Session, SqlError, foreign_word, without_comments, without_strings
 from lablib.kernel import Stream
@@ -209,7 +209,7 @@ def _checked_text(found: re.Match[str]) -> str:
 def manifest_entries(content: bytes) -> list[tuple[str, bool]]:
     """The URLs in a manifest, each with whether it must exist. Raises SqlError for what is none."""
     try:
-        entries = json.loads(content)["entries"]
+        entries = read_json(content)["entries"]
         return [(str(entry["url"]), bool(entry.get("mandatory", False))) for entry in entries]
     except (ValueError, KeyError, TypeError, AttributeError):
         raise SqlError("Manifest file is not in correct json format") from None

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lablib.aws.attributes import Attribute, Quotas, Unfit, anything, boolean, choice, declare, integer, matching
+from lablib.aws.documents import read_json
 from lablib.aws.service import NotSimulated, ServiceError, World
 from lablib.services.sns.checks import invalid, no_json, queue_arn
 from lablib.services.sns.retries import check_delivery_policy
@@ -152,15 +153,15 @@ def check_large_messages(protocols: list[str], quotas: Quotas) -> None:
 
 def _filter(value: str, quotas: Quotas) -> str:
     try:
-        return "" if json.loads(value) == {} else value
-    except (ValueError, RecursionError):
+        return "" if read_json(value) == {} else value
+    except ValueError:
         return value  # the filter's own parser says what is wrong with it
 
 
 def _redrive(value: str, quotas: Quotas) -> str:
     try:
-        policy = json.loads(value)
-    except (ValueError, RecursionError) as error:
+        policy = read_json(value)
+    except ValueError as error:
         raise invalid(f"RedrivePolicy: {no_json(value, error)}") from None
     target = policy.get("deadLetterTargetArn") if isinstance(policy, dict) else None
     if not isinstance(target, str) or queue_arn(target) is None:

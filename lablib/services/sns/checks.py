@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lablib.aws.arn import Arn
+from lablib.aws.documents import TooDeep, read_json
 from lablib.aws.messages import Document, is_attribute_name, is_data_type, is_fifo_id, is_number
 from lablib.aws.service import ServiceError
 
@@ -42,7 +43,7 @@ def not_found(what: str) -> ServiceError:
 
 def no_json(text: str, error: Exception) -> str:
     """That a text is no JSON: of the two mistakes that were recorded in the words of AWS's parser, else in Python's."""
-    words = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+    words = "nested too deeply" if isinstance(error, TooDeep) else str(error)
     if isinstance(error, json.JSONDecodeError):
         rest, column = text[error.pos :], error.colno
         token = re.match(r"[A-Za-z_$][\w$]*", rest)
@@ -117,8 +118,8 @@ def check_subject(subject: str) -> None:
 def parse_structure(message: str) -> dict[str, str]:
     """The texts for the protocols in a message with MessageStructure json. Values that are no strings are ignored."""
     try:
-        texts = json.loads(message)
-    except (ValueError, RecursionError):
+        texts = read_json(message)
+    except ValueError:
         texts = None
     if not isinstance(texts, dict):
         raise invalid("Message Structure - JSON message body failed to parse")

@@ -8,12 +8,12 @@ engine, from which they come. All operators of today are accepted in both editio
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from lablib.aws.documents import read_json
 from lablib.aws.rules import (
     MOST_COMBINATIONS,
     Branch,
@@ -51,13 +51,13 @@ class FilterPolicy:
         if len(text.encode(errors="replace")) > MOST_BYTES:
             raise _refused(f"FilterPolicy: Filter policy can not be larger than {MOST_BYTES} bytes")
         try:
-            document = json.loads(text, parse_constant=_no_constant)
+            document = read_json(text, parse_constant=_no_constant)
             if not isinstance(document, dict):
                 raise _refused("FilterPolicy: Filter is not an object")
             found = tuple(branches(document)) if document else ()
         except MalformedRule as error:
             raise _refused(f"FilterPolicy: {error}") from None
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise _refused(f"FilterPolicy: {no_json(text, error)}") from None
         _check_limits(found, scope)
         return cls(text, scope, document, found)
@@ -73,8 +73,8 @@ class FilterPolicy:
             return ""
         if self.scope == "MessageBody":
             try:
-                document = json.loads(body, parse_constant=_no_constant)
-            except (ValueError, RecursionError):
+                document = read_json(body, parse_constant=_no_constant)
+            except ValueError:
                 return NOT_JSON
             if not isinstance(document, dict) or not document:
                 return NOT_JSON if not isinstance(document, dict) else "the message body is empty"
@@ -123,8 +123,8 @@ def _attribute_values(attributes: dict[str, Any]) -> Values:
 def _attribute_value(kind: str, text: str) -> list[Any]:
     if kind.endswith(".Array") or kind.startswith("Number"):
         try:
-            value = json.loads(text, parse_constant=_no_constant)
-        except (ValueError, RecursionError):
+            value = read_json(text, parse_constant=_no_constant)
+        except ValueError:
             return [Invalid(text)]
         found = value if isinstance(value, list) else [value]
         return [item for item in found if not isinstance(item, dict | list)]

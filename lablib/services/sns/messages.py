@@ -14,6 +14,7 @@ from hashlib import shake_256
 from typing import TYPE_CHECKING
 
 from lablib.aws.dates import iso
+from lablib.aws.documents import read_json
 from lablib.aws.messages import Document
 
 if TYPE_CHECKING:
@@ -173,6 +174,6 @@ def _lines(fields: dict[str, str]) -> str:
 
 def _is_array(text: str) -> bool:
     try:
-        return isinstance(json.loads(text), list)
-    except (ValueError, RecursionError):
+        return isinstance(read_json(text), list)
+    except ValueError:
         return False

@@ -13,6 +13,7 @@ from functools import lru_cache
 from itertools import chain, repeat
 from typing import Any
 
+from lablib.aws.documents import read_json
 from lablib.aws.service import ServiceError
 from lablib.services.sns.checks import Document, Quotas, invalid, no_json
 
@@ -101,8 +102,8 @@ def check_delivery_policy(text: str, quotas: Quotas, topic: bool) -> str:
     """The policy of a topic (or a subscription) as AWS returns it. Raises InvalidParameter, which names the field."""
     parts = _TOPIC_PARTS if topic else _OWN_PARTS
     try:
-        policy = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        policy = read_json(text)
+    except ValueError as error:
         raise _refuse(no_json(text, error)) from None
     if topic:
         policy = _object(policy, "", "http").get("http", {})

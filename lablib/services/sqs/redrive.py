@@ -11,6 +11,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from typing import Any
 
+from lablib.aws.documents import read_json
 from lablib.aws.messages import size_of
 from lablib.aws.service import Request, ServiceError
 from lablib.services.sqs.attributes import allows_source, parse_redrive_policy
@@ -133,7 +134,7 @@ class MoveTasks:
         """Cancel the task with this handle; `find` gives the queue with an ARN. Raises InvalidParameterValue for what
         is no handle, ResourceNotFoundException or UnsupportedOperation."""
         try:
-            source = json.loads(b64decode(handle, validate=True))["sourceArn"]
+            source = read_json(b64decode(handle, validate=True))["sourceArn"]
         except (ValueError, KeyError, TypeError):
             raise bad_parameter("Value for parameter TaskHandle is invalid.") from None
         if find(str(source)) is None:

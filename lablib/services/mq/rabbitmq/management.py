@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from lablib.aws.documents import read_json
 from lablib.kernel import servers
 from lablib.services.mq.engine import Node
 from lablib.services.mq.rabbitmq.queues import Queue
@@ -203,7 +204,7 @@ class Page:
             status = 204
         else:
             try:
-                given = json.loads(body)
+                given = read_json(body)
                 made = Policy(name, given["pattern"], given["definition"], given.get("priority", 0),
                               given.get("apply-to", "all"))  # fmt: skip
             except ValueError:
