@@ -162,6 +162,8 @@ class _Parser:
             raise self.wrong()
         kind, value = self.tokens.pop()
         if kind == "number":
+            if "." not in value and len(value.rstrip("lL")) > 19:  # more than a Long
+                raise self.wrong()
             number = float(value) if "." in value else int(value.rstrip("lL"))
             return lambda m: number
         if kind == "text":
@@ -238,19 +240,26 @@ def _calculate(sign: str, left: Test, right: Test) -> Test:
         if pair is None:
             return None
         a, b = pair
-        if sign == "/":
-            return a / b if b else None
-        return a + b if sign == "+" else a - b if sign == "-" else a * b
+        try:
+            return a + b if sign == "+" else a - b if sign == "-" else a * b if sign == "*" else a / b
+        except ArithmeticError:  # divided by zero, or too large
+            return None
 
     return value
 
 
 def _like(pattern: str, escape: str) -> re.Pattern[str]:
     """A pattern of LIKE: "%" for anything, "_" for one letter."""
-    found, letters = "", iter(pattern)
+    parts, letters = [""], iter(pattern)
     for letter in letters:
-        if letter == escape:
-            found += re.escape(next(letters, ""))
+        if letter == "%":
+            parts.append("")
         else:
-            found += ".*" if letter == "%" else "." if letter == "_" else re.escape(letter)
-    return re.compile(found, re.DOTALL)
+            parts[-1] += (
+                re.escape(next(letters, "")) if letter == escape else "." if letter == "_" else re.escape(letter)
+            )
+    if len(parts) == 1:
+        return re.compile(parts[0], re.DOTALL)
+    # Each part is taken where it is first found, and never looked for again: else "%a%a%a" would take for ever.
+    first, *between, last = parts
+    return re.compile(first + "".join(f"(?>.*?{part})" for part in between if part) + f".*{last}", re.DOTALL)

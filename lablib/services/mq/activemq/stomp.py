@@ -89,7 +89,7 @@ class Decoder:
             frame.headers.setdefault(name, value.strip() if self.version == "1.0" else value)
         length = frame.headers.get("content-length")
         if length is not None and frame.command in _WITH_LENGTH:
-            if not length.strip().isdecimal():
+            if not is_whole(length.strip(), 10):
                 raise BrokenFrame("Specified content-length is not a valid integer")
             if int(length) > _BODY:
                 raise BrokenFrame("The maximum data length was exceeded")
@@ -124,6 +124,11 @@ class Decoder:
             if len(lines) > _HEADERS + 1:
                 raise BrokenFrame("The maximum number of headers was exceeded")
         return lines, at
+
+
+def is_whole(text: str, digits: int) -> bool:
+    """Is that a number with at most so many digits, as Java's Integer (10) and Long (19) have them?"""
+    return text.isdecimal() and len(text) <= digits
 
 
 def detect_version(headers: dict[str, str]) -> str:

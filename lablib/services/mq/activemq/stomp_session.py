@@ -16,7 +16,7 @@ from lablib.services.mq.activemq.broker import Refused
 from lablib.services.mq.activemq.destinations import Consumer, Message
 from lablib.services.mq.activemq.selectors import SelectorError
 from lablib.services.mq.activemq.session import Session
-from lablib.services.mq.activemq.stomp import BrokenFrame, Decoder, Frame, detect_version
+from lablib.services.mq.activemq.stomp import BrokenFrame, Decoder, Frame, detect_version, is_whole
 from lablib.services.mq.activemq.translation import NOT_SIMULATED, PROTOCOL, destination_of, message_frame, message_of
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class StompSession(Session[Frame]):
     @staticmethod
     def _heart_beats(text: str) -> tuple[int, int]:
         reads, comma, writes = text.partition(",")
-        if not comma or not reads.strip().isdecimal() or not writes.strip().isdecimal():
+        if not comma or not is_whole(reads.strip(), 10) or not is_whole(writes.strip(), 10):
             raise BrokenFrame(f"Invalid heart-beat header:{text}")
         return int(reads), int(writes)
 
@@ -382,4 +382,4 @@ _COMMANDS: dict[str, Callable[[StompSession, Frame], None]] = {
 
 def _number(text: str | None, usual: int) -> int:
     """A whole number of a header; what is none is passed over, as ActiveMQ does."""
-    return int(text) if text is not None and text.lstrip("-").isdecimal() else usual
+    return int(text) if text is not None and is_whole(text.removeprefix("-"), 10) else usual

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from lablib.services.mq.activemq.broker import Refused
 from lablib.services.mq.activemq.destinations import Message
-from lablib.services.mq.activemq.stomp import Frame
+from lablib.services.mq.activemq.stomp import Frame, is_whole
 
 PROTOCOL = "org.apache.activemq.transport.stomp.ProtocolException"
 NOT_SIMULATED = "This lab does not simulate {}"
 _STANDARD = ("correlation-id", "reply-to", "type")
 _NOT_PASSED_ON = ("receipt", "message-id", "redelivered", "subscription", "JMSXUserID", "content-length", "transaction")
+
+
+def _whole(text: str, digits: int) -> int:
+    if not is_whole(text.removeprefix("-"), digits):
+        raise Refused(f'For input string: "{text}"', "java.lang.NumberFormatException")
+    return int(text)
 
 
 def message_of(frame: Frame, id: str, sender: str, now: int) -> Message:
@@ -18,12 +24,8 @@ def message_of(frame: Frame, id: str, sender: str, now: int) -> Message:
     destination = destination_of(headers.pop("destination"))
     if any(name.startswith("AMQ_SCHEDULED_") for name in headers):
         raise Refused(NOT_SIMULATED.format("scheduled delivery"))
-    try:
-        priority, expires = int(headers.pop("priority", "4")), int(headers.pop("expires", "0"))
-        timestamp = int(headers.pop("timestamp", now))
-    except ValueError as error:
-        given = str(error).rpartition(": ")[2][1:-1]
-        raise Refused(f'For input string: "{given}"', "java.lang.NumberFormatException") from None
+    priority, expires = _whole(headers.pop("priority", "4"), 10), _whole(headers.pop("expires", "0"), 19)
+    timestamp = _whole(headers.pop("timestamp", str(now)), 19)
     return Message(
         id,
         destination,
