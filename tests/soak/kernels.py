@@ -39,11 +39,26 @@ class Kernel:
     def run(self, path: Path) -> None:
         """All code cells of a notebook, from top to bottom; what goes wrong is kept in `errors`."""
         for number, cell in enumerate(nbformat.read(path, as_version=4).cells, 1):
-            if cell.cell_type == "code":
-                reply = self._client.execute_interactive(cell.source, output_hook=lambda _: None, timeout=600)
-                if reply["content"]["status"] != "ok":
-                    error = f"{reply['content'].get('ename')}: {reply['content'].get('evalue')}"
-                    self.errors.append(f"{path.stem}, cell {number}: {error}")
+            if cell.cell_type == "code" and (error := self._execute(cell.source, f"{path.stem} {number}")):
+                self.errors.append(f"{path.stem}, cell {number}: {error}")
+
+    def _execute(self, code: str, cell: str) -> str:
+        """Run a cell as JupyterLab does, which says which cell it is. Its error."""
+        client = self._client
+        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}
+        message = client.session.msg("execute_request", content, metadata={"cellId": cell})
+        client.shell_channel.send(message)
+        mine, error = message["header"]["msg_id"], ""
+        while True:
+            heard = client.get_iopub_msg(timeout=600)
+            if heard["parent_header"].get("msg_id") == mine:
+                if heard["msg_type"] == "error":
+                    error = f"{heard['content']['ename']}: {heard['content']['evalue']}"
+                if heard["msg_type"] == "status" and heard["content"]["execution_state"] == "idle":
+                    break
+        while client.get_shell_msg(timeout=600)["parent_header"].get("msg_id") != mine:
+            pass
+        return error
 
     def memory(self) -> int:
         """Bytes that are its own, or its part of what it shares with other processes."""
