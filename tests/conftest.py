@@ -48,11 +48,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     table: dict[str, dict[str, int]] = {}
     for item in session.items:
         folder = item.path.parent.name
-        for marker in KNOWLEDGE:
-            if item.get_closest_marker(marker):
-                row = table.setdefault(folder, dict.fromkeys(KNOWLEDGE, 0))
-                row[marker] += 1
-                print(f"{marker:<9} {item.nodeid}")
+        own = {marker.name for marker in item.own_markers} & KNOWLEDGE.keys()
+        given = next((marker.name for marker in item.iter_markers() if marker.name in KNOWLEDGE), "")
+        for marker in sorted(own or {given} - {""}):  # a test's own ones, else that of its module
+            row = table.setdefault(folder, dict.fromkeys(KNOWLEDGE, 0))
+            row[marker] += 1
+            print(f"{marker:<9} {item.nodeid}")
     print("\n" + f"{'':<12}" + "".join(f"{marker:>10}" for marker in KNOWLEDGE))
     for folder, counts in sorted(table.items()):
         print(f"{folder:<12}" + "".join(f"{count:>10}" for count in counts.values()))

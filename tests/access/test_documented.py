@@ -15,6 +15,8 @@ from lablib.aws.access.decide import AccessRequest, Policy, decide
 from lablib.aws.service import Principal
 from lablib.cloud import Cloud
 
+pytestmark = pytest.mark.guide  # where a test names no other source
+
 ACCOUNT, OTHER = "123456789012", "444455556666"
 QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:orders"
 TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:sales"
@@ -186,6 +188,7 @@ def test_a_statement_applies_when_all_its_conditions_hold(lab):
 # ---- what the caller reads -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.reported
 @pytest.mark.parametrize(
     ("effect", "principal", "reason"),
     [
@@ -295,6 +298,7 @@ def test_add_permission_names_accounts_only(lab, who):
     assert refused(lab.sqs.add_permission, **given)[0] == "InvalidParameterValue"
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

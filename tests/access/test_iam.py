@@ -9,6 +9,8 @@ from aws_errors import refused
 from lablib.aws.service import NotSimulated
 from lablib.cloud import Cloud
 
+pytestmark = pytest.mark.ours  # where a test names no source
+
 ACCOUNT, OTHER = "123456789012", "444455556666"
 TRUST = {
     "Version": "2012-10-17",
@@ -199,6 +201,7 @@ def test_the_date_can_be_a_condition(cloud, iam, worker, url):
     assert refused(sqs.send_message, QueueUrl=url, MessageBody="x")[0] == "AccessDenied"
 
 
+@pytest.mark.guide
 def test_every_identity_has_an_id_of_its_own(cloud, iam):
     """IAM user guide, "IAM identifiers": a unique id is never given twice."""
     policies = [p["PolicyId"] for p in iam.list_policies()["Policies"]]

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from lablib.aws.access.decide import AccessRequest, MalformedPolicy, Policy, administrator, decide
 from lablib.aws.service import Principal
 
+pytestmark = pytest.mark.ours  # where a test names no source
+
 OURS, OTHERS = "123456789012", "444455556666"
 QUEUE = f"arn:aws:sqs:us-east-1:{OURS}:orders"
 TOPIC = f"arn:aws:sns:us-east-1:{OURS}:sales"

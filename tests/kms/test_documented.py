@@ -15,6 +15,8 @@ from lablib.aws.service import Principal, ServiceError
 from lablib.cloud import Cloud
 from lablib.gateway import Fault
 
+pytestmark = pytest.mark.guide  # where a test names no other source
+
 ACCOUNT, OTHER = "123456789012", "444455556666"
 TRUST = json.dumps(
     {
@@ -301,6 +303,7 @@ def test_a_right_that_is_taken_away_is_felt_when_the_data_key_runs_out(lab):
     assert refused(producer.send_message, QueueUrl=lab.url, MessageBody="x")[0] == "KMS.AccessDeniedException"
 
 
+@pytest.mark.ours
 def test_an_empty_queue_asks_kms_for_nothing(lab):
     """Assumed: there is no data key to open before the first message."""
     assert receive(lab.sqs, lab.url) == []

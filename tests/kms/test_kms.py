@@ -8,6 +8,8 @@ from aws_errors import code_and_message as refused
 from lablib.aws.service import NotSimulated
 from lablib.cloud import Cloud
 
+pytestmark = pytest.mark.ours  # where a test names no source
+
 ACCOUNT, OTHER = "123456789012", "444455556666"
 DAY = 86_400
 TRUST = json.dumps(

@@ -14,6 +14,8 @@ from lablib import Cloud, Fault
 from lablib.aws.service import NotSimulated
 from lablib.measures import Measures
 
+pytestmark = pytest.mark.ours  # where a test names no source
+
 ACCOUNT, OTHER = "123456789012", "444455556666"
 QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:orders"
 CALM = {
@@ -508,6 +510,7 @@ def test_more_pollers_come_after_a_minute_of_work_and_go_when_it_is_done(lab):
     assert lab.client.get_event_source_mapping(UUID=uuid)["State"] == "Enabled"
 
 
+@pytest.mark.guide
 def test_a_trickle_needs_no_more_pollers(lab):
     """Guide, "Configuring scaling behavior": more are started "if messages are still available"; here one comes at a
     time, and nothing is left for others.

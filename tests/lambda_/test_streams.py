@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from lablib import Cloud
 from lablib.aws.service import NotSimulated
 
+pytestmark = pytest.mark.guide  # where a test names no other source
+
 ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/trucks"
 SETTLE = 40  # seconds until a new or resharded stream is ACTIVE
 
@@ -124,6 +126,7 @@ def test_a_failing_batch_holds_up_its_shard_until_the_record_expires():
     assert [row.detail for row in line.kinds("RecordGivenUp")] == ["they expired in the stream"] * 2  # both are as old
 
 
+@pytest.mark.recorded
 def test_retries_end_when_there_is_a_limit_and_the_destination_gets_no_data():
     """recorded: condition, count of invocations, and where the batch lies; not what was in it."""
     line = Line(
@@ -159,6 +162,7 @@ def test_old_records_are_given_up_when_there_is_a_limit():
     assert 60 <= row.time - line.kinds("RecordPut")[0].time <= 130
 
 
+@pytest.mark.recorded
 def test_halving_finds_the_poison_and_uses_up_no_retries():
     """recorded: a split batch does not use up retries."""
     line = Line(

@@ -12,6 +12,8 @@ from botocore.exceptions import ClientError
 
 from lablib import Cloud
 
+pytestmark = pytest.mark.guide  # where a test names no other source
+
 ACCOUNT = "123456789012"
 QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:uploads"
 BUCKET = "photos-of-spring"

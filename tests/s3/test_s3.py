@@ -15,6 +15,8 @@ from lablib.aws.service import NotSimulated
 from lablib.measures import Measures
 from lablib.services.s3.notifications import Rule, encoded
 
+pytestmark = pytest.mark.ours  # where a test names no source
+
 ACCOUNT, OTHER = "123456789012", "444455556666"
 BUCKET = "photos-of-spring"
 EVERYTHING = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]

@@ -8,6 +8,8 @@ from aws_errors import refused
 from lablib.cloud import Cloud
 from lablib.gateway import Fault
 
+pytestmark = pytest.mark.ours  # where a test names no source
+
 ACCOUNT = "123456789012"
 TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:orders"
 QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:billing"
@@ -79,6 +81,7 @@ def test_a_topics_policy_can_let_a_role_in_or_keep_it_out(cloud, sns, worker):
     sns.publish(TopicArn=TOPIC, Message="x")
 
 
+@pytest.mark.guide
 def test_a_policy_can_limit_what_is_subscribed(cloud, sns, worker):
     """SNS developer guide, "Amazon SNS policy keys": sns:Protocol and sns:Endpoint."""
     iam = cloud.client("iam")
@@ -105,6 +108,7 @@ def subscribed_function(cloud, sns, handler, allowed=True, **attributes):
     return arn
 
 
+@pytest.mark.recorded
 def test_a_function_gets_the_message_as_an_event(cloud, sns):
     """The event: recorded from AWS."""
     events = []
@@ -166,6 +170,7 @@ def queue(cloud, sns, key, name="billing"):
     return url["QueueUrl"]
 
 
+@pytest.mark.guide
 def test_an_encrypted_queue_with_aws_own_key_takes_nothing_from_a_topic(cloud, sns):
     """SNS developer guide: the AWS managed key for SQS does not let SNS in, and its policy cannot be changed."""
     queue(cloud, sns, "alias/aws/sqs")
@@ -195,6 +200,7 @@ def encrypt(cloud, sns):
     return key
 
 
+@pytest.mark.guide
 def test_a_disabled_key_is_felt_when_the_data_key_is_used_up(cloud, sns):
     """SNS developer guide, "Amazon SNS Key management": SNS reuses a data key for five minutes."""
     key = encrypt(cloud, sns)
@@ -222,6 +228,7 @@ def test_a_key_that_is_not_there(cloud, sns):
     assert refused(sns.publish, TopicArn=TOPIC, Message="x")[0] == "KMSNotFound"
 
 
+@pytest.mark.guide
 def test_a_key_that_is_asked_too_often(cloud, sns):
     """API: Publish (KMSThrottling)."""
     encrypt(cloud, sns)

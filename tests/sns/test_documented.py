@@ -11,6 +11,8 @@ from aws_errors import refused
 
 from lablib.cloud import Cloud
 
+pytestmark = pytest.mark.guide  # where a test names no other source
+
 ACCOUNT = "123456789012"
 TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:orders"
 QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:billing"
@@ -64,6 +66,7 @@ PLAIN = {"headerContentType": "text/plain; charset=UTF-8"}
 # ---- topics ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize("fifo", [False, True])
 def test_a_fresh_topic_has_these_attributes(sns, fifo):
     """Recorded."""
@@ -107,12 +110,14 @@ def test_a_fresh_topic_has_these_attributes(sns, fifo):
     } | more  # fmt: skip
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize("name", ["", "a" * 257, *(f"name{char}" for char in ":;!@|^% "), "orders.fifo"])
 def test_names(sns, name):
     """Recorded."""
     assert refused(sns.create_topic, Name=name) == invalid("Topic Name")
 
 
+@pytest.mark.recorded
 def test_the_longest_name(sns):
     """Recorded."""
     assert sns.create_topic(Name="a" * 256)["TopicArn"].endswith("a" * 256)
@@ -123,6 +128,7 @@ def test_the_name_of_a_fifo_topic_ends_in_fifo(sns, name):
     assert refused(sns.create_topic, Name=name, Attributes={"FifoTopic": "true"})[0] == "InvalidParameter"
 
 
+@pytest.mark.recorded
 def test_creating_again_is_the_same_topic(sns):
     """Texts recorded (tags), reported (attributes)."""
     tags = [{"Key": "team", "Value": "shop"}]
@@ -138,6 +144,7 @@ def test_creating_again_is_the_same_topic(sns):
     assert sns.list_tags_for_resource(ResourceArn=arn)["Tags"] == tags
 
 
+@pytest.mark.recorded
 def test_deleting_is_idempotent(sns):
     """Recorded."""
     for _ in range(2):
@@ -146,6 +153,7 @@ def test_deleting_is_idempotent(sns):
     sns.create_topic(Name="orders", Tags=[{"Key": "a", "Value": "b"}])
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize("operation", ["get_topic_attributes", "list_subscriptions_by_topic", "publish", "subscribe"])
 def test_a_topic_that_is_not_there(sns, operation):
     """Recorded."""
@@ -154,6 +162,7 @@ def test_a_topic_that_is_not_there(sns, operation):
     assert refused(call, TopicArn=TOPIC + "2", **more) == ("NotFound", "Topic does not exist", 404)
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(("arn", "parts"), [("orders", 1), ("", 1), ("arn:aws", 2), ("arn:aws:sns:us-east-1:1", 5)])
 @pytest.mark.parametrize("operation", ["get_topic_attributes", "delete_topic", "publish", "subscribe"])
 def test_what_is_no_arn(sns, operation, arn, parts):
@@ -163,6 +172,7 @@ def test_what_is_no_arn(sns, operation, arn, parts):
     assert refused(getattr(sns, operation), TopicArn=arn, **more) == expected
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("operation", "more"),
     [
@@ -181,6 +191,7 @@ def test_a_topic_is_reached_in_its_own_region_only(cloud, sns, operation, more):
     assert refused(getattr(west, operation), TopicArn=TOPIC, **more) == invalid("TopicArn")
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(("name", "value"), [("FifoTopic", "false"), ("Nonsense", "1"), ("TopicArn", TOPIC)])
 def test_attributes_that_cannot_be_set(sns, name, value):
     """Recorded (FifoTopic)."""
@@ -188,12 +199,14 @@ def test_attributes_that_cannot_be_set(sns, name, value):
     assert refused(sns.set_topic_attributes, **given) == invalid("AttributeName")
 
 
+@pytest.mark.recorded
 def test_a_fifo_topic_that_is_none_is_a_standard_one(sns):
     """Recorded."""
     arn = sns.create_topic(Name="new", Attributes={"FifoTopic": "false"})["TopicArn"]
     assert "FifoTopic" not in attributes(sns, arn)
 
 
+@pytest.mark.recorded
 def test_a_delivery_policy_of_a_topic(sns):
     """Recorded."""
 
@@ -240,6 +253,7 @@ def test_messages_above_256_kib_are_new(limits, known):
     assert refused(sns.set_topic_attributes, **given | {"AttributeValue": "1048577"})[0] == "InvalidParameter"
 
 
+@pytest.mark.recorded
 def test_tags(sns):
     """Recorded; the limit: API, TagResource."""
     twice = [{"Key": "k", "Value": "1"}, {"Key": "k", "Value": "2"}]
@@ -261,6 +275,7 @@ def statements(sns):
     return {statement["Sid"]: statement for statement in json.loads(attributes(sns)["Policy"])["Statement"]}
 
 
+@pytest.mark.reported
 def test_permissions_are_statements_of_the_policy(sns):
     """Texts reported."""
     given = {"TopicArn": TOPIC, "Label": "friends", "AWSAccountId": ["444455556666"], "ActionName": ["Publish"]}
@@ -279,6 +294,7 @@ def test_permissions_are_statements_of_the_policy(sns):
     assert list(statements(sns)) == ["__default_statement_ID"]
 
 
+@pytest.mark.reported
 @pytest.mark.parametrize("action", ["sns:*", "*", "sns:CreateTopic", "sqs:SendMessage"])
 def test_a_topics_policy_speaks_of_eight_actions_only(sns, action):
     """Reported: not even a wildcard."""
@@ -291,6 +307,7 @@ def test_a_topics_policy_speaks_of_eight_actions_only(sns, action):
 # ---- subscribing -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.recorded
 def test_a_fresh_subscription_has_these_attributes(sns):
     """Recorded (the principal is that of whoever called)."""
     arn = subscribe(sns)
@@ -310,6 +327,7 @@ def test_a_fresh_subscription_has_these_attributes(sns):
     ]
 
 
+@pytest.mark.recorded
 def test_a_filter_brings_its_scope(sns):
     """Recorded."""
     policy = '{"attr1": [{"numeric": [">", 0, "<=", 100]}]}'
@@ -318,6 +336,7 @@ def test_a_filter_brings_its_scope(sns):
     assert found["FilterPolicyScope"] == "MessageAttributes"
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("own", "topics", "expected"),
     [
@@ -355,6 +374,7 @@ def test_a_delivery_policy_of_a_subscription(sns, own, topics, expected):
     assert (found["PendingConfirmation"], found["ConfirmationWasAuthenticated"]) == ("true", "false")
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("protocol", "endpoint", "message"),
     [
@@ -377,11 +397,13 @@ def test_bad_endpoints(sns, protocol, endpoint, message):
     assert sns.list_subscriptions()["Subscriptions"] == []
 
 
+@pytest.mark.recorded
 def test_a_queue_that_is_not_there_can_be_subscribed(sns):
     """Recorded."""
     assert subscribe(sns, endpoint=QUEUE + "-unknown").startswith(TOPIC + ":")
 
 
+@pytest.mark.recorded
 def test_subscribing_again_is_the_same_subscription(sns):
     """Recorded."""
     arn = subscribe(sns, RawMessageDelivery="true")
@@ -395,6 +417,7 @@ def test_subscribing_again_is_the_same_subscription(sns):
 REDRIVE = "RedrivePolicy: deadLetterTargetArn is an invalid arn"
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("name", "value", "text"),
     [
@@ -415,6 +438,7 @@ def test_bad_attributes_of_a_subscription(sns, name, value, text):
     assert refused(sns.subscribe, **given) == invalid(f"Attributes Reason: {text}")
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize("name", ["RedrivePolicy", "FilterPolicy"])
 def test_attributes_that_are_no_json(sns, name):
     """Recorded, up to the words of the parser."""
@@ -423,6 +447,7 @@ def test_attributes_that_are_no_json(sns, name):
     assert code == "InvalidParameter" and message.startswith(f"Invalid parameter: {name}: failed to parse JSON")
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(("keys", "ok"), [(5, True), (6, False)])
 def test_the_limits_of_a_filter_policy(sns, keys, ok):
     """Recorded."""
@@ -466,6 +491,7 @@ def test_the_dead_letter_queue_is_in_the_same_region_and_account_and_of_the_same
     assert code == "InvalidParameter" and message.startswith("Invalid parameter: RedrivePolicy: ")
 
 
+@pytest.mark.recorded
 def test_a_subscription_that_is_not_there(sns):
     """Recorded."""
     arn = subscribe(sns)
@@ -478,6 +504,7 @@ def test_a_subscription_that_is_not_there(sns):
     assert refused(sns.get_subscription_attributes, SubscriptionArn=TOPIC) == invalid("SubscriptionId")
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("arn", "text"),
     [
@@ -491,6 +518,7 @@ def test_unsubscribing_with_a_wrong_arn(sns, arn, text):
     assert refused(sns.unsubscribe, SubscriptionArn=arn) == invalid(text)
 
 
+@pytest.mark.recorded
 def test_confirming_with_a_wrong_token(sns):
     """Recorded."""
     token = "51b2ff3edb475b7d91550e0ab6edf0c1de2a34e6ebaf6c2262a001bcb7e051c43aa00022ceecce70bd2a67b2042da8d8"
@@ -502,6 +530,7 @@ def test_confirming_with_a_wrong_token(sns):
     assert refused(sns.confirm_subscription, TopicArn="orders", Token=token) == invalid("Topic")
 
 
+@pytest.mark.recorded
 def test_a_token_belongs_to_a_region(cloud, sns):
     """Recorded."""
     subscribe(sns, "http", URL)
@@ -514,6 +543,7 @@ def test_a_token_belongs_to_a_region(cloud, sns):
 # ---- publishing ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("more", "text"),
     [
@@ -548,6 +578,7 @@ def test_messages_that_are_just_right(sns):
     assert sns.publish(TopicArn=TOPIC, Message=duplicate, MessageStructure="json")["MessageId"]
 
 
+@pytest.mark.reported
 @pytest.mark.parametrize("given", [{}, {"TopicArn": TOPIC, "PhoneNumber": "+15555550100"}])
 def test_there_is_one_target(sns, given):
     """Text reported."""
@@ -555,6 +586,7 @@ def test_there_is_one_target(sns, given):
     assert refused(sns.publish, Message="x", **given) == expected
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("name", "attribute", "text"),
     [
@@ -595,6 +627,7 @@ def test_attributes_of_messages(sns, name, attribute, text, batch):
     assert refused(operation, TopicArn=TOPIC, **call) == ("ParameterValueInvalid", text, 400)
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize("kind", ["String", "Number.prefixed", "String.Array", "String.x"])
 def test_data_types_may_be_extended(sns, kind):
     """Recorded."""
@@ -602,6 +635,7 @@ def test_data_types_may_be_extended(sns, kind):
     assert sns.publish(TopicArn=TOPIC, Message="x", MessageAttributes=given)["MessageId"]
 
 
+@pytest.mark.reported
 def test_too_many_calls(cloud, sns):
     """Code and text reported (SNS's model has no such error for these operations)."""
     direct = cloud.direct("sns")
@@ -617,6 +651,7 @@ def batch(*ids, **more):
     return {"TopicArn": TOPIC, "PublishBatchRequestEntries": [{"Id": id, "Message": "x"} | more for id in ids]}
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("call", "code", "message"),
     [
@@ -654,6 +689,7 @@ def envelope_of(cloud, sns, **more):
     return id, arn, sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1)["Messages"][0]["Body"]
 
 
+@pytest.mark.recorded
 def test_the_envelope(cloud, sns):
     """SNS developer guide, "Amazon SNS message and JSON formats"; the fields recorded. No attributes, no such field."""
     id, arn, body = envelope_of(cloud, sns, Message='ö§a1"_!?,. £$-', Subject="hello")
@@ -672,6 +708,7 @@ def test_the_envelope(cloud, sns):
     assert body.startswith('{\n  "Type" : "Notification",\n  "MessageId" : "')
 
 
+@pytest.mark.recorded
 def test_attributes_in_the_envelope(cloud, sns):
     """Recorded: bytes in base64. No subject, no such field."""
     attributes = LETTERS | {"blob": {"DataType": "Binary", "BinaryValue": b"\2\3\4"}}
@@ -684,12 +721,14 @@ def test_attributes_in_the_envelope(cloud, sns):
     }
 
 
+@pytest.mark.recorded
 def test_a_topic_can_be_the_target_arn(cloud, sns):
     """Recorded."""
     assert sns.publish(TargetArn=TOPIC, Message="x")["MessageId"]
     assert cloud.trace.where("Published")[0].resource == "orders"
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize("raw", ["true", "false"])
 def test_what_a_web_server_gets(cloud, sns, raw):
     """Recorded: headers and bodies, of the request to confirm and of a notification."""
@@ -743,6 +782,7 @@ def test_publishing_to_a_telephone(cloud, sns):
     assert [row.kind for row in cloud.trace.about(id) if cloud.trace.says(row)] == ["Published", "Delivered"]
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize("number", ["+1a234", "NAA+15551234567", "0123", ""])
 def test_numbers_are_e164(sns, number):
     """Recorded."""
@@ -831,6 +871,7 @@ def test_an_application_and_its_devices(sns):
     assert refused(sns.get_platform_application_attributes, PlatformApplicationArn=app)[0] == "NotFound"
 
 
+@pytest.mark.reported
 def test_a_token_has_one_endpoint(sns):
     """Text reported."""
     app = application(sns)
@@ -867,6 +908,7 @@ def test_publishing_to_a_device(cloud, sns, platform, body):
     assert inbox.received[1].body == '{"own": 1}'
 
 
+@pytest.mark.reported
 @pytest.mark.parametrize(
     ("message", "text"),
     [
@@ -885,6 +927,7 @@ def test_payloads_are_checked(cloud, sns, message, text):
     assert cloud.trace.where("Published") == []
 
 
+@pytest.mark.recorded
 def test_devices_that_are_not_there_or_disabled(sns):
     """Recorded: the first. API, Publish: EndpointDisabled, PlatformApplicationDisabled."""
     app = application(sns)
@@ -923,6 +966,7 @@ def test_a_device_can_subscribe(cloud, sns):
     assert refused(sns.subscribe, **given)[0] == "InvalidParameter"
 
 
+@pytest.mark.ours
 @pytest.mark.parametrize(
     ("given", "text"),
     [
@@ -941,6 +985,7 @@ def test_applications_that_are_refused(sns, given, text):
     assert sns.list_platform_applications()["PlatformApplications"] == []
 
 
+@pytest.mark.reported
 def test_tokens_and_user_data_that_are_refused(sns):
     """Texts reported."""
     app = application(sns, "APNS")

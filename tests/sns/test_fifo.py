@@ -11,6 +11,8 @@ from lablib.aws.service import ServiceError
 from lablib.cloud import Cloud
 from lablib.gateway import Fault
 
+pytestmark = pytest.mark.ours  # where a test names no source
+
 QUICK = {"api.latency_median": 1e-9, "api.latency_p95": 1e-9, "sns.retry_jitter": 0, "sqs.outages_per_hour": 0}
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:"
 

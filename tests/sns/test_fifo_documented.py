@@ -12,6 +12,8 @@ from botocore.exceptions import ClientError
 from lablib.aws.service import NotSimulated
 from lablib.cloud import Cloud
 
+pytestmark = pytest.mark.guide  # where a test names no other source
+
 ACCOUNT = "123456789012"
 PREFIX = f"us-east-1:{ACCOUNT}"
 TOPIC = f"arn:aws:sns:{PREFIX}:orders.fifo"
@@ -58,12 +60,14 @@ def invalid(text):
 # ---- errors ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.recorded
 def test_a_message_needs_a_group(shop):
     """Recorded."""
     text = "The MessageGroupId parameter is required for FIFO topics"
     assert refused(shop.sns.publish, TopicArn=TOPIC, Message="x", MessageDeduplicationId="1") == invalid(text)
 
 
+@pytest.mark.recorded
 def test_a_message_needs_an_id_or_a_topic_that_makes_one(shop):
     """Recorded."""
     either = "ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
@@ -71,6 +75,7 @@ def test_a_message_needs_an_id_or_a_topic_that_makes_one(shop):
     assert found == invalid(f"The topic should either have {either}")
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize("missing", ["MessageGroupId", "MessageDeduplicationId"])
 def test_what_one_entry_of_a_batch_lacks_fails_the_batch(shop, missing):
     """Recorded for the group. Nothing of the batch is stored."""
@@ -99,6 +104,7 @@ def test_only_queues_subscribe(limits, protocol, endpoint):
     assert not shop.sns.list_subscriptions_by_topic(TopicArn=TOPIC)["Subscriptions"]
 
 
+@pytest.mark.recorded
 def test_a_standard_topic_takes_no_id(shop):
     """Recorded."""
     standard = shop.sns.create_topic(Name="news")["TopicArn"]

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from lablib.aws.service import ServiceError
 from lablib.services.sns.filters import FilterPolicy
 
+pytestmark = pytest.mark.ours  # where a test names no source
+
 unhurried = settings(deadline=None)  # a loaded machine is no bug
 KEYS = ("store", "event", "price", "ip")
 words = st.text('abAB*-"\\ é', max_size=4)

@@ -12,6 +12,8 @@ import pytest
 from lablib.aws.service import ServiceError
 from lablib.services.sns.filters import FilterPolicy
 
+pytestmark = pytest.mark.guide  # where a test names no other source
+
 
 def refused(policy, scope="MessageAttributes"):
     with pytest.raises(ServiceError) as caught:
@@ -72,6 +74,7 @@ RECORDED = [  # policy, text; behind it AWS says in which column of the policy i
 ]
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(("policy", "message"), RECORDED, ids=lambda value: str(value)[:50])
 def test_a_policy_that_aws_does_not_understand_names_the_reason(policy, message):
     """Recorded."""
@@ -113,6 +116,7 @@ def test_further_mistakes_are_named_as_the_rule_engine_does(policy, message):
     assert refused(policy).startswith(f"Invalid parameter: FilterPolicy: {message}")
 
 
+@pytest.mark.ours
 @pytest.mark.parametrize("policy", ["", "{", "key", '{"a": [NaN]}', "[" * 100_000])
 def test_a_policy_that_is_no_json(policy):
     assert refused(policy).startswith("Invalid parameter: FilterPolicy: failed to parse JSON. ")

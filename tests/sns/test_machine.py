@@ -4,12 +4,15 @@ import json
 from collections import Counter, defaultdict
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lablib.aws.service import ServiceError
 from lablib.cloud import Cloud
 from lablib.gateway import Fault
+
+pytestmark = pytest.mark.ours  # where a test names no source
 
 ENDS = ("Delivered", "FilteredOut", "DeliveryDropped", "SentToDeadLetterQueue")
 ATTEMPTS = ("Delivered", "DeliveryFailed")

@@ -11,6 +11,8 @@ from lablib.cloud import Cloud
 from lablib.gateway import Fault
 from lablib.services.sns.retries import backoff, retry_delays
 
+pytestmark = pytest.mark.ours  # where a test names no source
+
 ACCOUNT, OTHER = "123456789012", "444455556666"
 EVEN = {"sns.retry_jitter": 0}
 URL = "https://example.com/orders"
@@ -731,6 +733,7 @@ def test_raw_delivery_brings_the_body_and_the_attributes(lab):
     assert message["Body"] == "plain" and message["MessageAttributes"] == attributes
 
 
+@pytest.mark.guide
 def test_raw_delivery_with_more_than_ten_attributes_is_dropped(lab):
     """SNS developer guide, "Amazon SNS raw message delivery": a client-side error."""
     lab.subscribed_queue("raw", RawMessageDelivery="true")

@@ -10,6 +10,8 @@ from lablib.aws.service import ServiceError, TokenBucket
 from lablib.cloud import Cloud
 from lablib.gateway import Fault
 
+pytestmark = pytest.mark.ours  # where a test names no source
+
 QUICK = {"api.latency_median": 1e-9, "api.latency_p95": 1e-9}
 
 

@@ -13,6 +13,8 @@ from botocore.exceptions import ClientError
 
 from lablib.cloud import Cloud
 
+pytestmark = pytest.mark.guide  # where a test names no other source
+
 ARN = "arn:aws:sqs:us-east-1:123456789012:"
 NOT_FOR_THIS_TYPE = "Reason: The request include parameter that is not valid for this queue type."
 FIFO = {"FifoQueue": "true"}
@@ -67,6 +69,7 @@ def change(sqs, url, **attributes):
 # ---- the queue -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(("limits", "size", "sse"), [("2023", "262144", "false"), ("today", "1048576", "true")])
 def test_a_fresh_queue_has_these_attributes(limits, size, sse):
     """Recorded."""
@@ -92,6 +95,7 @@ def test_a_fresh_queue_has_these_attributes(limits, size, sse):
     }
 
 
+@pytest.mark.reported
 @pytest.mark.parametrize("name", ["orders", "orders.fifo.", ".fifo", "a" * 76 + ".fifo", "with space.fifo"])
 def test_the_name_ends_in_fifo(sqs, name):
     """Text reported."""
@@ -107,6 +111,7 @@ def test_the_suffix_counts_in_the_longest_name(sqs):
     assert sqs.create_queue(QueueName=name, Attributes=FIFO)["QueueUrl"].endswith(name)
 
 
+@pytest.mark.ours
 def test_the_suffix_alone_makes_no_fifo_queue(sqs):
     """Text: emulator."""
     assert refused(sqs.create_queue, QueueName="orders.fifo")[0] == "InvalidParameterValue"
@@ -118,6 +123,7 @@ def test_creating_again(sqs, url):
     assert refused(sqs.create_queue, QueueName="orders.fifo", Attributes=other)[0] == "QueueAlreadyExists"
 
 
+@pytest.mark.recorded
 def test_the_type_cannot_be_changed(sqs, url):
     """Text recorded."""
     assert refused(sqs.set_queue_attributes, QueueUrl=url, Attributes={"FifoQueue": "false"}) == (
@@ -128,6 +134,7 @@ def test_the_type_cannot_be_changed(sqs, url):
     change(sqs, url, FifoQueue="true")
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize("value", ["true", "false"])
 def test_a_standard_queue_knows_no_fifo_attributes(sqs, value):
     """Texts recorded."""
@@ -160,6 +167,7 @@ def test_a_limit_per_group_needs_the_scope_of_a_group(sqs, url):
 # ---- what a send must have -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.recorded
 def test_a_send_needs_a_group(sqs, url):
     """Text recorded."""
     text = "The request must contain the parameter MessageGroupId."
@@ -170,6 +178,7 @@ def test_a_send_needs_a_group(sqs, url):
     assert error["QueryErrorCode"] == "MissingRequiredParameterException"
 
 
+@pytest.mark.recorded
 def test_a_batch_in_which_one_entry_has_no_group_fails_as_a_whole(sqs, url):
     """Recorded."""
     entries = [{"Id": "1", "MessageBody": "x", "MessageDeduplicationId": "1"}]
@@ -182,6 +191,7 @@ def test_a_batch_in_which_one_entry_has_no_group_fails_as_a_whole(sqs, url):
     assert bodies(sqs, url) == []
 
 
+@pytest.mark.recorded
 def test_a_send_needs_a_deduplication_id_or_content_based_deduplication(sqs, url):
     """Text recorded."""
     either = "ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
@@ -192,6 +202,7 @@ def test_a_send_needs_a_deduplication_id_or_content_based_deduplication(sqs, url
     assert sqs.send_message(**plain)["SequenceNumber"]
 
 
+@pytest.mark.recorded
 def test_a_message_has_no_delay_of_its_own(sqs, url):
     """Text recorded. That 0 is no error: emulator."""
     with pytest.raises(ClientError) as caught:
@@ -202,6 +213,7 @@ def test_a_message_has_no_delay_of_its_own(sqs, url):
     send(sqs, url, DelaySeconds=0)
 
 
+@pytest.mark.reported
 @pytest.mark.parametrize("name", ["MessageGroupId", "MessageDeduplicationId"])
 @pytest.mark.parametrize("value", ["with space", "ü", "a" * 129, "line\n"])
 def test_a_bad_group_or_deduplication_id(sqs, url, name, value):
@@ -255,6 +267,7 @@ def test_a_receive_takes_as_many_of_one_group_as_possible(sqs, url):
     assert bodies(sqs, url, 4) == ["a0", "a1", "a2", "b0"]
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize("k", range(4))
 def test_the_first_k_made_visible_are_the_k_received_next(sqs, url, k):
     """Recorded in November 2025."""
@@ -338,6 +351,7 @@ def test_an_id_wins_over_the_content(sqs, url):
     assert bodies(sqs, url) == ["same", "same"]
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(("scope", "count"), [("queue", 1), ("messageGroup", 2)])
 def test_the_scope_of_deduplication(sqs, url, scope, count):
     """Recorded, with the limit left at perQueue too."""
@@ -347,6 +361,7 @@ def test_the_scope_of_deduplication(sqs, url, scope, count):
     assert len(bodies(sqs, url)) == count
 
 
+@pytest.mark.recorded
 def test_ids_from_before_the_switch_to_high_throughput_stay_known(sqs, url):
     """Recorded."""
     send(sqs, url, "1", id="x")
@@ -379,12 +394,14 @@ def test_a_deleted_message_ends_its_attempt(sqs, url):
     assert receive(sqs, url, ReceiveRequestAttemptId="try-1") == []
 
 
+@pytest.mark.ours
 def test_a_bad_attempt_id(sqs, url):
     """Text: ours."""
     code, message, _ = refused(sqs.receive_message, QueueUrl=url, ReceiveRequestAttemptId="a" * 129)
     assert code == "InvalidParameterValue" and "parameter ReceiveRequestAttemptId is invalid" in message
 
 
+@pytest.mark.recorded
 def test_deleting_with_an_expired_handle(cloud, sqs, url):
     """Text recorded."""
     send(sqs, url, "1")
@@ -409,6 +426,7 @@ def test_deleting_with_an_expired_handle_in_a_batch(cloud, sqs, url):
     assert (failed["Code"], failed["SenderFault"]) == ("InvalidParameterValue", True)
 
 
+@pytest.mark.ours
 def test_deleting_twice_succeeds(sqs, url):
     """Emulator."""
     send(sqs, url, "1")
@@ -525,6 +543,7 @@ def fail(cloud, sqs, url):
     return receive(sqs, url, 1)
 
 
+@pytest.mark.reported
 def test_a_dead_letter_queue_has_the_type_of_its_source(sqs, url):
     """Text reported, with two full stops."""
     sqs.create_queue(QueueName="dead")
@@ -570,6 +589,7 @@ def test_a_redrive_of_a_fifo_queue(cloud, sqs, url, dead):
     assert message["Body"] == "poison" and message["MessageId"] != id
 
 
+@pytest.mark.ours
 def test_a_redrive_stays_within_the_type(sqs, url, dead):
     """Text: ours."""
     sqs.create_queue(QueueName="standard")

@@ -20,6 +20,8 @@ from lablib.aws.service import Request, ServiceError
 from lablib.cloud import Cloud
 from lablib.services.sqs import base
 
+pytestmark = pytest.mark.ours  # where a test names no source
+
 RETENTION, VISIBILITY, DELAY, TIMES, WINDOW, MOST = 900, 30, 0, 3, 8, 6
 GROUPS = ("a", "a", "b", "c")
 

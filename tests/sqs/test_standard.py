@@ -9,6 +9,8 @@ import pytest
 from lablib.aws.service import NotSimulated
 from lablib.cloud import Cloud
 
+pytestmark = pytest.mark.ours  # where a test names no source
+
 CALM = {"sqs.outages_per_hour": 0}
 
 

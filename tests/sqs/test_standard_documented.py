@@ -14,6 +14,8 @@ from botocore.exceptions import ClientError, ParamValidationError
 
 from lablib.cloud import Cloud
 
+pytestmark = pytest.mark.guide  # where a test names no other source
+
 ACCOUNT = "123456789012"
 ARN = f"arn:aws:sqs:us-east-1:{ACCOUNT}:"
 WIRE = "AWS.SimpleQueueService."
@@ -99,6 +101,7 @@ def test_creating_again_with_the_same_attributes_gives_the_same_queue(sqs):
     assert first["QueueUrl"] == again["QueueUrl"]
 
 
+@pytest.mark.recorded
 def test_creating_again_with_other_attributes(sqs, url):
     """Text recorded."""
     with pytest.raises(sqs.exceptions.QueueNameExists) as caught:
@@ -110,6 +113,7 @@ def test_creating_again_with_other_attributes(sqs, url):
     )
 
 
+@pytest.mark.ours
 @pytest.mark.parametrize("name", ["", "a" * 81, "with space", "dot.", "orders.fifo", "ümlaut"])
 def test_a_bad_queue_name(sqs, name):
     """Text: emulator."""
@@ -129,6 +133,7 @@ def test_names_are_case_sensitive(sqs, url):
         sqs.get_queue_url(QueueName="Orders")
 
 
+@pytest.mark.recorded
 def test_an_unknown_queue(sqs, url):
     """Text recorded."""
     expected = (WIRE + "NonExistentQueue", "The specified queue does not exist.", 400)
@@ -194,6 +199,7 @@ def test_queues_are_listed_by_prefix_in_pages(sqs):
     assert [u.rpartition("/")[2] for u in urls] == names[:7]
 
 
+@pytest.mark.ours
 @pytest.mark.parametrize("value", [0, 1001])
 def test_the_size_of_a_page(sqs, value):
     """Text: ours, in AWS's form."""
@@ -210,6 +216,7 @@ def test_a_made_up_next_token(sqs, url):
 # ---- attributes of a queue -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.reported
 @pytest.mark.parametrize(
     ("name", "low", "high"),
     [
@@ -232,6 +239,7 @@ def test_the_range_of_an_attribute(sqs, url, name, low, high):
         assert refused(sqs.create_queue, QueueName="new", Attributes={name: str(value)}) == expected
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize("name", ["FifoQueue", "ContentBasedDeduplication", "Nonsense", "QueueArn", "All"])
 def test_an_unknown_attribute(sqs, url, name):
     """Text recorded, for FifoQueue and ContentBasedDeduplication."""
@@ -245,6 +253,7 @@ def test_an_unknown_attribute_is_not_read_either(sqs, url):
     assert refused(sqs.receive_message, QueueUrl=url, AttributeNames=["Nonsense"]) == expected
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize("name", ["DeduplicationScope", "FifoThroughputLimit"])
 def test_attributes_of_fifo_queues(sqs, url, name):
     """Text recorded, for DeduplicationScope."""
@@ -257,6 +266,7 @@ def test_without_names_no_attributes_are_returned(sqs, url):
     assert get(sqs, url, "DelaySeconds", "RedrivePolicy") == {"DelaySeconds": "0"}
 
 
+@pytest.mark.recorded
 def test_only_one_encryption_at_a_time(sqs, url):
     """Text recorded."""
     both = {"KmsMasterKeyId": "alias/aws/sqs", "SqsManagedSseEnabled": "true"}
@@ -272,6 +282,7 @@ def test_only_one_encryption_at_a_time(sqs, url):
     assert get(sqs, url, *names) == {"SqsManagedSseEnabled": "true"}
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("policy", "reason"),
     [
@@ -315,6 +326,7 @@ def redrive_to(name, times=1):
     return {"RedrivePolicy": json.dumps({"deadLetterTargetArn": ARN + name, "maxReceiveCount": times})}
 
 
+@pytest.mark.ours
 @pytest.mark.parametrize(
     ("policy", "allowed"),
     [
@@ -334,6 +346,7 @@ def test_a_dead_letter_queue_says_who_may_use_it(sqs, url, policy, allowed):
         assert (code, "RedriveAllowPolicy" in message) == ("InvalidParameterValue", True)
 
 
+@pytest.mark.ours
 @pytest.mark.parametrize(
     "policy",
     [
@@ -361,6 +374,7 @@ def test_sources_of_a_dead_letter_queue_are_listed_in_pages(sqs, url):
     assert len(pages) == 3
 
 
+@pytest.mark.recorded
 def test_a_bad_policy(sqs, url):
     """Code and first sentence were recorded; the reason is ours."""
     code, message, status = refused(sqs.set_queue_attributes, QueueUrl=url, Attributes={"Policy": "nonsense"})
@@ -368,6 +382,7 @@ def test_a_bad_policy(sqs, url):
     assert message.startswith("Invalid value for the parameter Policy. Reason: Policy: is not JSON")
 
 
+@pytest.mark.recorded
 def test_permissions_are_statements_of_the_policy(sqs, url):
     """The form of the policy and the texts were recorded."""
     grant = {"QueueUrl": url, "AWSAccountIds": ["111111111111"], "Actions": ["ReceiveMessage"]}
@@ -402,6 +417,7 @@ def test_permissions_are_statements_of_the_policy(sqs, url):
     )
 
 
+@pytest.mark.ours
 @pytest.mark.parametrize(
     ("change", "code"),
     [
@@ -427,12 +443,14 @@ def test_tags(sqs):
     assert "Tags" not in sqs.list_queue_tags(QueueUrl=url)
 
 
+@pytest.mark.ours
 def test_bad_tags(sqs, url):
     """Texts: emulator."""
     assert refused(sqs.tag_queue, QueueUrl=url, Tags={})[0] == "MissingParameter"
     assert refused(sqs.tag_queue, QueueUrl=url, Tags={str(n): "" for n in range(51)})[0] == "InvalidParameterValue"
 
 
+@pytest.mark.recorded
 def test_purging_twice_within_sixty_seconds(cloud, sqs, url):
     """Text and status recorded."""
     sqs.purge_queue(QueueUrl=url)
@@ -451,6 +469,7 @@ def test_purging_twice_within_sixty_seconds(cloud, sqs, url):
 # ---- sending ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.recorded
 def test_digests_are_those_of_aws(sqs, url):
     """All values recorded."""
     names = {"General": text("Kenobi"), "Hello": text("There"), "Help.Me": text("Me")}
@@ -463,6 +482,7 @@ def test_digests_are_those_of_aws(sqs, url):
     assert sent["MD5OfMessageAttributes"] == "8cbe4db156db8a94db8b801b7addb984"
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("wanted", "names", "digest"),
     [
@@ -512,6 +532,7 @@ def test_system_attributes(cloud, sqs, url):
     assert list(wanted) == ["SenderId"]
 
 
+@pytest.mark.ours
 def test_only_the_trace_header_may_be_sent_as_a_system_attribute(sqs, url):
     """Texts: ours, in AWS's form."""
     for bad in ({"Other": text("x")}, {"AWSTraceHeader": {"DataType": "Number", "StringValue": "1"}}):
@@ -519,6 +540,7 @@ def test_only_the_trace_header_may_be_sent_as_a_system_attribute(sqs, url):
         assert code == "InvalidParameterValue"
 
 
+@pytest.mark.recorded
 def test_a_body_over_the_limit(sqs, url):
     """Text recorded."""
     sqs.send_message(QueueUrl=url, MessageBody="x" * 262144)
@@ -537,6 +559,7 @@ def test_attributes_count_in_the_size(sqs, url):
         sqs.send_message(QueueUrl=url, MessageBody="x" * (262144 - 14), MessageAttributes=attributes)
 
 
+@pytest.mark.recorded
 def test_a_queue_may_have_a_lower_limit(sqs, url):
     """Text recorded."""
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"MaximumMessageSize": "1024"})
@@ -545,12 +568,14 @@ def test_a_queue_may_have_a_lower_limit(sqs, url):
     )
 
 
+@pytest.mark.recorded
 def test_an_empty_body(sqs, url):
     """Text recorded, for the same error of another parameter."""
     expected = ("MissingParameter", "The request must contain the parameter MessageBody.", 400)
     assert refused(sqs.send_message, QueueUrl=url, MessageBody="") == expected
 
 
+@pytest.mark.reported
 @pytest.mark.parametrize("bad", ["\x00", "\x0b", "\x1f", "\ufffe", "\uffff", "\ud800"])
 def test_characters_that_a_body_may_not_have(sqs, url, bad):
     """Text reported; the set of characters is in the API reference."""
@@ -564,6 +589,7 @@ def test_characters_that_a_body_may_have(sqs, url):
     assert receive(sqs, url)["Body"] == body
 
 
+@pytest.mark.reported
 @pytest.mark.parametrize("value", [-1, 901])
 def test_a_delay_out_of_range(sqs, url, value):
     """Text reported."""
@@ -574,6 +600,7 @@ def test_a_delay_out_of_range(sqs, url, value):
     )
 
 
+@pytest.mark.recorded
 def test_parameters_of_fifo_queues(sqs, url):
     """Text recorded, for another parameter. In 2023 a standard queue took no MessageGroupId."""
     for name in ("MessageGroupId", "MessageDeduplicationId"):
@@ -582,6 +609,7 @@ def test_parameters_of_fifo_queues(sqs, url):
     assert refused(sqs.receive_message, QueueUrl=url, ReceiveRequestAttemptId="g")[0] == "InvalidParameterValue"
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
@@ -651,6 +679,7 @@ def batches(sqs):
     ]
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize("which", range(3), ids=["send", "delete", "visibility"])
 def test_a_batch_as_a_whole(sqs, url, which):
     """Texts recorded for too many entries and bad ids; emulator for the empty batch and equal ids."""
@@ -680,6 +709,7 @@ def test_a_batch_as_a_whole(sqs, url, which):
         )
 
 
+@pytest.mark.recorded
 def test_a_batch_that_is_too_large_in_total(sqs, url):
     """Text recorded."""
     whole = {"QueueUrl": url, "Entries": [{"Id": "1", "MessageBody": "x" * 262143}, {"Id": "2", "MessageBody": "x"}]}
@@ -757,11 +787,13 @@ def test_deleting_and_hiding_in_batches(sqs, url):
 # ---- receiving, deleting, hiding -------------------------------------------------------------------------------------
 
 
+@pytest.mark.recorded
 def test_an_empty_receive_has_no_messages_member(sqs, url):
     """Recorded from 2024 on."""
     assert sqs.receive_message(QueueUrl=url).keys() == {"ResponseMetadata"}
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("parameter", "value", "reason"),
     [
@@ -779,6 +811,7 @@ def test_parameters_of_a_receive_out_of_range(sqs, url, parameter, value, reason
     assert refused(sqs.receive_message, QueueUrl=url, **{parameter: value}) == ("InvalidParameterValue", message, 400)
 
 
+@pytest.mark.recorded
 def test_a_made_up_receipt_handle(sqs, url, handle):
     """Text recorded."""
     other = sqs.create_queue(QueueName="other")["QueueUrl"]
@@ -797,6 +830,7 @@ def test_a_receipt_handle_of_the_queue_that_was_deleted_under_the_same_name(clou
         sqs.delete_message(QueueUrl=url, ReceiptHandle=handle)
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize("value", [-1, 43201])
 def test_a_visibility_timeout_out_of_range(sqs, url, handle, value):
     """Text: as recorded for MaxNumberOfMessages."""
@@ -830,12 +864,14 @@ def test_hiding_a_message_that_is_not_in_flight(cloud, sqs, url, handle):
         sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=10)
 
 
+@pytest.mark.recorded
 def test_showing_a_message_whose_timeout_has_ended_succeeds(cloud, sqs, url, handle):
     """Recorded."""
     cloud.advance(31)
     sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
 
 
+@pytest.mark.ours
 def test_hiding_a_message_that_is_deleted_or_received_again(cloud, sqs, url, handle):
     """Text: emulator."""
     cloud.advance(31)
@@ -859,6 +895,7 @@ def dead(sqs, url):
     return dead
 
 
+@pytest.mark.ours
 @pytest.mark.parametrize(
     ("parameters", "code", "message"),
     [
@@ -907,6 +944,7 @@ def test_a_bad_move_task(sqs, dead, parameters, code, message):
     assert refused(sqs.start_message_move_task, **parameters)[:2] == (code, message)
 
 
+@pytest.mark.ours
 def test_one_active_move_task_a_source(cloud, sqs, url, dead):
     """Texts: emulator."""
     sqs.send_message(QueueUrl=dead, MessageBody="x")

@@ -17,6 +17,8 @@ from lablib.aws.service import Request, ServiceError
 from lablib.cloud import Cloud
 from lablib.services.sqs import base, servers, standard
 
+pytestmark = pytest.mark.ours  # where a test names no source
+
 RETENTION, VISIBILITY, TIMES = 300, 30, 3
 NEVER = float("inf")
 
