@@ -24,22 +24,6 @@ EVENTS = (
         notable="{detail} messages arrive at once.",
         big=True,
     ),
-    # The failover transport of JMS clients.
-    Event(
-        "ConnectionLost",
-        "{actor} lost its connection",
-        label="disconnect",
-        notable="{actor} loses its connection.",
-        series="actor",
-    ),
-    Event("ReconnectFailed", "{actor} found no broker in round {detail}"),
-    Event(
-        "Reconnected",
-        "{actor} is connected to {detail}",
-        label="reconnect",
-        notable="{actor} is connected again.",
-        series="actor",
-    ),
     # The direct call.
     Event(
         "Requested",

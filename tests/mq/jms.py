@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from mq.dialing import Call
+
 from lablib.kernel import Kernel, Stream, Trace
-from lablib.kernel.dialing import Call
 from lablib.services.mq.activemq.stomp import Decoder, Frame
 
 _STOMP = 61614

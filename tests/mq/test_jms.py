@@ -4,9 +4,9 @@ from itertools import islice
 
 import pytest
 from mq.brokers import USER, Broker
+from mq.jms import FailoverUrl, JmsClient, JmsError
 
 from lablib import Cloud
-from lablib.actors.jms import FailoverUrl, JmsClient, JmsError
 
 SLOW = {"mq.lock_poll": 10.0, "mq.recovery_time": 2.0}
 

@@ -8,10 +8,10 @@ what they acknowledged.
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
+from mq.dialing import Call
+from mq.jms import JmsClient
 
-from lablib.actors.jms import JmsClient
 from lablib.cloud import Cloud
-from lablib.kernel.dialing import Call
 from lablib.services.mq.activemq.stomp import Decoder, Frame
 
 QUICK = {
