@@ -127,11 +127,6 @@ class Producer:
             self._wait_again(one)
         return one.outcome
 
-    @property
-    def outstanding(self) -> int:
-        """How many records have no result yet."""
-        return self._unfinished
-
     def flush(self) -> None:
         """Send all that waits, now, and wait until each has its result."""
         with self._changed:

@@ -31,6 +31,7 @@ from math import inf, nan
 from typing import TYPE_CHECKING, Any
 
 from lablib.aws.event import HELD, LOST, READING, STATES
+from lablib.measures.series import totals
 from lablib.measures.tokens import Token, Tokens
 from lablib.scenarios.topology import ROLES
 
@@ -211,10 +212,10 @@ class _Document:
                 if token.work_from is None:
                     continue
                 begin, end = token.work_from, token.end if token.work_until is None else token.work_until
-            steps = changes.setdefault(name, [])
-            steps.append((begin, 1))
+            found = changes.setdefault(name, [])
+            found.append((begin, 1))
             if end is not None:
-                steps.append((end, -1))
+                found.append((end, -1))
         counted = {self.trace.code(kind): event.counts for kind, event in self.trace.events.items() if event.counts}
         times = self.trace.column("time")
         for i, kind in enumerate(self.trace.column("kind")):
@@ -223,7 +224,7 @@ class _Document:
         again = [(t.start, 1) for t in self.found.tokens if t.state == HELD and t.delivery > 1 and t.left is not None]
         if again:
             changes["again"] = again
-        return {name: _steps(sorted(steps)) for name, steps in changes.items()}
+        return {name: dict(zip(("t", "y"), totals(sorted(found)))) for name, found in changes.items()}
 
     def events(self) -> list[dict[str, Any]]:
         """The events of interest, and where they happened."""
@@ -249,16 +250,3 @@ def _never(time: float) -> float | None:
 
 def _column(values: Iterable[float | None]) -> array[float]:
     return array("d", [nan if value is None else value for value in values])
-
-
-def _steps(changes: list[tuple[float, int]]) -> Steps:
-    """Changes in the order of time, added up."""
-    t, y, now = array("d", [0.0]), array("d", [0.0]), 0
-    for time, by in changes:
-        now += by
-        if time == t[-1]:
-            y[-1] = now
-        else:
-            t.append(time)
-            y.append(now)
-    return {"t": t, "y": y}

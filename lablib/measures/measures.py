@@ -312,11 +312,6 @@ class Measures:
         trying = [t for t in self.tokens.tokens if t.state == RETRYING and t.end is None]
         return {origin for t in trying for origin in self.trace.ancestors(self.tokens.name(t.subject))}
 
-    @property
-    def redeliveries(self) -> int:
-        """Deliveries beyond the first of each message."""
-        return sum(self.receives.values()) - len(self.receives)
-
     def duplicates(self) -> int:
         """Messages that were delivered, or records that were worked on, more than once."""
         if self.is_stream:

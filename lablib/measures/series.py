@@ -92,10 +92,8 @@ class Number(NamedTuple):
     text: str
 
 
-def steps(changes: Iterable[tuple[float, int]], until: float) -> tuple[array[float], array[float]]:
-    """Points of a step series from changes in the order of time: one point a time, the first at 0, the last at the
-    end.
-    """
+def totals(changes: Iterable[tuple[float, int]]) -> tuple[array[float], array[float]]:
+    """Changes in the order of time, added up: one point a time, the first at 0."""
     t, y, now = array("d", [0.0]), array("d", [0.0]), 0
     for time, by in changes:
         now += by
@@ -104,9 +102,15 @@ def steps(changes: Iterable[tuple[float, int]], until: float) -> tuple[array[flo
         else:
             t.append(time)
             y.append(now)
+    return t, y
+
+
+def steps(changes: Iterable[tuple[float, int]], until: float) -> tuple[array[float], array[float]]:
+    """Points of a step series from changes in the order of time: as `totals`, and the last point at the end."""
+    t, y = totals(changes)
     if t[-1] < until or len(t) == 1:
         t.append(max(until, t[-1]))
-        y.append(now)
+        y.append(y[-1])
     return t, y
 
 
