@@ -358,6 +358,24 @@ def test_no_room_reads_what_is_private_to_another():
     assert all_errors(private_errors) == []
 
 
+def missing_files(text: str) -> list[str]:
+    """The files and folders that a text names in backticks, and that are not there; NN stands for a lab's number."""
+    top = ROOT.parent
+    folders = [top / name for name in ("lablib", "tests", "solutions")]
+    known = [path.relative_to(top).as_posix() for folder in folders for path in (folder, *folder.rglob("*"))]
+    named = sorted(set(re.findall(r"`([\w/-]+(?:\.(?:py|js|mjs|md|txt)|/))`", text)) - {"my-labs/"})  # a learner's
+    patterns = {name: re.escape(name.rstrip("/")).replace("NN", r"\d\d\w?") for name in named}
+    patterns |= {name: pattern.replace(r"\-topic", r"\-\w+") for name, pattern in patterns.items()}
+    return [name for name, pattern in patterns.items() if not any(re.search(rf"(^|/){pattern}$", k) for k in known)]
+
+
+def test_the_design_names_files_that_are_there():
+    text = (ROOT / "DESIGN.md").read_text(encoding="utf-8")
+    assert missing_files("see `kernel/trace.py`, `services/`, `exercises/labNN.py`, `solutions/NN-topic.py`") == []
+    assert missing_files("see `kernel/traces.py` and `labs2/`") == ["kernel/traces.py", "labs2/"]
+    assert missing_files(text) == []
+
+
 def test_modules_do_not_need_each_other():
     sources = {name(path): path.read_text(encoding="utf-8") for path in FILES}
     assert circles(import_graph(sources, in_functions=False)) == []

@@ -4,45 +4,18 @@ answer fails with its own reason, and the same answer always gets the same verdi
 
 import ast
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
-from exercises import (
-    lab01_answers,
-    lab02_answers,
-    lab02b_answers,
-    lab03_answers,
-    lab04_answers,
-    lab04_delivery_answers,
-    lab04b_answers,
-    lab04b_ordered_answers,
-    lab05_answers,
-    lab06_answers,
-    lab07_answers,
-    lab07_more_answers,
-    verdict_answers,
-)
 
 from lablib.exercises import all_exercises, exercise
 
 pytestmark = pytest.mark.usefixtures("own_home")
 SOLUTIONS = Path(__file__).parents[2] / "solutions"
 IDS = [e.id for e in all_exercises()]
-LABS = (
-    lab01_answers,
-    lab02_answers,
-    lab02b_answers,
-    lab03_answers,
-    lab04_answers,
-    lab04_delivery_answers,
-    lab04b_answers,
-    lab04b_ordered_answers,
-    lab05_answers,
-    lab06_answers,
-    lab07_answers,
-    lab07_more_answers,
-    verdict_answers,
-)
+ANSWERS = sorted(path.stem for path in Path(__file__).parent.glob("*_answers.py"))
+LABS = [import_module(f"exercises.{name}") for name in ANSWERS if name.startswith(("lab", "verdict"))]
 WRONG = [wrong for lab in LABS for wrong in lab.WRONG]
 RIGHT = [right for lab in LABS for right in getattr(lab, "RIGHT", ())]
 
