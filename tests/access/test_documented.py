@@ -10,6 +10,8 @@ import json
 import pytest
 from aws_errors import refused
 from botocore.exceptions import ClientError
+from lab import ACCOUNT, OTHER, document
+from lab import Lab as Base
 
 from lablib.aws.access.decide import AccessRequest, Policy, decide
 from lablib.aws.service import Principal
@@ -17,40 +19,24 @@ from lablib.cloud import Cloud
 
 pytestmark = pytest.mark.guide  # where a test names no other source
 
-ACCOUNT, OTHER = "123456789012", "444455556666"
 QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:orders"
 TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:sales"
-TRUST = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
-    }
-)
 
 
 def statement(effect="Allow", action="sqs:SendMessage", **more):
     return {"Effect": effect, "Action": action, "Resource": QUEUE} | more
 
 
-def document(*statements):
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-
-
-class Lab:
+class Lab(Base):
     """A queue, and whoever calls."""
 
     def __init__(self):
-        self.cloud = Cloud(seed=1, strict=True, assume={"sqs.outages_per_hour": 0})
-        self.sqs = self.cloud.client("sqs")
-        self.url = self.sqs.create_queue(QueueName="orders")["QueueUrl"]
+        super().__init__("sqs", assume={"sqs.outages_per_hour": 0})
+        self.url = self.create("orders")
 
     def role(self, *statements, account=ACCOUNT, name="worker"):
         """A boto3 client of SQS that calls as a new role with these statements."""
-        iam = self.cloud.client("iam", account=account)
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
-        if statements:
-            iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document(*statements))
-        return self.cloud.client("sqs", role=name, account=account)
+        return super().role(name, *statements, account=account)
 
     def policy(self, *statements):
         self.sqs.set_queue_attributes(QueueUrl=self.url, Attributes={"Policy": document(*statements)})

@@ -9,47 +9,37 @@ import json
 
 import pytest
 from aws_errors import code_and_message as refused
+from lab import ACCOUNT, OTHER, document
+from lab import Lab as Base
 
 from lablib.aws.arn import Arn
 from lablib.aws.service import Principal, ServiceError
-from lablib.cloud import Cloud
 from lablib.gateway import Fault
 
 pytestmark = pytest.mark.guide  # where a test names no other source
 
-ACCOUNT, OTHER = "123456789012", "444455556666"
-TRUST = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
-    }
-)
 PRODUCER = ("sqs:SendMessage", "kms:GenerateDataKey", "kms:Decrypt")
 CONSUMER = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "kms:Decrypt")
 
 
-class Lab:
+def right(*actions, resource="*"):
+    return {"Effect": "Allow", "Action": list(actions), "Resource": resource}
+
+
+class Lab(Base):
     """A queue with a KMS key of the customer's."""
 
     def __init__(self, **attributes):
-        self.cloud = Cloud(seed=1, strict=True, assume={"sqs.outages_per_hour": 0})
-        self.sqs, self.kms = self.cloud.client("sqs"), self.cloud.client("kms")
+        super().__init__("sqs", "kms", assume={"sqs.outages_per_hour": 0})
         self.key = self.kms.create_key()["KeyMetadata"]
-        self.url = self.queue("orders", KmsMasterKeyId=self.key["KeyId"], **attributes)
-
-    def queue(self, name, **attributes):
-        return self.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        self.url = self.create("orders", KmsMasterKeyId=self.key["KeyId"], **attributes)
 
     def role(self, name, *actions, resource="*"):
         """A boto3 client of SQS that calls as a new role with these rights."""
-        iam = self.cloud.client("iam")
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
-        self.allow(name, *actions, resource=resource)
-        return self.cloud.client("sqs", role=name)
+        return super().role(name, right(*actions, resource=resource))
 
     def allow(self, name, *actions, resource="*"):
-        statement = {"Effect": "Allow", "Action": list(actions), "Resource": resource}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
+        policy = document(right(*actions, resource=resource))
         self.cloud.client("iam").put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=policy)
 
     def calls(self):
@@ -104,7 +94,7 @@ def test_deleting_needs_no_key(lab):
 
 def test_the_reader_of_a_dead_letter_queue_needs_the_key_of_the_source_queue_too(lab):
     """Key management: configure KMS permissions for consumers (dead-letter queues)."""
-    dead = lab.queue("dead")
+    dead = lab.create("dead")
     target = json.dumps({"deadLetterTargetArn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:dead", "maxReceiveCount": 1})
     lab.sqs.set_queue_attributes(QueueUrl=lab.url, Attributes={"RedrivePolicy": target})
     send(lab.sqs, lab.url)
@@ -135,7 +125,7 @@ def test_the_key_may_belong_to_another_account(lab):
     """Both the other account's key policy and the caller's own policies must allow."""
     theirs = lab.cloud.client("kms", account=OTHER)
     arn = theirs.create_key()["KeyMetadata"]["Arn"]
-    url = lab.queue("shared", KmsMasterKeyId=arn)
+    url = lab.create("shared", KmsMasterKeyId=arn)
     assert refused(lab.sqs.send_message, QueueUrl=url, MessageBody="x")[0] == "KMS.AccessDeniedException"
     statements = [
         {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "kms:*", "Resource": "*"}
@@ -151,7 +141,7 @@ def test_the_key_may_belong_to_another_account(lab):
 
 def test_with_awss_own_key_everybody_may_who_may_use_the_queue(lab):
     """Key management: the policy of the AWS managed key for SQS."""
-    url = lab.queue("plain", KmsMasterKeyId="alias/aws/sqs")
+    url = lab.create("plain", KmsMasterKeyId="alias/aws/sqs")
     send(lab.role("producer", "sqs:SendMessage"), url)
     assert [m["Body"] for m in receive(lab.role("consumer", "sqs:ReceiveMessage"), url)] == ["secret"]
 
@@ -179,7 +169,7 @@ def let_sns_in(lab, url, queue):
 
 def test_sns_cannot_use_awss_own_key(lab):
     """SNS guide: the queue's key must be a customer managed one, because the policy of AWS's cannot be edited."""
-    let_sns_in(lab, lab.queue("plain", KmsMasterKeyId="alias/aws/sqs"), "plain")
+    let_sns_in(lab, lab.create("plain", KmsMasterKeyId="alias/aws/sqs"), "plain")
     with pytest.raises(ServiceError) as caught:
         send_as_sns(lab, "plain")
     assert caught.value.shape == "KmsAccessDenied"
@@ -277,7 +267,7 @@ def test_data_keys_are_not_shared_between_callers(lab):
 
 def test_data_keys_are_not_shared_between_queues(lab):
     send(lab.sqs, lab.url)
-    send(lab.sqs, lab.queue("other", KmsMasterKeyId=lab.key["KeyId"]))
+    send(lab.sqs, lab.create("other", KmsMasterKeyId=lab.key["KeyId"]))
     assert lab.calls() == ["GenerateDataKey", "Decrypt"] * 2
 
 
@@ -312,7 +302,7 @@ def test_an_empty_queue_asks_kms_for_nothing(lab):
 
 def test_a_queue_without_a_kms_key_never_asks(lab):
     """Encryption at rest: SSE-SQS needs no rights on keys."""
-    url = lab.queue("managed", SqsManagedSseEnabled="true")
+    url = lab.create("managed", SqsManagedSseEnabled="true")
     send(lab.role("producer", "sqs:SendMessage"), url)
     assert len(receive(lab.role("consumer", "sqs:ReceiveMessage"), url)) == 1
     lab.sqs.set_queue_attributes(QueueUrl=lab.url, Attributes={"KmsMasterKeyId": ""})
@@ -354,7 +344,7 @@ def test_what_goes_wrong_at_kms_has_a_name_at_sqs(lab, harm, code, shape, batch)
 
 def test_a_key_that_never_was(lab):
     """KmsMasterKeyId is not looked up when it is set."""
-    url = lab.queue("lost", KmsMasterKeyId="alias/nonsense")
+    url = lab.create("lost", KmsMasterKeyId="alias/nonsense")
     code, message = refused(lab.sqs.send_message, QueueUrl=url, MessageBody="x")
     assert code == "KMS.NotFoundException"
     assert f"Alias arn:aws:kms:us-east-1:{ACCOUNT}:alias/nonsense is not found." in message
@@ -372,7 +362,7 @@ def test_one_type_of_encryption_at_a_time(lab, first):
     """The later of the two takes the place of the earlier."""
     values = {"KmsMasterKeyId": lab.key["KeyId"], "SqsManagedSseEnabled": "true"}
     second = next(name for name in values if name != first)
-    url = lab.queue("plain", **{first: values[first]})
+    url = lab.create("plain", **{first: values[first]})
     lab.sqs.set_queue_attributes(QueueUrl=url, Attributes={second: values[second]})
     got = lab.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(values))["Attributes"]
     expected = {"SqsManagedSseEnabled": "true" if second == "SqsManagedSseEnabled" else "false"}

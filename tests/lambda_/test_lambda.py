@@ -9,14 +9,15 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lab import ACCOUNT, OTHER
+from lab import Lab as Base
 
-from lablib import Cloud, Fault
+from lablib import Fault
 from lablib.aws.service import NotSimulated
 from lablib.measures import Measures
 
 pytestmark = pytest.mark.ours  # where a test names no source
 
-ACCOUNT, OTHER = "123456789012", "444455556666"
 QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:orders"
 CALM = {
     "sqs.outages_per_hour": 0, "lambda.event_duplicates": 0,
@@ -25,12 +26,11 @@ CALM = {
 }  # fmt: skip
 
 
-class Lab:
+class Lab(Base):
     def __init__(self, seed=1, limits="2023", **assume):
-        self.cloud = Cloud(
-            seed=seed, limits=limits, strict=True, assume=CALM | {f"lambda.{k}": v for k, v in assume.items()}
-        )
-        self.client, self.sqs = self.cloud.client("lambda"), self.cloud.client("sqs")
+        given = CALM | {f"lambda.{k}": v for k, v in assume.items()}
+        super().__init__("sqs", seed=seed, limits=limits, assume=given)
+        self.client = self.cloud.client("lambda")
         self.seen = []
 
     def handler(self, event, context):
@@ -51,8 +51,7 @@ class Lab:
         return self.invoke(event, name, InvocationType="Event")
 
     def queue(self, name="orders", **attributes):
-        given = {key: str(value) for key, value in attributes.items()}
-        return self.sqs.create_queue(QueueName=name, Attributes=given)["QueueUrl"]
+        return self.create(name, **attributes)
 
     def map(self, name="resize", source=QUEUE, **more):
         answer = self.client.create_event_source_mapping(FunctionName=name, EventSourceArn=source, **more)
@@ -60,10 +59,8 @@ class Lab:
         return answer["UUID"]
 
     def left(self, url):
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         self.cloud.advance(60)  # the counters are exact after a minute
-        got = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-        return tuple(int(got[name]) for name in names)
+        return self.counts(url, ("", "NotVisible"))
 
     def kinds(self, *kinds):
         return [row.kind for row in self.cloud.trace.where(kinds)]

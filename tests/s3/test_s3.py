@@ -8,6 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lab import ACCOUNT, OTHER
+from lab import Lab as Base
 
 from lablib import Cloud, Fault
 from lablib.aws.arn import Arn
@@ -17,7 +19,6 @@ from lablib.services.s3.notifications import Rule, encoded
 
 pytestmark = pytest.mark.ours  # where a test names no source
 
-ACCOUNT, OTHER = "123456789012", "444455556666"
 BUCKET = "photos-of-spring"
 EVERYTHING = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
 
@@ -29,18 +30,17 @@ def allow(service, action, resource, **condition):
     )
 
 
-class Lab:
+class Lab(Base):
     def __init__(self, seed=1, **assume):
         steady = {"sqs.outages_per_hour": 0, "s3.event_duplicates": 0}
-        self.cloud = Cloud(seed=seed, strict=True, assume=steady | {f"s3.{k}": v for k, v in assume.items()})
-        self.s3, self.sqs = self.cloud.client("s3"), self.cloud.client("sqs")
+        super().__init__("s3", "sqs", seed=seed, assume=steady | {f"s3.{k}": v for k, v in assume.items()})
         self.s3.create_bucket(Bucket=BUCKET)
 
     def queue(self, name="thumbnails", **condition):
         condition = condition or {"ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{BUCKET}"}}
         arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}"
         policy = allow("s3.amazonaws.com", "sqs:SendMessage", arn, **condition)
-        self.sqs.create_queue(QueueName=name, Attributes={"Policy": policy})
+        self.create(name, Policy=policy)
         return arn
 
     def notify(self, *rules, **more):
@@ -57,14 +57,7 @@ class Lab:
         return self.s3.put_object(Bucket=BUCKET, Key=key, Body=body, **more)
 
     def bodies(self, name="thumbnails"):
-        url, found = f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/{name}", []
-        while messages := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get(
-            "Messages"
-        ):
-            found += [json.loads(message["Body"]) for message in messages]
-            for message in messages:
-                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return found
+        return [json.loads(message["Body"]) for message in self.drain(name, delete=True)]
 
     def events(self, name="thumbnails", wait=120):
         self.cloud.advance(wait)

@@ -5,32 +5,29 @@ from itertools import groupby
 
 import pytest
 from aws_errors import code_and_message as refused
+from lab import QUICK as AT_ONCE
+from lab import Lab as Base
 from sns.test_sns import policy
 
 from lablib.aws.service import ServiceError
-from lablib.cloud import Cloud
 from lablib.gateway import Fault
 
 pytestmark = pytest.mark.ours  # where a test names no source
 
-QUICK = {"api.latency_median": 1e-9, "api.latency_p95": 1e-9, "sns.retry_jitter": 0, "sqs.outages_per_hour": 0}
+QUICK = AT_ONCE | {"sns.retry_jitter": 0, "sqs.outages_per_hour": 0}
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:"
 
 
-class Lab:
+class Lab(Base):
     """A cloud with a FIFO topic, and the calls the tests are made of."""
 
     def __init__(self, limits="2023", seed=1, assume=QUICK, content_based="false", **attributes):
-        self.cloud = Cloud(seed=seed, limits=limits, strict=True, assume=assume)
-        self.sns, self.sqs = self.cloud.client("sns"), self.cloud.client("sqs")
+        super().__init__("sns", "sqs", seed=seed, limits=limits, assume=assume)
         given = {"FifoTopic": "true", "ContentBasedDeduplication": content_based} | attributes
         self.topic = self.sns.create_topic(Name="orders.fifo", Attributes=given)["TopicArn"]
 
     def subscribed_queue(self, name="billing.fifo", allowed=True, **attributes):
-        given = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
-        if allowed:
-            given["Policy"] = json.dumps(policy(QUEUE + name, self.topic))
-        self.sqs.create_queue(QueueName=name, Attributes=given)
+        self.create(name, **{"Policy": json.dumps(policy(QUEUE + name, self.topic))} if allowed else {})
         self.sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=QUEUE + name, Attributes=attributes)
         return name
 
@@ -40,23 +37,8 @@ class Lab:
 
     def sent(self, queue="billing.fifo"):
         """What came to a queue, in order: group and text. The queue's own order is that of its `Sent` rows."""
-        url = self.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-        found = []
-        while messages := self.sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1, AttributeNames=["All"], VisibilityTimeout=3600
-        ).get("Messages"):
-            for message in messages:
-                found.append((message["Attributes"].get("MessageGroupId"), json.loads(message["Body"])["Message"]))
-                if queue.endswith(".fifo"):
-                    self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return found
-
-    def rows(self, *kinds, subject=None, **where):
-        """Rows of the trace. Those about a message are also those about its deliveries."""
-        trace = self.cloud.trace
-        if subject is not None:
-            where["subject"] = (subject, *trace.children(subject))
-        return [row for row in trace.where(kinds or None, **where) if kinds or trace.says(row)]
+        found = self.drain(queue, delete=queue.endswith(".fifo"), AttributeNames=["All"])
+        return [(m["Attributes"].get("MessageGroupId"), json.loads(m["Body"])["Message"]) for m in found]
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ from itertools import pairwise
 
 import pytest
 from aws_errors import code_and_message as refused
+from lab import ACCOUNT, OTHER
+from lab import Lab as Base
 
 from lablib.aws.service import NotSimulated
 from lablib.cloud import Cloud
@@ -13,18 +15,16 @@ from lablib.services.sns.retries import backoff, retry_delays
 
 pytestmark = pytest.mark.ours  # where a test names no source
 
-ACCOUNT, OTHER = "123456789012", "444455556666"
 EVEN = {"sns.retry_jitter": 0}
 URL = "https://example.com/orders"
 PHONE = "+15555550100"
 
 
-class Lab:
+class Lab(Base):
     """A cloud with a topic, and the calls the tests are made of."""
 
     def __init__(self, seed=1, limits="2023", assume=EVEN, topic="orders", **attributes):
-        self.cloud = Cloud(seed=seed, limits=limits, strict=True, assume={"sqs.outages_per_hour": 0} | assume)
-        self.sns, self.sqs = self.cloud.client("sns"), self.cloud.client("sqs")
+        super().__init__("sns", "sqs", seed=seed, limits=limits, assume={"sqs.outages_per_hour": 0} | assume)
         self.service = self.cloud.service("sns")
         self.name = topic
         self.topic = self.sns.create_topic(Name=topic, Attributes=attributes)["TopicArn"]
@@ -33,11 +33,9 @@ class Lab:
         """A queue that lets the topic in, and its ARN."""
         sqs = sqs or self.cloud.client("sqs", region, account=account)
         arn = f"arn:aws:sqs:{region}:{account}:{name}"
-        if name.endswith(".fifo"):
-            attributes["FifoQueue"] = "true"
         if allowed:
             attributes["Policy"] = json.dumps(policy(arn, self.topic))
-        sqs.create_queue(QueueName=name, Attributes=attributes)
+        self.create(name, sqs, **attributes)
         return arn
 
     def subscribe(self, endpoint, protocol="sqs", topic=None, sns=None, **attributes):
@@ -69,28 +67,11 @@ class Lab:
     def received(self, name, region="us-east-1", account=ACCOUNT, raw=False):
         """All that is in a queue."""
         sqs = self.cloud.client("sqs", region, account=account)
-        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-        found = []
-        while messages := sqs.receive_message(
-            QueueUrl=url,
-            MaxNumberOfMessages=10,
-            WaitTimeSeconds=1,
-            VisibilityTimeout=3600,
-            MessageAttributeNames=["All"],
-            AttributeNames=["All"],
-        ).get("Messages"):
-            found += messages
+        found = self.drain(name, sqs, MessageAttributeNames=["All"], AttributeNames=["All"])
         return found if raw else [message["Body"] for message in found]
 
     def texts(self, name, **where):
         return [json.loads(body)["Message"] for body in self.received(name, **where)]
-
-    def rows(self, *kinds, subject=None, **where):
-        """Rows of the trace. Those about a message are also those about its deliveries."""
-        trace = self.cloud.trace
-        if subject is not None:
-            where["subject"] = (subject, *trace.children(subject))
-        return [row for row in trace.where(kinds or None, **where) if kinds or trace.says(row)]
 
     def kinds(self, message_id):
         return [row.kind for row in self.rows(subject=message_id)]

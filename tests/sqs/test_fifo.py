@@ -5,6 +5,8 @@ import time
 from itertools import groupby, pairwise
 
 import pytest
+from lab import QUICK
+from lab import Lab as Base
 
 from lablib.aws.service import ServiceError, TokenBucket
 from lablib.cloud import Cloud
@@ -12,22 +14,15 @@ from lablib.gateway import Fault
 
 pytestmark = pytest.mark.ours  # where a test names no source
 
-QUICK = {"api.latency_median": 1e-9, "api.latency_p95": 1e-9}
 
-
-class Lab:
+class Lab(Base):
     """A cloud with one FIFO queue, and the calls the tests are made of. Calls take no time."""
 
     def __init__(self, seed=1, limits="2023", assume=QUICK, **attributes):
-        self.cloud = Cloud(seed=seed, limits=limits, strict=True, assume=assume)
-        self.sqs = self.cloud.client("sqs")
+        super().__init__("sqs", seed=seed, limits=limits, assume=assume)
         self.url = self.create("trucks.fifo", **attributes)
         self.queue = self.cloud.service("sqs").queue("trucks.fifo")
         self.count = 0
-
-    def create(self, name, **attributes):
-        given = {"FifoQueue": "true"} | {key: str(value) for key, value in attributes.items()}
-        return self.sqs.create_queue(QueueName=name, Attributes=given)["QueueUrl"]
 
     def answer(self, body, group="g", id=None, **more):
         self.count += 1
@@ -50,9 +45,6 @@ class Lab:
     def hide(self, message, seconds):
         handle = message["ReceiptHandle"]
         self.sqs.change_message_visibility(QueueUrl=self.url, ReceiptHandle=handle, VisibilityTimeout=seconds)
-
-    def rows(self, *kinds, **where):
-        return self.cloud.trace.where(kinds or None, **where)
 
     def policy(self, target, count):
         arn = self.cloud.service("sqs").arn(target)

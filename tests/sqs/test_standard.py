@@ -5,6 +5,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
+from lab import Lab as Base
 
 from lablib.aws.service import NotSimulated
 from lablib.cloud import Cloud
@@ -14,18 +15,13 @@ pytestmark = pytest.mark.ours  # where a test names no source
 CALM = {"sqs.outages_per_hour": 0}
 
 
-class Lab:
+class Lab(Base):
     """A cloud with one queue, and the calls the tests are made of."""
 
     def __init__(self, seed=1, limits="2023", assume=CALM, **attributes):
-        self.cloud = Cloud(seed=seed, limits=limits, strict=True, assume=assume)
-        self.sqs = self.cloud.client("sqs")
+        super().__init__("sqs", seed=seed, limits=limits, assume=assume)
         self.url = self.create("orders", **attributes)
         self.queue = self.cloud.service("sqs").queue("orders")
-
-    def create(self, name, **attributes):
-        given = {key: str(value) for key, value in attributes.items()}
-        return self.sqs.create_queue(QueueName=name, Attributes=given)["QueueUrl"]
 
     def send(self, body="hello", **more):
         return self.sqs.send_message(**{"QueueUrl": self.url, "MessageBody": body} | more)["MessageId"]
@@ -38,12 +34,7 @@ class Lab:
         self.sqs.delete_message(**{"QueueUrl": self.url, "ReceiptHandle": message["ReceiptHandle"]} | more)
 
     def counters(self, url=None):
-        names = ["ApproximateNumberOfMessages" + kind for kind in ("", "NotVisible", "Delayed")]
-        got = self.sqs.get_queue_attributes(QueueUrl=url or self.url, AttributeNames=names)["Attributes"]
-        return tuple(int(got[name]) for name in names)
-
-    def rows(self, *kinds, **where):
-        return self.cloud.trace.where(kinds or None, **where)
+        return self.counts(url or self.url)
 
     def holders(self, message_id):
         return self.queue.servers.of(self.queue.messages[message_id].copies)
