@@ -174,6 +174,9 @@ class Gateway:
             raise
         except Exception as error:
             detail = type(error).__name__
+            if isinstance(error, UnicodeEncodeError):  # half of a surrogate pair; the code is AWS's, the words are ours
+                detail = "SerializationException"
+                raise ServiceError(detail, "a text in the request has no form in UTF-8") from None
             if isinstance(error, TypeError):  # asked only now: most parameters are simulated
                 detail = "NotSimulated"
                 service.check_parameters(name, params)

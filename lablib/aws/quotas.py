@@ -10,6 +10,7 @@ is the service's developer guide; "price list" is the service's price page for u
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -45,6 +46,8 @@ class Quota:
         """Return a value for `Cloud(assume=...)`. Raises ValueError when AWS sets the quota, or out of range."""
         if not self.assumed:
             raise ValueError(f"assume: {self.name} is a documented quota of AWS; choose the edition with limits=")
+        if isinstance(value, numbers.Real) and not isinstance(value, (bool, int, float)):
+            value = int(value) if isinstance(value, numbers.Integral) else float(value)  # a number of numpy's
         if not isinstance(value, (int, float)) or not self.low <= value <= self.high:
             raise ValueError(f"assume: {self.name}={value!r}: must be from {self.low:g} to {self.high:g} {self.unit}")
         return value

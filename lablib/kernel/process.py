@@ -376,6 +376,7 @@ class Kernel(Loop):
         """End every process, so that their `finally` blocks run. The kernel cannot be used after it."""
         if self.closed:
             return
+        self._check_usable()
         self.closed = True
         for process in list(self.processes.values()):
             self.kill(process)
@@ -435,15 +436,15 @@ class Kernel(Loop):
 
     def _enter(self) -> _MainLine:
         self._check_usable()
-        line = getcurrent()
-        self.home.check(line if isinstance(line, Process) else None)
-        self._main.greenlet = line
+        self.home.check(None)
+        self._main.greenlet = getcurrent()
         self._main.wake = -1
         return self._main
 
     def _check_usable(self) -> None:
         if self.closed:
             raise RuntimeError("this cloud is closed: make a new Cloud")
+        self.current_name("")
 
     def _drive_outside(self, line: _MainLine) -> None:
         """Drive from the main line: take care of Ctrl-C, and raise what went wrong meanwhile."""
@@ -486,8 +487,7 @@ class Kernel(Loop):
     def real_time_limit(self, seconds: float) -> AbstractContextManager[None]:
         """Raise RealTimeExceeded in this thread when the block is not over after `seconds` of real time.
 
-        A process that swallows it is left behind for good the next moment. The cloud is not whole after that: make a
-        new one.
+        A process that swallows it is left behind for good the next moment. The cloud is not whole after that.
         """
         return real_time_limit(seconds, self._leave_behind)
 

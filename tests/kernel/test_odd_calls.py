@@ -75,7 +75,8 @@ def test_time_has_an_end(cloud, seconds):
 
 
 def test_numbers_of_numpy_are_numbers():
-    with Cloud(seed=np.int64(3)) as cloud:
+    with Cloud(seed=np.int64(3), assume={"sqs.servers": np.int64(3), "sqs.copies": np.float32(2)}) as cloud:
+        assert [type(cloud.quotas[name]) for name in ("sqs.servers", "sqs.copies")] == [int, float]
         cloud.advance(np.int64(2))
         cloud.advance(np.float32(0.5))
         assert (cloud.now, cloud.chance.seed) == (2.5, 3)
@@ -98,3 +99,18 @@ def test_json_of_a_hundred_thousand_levels_is_one_line_everywhere(cloud):
     for call in calls:
         with pytest.raises(sns.exceptions.ClientError):
             call()
+
+
+def test_a_text_that_has_no_utf8_form_is_one_line_everywhere(cloud):
+    """Half of a surrogate pair, as JSON can bring one."""
+    kinesis, data = cloud.client("kinesis"), cloud.client("redshift-data")
+    kinesis.create_stream(StreamName="s", ShardCount=1)
+    cloud.advance(60)
+    for call in (
+        lambda: kinesis.put_record(StreamName="s", Data=b"x", PartitionKey="a\ud800"),
+        lambda: data.execute_statement(ClusterIdentifier="c", Database="dev", DbUser="u", Sql="SELECT '\ud800'"),
+    ):
+        with pytest.raises(kinesis.exceptions.ClientError) as caught:
+            call()
+        assert str(caught.value).isprintable()
+    assert cloud.trace.where("RecordPut") == []

@@ -257,18 +257,21 @@ def test_an_error_at_the_end_of_a_killed_process_reaches_the_cell_and_its_killer
     assert not process.alive
 
 
-def test_a_process_of_another_kernel_is_not_killed(kernel):
+def test_a_process_of_another_kernel_moves_nothing(kernel):
     other, told = Kernel(), []
 
     def stranger():
-        with pytest.raises(RuntimeError, match="this call goes to another kernel, but stranger runs in another kernel"):
-            kernel.kill(process)
-        told.append(process.alive)
+        words = "this call goes to another kernel, but stranger runs in another kernel"
+        changes = (lambda: kernel.kill(process), lambda: kernel.spawn(print), lambda: kernel.advance(1))
+        for call in (*changes, kernel.step, kernel.close):
+            with pytest.raises(RuntimeError, match=words):
+                call()
+            told.append((process.alive, kernel.closed, list(kernel.processes), kernel.now))
 
     process = kernel.spawn(kernel.sleep, 5)
     other.spawn(stranger)
     other.advance(1)
-    assert told == [True]
+    assert told == [(True, False, ["sleep"], 0)] * 5
 
 
 @pytest.mark.parametrize("seed", range(40))
