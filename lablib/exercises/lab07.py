@@ -290,8 +290,8 @@ def _why_not_charged(stage: Stage, order: str, broker: Broker) -> str:
     gone = [row.time for row in stage.trace.where(("NodeGone", "Crashed"))]
     if refused and (not gone or refused[0].time < gone[0]):
         return (
-            f"It is still in the queue: at {refused[0].time:.2f} s the broker answered with an error, and closed the "
-            f'connection: "{refused[0].detail}". An acknowledgement takes frame.headers["ack"].'
+            f"It is still in the queue: at {refused[0].time:.2f} s the broker answered with an error: "
+            f'"{refused[0].detail}". An acknowledgement takes frame.headers["ack"].'
         )
     given = [row for row in stage.trace.where("Dispatched", resource=place) if row.time > max(gone, default=0)]
     held = [row for row in given if not stage.trace.where("Acknowledged", subject=row.subject)]

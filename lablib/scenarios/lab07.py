@@ -14,6 +14,7 @@ from lablib.aws.service import Request
 from lablib.cloud import Cloud
 from lablib.kernel import Row
 from lablib.scenarios.actions import action
+from lablib.scenarios.lab07_cluster import Cluster
 from lablib.scenarios.missions import lasted, mission
 from lablib.scenarios.param import choice, seconds, whole
 from lablib.scenarios.run import Run
@@ -24,7 +25,6 @@ from lablib.scenarios.topology import ROLES, Role
 
 BROKER = "warehouse"
 LATE = 10.0  # orders of the last seconds of a run may still be on their way
-ROLES["broker"] = Role(20, (), weight=2.0)
 ROLES["store"] = Role(35, (), weight=2.0)
 
 # ---- what a run tells ------------------------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ def lost(run: Run) -> list[Order]:
     """The orders that nobody has done and nobody will: they are with no broker and with no client."""
     alive = {run.tokens.name(t.subject) for t in run.tokens.tokens if t.end is None and t.state != "lost"}
     crashes = [(row.actor, row.time) for row in run.trace.where("Crashed")]
-    auto = run.scenario.values()["ack"] == "auto"
+    auto, sure = run.scenario.values()["ack"] == "auto", run.scenario.values()["receipts"] == "yes"
 
     def kept(order: Order) -> bool:
         """Does a packer have it still? With auto, what the broker has given out is only there."""
@@ -85,6 +85,7 @@ def lost(run: Run) -> list[Order]:
         order
         for order in orders(run).values()
         if not order.done
+        and not (sure and order.confirmed is None)  # the shop keeps it, and sends it again
         and not alive & set(order.messages)
         and not kept(order)
         and order.handed[-1] < run.until - LATE
@@ -260,12 +261,16 @@ class Warehouse(Scenario):
 
     def _client(self, run: Run, name: str) -> dict[str, Any]:
         mine = [order for order in orders(run).values() if order.name.startswith(f"{name}:")]
+        handed = [(o.made, o.confirmed if self.receipts == "yes" else o.handed[-1]) for o in mine]
+        if mine:  # what is made while the program waits for its broker is handed over later, or never
+            made = range(len(mine), int((run.until - mine[0].made) / self.every) + 1)
+            handed += [(mine[0].made + n * self.every, None) for n in made]
         return {
             "name": name,
             "sends": name.startswith("shop"),
             "up": [list(span) for span in connections(run).get(name, [])],
             "tries": [(row.time, row.until, row.detail) for row in run.trace.where("ReconnectWaits", actor=name)],
-            "orders": [(o.made, o.confirmed if self.receipts == "yes" else o.handed[-1]) for o in mine],
+            "orders": handed,
             "done": [row.time for row in run.trace.where("OrderDone", actor=name)],
         }
 
@@ -372,4 +377,4 @@ def ready_broker(cloud: Cloud, mode: str = "SINGLE_INSTANCE", engine: str = "ACT
     return [(broker.dns(n), PORT) for n in range(1, len(broker.hosts) + 1)]
 
 
-SCENARIOS: dict[str, type[Scenario]] = {"Warehouse": Warehouse}
+SCENARIOS: dict[str, type[Scenario]] = {"Warehouse": Warehouse, "Cluster": Cluster}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 from lablib.scenarios import Run
@@ -13,7 +14,8 @@ from lablib.workbench.question import Asking, Question, question
 class Prediction(CellWidget):
     """A question that is asked before something is run. Make one with `predict`.
 
-    In a notebook, what the answer is is told when another cell has run after this one, so that the run says it first.
+    In a notebook, what the answer is is told when another cell has run after this one, so that the run says it first. A
+    cell that only defines functions says nothing.
     """
 
     _esm = bundle.script("prediction")
@@ -31,7 +33,7 @@ class Prediction(CellWidget):
     def _cell_ran(self, result: Any) -> None:
         """The first cell that ends is the one in which this was made."""
         self._ended += 1
-        if self._ended > 1 and result.success and self._asking:
+        if self._ended > 1 and result.success and self._asking and not _only_defines(result.info.raw_cell):
             self._listen_no_more()
             self._asking.is_shown = True
             self._publish()
@@ -51,6 +53,15 @@ class Prediction(CellWidget):
 
     def __repr__(self) -> str:
         return f"Prediction {self._key}: {self._asking and self._asking.question.text}"
+
+
+def _only_defines(cell: str) -> bool:
+    """Does nothing run in this cell? Then it shows nothing either."""
+    try:
+        body = ast.parse(cell).body
+    except SyntaxError:  # a magic
+        return False
+    return all(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) for node in body)
 
 
 def _cells_that_run() -> Any:

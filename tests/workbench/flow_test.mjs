@@ -18,6 +18,7 @@ import { KIT } from "../../lablib/workbench/js/kit.js";
 import { recorder, view } from "./canvas.mjs";
 import { register } from "../../lablib/workbench/js/painters.js";
 import { nodeAt, owner, unconnected } from "../../lablib/workbench/js/painters/brokers.js";
+import { inNode, nodeAt as memberAt } from "../../lablib/workbench/js/painters/cluster.js";
 import { spent } from "../../lablib/workbench/js/painters/works.js";
 import { whyNow } from "../../lablib/workbench/js/card.js";
 import toy from "../toy/painter.js";
@@ -146,6 +147,17 @@ test("who serves, who has no broker, and what is on the disk is what the trace s
       const n = owner(run, t), now = n >= 0 && nodeAt(run, n, t).is === "serves" ? run.lens.nodes[n] : "";
       const disk = model.marksAt(run, t).filter((m) => m.place === queue && stored.has(m.m)).length;
       assert.deepEqual({ serves: now, dark: unconnected(run, t), stored: disk }, wanted, `at ${t} s`);
+    }
+  }
+});
+
+test("which nodes are there, what each has, and what is confirmed is what the trace says", { skip: !named("cluster") }, () => {
+  for (const { file, checks } of files.filter((f) => f.name === "cluster")) {
+    const run = open(file), { nodes, shops } = run.lens;
+    for (const { t, ...wanted } of checks) {
+      const there = nodes.filter((_, n) => ["leads", "follows"].includes(memberAt(run, n, t).is));
+      const confirmed = shops.reduce((sum, s) => sum + s.orders.filter(([, done]) => done !== null && done <= t).length, 0);
+      assert.deepEqual({ there, disks: nodes.map((name) => inNode(run, name, t)), confirmed }, wanted, `at ${t} s`);
     }
   }
 });

@@ -24,6 +24,7 @@ from lablib.scenarios.lab04 import FanOut
 from lablib.scenarios.lab05 import TruckStream
 from lablib.scenarios.lab06 import SkiLift
 from lablib.scenarios.lab07 import Warehouse
+from lablib.scenarios.lab07_cluster import Cluster
 from lablib.views import life
 from lablib.workbench import bundle, document
 
@@ -60,6 +61,9 @@ OTHERS = {
     "failover": lambda: Warehouse(prefetch=1, persistent="yes").run(7, (Action("crash_broker", 20.0),)),
     "failover of a crowd": lambda: Warehouse(senders=10, consumers=20, work=20.0).run(
         7, (Action("crash_broker", 20.0),)
+    ),
+    "cluster": lambda: Cluster().run(
+        7, (Action("power_off", 20.0, "warehouse-2"), Action("power_off", 30.0, "warehouse-3")), limits="today"
     ),
     "many groups": lambda: Trucks(trucks=30).run(seed=2, until=20.0),
 }
@@ -99,6 +103,24 @@ def brokers(run, t):
     return {"t": t, "serves": serves, "dark": len(known - on), "stored": len(stored & there)}
 
 
+def cluster(run, t):
+    """Which nodes are there, how many messages each has on its disk, and how many orders are confirmed."""
+    there, disks, done = set(), {f"warehouse-{n}": 0 for n in (1, 2, 3)}, 0
+    for row in run.trace:
+        if row.time > t:
+            break
+        if row.kind == "NodeServing":
+            there.add(row.actor)
+        elif row.kind == "NodeGone":
+            there.discard(row.actor)
+        elif row.kind == "Replicated":
+            disks[row.actor] += 1
+        elif row.kind == "MirrorSynchronised":
+            disks[row.actor] = row.detail
+        done += row.kind == "OrderConfirmed"
+    return {"t": t, "there": sorted(there), "disks": list(disks.values()), "confirmed": done}
+
+
 @pytest.mark.skipif(NODE is None, reason="no Node on this machine")
 def test_the_page_in_node(tmp_path):
     """Truth is a test: at random instants of each run, marks by place, hand and shape, and the counters."""
@@ -111,7 +133,7 @@ def test_the_page_in_node(tmp_path):
         times = instants([run], chance, 8 if name in CROWDS else 24)
         if name == "four":
             times.insert(0, 26.0)
-        count = brokers if name.startswith("failover") else None
+        count = brokers if name.startswith("failover") else cluster if name == "cluster" else None
         checks = [count(run, t) if count else {"t": t} if name in OTHERS else drawn(run, t, numbers) for t in times]
         files.append(
             {

@@ -160,9 +160,9 @@ class Cells:
     def unregister(self, event, function):
         self.waiting.remove(function)
 
-    def ran(self, success=True):
+    def ran(self, cell="receive()", success=True):
         for function in list(self.waiting):
-            function(SimpleNamespace(success=success))
+            function(SimpleNamespace(success=success, info=SimpleNamespace(raw_cell=cell)))
 
 
 def test_in_a_notebook_nothing_is_said_about_a_guess_before_another_cell_has_run(monkeypatch):
@@ -176,6 +176,8 @@ def test_in_a_notebook_nothing_is_said_about_a_guess_before_another_cell_has_run
     assert not {"truth", "reply", "right"} & set(shown)
     cells.ran(success=False)
     assert not asked._state["question"]["shown"], "a cell that failed has shown nothing"
+    cells.ran("def receive():\n    return sqs.receive_message(QueueUrl=url)\n")
+    assert not asked._state["question"]["shown"], "a cell that only defines functions has shown nothing"
     cells.ran()
     assert asked._state["question"]["truth"] == "The same message again"
     assert asked._state["question"]["reply"].startswith("There is no error.")

@@ -1,5 +1,6 @@
 // Which painter paints what: one a role, one a lens, one a whole stage. Services and tests add their own with `register`.
 import { buffer } from "./painters/buffer.js";
+import { clusterLens, clusterStage } from "./painters/cluster.js";
 import { clouds } from "./painters/clouds.js";
 import { shelf } from "./painters/shelf.js";
 import { bag } from "./painters/bag.js";
@@ -18,8 +19,8 @@ const ROLES = {
   producer, done, lost, topic: node, bucket: node, endpoint: inbox, queue: bag, direct: bag, "dead-letter": bag, consumer: hands, server: hands,
     function: executions, shard: tape, buffer, shelf,
 };
-const LENSES = { board, brokers: brokersLens, clouds, map, waits, work: works };
-const STAGES = { brokers: brokersStage };
+const LENSES = { board, brokers: brokersLens, clouds, cluster: clusterLens, map, waits, work: works };
+const STAGES = { brokers: brokersStage, cluster: clusterStage };
 
 /**
  * Adds painters: {roles, lenses, stages}, each by name. A painter of a role has place(box, lane), which sets box.spot(token) -> [x, y],

@@ -82,7 +82,7 @@ export function predict(card, question, ask, { seen = true, drawn = null } = {})
   if (card.hidden) { refill(card); return false; }
   card.classList.toggle("ml-open", open); card.classList.toggle("ml-slim", Boolean(drawing));
   const said = ["You said ", h("strong", {}, question.said), "."],
-    later = drawn ? "Press Play: the run will say." : "Now run the next cell. What it shows is compared with your guess here.";
+    later = drawn ? "Press Play: the run will say." : "Now run on. What the run shows is compared with your guess here.";
   const body = open ? (drawing ? onTheCurve(question, ask, drawn) : form(question, ask)) : !told ? [h("p", {}, said, " ",
     h("span", { class: "ml-hint" }, later))] : [
     question.kind === "curve" ? overlay(question, question.answer, question.result) : h("p", {}, said, " The run says ",

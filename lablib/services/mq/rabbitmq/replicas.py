@@ -139,6 +139,8 @@ class Quorum:
     def _install(self, node: Node, term: int, index: int, entries: dict[Entry, None]) -> None:
         disk = self.disks[node.number]
         if term == self.term and (disk.term, disk.index) < (term, index) and self.queue.node is not None:
+            if list(disk.entries) != list(entries):
+                self.broker.emit("MirrorSynchronised", self.queue.place, actor=node.name, detail=len(entries))
             disk.term, disk.index, disk.entries = term, index, dict(entries)
             self.broker.hop(node, self.queue.node, self._acknowledged, node.number, term, index)
 

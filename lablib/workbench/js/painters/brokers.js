@@ -111,7 +111,7 @@ function house(g, lane, v, n) {
 /** Messages that wait: those of the store in the drum, the rest in the memory of who serves; what was lost with a memory stays as a cross. */
 function messages(g, lane, v) {
   const { col, t } = v, { run } = lane, st = lane.brokers, { drum: d, s, fs } = st, queue = roleOf(run, "queue")[0];
-  const stored = run.once("stored", () => new Set(run.lens.stored)), marks = lane.here.get(queue) ?? [], has = owner(run, t);
+  const stored = run.once("stored", () => new Set(run.lens.stored)), marks = lane.here.get(queue) ?? [], has = owner(run, t), served = within(run.lens.serves, t);
   const safe = marks.filter((m) => stored.has(m.m)), soft = marks.filter((m) => !stored.has(m.m));
   const ry = 11, step = s * 1.32;
   g.beginPath(); g.ellipse(d.x + d.w / 2, d.y + ry, d.w / 2, ry, 0, Math.PI, 0); g.lineTo(d.x + d.w, d.y + d.h - ry);
@@ -121,7 +121,7 @@ function messages(g, lane, v) {
   text(g, run.lens.nodes.length > 1 ? "shared store" : "store", d.x + d.w / 2, d.y + ry + 1, { size: fs, weight: 650, color: col.ink, align: "center" });
   const sit = (list, x0, y0, per, rows, hollow) => {
     list.slice(0, per * rows).forEach((m, i) => {
-      const x = x0 + (i % per) * step, y = y0 + Math.floor(i / per) * step, held = m.k.state === "hidden";
+      const x = x0 + (i % per) * step, y = y0 + Math.floor(i / per) * step, held = served && m.k.state === "hidden";
       g.globalAlpha = v.select?.m !== undefined && v.select.m !== m.m ? 0.35 : 1;
       if (held) socket(g, x, y, s, hollow ? col.waiting : m.again ? col.again : col.edge, 1.5);
       else mark(g, x, y, s, { color: m.again ? col.again : col.waiting, hollow, ground: col.card, shape: m.again ? "diamond" : "dot",
