@@ -212,6 +212,15 @@ def service_errors(source: str, file: str) -> Iterator[str]:
                 yield f"{file}:{node.lineno}: knows the service {node.value}"
 
 
+def test_two_services_do_not_mean_different_things_by_one_kind():
+    """They write into one trace, and a kind has one meaning there."""
+    meant: dict[str, set[int]] = {}
+    for service in services.names():
+        for event in services.find(service).events:
+            meant.setdefault(event.kind, set()).add(id(event))
+    assert [kind for kind, events in meant.items() if len(events) > 1] == []
+
+
 def defined_privately(tree: ast.AST) -> set[str]:
     """The private names that a file defines: functions, methods, and attributes that it assigns to its own objects."""
     found = set()

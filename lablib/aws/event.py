@@ -69,7 +69,7 @@ class Event:
     `counts`: the name of the rate and the counter that it counts for. `label` and `notable`: the kind and the sentence
     of an event of interest. `series`: these often come in masses, so only the first is told: of all ("all"), of each
     actor ("actor"). `again`: it is an event of interest when the subject was delivered before. `polls`: it is one when
-    this call brought nothing. `big`: worth slowing down for.
+    this call brought nothing. `big`: worth slowing down for. `attempt`: to deliver something, and did it succeed?
     """
 
     kind: str
@@ -97,6 +97,7 @@ class Event:
     why_again: Callable[[Trace, list[Row], Row, Row], str] = _again
     polls: bool = False
     big: bool = False
+    attempt: bool | None = None
 
     @cached_property
     def past(self) -> str:

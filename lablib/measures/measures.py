@@ -187,7 +187,8 @@ class Measures:
         now.
 
         A message that was moved to the back after three receives does not count, as in CloudWatch (SQS developer guide,
-        "Available CloudWatch metrics for Amazon SQS"). In a dead-letter queue it counts from the move.
+        "Available CloudWatch metrics for Amazon SQS"). In a dead-letter queue it counts from the move. At one resource,
+        what waits for another attempt counts too (DeliveryToS3.DataFreshness of Firehose).
         """
         key = ("age", resource)
         if key not in self._memo:
@@ -197,9 +198,24 @@ class Measures:
         found: Series = self._memo[key]
         return found
 
+    def success(self, resource: str, period: float = 60.0) -> Series:
+        """The share of the attempts to deliver from there that succeeded (0 to 1), in each `period` of seconds in which
+        there was one: CloudWatch's DeliveryToS3.Success.
+        """
+        events, kinds = self.trace.events, self.trace.kinds(lambda event: event.attempt is not None)
+        tried: dict[int, list[bool]] = {}
+        for row in self.trace.where(kinds, resource):
+            tried.setdefault(int(row.time / period), []).append(bool(events[row.kind].attempt))
+        shares = {number * period: sum(found) / len(found) for number, found in tried.items()}
+        last = list(shares.values())[-1] if shares else 0.0
+        t, y = array("d", [*shares, self.until]), array("d", [*shares.values(), last])
+        return Series("success", "successful attempts", "", t, y)
+
     def _stays(self, resource: str | None) -> list[tuple[float, Any, bool]]:
         """When a message comes and goes, as far as its age counts: time, message, is it there now?"""
         mine, states = self._of(resource), (ASKING,) if self.is_direct else _LIES
+        if resource is not None:
+            states = (*states, RETRYING)
         stays: dict[tuple[int, int], Token] = {}  # the latest token of each message at a place
         found: list[tuple[int, float, Any, bool]] = []
         for token in self.tokens.tokens:

@@ -74,7 +74,7 @@ def objects(run: Run, part: str = "") -> list[tuple[Row, str]]:
 
 
 def _attempts(run: Run) -> list[Row]:
-    return run.trace.where("DeliveryFailed", resource=DELIVERY)
+    return run.trace.where("BatchFailed", resource=DELIVERY)
 
 
 def _lost(run: Run) -> list[Row]:

@@ -166,7 +166,7 @@ def test_a_bucket_that_is_gone_and_made_again(lab):
     lab.s3.delete_bucket(Bucket="lake")
     lab.put(b"a")
     lab.cloud.advance(600)
-    assert {row.detail["code"] for row in lab.rows("DeliveryFailed")} == {"S3.NoSuchBucket"}
+    assert {row.detail["code"] for row in lab.rows("BatchFailed")} == {"S3.NoSuchBucket"}
     lab.s3.create_bucket(Bucket="lake")
     lab.cloud.advance(600)
     assert lab.bodies() == [b"a"]
@@ -178,7 +178,7 @@ def test_a_role_that_may_not_write(lab):
     lab.allow({"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"}})
     lab.put(b"a")
     lab.cloud.advance(70)
-    assert {row.detail["code"] for row in lab.rows("DeliveryFailed")} == {"S3.AccessDenied"}
+    assert {row.detail["code"] for row in lab.rows("BatchFailed")} == {"S3.AccessDenied"}
 
 
 @pytest.mark.guide
@@ -231,4 +231,4 @@ def test_a_role_that_is_deleted_stops_the_delivery(lab):
     lab.iam.delete_role(RoleName="firehose")
     lab.put(b"a")
     lab.cloud.advance(90)
-    assert {row.detail["code"] for row in lab.rows("DeliveryFailed")} == {"S3.AssumeRoleAccessDenied"}
+    assert {row.detail["code"] for row in lab.rows("BatchFailed")} == {"S3.AssumeRoleAccessDenied"}

@@ -164,7 +164,7 @@ def test_a_timeout_does_not_prove_that_nothing_arrived(lab):
     lab.cloud.advance(200)
     assert endpoint.bodies == [[b"a"], [b"a"]], "the same record twice, under the same id"
     assert lab.objects() == [] and len(lab.rows("RecordDelivered", subject=record)) == 1
-    assert [row.detail["code"] for row in lab.rows("DeliveryFailed")] == ["HttpEndpoint.RequestTimeout"]
+    assert [row.detail["code"] for row in lab.rows("BatchFailed")] == ["HttpEndpoint.RequestTimeout"]
 
 
 @pytest.mark.guide
@@ -175,7 +175,7 @@ def test_a_partition_shorter_than_the_retry_duration_costs_only_time(lab):
     lab.cloud.network.power_off("collector")
     lab.put(b"a")
     lab.cloud.advance(120)
-    assert {row.detail["code"] for row in lab.rows("DeliveryFailed")} <= {
+    assert {row.detail["code"] for row in lab.rows("BatchFailed")} <= {
         "HttpEndpoint.ConnectionFailed", "HttpEndpoint.RequestTimeout"}  # fmt: skip
     lab.cloud.network.power_on("collector")
     endpoint.process = lab.cloud.network.spawn("collector", endpoint.serve)

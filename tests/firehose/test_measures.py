@@ -21,6 +21,18 @@ def test_data_freshness_is_the_age_of_the_oldest_record(lab):
     assert [round(series.value(t)) for t in (20, 50, 75, 100)] == [0, 30, 55, 0]
 
 
+@pytest.mark.guide
+def test_success_falls_while_s3_is_down(lab):
+    lab.create(ExtendedS3DestinationConfiguration=s3())
+    lab.fail("PutObject", seconds=HOUR)
+    lab.put(b"a")
+    lab.cloud.advance(2 * HOUR)
+    measures = Measures(lab.cloud.trace)
+    success = measures.success("clicks")
+    assert success.value(300) == 0 and success.last == 1
+    assert measures.age_of_oldest("clicks").max > HOUR
+
+
 @pytest.mark.ours
 def test_bytes_and_latencies(lab):
     lab.create(ExtendedS3DestinationConfiguration=s3())

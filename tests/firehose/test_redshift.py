@@ -84,7 +84,7 @@ def test_a_broken_object_is_skipped_and_named(lab):
     (entry,) = json.loads(lab.body(manifest))["entries"]
     (skipped,) = lab.objects(prefix="in/2023/")
     assert entry == {"url": f"s3://lake/{skipped}", "mandatory": True}
-    assert lab.rows("DeliveryFailed")[-1].detail["code"] == "Redshift.DataLoadFailed"
+    assert lab.rows("BatchFailed")[-1].detail["code"] == "Redshift.DataLoadFailed"
     lab.put(b'{"page":"a","seconds":3}\n')
     lab.cloud.advance(90)
     assert sql(lab, "SELECT page FROM clicks") == [("a",)], "the next object is loaded"
@@ -95,7 +95,7 @@ def test_a_table_that_comes_in_time(lab):
     create(lab, table="other", retry=600)
     lab.put(b'{"page":"a","seconds":3}\n')
     lab.cloud.advance(120)
-    assert lab.rows("DeliveryFailed")[-1].detail["code"] == "Redshift.TableNotFound"
+    assert lab.rows("BatchFailed")[-1].detail["code"] == "Redshift.TableNotFound"
     sql(lab, "CREATE TABLE other (page VARCHAR(20), seconds INT)")
     lab.cloud.advance(600)
     assert sql(lab, "SELECT page FROM other") == [("a",)]
@@ -105,11 +105,11 @@ def test_a_table_that_comes_in_time(lab):
 @pytest.mark.guide
 def test_a_cluster_that_is_not_there_costs_the_retry_duration(lab):
     lab.fail("ExecuteStatement", seconds=400)
-    before = len(lab.rows("DeliveryFailed"))
+    before = len(lab.rows("BatchFailed"))
     create(lab, retry=300)
     lab.put(b'{"page":"a","seconds":3}\n')
     lab.cloud.advance(500)
-    failed = lab.rows("DeliveryFailed")[before:]
+    failed = lab.rows("BatchFailed")[before:]
     assert {row.detail["code"] for row in failed} == {"Redshift.ConnectionFailed"}
     assert failed[-1].time - failed[0].time == pytest.approx(300, abs=1)
     assert len(lab.objects(prefix="in/errors/manifests/")) == 1

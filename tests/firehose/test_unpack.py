@@ -158,7 +158,7 @@ def test_rows_of_any_kind_fit_into_one_file(lab, other):
     convert(lab)
     lab.put(b'{"a": 1}', json.dumps(other).encode())
     lab.cloud.advance(90)
-    assert lab.rows("DeliveryFailed") == [] and len(lab.objects()) == 1
+    assert lab.rows("BatchFailed") == [] and len(lab.objects()) == 1
 
 
 @pytest.mark.guide

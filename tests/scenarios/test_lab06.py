@@ -66,7 +66,7 @@ def test_the_picture_has_the_level_that_the_objects_had_when_they_left():
 
 def test_while_s3_is_away_the_buffer_grows_and_nothing_is_lost():
     run = fresh(SkiLift(outage=100.0), 7)
-    assert [row.detail["attempt"] for row in run.trace.where("DeliveryFailed")] == [1, 2, 3]
+    assert [row.detail["attempt"] for row in run.trace.where("BatchFailed")] == [1, 2, 3]
     assert max(row.detail["bytes"] for row, _ in objects(run)) > 3 * MIB
     assert SkiLift().results(run)["records lost"] == 0
     again = fresh(SkiLift(), 7, [Action("s3_away", 90.0, value=100.0)])

@@ -285,7 +285,7 @@ class Pipeline:
         detail = {"attempt": batch.attempts, "records": len(batch.records), "code": failure.code}
         detail |= {"message": failure.message}
         until = now + pause if left > 0 else 0.0
-        row = trace.add("DeliveryFailed", batch.where, "", self.actor, batch.row, detail, until)
+        row = trace.add("BatchFailed", batch.where, "", self.actor, batch.row, detail, until)
         if left <= 0:
             return
         for record in batch.records:

@@ -48,7 +48,7 @@ EVENTS = (
         series="actor",
     ),
     Event("DeliveryStarted", state=PASSING, origin="resource", joins=True),
-    Event("Delivered", _delivered, "{message} was delivered", ends="delivered"),
+    Event("Delivered", _delivered, "{message} was delivered", ends="delivered", attempt=True),
     Event(
         "DeliveryFailed",
         _failed,
@@ -57,6 +57,7 @@ EVENTS = (
         label="delivery failed",
         notable="A delivery to {actor} fails: {detail[reason]}.",
         series="actor",
+        attempt=False,
     ),
     Event(
         "DeliveryDropped",
