@@ -157,6 +157,10 @@ class Cloud:
                 self._tell_callers_apart()
         return self._services[key]
 
+    def everywhere(self, name: str) -> list[Any]:
+        """The simulated service in each region and account in which it was used."""
+        return [service for (known, _, _), service in self._services.items() if known == name]
+
     def _tell_callers_apart(self) -> None:
         """From now on it matters who calls, in services too where no resource has a policy."""
         self._callers_differ = True

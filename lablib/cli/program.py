@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import sys
 import traceback
@@ -102,6 +103,7 @@ class Program:
 
     def begin(self, module: ModuleType) -> None:
         """The program itself, from its first line on."""
+        self._afresh()
         module.__dict__.clear()
         module.__dict__.update({"__name__": "__main__", "__file__": str(self.path), "__builtins__": __builtins__})
         exec(self._code, module.__dict__)  # the learner's own program, on the learner's own machine
@@ -129,21 +131,54 @@ class Program:
 
     @contextlib.contextmanager
     def _as_main(self) -> Iterator[ModuleType]:
-        """As Python starts a program: its arguments, its folder first among those of modules, itself as `__main__`.
-        Afterwards its own modules are forgotten, so that each run begins with fresh ones."""
+        """As Python starts a program: its arguments, its folder first among those of modules, itself as `__main__`."""
         module = ModuleType("__main__")
-        before, folder = set(sys.modules), str(self.path.parent)
         kept = sys.argv, sys.path[:], sys.modules["__main__"], os._exit
-        sys.argv, sys.path, sys.modules["__main__"] = list(self._arguments), [folder, *sys.path], module
+        self._host = _Host()
+        sys.argv, sys.path, sys.modules["__main__"] = list(self._arguments), [str(self.path.parent), *sys.path], module
         os._exit = _exit  # type: ignore[assignment]
         try:
             yield module
         finally:
             sys.argv, sys.path[:], sys.modules["__main__"], os._exit = kept
-            for name in set(sys.modules) - before:
-                file = getattr(sys.modules[name], "__file__", None)
-                if file and self._owns(file):
-                    del sys.modules[name]
+            self._afresh()
+
+    def _afresh(self) -> None:
+        """What it left behind is gone: what begins after a crash, or with another seed, finds nothing of it. Its own
+        modules are forgotten, and its streams, folder, environment and loggers are those of the host."""
+        for name in set(sys.modules) - self._host.modules:
+            file = getattr(sys.modules[name], "__file__", None)
+            if file and self._owns(file) and name.partition(".")[0] != "lablib":
+                del sys.modules[name]
+        self._host.restore()
+
+
+class _Host:
+    """What a program finds, and can change, in the interpreter that runs it."""
+
+    def __init__(self) -> None:
+        self.modules = set(sys.modules)
+        self._streams = sys.stdin, sys.stdout, sys.stderr
+        self._folder = os.getcwd()
+        self._environment = dict(os.environ)
+        self._loggers = {logger: (logger.level, logger.handlers[:]) for logger in _loggers()}
+
+    def restore(self) -> None:
+        """Have it as it was."""
+        sys.stdin, sys.stdout, sys.stderr = self._streams
+        os.chdir(self._folder)
+        if os.environ != self._environment:
+            os.environ.clear()
+            os.environ.update(self._environment)
+        for logger in _loggers():
+            level, logger.handlers[:] = self._loggers.get(logger, (logging.NOTSET, []))
+            if logger.level != level:
+                logger.setLevel(level)
+
+
+def _loggers() -> list[logging.Logger]:
+    known = logging.root.manager.loggerDict.values()
+    return [logging.root, *(logger for logger in known if isinstance(logger, logging.Logger))]
 
 
 def _exit(code: int = 0) -> None:
@@ -310,11 +345,13 @@ def report(program: Program, outcome: Outcome, limits: str) -> str:
 
 def _left(outcome: Outcome) -> list[str]:
     """What lies in the queues at the end."""
-    counts = {name: queue.counts() for name, queue in outcome.cloud.service("sqs").queues.items()}
-    found = [
-        f"{name}: {n.visible} available, {n.in_flight} in flight, {n.delayed} delayed" for name, n in counts.items()
+    counts = [
+        (name, queue.counts()) for service in outcome.cloud.everywhere("sqs") for name, queue in service.queues.items()
     ]
-    return [text for text, n in zip(found, counts.values()) if any(n)] or ["nothing in the queues"]
+    found = [
+        f"{name}: {n.visible} available, {n.in_flight} in flight, {n.delayed} delayed" for name, n in counts if any(n)
+    ]
+    return found or ["nothing in the queues"]
 
 
 def table(trace: Trace) -> str:

@@ -64,8 +64,7 @@ class _MainLine:
 class Process(Greenlet):
     """A running function. Made by `Kernel.spawn`; its attributes are for reading.
 
-    `name`; `alive`; `result` (what the function returned); `exception` (what it raised); `done` (a Signal, fired at the
-    end).
+    `name`; `alive`; `result` (what the function returned); `exception` (what it raised); `done` (a Signal: its end).
     """
 
     trace_header = ""  # what its requests have with them, as little looked at by the kernel
@@ -105,11 +104,14 @@ class Process(Greenlet):
         self.kernel.undisturbed_line = None if self.kernel._check_first else self
         try:
             if not self.killed:
-                self.result = fn(*args)
+                try:
+                    self.result = fn(*args)
+                except SystemExit as asked:
+                    self.exception = asked
                 if self.program is not None:
                     self.program.returned(self)
         except GreenletExit:
-            self.killed = True
+            self.killed, self.exception = True, None
         except BaseException as error:
             error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next  # begin with the learner's frame
             self.exception = error
@@ -264,8 +266,7 @@ class Kernel(Loop):
         process.done.fire()
         error = process.exception
         if isinstance(error, KeyboardInterrupt):
-            where = f"at {self.now:g} s inside {process.name}"
-            error.add_note(f"Interrupted {where}, which has ended; the others can go on.")
+            error.add_note(f"Interrupted at {self.now:g} s in {process.name}, which has ended; the others can go on.")
         if not process.killer_waits:
             return self._next() if error is None else self._to_main(error)
         if error is not None and process.parent.__class__ is Process:
@@ -275,8 +276,7 @@ class Kernel(Loop):
     # ---- waiting ----------------------------------------------------------------------------------------------------
 
     def wait(self, signal: Signal | None = None, timeout: float | None = None) -> bool:
-        """Block until `signal` fires (True) or `timeout` seconds have passed (False). Everything that blocks blocks
-        here.
+        """Block until `signal` fires (True) or `timeout` seconds have passed (False). All that blocks, blocks here.
 
         Raises ValueError for a negative timeout, Stuck on the main line when nothing is left that could end the wait.
         """

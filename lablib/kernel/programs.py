@@ -1,13 +1,15 @@
 """A process that somebody spawned is a program: what an operating system keeps of it, and does when it ends.
 
 Its threads are processes of the same kernel. The program ends when its function has returned and its threads have
-ended that are no daemons; then its daemon threads are killed and its sockets are closed. When it is killed or fails,
-all of it ends at once: the main thread, then its threads in the order in which they began, then the sockets.
+ended that are no daemons, and what it registered with `atexit` was called; then its daemon threads are killed and its
+sockets are closed. When it is killed or fails, all of it ends at once: the main thread, then its threads in the order
+in which they began, then the sockets.
 """
 
 from __future__ import annotations
 
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from functools import cached_property
@@ -30,6 +32,7 @@ class Program:
         self.ending = False
         self.counts: Counter[str] = Counter()  # names with numbers count within the program
         self.signal_handlers: dict[int, Any] = {}
+        self.at_exit: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
         self.file_names: Any = None  # tempfile's
         self.last_uuid1: int | None = None
         self.host: str | None = None
@@ -59,7 +62,8 @@ class Program:
         return self.counts[what]
 
     def returned(self, process: Process) -> None:
-        """The function of `process` has returned. A main thread waits for the others, as Python does at its end."""
+        """The function of `process` has returned, or asked to exit. A main thread waits for the others, as Python does
+        at its end, and then calls what was registered for it."""
         if process is not self.main:
             return
         self.ending = True
@@ -67,6 +71,12 @@ class Program:
             work.put(None)
         while waiting := [t for t in self.threads if t.thread is None or not t.thread.daemon]:
             self.kernel.wait(waiting[0].done)
+        while self.at_exit:
+            function, args, kwargs = self.at_exit.pop()
+            try:
+                function(*args, **kwargs)
+            except Exception:  # as Python does: it is told, and the others are called
+                traceback.print_exc()
 
     def ended(self, process: Process) -> None:
         """`process` is over, for whatever reason."""

@@ -1,5 +1,6 @@
 """`messaging-lab run program.py`: somebody's own program, unmodified, in a cloud of its own."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -159,6 +160,44 @@ def test_a_crash_ends_the_program_which_begins_anew(write, run):
     assert note, out
     assert "done [0, 1, 2, 3, 4, 5, 6, 7]" in out
     assert re.search(r"^shop +CreateQueue 2$", out, re.MULTILINE)
+
+
+def test_what_is_left_is_told_of_all_regions(write, run):
+    text = """
+        import boto3
+        for region in ("us-east-1", "eu-central-1"):
+            sqs = boto3.client("sqs", region_name=region)
+            url = sqs.create_queue(QueueName=f"in-{region}")["QueueUrl"]
+            sqs.send_message(QueueUrl=url, MessageBody="left")
+    """
+    _, out, _ = run(write(text))
+    left = re.findall(r"^left +(.*)$", out, re.MULTILINE)
+    assert left == [f"in-{region}: 1 available, 0 in flight, 0 delayed" for region in ("us-east-1", "eu-central-1")]
+
+
+LEAVES = """
+    import logging, os, sys, time
+    import prices
+
+    assert "MODE" not in os.environ and not os.getcwd().endswith("elsewhere")
+    os.environ["MODE"] = "test"
+    os.makedirs("elsewhere", exist_ok=True)
+    os.chdir("elsewhere")
+    logging.getLogger("shop").addHandler(logging.NullHandler())
+    assert len(logging.getLogger("shop").handlers) == 1
+    sys.stdout = sys.stderr
+    time.sleep(10)
+    assert prices.count() == 1
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--seeds", 3), ("--faults", "crash")])
+def test_each_run_begins_afresh_and_leaves_nothing_behind(write, run, monkeypatch, tmp_path, options):
+    monkeypatch.chdir(tmp_path)
+    before = dict(os.environ), os.getcwd(), sys.stdout
+    code, out, err = run(write(LEAVES), *options)
+    assert (code, err) == (0, "") and out
+    assert (dict(os.environ), os.getcwd(), sys.stdout) == before
 
 
 @pytest.mark.parametrize(

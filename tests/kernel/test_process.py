@@ -602,7 +602,7 @@ def test_interrupting_a_run_that_never_ends_leaves_the_cloud_whole():
 def test_interrupting_a_process_that_never_waits_ends_it_and_says_so():
     body = "x = 0\n        while kernel.now == 0: x += 1\n        kernel.sleep(1)"
     out = run_python(INTERRUPTED.format(body=body))
-    assert "Interrupted at 0 s inside consumer-1, which has ended; the others can go on." in out
+    assert "Interrupted at 0 s in consumer-1, which has ended; the others can go on." in out
     assert out.splitlines()[-1] == "5.0 True False"
 
 

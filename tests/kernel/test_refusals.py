@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +39,25 @@ def test_outside_they_work():
     assert subprocess.run([sys.executable, "-c", "print(1)"], capture_output=True).stdout.strip() == b"1"
     assert signal.alarm(0) == 0
     assert os.getpid() != 1
+
+
+ASKS = """
+import ctypes.util, platform, sys
+sys.path[:0] = [{root!r}]
+import lablib
+from lablib.kernel import Kernel
+kernel = Kernel()
+process = kernel.spawn(lambda: (platform.platform(), platform.uname().processor, ctypes.util.find_library("c")))
+kernel.advance(1)
+assert process.result == (platform.platform(), platform.uname().processor, ctypes.util.find_library("c"))
+"""
+
+
+def test_what_the_standard_library_asks_the_machine_is_answered():
+    """`platform` and `ctypes.util` run programs for it; libraries ask as they start. In a fresh interpreter: cached."""
+    root = str(Path(__file__).parents[2])
+    out = subprocess.run([sys.executable, "-c", ASKS.format(root=root)], capture_output=True, text=True)
+    assert out.returncode == 0, out.stderr
 
 
 def test_a_program_is_alone_on_its_machine(kernel):

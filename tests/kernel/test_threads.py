@@ -3,12 +3,15 @@
 What a test expects of a primitive is what the Python documentation says of it; that is not repeated here.
 """
 
+import atexit
 import logging
+import os
 import queue
 import random
 import sched
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
@@ -157,6 +160,80 @@ def test_an_error_in_the_main_thread_ends_its_threads_and_reaches_the_cell(kerne
     with pytest.raises(LookupError, match="lost"):
         kernel.advance(10)
     assert not any(p.alive for p in kernel.processes.values())
+
+
+def test_a_program_that_asks_to_exit_waits_for_its_threads(kernel):
+    """As Python does: `sys.exit(main())` is how programs end."""
+    log = []
+
+    def worker():
+        time.sleep(5)
+        log.append((time.monotonic(), "worker ends"))
+
+    def program():
+        threading.Thread(target=worker).start()
+        sys.exit(0)
+
+    kernel.spawn(program)
+    with pytest.raises(SystemExit):
+        kernel.advance(10)
+    assert log == [(5.0, "worker ends")]
+
+
+@pytest.mark.parametrize("how", ["returns", "exits"])
+def test_what_is_registered_for_the_end_is_called_after_the_threads(kernel, capsys, how):
+    log = []
+
+    def note(*words):
+        time.sleep(1)
+        log.append((time.monotonic(), *words))
+
+    def program():
+        threading.Thread(target=note, args=("thread",)).start()
+        atexit.register(note, "first")
+        atexit.register(note, "third")
+        atexit.register(lambda: 1 / 0)
+        atexit.register(note, "second", "word")
+        atexit.register(note, "last")
+        atexit.register(print)
+        atexit.unregister(print)
+        if how == "exits":
+            sys.exit()
+
+    def other():
+        pass
+
+    kernel.spawn(other)
+    kernel.spawn(program)
+    if how == "exits":
+        with pytest.raises(SystemExit):
+            kernel.advance(100)
+    else:
+        kernel.advance(100)
+    assert log[0] == (1.0, "thread") and log[2] == (3.0, "second", "word") and len(log) == 5
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_what_a_killed_program_registered_is_not_called(kernel):
+    log = []
+
+    def program():
+        atexit.register(log.append, "called")
+        time.sleep(100)
+
+    process = kernel.spawn(program)
+    kernel.advance(1)
+    kernel.kill(process)
+    assert log == []
+
+
+def test_what_the_standard_library_registers_stays_with_the_interpreter(kernel):
+    """A temporary folder's finalizer registers itself: of all folders, the notebook's as well."""
+    outside = tempfile.TemporaryDirectory()
+    kernel.spawn(lambda: tempfile.TemporaryDirectory().name)
+    kernel.advance(1)
+    assert os.path.isdir(outside.name)
+    outside.cleanup()
 
 
 def test_the_rules_of_start_and_join(kernel):
@@ -714,6 +791,7 @@ print("last line")
 def test_the_order_of_imports_does_not_matter():
     code = """
 import sys
+import tempfile
 from time import sleep, monotonic
 from queue import SimpleQueue, Queue
 from threading import Lock, Thread, current_thread, get_ident

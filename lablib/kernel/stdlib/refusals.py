@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from lablib.kernel.process import Process
+from lablib.kernel.process import Process, unsimulated
 from lablib.kernel.programs import program_of
 from lablib.kernel.stdlib.patching import Patch, dispatch, replace, virtualize
 
@@ -84,8 +84,30 @@ def _patch_process_pool(pools: Any) -> None:
     _refuse_construction(pools.ProcessPoolExecutor, "ProcessPoolExecutor")
 
 
+def _host(real: Callable[..., Any]) -> Callable[..., Any]:
+    """The virtual side of what the standard library asks the machine by a real process: the machine answers."""
+
+    def ask(process: Process, *args: Any, **kwargs: Any) -> Any:
+        with unsimulated():
+            return real(*args, **kwargs)
+
+    return ask
+
+
+def _patch_platform(platform: Any) -> None:
+    processor = getattr(platform, "_Processor", None)  # `platform.platform()` asks it, which runs `uname -p`
+    if processor is not None:
+        virtualize(processor, {"from_subprocess": _host(processor.from_subprocess)})
+
+
+def _patch_libraries(util: Any) -> None:
+    virtualize(util, {"find_library": _host(util.find_library)})
+
+
 PATCHES: dict[str, Patch] = {
     "concurrent.futures.process": _patch_process_pool,
+    "ctypes.util": _patch_libraries,
     "multiprocessing.process": _patch_multiprocessing,
+    "platform": _patch_platform,
     "subprocess": _patch_subprocess,
 }
