@@ -356,7 +356,8 @@ def _client_of_the_cloud(self: Any, service_name: str, region_name: Any = None, 
     given = getattr(self._session, "_credentials", None)  # never looked for: only those that the program gave
     if given is not None:
         kwargs.setdefault("aws_access_key_id", given.access_key)
-    client = make(service_name, region_name or self.region_name, **kwargs)
+    given_region = self._session.instance_variables().get("region")  # not that of this machine's files and variables
+    client = make(service_name, region_name or given_region, **kwargs)
     if type(self) is not _PlainSession:  # a library's own session may add to the class (amazon-sqs-extended-client)
         kind, bases = type(client), [type(client)]
         attributes = {name: getattr(kind, name) for name in client.meta.method_to_api_mapping}

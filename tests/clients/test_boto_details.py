@@ -302,3 +302,16 @@ def test_parts_are_checked_and_an_upload_may_be_given_up(cloud):
     assert response(s3.get_object, Bucket="films", Key="k")["Error"]["Code"] == "NoSuchKey"
     s3.abort_multipart_upload(**about)
     assert complete((1, tags[0])) == "NoSuchUpload"
+
+
+@pytest.mark.ours
+def test_the_region_of_this_machine_is_none_of_the_programs(cloud, monkeypatch):
+    """What a program gives its session counts, what the learner's shell has does not: a run is the same everywhere."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+
+    def program():
+        given = boto3.Session(region_name="eu-north-1")
+        return [made.client("sqs").meta.region_name for made in (boto3, boto3.Session(), given)]
+
+    assert cloud.run(program) == ["us-east-1", "us-east-1", "eu-north-1"]

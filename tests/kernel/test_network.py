@@ -17,6 +17,7 @@ import time
 import urllib.request
 
 import pytest
+import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -659,3 +660,28 @@ def test_the_garbage_collector_closes_no_connection():
         cloud.network.spawn("client", client)
         cloud.advance(30)
     assert heard == [(b"", 11.0)]  # when its program ends
+
+
+@pytest.mark.parametrize("library", ["urllib", "requests"])
+def test_the_proxies_of_this_machine_are_none_of_the_clouds(monkeypatch, library):
+    """A company's notebook has them in its environment."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://proxy.example.com:3128")
+
+    def serve():
+        with socket.create_server(("", 80)) as server:
+            client, _ = server.accept()
+            client.recv(4096)
+            client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+            client.close()
+
+    def ask():
+        if library == "requests":
+            return requests.get("http://web/").content
+        with urllib.request.urlopen("http://web/") as answer:
+            return answer.read()
+
+    with Cloud(seed=1) as cloud:
+        cloud.network.spawn("web", serve)
+        assert cloud.run(ask) == b"hello"
+    assert urllib.request.getproxies()["http"] == "http://proxy.example.com:3128"

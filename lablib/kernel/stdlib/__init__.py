@@ -40,6 +40,7 @@ def install() -> None:
         "socket": _later("sockets", "patch_socket"),
         "ssl": _later("tls", "patch_ssl"),
         "tempfile": randomness.patch_tempfile,
+        "urllib.request": _later("sockets", "patch_proxies"),
         "urllib3.connection": clocks.patch_urllib3,
         "uuid": randomness.patch_uuid,
         **refusals.PATCHES,

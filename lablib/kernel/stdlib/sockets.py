@@ -307,3 +307,9 @@ def patch_socket(module: Any) -> None:
             "has_dualstack_ipv6": lambda process: False,
         },
     )
+
+
+def patch_proxies(request: Any) -> None:
+    """The module `urllib.request`, which requests and httpx ask, too: this machine's proxies are not the cloud's."""
+    virtualize(request, dict.fromkeys(("getproxies", "getproxies_environment"), lambda process: {}))
+    virtualize(request, {"proxy_bypass": lambda process, host, proxies=None: True})
