@@ -322,6 +322,7 @@ def _search(program: Program, args: Namespace, until: float, faults: tuple[str, 
 def report(program: Program, outcome: Outcome, limits: str) -> str:
     """Its processes, what they did and cost, what was left, what went wrong."""
     from lablib.measures import Measures
+    from lablib.measures.results import of_a_program
 
     trace, cloud = outcome.trace, outcome.cloud
     measures = Measures(trace, outcome.until, cloud.quotas)
@@ -333,7 +334,7 @@ def report(program: Program, outcome: Outcome, limits: str) -> str:
             calls.setdefault(row.actor, Counter())[row.kind] += 1
     for actor, counter in sorted(calls.items()):
         rows.append((actor, ", ".join(f"{name} {count}" for name, count in counter.most_common())))
-    rows += [(number.label, number.text) for number in measures.summary()]
+    rows += [(number.label, number.text) for number in of_a_program(measures)]
     rows += [("left", text) for text in _left(outcome)]
     rows += [("note", text) for text in outcome.notes]
     rows += [("went wrong", text) for text in outcome.wrong or ["nothing"]]

@@ -108,6 +108,12 @@ class Measures:
         """Are there records in this run, which stay when they are read?"""
         return bool(self.where(lambda event: event.state == KEPT))
 
+    def without_records(self) -> Measures:
+        """The same run, measured by what lay in queues."""
+        found = Measures(self.run or self.trace, self.until, self.quotas)
+        found.is_stream = False
+        return found
+
     @cached_property
     def records(self) -> Records:
         """What became of the records of a stream."""

@@ -41,6 +41,16 @@ class Records:
             first.setdefault(self._subjects[row], row)
         return list(first.values())
 
+    def read(self) -> tuple[int, int]:
+        """How many records were read, and how often records were, all readers together."""
+        found: set[tuple[int, int]] = set()
+        times = 0
+        for row in self._measures.where(lambda event: event.holder == "reads"):
+            first, count, *_ = self._details[row]
+            found.update((self._resources[row], first + n) for n in range(count))
+            times += count
+        return len(found), times
+
     def unhandled(self, resource: str | None) -> list[tuple[float, Any, bool]]:
         """When a record begins and ends to be something that nobody has dealt with: time, record, is it now?
         `resource`: only the records of that shard."""

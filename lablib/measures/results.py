@@ -42,6 +42,20 @@ def summary(m: Measures) -> list[Number]:
     ]  # fmt: skip
 
 
+def of_a_program(m: Measures) -> list[Number]:
+    """The results of somebody's own program. Of a stream the trace shows who read what, and not what came of it; so
+    its records are counted by themselves, unless somebody's work on them is known."""
+    if not m.is_stream or m.records.worked:
+        return summary(m)
+    n, put, queues = number, len(m.records.put), m.without_records()
+    read, times = m.records.read()
+    others = queues.sent - put
+    rest = [n("sent", others), *(row for row in summary(queues) if row.label != "sent")]
+    if not others:
+        rest = [row for row in rest if row.label in ("API calls", "cost")]
+    return [n("records put", put), n("records read", read), n("records read again", times - read), *rest]
+
+
 def own(m: Measures) -> list[Number]:
     """What only this scenario counts: its own point."""
     return [number(label, value) for label, value in m.run.scenario.results(m.run).items()] if m.run else []

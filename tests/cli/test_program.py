@@ -162,6 +162,41 @@ def test_a_crash_ends_the_program_which_begins_anew(write, run):
     assert re.search(r"^shop +CreateQueue 2$", out, re.MULTILINE)
 
 
+STREAM = """
+    import boto3, time
+    kinesis, sqs = boto3.client("kinesis"), boto3.client("sqs")
+    kinesis.create_stream(StreamName="clicks", ShardCount=1)
+    kinesis.get_waiter("stream_exists").wait(StreamName="clicks")
+    for n in range(10):
+        kinesis.put_record(StreamName="clicks", Data=b"x", PartitionKey="k")
+    time.sleep(1)
+    (shard,) = kinesis.list_shards(StreamName="clicks")["Shards"]
+    given = {"StreamName": "clicks", "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+    for limit in (4, 8):
+        iterator = kinesis.get_shard_iterator(**given)["ShardIterator"]
+        kinesis.get_records(ShardIterator=iterator, Limit=limit)
+"""
+QUEUE_TOO = """
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="x")
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+"""
+
+
+def test_records_of_streams_are_counted_by_themselves(write, run):
+    """Nobody can tell from outside what a program did with a record that it read."""
+    _, out, _ = run(write(STREAM))
+    numbers = dict(re.findall(r"^(\w[\w ]+?)  +(\S+)$", out, re.MULTILINE))
+    records = {"records put": "10", "records read": "8", "records read again": "4"}
+    assert {name: numbers[name] for name in records} == records
+    assert not {"sent", "done", "still waiting", "duplicates"} & set(numbers)
+    _, out, _ = run(write(STREAM + QUEUE_TOO))
+    numbers = dict(re.findall(r"^(\w[\w ]+?)  +(\S+)$", out, re.MULTILINE))
+    expected = {**records, "sent": "1", "done": "1", "still waiting": "0"}
+    assert {name: numbers[name] for name in expected} == expected
+
+
 def test_what_is_left_is_told_of_all_regions(write, run):
     text = """
         import boto3

@@ -71,6 +71,23 @@ def test_several_loops_run_at_once(kernel):
         asyncio.get_running_loop()
 
 
+def test_a_killed_program_says_nothing_of_its_tasks(kernel, caplog):
+    """As after a crash of the real thing; its `finally` blocks run, and can wait for nothing."""
+    left = []
+
+    async def main():
+        try:
+            await asyncio.sleep(100)
+        finally:
+            left.append("main")
+            time.sleep(1)
+
+    process = kernel.spawn(lambda: asyncio.run(main()))
+    kernel.advance(1)
+    kernel.kill(process)
+    assert (left, caplog.text) == (["main"], "")
+
+
 def test_killing_another_program_leaves_ones_own_loop_running(kernel):
     async def victim():
         try:

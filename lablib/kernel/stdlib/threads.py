@@ -185,6 +185,7 @@ def patch_asyncio(asyncio: Any) -> None:
     asyncio.Task = asyncio.tasks.Task = type(
         "Task", (asyncio.Task,), {"__hash__": steady_hash, "__module__": "asyncio"}
     )
+    asyncio.log.logger.addFilter(_not_killed)  # of a loop whose program was killed: nobody is there to be told
 
 
 def patch_pools(pools: Any) -> None:
