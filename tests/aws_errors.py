@@ -15,3 +15,8 @@ def refused(call, *args, **parameters):
 def code_and_message(call, *args, **parameters):
     """Code and message of the error that a call gives."""
     return refused(call, *args, **parameters)[:2]
+
+
+def code(call, *args, **parameters):
+    """Code of the error that a call gives."""
+    return refused(call, *args, **parameters)[0]

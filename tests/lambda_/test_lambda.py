@@ -6,7 +6,7 @@ import time
 from itertools import pairwise
 
 import pytest
-from botocore.exceptions import ClientError
+from aws_errors import code
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lab import ACCOUNT, OTHER
@@ -69,12 +69,6 @@ class Lab(Base):
 @pytest.fixture
 def lab():
     return Lab()
-
-
-def code(call, **parameters):
-    with pytest.raises(ClientError) as caught:
-        call(**parameters)
-    return caught.value.response["Error"]["Code"]
 
 
 # ---- invoking --------------------------------------------------------------------------------------------------------
