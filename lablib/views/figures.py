@@ -78,7 +78,7 @@ def latency(*runs: Run, names: Sequence[str] = (), theme: Theme | None = None) -
 
 _STAYS_KEY = (
     '<span style="color:{{waiting}}">━ waiting</span>   <span style="color:{{flight}}"><b>▬ in flight</b></span>   '
-    '<span style="color:{{again}}">◆ delivered again</span>   <span style="color:{{ink}}">✕ lost</span>'
+    '<span style="color:{{again}}">◆ delivered again</span>   <span style="color:{{ink}}">✕ {gone}</span>'
 )
 
 
@@ -105,12 +105,20 @@ def stays(run: Run, most: int = 60, start: int = 0, *, theme: Theme | None = Non
         "again": {"mode": "markers", "marker": {"symbol": "diamond", "size": 9}},
         "ink": {"mode": "markers", "marker": {"symbol": "x", "size": 6}},
     }
+    gone = "lost" if run.measures.is_direct else "expired"
     data = []
     for what, size in sizes.items():
         x, y = zip(*points[what], strict=True) if points[what] else ((), ())
-        name = "lost" if what == "ink" else what
+        name = gone if what == "ink" else what
         data.append({"type": "scatter", "x": list(x), "y": list(y), "meta": what, "name": name, **size})
-    key = {"text": _STAYS_KEY, "x": 0, "y": 1.02, "xref": "paper", "yref": "paper", "showarrow": False}
+    key = {
+        "text": _STAYS_KEY.replace("{gone}", gone),
+        "x": 0,
+        "y": 1.02,
+        "xref": "paper",
+        "yref": "paper",
+        "showarrow": False,
+    }
     notes = [{**key, "xanchor": "left", "yanchor": "bottom"}]
     spec = _plain(data, notes, f"time ({unit})", "message, in the order of sending")
     for axis in ("xaxis", "yaxis"):

@@ -256,3 +256,14 @@ def test_the_table_of_quotas_is_shown_whole_and_with_thousands():
     shown = table._repr_html_()
     assert "10,485,760" in shown
     assert all(html.escape(source, quote=False) in shown for source in table["source"])
+
+
+def test_stays_are_those_of_the_tokens():
+    """Thin from sent to received, thick while hidden, a cross where it expired, a diamond where it came again."""
+    run = Promises().run(seed=7)
+    drawn = {trace.name: [x for x in trace.x if x is not None] for trace in views.stays(run, 10**6).data}
+    assert drawn.keys() == {"waiting", "flight", "again", "expired"}
+    assert len(drawn["expired"]) == len(run.trace.where("Expired")) > 0
+    assert len(drawn["flight"]) == 2 * len(run.trace.where("Received"))
+    direct = {trace.name: trace.x for trace in views.stays(DIRECT, 10**6).data}
+    assert len(direct["lost"]) == 2 * len(DIRECT.trace.where(("Refused", "TimedOut"))) > 0
