@@ -77,18 +77,21 @@ print(queued)
 # Look at the direct lane again, in the middle of the spike: the workers are busy, and many of them with videos whose
 # callers **have left**. That work is for nobody, and meanwhile new callers are refused.
 #
-# ### Try it: the missions above the picture
+# ### Try it: the missions above the picture, and these
 #
 # Above the picture stand **missions (임무)**, one after the other. Each shows the settings that it needs; all the
-# others are behind **What if**. On the way, notice:
+# others are behind **What if**. On the way, try these:
 #
-# - **Average and peak.** Without a queue you need many workers for the spike, and most of them have nothing to do for
-#   the rest of the day. A queue lets you pay for the average, not for the peak. And each side can grow by itself: the
-#   two are **decoupled (분리)**, so they **scale (확장)** apart.
-# - **A crash.** Point at a worker: you can crash it, or freeze it. What happens to the video it was working on?
-# - **Ask why.** Click that video. Its life is told from the record of the run: who received it, when it became
-#   visible again, who received it next, and why. Then click a video that arrived at the end of
-#   the spike. Why did it wait just so long? Count those before it, and divide by what three workers do a second.
+# 1. **A crash.** Stop in the spike, point at a worker of the queue's lane that is busy, and crash it (the lightning
+#    bolt). What happens to the video it was working on?
+# 2. **Ask why.** Click that video. Its life is told from the record of the run: who received it, when it became
+#    visible again, who received it next, and why.
+# 3. **A long wait.** Click a video that arrived at the end of the spike. Why did it wait just so long? Count those
+#    before it, and divide by what three workers do a second.
+#
+# **Average and peak.** Without a queue you need many workers for the spike, and most of them have nothing to do for the
+# rest of the day. A queue lets you pay for the average, not for the peak. And each side can grow by itself: the two are
+# **decoupled (분리)**, so they **scale (확장)** apart.
 
 # %%
 crashed = VideoQueue(mode="queue").run(

@@ -131,15 +131,14 @@ views.sweep(
 # time.) Too long, and each crash hurts. The best place is a little above the slow end of the work time. Exercise 2 finds
 # it.
 #
-# ### Try it: the missions above the picture
+# ### Try it: the missions above the picture, and these
 #
-# On the way, notice:
-#
-# - **Too short.** With a visibility timeout of 10 s, how many jobs are done twice? Does the backlog ever drain?
-# - **A pause.** Point at a worker that is busy, and **freeze** it. A program that pauses (for garbage collection, say)
-#   is as late as a slow one.
-# - **A heartbeat** every 10 s: what becomes of the slow jobs? What becomes of the crashes?
-# - **Ask why.** Click a message that was received twice, and read its life.
+# 1. **Too short.** Open **What if**, and set *visibility timeout* to 10. How many jobs are done twice? Does the backlog
+#    ever drain? Set it back to 30.
+# 2. **A pause.** Stop, point at a worker that is busy, and **freeze** it. A program that pauses (for garbage collection,
+#    say) is as late as a slow one.
+# 3. **A heartbeat.** Set *heartbeat every* to 10. What becomes of the slow jobs? What becomes of the crashes?
+# 4. **Ask why.** Click a message that was received twice, and read its life.
 #
 # ## 2. Hide it longer, or hand it back
 #

@@ -49,6 +49,12 @@ from lablib.workbench import predict
 # %%
 predict("05.busiest")
 
+# %% [markdown]
+# ### Look
+#
+# The five boxes are the shards; a record stays in its shard, and a worker's mark shows how far it has read. Press
+# **Play** (or the space bar).
+
 # %%
 bench = workbench(TruckStream, seed=7)
 bench
@@ -89,6 +95,13 @@ for workers in (2, 5, 10, 40):
 # **What to notice.** The stream has as many workers at work as it has shards; more shards mean more workers. The queue
 # with a group for each truck can keep up to a hundred at work, and takes 300 calls (3,000 messages in batches) a second.
 # A shard takes 1,000 records or 1 MB a second, and six shards take six times that.
+#
+# ### Try it: the missions above the picture, and these
+#
+# 1. **One key for all.** Open **What if**, and set *partition key* to "constant". Where do the records go? How many
+#    workers have something to do? Set it back to "truck".
+# 2. **A crash.** Play, stop, and do *Crash a consumer*. Who reads its shard, and from where on? Look at the map.
+# 3. **More workers.** Set *consumers* to 8. How many work? Then set *shards* to 8.
 #
 # ## 2. Your first stream
 #
@@ -588,6 +601,8 @@ limits("kinesis", changed=True)
 #
 # - **Times.** AWS gives no number for CREATING, UPDATING, and for the time until a record can be read. The model has 15
 #   s, 30 s for a split, and 60 ms: `limits("kinesis")` lists what is assumed.
+# - **A read that brings little.** On AWS a read can bring a part, or nothing, though there is more: go on until
+#   `MillisBehindLatest` is 0. Here it brings all that there is, up to 10 MB.
 # - **The libraries.** The workers of the picture, and the KPL and KCL in Python, are small models. The real KCL keeps
 #   its table in DynamoDB, and the real KPL has many requests on their way at the same time.
 #

@@ -28,7 +28,10 @@ def lost(stage: Stage) -> Iterator[Problem]:
     """Every order was worked on before it left the queue, unless it is hopeless."""
     for story in stage.stories():
         if story.name not in stage.hopeless and not story.done and not story.left_in:
-            yield Problem(f"{story.name} is lost: {why_gone(story, 'its work was done')}.", story.ids)
+            text = stage.bodies.get(story.ids[0])
+            alike = (n for n, ids in stage.sent.items() if n != story.name and stage.bodies.get(ids[0]) == text)
+            two = "".join(f" {name} has the same text, and is another order." for name in list(alike)[:1])
+            yield Problem(f"{story.name} is lost: {why_gone(story, 'its work was done')}.{two}", story.ids)
 
 
 def left(stage: Stage) -> Iterator[Problem]:
@@ -144,6 +147,15 @@ def visible_while_worked_on(stage: Stage) -> Iterator[Problem]:
             shown = first_after(received, story.shown)
             if shown is None or (t.end and shown.index > t.end.index):
                 continue
+            before = [other for other in story.tries if other.begun.cause == t.begun.cause and other.how == "failed"]
+            failed = [other for other in before if other.end and other.end.index < shown.index]
+            if len(failed) > 1:
+                yield Problem(
+                    f"{story.name} was visible again at {shown.time:.2f} s, and {t.begun.actor} still tried it: it "
+                    f"had failed {once(len(failed))} since it was received. Leave what failed: it comes back, and "
+                    "SQS counts its receives.",
+                    story.ids,
+                )
             yield Problem(
                 f"{story.name} was visible again at {shown.time:.2f} s, {_why_shown(story, t, shown)}", story.ids
             )

@@ -41,6 +41,8 @@ def all_sent(stage: Stage) -> Iterator[Problem]:
         if stored[order] >= times:
             continue
         name = f"{order!r:.40}" if stage.case.wild else order
+        if refusal := stage.refusal(*_SENDS):
+            yield Problem(f"{name} is not in the queue. {refusal}", calls=calls)
         alike = f" It is in the list {once(times)}, and in the queue {once(stored[order])}." if times > 1 else ""
         if not stage.case.failing:
             yield Problem(f"{name} is not in the queue: it was never sent.{alike}", calls=calls)
@@ -53,6 +55,8 @@ def all_sent(stage: Stage) -> Iterator[Problem]:
 
 def sent_once(stage: Stage) -> Iterator[Problem]:
     trace, calls = stage.trace, stage.api_calls(*_SENDS)
+    if trace.where("Crashed"):  # who starts again sends all again
+        return
     messages = stage.cloud.service("sqs").queue("orders").messages.values()
     for order, times in Counter(stage.given).items():
         rows = trace.where("Sent", subject=tuple(m.id for m in messages if m.body == order))
@@ -70,8 +74,8 @@ def sent_once(stage: Stage) -> Iterator[Problem]:
 
 def ten_at_a_time(stage: Stage) -> Iterator[Problem]:
     calls, case = stage.api_calls(*_SENDS), stage.case
-    fewest = math.ceil(case.orders / 10)
-    if len(calls) > fewest + case.throttled + case.lost + case.failing:
+    fewest = math.ceil(case.orders / 10) * (1 + len(stage.trace.where("Crashed")))
+    if len(calls) > fewest + case.throttled + case.lost + case.failing + case.refused * GIVES_UP:
         single = [row for row in calls if row.kind == "SendMessage"]
         cure = "Send ten at a time with SendMessageBatch."
         if single and len(single) < len(calls):
@@ -97,15 +101,21 @@ class Producer(Exercise):
         lost=flag("one answer lost on its way back"),
         throttled=some("throttled call", 3),
         failing=some("call{s} with failing entries", 12),
+        refused=flag("SQS refuses the first call for good"),
     )
     harmless = {"orders": 12}
-    also = ({"orders": 10}, {"orders": 20, "wild": 1}, {"orders": 31, "failing": 12})
+    also = (
+        {"orders": 10},
+        {"orders": 20, "wild": 1},
+        {"orders": 31, "failing": 12},
+        {"orders": 11, "refused": 1},
+    )
     faults = (sent_as_they_are, all_sent, sent_once, ten_at_a_time)
 
     def play(self, stage: Stage, case: Any) -> None:
         stage.given = texts(case.orders, case.wild, repeats=True)
         url = stage.queue("orders")
-        stage.fault("throttle", _SENDS, case.throttled, caller="producer")
+        stage.fault("throttle", _SENDS, case.throttled + case.refused * GIVES_UP, caller="producer")
         stage.fault("lost_answer", _SENDS, case.lost, caller="producer")
         stage.fault("partial", _SENDS, case.failing, share=0.6, caller="producer")
         stage.call("producer", stage.sqs, url, list(stage.given), until=600)
@@ -131,14 +141,14 @@ class Consumer(Exercise):
     also = (
         {"orders": 1, "fails": 1},
         {"orders": 1, "refused": 1},
-        {"orders": 10, "wild": 1},
+        {"orders": 12, "wild": 1},
         {"orders": 25},
     )
     faults = (*CONSUMER, idle_calls(5), many_receives)
 
     def play(self, stage: Stage, case: Any) -> None:
         url = stage.queue("orders")
-        stage.orders(url, case.orders, case.wild)
+        stage.orders(url, case.orders, case.wild, repeats=True)
         stage.fault("throttle", ("ReceiveMessage",), case.refused * GIVES_UP, start=1.0)
         work = Work(stage, 0.5, case.crash, fails=first_try(f"order-{case.fails}"))
         stage.consumers(case.consumers, stage.sqs, url, work, survives=(WorkFailed,))
@@ -169,7 +179,7 @@ class Idempotent(Exercise):
 
     def play(self, stage: Stage, case: Any) -> None:
         url = stage.queue("orders")
-        stage.given = {f"order-{n + 1}": 10 * (n + 1) for n in range(case.orders)}
+        stage.given = {f"order-{n + 1}": 10.5 * (n + 1) for n in range(case.orders)}
         ledger = Ledger(stage, case.crash, case.fails)
         if case.outage:
             queue = stage.cloud.service("sqs").queue(url)

@@ -36,6 +36,7 @@ _ORDERS, _TRUCKS, _ROOMS = (
     ("truck-1", "truck-2", "truck-12", "truck-21"),
     ("room-1", "room-11"),
 )
+
 _SYSTEMS = (
     System("shop", "order", lambda n: {
         "order": _ORDERS[n % 3], "customer": _PEOPLE[n % 3 // 2], "event": _EVENTS[n // 3],
@@ -91,15 +92,22 @@ class Groups(Exercise):
 
     id = "03.groups"
     signature = "group(system, message)"
-    knobs = knobs(system=one_of([f"system {s.name!r}" for s in _SYSTEMS]), messages=number("message", 2, 12), seeds=5)
+    knobs = knobs(
+        system=one_of([f"system {s.name!r}" for s in _SYSTEMS]),
+        messages=number("message", 2, 12),
+        many=flag("each about another"),
+        seeds=5,
+    )
     harmless = {"messages": 6}
-    also = ({"messages": 12, "system": 1}, {"messages": 12, "system": 2})
+    also = ({"messages": 12, "system": 1}, {"messages": 12, "system": 2}, {"messages": 12, "many": 1})
     examples = 40
     faults = (in_order, in_parallel)
 
     def play(self, stage: Stage, case: Any) -> None:
         system = _SYSTEMS[case.system]
         messages = [_turned(system.message(n), n) for n in range(case.messages)]
+        for n, message in enumerate(messages if case.many else ()):
+            message[system.key] = f"{system.key}-{case.messages * case.seed + n + 1}"
         groups = stage.cloud.run(lambda: [stage.function(system.name, dict(message)) for message in messages])
         url = stage.queue(f"{system.name}.fifo", **_FIFO)
         for n, (message, group) in enumerate(zip(messages, groups, strict=True), 1):
@@ -165,7 +173,7 @@ def each_once(stage: Stage) -> Iterator[Problem]:
             continue
         dropped = [row for message in mine for row in trace.where("Deduplicated", subject=message.id)]
         failed = [row for row in stage.api_calls("SendMessageBatch") if isinstance(row.detail, int)]
-        why = "It was never sent."
+        why = stage.refusal(*_SENDS) or "It was never sent."
         if stage.case.failing and failed:
             why = "A call can succeed while entries of it fail: the answer lists them under Failed. Send those again."
         elif dropped:
@@ -220,7 +228,7 @@ class Producer(Exercise):
         orders=number("order", 0, 25),
         again=flag("a minute later it is called with the next orders"),
         crash=scaled("a crash before the answer to send {:d} arrives", 6),
-        lost=scaled("the answers to {:d} calls get lost", 4),
+        lost=some("call{s} whose answer gets lost", 4),
         refused=flag("SQS refuses one send for good"),
         failing=some("call{s} with failing entries", 3),
     )

@@ -15,6 +15,7 @@ from lablib.exercises.stage import Problem, Stage
 from lablib.exercises.story import Story
 
 _PEOPLE = ("ann", "bob", "eve")
+_AWAY = 40.0  # seconds in which all work fails: longer than the visibility timeout
 
 
 def _fill(stage: Stage, url: str, orders: int, customers: int) -> None:
@@ -76,17 +77,26 @@ class Consumer(Exercise):
         consumers=number("consumer", 1, 3),
         fails=scaled("the first try of order-{:d} fails", 3),
         crash=crashes("order", 3),
+        away=flag("all work fails in the first 40 s"),
     )
     harmless = {"orders": 4, "customers": 2}
-    also = ({"orders": 12, "customers": 3}, {"orders": 4, "customers": 2, "fails": 1})
+    also = (
+        {"orders": 12, "customers": 3},
+        {"orders": 4, "customers": 2, "fails": 1},
+        {"orders": 2, "consumers": 2, "away": 1},
+    )
     causes = (visible_while_worked_on, turned_round)
     faults = (*CONSUMER, deleted_early, short_polls)
 
     def play(self, stage: Stage, case: Any) -> None:
         url = stage.queue("orders.fifo", FifoQueue="true", VisibilityTimeout=30)
         _fill(stage, url, case.orders, case.customers)
-        work = Work(stage, 4.0, case.crash, fails=first_try(f"order-{case.fails}"))
-        stage.consumers(case.consumers, stage.sqs, url, work)
+        first = first_try(f"order-{case.fails}")
+
+        def fails(order: str, tried: int, step: int) -> bool:
+            return first(order, tried, step) or stage.cloud.now < case.away * _AWAY
+
+        stage.consumers(case.consumers, stage.sqs, url, Work(stage, 4.0, case.crash, fails=fails))
         stage.run_until_empty(url, until=300)
 
 

@@ -136,6 +136,8 @@ def _absent(stage: Stage, queue: str, event: str, publications: Publications) ->
     trace = stage.trace
     what = f"{event} is not in queue {queue!r}"
     published = trace.where("Published", "orders.fifo")
+    if refusal := stage.refusal("Publish", "PublishBatch"):
+        return Problem(f"{what}. {refusal}")
     if not published:
         return Problem(f"{what}: nothing was published.")
     subscribed = [row for row in trace.where("Subscribed", "orders.fifo") if row.detail == queue]
@@ -207,7 +209,7 @@ class Ordered(Exercise):
         queues=number("queue", 1, 3),
         again=flag("a minute later it is called with the next events"),
         crash=scaled("a crash before the answer to publish {:d} arrives", 8),
-        lost=scaled("the answers to {:d} calls get lost", 3),
+        lost=some("call{s} whose answer gets lost", 3),
         refused=flag("SNS refuses one publication for good"),
         failing=some("call{s} with failing entries", 2),
         seeds=10,

@@ -115,7 +115,7 @@ class Job:
             work.stage.fail(
                 f'{called} was called with {what}. Call it with the text of one message: {called}(message["Body"])'
             )
-        received = in_hand(work.stage, ids)
+        received = _not_yet_begun(work.stage, ids) or in_hand(work.stage, ids)
         self._message = received.subject if received else ids[0]
         self._cause = received.index if received else -1
         self._order = work.stage.name_of(self._message)
@@ -165,15 +165,15 @@ class Ledger(Partner):
         self._note("LookedUp", order_id, found)
         return found
 
-    def charge(self, order_id: str, amount: int) -> None:
+    def charge(self, order_id: str, amount: float) -> None:
         """Take the money for this order, whether it is charged already or not."""
         self._charge(_checked(order_id), amount, always=True)
 
-    def charge_once(self, order_id: str, amount: int) -> bool:
+    def charge_once(self, order_id: str, amount: float) -> bool:
         """Take the money for this order unless it is charged already, in one step. True: it was charged now."""
         return self._charge(_checked(order_id), amount, always=False)
 
-    def _charge(self, order_id: str, amount: int, always: bool) -> bool:
+    def _charge(self, order_id: str, amount: float, always: bool) -> bool:
         def book() -> bool:
             if self._begun == self._failing:
                 self.stage.reach("fails")
@@ -187,7 +187,7 @@ class Ledger(Partner):
         self.stage.cloud.kernel.sleep(_ANSWER)
         return booked
 
-    def _note(self, kind: str, order_id: str, detail: int) -> None:
+    def _note(self, kind: str, order_id: str, detail: float) -> None:
         received = in_hand(self.stage, self.stage.sent.get(order_id, ()))
         self.note(kind, "ledger", order_id, received.index if received else -1, detail)
 
@@ -196,6 +196,15 @@ def _checked(order_id: str) -> str:
     if not isinstance(order_id, str):
         raise TypeError(f"order_id={order_id!r}: must be the text that names the order, such as 'order-1'")
     return order_id
+
+
+def _not_yet_begun(stage: Stage, messages: Iterable[str]) -> Row | None:
+    """Of several messages with one text, the first that the program that is running received and has not begun to work
+    on since then.
+    """
+    found = [row for message in messages if (row := in_hand(stage, [message]))]
+    begun = {row.cause for row in stage.trace.where("WorkStarted", actor=stage.caller)} if len(found) > 1 else ()
+    return next((row for row in sorted(found) if row.index not in begun), None)
 
 
 def in_hand(stage: Stage, messages: Iterable[str]) -> Row | None:

@@ -24,6 +24,7 @@ REFUSALS = (
     "Throttled",
     "Throttling",
     "ThrottlingException",
+    "LimitExceededException",  # of Kinesis
 )  # what boto3 lets through after its last retry
 _REFUSED = object()  # what a program returns that ended because of that
 GIVES_UP = 5  # refusals in a row after which boto3 does (retries of the mode "legacy")
@@ -130,10 +131,12 @@ class Stage:
         self._names[message_id] = name
         self.labels[message_id] = f"message {len(self.bodies)}"
 
-    def orders(self, url: str, count: int, wild: int = 0) -> list[str]:
-        """The shop sends so many orders, called order-1, order-2, ... Their texts are their names, or wild ones."""
+    def orders(self, url: str, count: int, wild: int = 0, repeats: bool = False) -> list[str]:
+        """The shop sends so many orders, called order-1, order-2, ... Their texts are their names, or wild ones, of
+        which some come again with `repeats`.
+        """
         names = [f"order-{n + 1}" for n in range(count)]
-        for name, body in zip(names, texts(count, wild)):
+        for name, body in zip(names, texts(count, wild, repeats)):
             self.send(url, body, name)
         return names
 
@@ -378,6 +381,19 @@ class Stage:
         loop = "" if name in self._crashes else " Does a loop never end?"
         kind, times = Counter(row.kind for row in calls).most_common(1)[0]
         return Problem(f"{text}, {times} of them {kind}. Every call costs money and time.{loop}")
+
+    def refusal(self, *operations: str) -> str:
+        """That SQS refused one of these calls for good and the learner's code went on, in words; "" when it was not so.
+        What the code does not catch ends the program, which then starts again.
+        """
+        refused = [row for row in self.api_calls(*operations) if row.detail in REFUSALS]
+        if len(refused) < GIVES_UP or self.trace.where("Crashed"):
+            return ""
+        row = refused[-1]
+        return (
+            f"AWS refused {row.kind} {counted(len(refused), 'time')}, the last time at {row.until:.2f} s, and your "
+            "code went on as if nothing were. Let the exception out, or send the same again."
+        )
 
     def api_calls(self, *operations: str, since: float = 0.0) -> list[Row]:
         """The API calls of the learner's processes since then, of these operations (all when none is named)."""

@@ -57,7 +57,7 @@ def crash_survived(run: Run) -> float | None:
     return next((row.time for row in run.trace.where("Deleted", subject=tuple(cut))), None) if cut else None
 
 
-@mission("01.together", "visibility_timeout", "freeze")
+@mission("01.together", "visibility_timeout", "mode", "freeze")
 def together(run: Run) -> float | None:
     """Two workers work on the same video at the same time."""
     return crowded(run, 2)

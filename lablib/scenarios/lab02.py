@@ -72,7 +72,7 @@ def costly_crash(run: Run) -> float | None:
     return None
 
 
-@mission("02.poison", "poison", "max_receives")
+@mission("02.poison", "poison", "max_receives", "visibility_timeout")
 def sorted_out(run: Run) -> bool:
     """Poison goes to the dead-letter queue after three receives at most, and nothing else does."""
     moved = {row.subject for row in run.trace.where("MovedToDeadLetterQueue")}

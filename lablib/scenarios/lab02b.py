@@ -82,7 +82,7 @@ def never_seen(run: Run) -> float | None:
     return run.trace.where("MovedToDeadLetterQueue", subject=first)[0].time if first else None
 
 
-@mission("02b.calls", "batch_size", "window")
+@mission("02b.calls", "batch_size", "window", "bad")
 def few_calls(run: Run) -> bool:
     """At least 200 orders, with a call of the function for 25 of them."""
     calls, orders = len(run.trace.where("InvocationStarted")), len(done(run))

@@ -54,7 +54,7 @@ def partner_away(run: Run) -> bool:
     return away and lasted(run) and all("partner" in have[order] for order in wanted)
 
 
-@mission("04.policy", "remove_policy", "dead_letters")
+@mission("04.policy", "way", "remove_policy", "dead_letters")
 def kept_for_later(run: Run) -> float | None:
     """A queue's policy is gone, and what could not be delivered is kept in the dead-letter queue."""
     failed = run.trace.where("DeliveryFailed")
@@ -63,7 +63,7 @@ def kept_for_later(run: Run) -> float | None:
     return next(moved, None)
 
 
-@mission("04.twice", "partner_slow", "way")
+@mission("04.twice", "partner_slow", "way", "partner")
 def twice(run: Run) -> float | None:
     """The partner gets an order that it had already: it took it, but answered too late."""
     late = {row.subject for row in run.trace.where("DeliveryFailed") if row.detail["reason"] == "Timeout"}

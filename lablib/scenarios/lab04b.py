@@ -48,7 +48,7 @@ def all_for_each(run: Run) -> bool:
     return lasted(run) and as_given(run, "rate", "work", "consumers") and count["all"] > 0 and not count["some"]
 
 
-@mission("04b.loop", "stored")
+@mission("04b.loop", "stored", "way")
 def loop(run: Run) -> float | None:
     """A photo, of which a program made a small picture, of which it made a small picture, five times over."""
     return next((row.time for row in run.trace.where("ObjectCreated") if row.subject.count("-small") == 5), None)

@@ -118,7 +118,7 @@ def always_full(run: Run) -> bool:
     return lasted(run) and len(reasons) >= 5 and set(reasons) == {"size"}
 
 
-@mission("06.goal", "buffer_size", "buffer_time")
+@mission("06.goal", "buffer_size", "buffer_time", "rate")
 def large_and_fresh(run: Run) -> bool:
     """No object is smaller than 1 MB, and no record waits longer than two minutes."""
     sizes, waits = [row.detail["bytes"] for row, _ in objects(run)], [wait for _, wait, _ in delivery_waits(run)]

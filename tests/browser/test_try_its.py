@@ -1,9 +1,14 @@
-"""The numbered "Try it" of labs 03 and 04, followed as they are written: each step changes the run."""
+"""What a lab asks to try in its workbench, done in the browser: numbered items, and the missions above the picture."""
 
 import pytest
 from browser.bench import Bench
+from browser.followers import FOLLOWERS, do, put, to
+from playwright.sync_api import expect
+from scenarios import learner
+from scenarios.test_missions import GOOD, LABS
 
 pytestmark = pytest.mark.browser
+BENCHES = learner.benches()
 
 
 def opened(open_notebook, name):
@@ -15,74 +20,37 @@ def opened(open_notebook, name):
         notebook.run_cell(cell)
     bench = Bench(notebook)
     bench.skip_question()
-    bench.open("What if")
     return bench
 
 
-def put(bench, label, value):
-    """Give a setting of the drawer a value, as it is written there."""
-    more = bench.side.locator("details:not([open]) > summary")
-    if more.count():
-        more.click()
-    field = bench.side.get_by_label(f"{label}, exact value", exact=True)
-    if field.count():
-        field.fill(str(value))
-        field.press("Enter")
-    elif isinstance(value, bool):
-        bench.side.get_by_label(label, exact=True).set_checked(value)
-    else:
-        bench.side.get_by_label(label, exact=True).select_option(value)
-    bench.settled()
+@pytest.mark.parametrize("bench", BENCHES.values(), ids=lambda bench: bench.notebook.split("-")[0])
+def test_the_items_can_be_done_as_they_are_written(open_notebook, bench):
+    lab = bench.notebook.split("-")[0]
+    if lab not in FOLLOWERS:
+        pytest.skip("it has no numbered items")
+    page = opened(open_notebook, bench.notebook)
+    page.open("What if")
+    for follower in dict.fromkeys(FOLLOWERS[lab][number] for number in sorted(FOLLOWERS[lab])):
+        follower(page)
+    assert page.notebook.console_errors == []
 
 
-def do(bench, label, target="", much=None):
-    """Do something now, with the form of the drawer."""
-    bench.side.get_by_label("What to do", exact=True).select_option(label=label)
-    if target:
-        bench.side.get_by_label("To what", exact=True).select_option(target)
-    if much is not None:
-        bench.side.get_by_label("How much", exact=True).fill(str(much))
-    bench.button("Do it").click()
-    bench.settled()
-
-
-def stop_at(bench, t):
-    bench.play()
-    bench.wait(f"w => w.time.t > {t}")
-    bench.pause()
-
-
-def changes(bench, step):
-    before = bench.run()
-    step()
-    assert bench.run() != before
-
-
-def test_lab_03(open_notebook):
-    bench = opened(open_notebook, "03-fifo.ipynb")
-    changes(bench, lambda: put(bench, "message group", "one"))
-    changes(bench, lambda: put(bench, "message group", "truck"))
-    stop_at(bench, 8)
-    changes(bench, lambda: do(bench, "Crash a consumer", "consumer-1"))
-    changes(bench, lambda: put(bench, "consumers", 40))
-    changes(bench, lambda: put(bench, "trucks", 100))
-    changes(bench, lambda: put(bench, "consumers", 100))
-    assert bench.notebook.console_errors == []
-
-
-def test_lab_04(open_notebook):
-    bench = opened(open_notebook, "04-sns.ipynb")
-    changes(bench, lambda: put(bench, "shop crashes", 0))
-    stop_at(bench, 5)
-    changes(bench, lambda: do(bench, "Crash the shop"))
-    changes(bench, lambda: put(bench, "analytics comes later", True))
-    stop_at(bench, 10)
-    changes(bench, lambda: do(bench, "Add analytics"))
-    changes(bench, lambda: put(bench, "receivers are told", "by topic"))
-    changes(bench, lambda: put(bench, "partner is away for", 120))
-    changes(bench, lambda: bench.side.get_by_label("Compare with another partner gets it by", exact=True).click())
-    stop_at(bench, 15)
-    changes(bench, lambda: do(bench, "Take a queue's policy away", "mail", 60))
-    changes(bench, lambda: put(bench, "dead-letter queue", True))
-    changes(bench, lambda: do(bench, "Partner is slow"))
-    assert bench.notebook.console_errors == []
+@pytest.mark.ci
+@pytest.mark.parametrize("bench", [BENCHES[lab] for lab in LABS], ids=lambda bench: bench.notebook.split("-")[0])
+def test_the_missions_can_be_done_one_after_the_other(open_notebook, bench):
+    """With the settings that each shows; actions are in the drawer. What one leaves behind stays."""
+    page = opened(open_notebook, bench.notebook)
+    page.lift()
+    labels = {name: spec.label for name, spec in type(bench.scenario).params().items()}
+    actions = {spec.kind: spec.label for step in learner.steps(bench, GOOD) for spec in step.scenario.actions()}
+    for number, step in enumerate(learner.steps(bench, GOOD)):
+        shown = page.box.locator(".ml-mission-controls")
+        for name, value in step.settings.items():
+            expect(shown.get_by_text(labels[name], exact=True)).to_be_visible()
+            put(page, labels[name], value)
+        for action in step.actions:
+            to(page, action.at)
+            do(page, actions[action.kind], action.target, action.value)
+        page.lift()
+        expect(page.box.locator(".ml-missions li").nth(number)).to_have_class("ml-met")
+    assert page.notebook.console_errors == []

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("own_home")
 SOLUTIONS = Path(__file__).parents[2] / "solutions"
 IDS = [e.id for e in all_exercises()]
 ANSWERS = sorted(path.stem for path in Path(__file__).parent.glob("*_answers.py"))
-LABS = [import_module(f"exercises.{name}") for name in ANSWERS if name.startswith(("lab", "verdict"))]
+LABS = [import_module(f"exercises.{name}") for name in ANSWERS if name.startswith(("lab", "newcomer", "verdict"))]
 WRONG = [wrong for lab in LABS for wrong in lab.WRONG]
 RIGHT = [right for lab in LABS for right in getattr(lab, "RIGHT", ())]
 

@@ -1,13 +1,15 @@
-"""A learner can follow a "Try it" as it is written: what it names in italics is on the page."""
+"""A learner can follow a "Try it" as it is written: what it names in italics is on the page, and a test follows it."""
 
 import importlib
 import re
 
 import pytest
+from browser.followers import FOLLOWERS
 from notebooks import build
 
 from lablib.scenarios import Scenario
 
+BROWSER = build.ROOT / "tests" / "browser" / "test_try_its.py"  # some labs have a test of their own there
 TOOLS = {"Lanes", "Curves", "More", "What if"}
 LISTS = re.compile(r"^# ### Try it[^\n]*\n((?:#[^\n]*\n)*)", re.MULTILINE)
 
@@ -38,7 +40,24 @@ def test_what_a_try_it_names_is_on_the_page(source):
     assert wanted <= {*on_the_page(source.stem.split("-")[0]), *TOOLS}
 
 
+def numbers(source):
+    """The numbers of the items of all "Try it" of a lab."""
+    return [
+        int(number) for found in LISTS.findall(source) for number in re.findall(r"^# (\d+)\. ", found, re.MULTILINE)
+    ]
+
+
+@pytest.mark.parametrize("source", build.sources(build.ROOT), ids=lambda path: path.stem)
+def test_each_item_is_followed_in_the_browser(source):
+    """As it is written (`tests/browser/followers.py`), so that one that cannot be done fails a test."""
+    found, lab = numbers(source.read_text(encoding="utf-8")), source.stem.split("-")[0]
+    assert len(set(found)) == len(found), "two items have one number"
+    if lab in FOLLOWERS or f"def test_lab_{lab}(" not in BROWSER.read_text(encoding="utf-8"):
+        assert sorted(FOLLOWERS.get(lab, {})) == sorted(found)
+
+
 def test_the_names_are_found():
     items = "# 1. Set *a setting* to 3,\n#    and **do** *that*.\n# 2. *More*\n"
     text = f"# ### Try it: these\n#\n{items}#\n# ## 2. *Not this*\n"
     assert list(named(text)) == ["a setting", "that", "More"]
+    assert numbers(text) == [1, 2]
