@@ -93,7 +93,9 @@ def busy(bench: Bench, lane: int, group: str) -> int:
 
 def press(bench: Bench, lane: int, actor: int, what: str) -> None:
     """Point at a worker, and press one of the buttons beside it."""
-    bench.hover(f"{lane}a{actor}")
+    at, canvas = bench.spot(f"{lane}a{actor}"), bench.canvas.bounding_box()
+    assert canvas
+    bench.page.mouse.move(canvas["x"] + at["x"], canvas["y"] + at["y"])  # what appears there may lie under the pointer
     bench.box.get_by_role("button", name=re.compile(f"^{what} ")).click()
     bench.settled()
 
