@@ -8,8 +8,10 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import TextIO
 
+STYLE = Path(__file__).with_name("settings") / "custom"
 _LAST_RESORT = 20.0  # seconds to end in good order
 
 
@@ -24,8 +26,18 @@ def main(arguments: list[str]) -> None:
     """Run JupyterLab with these arguments and the token in the first line of standard input."""
     token = sys.stdin.readline().strip()
     threading.Thread(target=end_with, args=(sys.stdin,), daemon=True).start()
+    from jupyter_server.serverapp import ServerApp
     from jupyterlab.labapp import LabApp
+    from traitlets import default
 
+    class Server(ServerApp):
+        """Jupyter's server, which looks for a page's style sheet in the learner's settings, and then in ours."""
+
+        @default("static_custom_path")
+        def _default_static_custom_path(self) -> list[str]:
+            return [*super()._default_static_custom_path(), str(STYLE)]
+
+    LabApp.serverapp_class = Server
     LabApp.launch_instance([*arguments, f"--IdentityProvider.token={token}"])
 
 

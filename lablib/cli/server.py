@@ -78,6 +78,7 @@ def jupyterlab(folder: Path, port: int) -> list[str]:
         f"--ServerApp.root_dir={folder}",
         "--ServerApp.answer_yes=True",
         f"--LabApp.app_settings_dir={SETTINGS}",
+        "--LabApp.custom_css=True",
         f"--LabApp.workspaces_dir={folder / '.messaging-lab' / 'workspaces'}",
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:

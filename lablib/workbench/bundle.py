@@ -21,8 +21,8 @@ _DEFAULT = re.compile(r"^export default [^\n]*\n", re.MULTILINE)
 
 
 _STARTS = {
-    "": "({ model, el }) => mount(el, liveStore(model))",
-    "prediction": "({ model, el }) => mountPrediction(el, liveStore(model))",
+    "": "async ({ model, el }) => mount(el, liveStore(await arrived(model)))",
+    "prediction": "async ({ model, el }) => mountPrediction(el, liveStore(await arrived(model)))",
     "part": "async ({ model, el }) => mount(el, await partStore(model))",
 }
 
@@ -39,7 +39,7 @@ def script(only: str = "") -> str:
         [
             *parts,
             f"const {{ mount, mountPrediction, savedStore }} = {_name('main.js')};",
-            f"const {{ liveStore, partStore }} = {_name('store.js')};",
+            f"const {{ arrived, liveStore, partStore }} = {_name('store.js')};",
             f"export default {{ render: {_STARTS[only]} }};\n",
         ]
     )

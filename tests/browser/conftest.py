@@ -2,9 +2,15 @@
 
 from collections.abc import Callable, Iterator
 
+import nbformat
 import pytest
 from browser import harness
 from playwright.sync_api import Browser
+
+SETUP = (
+    "from lablib.scenarios.lab01 import VideoQueue\nfrom lablib.scenarios.lab02 import Visibility\n"
+    "from lablib.workbench import Choice, Curve, predict, workbench\n"
+)
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +31,22 @@ def open_notebook(chromium: Browser, lab: harness.Lab) -> Iterator[Callable[...,
     yield open_one
     for notebook in opened:
         notebook.page.close()
+
+
+@pytest.fixture(scope="module")
+def run_cells(request, open_notebook, lab) -> Callable[..., harness.Notebook]:
+    """A function that writes a notebook of these cells into the learner's folder, opens it and runs it."""
+    count = iter(range(100))
+
+    def run(*cells: str, **view: int) -> harness.Notebook:
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        book = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(SETUP + cell) for cell in cells], metadata=kernel
+        )
+        name = f"{request.module.__name__.rpartition('.')[2]}-{next(count)}.ipynb"
+        nbformat.write(book, lab.folder / name)
+        notebook = open_notebook(name, **view)
+        notebook.run_all()
+        return notebook
+
+    return run

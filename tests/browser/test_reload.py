@@ -70,3 +70,17 @@ def test_then_code_moves_the_page_and_the_page_moves_the_code(notebook):
     printed = page.locator(".jp-CodeCell").nth(4).locator(".jp-OutputArea-output pre")
     expect(printed).to_have_text("0.0")
     assert notebook.console_errors == []
+
+
+def test_a_reload_without_the_kernel_says_what_to_do(notebook):
+    """Jupyter's own words for it, "model not found", help nobody."""
+    page = notebook.page
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_role("menuitem", name="Shut Down Kernel", exact=True).click()
+    page.get_by_text("| No Kernel").or_(page.get_by_text("| Unknown")).wait_for()
+    page.reload()
+    gone = page.locator(".jp-OutputArea-output.jupyter-widgets").first
+    expect(gone).to_have_text(re.compile("model not found"))
+    expect(gone).to_have_css("font-size", "0px")
+    shown = gone.evaluate("element => getComputedStyle(element, '::before').content")
+    assert shown == '"The kernel that made this is gone. Run the cell again: Shift + Enter."'

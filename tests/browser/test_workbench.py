@@ -3,7 +3,6 @@
 import itertools
 import re
 
-import nbformat
 import pytest
 from browser import harness
 from browser.bench import Bench
@@ -15,30 +14,7 @@ from lablib.workbench import to_html
 
 pytestmark = pytest.mark.browser
 
-SETUP = (
-    "from lablib.scenarios.lab01 import VideoQueue\nfrom lablib.scenarios.lab02 import Visibility\n"
-    "from lablib.workbench import Choice, Curve, predict, workbench\n"
-)
 PIXELS = "canvas => canvas.toDataURL()"
-
-
-@pytest.fixture(scope="module")
-def run_cells(open_notebook, lab):
-    """A function that writes a notebook of these cells into the learner's folder, opens it and runs it."""
-    count = iter(range(100))
-
-    def run(*cells: str, **view):
-        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        book = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(SETUP + cell) for cell in cells], metadata=kernel
-        )
-        name = f"workbench-{next(count)}.ipynb"
-        nbformat.write(book, lab.folder / name)
-        notebook = open_notebook(name, **view)
-        notebook.run_all()
-        return notebook
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -252,6 +252,8 @@ test("what can be done to a thing", () => {
   assert.deepEqual(of({ actor: 1 }), []);
   assert.deepEqual(of({ place: 0 }), [["burst", "", 30]]);
   assert.deepEqual(of({ place: 2 }), [["set", "consumers", 3]]);
+  const more = { ...run, actions: [{ kind: "set", target: "consumers", value: 5, at: 10 }] }, plus = (t) => actionsFor(canDo, params, more, { place: 2 }, t)[0].value;
+  assert.deepEqual([plus(9), plus(10)], [3, 6], "one more than there are now");
   assert.deepEqual(of({ place: 1 }), []);
 });
 

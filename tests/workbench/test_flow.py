@@ -158,8 +158,8 @@ def test_the_page_in_node(tmp_path):
 @pytest.mark.parametrize(
     ("only", "start"),
     [
-        ("", "mount(el, liveStore(model))"),
-        ("prediction", "mountPrediction(el, liveStore(model))"),
+        ("", "mount(el, liveStore(await arrived(model)))"),
+        ("prediction", "mountPrediction(el, liveStore(await arrived(model)))"),
         ("part", "mount(el, await partStore(model))"),
     ],
 )

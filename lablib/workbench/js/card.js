@@ -158,6 +158,12 @@ export function placeCard(run, p, { t }) {
   const place = run.places[p], waiting = run.count("waiting", t, p), hidden = run.count("hidden", t, p), w = Math.min(t, 20) || 1;
   if (place.role === "producer") return [h("h4", {}, place.label), h("p", { class: "ml-why" },
     `${plural(run.count("sent", t), run.unit)} sent; ${run.rate("sent", t, w).toFixed(1)} a second in the last ${span(w)}.`)];
+  if (HANDS.has(place.role)) {
+    const there = run.actors.map((_, a) => a).filter((a) => run.actors[a].place === p && !["", "gone"].includes(run.stateOf(a, t).state));
+    const busy = new Set(marksAt(run, t).filter((m) => m.place === p && m.bar !== null).map((m) => m.holder)).size;
+    return [h("h4", {}, place.label), h("p", { class: "ml-why" }, h("strong", {}, `${busy} of ${there.length} busy.`),
+      ` In the last ${span(w)} they took ${run.rate("taken", t, w, p).toFixed(1)} ${run.unit}s a second.`)];
+  }
   const now = run.at(t).filter((k) => k.place === p && k.holder < 0), oldest = now.length ? Math.max(...now.map((k) => t - run.born(k.m))) : 0;
   const to = run.links.filter(([a, b]) => a === p && HANDS.has(run.places[b].role)).map(([, b]) => b),
     out = to.reduce((sum, b) => sum + run.rate("taken", t, w, b), 0), inn = run.rate("came", t, w, p);

@@ -14,7 +14,7 @@ import { KIT } from "./kit.js";
 import { curveOf, momentOf, sayNow } from "./told.js";
 import { help } from "./help.js";
 import { lensOf, register } from "./painters.js";
-import { liveStore, savedStore } from "./store.js";
+import { arrived, liveStore, savedStore } from "./store.js";
 import { missions } from "./missions.js";
 import { more } from "./more.js";
 import { DARK, STILL, bytesOf, mountPrediction, seenHeight, takeFocus, theme } from "./page.js";
@@ -292,7 +292,7 @@ export function mount(root, store) {
   function offer(hit) {
     const what = hit?.touch;
     if (!what || !store.live || state.question?.state === "open") return hand.hide();
-    const r = stage.lanes[what.lane]?.run, list = r ? actionsFor(state.canDo, form.params, r, what) : [], b = what.at;
+    const r = stage.lanes[what.lane]?.run, list = r ? actionsFor(state.canDo, form.params, r, what, time.t) : [], b = what.at;
     if (!list.length || !b) return hand.hide();
     const w = list.length * 36;
     return hand.show(list, Math.max(b.x + 2, b.x + b.w - w - 6), b.y + Math.min(b.h / 2 - 14, b.h - 30), what.lane, hit.id);
@@ -496,4 +496,4 @@ export function mount(root, store) {
 
 export { mountPrediction, savedStore };
 
-export default { render: ({ model, el }) => mount(el, liveStore(model)) };
+export default { render: async ({ model, el }) => mount(el, liveStore(await arrived(model))) };

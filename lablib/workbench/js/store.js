@@ -4,6 +4,13 @@ const PATIENCE = 20000;                                 // ms without an answer 
 const TRAITS = ["run", "other", "state", "selected"];
 const TOLD = 1000;                                      // ms between two messages that say where a run that plays is
 
+/** The model, when its state has come: a view can be made before that, and of a model that was closed meanwhile (then it never comes). */
+export const arrived = (model) => new Promise((done) => {
+  const look = () => { if (!Object.keys(model.get("_state") ?? {}).length) return; model.off("change:_state", look); done(model); };
+  model.on("change:_state", look);
+  look();
+});
+
 /** The store of a live notebook: traits of the widget, and messages with answers. Moves of a slider overtake each other. */
 export function liveStore(model) {
   const waiting = new Map(), queue = [], idle = [];
@@ -67,7 +74,7 @@ export function liveStore(model) {
 
 /** The store of a part of a workbench that is a widget of its own: that of the workbench, which shows `only` this part. */
 export async function partStore(model) {
-  const whole = liveStore(await model.widget_manager.get_model(model.get("bench").replace("IPY_MODEL_", "")));
+  const whole = liveStore(await arrived(await model.widget_manager.get_model(model.get("bench").replace("IPY_MODEL_", ""))));
   const instead = { form: (form) => ({ ...form, only: model.get("part") }), state: (state) => ({ ...state, missions: [], question: null }) };
   return { ...whole, get: (name) => (instead[name] ?? ((value) => value))(whole.get(name)) };
 }

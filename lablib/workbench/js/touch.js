@@ -11,21 +11,21 @@ const FILLED = new Set(["crash"]);
 
 /**
  * What can be done to a thing: [{kind, target, value, label, icon}]. `canDo`: the actions that the scenario knows; a worker is the target of
- * those that name it, the front end of those without a target, the fleet of a change of the number of workers. Pure.
+ * those that name it, the front end of those without a target, the fleet of a change of the number of workers; `t`: now. Pure.
  */
-export function actionsFor(canDo, params, run, { actor, place }) {
+export function actionsFor(canDo, params, run, { actor, place }, t = Infinity) {
   const of = (spec, target, value) => ({ kind: spec.kind, target, value, help: spec.help, icon: ICONS[spec.icon ?? spec.kind] ?? ICONS.other,
     filled: FILLED.has(spec.kind),
     label: `${spec.label.replace(/ a (consumer|worker)$/, "")}${target ? ` ${target}` : ""}${spec.value ? ` (${spec.value.value} ${spec.value.unit})`.replace(" )", ")") : ""}` });
   if (actor !== undefined) {
-    const name = run.actors[actor].name;
-    return canDo.filter((s) => s.kind !== "set" && s.targets.includes(name)).map((s) => of(s, name, s.value?.value ?? null));
+    const name = run.actors[actor].name, mine = canDo.filter((s) => s.kind !== "set" && s.targets.includes(name)).map((s) => of(s, name, s.value?.value ?? null));
+    return place === undefined ? mine : [...mine, ...actionsFor(canDo, params, run, { place }, t)];   // a fleet so low that it has no title
   }
   const role = run.places[place]?.role;
   if (role === "producer") return canDo.filter((s) => s.kind !== "set" && !s.targets.length).map((s) => of(s, "", s.value?.value ?? null));
   if (role !== "consumer") return [];
   const set = canDo.find((s) => s.kind === "set" && s.targets.includes("consumers")), param = params.find((p) => p.name === "consumers"),
-    now = run.values?.consumers;
+    last = run.actions?.findLast((a) => a.kind === "set" && a.target === "consumers" && a.at <= t + 1e-6), now = last?.value ?? run.values?.consumers;
   if (!set || !param) return [];
   const n = Math.min(param.high, (now ?? run.actors.filter((a) => a.place === place).length) + 1);
   return [{ kind: "set", target: "consumers", value: n, help: "One worker more from now on.", icon: ICONS.add, filled: false,

@@ -40,6 +40,10 @@ export const hands = {
       text(g, words, b.x + b.w - 2, b.y + 10, { size: b.fs, color: col.soft, align: "right" });
       text(g, run.places[b.place].label, b.x + 2, b.y + 10, { size: b.fs + 1, weight: 650, color: col.ink, max: b.w - width(g, words, b.fs) - 14, least: 9 });
     }
+    const fleet = `${lane.i}q${b.place}`, lit = v.focus === fleet || v.hover?.id === fleet, top = b.low ? 0 : b.head - 8;
+    if (top) v.hits.push({ x: b.x, y: b.y - 2, w: b.w, h: top, id: fleet, touch: { place: b.place, lane: lane.i, at: { x: b.x, y: b.y - 8, w: b.w, h: 36 } },
+      pick: { place: b.place, lane: lane.i } });
+    if (top && lit) box(g, b.x - 3, b.y - 3, b.w + 6, top, 6, { stroke: col.ink, line: 1.4 });
     for (const a of actors) {
       const c = lane.cells.get(a), st = run.stateOf(a, t).state, id = `${lane.i}a${a}`, on = v.focus === id || v.hover?.id === id,
         absent = st === "" || st === "gone";
@@ -47,7 +51,7 @@ export const hands = {
       const stroke = st === "down" ? col.again : st === "frozen" ? col.control : on ? col.ink : absent ? alpha(col.edge, 0.6) : col.edge;
       box(g, c.x, c.y, c.w, c.h, 9, { fill: absent || st === "down" ? col.card : col.well, stroke,
         line: st === "down" || st === "frozen" || on ? 1.8 : 1.2, dash: st === "down" ? [6, 4] : absent ? [2, 4] : null });
-      v.hits.push({ x: c.x, y: c.y, w: c.w, h: c.h, id, touch: absent ? null : { actor: a, lane: lane.i, at: c }, pick: { actor: a, lane: lane.i } });
+      v.hits.push({ x: c.x, y: c.y, w: c.w, h: c.h, id, touch: absent ? null : { actor: a, place: top ? undefined : b.place, lane: lane.i, at: c }, pick: { actor: a, lane: lane.i } });
     }
     g.globalAlpha = 1;
   },
