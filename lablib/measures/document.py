@@ -15,10 +15,10 @@ delivery), `group` (index into `groups`), `parent` (message that it was made of)
 | `parts` | `t`, `place`, `part`, `up` (1, 0): servers of a queue that go away and come back |
 
 Lists of dictionaries or tuples: `states` (`id`, `words`), `reasons` (texts), `places`, `pipes` (`from` and `to` are
-indices into `places`) and `roles` as in `lablib.scenarios.topology` (null: never ends), `actors` (`name`, `place`,
-`spans`: [from, to or null, "up" | "down" | "frozen"]), `groups` (names), `counters` (name -> `t`, `y`: a step series),
-`events` (`t`, `kind`, `text`, `place`, `actor`, `message`, `big`: worth slowing down for, `row`), `brief` (kind of a
-row -> words for the page, with {actor} and {message}), `actions`.
+indices into `places`) as in `lablib.scenarios.topology` (null: never ends; `side` is the role's), `actors` (`name`,
+`place`, `spans`: [from, to or null, "up" | "down" | "frozen"]), `groups` (names), `counters` (name -> `t`, `y`: a step
+series), `events` (`t`, `kind`, `text`, `place`, `actor`, `message`, `big`: worth slowing down for, `row`), `brief`
+(kind of a row -> words for the page, with {actor} and {message}), `actions`.
 """
 
 from __future__ import annotations
@@ -95,8 +95,10 @@ class _Document:
             "values": run.scenario.values(),
             "duration": float(run.until),
             "layout": run.topology.layout,
-            "roles": {place.role: asdict(ROLES[place.role]) for place in self.places},
-            "places": [{**asdict(p), "t_from": _never(p.t_from), "t_to": _never(p.t_to)} for p in self.places],
+            "places": [
+                {**asdict(p), "side": ROLES[p.role].side, "t_from": _never(p.t_from), "t_to": _never(p.t_to)}
+                for p in self.places
+            ],
             "pipes": [
                 {
                     "from": number[link.source],

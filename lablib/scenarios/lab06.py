@@ -32,8 +32,8 @@ GATES = 4  # turnstiles at the lift
 POLL = 0.2  # seconds between two reads of the shard: five a second are allowed
 _RUSH = 120.0, 80.0  # when the rush begins, and how long it lasts
 _OUTAGE = 90.0  # when S3 goes away
-ROLES["buffer"] = Role(30, ("waiting",), weight=2.9)
-ROLES["shelf"] = Role(60, ("objects",), weight=2.4)
+ROLES["buffer"] = Role(30, weight=2.9)
+ROLES["shelf"] = Role(60, weight=2.4)
 
 # ---- what a run tells ------------------------------------------------------------------------------------------------
 

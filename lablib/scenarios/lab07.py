@@ -25,7 +25,7 @@ from lablib.scenarios.topology import ROLES, Role
 
 BROKER = "warehouse"
 LATE = 10.0  # orders of the last seconds of a run may still be on their way
-ROLES["store"] = Role(35, (), weight=2.0)
+ROLES["store"] = Role(35, weight=2.0)
 
 # ---- what a run tells ------------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from lablib.scenarios.topology import ROLES, Role
 BROKER = "warehouse"
 NODES = tuple(f"{BROKER}-{n}" for n in (1, 2, 3))
 _PLACE = f"{BROKER}/queue/{QUEUE}"
-ROLES["broker"] = Role(20, (), weight=2.0)
+ROLES["broker"] = Role(20, weight=2.0)
 
 
 # ---- what a run tells ------------------------------------------------------------------------------------------------

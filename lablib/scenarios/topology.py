@@ -11,32 +11,29 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Role:
-    """What a kind of place is. `order`: its turn in the flow, from left (0) to right. `counters`: what to count of it,
-    the most important first. `holds`: its actors have messages in hand. `weight`: the width that it needs, where a
-    place of one number needs 1. `side`: drawn below the place that feeds it.
+    """What a kind of place is. `order`: its turn in the flow, from left (0) to right. `weight`: the width that it needs
+    on a poster, where a place of one number needs 1. `side`: drawn below the place that feeds it.
     """
 
     order: int
-    counters: tuple[str, ...]
-    holds: bool = False
     weight: float = 1.0
     side: bool = False
 
 
 ROLES: dict[str, Role] = {
-    "producer": Role(0, ("sent",), weight=1.15),
-    "bucket": Role(10, ("objects",)),
-    "topic": Role(20, ("to retry", "here", "filtered"), weight=2.0),
-    "queue": Role(30, ("waiting", "in flight", "delayed"), weight=2.9),
-    "direct": Role(30, ("waiting", "in flight"), holds=True, weight=2.9),
-    "shard": Role(30, ("kept",), weight=2.9),
-    "endpoint": Role(40, ("received",)),
-    "server": Role(50, ("here",), holds=True, weight=2.0),
-    "consumer": Role(50, ("held",), holds=True, weight=2.3),
-    "function": Role(50, ("running", "to retry"), holds=True),
-    "dead-letter": Role(60, ("dead",), side=True),
-    "done": Role(70, ("done",)),
-    "lost": Role(80, ("lost",), side=True),
+    "producer": Role(0, weight=1.15),
+    "bucket": Role(10),
+    "topic": Role(20, weight=2.0),
+    "queue": Role(30, weight=2.9),
+    "direct": Role(30, weight=2.9),
+    "shard": Role(30, weight=2.9),
+    "endpoint": Role(40),
+    "server": Role(50, weight=2.0),
+    "consumer": Role(50, weight=2.3),
+    "function": Role(50),
+    "dead-letter": Role(60, side=True),
+    "done": Role(70),
+    "lost": Role(80, side=True),
 }
 """The roles that places can have. A lab with a new kind of place adds its role here, from its own module."""
 

@@ -144,6 +144,16 @@ def test_a_mission_can_be_met_and_not_by_what_comes_near(key):
         assert wanted.at(fresh(scenario, actions=actions)) is None, scenario
 
 
+def test_each_mission_has_its_cases_its_words_and_controls_that_exist():
+    assert sorted(MET) == sorted(NEAR) == sorted(mission.key for mission in Warehouse.missions)
+    kinds = {spec.kind for spec in Warehouse().actions()}
+    for mission in Warehouse.missions:
+        assert mission.sentence.endswith(".")
+        assert mission.reply.endswith(".")
+        assert 1 <= len(mission.controls) <= 3
+        assert set(mission.controls) <= Warehouse.params().keys() | kinds
+
+
 def test_a_failover_prints_nothing():
     """What the clients' library logs of each attempt to connect is no output of the lab. In a process of its own: where
     pytest listens to all logs, nothing is printed."""

@@ -107,7 +107,7 @@ def test_an_unknown_role_or_place_is_refused(stage):
 
 
 def test_a_lab_can_add_a_role(stage, monkeypatch):
-    monkeypatch.setitem(ROLES, "shard", type(ROLES["queue"])(25, ("records",), weight=3.0))
+    monkeypatch.setitem(ROLES, "shard", type(ROLES["queue"])(25, weight=3.0))
     stage.place("queue", "Queue", "queue")
     stage.place("s", "Shard", "shard")
     assert [place.id for place in stage.topology().places] == ["s", "queue"]

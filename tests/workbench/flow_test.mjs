@@ -224,7 +224,7 @@ test("without motion, time goes on in still frames twice a second", () => {
 });
 
 test("columns follow the links, rows the branches", () => {
-  const places = ["producer", "topic", "queue", "queue", "endpoint", "consumer", "consumer", "done", "lost"].map((role) => ({ role }));
+  const places = ["producer", "topic", "queue", "queue", "endpoint", "consumer", "consumer", "done", "lost"].map((role) => ({ role, side: role === "lost" }));
   const links = [[0, 1], [1, 2], [1, 3], [1, 4], [2, 5], [5, 2], [3, 6], [5, 7], [6, 7], [1, 8]];
   const { columns, forward } = layout.columns({ places, links });
   assert.deepEqual(columns, [[0], [1], [2, 3, 4], [5, 6], [7]]);
@@ -233,6 +233,24 @@ test("columns follow the links, rows the branches", () => {
   assert.deepEqual(at.get(7).map((x) => Math.round(100 * x)), [0, 67]);
   const hinted = layout.columns({ places: places.map((p, i) => ({ ...p, row: i === 4 ? -1 : null })), links });
   assert.equal(hinted.columns[2][0], 4, "a row hint orders a column");
+  const zoned = layout.columns({ places: places.map((p, i) => ({ ...p, zone: { 2: "b", 3: "a", 4: "b" }[i] ?? "" })), links });
+  assert.deepEqual(zoned.columns[2], [2, 4, 3], "what lies in one zone stands together");
+});
+
+test("zones have a frame, and what steers stands in a row above the flow", () => {
+  const empty = Int16Array.from([]), tokens = { sparse: {}, t0: Float32Array.from([]), t1: Float32Array.from([]) };
+  for (const name of ["message", "delivery", "state", "place", "holder", "ended"]) tokens[name] = empty;
+  const places = [{ id: "a", label: "Front end", role: "producer", zone: "" }, { id: "b", label: "One", role: "queue", zone: "zone-a" },
+    { id: "c", label: "Two", role: "queue", zone: "zone-b" }, { id: "d", label: "Scaler", role: "producer", zone: "control" }];
+  const run = new model.Run({ duration: 10, states: ["waiting"], reasons: [], outcomes: {}, said: {}, messages: 0, groups: null, events: [], actors: [], tokens,
+    lens: null, places, links: [[0, 1], [0, 2]] });
+  const stage = new Stage(), g = recorder();
+  stage.layout(900, 400, false); stage.show([{ run }]); stage.draw(g, view(5, PALETTE.light));
+  const [lane] = stage.lanes, [a, b] = lane.zones, boxes = [...lane.boxes.values()], steers = boxes.find((x) => x.place === 3);
+  assert.deepEqual([a.name, b.name], ["zone-a", "zone-b"]);
+  assert.ok(a.y + a.h <= b.y + 1, "two zones do not lie over each other");
+  assert.ok(g.texts.includes("zone-a") && g.texts.includes("zone-b") && g.texts.includes("Scaler"));
+  for (const x of boxes) assert.ok(x === steers || x.y >= steers.y + steers.h, "the flow begins below it");
 });
 
 test("settings: sliders and the grid of values", () => {

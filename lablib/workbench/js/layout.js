@@ -3,15 +3,18 @@ import { BLOCKS_ABOVE, SIZES, clamp } from "./theme.js";
 import { lines } from "./painters/lines.js";
 import { tapeScale } from "./painters/tape.js";
 
-const BELOW = new Set(["lost", "dead-letter"]);        // these stand below another place, not in the flow
+const CONTROL = "control";                             // the zone of what steers the others: a row above the flow
 export const HANDS = new Set(["consumer", "server", "function"]);
 export const HEAPS = new Set(["queue", "direct", "dead-letter"]);
 export const TAPES = new Set(["shard", "buffer", "shelf"]);   // as wide as a heap, and no marks of the scene's size
 
-/** The columns of a run: lists of places, by the longest way to them. Links back are left out; `row` of a place orders its column. */
+/**
+ * The columns of a run: lists of places, by the longest way to them. Links back are left out. In a column what lies in one `zone` stands together,
+ * and `row` orders it; what stands at the `side` of another place, or steers, is in no column.
+ */
 export function columns({ places, links }) {
   const depth = new Map(), on = new Set();
-  const forward = links.filter(([a, b]) => !BELOW.has(places[b].role) && !(HANDS.has(places[a].role) && HEAPS.has(places[b].role)));
+  const forward = links.filter(([a, b]) => !places[b].side && !(HANDS.has(places[a].role) && HEAPS.has(places[b].role)));
   const of = (p) => {
     if (depth.has(p) || on.has(p)) return depth.get(p) ?? 0;
     on.add(p);
@@ -19,12 +22,24 @@ export function columns({ places, links }) {
     on.delete(p);
     return depth.get(p);
   };
-  places.forEach((place, p) => { if (!BELOW.has(place.role) && place.layer !== "control") of(p); });
+  places.forEach((place, p) => { if (!place.side && place.zone !== CONTROL) of(p); });
   const last = Math.max(0, ...[...depth].filter(([p]) => places[p].role !== "done").map(([, d]) => d)), found = [];
   for (const [p, d] of depth) (found[places[p].role === "done" ? last + 1 : d] ??= []).push(p);
   const kept = found.filter(Boolean);
-  for (const column of kept) column.sort((a, b) => (places[a].row ?? a) - (places[b].row ?? b));
+  const zones = ["", ...new Set(places.map((place) => place.zone ?? ""))], zone = (p) => zones.indexOf(places[p].zone ?? "");
+  for (const column of kept) column.sort((a, b) => zone(a) - zone(b) || (places[a].row ?? a) - (places[b].row ?? b));
   return { columns: kept, forward };
+}
+
+/** The frames of zones around their boxes: [{name, x, y, w, h}]. */
+export function frames(run, boxes) {
+  const names = new Set(run.places.map((place) => place.zone).filter((zone) => zone && zone !== CONTROL));
+  return [...names].flatMap((name) => {
+    const mine = [...boxes.values()].filter((b) => run.places[b.place].zone === name);
+    if (!mine.length) return [];
+    const x = Math.min(...mine.map((b) => b.x)) - 4, y = Math.min(...mine.map((b) => b.y)) - 4;
+    return [{ name, x, y, w: Math.max(...mine.map((b) => b.x + b.w)) + 4 - x, h: Math.max(...mine.map((b) => b.y + b.h)) + 4 - y }];
+  });
 }
 
 /** The rows of each place as shares of the height [from, to]: a place stands where what comes before it stands. */
@@ -89,6 +104,7 @@ export function arrange(lanes, W, H, { big = false, lens = null } = {}) {
     } else lane.lensBox = null;
     lane.boxes = new Map(p.boxes.map((b) => [b.place, b]));
     lane.forward = p.forward;
+    lane.zones = frames(lane.run, lane.boxes);
     y += lh + labelH + gap;
   });
   tapeScale(lanes);
@@ -98,8 +114,10 @@ const lanesMost = (p, b) => Math.min(p.run.slots[b.place] || p.run.most("waiting
 
 /** Heights: the boxes of one lane, with y from its top. */
 function plan({ lane, columns: list, forward }, W, H, { fs, head, lensW, lens, below }) {
-  const { run } = lane, { places, links } = run, at = rows(list, forward), boxes = [], single = H > 330;
-  const under = places.map((_, p) => p).filter((p) => BELOW.has(places[p].role));
+  const { run } = lane, { places, links } = run, at = rows(list, forward), boxes = [], numbers = places.map((_, p) => p);
+  const control = numbers.filter((p) => places[p].zone === CONTROL), strip = control.length ? fs * 4.4 : 0, under = numbers.filter((p) => places[p].side);
+  H -= strip;
+  const single = H > 330;
   const dropped = lens && !below;                      // the lens takes the place of what is done
   const shown = list.map((column) => column.filter((p) => !(dropped && places[p].role === "done"))).filter((column) => column.length);
   shown.forEach((column, c) => column.forEach((p) => {
@@ -123,6 +141,10 @@ function plan({ lane, columns: list, forward }, W, H, { fs, head, lensW, lens, b
     boxes.push({ place: p, role: places[p].role, column: source.column, under: source, x: 0, w: 0, y: bottom - h, h, fs, head, low: true,
       painter: places[p].painter ?? places[p].role });
   }
+  const wide = (W - lensW - 2) / Math.max(1, control.length);
+  for (const b of boxes) b.y += strip;
+  control.forEach((p, i) => boxes.push({ place: p, role: places[p].role, column: -1, x: 1 + i * wide, w: wide - 8, y: 0, h: strip - 8, fs, head, low: true,
+    painter: places[p].painter ?? places[p].role }));
   const fixed = shown.map((column) => Math.max(...column.map((p) => ({ producer: 8.4, topic: 7, bucket: 7, done: 8.3,
     endpoint: 13 })[places[p].role] ?? 9)) * fs);
   const flexible = shown.map((column) => (column.some((p) => HEAPS.has(places[p].role) ||

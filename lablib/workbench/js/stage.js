@@ -80,6 +80,10 @@ export class Stage {
     const { col, t } = v, { run } = lane.at(t), boxes = [...lane.boxes.values()];
     if (lane.label) text(g, lane.label, 2, lane.y + lane.labelH / 2 - 1,
       { size: lane.fs + 1, weight: 680, color: lane.strong ? col.ink : col.soft, max: this.size[0] - 8 });
+    for (const z of lane.zones) {
+      box(g, z.x, z.y, z.w, z.h, 12, { stroke: alpha(col.edge, 0.7), line: 1.1, dash: [3, 4] });
+      text(g, z.name, z.x + z.w - 8, z.y + lane.fs * 0.7, { size: lane.fs - 2, color: col.soft, align: "right", max: z.w - 16 });
+    }
     g.globalAlpha = v.select ? 0.35 : 1;
     const window = Math.max(2, v.speed);
     for (const p of lane.pipes) {
