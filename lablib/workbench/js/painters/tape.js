@@ -66,12 +66,12 @@ export const tape = {
     if (closed) hatch(g, b.x, b.y, b.w, b.h, 10, alpha(col.edge, 0.4));
     v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.fs * 1.6, id, pick: { place: b.place, lane: lane.i } });
     const rate = upTo(r.t, t) - upTo(r.t, t - 5), label = run.places[b.place].label;
-    const title = closed ? `${label}, closed` : label, room = b.w - 36 - width(g, title, b.fs, 650);
-    text(g, title, b.x + 11, b.y + b.fs * 0.95, { size: b.fs, weight: 650, color: col.ink, max: b.w - 23 });
     const { unit } = lane.tape, old = upTo(r.t, t - SPAN), n = brief(upTo(r.t, t)), many = unit > 1 ? [`a mark is ${unit} records`, `mark = ${unit}`] : [];
     const kept = `${n} kept`, full = `${kept} · ${(rate / Math.min(5, Math.max(t, 1))).toFixed(1)}/s`, aside = old ? `${full} · ${brief(old)} older than ${SPAN} s` : full;
     const forms = unit > 1 ? [...[aside, full, kept].flatMap((s) => many.map((m) => `${m} · ${s}`)), ...many] : [aside, full, kept, ""];
-    text(g, fitting(g, forms, room, b.fs - 1), b.x + b.w - 12, b.y + b.fs * 0.95, { size: b.fs - 1, color: col.soft, align: "right" });
+    const title = closed ? `${label}, closed` : label, room = b.w - 36 - width(g, title, b.fs, 650), words = fitting(g, forms, room, b.fs - 1);
+    text(g, words, b.x + b.w - 12, b.y + b.fs * 0.95, { size: b.fs - 1, color: col.soft, align: "right" });
+    text(g, title, b.x + 11, b.y + b.fs * 0.95, { size: b.fs, weight: 650, color: col.ink, max: b.w - 28 - width(g, words, b.fs - 1), least: 8.5 });
   },
   paint(g, b, lane, v) {
     const { col, t } = v, { run } = lane, r = records(run, b.place), s = b.step * 0.82;
