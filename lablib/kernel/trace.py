@@ -171,9 +171,11 @@ class Trace:
         self.events.update((event.kind, event) for event in events)
 
     def freeze(self) -> None:
-        """Take down nothing any more: the run is over, and how its processes are ended is no part of it."""
+        """Take down nothing any more: the run is over, and how its processes are ended is no part of it. What wrote the
+        trace is let go: whoever keeps a run keeps no cloud with all that its services hold."""
         for name in ("add", "open", "complete"):
             setattr(self, name, _ignore)
+        self.__dict__.pop("_loop", None)
 
     # ---- reading ----------------------------------------------------------------------------------------------------
 

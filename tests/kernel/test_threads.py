@@ -4,6 +4,7 @@ What a test expects of a primitive is what the Python documentation says of it; 
 """
 
 import atexit
+import gc
 import logging
 import os
 import queue
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 
 import pytest
@@ -813,3 +815,22 @@ def test_nothing_is_imported_to_be_patched():
     heavy = ("asyncio", "concurrent.futures", "datetime", "logging", "queue", "select", "socket", "ssl", "uuid")
     code = f"import sys, lablib; print([m for m in {heavy!r} if m in sys.modules])"
     assert python(code) == "[]\n"
+
+
+def test_a_lock_that_outlives_a_kernel_holds_nothing_of_it():
+    """A lock of a module, or of functools.cached_property in Python 3.11, is there for ever."""
+    lock, kernel = threading.Lock(), Kernel()
+
+    def worker():
+        with lock:
+            time.sleep(1)
+
+    for name in ("a", "b"):
+        kernel.spawn(worker, name=name)
+    kernel.advance(5)
+    kernel.close()
+    gone = weakref.ref(kernel)
+    del kernel, worker
+    gc.collect()
+    assert gone() is None
+    assert not lock.locked()

@@ -1,17 +1,23 @@
 """Runs: values; the same question, the same answer; the past stays when the future forks."""
 
+import gc
 import json
 import os
 import subprocess
 import sys
+import weakref
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lablib import Cloud
 from lablib.measures import first_difference
 from lablib.scenarios import Action, Run
 from lablib.scenarios.lab01 import Fleet, Promises, VideoQueue
+from lablib.scenarios.lab04 import FanOut
+from lablib.scenarios.lab05 import TruckStream
+from lablib.scenarios.lab06 import SkiLift
 from lablib.scenarios.run import check, simulate
 
 SMALL = VideoQueue(rate=3.0, spike_start=10.0, spike_length=5.0, visibility_timeout=5, restart=4.0, outages=120.0)
@@ -150,6 +156,23 @@ def test_hash_order_does_not_matter():
         for salt in ("0", "1", "4711")
     }
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize("scenario", [VideoQueue(), FanOut(), TruckStream(), SkiLift()], ids=lambda s: type(s).__name__)
+def test_a_run_that_is_kept_keeps_no_cloud(scenario, monkeypatch):
+    """A stream of 10 kB records is 50 MB, and 32 runs are kept."""
+    clouds = []
+
+    def remembered(*args, **kwargs):
+        cloud = Cloud(*args, **kwargs)
+        clouds.append(weakref.ref(cloud))
+        return cloud
+
+    monkeypatch.setattr("lablib.scenarios.run.Cloud", remembered)
+    run = fresh(scenario, until=10)
+    gc.collect()
+    assert [cloud() for cloud in clouds] == [None]
+    assert len(run.trace) > 10
 
 
 def test_runs_are_kept_and_compared_by_what_was_asked():

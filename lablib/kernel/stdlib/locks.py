@@ -81,8 +81,11 @@ class Lock:
                     "a real thread releases a lock that a process waits for: start the thread inside the process"
                 )
             signal.fire_one()
-        else:
-            self._lock.release()
+            return
+        if signal is not None and signal.kernel.home.thread == _thread.get_ident():
+            self._signal = None  # a lock of a module outlives clouds, and holds none of them
+        self._owner = None
+        self._lock.release()
 
     def locked(self) -> bool:
         """Has anybody got it?"""
