@@ -118,7 +118,10 @@ for way in ("raises", "reports", "reports, not asked"):
 # **What to notice.** In the third line no order was done twice, no alarm rang, and the bad ones are **gone**. For Lambda
 # a call that did not raise has done its work. So set the switch first, and test it with a bad order.
 #
-# ### Try it: the missions above the picture
+# ### Try it: the missions above the picture, and these
+#
+# 1. Open **What if**, and set *of a bad order the function* to "reports". How many orders are done again now?
+# 2. Set it to "reports, not asked", and *receives before the dead-letter queue* to 3. What is in the dead-letter queue?
 #
 # ## 3. Batch and window
 #
@@ -188,6 +191,12 @@ for name, changed in settings.items():
 #   reserved concurrency pushes away.
 # - `maxReceiveCount` of at least 5, and a visibility timeout of **six times the function's timeout**, plus the window:
 #   AWS advises both, so that a batch that is throttled gets its turn before it is visible again.
+#
+# ### Try it (in the workbench of section 2)
+#
+# 3. Set *of a bad order the function* to "reports", *bad orders* to 0, and *reserved concurrency* to 1. Click a message
+#    in the dead-letter queue: how often was it received, and how often was the function called for it?
+# 4. Set *reserved concurrency* to 2 and *maximum concurrency* to 2. Who waits now, and where?
 #
 # ## 5. Three things that surprise (extra)
 #

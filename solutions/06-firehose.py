@@ -31,9 +31,9 @@ import time
 from base64 import b64decode, b64encode
 from collections import Counter
 
-from lablib import Cloud, Fault, exercise, limits, workbench
+from lablib import Cloud, exercise, limits, workbench
 from lablib.actors.camera import film
-from lablib.scenarios.lab06 import SkiLift, firehose_role, monthly
+from lablib.scenarios.lab06 import LongOutage, SkiLift, firehose_role, monthly
 from lablib.services.kinesisvideo import frames
 from lablib.workbench import predict
 
@@ -65,8 +65,11 @@ bench = workbench(SkiLift, seed=7)
 bench
 
 # %% [markdown]
+# Press **Play** (or the space bar).
+#
 # **What to notice.** Two bars, one for each limit. The bar that is full first closes the buffer. After two minutes a
-# rush comes, with four times as many riders: look which bar it is then, and how large the objects are.
+# rush comes, with four times as many riders: look which bar it is then, and how large the objects are. The missions
+# above the picture are for later.
 #
 # ## 2. Read at once, or delivered in portions
 #
@@ -107,9 +110,13 @@ for records in (1, 100, 10_000):
 predict("06.replay")
 
 # %% [markdown]
-# In the workbench above take the lane of the stream, and press **Replay**: your program begins at the oldest record
-# again. For Firehose there is no such button. Often one wants both: set *records go through* to **both**, and Firehose
-# is one more reader of the stream.
+# Often one wants both, and Firehose is one more reader of the stream.
+#
+# ### Try it (in the workbench above)
+#
+# 1. Open **What if**, and set *records go through* to "both". Play, and stop at about 70 s. Do *Replay*: your program
+#    begins at the oldest record again. S3 has each rider once.
+# 2. Set *records go through* to "firehose". There is no replay any more: a record that is delivered is gone.
 #
 # ### The table of the course, measured
 #
@@ -193,28 +200,26 @@ predict("06.outage")
 
 
 # %%
-def ride_out(hours):
-    """S3 refuses everything for so long. What becomes of the riders?"""
-    cloud = Cloud(seed=3)
-    _, firehose = delivery_stream(cloud)
-    begin, end = cloud.now + 60, cloud.now + 60 + hours * 3600
-    away = Fault("throttle", "PutObject", "firehose/*", begin, end)
-    cloud.faults.add(away)
-    for n in range(int(hours + 4) * 4):
-        rider = json.dumps({"rider": n}).encode() + b"\n"
-        firehose.put_record(DeliveryStreamName="riders", Record={"Data": rider})
-        cloud.advance(900)
-    rows = cloud.trace.where(("RecordAccepted", "RecordDelivered", "RecordLost"))
-    return dict(Counter(row.kind for row in rows))
-
-
-for hours in (1, 25):
-    print(f"{hours:2} hours:", ride_out(hours))
+hours = workbench(LongOutage, seed=7, compare={"outage": 1.0})
+hours
 
 # %% [markdown]
-# **What to notice.** Firehose keeps what it cannot deliver, and tries again with longer and longer pauses. After **24
-# hours** a record is lost. Its producer was told that it is accepted, and hears nothing of it. Set an alarm on
-# `DeliveryToS3.DataFreshness`: the age of the oldest record.
+# Press **Play**: 30 hours take a minute. After one hour S3 begins to refuse each object: in lane A for one hour, in
+# lane B for 25 hours. The curve is the age of the oldest record.
+
+# %%
+for hours_away in (1, 24, 25):
+    run = LongOutage(outage=float(hours_away)).run(seed=7)
+    found = run.scenario.results(run)
+    told = ", ".join(
+        f"{found[key]} {key}" for key in ("riders", "records in S3", "records lost")
+    )
+    print(f"{hours_away:2} hours: {told}")
+
+# %% [markdown]
+# **What to notice.** Firehose keeps what it cannot deliver, and tries again with longer and longer pauses. When S3
+# answers again, what has waited leaves together, in larger objects. But after **24 hours** a record is lost. Its producer
+# was told that it is accepted, and hears nothing of it. Set an alarm on `DeliveryToS3.DataFreshness`: that is the curve.
 #
 # A *backup bucket* (백업 버킷) has a copy of every record as it came. It helps against a transform that is wrong.
 #
@@ -256,8 +261,12 @@ for line in stored(s3, "errors/")[0].splitlines():
 # **What to notice.** One record that cannot be read, and none of the four is delivered. They are not lost: they lie
 # under the error prefix, in base64, with the reason. An *answer* is final, an *error* is tried again three times.
 #
-# In the workbench, switch **transform** on and let some records be **broken** (*What if*). Its function answers for each
-# record, so only the broken ones are set aside. And records wait twice: first for the function, then in the buffer.
+# ### Try it: the missions of the first workbench, and these
+#
+# 3. Open **What if**. Switch *transform* on, and set *broken records* to 0.1. Its function answers for each record, so
+#    only the broken ones are set aside. And records wait twice: first for the function, then in the buffer.
+# 4. Switch *backup* on. Which records are in the second bucket?
+# 5. Set *S3 does not answer for* to 120 s. How large is the object that comes afterwards?
 #
 # ## 5. The two core exercises
 #

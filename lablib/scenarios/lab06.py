@@ -31,7 +31,7 @@ MIB, HOURS = 1 << 20, 730  # of a month
 GATES = 4  # turnstiles at the lift
 POLL = 0.2  # seconds between two reads of the shard: five a second are allowed
 _RUSH = 120.0, 80.0  # when the rush begins, and how long it lasts
-_OUTAGE = 90.0  # when S3 goes away
+_OUTAGE, _LONG_OUTAGE = 90.0, 3600.0  # when S3 goes away
 ROLES["buffer"] = Role(30, weight=2.9)
 ROLES["shelf"] = Role(60, weight=2.4)
 
@@ -202,8 +202,13 @@ class SkiLift(Scenario):
         "S3 does not answer for", "From 90 s on, S3 refuses each object for so long."
     )
 
+    @property
+    def away(self) -> tuple[float, float]:
+        """From when until when S3 refuses each object, in seconds."""
+        return _OUTAGE, _OUTAGE + self.outage
+
     def lens(self, run: Run) -> dict[str, Any]:
-        """How long records waited, on one axis from a tenth of a second to a quarter of an hour."""
+        """How long records waited, on one axis from a tenth of a second to a quarter of an hour, or to days."""
         return {"painter": "clouds", "hues": "sender"} | picture(run)
 
     def results(self, run: Run) -> dict[str, int]:
@@ -228,6 +233,28 @@ class SkiLift(Scenario):
 
     def build(self, cloud: Cloud) -> Stage:
         return _LiftStage(cloud, self)
+
+
+class LongOutage(SkiLift):
+    """A bucket that refuses every object for hours.
+
+    Firehose keeps what it cannot deliver, and tries again, for at most 24 hours. A rider comes every few minutes.
+    """
+
+    duration = 30 * 3600.0
+    missions = ()
+
+    rate: float = SkiLift.params()["rate"].but(default=0.005, low=0.001, high=0.1, step=0.001)
+    rush: float = SkiLift.params()["rush"].but(default=1.0)
+    buffer_time: int = SkiLift.params()["buffer_time"].but(default=300)
+    outage: float = number(25.0, 0.0, 28.0, "h", step=0.5).says(
+        "S3 does not answer for", "From one hour on, S3 refuses each object for so long."
+    )
+
+    @property
+    def away(self) -> tuple[float, float]:
+        """From when until when S3 refuses each object, in seconds."""
+        return _LONG_OUTAGE, _LONG_OUTAGE + self.outage * 3600
 
 
 def picture(run: Run) -> dict[str, Any]:
@@ -373,9 +400,9 @@ class _LiftStage(Stage):
             self.link(self._shard, "buffer")
         made = {"delivery_stream_name": DELIVERY, "extended_s3_destination_configuration": to}
         self.cloud.kernel.after(0.0, lambda: self.ask("firehose", "create_delivery_stream", **source, **made))
-        if scenario.outage:
-            end = _OUTAGE + scenario.outage
-            self.cloud.faults.add(Fault("throttle", ("PutObject",), "firehose/*", _OUTAGE, end))
+        begin, end = scenario.away
+        if end > begin:
+            self.cloud.faults.add(Fault("throttle", ("PutObject",), "firehose/*", begin, end))
 
     def _transform(self) -> dict[str, Any]:
         arn = self.cloud.deploy("take-names-out", made_clean, timeout=60)
@@ -477,4 +504,4 @@ def made_clean(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"records": results}
 
 
-SCENARIOS: dict[str, type[Scenario]] = {"SkiLift": SkiLift}
+SCENARIOS: dict[str, type[Scenario]] = {"SkiLift": SkiLift, "LongOutage": LongOutage}

@@ -5,13 +5,14 @@ from statistics import median
 import pytest
 
 from lablib.scenarios import Action
-from lablib.scenarios.lab06 import DELIVERY, MIB, SkiLift, delivery_waits, objects, picture, stream_waits
+from lablib.scenarios.lab06 import DELIVERY, MIB, LongOutage, SkiLift, delivery_waits, objects, picture, stream_waits
 from lablib.scenarios.run import check, simulate
 
 GOLDEN = {
     SkiLift(): "e712118c2ea6f881",
     SkiLift(way="stream"): "7f6091ad32e5682c",
     SkiLift(way="both", backup=True): "7bf0804192f0190a",
+    LongOutage(): "add43e6e41e04244",
 }
 
 
@@ -71,6 +72,20 @@ def test_while_s3_is_away_the_buffer_grows_and_nothing_is_lost():
     assert SkiLift().results(run)["records lost"] == 0
     again = fresh(SkiLift(), 7, [Action("s3_away", 90.0, value=100.0)])
     assert [row.time for row, _ in objects(again)] == [row.time for row, _ in objects(run)]
+
+
+def test_when_s3_is_away_for_longer_than_a_day_the_oldest_records_are_lost():
+    """Developer guide, "Data delivery failure handling", S3: retried for up to 24 hours, then the data is lost."""
+    day = 24 * 3600
+    for hours in (1.0, 23.5, 25.0):
+        run = fresh(LongOutage(outage=hours), 7)
+        come = {row.subject: row.time for row in run.trace.where("RecordAccepted", resource=DELIVERY)}
+        lost = {row.subject: row.time for row in run.trace.where("RecordLost", resource=DELIVERY)}
+        gone = {row.subject for row in run.trace.where("RecordDelivered", resource=DELIVERY)}
+        assert bool(lost) == (hours > 24) == bool(run.scenario.results(run)["records lost"])
+        assert all(time - come[subject] >= day for subject, time in lost.items())
+        assert not gone & set(lost)
+        assert {s for s, time in come.items() if time < run.until - 600} <= gone | set(lost)
 
 
 def test_a_backup_is_a_second_copy_of_all():

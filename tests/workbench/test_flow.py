@@ -22,7 +22,7 @@ from lablib.scenarios.lab02b import QueueToFunction
 from lablib.scenarios.lab03 import Trucks
 from lablib.scenarios.lab04 import FanOut
 from lablib.scenarios.lab05 import TruckStream
-from lablib.scenarios.lab06 import SkiLift
+from lablib.scenarios.lab06 import LongOutage, SkiLift
 from lablib.scenarios.lab07 import Warehouse
 from lablib.scenarios.lab07_cluster import Cluster
 from lablib.views import life
@@ -58,6 +58,7 @@ OTHERS = {
     "buffer behind a stream": lambda: SkiLift(way="both", backup=True).run(seed=7, until=100.0),
     "buffer in an outage": lambda: SkiLift(outage=60.0, rate=1.0, rush=1.0).run(seed=7),
     "buffer with a crowd": lambda: SkiLift(outage=100.0).run(seed=7),
+    "buffer for a day": lambda: LongOutage().run(seed=7),
     "failover": lambda: Warehouse(prefetch=1, persistent="yes").run(7, (Action("crash_broker", 20.0),)),
     "failover of a crowd": lambda: Warehouse(senders=10, consumers=20, work=20.0).run(
         7, (Action("crash_broker", 20.0),)

@@ -182,7 +182,7 @@ function pairsOf(run, name) {
   const once = (m) => !seen.has(m) && seen.add(m);
   const [what, why] = name.split(":");
   for (const k of run.list) {
-    if (what === "sent" && run.parent?.[k.m] !== undefined && run.parent[k.m] >= 0) continue;
+    if (what === "sent" && (run.parent?.[k.m] >= 0 || (k.state === "passing" && k.place < 0))) continue;   // no producer's: a copy, an object
     if (what === "sent" ? once(k.m) : what === "lost" && k.state === "lost" && (!why || k.ended === why)) found.push([k.t0, 1, k.place]);
     else if (what === "came" ? k.state === "waiting" && !k.copy : what === "taken" && k.state === "held") found.push([k.t0, 1, k.place]);
     else if (what === "told" && run.arrives(k)) found.push([k.t1, 1, run.to[k.m]]);

@@ -91,9 +91,9 @@ export class Stage {
       pipe(g, p.c, p.w, col, { load: rate ? 0.85 : 0, loadColor: col[p.color], phase: v.wall * 2.2 });
     }
     for (const p of lane.pipes) {                      // above all pipes: none goes through a number
-      const rate = v.aggregate && p.words ? rateOf(run, p, t, window) : 0, words = `${rate.toFixed(rate < 10 ? 1 : 0)}/s`, size = lane.fs - 1;
+      const rate = v.aggregate && p.words ? rateOf(run, p, t, window) : 0, size = lane.fs - 1;
       if (!rate) continue;
-      const [x, y] = p.words, w = width(g, words, size, 600) + 6;
+      const words = rate < 0.05 ? `${Math.round(rate * 3600)}/h` : `${rate.toFixed(rate < 10 ? 1 : 0)}/s`, [x, y] = p.words, w = width(g, words, size, 600) + 6;
       box(g, x - w / 2, y - size * 0.7, w, size * 1.4, 4, { fill: alpha(col.page, 0.88) });
       text(g, words, x, y, { size, weight: 600, color: col[p.color], align: "center" });
     }

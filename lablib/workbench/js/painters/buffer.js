@@ -1,7 +1,7 @@
 // A buffer with two limits, size and time. Two bars of one length say how much of each is used up: the one that is full first closes the
 // buffer, and all that is in it leaves together. What the bars show comes with the lens: {limits, level, since, closed, failed}.
 import { bar, box, fitting, mark, ring, text, width } from "../glyph.js";
-import { alpha, brief, clamp, plural, seconds } from "../theme.js";
+import { alpha, brief, clamp, plural, seconds, span } from "../theme.js";
 import { stepAt } from "../model.js";
 
 export const megabytes = (bytes) => (bytes >= 999_500 ? `${brief(Number((bytes / 1e6).toPrecision(2)))} MB` : `${Math.round(bytes / 1000)} kB`);
@@ -48,10 +48,12 @@ export const buffer = {
       limit(g, b, b.y + b.head + b.fs * 0.7, "transform", waited / way.limit, [`${seconds(waited)} of ${way.limit} s`, seconds(waited)], false, false, col);
     }
     limit(g, b, y, "size", f.size, [`${megabytes(f.bytes)} of ${megabytes(limits[0])}`, megabytes(f.bytes)], f.size >= f.time, fresh && last[1], col);
-    limit(g, b, y + b.fs * 2.2, "time", f.time, [`${seconds(f.waited)} of ${brief(limits[1])} s`, seconds(f.waited)], f.time > f.size, fresh && last[1], col);
+    const time = f.waited < 600 ? [`${seconds(f.waited)} of ${brief(limits[1])} s`, seconds(f.waited)] : [`${span(f.waited)} of ${span(limits[1])}`, span(f.waited)];
+    limit(g, b, y + b.fs * 2.2, "time", f.time, time, f.time > f.size, fresh && last[1], col);
   },
   paint(g, b, lane, v) {
     const { col, t } = v, { run } = lane, s = Math.max(2, b.pitch * 0.78);
+    gone(g, b, lane, v);
     if (lane.blocks) return crowd(g, b, lane, v);
     for (const m of lane.marksIn(b.place)) {
       const [x, y] = b.spot(m.k), again = m.k.state === "retrying";
@@ -65,6 +67,13 @@ export const buffer = {
     return waiting(g, b, run, t, col);
   },
 };
+
+/** What was in it for 24 hours is lost: how many, below the attempt that failed. */
+function gone(g, b, lane, v) {
+  const n = lane.run.count("lost", v.t);
+  if (n) text(g, fitting(g, [`${plural(n, "record")} lost: too old`, `${brief(n)} lost`], b.w - 24, b.fs, 700), b.x + b.w / 2, b.tight ? b.y + b.h - b.fs : b.top + b.fs * 3.2,
+    { size: b.fs, weight: 700, color: v.col.again, align: "center" });
+}
 
 /** One of the two limits: its name, how much of it is used up, and whether it was the one that closed the buffer just now. */
 function limit(g, b, y, name, share, words, leads, fresh, col) {

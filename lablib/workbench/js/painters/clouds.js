@@ -1,11 +1,14 @@
 // Lens: how long did each record wait until it was where it is of use? A dot a record, on one axis from a tenth of a second to a quarter of
-// an hour: a decade is always as wide. A reader of a stream and a buffer make two clouds, far apart.
+// an hour, or to days: a decade is always as wide. A reader of a stream and a buffer make two clouds, far apart.
 import { box, fitting, text } from "../glyph.js";
 import { alpha, brief, clamp, span } from "../theme.js";
 import { stepAt, upTo } from "../model.js";
 import { causeColor } from "./buffer.js";
 
-const LOW = 0.05, HIGH = 1500, TICKS = [[0.1, "0.1 s"], [1, "1 s"], [10, "10 s"], [60, "1 min"], [600, "10 min"]], CAUSES = ["", "time", "size"];
+const LOW = 0.05, CAUSES = ["", "time", "size"];
+const TICKS = [[0.1, "0.1 s"], [1, "1 s"], [10, "10 s"], [60, "1 min"], [600, "10 min"]];
+const LONG = 7200;                                       // seconds: a run of more is told in hours
+const HOURS = [[1, "1 s"], [60, "1 min"], [600, "10 min"], [3600, "1 h"], [36000, "10 h"]];
 const colorOf = (kind, col) => (kind ? causeColor(CAUSES[kind], col) : col.done);
 const MOST = 1500;                                      // dots that are drawn: more look the same
 
@@ -39,29 +42,34 @@ export const clouds = {
     text(g, fitting(g, ["How long each record waited", "How long records waited", "Waits"], b.w - 22, fs + 0.5, 650), b.x + 11, b.y + fs * 1.2,
       { size: fs + 0.5, weight: 650, color: col.ink });
     const x0 = b.x + 14, x1 = b.x + b.w - 14, y0 = b.y + fs * 2.4, y1 = b.y + b.h - fs * (kinds.has(1) ? 3 : 1.7), bands = kinds.size === 2 ? [0, 1] : [...kinds];
-    const at = (s) => x0 + clamp(Math.log(s / LOW) / Math.log(HIGH / LOW), 0, 1) * (x1 - x0);
-    TICKS.forEach(([s, words], i) => {
+    const long = lanes.some((other) => other.run.duration > LONG), low = long ? 0.3 : LOW, high = long ? 2e5 : 1500;
+    const at = (s) => x0 + clamp(Math.log(s / low) / Math.log(high / low), 0, 1) * (x1 - x0);
+    (long ? HOURS : TICKS).forEach(([s, words], i) => {
       g.fillStyle = alpha(col.edge, 0.28); g.fillRect(at(s), y0, 1, y1 - y0);
       if (b.w > 230 || i % 2 === 0) text(g, words, at(s), y1 + fs * 0.85, { size: fs - 2, color: col.soft, align: "center" });
     });
-    const high = (y1 - y0) / Math.max(1, bands.length);
+    const tall = (y1 - y0) / Math.max(1, bands.length);
     bands.forEach((kind, row) => {
-      const top = y0 + row * high, found = sofar(run, t, kind === 1);
-      if (lanes.length > 1) for (const other of lanes) if (other !== lane) dots(g, other.run, t, null, at, top + fs * 1.7, high - fs * 2.2, col, true);
-      dots(g, run, t, kind, at, top + fs * 1.7, high - fs * 2.2, col, false);
+      const top = y0 + row * tall, found = sofar(run, t, kind === 1);
+      if (lanes.length > 1) for (const other of lanes) if (other !== lane) dots(g, other.run, t, null, at, top + fs * 1.7, tall - fs * 2.2, col, true);
+      dots(g, run, t, kind, at, top + fs * 1.7, tall - fs * 2.2, col, false);
       if (!found.n) { text(g, `${NAMES[kind]}: none yet`, x0, top + fs * 0.7, { size: fs - 1, color: col.soft, italic: true, max: b.w - 28 }); return; }
       const forms = [`${brief(found.n)} ${NAMES[kind]}: half within ${span(found.half)}, all within ${span(found.most)}`,
         `${NAMES[kind]}: half within ${span(found.half)}`, `half within ${span(found.half)}`];
       text(g, fitting(g, forms, b.w - 28, fs - 1, 600), x0, top + fs * 0.7, { size: fs - 1, weight: 600, color: kind ? col.ink : col.done });
-      g.strokeStyle = col.ink; g.lineWidth = 2; g.beginPath(); g.moveTo(at(found.half), top + fs * 1.5); g.lineTo(at(found.half), top + high - fs * 0.4);
+      g.strokeStyle = col.ink; g.lineWidth = 2; g.beginPath(); g.moveTo(at(found.half), top + fs * 1.5); g.lineTo(at(found.half), top + tall - fs * 0.4);
       g.stroke();
     });
     if (kinds.has(1) && b.h > fs * 11) legend(g, x0, b.y + b.h - fs * 0.9, fs, col);
   },
-  curve: (run) => ({ label: "age of the oldest record on its way, s", color: "hand", ...freshness(run) }),
+  curve(run) {
+    const { t, y } = freshness(run), long = run.duration > LONG;
+    return { label: `age of the oldest record on its way, ${long ? "h" : "s"}`, color: "hand", t, y: long ? y.map((s) => s / 3600) : y };
+  },
   say: (runs, t) => runs.map((run, i) => {
     const parts = [[false, "your code"], [true, "S3"]].map(([delivered, who]) => [sofar(run, t, delivered), who]).filter(([f]) => f.n);
-    const said = parts.map(([f, who]) => `${who} has ${brief(f.n)}, half within ${span(f.half)}`).join("; ") || "nothing has arrived yet";
+    const gone = run.count("lost", t), lost = gone ? `; ${brief(gone)} ${gone === 1 ? "is" : "are"} lost` : "";
+    const said = (parts.map(([f, who]) => `${who} has ${brief(f.n)}, half within ${span(f.half)}`).join("; ") || "nothing has arrived yet") + lost;
     return `${runs.length > 1 ? `${"AB"[i]}: ` : ""}${said[0].toUpperCase()}${said.slice(1)}.`;
   }).join("  "),
 };
