@@ -114,9 +114,9 @@ predict("06.replay")
 #
 # ### Try it (in the workbench above)
 #
-# 1. Open **What if**, and set *records go through* to "both". Play, and stop at about 70 s. Do *Replay*: your program
-#    begins at the oldest record again. S3 has each rider once.
-# 2. Set *records go through* to "firehose". There is no replay any more: a record that is delivered is gone.
+# 1. Open **What if**. Among the things to do now there is no replay: lane B is Firehose, and what is delivered is gone.
+# 2. Set *records go through* to "both". Play, and stop at about 70 s. Do *Replay*: your program begins at the oldest
+#    record again. S3 has each rider once.
 #
 # ### The table of the course, measured
 #
