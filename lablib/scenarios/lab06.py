@@ -7,7 +7,7 @@ from array import array
 from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from lablib.actors.arrivals import spike
 from lablib.actors.fleet import Worker
@@ -18,7 +18,7 @@ from lablib.cloud import Cloud
 from lablib.gateway import AnswerLost, Fault
 from lablib.kernel import Row
 from lablib.scenarios.actions import action
-from lablib.scenarios.missions import Curve, as_given, lasted, mission
+from lablib.scenarios.missions import Curve, Mission, as_given, lasted, mission
 from lablib.scenarios.param import choice, duration_of, number, seconds, share, switch, whole
 from lablib.scenarios.run import Run
 from lablib.scenarios.scenario import Scenario
@@ -173,7 +173,7 @@ class SkiLift(Scenario):
     services = ("firehose", "kinesis")
     unit = "record"
     curve = Curve("waiting", "records not yet delivered")
-    missions = (always_full, large_and_fresh, caught_up, set_aside, read_again)
+    missions: ClassVar[tuple[Mission, ...]] = (always_full, large_and_fresh, caught_up, set_aside, read_again)
 
     way: str = choice("firehose", "stream", "both").says(
         "records go through", "Firehose alone, a stream that your code reads, or a stream that both read."
@@ -235,6 +235,11 @@ class SkiLift(Scenario):
         return _LiftStage(cloud, self)
 
 
+def _like(name: str, **changes: Any) -> Any:
+    """A parameter of the lift with other numbers."""
+    return SkiLift.params()[name].but(**changes)
+
+
 class LongOutage(SkiLift):
     """A bucket that refuses every object for hours.
 
@@ -244,9 +249,9 @@ class LongOutage(SkiLift):
     duration = 30 * 3600.0
     missions = ()
 
-    rate: float = SkiLift.params()["rate"].but(default=0.005, low=0.001, high=0.1, step=0.001)
-    rush: float = SkiLift.params()["rush"].but(default=1.0)
-    buffer_time: int = SkiLift.params()["buffer_time"].but(default=300)
+    rate: float = _like("rate", default=0.005, low=0.001, high=0.1, step=0.001)
+    rush: float = _like("rush", default=1.0)
+    buffer_time: int = _like("buffer_time", default=300)
     outage: float = number(25.0, 0.0, 28.0, "h", step=0.5).says(
         "S3 does not answer for", "From one hour on, S3 refuses each object for so long."
     )
