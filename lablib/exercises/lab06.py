@@ -15,7 +15,8 @@ from lablib.exercises.case import number as numbered
 from lablib.exercises.deliveries import NAME, delivered, make_delivery, objects
 from lablib.exercises.lab06_delivery import EXERCISES as DELIVERY
 from lablib.exercises.stage import GIVES_UP, WILD, Problem, Stage
-from lablib.scenarios.lab06 import SkiLift, delivery_waits, monthly, stream_waits
+from lablib.scenarios.lab06 import SkiLift, monthly
+from lablib.scenarios.lab06_told import delivery_waits, stream_waits
 
 # ---- 06.transform ----------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from array import array
 from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Mapping
@@ -16,8 +15,17 @@ from lablib.aws.event import Event
 from lablib.aws.service import Request, ServiceError
 from lablib.cloud import Cloud
 from lablib.gateway import AnswerLost, Fault
-from lablib.kernel import Row
 from lablib.scenarios.actions import action
+from lablib.scenarios.lab06_told import (
+    DELIVERY,
+    MIB,
+    attempts,
+    delivery_waits,
+    lost,
+    objects,
+    picture,
+    stream_waits,
+)  # fmt: skip
 from lablib.scenarios.missions import Curve, Mission, as_given, lasted, mission
 from lablib.scenarios.param import choice, duration_of, number, seconds, share, switch, whole
 from lablib.scenarios.run import Run
@@ -26,8 +34,8 @@ from lablib.scenarios.stage import Stage
 from lablib.scenarios.topology import ROLES, Role
 from lablib.services import quota_values
 
-STREAM, DELIVERY, BUCKET, BACKUP = "riders", "riders-to-s3", "lift-riders", "lift-riders-backup"
-MIB, HOURS = 1 << 20, 730  # of a month
+STREAM, BUCKET, BACKUP = "riders", "lift-riders", "lift-riders-backup"
+HOURS = 730  # of a month
 GATES = 4  # turnstiles at the lift
 POLL = 0.2  # seconds between two reads of the shard: five a second are allowed
 _RUSH = 120.0, 80.0  # when the rush begins, and how long it lasts
@@ -35,50 +43,7 @@ _OUTAGE, _LONG_OUTAGE = 90.0, 3600.0  # when S3 goes away
 ROLES["buffer"] = Role(30, weight=2.9)
 ROLES["shelf"] = Role(60, weight=2.4)
 
-# ---- what a run tells ------------------------------------------------------------------------------------------------
-
-
-def stream_waits(run: Run) -> list[tuple[float, float]]:
-    """When your code began with each record for the first time, and how long that record had waited."""
-    put = {row.subject: row.time for row in run.trace.where("RecordPut")}
-    found: dict[str, tuple[float, float]] = {}
-    for row in run.trace.where("WorkStarted"):
-        if row.subject in put:
-            found.setdefault(row.subject, (row.time, row.time - put[row.subject]))
-    return list(found.values())
-
-
-def delivery_waits(run: Run) -> list[tuple[float, float, str]]:
-    """When each record was delivered to the bucket, how long it had waited, and why its buffer had closed."""
-    come: dict[str, float] = {}
-    found = []
-    for row in run.trace.where(("RecordAccepted", "RecordTaken", "RecordDelivered"), resource=DELIVERY):
-        if row.kind != "RecordDelivered":
-            come[row.subject] = row.time
-        elif row.subject in come:
-            found.append((row.time, row.time - come[row.subject], _why(run, row)))
-    return found
-
-
-def _why(run: Run, row: Row) -> str:
-    """Why the buffer closed from which this delivery comes."""
-    closed = next((r for r in run.trace.chain(row.index) if r.kind == "BufferClosed"), None)
-    return str(closed.detail["why"]) if closed else ""
-
-
-def objects(run: Run, part: str = "") -> list[tuple[Row, str]]:
-    """The objects that Firehose wrote: the rows BatchDelivered, and why the buffer had closed. `part`: "" for the
-    records themselves, "errors" or "backup"."""
-    place = f"{DELIVERY}/{part}" if part else DELIVERY
-    return [(row, _why(run, row)) for row in run.trace.where("BatchDelivered", resource=place)]
-
-
-def _attempts(run: Run) -> list[Row]:
-    return run.trace.where("BatchFailed", resource=DELIVERY)
-
-
-def _lost(run: Run) -> list[Row]:
-    return run.trace.where(("RecordLost", "RiderLost"))
+# ---- prices and roles ------------------------------------------------------------------------------------------------
 
 
 def monthly(way: str, records: int, size: int, quotas: Mapping[str, Any] | None = None) -> float:
@@ -130,7 +95,7 @@ def large_and_fresh(run: Run) -> bool:
 def caught_up(run: Run) -> float | None:
     """S3 does not answer; afterwards an object arrives that is twice as large as the buffer, and nothing is lost."""
     most = 2 * run.scenario.values()["buffer_size"] * MIB
-    if not _attempts(run) or _lost(run):
+    if not attempts(run) or lost(run):
         return None
     return next((row.time for row, _ in objects(run) if row.detail["bytes"] >= most), None)
 
@@ -226,7 +191,7 @@ class SkiLift(Scenario):
                 "records in S3": sum(row.detail["records"] for row, _ in written),
                 "records set aside": sum(row.detail["records"] for row, _ in objects(run, "errors")),
             }
-        return found | {"records lost": len(_lost(run))}
+        return found | {"records lost": len(lost(run))}
 
     def assume(self) -> dict[str, float]:
         return {"kinesis.create_time": 0.0, "firehose.create_time": 0.0}
@@ -260,74 +225,6 @@ class LongOutage(SkiLift):
     def away(self) -> tuple[float, float]:
         """From when until when S3 refuses each object, in seconds."""
         return _LONG_OUTAGE, _LONG_OUTAGE + self.outage * 3600
-
-
-def picture(run: Run) -> dict[str, Any]:
-    """What the painters need to know besides the tokens: waits, the level of the buffer, objects. See
-    `js/painters/buffer.js`, `shelf.js`, `clouds.js`."""
-    kinds = {"": 0, "time": 1, "size": 2, "change": 1}
-    waits = [(t, wait, 0) for t, wait in stream_waits(run)]
-    waits += [(t, wait, kinds[why]) for t, wait, why in delivery_waits(run)]
-    waits.sort()
-    values = run.scenario.values()
-    level, cycles = _levels(run)
-    shelves = {"bucket": "", "errors": "errors", "backup": "backup"}
-    return {
-        "waits": {
-            "t": array("d", [t for t, _, _ in waits]),
-            "wait": array("d", [wait for _, wait, _ in waits]),
-            "kind": array("b", [kind for _, _, kind in waits]),
-        },
-        "buffer": {
-            "limits": [values["buffer_size"] * MIB, values["buffer_time"]],
-            "level": {"t": array("d", [t for t, _ in level]), "y": array("d", [y for _, y in level])},
-            "since": {"t": array("d", [t for t, _ in cycles]), "y": array("d", [y for _, y in cycles])},
-            "closed": [[row.time, row.detail["why"]] for row in run.trace.where("BufferClosed", resource=DELIVERY)],
-            "failed": [[row.time, row.until, row.detail["attempt"]] for row in _attempts(run)],
-            **_transforming(run),
-        },
-        "objects": {
-            place: [[row.time, row.detail["records"], row.detail["bytes"], why] for row, why in objects(run, part)]
-            for place, part in shelves.items()
-        },
-    }
-
-
-def _levels(run: Run) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
-    """What is in the buffer, as steps (time, bytes); and when its oldest record came, as steps (time, time): -1 while
-    it is empty."""
-    level, since = [(0.0, 0.0)], [(0.0, -1.0)]
-    count = size = 0.0
-    values = run.scenario.values()
-    come = ("RecordsTransformed",) if values["transform"] else ("RecordAccepted", "RecordTaken")
-    for row in run.trace.where((*come, "BufferClosed"), resource=DELIVERY):
-        if row.kind == "BufferClosed":
-            count, size = count - row.detail["records"], size - row.detail["bytes"]
-            since.append((row.time, row.time if count > 0 else -1.0))
-            size = size if count > 0 else 0.0
-        else:
-            more = row.detail["Ok"] if values["transform"] else 1
-            count, size = count + more, size + (more * values["size"] if values["transform"] else row.detail)
-            if since[-1][1] < 0:
-                since.append((row.time, row.time))
-        level.append((row.time, max(0.0, size)))
-    return level, since
-
-
-def _transforming(run: Run) -> dict[str, Any]:
-    """With a transform: how long records wait for it, and since when they do; see `_levels`."""
-    if not run.scenario.values()["transform"]:
-        return {}
-    since, waiting = [(0.0, -1.0)], 0
-    for row in run.trace.where(("RecordAccepted", "RecordTaken", "TransformBegun"), resource=DELIVERY):
-        if row.kind == "TransformBegun":
-            waiting -= row.detail["records"]
-            since.append((row.time, row.time if waiting > 0 else -1.0))
-        else:
-            waiting += 1
-            if since[-1][1] < 0:
-                since.append((row.time, row.time))
-    return {"transform": {"t": array("d", [t for t, _ in since]), "y": array("d", [y for _, y in since]), "limit": 60}}
 
 
 class _LiftStage(Stage):

@@ -5,7 +5,8 @@ from statistics import median
 import pytest
 
 from lablib.scenarios import Action
-from lablib.scenarios.lab06 import DELIVERY, MIB, LongOutage, SkiLift, delivery_waits, objects, picture, stream_waits
+from lablib.scenarios.lab06 import LongOutage, SkiLift
+from lablib.scenarios.lab06_told import DELIVERY, MIB, delivery_waits, objects, picture, stream_waits
 from lablib.scenarios.run import check, simulate
 
 GOLDEN = {
