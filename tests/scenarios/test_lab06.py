@@ -13,7 +13,7 @@ GOLDEN = {
     SkiLift(): "e712118c2ea6f881",
     SkiLift(way="stream"): "7f6091ad32e5682c",
     SkiLift(way="both", backup=True): "7bf0804192f0190a",
-    LongOutage(): "add43e6e41e04244",
+    LongOutage(): "bb8b7fa6d38fbf1e",
 }
 
 
