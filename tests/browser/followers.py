@@ -271,3 +271,47 @@ def somebody_else_reads_on(bench: Bench) -> None:
 def more_workers_than_shards(bench: Bench) -> None:
     changes(bench, lambda: put(bench, "consumers", 8))
     changes(bench, lambda: put(bench, "shards", 8))
+
+
+# ---- lab 02b ---------------------------------------------------------------------------------------------------------
+
+
+@follows("02b", 1, 2)
+def the_function_reports(bench: Bench) -> None:
+    changes(bench, lambda: put(bench, "of a bad order the function", "reports"))
+    changes(bench, lambda: put(bench, "of a bad order the function", "reports, not asked"))
+    put(bench, "receives before the dead-letter queue", 3)
+
+
+@follows("02b", 3, 4)
+def the_function_is_held_back(bench: Bench) -> None:
+    put(bench, "of a bad order the function", "reports")
+    changes(bench, lambda: put(bench, "bad orders", 0))
+    changes(bench, lambda: put(bench, "reserved concurrency", 1))
+    changes(bench, lambda: put(bench, "reserved concurrency", 2))
+    changes(bench, lambda: put(bench, "maximum concurrency", 2))
+
+
+# ---- lab 06 ----------------------------------------------------------------------------------------------------------
+
+
+@follows("06", 1)
+def nothing_to_replay(bench: Bench) -> None:
+    bench.open("What if")
+    options = bench.side.get_by_label("What to do", exact=True).locator("option")
+    assert "Replay" not in options.all_inner_texts()
+
+
+@follows("06", 2)
+def the_stream_is_read_again(bench: Bench) -> None:
+    changes(bench, lambda: put(bench, "records go through", "both"))
+    to(bench, 70.0)
+    changes(bench, lambda: do(bench, "Replay"))
+
+
+@follows("06", 3, 4, 5)
+def something_fails(bench: Bench) -> None:
+    changes(bench, lambda: put(bench, "transform", True))
+    changes(bench, lambda: put(bench, "broken records", 0.1))
+    changes(bench, lambda: put(bench, "backup", True))
+    changes(bench, lambda: put(bench, "S3 does not answer for", 120))
