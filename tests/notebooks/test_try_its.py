@@ -31,8 +31,11 @@ def on_the_page(lab):
     for scenario in scenarios:
         assert issubclass(scenario, Scenario)
         yield from (spec.label for spec in scenario.params().values())
-        for one in (scenario(), *(scenario(**{name: True}) for name, p in scenario.params().items() if p.kind is bool)):
-            yield from (action.label for action in one.actions())
+        changed = [
+            {name: one} for name, p in scenario.params().items() for one in p.choices or [True] * (p.kind is bool)
+        ]
+        for values in ({}, *changed):
+            yield from (action.label for action in scenario(**values).actions())
 
 
 @pytest.mark.parametrize("source", build.sources(build.ROOT), ids=lambda path: path.stem)
