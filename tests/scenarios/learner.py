@@ -73,7 +73,7 @@ def _done(
     if not any(action.kind == "crash" for action in wanted):
         return list(wanted)
     (crash,) = wanted
-    begun = [w for w in works(scenario.run(seed, before)) if w.kind == "WorkStarted" and w.time > crash.at - 1]
+    begun = [w for w in works(scenario.run(seed, before)) if w.what == "works" and w.time > crash.at - 1]
     for work in begun[:: max(1, len(begun) // 40)]:
         actions = [Action("crash", round(work.time + 0.5, 6), work.worker)]
         if mission.at(scenario.run(seed, [*before, *actions])) is not None:
