@@ -481,8 +481,66 @@ for senders in (1, 10):
 # %% [markdown]
 # **What to notice.** The disk writes what came meanwhile in one go: of ten senders five are written together, while the
 # other five wait for the next write. It ends where the machine ends: about 5,000 messages a second that are not
-# persistent, says an old guide of AWS. When the memory for messages is full, the broker reads nothing more from its
-# senders: **flow control** (흐름 제어). `send()` then waits, and so does the program. SQS takes ten times the load and answers as fast as before.
+# persistent, says an old guide of AWS.
+#
+# ### Flow control, and SQS beside it (extra)
+#
+# What happens when orders come faster than they leave? Ten programs send ten orders of 10 KB a second, each; nobody
+# receives. The broker has memory for 500 of them (a real one for 100,000).
+
+
+# %%
+def flood(senders):
+    """Orders that are handed over, and that the broker takes, in each second."""
+    cloud = Cloud(seed=8, assume={"mq.memory": 5_500_000})
+    hosts, sent = ready_broker(cloud), []
+
+    def sender():
+        connection = subscriber(hosts, [])
+        while True:
+            connection.send("/queue/orders", "x" * 10_000)
+            sent.append(cloud.now)
+            time.sleep(0.1)
+
+    for n in range(senders):
+        cloud.spawn(sender, name=f"sender-{n}")
+    cloud.advance(12)
+    taken = [row.time for row in cloud.trace.where("Enqueued")]
+    for name, times in (("handed over", sent), ("taken", taken)):
+        each = [sum(t <= s < t + 1 for s in times) for t in range(2, 12)]
+        print(f"{name:12}", *(f"{n:4}" for n in each))
+
+
+# %%
+flood(10)
+
+
+# %%
+def sent_to_sqs(senders, seconds=5):
+    """How many orders so many programs send to SQS in a second, one after the other."""
+    cloud = Cloud(seed=7)
+    sqs = cloud.client("sqs")
+    url = sqs.create_queue(QueueName="orders")["QueueUrl"]
+
+    def sender():
+        while True:
+            sqs.send_message(QueueUrl=url, MessageBody="x" * 1000)
+
+    for n in range(senders):
+        cloud.spawn(sender, name=f"sender-{n}")
+    cloud.advance(seconds)
+    return len(cloud.trace.where("Sent")) / seconds
+
+
+# %%
+for senders in (1, 10):
+    print(f"{senders:2} senders: {sent_to_sqs(senders):4.0f} orders/s")
+
+# %% [markdown]
+# **What to notice.** When the memory for messages is full, the broker reads nothing more from its senders: **flow
+# control** (흐름 제어). No program is told. Over TLS, `send()` of stomp.py does not even wait: the orders pile up in the
+# memory of the program, and go with it. Only a receipt that does not come shows it. In SQS ten programs send ten times
+# as much, each as fast as before.
 #
 # ### What it costs (extra)
 #
@@ -723,6 +781,7 @@ limits("mq", changed=True)
 #   default, and 1.5 s to read the store: `limits("mq")` lists what is assumed. A real pair on one machine was compared
 #   with it: what was lost, doubled and marked is the same.
 # - **Protocols.** AMQP 1.0, OpenWire and WebSocket answer with one line.
+# - **Configurations.** A broker keeps its configuration with all revisions, and does not act on what stands in it.
 # - **The network.** Bytes take half a millisecond between two machines, and TLS is a check of names.
 #
 # ## What to remember

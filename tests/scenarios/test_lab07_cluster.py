@@ -4,6 +4,7 @@ import pytest
 
 from lablib.scenarios import Action
 from lablib.scenarios.lab07_cluster import NODES, Cluster, copies, leads, stopped, unconfirmed
+from lablib.workbench import document
 
 LEADER = "warehouse-2"  # of seed 7
 OFF = Action("power_off", 20.0, LEADER)
@@ -52,6 +53,7 @@ def test_a_lone_node_lets_nobody_in_when_it_has_missed_the_others_for_a_minute()
     (paused,) = run.trace.where("NodePaused")
     assert paused.actor == "warehouse-1"
     assert 80 <= paused.time <= 90, "net_ticktime, 60 s, after the two were gone (RabbitMQ: pause_minority)"
+    document.pack(document.describe(run))  # a page can show it
     waits = [made for made, done, _ in unconfirmed(run) if done is None]
     assert len(waits) > 200, "also what was made and could not be sent"
 

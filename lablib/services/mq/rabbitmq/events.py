@@ -29,7 +29,7 @@ EVENTS = (
           notable="{resource} answers nobody: {detail}.", big=True),
     Event("MirrorSynchronised", "{actor} has all of {resource}", label="synchronised",
           notable="{actor} has all of {resource} again."),
-    Event("NodePaused", "{detail} sees a minority of {resource} and pauses", part="down", label="paused",
+    Event("NodePaused", "{detail} sees a minority of {resource} and pauses", label="paused",
           notable="{detail} sees only a minority and pauses.", big=True),
     Event("AlarmRaised", "{resource} is low on {detail}: publishers are blocked", label="alarm",
           notable="{resource} is low on {detail}: publishers are blocked.", big=True),

@@ -1,0 +1,60 @@
+"""The numbered "Try it" of lab 07, in its two workbenches, done in the browser as they are written."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from browser.bench import Bench
+from browser.followers import do, put, stop_at
+
+pytestmark = pytest.mark.browser
+LAB = Path(__file__).parents[2] / "labs" / "07-mq.ipynb"
+LED = "w => w.run.lens.leads.find(([from, to]) => from <= w.time.t && w.time.t < to)?.[2] ?? ''"  # which node leads now
+
+
+def opened(open_notebook, made):
+    """The notebook with the workbench that is made so, and nothing else run."""
+    notebook = open_notebook(LAB.name)
+    cells = [cell.source for cell in nbformat.read(LAB, as_version=4).cells if cell.cell_type == "code"]
+    for cell in (0, next(n for n, source in enumerate(cells) if made in source)):
+        notebook.run_cell(cell)
+    bench = Bench(notebook)
+    bench.open("What if")
+    return bench
+
+
+def changes(bench, step):
+    before = bench.run()
+    step()
+    assert bench.run() != before
+
+
+def test_failover(open_notebook):
+    bench = opened(open_notebook, "workbench(Warehouse")
+    stop_at(bench, 20)
+    changes(bench, lambda: do(bench, "Crash the active broker"))
+    stop_at(bench, 32)
+    changes(bench, lambda: put(bench, "persistent", "yes"))
+    changes(bench, lambda: put(bench, "receipts", "yes"))
+    changes(bench, lambda: put(bench, "clients know", "first"))
+    changes(bench, lambda: put(bench, "clients know", "both"))
+    changes(bench, lambda: put(bench, "senders", 8))
+    changes(bench, lambda: bench.side.get_by_label("Compare with another between two tries", exact=True).click())
+    assert bench.notebook.console_errors == []
+
+
+def test_cluster(open_notebook):
+    bench = opened(open_notebook, "workbench(Cluster")
+    stop_at(bench, 20)
+    leader = bench.ask(LED)
+    other = next(f"warehouse-{n}" for n in (1, 2, 3) if f"warehouse-{n}" != leader)
+    changes(bench, lambda: do(bench, "Power off a node", leader))
+    stop_at(bench, 30)
+    assert bench.ask(LED) not in ("", leader)
+    changes(bench, lambda: do(bench, "Power off a node", other))
+    stop_at(bench, 38)
+    assert bench.ask(LED) == ""
+    stop_at(bench, 80)
+    assert bench.ask(LED)
+    changes(bench, lambda: do(bench, "Cut a node off", bench.ask(LED), 30))
+    assert bench.notebook.console_errors == []
