@@ -72,8 +72,8 @@ for way in ("one queue", "a topic"):
 # 1. **Hold one program up.** Open **What if**, play, stop, and do *Freeze a consumer*, `faces-1`, 60 s, and then the same
 #    with `faces-2`. What waits in the upper lane? Who gets the photos of that minute in the lower one?
 # 2. **Feed the loop.** Set *small pictures go to* to "photos/". Watch the queues. Then set it back.
-# 3. **Add a function.** Switch *function catalogue* on: it needs no queue. Play, stop at about 60 s, and do *Catalogue is
-#    away*, 90 s. Lambda tries again after one minute, and after two more. Which photos are entered late? Now 240 s.
+# 3. **Add a function.** Set *the bucket tells* to "a topic", and switch *function catalogue* on: it needs no queue. Play,
+#    stop at about 60 s, and do *Catalogue is away*, 90 s. Lambda tries again after one minute, and after two more. Which photos are entered late? Now 240 s.
 #
 # **What to notice.** In the loop each small picture is a new file under `photos/`, so the bucket tells of it, and a small
 # picture of the small picture is made. Nothing fails, and the bill grows. (Lambda stops functions that call each other in a circle;

@@ -248,6 +248,7 @@ def feed_the_loop(bench: Bench) -> None:
 
 @follows("04b", 3)
 def add_a_function(bench: Bench) -> None:
+    changes(bench, lambda: put(bench, "the bucket tells", "a topic"))
     changes(bench, lambda: put(bench, "function catalogue", True))
     to(bench, 60.0)
     changes(bench, lambda: do(bench, "Catalogue is away", much=90))
