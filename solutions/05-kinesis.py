@@ -573,6 +573,10 @@ for n in range(100):
     kinesis.put_record(StreamName="rides", Data=str(n), PartitionKey="k")
 
 # %%
+import logging
+import sys
+
+logging.getLogger("kcl").handlers = [logging.StreamHandler(sys.stdout)]
 worker = kcl.Worker(
     kinesis, "rides", kcl.LeaseTable(), Painter, "worker-1",
     max_records=10, initial_position="TRIM_HORIZON",

@@ -199,12 +199,14 @@ def _checked(order_id: str) -> str:
 
 
 def _not_yet_begun(stage: Stage, messages: Iterable[str]) -> Row | None:
-    """Of several messages with one text, the first that the program that is running received and has not begun to work
-    on since then.
+    """Of several messages with one text, the first of the latest that the program that is running received and has not
+    begun to work on since then.
     """
     found = [row for message in messages if (row := in_hand(stage, [message]))]
-    begun = {row.cause for row in stage.trace.where("WorkStarted", actor=stage.caller)} if len(found) > 1 else ()
-    return next((row for row in sorted(found) if row.index not in begun), None)
+    program, works = stage.program(stage.caller), stage.trace.where("WorkStarted") if len(found) > 1 else ()
+    begun = {row.cause for row in works if stage.program(row.actor) == program}  # its threads share what it received
+    latest = sorted(found, key=lambda row: (-row.time, row.index))
+    return next((row for row in latest if row.index not in begun), None)
 
 
 def in_hand(stage: Stage, messages: Iterable[str]) -> Row | None:

@@ -25,8 +25,8 @@ def test_a_failing_case_can_be_replayed():
     replay = exercise("01.idempotent").replay()
     assert replay.problem in verdict.text
     assert str(replay.case) in repr(replay)
-    assert "charged 10 by consumer-2" in replay.story
-    assert "charged 10 by consumer-1" in replay.explain("order-1")
+    assert "charged 10.5 by consumer-2" in replay.story
+    assert "charged 10.5 by consumer-1" in replay.explain("order-1")
     assert len(replay.trace.where("Charged", subject="order-1")) == 2
     assert replay.measures.calls()["ReceiveMessage"] > 2
 
