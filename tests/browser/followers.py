@@ -100,12 +100,15 @@ def press(bench: Bench, lane: int, actor: int, what: str) -> None:
     bench.settled()
 
 
+def marks(bench: Bench, lane: int) -> list[str]:
+    """The marks of the lane that can be clicked now."""
+    script = "(w, lane) => w.hits.filter(x => new RegExp(`^${lane}.*m[0-9]+$`).test(x.id)).map(x => x.id)"
+    return list(bench.ask(script, lane))
+
+
 def read_a_life(bench: Bench, lane: int, *has: str) -> None:
     """Click a mark of the lane that can be clicked; its card tells its life."""
-    script = "(w, lane) => w.hits.filter(x => new RegExp(`^${lane}.*m[0-9]+$`).test(x.id)).map(x => x.id)"
-    found = sorted(
-        bench.ask(script, lane), key=lambda id: id[1] != "h"
-    )  # one that lies somewhere, before one in a hand
+    found = sorted(marks(bench, lane), key=lambda id: id[1] != "h")  # one that lies somewhere, before one in a hand
     assert found, f"no mark to click in lane {lane} at {bench.time()} s"
     bench.click(found[-1])
     expect(bench.card).to_be_visible()
@@ -197,7 +200,10 @@ def crash_the_shop(bench: Bench) -> None:
 
 @follows("04", 2)
 def a_life_names_the_copies(bench: Bench) -> None:
-    to(bench, 30.0)
+    for step in range(60):  # where something is on its way
+        to(bench, 30 + 0.7 * step)
+        if marks(bench, 0):
+            break
     read_a_life(bench, 0, "orders")
 
 
