@@ -303,6 +303,7 @@ def test_nothing_plays_before_the_guess_and_the_truth_is_drawn_over_it(run_cells
     expect(bench.say).to_contain_text("Guess first")
     bench.box.focus()
     bench.page.keyboard.press("3")
+    expect(bench.say).to_contain_text("That is your guess")
     bench.play()
     bench.wait("w => w.time.t > 2")
     bench.pause()
