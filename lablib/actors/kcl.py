@@ -100,6 +100,9 @@ class Worker:
     ) -> None:  # fmt: skip
         if initial_position not in (LATEST, TRIM_HORIZON):
             raise ValueError(f"initial_position={initial_position!r}: must be {LATEST!r} or {TRIM_HORIZON!r}")
+        for parameter, seconds in (("failover_time", failover_time), ("idle", idle)):
+            if not seconds > 0:
+                raise ValueError(f"{parameter}={seconds!r}: must be above 0, in seconds")
         self.name, self.table = name, table
         self._kinesis, self._stream, self._processor = kinesis, stream, processor
         self._failover, self._idle, self._max_records = failover_time, idle, max_records

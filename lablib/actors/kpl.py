@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from lablib.aws.aggregation import UserRecord, join
 
 _RECORDS, _BYTES = 1000, 2**20  # what a shard takes in a second
+_AT_ONCE = 1e-6  # seconds; to wait for less would not move a clock
 _LARGEST = 2**20  # bytes of a user record
 _JOINED_KEY = "a"  # the partition key of a record that holds others; where it goes, its explicit hash key says
 
@@ -71,10 +72,13 @@ class _Shard:
         now = time.monotonic()
         passed, self._at = now - self._at, now
         left = [min(most, left + most * passed) for most, left in zip(self._most, self._left)]
-        needed = [max(0.0, want - have) / most for want, have, most in zip((1, size), left, self._most)]
-        taken = (1, size) if max(needed) == 0 else (0, 0)
-        self._left = left[0] - taken[0], left[1] - taken[1]
-        return max(needed)
+        # What is more than a second's room goes out when there is all of it, and leaves a debt.
+        pause = max((min(want, most) - have) / most for want, have, most in zip((1, size), left, self._most))
+        if pause > _AT_ONCE:
+            self._left = left[0], left[1]
+            return pause
+        self._left = left[0] - 1, left[1] - size
+        return 0.0
 
 
 class Producer:
@@ -94,6 +98,8 @@ class Producer:
         collection_max_count: int = 500, collection_max_size: int = 5 * 2**20, rate_limit: float = 150.0,
         fail_if_throttled: bool = False,
     ) -> None:  # fmt: skip
+        if not rate_limit > 0:
+            raise ValueError(f"rate_limit={rate_limit!r}: must be above 0, in percent of a shard's limit")
         self._kinesis, self._stream = kinesis, stream
         self._aggregation, self._fail_if_throttled = aggregation, fail_if_throttled
         self._patience, self._ttl, self._rate_limit = record_max_buffered_time, record_ttl, rate_limit

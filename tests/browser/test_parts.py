@@ -58,7 +58,8 @@ def test_code_moves_all_views_and_the_line_in_the_figure(notebook):
     shows(notebook, 1, "t === 80")
     line = notebook.page.locator(".js-plotly-plot").last
     notebook.page.wait_for_function("plot => plot.layout?.shapes?.[0]?.x0 === 80", arg=line.element_handle())
-    assert line.evaluate("plot => plot.layout.yaxis2.domain[1]") < 0.6, "panels one below the other, as they were made"
+    one_below_the_other = "plot => plot.layout.yaxis2?.domain[1] < 0.6"  # as the panels were made
+    notebook.page.wait_for_function(one_below_the_other, arg=line.element_handle())
 
 
 def test_one_view_plays_and_the_other_goes_along(notebook):

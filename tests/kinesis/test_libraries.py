@@ -223,6 +223,25 @@ def test_bad_input_is_refused_at_the_call(stream):
     stream.cloud.run(program)
 
 
+def test_a_record_that_is_more_than_the_rate_goes_out_all_the_same(stream):
+    """It takes the room of the seconds to come: a rate slows a producer down, and never stops it."""
+
+    def program():
+        with Producer(stream.kinesis, "rides", rate_limit=30) as producer:
+            return [producer.put(b"x" * 1_000_000, f"key-{i}").result().attempts for i in range(3)]
+
+    assert stream.cloud.run(program) == [1, 1, 1]
+
+
+@pytest.mark.parametrize("rate", [0, -1])
+def test_what_cannot_be_is_refused_when_it_is_made(stream, rate):
+    with pytest.raises(ValueError, match=r"rate_limit=.*: must be above 0"):
+        Producer(stream.kinesis, "rides", rate_limit=rate)
+    for name in ("failover_time", "idle"):
+        with pytest.raises(ValueError, match=f"{name}=.*: must be above 0"):
+            stream.worker("w", LeaseTable(), [], **{name: rate})
+
+
 # ---- the consumer ----------------------------------------------------------------------------------------------------
 
 
