@@ -227,6 +227,25 @@ def test_enter_takes_what_was_typed_and_an_empty_field_changes_nothing(bench):
     assert bench.run() != before
 
 
+@pytest.mark.parametrize("name", ["consumers, exact value", "Seed", "How much"])
+def test_news_from_the_kernel_leaves_alone_what_is_being_typed(bench, name):
+    """A learner types while a run of before is still looked at: what comes back must not take the digits away."""
+    bench.open("What if")
+    if name == "How much":
+        bench.side.get_by_label("What to do", exact=True).select_option(label="Freeze a consumer")
+    field = bench.side.get_by_label(name, exact=True)
+    field.fill("6")
+    other = bench.side.get_by_role("slider", name="arrival rate", exact=True)
+    before = bench.run()
+    other.evaluate("slider => { slider.value = 700; slider.dispatchEvent(new Event('input')); }")
+    bench.settled()
+    assert bench.run() != before
+    assert field.input_value() == "6"
+    field.press("Enter")
+    bench.settled()
+    assert field.input_value() == "6"
+
+
 def test_one_click_on_a_setting_compares(bench):
     bench.open("What if")
     bench.button("Compare with another hand over by").click()

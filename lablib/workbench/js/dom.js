@@ -34,11 +34,18 @@ export const iconButton = (name, label, onclick, extra = {}) =>
 
 export const button = (label, onclick, extra = {}) => h("button", { type: "button", class: "ml-button", onclick, ...extra }, label);
 
-/** A field for a number. `take(value)` gets what was typed, when Enter is pressed or the field is left; NaN where it is empty. */
+/**
+ * A field for a number. `take(value)` gets what was typed, when Enter is pressed or the field is left; NaN where it is empty.
+ * `show(value)` writes a number into it, and leaves alone what somebody is typing: news may come between two keys.
+ */
 export function numberField(take, extra = {}) {
-  const field = h("input", { type: "number", class: "ml-number", onchange: () => take(field.valueAsNumber), ...extra,
+  let typing = false;
+  const done = () => { typing = false; take(field.valueAsNumber); };
+  const field = h("input", { type: "number", class: "ml-number", oninput: () => { typing = true; }, onchange: done, onblur: () => { typing = false; },
+    ...extra,
     // the notebook keeps Enter's own change event
-    onkeydown: (event) => { if (event.key === "Enter") { event.preventDefault(); take(field.valueAsNumber); } } });
+    onkeydown: (event) => { if (event.key === "Enter") { event.preventDefault(); done(); } } });
+  field.show = (value) => { if (!typing) field.value = value; };
   return field;
 }
 

@@ -44,7 +44,7 @@ function control(spec, change, explain) {
   let now = spec.value;
   function show(value) {
     now = value;
-    slider.value = toSlider(spec, value); field.value = value;
+    slider.value = toSlider(spec, value); field.show(value);
     slider.style.setProperty("--done", `${toSlider(spec, value) / 10}%`);
     slider.setAttribute("aria-valuetext", `${value} ${spec.unit}`);
   }
@@ -90,7 +90,7 @@ export function settings(form, ask, duration) {
   const first = controls.slice(0, controls.length > OPEN + 1 ? OPEN : controls.length), rest = controls.slice(first.length);
   const box = h("fieldset", { class: "ml-settings" }, h("legend", {}, "What if"), first.map(({ element }) => element),
     rest.length ? h("details", {}, h("summary", {}, `${rest.length} more settings`), rest.map(({ element }) => element)) : null, help);
-  const seed = numberField((typed) => { const value = Math.round(typed); if (Number.isNaN(value)) seed.value = state.seed;
+  const seed = numberField((typed) => { const value = Math.round(typed); if (Number.isNaN(value)) seed.show(state.seed);
     else if (value !== state.seed) ask({ do: "set", name: "seed", value }); },
     { step: "1", "aria-label": "Seed", title: "The seed of all chance. The same seed gives the same run." });
   const limits = select("Quotas of AWS", [["2023", "AWS in 2023"], ["today", "AWS today"]], "2023",
@@ -106,7 +106,7 @@ export function settings(form, ask, duration) {
       state = next;
       for (const { spec, set } of [...controls, ...extra]) if (!sent.get(spec.name)) set(state.values[spec.name]);
       now.refresh(state);
-      if (document.activeElement !== seed) seed.value = state.seed;
+      seed.show(state.seed);
       limits.value = state.limits; actions.hidden = !state.canDo.length;
     },
     time: (t) => { when.textContent = clock(t, duration()); },
@@ -124,7 +124,10 @@ function actionForm(form, ask) {
   const find = (name) => form.params.find((p) => p.name === name), spec = () => specs.find((s) => s.kind === kind.value);
   const kind = h("select", { class: "ml-select ml-kind", "aria-label": "What to do", onchange: () => suit() });
   const target = h("select", { class: "ml-select", "aria-label": "To what", onchange: () => fit() });
-  const field = h("input", { type: "number", class: "ml-number", step: "any", "aria-label": "How much" }), unit = h("span", { class: "ml-unit" });
+  let typed = "";                                      // what an amount was typed for: news leaves it alone
+  const about = () => `${kind.value} ${target.value}`;
+  const field = h("input", { type: "number", class: "ml-number", step: "any", "aria-label": "How much", oninput: () => { typed = about(); } }),
+    unit = h("span", { class: "ml-unit" });
   const choice = h("select", { class: "ml-select", "aria-label": "New value" });
   const param = () => (spec()?.kind === "set" ? find(target.value) : spec()?.value);
   function suit() {
@@ -138,10 +141,11 @@ function actionForm(form, ask) {
     field.hidden = unit.hidden = !p || some; choice.hidden = !some;
     if (some) refill(choice, p.choices.map((c) => h("option", { value: c }, c)));
     else if (p) { field.min = p.low; field.max = p.high; unit.textContent = p.unit;
-      field.value = spec().kind === "set" ? values[p.name] ?? p.value : p.value; }
+      if (typed !== about()) { typed = ""; field.value = spec().kind === "set" ? values[p.name] ?? p.value : p.value; } }
   }
   const act = () => {
     const p = param(), value = !p ? null : p.choices.length ? choice.value : p.whole ? Math.round(field.valueAsNumber) : field.valueAsNumber;
+    typed = "";
     if (Number.isNaN(value)) return fit();             // an empty field gets its value back
     ask({ do: "act", kind: kind.value, target: target.value, value });
   };
