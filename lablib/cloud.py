@@ -117,7 +117,7 @@ class Cloud:
     def _in_the_open(self, principal: Principal | None, account: str) -> Principal:
         from lablib.aws.access.decide import administrator
 
-        who = principal or administrator(account)
+        who = principal or administrator(account, self.region_name)
         return replace(who, context={**who.context, "aws:SecureTransport": "false"})
 
     def resource(
@@ -317,7 +317,7 @@ class Cloud:
         if source_arn is not None:
             source = Arn.parse(source_arn)
             known |= {"aws:SourceArn": source_arn, "aws:SourceAccount": (source and source.account) or account}
-        caller = self._principal(role, account) or administrator(account)
+        caller = self._principal(role, account) or administrator(account, self.region_name)
         if service is not None:
             caller = Principal(account, service=service)
         owner, policy, missing = account, None, ""

@@ -237,7 +237,7 @@ class Gateway:
 
         target = service.target(operation, params)
         request.principal = request.principal or self._acting()
-        caller = request.principal or administrator(service.world.account)
+        caller = request.principal or administrator(service.world.account, service.world.region)
         if caller.expires <= self._kernel.now:
             code = "ExpiredTokenException" if service.access_denied[0] == "AccessDeniedException" else "ExpiredToken"
             raise ServiceError(code, "The security token included in the request is expired", status=403)

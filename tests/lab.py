@@ -2,9 +2,12 @@
 
 import json
 
+from botocore.config import Config
+
 from lablib.cloud import Cloud
 
 ACCOUNT, OTHER = "123456789012", "444455556666"
+NO_RETRIES = Config(retries={"max_attempts": 0})
 QUICK = {"api.latency_median": 1e-9, "api.latency_p95": 1e-9}  # calls take no time
 
 
@@ -18,13 +21,25 @@ def trust(service="ec2.amazonaws.com"):
     return document({"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"})
 
 
-class Lab:
-    """`clients`: the names of services, each an attribute with a boto3 client; the rest is for the cloud."""
+EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
-    def __init__(self, *clients, seed=1, limits="2023", assume=()):
+
+def assumed(service, values):
+    """What a cloud is to assume about one service."""
+    return {f"{service}.{name}": value for name, value in values.items()}
+
+
+class Lab:
+    """`clients`: the names of services, each an attribute with a boto3 client, and `once` those whose client does not
+    try again; the rest is for the cloud.
+    """
+
+    def __init__(self, *clients, once=(), seed=1, limits="2023", assume=()):
         self.cloud = Cloud(seed=seed, limits=limits, strict=True, assume=dict(assume))
         for name in clients:
             setattr(self, name, self.cloud.client(name))
+        for name in once:
+            setattr(self, name, self.cloud.client(name, config=NO_RETRIES))
 
     def create(self, name, sqs=None, **attributes):
         """A queue's URL."""
@@ -57,10 +72,15 @@ class Lab:
             where["subject"] = (subject, *trace.children(subject))
         return [row for row in trace.where(kinds or None, **where) if kinds or subject is None or trace.says(row)]
 
-    def role(self, name, *statements, service="sqs", account=ACCOUNT):
-        """A boto3 client that calls as a new role with these statements."""
+    def role_for(self, principal, name, *statements, account=ACCOUNT):
+        """A new role with these statements, for a service of AWS; its ARN."""
         iam = self.cloud.client("iam", account=account)
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust())
+        made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust(principal))
         if statements:
             iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document(*statements))
+        return made["Role"]["Arn"]
+
+    def role(self, name, *statements, service="sqs", account=ACCOUNT):
+        """A boto3 client that calls as a new role with these statements."""
+        self.role_for("ec2.amazonaws.com", name, *statements, account=account)
         return self.cloud.client(service, role=name, account=account)

@@ -62,7 +62,7 @@ class DataKeys:
         from lablib.aws.access.decide import administrator
 
         world, key = self._world, params["key_id"]
-        who = request.principal or administrator(world.account)
+        who = request.principal or administrator(world.account, world.region)
         asked, now = (resource, key, who.arn or who.service, operation), world.kernel.now
         if now < self._reused_until.get(asked, 0.0):
             return None

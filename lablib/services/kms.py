@@ -276,7 +276,7 @@ class Kms(Service):
             ) from None
 
     def _check_lockout(self, arn: str, policy: Policy, request: Request | None) -> None:
-        caller = (request and request.principal) or administrator(self.world.account)
+        caller = (request and request.principal) or administrator(self.world.account, self.world.region)
         again = AccessRequest("kms:PutKeyPolicy", arn, caller, self.world.account, caller.context)
         if policy.denial(again) or not policy.grant(again):
             text = "The new key policy will not allow you to update the key policy in the future."

@@ -49,7 +49,7 @@ class Sts(Service):
         return Target(name, owner, ("sts:AssumeRole",), arn, trust, iam is not None, context)
 
     def get_caller_identity(self, request: Request) -> dict[str, Any]:
-        caller = request.principal or administrator(self.world.account)
+        caller = request.principal or administrator(self.world.account, self.world.region)
         return {"UserId": caller.context["aws:userid"], "Account": caller.account, "Arn": caller.arn}
 
     def assume_role(
@@ -61,7 +61,7 @@ class Sts(Service):
         duration_seconds: int = 3600,
         external_id: str = "",
     ) -> dict[str, Any]:
-        caller = request.principal or administrator(self.world.account)
+        caller = request.principal or administrator(self.world.account, self.world.region)
         iam = assumable(self.world).get(role_arn)
         if iam is None:
             text = f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"

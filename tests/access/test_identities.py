@@ -4,11 +4,11 @@ import json
 
 import pytest
 from aws_errors import refused
+from lab import ACCOUNT
+from lab import Lab as Base
 
-from lablib import Cloud
 from lablib.aws.service import NotSimulated
 
-ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/worker"
 QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:orders"
 TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:orders"
@@ -25,11 +25,9 @@ def policy(resource, action, effect="Allow", principal=ROLE, **more):
     return json.dumps({"Version": "2012-10-17", "Statement": [statement | more]})
 
 
-class Lab:
+class Lab(Base):
     def __init__(self):
-        self.cloud = Cloud(seed=1, strict=True)
-        for name in ("sqs", "sns", "s3", "kms", "iam", "lambda"):
-            setattr(self, name, self.cloud.client(name))
+        super().__init__("sqs", "sns", "s3", "kms", "iam", "lambda")
         self.url = self.sqs.create_queue(QueueName="orders")["QueueUrl"]
 
     def role(self):

@@ -249,6 +249,7 @@ def test_china_and_the_us_government_have_partitions_of_their_own(region, partit
     assert len(sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]) == 1
     role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=trust("123456789012"))["Role"]["Arn"]
     assert role == f"arn:{partition}:iam::123456789012:role/r"
+    assert cloud.client("sts").get_caller_identity()["Arn"] == f"arn:{partition}:iam::123456789012:user/administrator"
     sqs.add_permission(QueueUrl=url, Label="l", AWSAccountIds=["111122223333"], Actions=["SendMessage"])
     policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"]
     assert f"arn:{partition}:iam::111122223333:root" in policy

@@ -6,18 +6,12 @@ import json
 import zipfile
 
 import pytest
-from botocore.config import Config
+from lab import ACCOUNT, EVERYTHING, QUICK, assumed, document
+from lab import Lab as Base
 
-from lablib.cloud import Cloud
 from lablib.gateway import Fault
 
-ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/firehose"
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": {"Effect": "Allow", "Principal": {"Service": "firehose.amazonaws.com"}, "Action": "sts:AssumeRole"},
-}
-ALL = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
 DESTINATION = {"DeliveryStreamName": "clicks", "DestinationId": "destinationId-000000000001"}
 
 
@@ -33,23 +27,19 @@ def processor(kind, **parameters):
     return {"Enabled": True, "Processors": [{"Type": kind, "Parameters": listed}]}
 
 
-class Lab:
+class Lab(Base):
     """A cloud with the buckets "lake" and "spare", a role that may do everything, and short ways to put and look."""
 
     def __init__(self, limits="2023", seed=1, **assume):
-        quotas = {f"firehose.{name}": value for name, value in assume.items()}
-        fast = {"api.latency_median": 1e-6, "api.latency_p95": 1e-6}  # calls come at one instant, nearly
-        self.cloud = Cloud(seed=seed, strict=True, limits=limits, assume={**fast, **quotas})
-        self.iam = self.cloud.client("iam")
-        self.iam.create_role(RoleName="firehose", AssumeRolePolicyDocument=json.dumps(TRUST))
-        self.allow(ALL)
-        self.s3 = self.cloud.client("s3")
+        quotas = QUICK | assumed("firehose", assume)
+        super().__init__("iam", "s3", once=["firehose"], seed=seed, limits=limits, assume=quotas)
+        self.role_for("firehose.amazonaws.com", "firehose", EVERYTHING)
         for bucket in ("lake", "spare"):
             self.s3.create_bucket(Bucket=bucket)
-        self.firehose = self.cloud.client("firehose", config=Config(retries={"max_attempts": 0}))
 
-    def allow(self, policy):
-        self.iam.put_role_policy(RoleName="firehose", PolicyName="all", PolicyDocument=json.dumps(policy))
+    def allow(self, *statements):
+        """All that the role may do from now on."""
+        self.iam.put_role_policy(RoleName="firehose", PolicyName="p", PolicyDocument=document(*statements))
 
     def create(self, name="clicks", **config):
         """A delivery stream, when it is active."""
@@ -95,9 +85,6 @@ class Lab:
     def fail(self, operation, kind="throttle", start=None, seconds=1e9, **more):
         start = self.cloud.now if start is None else start
         self.cloud.faults.add(Fault(kind, (operation,), start=start, end=start + seconds, **more))
-
-    def rows(self, kind, **more):
-        return self.cloud.trace.where(kind, **more)
 
     def transform(self, handler, name="transform", timeout=60, **parameters):
         """A processing configuration with a Lambda function, `handler(event, context)`."""

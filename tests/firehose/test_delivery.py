@@ -175,7 +175,7 @@ def test_a_bucket_that_is_gone_and_made_again(lab):
 @pytest.mark.reported
 def test_a_role_that_may_not_write(lab):
     create(lab)
-    lab.allow({"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"}})
+    lab.allow({"Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"})
     lab.put(b"a")
     lab.cloud.advance(70)
     assert {row.detail["code"] for row in lab.rows("BatchFailed")} == {"S3.AccessDenied"}
@@ -227,7 +227,7 @@ def test_one_bucket_can_fail_without_the_other(lab):
 @pytest.mark.reported
 def test_a_role_that_is_deleted_stops_the_delivery(lab):
     create(lab)
-    lab.iam.delete_role_policy(RoleName="firehose", PolicyName="all")
+    lab.iam.delete_role_policy(RoleName="firehose", PolicyName="p")
     lab.iam.delete_role(RoleName="firehose")
     lab.put(b"a")
     lab.cloud.advance(90)

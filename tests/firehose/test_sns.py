@@ -4,7 +4,8 @@ import json
 
 import pytest
 from aws_errors import code_and_message
-from firehose.conftest import ACCOUNT, ALL, Lab, s3
+from firehose.conftest import Lab, s3
+from lab import ACCOUNT, EVERYTHING
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/topic"
 STREAM = f"arn:aws:firehose:us-east-1:{ACCOUNT}:deliverystream/clicks"
@@ -14,10 +15,7 @@ STREAM = f"arn:aws:firehose:us-east-1:{ACCOUNT}:deliverystream/clicks"
 def lab():
     lab = Lab()
     lab.create(ExtendedS3DestinationConfiguration=s3())
-    trust = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": trust})
-    lab.iam.create_role(RoleName="topic", AssumeRolePolicyDocument=document)
-    lab.iam.put_role_policy(RoleName="topic", PolicyName="all", PolicyDocument=json.dumps(ALL))
+    lab.role_for("sns.amazonaws.com", "topic", EVERYTHING)
     lab.sns = lab.cloud.client("sns")
     lab.topic = lab.sns.create_topic(Name="orders")["TopicArn"]
     return lab

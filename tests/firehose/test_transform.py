@@ -211,8 +211,7 @@ def test_a_function_that_recovers_loses_nothing(lab):
             "Lambda.InvokeLimitExceeded",
         ),
         (
-            lambda lab: lab.allow({"Version": "2012-10-17", "Statement": {
-                "Effect": "Allow", "Action": "s3:*", "Resource": "*"}}),
+            lambda lab: lab.allow({"Effect": "Allow", "Action": "s3:*", "Resource": "*"}),
             "Lambda.InvokeAccessDenied",
         ),
         (lambda lab: lab.fail("Invoke", "lost_answer"), "Lambda.RequestTimeout"),

@@ -1,23 +1,18 @@
 """A cloud with one stream, for the tests of Kinesis Data Streams. Everything goes through boto3, in strict mode."""
 
 import pytest
-from botocore.config import Config
+from lab import ACCOUNT, QUICK, assumed
+from lab import Lab as Base
 
-from lablib.cloud import Cloud
-
-ACCOUNT = "123456789012"
 ARN = f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/trucks"
 FIRST = "shardId-000000000000"
 
 
-class Lab:
+class Lab(Base):
     """A cloud, its Kinesis client, and short ways to write and read the stream "trucks"."""
 
     def __init__(self, shards=1, limits="2023", **assume):
-        quotas = {f"kinesis.{name}": value for name, value in assume.items()}
-        fast = {"api.latency_median": 1e-6, "api.latency_p95": 1e-6}  # calls come at one instant, nearly
-        self.cloud = Cloud(seed=1, strict=True, limits=limits, assume={**fast, **quotas})
-        self.kinesis = self.cloud.client("kinesis", config=Config(retries={"max_attempts": 0}))
+        super().__init__(once=["kinesis"], limits=limits, assume=QUICK | assumed("kinesis", assume))
         self.kinesis.create_stream(StreamName="trucks", ShardCount=shards)
         self.until_active()
 

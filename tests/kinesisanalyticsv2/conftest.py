@@ -3,34 +3,20 @@
 import json
 
 import pytest
-from botocore.config import Config
+from lab import ACCOUNT, EVERYTHING, NO_RETRIES, assumed
+from lab import Lab as Base
 
-from lablib.cloud import Cloud
-
-ROLE = "arn:aws:iam::123456789012:role/analytics"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/analytics"
 START = 1_680_307_200  # 2023-04-01T00:00:00Z, when a run begins
 
 
-class Lab:
+class Lab(Base):
     """A cloud, the stream "rides", and short ways to run a job over it. Event times are seconds since the run began."""
 
     def __init__(self, shards=1, limits="2023", **assume):
-        quotas = {f"kinesisanalyticsv2.{name}": value for name, value in assume.items()}
-        self.cloud = Cloud(seed=1, strict=True, limits=limits, assume=quotas)
-        self.kinesis = self.cloud.client("kinesis")
-        self.analytics = self.cloud.client("kinesisanalyticsv2", config=Config(retries={"max_attempts": 0}))
-        iam = self.cloud.client("iam")
-        trust = {
-            "Effect": "Allow",
-            "Principal": {"Service": "kinesisanalytics.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-        iam.create_role(RoleName="analytics", AssumeRolePolicyDocument=document)
-        everything = json.dumps(
-            {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-        )
-        iam.put_role_policy(RoleName="analytics", PolicyName="all", PolicyDocument=everything)
+        super().__init__("kinesis", limits=limits, assume=assumed("kinesisanalyticsv2", assume))
+        self.analytics = self.cloud.client("kinesisanalyticsv2", config=NO_RETRIES)
+        self.role_for("kinesisanalytics.amazonaws.com", "analytics", EVERYTHING)
         self.stream("rides", shards)
         self.out = []
 

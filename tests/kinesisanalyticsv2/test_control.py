@@ -121,7 +121,7 @@ def test_a_stop_whose_job_fails_meanwhile_stops_after_its_restart(lab):
 @ours
 def test_a_role_that_is_gone_ends_the_job_within_the_hour(lab):
     lab.start(numbers(lab))
-    lab.cloud.client("iam").delete_role_policy(RoleName="analytics", PolicyName="all")
+    lab.cloud.client("iam").delete_role_policy(RoleName="analytics", PolicyName="p")
     lab.cloud.advance(2)
     assert "AccessDenied" in lab.application().failures[0]
 

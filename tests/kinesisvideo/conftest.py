@@ -1,20 +1,18 @@
 """A cloud with a camera at a turnstile. Everything that boto3 has goes through boto3, in strict mode."""
 
 import pytest
-from botocore.config import Config
+from lab import NO_RETRIES
+from lab import Lab as Base
 
 from lablib.actors.camera import film
-from lablib.cloud import Cloud
 from lablib.services.kinesisvideo import frames
 
-NO_RETRIES = Config(retries={"max_attempts": 0})
 
-
-class Lab:
+class Lab(Base):
     """The stream "gate", and short ways to film and to look."""
 
     def __init__(self, hours=1, **assume):
-        self.cloud = Cloud(seed=1, strict=True, assume=assume)
+        super().__init__(assume=assume)
         self.video = self.cloud.client("kinesisvideo", config=NO_RETRIES)
         self.arn = self.video.create_stream(StreamName="gate", DataRetentionInHours=hours)["StreamARN"]
         self.cloud.advance(5)

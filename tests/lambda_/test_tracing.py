@@ -6,10 +6,9 @@ from base64 import b64decode
 
 import pytest
 from botocore.exceptions import ClientError
+from lab import ACCOUNT
+from lab import Lab as Base
 
-from lablib import Cloud
-
-ACCOUNT = "123456789012"
 QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:jobs"
 FUNCTION = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:again"
 ANYBODY = json.dumps(
@@ -20,12 +19,10 @@ ANYBODY = json.dumps(
 )
 
 
-class Lab:
+class Lab(Base):
     def __init__(self):
         calm = {"sqs.outages_per_hour": 0, "lambda.event_duplicates": 0, "s3.event_duplicates": 0}
-        self.cloud = Cloud(seed=1, strict=True, assume=calm)
-        for name in ("sqs", "sns", "s3", "lambda"):
-            setattr(self, name.rstrip("_"), self.cloud.client(name))
+        super().__init__("sqs", "sns", "s3", assume=calm)
         self.functions = self.cloud.client("lambda")
         self.url = self.sqs.create_queue(QueueName="jobs", Attributes={"Policy": ANYBODY})["QueueUrl"]
         self.runs = []

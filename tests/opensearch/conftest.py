@@ -4,18 +4,15 @@ import http.client
 import json
 
 import pytest
-from botocore.config import Config
+from lab import Lab as Base
+from lab import assumed
 
-from lablib.cloud import Cloud
 
-
-class Lab:
+class Lab(Base):
     """A cloud, its client, and `ask`: one HTTP request from a program of the cloud."""
 
     def __init__(self, **assume):
-        quotas = {f"opensearch.{name}": value for name, value in assume.items()}
-        self.cloud = Cloud(seed=1, strict=True, assume=quotas)
-        self.opensearch = self.cloud.client("opensearch", config=Config(retries={"max_attempts": 0}))
+        super().__init__(once=["opensearch"], assume=assumed("opensearch", assume))
         self.opensearch.create_domain(DomainName="lifts")
         self.cloud.advance(601)
         self.host = self.opensearch.describe_domain(DomainName="lifts")["DomainStatus"]["Endpoints"]["vpc"]

@@ -3,28 +3,21 @@
 import json
 
 import pytest
-from botocore.config import Config
+from lab import ACCOUNT, NO_RETRIES, assumed
+from lab import Lab as Base
 
-from lablib.cloud import Cloud
-
-ROLE = "arn:aws:iam::123456789012:role/loader"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/loader"
 
 
-class Lab:
+class Lab(Base):
     """A cloud, its clients, and short ways to run SQL in the database "dev" and to put files into a bucket."""
 
     def __init__(self, limits="2023", **assume):
-        quotas = {f"redshift.{name}": value for name, value in assume.items()}
-        self.cloud = Cloud(seed=1, strict=True, limits=limits, assume=quotas)
-        self.redshift = self.cloud.client("redshift", config=Config(retries={"max_attempts": 0}))
-        self.data = self.cloud.client("redshift-data", config=Config(retries={"max_attempts": 0}))
-        self.s3 = self.cloud.client("s3")
+        super().__init__("s3", "iam", once=["redshift"], limits=limits, assume=assumed("redshift", assume))
+        self.data = self.cloud.client("redshift-data", config=NO_RETRIES)
         self.s3.create_bucket(Bucket="files")
-        iam = self.cloud.client("iam")
-        trust = {"Effect": "Allow", "Principal": {"Service": "redshift.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-        iam.create_role(RoleName="loader", AssumeRolePolicyDocument=document)
-        iam.attach_role_policy(RoleName="loader", PolicyArn="arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
+        self.role_for("redshift.amazonaws.com", "loader")
+        self.iam.attach_role_policy(RoleName="loader", PolicyArn="arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
         self.redshift.create_cluster(
             ClusterIdentifier="lab", NodeType="ra3.xlplus", MasterUsername="admin", MasterUserPassword="Secret123",
             IamRoles=[ROLE],

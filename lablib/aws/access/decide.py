@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from lablib.aws.access.conditions import MalformedPolicy
 from lablib.aws.access.document import ACCOUNT, NOBODY, SELF, AccessRequest, Policy, Statement
+from lablib.aws.arn import partition_of
 from lablib.aws.service import ADMINISTRATOR_ID, Principal
 
 __all__ = ["AccessRequest", "Decision", "MalformedPolicy", "Policy", "administrator", "decide"]
@@ -159,9 +160,10 @@ def decide(request: AccessRequest, resource_policy: Policy | None = None, *, ses
 
 
 @lru_cache
-def administrator(account: str) -> Principal:
-    """The principal of calls without a role: a user who may do everything in the account."""
+def administrator(account: str, region: str = "us-east-1") -> Principal:
+    """The principal of calls to a region without a role: a user who may do everything in the account."""
     text = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
     everything = (Policy.parse(text, kind="identity", name="AdministratorAccess"),)
     known = {"aws:userid": ADMINISTRATOR_ID}
-    return Principal(account, f"arn:aws:iam::{account}:user/administrator", identity=lambda: everything, context=known)
+    arn = f"arn:{partition_of(region)}:iam::{account}:user/administrator"
+    return Principal(account, arn, identity=lambda: everything, context=known)

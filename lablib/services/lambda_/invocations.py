@@ -301,7 +301,7 @@ class EventQueue:
         to = Arn.parse(target)
         assert to, target
         row = event.last.row if event.last else event.cause
-        who = function.principal or administrator(self._world.account)
+        who = function.principal or administrator(self._world.account, self._world.region)
         try:
             hand_over(self._world, to, text, principal=who, caller=function.actor, cause=row, attributes=attributes)
         except (ServiceError, AnswerLost) as error:

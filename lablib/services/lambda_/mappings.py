@@ -180,7 +180,7 @@ class Pollers:
                 pass  # the messages come back, and are handled again
 
     def _call(self, mapping: Mapping, function: Function, name: str, params: Document, cause: int) -> Document:
-        who: Principal = function.principal or administrator(self._world.account)
+        who: Principal = function.principal or administrator(self._world.account, self._world.region)
         params = {"queue_url": mapping.url, **params}
         deliver = self._world.gateway.call_service
         return deliver(mapping.source, name, params, principal=who, caller=function.actor, cause=cause)

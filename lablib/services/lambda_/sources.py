@@ -87,7 +87,7 @@ class Sources(Service):
 
     def _check_right(self, function: Function, action: str, arn: Arn) -> None:
         """Raise unless the execution role itself allows it; the resource's policy is asked only when it is used."""
-        who = function.principal or administrator(self.world.account)
+        who = function.principal or administrator(self.world.account, self.world.region)
         now = self.world.kernel.epoch + self.now
         if not decide(AccessRequest(action, str(arn), who, self.world.account, dict(who.context), now)):
             service, _, operation = action.partition(":")
@@ -231,7 +231,7 @@ class Sources(Service):
             )
 
     def _queue_visibility(self, mapping: Mapping, function: Function, request: Request) -> int:
-        who = function.principal or administrator(self.world.account)
+        who = function.principal or administrator(self.world.account, self.world.region)
         params = {"queue_url": mapping.url, "attribute_names": ["VisibilityTimeout"]}
         deliver = self.world.gateway.call_service
         try:

@@ -129,7 +129,7 @@ class Readers:
         self, mapping: StreamMapping, function: Function, name: str, params: Document, cause: int = -1
     ) -> Document:
         """Ask the stream, as the function. Raises ServiceError, and AnswerLost."""
-        who = function.principal or administrator(self._world.account)
+        who = function.principal or administrator(self._world.account, self._world.region)
         deliver = self._world.gateway.call_service
         return deliver(mapping.source, name, params, principal=who, caller=function.actor, cause=cause)
 
@@ -385,7 +385,7 @@ class Readers:
             {"requestContext": context, "responseContext": answer} if tries else {"requestContext": context}
         )
         document |= {"version": "1.0", "timestamp": iso(now), "KinesisBatchInfo": info}
-        who = function.principal or administrator(self._world.account)
+        who = function.principal or administrator(self._world.account, self._world.region)
         name, row = to.resource.rpartition(":")[2], last["row"]
         try:
             hand_over(self._world, to, json.dumps(document), principal=who, caller=function.actor, cause=row)

@@ -352,7 +352,7 @@ class S3(Uploads):
         if found is None:
             raise no_such_bucket(name)
         if self.has_policies or request.principal or found.account != self.world.account:
-            caller = request.principal or administrator(self.world.account)
+            caller = request.principal or administrator(self.world.account, self.world.region)
             asked = ("s3:GetObject", f"{found.arn}/{key}", caller, found.account, dict(caller.context))
             decision = decide(AccessRequest(*asked, self.world.kernel.epoch + self.now), found.policy)
             if not decision:

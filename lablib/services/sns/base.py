@@ -144,7 +144,7 @@ class SnsBase(Service):
         """The account of the caller, and its ARN."""
         principal = request.principal
         account = principal.account if principal else self.world.account
-        return account, (principal or administrator(account)).arn
+        return account, (principal or administrator(account, self.world.region)).arn
 
     def _limit(
         self, buckets: dict[str, TokenBucket], name: str, quota: str, request: Request, resource: str, count: int = 1
