@@ -375,9 +375,10 @@ export function mount(root, store) {
 
   // ---- sizes ----
   function size() {
+    box.classList.toggle("ml-narrow", box.clientWidth < 820);
+    tasks.fit();
     const ratio = Math.min(2, devicePixelRatio || 1), two = lanes().length > 1,
       rest = head.offsetHeight + tasks.element.offsetHeight + tasks.controls.offsetHeight + foot.offsetHeight + line.offsetHeight + alarm.offsetHeight + 26;
-    box.classList.toggle("ml-narrow", box.clientWidth < 820);
     const seen = seenHeight(box) - (store.live ? 24 : 34), most = only ? form.height ?? 360 : Math.max(two ? 300 : 250, seen - rest);
     const most2 = Math.min(most, two ? 760 : 560);
     picture.style.height = `${Math.round(most2)}px`;

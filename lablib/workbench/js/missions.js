@@ -4,9 +4,17 @@ import { h, refill } from "./dom.js";
 /** Is a mission met? Python tells `met` and from which instant on (`at`); on the page it counts once that was watched. Pure. */
 export const isMet = (mission, { watched, opened }) => Boolean(mission.met) && (mission.at ?? 0) <= watched + 1e-6 && (!mission.ask || opened);
 
+/** How wide the first words of a text are on the page, cut or not. */
+function widthOf(text, count) {
+  const range = document.createRange();
+  range.setStart(text, 0);
+  range.setEnd(text, text.data.split(" ").slice(0, count).join(" ").length);
+  return range.getBoundingClientRect().width;
+}
+
 /**
- * Returns {element, controls, show(list), check(view)}: `check` gives the words of a mission that was just met.
- * `controlsFor(names)` makes controls.
+ * Returns {element, controls, show(list), check(view), fit()}: `check` gives the words of a mission that was just met; `fit` is to be called when
+ * there is more or less room. `controlsFor(names)` makes controls.
  */
 export function missions(controlsFor) {
   const element = h("ol", { class: "ml-missions", "aria-label": "Missions", hidden: true }),
@@ -18,14 +26,26 @@ export function missions(controlsFor) {
     if (key === shown) return;
     shown = key;
     refill(element, list.map((m, i) => h("li", { class: `${met.has(i) ? "ml-met" : i === now ? "ml-todo" : ""} ${i === fresh ? "ml-pop" : ""}`,
-      "aria-current": i === now ? "step" : null, title: m.text },
-      h("span", {}, m.text), met.has(i) ? h("span", { class: "ml-veil" }, " (met)") : null)));
+      "aria-current": i === now ? "step" : null },
+      h("span", { class: "ml-mission" }, m.text), met.has(i) ? h("span", { class: "ml-veil" }, " (met)") : null)));
     const wanted = list[now]?.controls ?? [];
     refill(controls, controlsFor(wanted));
     controls.hidden = !controls.children.length; element.hidden = !list.length;
+    fit();
+  }
+  /** Where one of the others has no room for two words, all of them are numbers, and say their words to the pointer and the keyboard. */
+  function fit() {
+    element.classList.remove("ml-brief");
+    const others = [...element.querySelectorAll("li:not(.ml-todo)")], words = (li) => li.querySelector(".ml-mission");
+    const brief = others.some((li) => words(li).clientWidth < Math.min(words(li).scrollWidth, widthOf(words(li).firstChild, 2)));
+    element.classList.toggle("ml-brief", brief);
+    for (const li of others) {
+      li.tabIndex = brief ? 0 : -1; li.title = brief ? "" : words(li).textContent;
+      li.classList.toggle("ml-right", li.offsetLeft > element.clientWidth / 2);
+    }
   }
   return {
-    element, controls,
+    element, controls, fit,
     show(next) {
       if (next?.map((m) => m.text).join("|") !== list.map((m) => m.text).join("|")) met.clear();
       list = next ?? [];

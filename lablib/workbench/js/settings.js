@@ -83,7 +83,9 @@ export function settings(form, ask, duration) {
       { class: "ml-ab", "aria-label": `Compare with another ${spec.label}`,
         title: spec.choices.length ||
           spec.kind === "bool" ? "Compare with the other value" : "Keep this value as run A; what you change now is run B" });
-    (made.element.querySelector(".ml-value, select") ?? made.element.lastChild).after(compare);
+    const field = made.element.querySelector(".ml-value, select, input[type=checkbox]"), both = h("span", { class: "ml-field" });
+    field.replaceWith(both);                           // both go to the next line together
+    both.append(field, compare);
     return { spec, ...made };
   };
   const controls = form.params.map(make);
