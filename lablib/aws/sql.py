@@ -7,12 +7,15 @@ draw from the cloud's chance.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from lablib.aws.service import NotSimulated
 from lablib.kernel import Stream
+from lablib.kernel.interrupt import call_after
 from lablib.kernel.process import unsimulated
 
 _NOW = "getvariable('lab_now')"
@@ -27,7 +30,13 @@ _FOREIGN = re.compile(
     r'(?="?\s*\.)|tablesample|using\s+sample|current_(?:connection|query|transaction)_id|txid_current|stats)\b',
     re.IGNORECASE,
 )
-_STRINGS = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
+# Where DuckDB's own reader sees a text ('a', E'a', $$a$$), a name or a comment, so that nothing else begins there.
+_PARTS = re.compile(
+    r"""(?P<text>[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\$(?P<tag>(?:[A-Za-z_\x80-\U0010ffff][\w\x80-\U0010ffff]*)?)\$"""
+    r""".*?\$(?P=tag)\$)|(?P<comment>--[^\n\r]*|/\*.*?\*/)"""
+    r"""|"(?:[^"]|"")*"|[A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*""",
+    re.DOTALL,
+)
 # DuckDB's texts that have a text of PostgreSQL's and Redshift's own.
 _TEXTS = (
     (r"Table with name (\S+) does not exist!.*", r'relation "\1" does not exist'),
@@ -39,18 +48,58 @@ _TEXTS = (
 )
 
 
+LARGEST = 100_000_000  # bytes of a result; Redshift management guide (2023), "Considerations" of the Data API
+LONGEST = 30.0  # real seconds that a statement may take; ours
+_FETCH = 10_000  # rows at a time
+_STOPPED = "stopped in the middle of a statement: this cloud is not whole, make a new Cloud"
+
+
 class SqlError(Exception):
     """A statement that the database refuses. The text is one line, without the name of DuckDB's class of errors."""
 
 
+def parts(sql: str, text: Callable[[str], str], comment: str = " ") -> str:
+    """The statement with each of its texts, such as 'a', changed by `text`, and `comment` in place of its comments."""
+
+    def change(found: re.Match[str]) -> str:
+        part = found.group()
+        if found["text"]:
+            return text(part)
+        if found["comment"] and "/*" in part[2:] and part[0] == "/":
+            raise NotSimulated("a comment within a comment of SQL is not simulated")
+        return comment if found["comment"] else part
+
+    return _PARTS.sub(change, sql)
+
+
 def without_strings(sql: str) -> str:
     """The statement without its texts and comments, for whoever looks for words in it."""
-    return _STRINGS.sub(lambda found: "''" if found.group().startswith("'") else " ", sql)
+    return parts(sql, lambda text: "''")
 
 
 def without_comments(sql: str) -> str:
     """The statement without its comments."""
-    return _STRINGS.sub(lambda found: found.group() if found.group().startswith("'") else " ", sql)
+    return parts(sql, lambda text: text)
+
+
+def set_aside(sql: str) -> tuple[str, Callable[[str], str]]:
+    """The statement with marks for its texts, but for those of digits alone, so that patterns can be looked for; and
+    what puts the texts back into what became of it."""
+    texts: list[str] = []
+
+    def aside(text: str) -> str:
+        if text[1:-1].isdecimal():
+            return text
+        texts.append(text)
+        return f"'\1{len(texts) - 1}\1'"
+
+    plain = parts(sql, aside)
+    return plain, lambda text: re.sub("'\1(\\d+)\1'", lambda found: texts[int(found[1])], text)
+
+
+def quoted(name: str) -> str:
+    """A name as it can stand in a statement, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def foreign_word(sql: str) -> str:
@@ -93,16 +142,33 @@ class Session:
         self._cursor, self._duckdb = cursor, duckdb
         self.columns: list[tuple[str, str]] = []  # name and DuckDB's type of what the last statement gave
 
-    def execute(self, sql: str, params: Any = None) -> list[tuple[Any, ...]]:
+    def execute(self, sql: str, params: Any = None, largest: float = math.inf) -> list[tuple[Any, ...]]:
         """The rows of one statement, in DuckDB's order on one thread. Raises SqlError."""
+        rows: list[tuple[Any, ...]] = []
+        size = 0
         try:
             with unsimulated():
                 self._cursor.execute(sql, params) if params else self._cursor.execute(sql)
                 self.columns = [(str(name), str(kind)) for name, kind, *_ in self._cursor.description or ()]
-                rows: list[tuple[Any, ...]] = self._cursor.fetchall()
+                while more := self._cursor.fetchmany(_FETCH):
+                    rows += more
+                    if len(more) == _FETCH and largest < math.inf:
+                        size += sum(_size(value) for row in more for value in row)
+                        if size > largest:
+                            raise SqlError(f"the result is larger than {largest:,} bytes")
                 return rows
+        except self._duckdb.InterruptException:
+            raise SqlError(f"this lab ends a statement that keeps the computer busy for {LONGEST:g} seconds") from None
         except (self._duckdb.Error, OverflowError) as error:
             raise SqlError(_in_a_line(str(error))) from None
+        except RuntimeError as error:
+            raise KeyboardInterrupt(_STOPPED) from error  # DuckDB's word for Ctrl-C
+
+    def query(self, sql: str, params: Any = None) -> list[tuple[Any, ...]]:
+        """`execute` for what others wrote: a result has a limit, and so has the time that it takes here. Raises
+        SqlError."""
+        with unsimulated(), call_after(LONGEST, self._cursor.interrupt):
+            return self.execute(sql, params, LARGEST)
 
     def kinds(self, sql: str) -> list[tuple[str, str]]:
         """The statements in a text: each one's kind ("SELECT", "INSERT", ...) and its own text. Raises SqlError."""
@@ -141,6 +207,10 @@ def parquet(lines: bytes) -> bytes:
             except duckdb.Error as error:
                 raise SqlError(_in_a_line(str(error))) from None
             return target.read_bytes()
+
+
+def _size(value: Any) -> int:
+    return len(value) if isinstance(value, (str, bytes)) else 16
 
 
 def _in_a_line(text: str) -> str:

@@ -65,6 +65,18 @@ class Interrupts:
             signals.raise_signal(signals.SIGINT)
 
 
+@contextmanager
+def call_after(seconds: float, call: Callable[[], None]) -> Iterator[None]:
+    """Call this from another thread when the block is not over after `seconds` of real time."""
+    timer = threading.Timer(seconds, call)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def _on_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 

@@ -21,9 +21,9 @@ class SqlLab(Lab):
         self.stream("out")
         self.arn = "arn:aws:kinesis:us-east-1:123456789012:stream/"
 
-    def sql(self, code, output=None, **more):
+    def sql(self, code, output=None, format="JSON", **more):
         schema = {
-            "RecordFormat": {"RecordFormatType": "JSON"},
+            "RecordFormat": {"RecordFormatType": format},
             "RecordColumns": [{"Name": n, "Mapping": m, "SqlType": t} for n, m, t in COLUMNS],
         }
         source = {"NamePrefix": "SOURCE_SQL_STREAM", "KinesisStreamsInput": {"ResourceARN": f"{self.arn}rides"}}
@@ -202,6 +202,14 @@ def test_it_describes_its_input_and_output():
     assert about["OutputDescriptions"][0]["Name"] == "DESTINATION_SQL_STREAM"
 
 
+TYPES = (
+    "BIGINT, BINARY, BOOLEAN, CHAR, CHARACTER, DATE, DEC, DECIMAL, DOUBLE, INT, INTEGER, INTERVAL, NUMERIC, REAL, "
+    "SMALLINT, TIME, TIMESTAMP, TINYINT, VARBINARY, VARCHAR"
+)
+CHAIN = f"CREATE STREAM S0 (x DOUBLE); CREATE PUMP P0 AS INSERT INTO S0 SELECT STREAM price FROM {SOURCE};" + "".join(
+    f"CREATE STREAM S{n} (x DOUBLE); CREATE PUMP P{n} AS INSERT INTO S{n} SELECT STREAM x FROM S{n - 1};"
+    for n in range(1, 200)
+)
 WRONG = [
     ("nonsense", "neither CREATE STREAM nor CREATE PUMP ... SELECT STREAM: nonsense"),
     ('CREATE STREAM "A" (x INTEGER)', "the code has no pump"),
@@ -213,6 +221,22 @@ WRONG = [
      "GROUP BY needs STEP(... ROWTIME BY INTERVAL ...) or FLOOR(... ROWTIME TO ...): a stream has no end"),
     (code("price DOUBLE", 'SELECT STREAM price FROM "OTHER"'), "stream OTHER does not exist"),
     (code("price", f"SELECT STREAM price FROM {SOURCE}"), "a column needs a name and a type: price"),
+    (code("price DOUBLE", 'SELECT STREAM price FROM "DESTINATION_SQL_STREAM"'),
+     "the pumps into stream DESTINATION_SQL_STREAM go round, or are more than 50 one after another"),
+    (CHAIN, "the pumps into stream S100 go round, or are more than 50 one after another"),
+    (code("n INTEGER", f"SELECT STREAM COUNT(*) FROM {SOURCE} GROUP BY STEP({SOURCE}.ROWTIME BY INTERVAL '0' SECOND)"),
+     "INTERVAL '0' SECOND: must be longer than zero, in at most 10 digits"),
+    (code("n INTEGER", f"SELECT STREAM COUNT(*) OVER (RANGE INTERVAL '00' DAY PRECEDING) FROM {SOURCE}"),
+     "INTERVAL '00' DAY: must be longer than zero, in at most 10 digits"),
+    (code("n INTEGER", f"SELECT STREAM COUNT(*) FROM {SOURCE} WINDOWED BY STAGGER (PARTITION BY ticker RANGE "
+          f"INTERVAL '{'9' * 5000}' DAY)"),
+     "INTERVAL '99999999999999999999' DAY: must be longer than zero, in at most 10 digits"),
+    (code("price BLOB", f"SELECT STREAM price FROM {SOURCE}"), f"'BLOB' is no type of a column; there are: {TYPES}"),
+    (code("price DOUBLE", f"SELECT STREAM price FROM {SOURCE}").replace("INTO \"DESTINATION_SQL_STREAM\"",
+                                                                        "INTO \"DESTINATION_SQL_STREAM\" (cost)"),
+     "stream DESTINATION_SQL_STREAM has no column COST"),
+    (code("price DOUBLE", f"SELECT STREAM price FROM {SOURCE} WHERE ticker = '\2'"),
+     "the code has a control character in it"),
 ]  # fmt: skip
 
 
@@ -232,6 +256,93 @@ def test_code_that_does_not_parse_is_refused(sql, text, message):
 
 
 @ours
+@pytest.mark.parametrize("depth", [2000, 20_000])
+def test_deep_nesting_is_refused_in_one_line(sql, depth):
+    text = code("price DOUBLE", f"SELECT STREAM {'(' * depth}price{')' * depth} FROM {SOURCE}")
+    failed, message = code_and_message(sql.sql, text)
+    assert failed == "CodeValidationException" and "depth" in message and "\n" not in message
+
+
+@guide
+def test_words_of_sql_in_texts_and_names_are_only_texts_and_names():
+    """SQL reference, "Reserved words and keywords": within double quotes any name will do."""
+    lab = SqlLab()
+    texts = "' FROM x', '{source}', '; --', 'two  spaces', 'GROUP BY', '{end}'"
+    columns = ", ".join(f"{name} VARCHAR(20)" for name in ('"ünï ☃"', '"a;b"', '"it\'s"', "c", "d", "e"))
+    lab.run(code(columns, f'SELECT STREAM {texts} FROM {SOURCE} AS "it\'s" WHERE "it\'s".price > 0'))
+    lab.tick("A", 1)
+    lab.cloud.advance(3)
+    (row,) = lab.read("out")
+    assert list(row) == ["ünï ☃", "a;b", "it's", "C", "D", "E"]
+    assert list(row.values()) == [" FROM x", "{source}", "; --", "two  spaces", "GROUP BY", "{end}"]
+
+
+@guide
+def test_the_from_of_extract_is_not_that_of_the_query():
+    """SQL reference, "EXTRACT"."""
+    lab = SqlLab()
+    lab.run(code("h INTEGER", f"SELECT STREAM EXTRACT(HOUR FROM event_time) FROM {SOURCE}"))
+    lab.tick("A", 1, time="2023-04-01 17:02:30")
+    lab.cloud.advance(3)
+    assert lab.read("out") == [{"H": 17}]
+
+
+@ours
+def test_names_of_columns_are_names_whatever_is_in_them(monkeypatch):
+    evil = 'x" INTEGER); DROP TABLE "DESTINATION_SQL_STREAM"; --'
+    monkeypatch.setitem(globals(), "COLUMNS", [*COLUMNS, (evil, "$.price", "DOUBLE")])
+    lab = SqlLab()
+    lab.run(code("price DOUBLE", f"SELECT STREAM price FROM {SOURCE}"))
+    lab.tick("A", 1)
+    lab.cloud.advance(3)
+    assert lab.read("out") == [{"PRICE": 1}]
+    monkeypatch.setitem(globals(), "COLUMNS", [("X", "$.price", 'DOUBLE); DROP TABLE "A"; --')])
+    failed, message = code_and_message(SqlLab().sql, code("price DOUBLE", f"SELECT STREAM x FROM {SOURCE}"))
+    assert failed == "CodeValidationException" and "is no type of a column" in message
+
+
+@ours
+@pytest.mark.parametrize("interval", ["'999999' DAY", "'1' SECOND"])
+def test_a_window_may_be_longer_than_history(interval):
+    lab = SqlLab()
+    lab.run(code("n INTEGER", f"SELECT STREAM COUNT(*) OVER (RANGE INTERVAL {interval} PRECEDING) FROM {SOURCE}"))
+    lab.tick("A", 1, 2)
+    lab.cloud.advance(3)
+    assert [row["N"] for row in lab.read("out")][-1] == 2
+    assert lab.cloud.trace.where(kind="JobFailed") == []
+
+
+@ours
+@pytest.mark.parametrize("format", ["JSON", "CSV"])
+def test_a_record_that_no_column_can_hold_stops_nothing(format):
+    """The others of its batch come through; on AWS such a record goes to the error stream."""
+    lab = SqlLab()
+    lab.run(code("ticker VARCHAR(40), price DOUBLE", f"SELECT STREAM ticker, price FROM {SOURCE}"), format=format)
+    bodies = {
+        "JSON": [b'{"ticker": "\\ud800", "price": 1}', b'{"price": 1' + b"0" * 5000 + b"}", b"\xff\xfe", b"[" * 5000,
+                 b'{"ticker": "big", "price": 1' + b"0" * 300 + b"}", b'{"ticker": {"a": [1]}, "price": "x"}'],
+        "CSV": [b"A", b"A,1,2,3,4", b"\xff,1,2", b"", b"big,1" + b"0" * 300 + b",", b'"{""a""}",x,'],
+    }[format]  # fmt: skip
+    for body in bodies:
+        lab.kinesis.put_record(StreamName="rides", Data=body or b" ", PartitionKey="k")
+    lab.cloud.advance(5)
+    assert [row["PRICE"] for row in lab.read("out")] == [1e300, None]
+    assert len(lab.cloud.trace.where(kind="RowRefused")) == 4
+    assert lab.cloud.trace.where(kind="JobFailed") == []
+
+
+@ours
+def test_a_running_sql_application_cannot_be_updated():
+    lab = SqlLab()
+    lab.run(code("price DOUBLE", f"SELECT STREAM price FROM {SOURCE}"))
+    with pytest.raises(NotSimulated, match="an update of a SQL application is not simulated"):
+        lab.analytics.update_application(ApplicationName="counts", CurrentApplicationVersionId=1)
+    lab.tick("A", 1)
+    lab.cloud.advance(3)
+    assert lab.read("out") == [{"PRICE": 1}]
+
+
+@ours
 @pytest.mark.parametrize(
     ("select", "word"),
     [
@@ -240,6 +351,8 @@ def test_code_that_does_not_parse_is_refused(sql, text, message):
         (f"SELECT STREAM AVG(price) OVER (ROWS 3 PRECEDING) FROM {SOURCE}", "ROWS 3"),
         (f"SELECT STREAM DISTINCT ticker FROM {SOURCE}", "DISTINCT"),
         (f"SELECT STREAM version() FROM {SOURCE}", "version"),
+        (f"SELECT STREAM a.price FROM {SOURCE} a, {SOURCE} b", "JOIN"),
+        (f"SELECT STREAM (SELECT 1) FROM {SOURCE}", "a SELECT in brackets"),
     ],
 )
 def test_what_the_lab_has_not_is_refused_by_name(sql, select, word):

@@ -233,6 +233,12 @@ def test_it_is_an_ordinary_reader_of_its_shard(lab):
         (lambda env: timed(env).tumbling(0), "size=0: must be more than zero seconds"),
         (lambda env: timed(env).sliding(60, -1), "slide=-1: must be more than zero seconds"),
         (lambda env: timed(env, -1), "out_of_order=-1: must be zero or more seconds"),
+        (lambda env: timed(env, float("nan")), "out_of_order=nan: must be zero or more seconds"),
+        (lambda env: timed(env).tumbling(float("nan")), "size=nan: must be more than zero seconds"),
+        (lambda env: timed(env).tumbling(1e300), "size=1e[+]300: must be from 0.001 to 1e[+]10 seconds"),
+        (lambda env: timed(env).tumbling(1e-300), "size=1e-300: must be from 0.001 to 1e[+]10 seconds"),
+        (lambda env: timed(env).session(float("inf")), "gap=inf: must be from 0.001 to 1e[+]10 seconds"),
+        (lambda env: timed(env).sliding(86_400, 0.001), "a value would be in more than 10,000 windows"),
     ],
 )
 def test_a_job_that_makes_no_sense_is_told_where_time_passes(lab, job, text):
@@ -276,3 +282,16 @@ def test_what_windows_counted_last_and_what_was_late_is_all_there_was(rides, out
     if out_of_order >= 300:
         assert not late
     json.dumps(lab.out)
+
+
+@ours
+@pytest.mark.parametrize("time", ["NaN", "Infinity", "-1e300", "1e15", '"nan"', "true", "null", "[]", '"9999-99-99"'])
+def test_an_event_time_that_is_none_fails_the_job_and_moves_no_watermark(lab, time):
+    """As in Flink: an exception in a job's function restarts it from its checkpoint, and it reads the record again."""
+    lab.start(lambda env: timed(env).tumbling(60).count().to(lab.out.append))
+    lab.kinesis.put_record(StreamName="rides", Data=f'{{"time": {time}, "lift": "a"}}', PartitionKey="a")
+    lab.cloud.advance(30)
+    failed = lab.cloud.trace.where(kind="JobFailed")
+    assert 1 < len(failed) < 5
+    assert all("time" in row.detail or "isoformat" in row.detail or "month" in row.detail for row in failed)
+    assert lab.out == [] and lab.status() == "RUNNING"

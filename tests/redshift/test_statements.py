@@ -188,6 +188,51 @@ def test_what_tells_of_the_computer_is_refused_in_one_line(lab, word):
 @ours
 @pytest.mark.parametrize(
     "sql",
+    ["SELECT 1 AS \"'\", version(), 2 AS \"'\"", "SELECT E'\\'', version(), E'\\''", "SELECT $$'$$, version(), $$'$$",
+     "SELECT $a$'$a$, version(), $a$'$a$", "SELECT 1 -- '\r, version() -- '",
+     "SELECT 1 AS é$$, '$$ ', version(), ' $$ '",
+     "SELECT /* /* */ ' */ version() /* ' */"],
+)  # fmt: skip
+def test_what_is_refused_cannot_be_hidden_between_what_only_looks_like_quotes(lab, sql):
+    with pytest.raises(NotSimulated, match=r"version is not simulated|comment within a comment"):
+        lab.start(sql)
+
+
+@ours
+def test_texts_of_all_forms_stay_as_they_are(lab):
+    """Redshift: a text in quotes. E'...' and $$...$$ are PostgreSQL's, from which Redshift comes."""
+    sql = "SELECT 'SYSDATE :a', $$it's :a$$, 'two  spaces', '{source}', '', ':a'"
+    assert lab.rows(sql) == [("SYSDATE :a", "it's :a", "two  spaces", "{source}", "", ":a")]
+    lab.run("CREATE TABLE d (s VARCHAR(20) DEFAULT 'SUPER DISTKEY')")
+    lab.run("INSERT INTO d DEFAULT VALUES")
+    assert lab.rows("SELECT s FROM d") == [("SUPER DISTKEY",)]
+
+
+ENDLESS = [
+    "SELECT COUNT(*) FROM range(1000000000000) a(i) WHERE i * i % 7 = 3",
+    "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT COUNT(*) FROM t",
+]
+
+
+@ours
+@pytest.mark.parametrize("sql", ENDLESS)
+def test_a_statement_that_does_not_end_is_ended_and_the_cluster_goes_on(lab, sql, monkeypatch):
+    monkeypatch.setattr("lablib.aws.sql.LONGEST", 0.2)
+    assert lab.error(sql) == "ERROR: this lab ends a statement that keeps the computer busy for 0.2 seconds"
+    assert lab.rows("SELECT 1") == [(1,)]
+
+
+@guide
+def test_a_result_has_a_limit(lab, monkeypatch):
+    """Management guide (2023), "Considerations when using the Data API": 100 MB."""
+    monkeypatch.setattr("lablib.aws.sql.LARGEST", 1_000_000)
+    assert lab.error("SELECT * FROM range(300000000)") == "ERROR: the result is larger than 1,000,000 bytes"
+    assert lab.rows("SELECT 1") == [(1,)]
+
+
+@ours
+@pytest.mark.parametrize(
+    "sql",
     ["UNLOAD ('SELECT 1') TO 's3://x/y'", "VACUUM", "GRANT SELECT ON t TO u", "CREATE EXTERNAL TABLE t (a INT)",
      "CREATE USER u", "CREATE TEMP MACRO now() AS 1", "EXPLAIN SELECT 1", "BEGIN",
      "CREATE TABLE t (a INT IDENTITY(1,1))",

@@ -296,6 +296,8 @@ class KinesisAnalyticsV2(Service):
         service_execution_role_update: str | None = None,
     ) -> Document:
         app = self._application(application_name)
+        if isinstance(app, SqlApplication):
+            raise NotSimulated("kinesisanalyticsv2: an update of a SQL application is not simulated; make a new one")
         if current_application_version_id not in (None, app.version):
             text = f"The current version of the application is {app.version}, not {current_application_version_id}."
             raise ServiceError("ConcurrentModificationException", text)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from lablib.services.kinesisanalyticsv2.runtime import Attempt
 
 INF = float("inf")
+_SHORTEST, _LONGEST = 0.001, 1e10  # seconds of a window; Flink counts milliseconds
+_LAST = 253_402_300_800.0  # the year 10000
+_MOST_WINDOWS = 10_000  # of one value; ours
 Fn = Callable[..., Any]
 
 
@@ -143,6 +146,8 @@ def seconds_of(moment: Any) -> float:
         moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     if isinstance(moment, bool) or not isinstance(moment, (int, float)):
         raise TypeError(f"event time {moment!r}: must be seconds since 1970, a datetime, or a text in ISO 8601")
+    if not abs(moment) < _LAST:
+        raise ValueError(f"event time {moment!r}: must be before the year 10000")
     return float(moment)
 
 
@@ -339,15 +344,17 @@ class KeyedStream(Stream):
     def tumbling(self, size: float, lateness: float = 0.0) -> WindowedStream:
         """Windows of `size` seconds, one after another. A result comes when the watermark has passed a window's end; a
         value that is at most `lateness` seconds later corrects it, what comes after that is late."""
-        return self._windows(_positive("size", size), size, 0.0, lateness)
+        return self._windows(_window("size", size), size, 0.0, lateness)
 
     def sliding(self, size: float, slide: float, lateness: float = 0.0) -> WindowedStream:
         """Windows of `size` seconds, one every `slide` seconds: a value is in several."""
-        return self._windows(_positive("size", size), _positive("slide", slide), 0.0, lateness)
+        if _window("size", size) / _window("slide", slide) > _MOST_WINDOWS:
+            raise ValueError(f"size={size!r}, slide={slide!r}: a value would be in more than {_MOST_WINDOWS:,} windows")
+        return self._windows(size, slide, 0.0, lateness)
 
     def session(self, gap: float, lateness: float = 0.0) -> WindowedStream:
         """A window lasts until nothing has come for `gap` seconds."""
-        return self._windows(0.0, 1.0, _positive("gap", gap), lateness)
+        return self._windows(0.0, 1.0, _window("gap", gap), lateness)
 
     def _windows(self, size: float, slide: float, gap: float, lateness: float) -> WindowedStream:
         above: Node | None = self._node
@@ -393,6 +400,12 @@ class WindowedStream:
 
 
 def _positive(name: str, value: float, zero: bool = False) -> float:
-    if not isinstance(value, (int, float)) or value < 0 or (value == 0 and not zero):
+    if not isinstance(value, (int, float)) or not (value >= 0 if zero else value > 0):
         raise ValueError(f"{name}={value!r}: must be {'zero or more' if zero else 'more than zero'} seconds")
+    return value
+
+
+def _window(name: str, value: float) -> float:
+    if not _SHORTEST <= _positive(name, value) <= _LONGEST:
+        raise ValueError(f"{name}={value!r}: must be from {_SHORTEST} to {_LONGEST:g} seconds")
     return value

@@ -15,14 +15,15 @@ from typing import Any
 from lablib.aws.arn import Arn
 from lablib.aws.documents import read_json
 from lablib.aws.service import AnswerLost, NotSimulated, ServiceError
-from lablib.aws.sql import Database, Session, SqlError
+from lablib.aws.sql import Database, Session, SqlError, quoted
 from lablib.services.kinesisanalyticsv2.application import Application
 from lablib.services.kinesisanalyticsv2.shards import ShardReader
-from lablib.services.kinesisanalyticsv2.sql import InStream, Pump, name_of, read
+from lablib.services.kinesisanalyticsv2.sql import InStream, Pump, kind_of, read
 
 Document = dict[str, Any]
 Row = tuple[Any, ...]
 _FORGET = 1000  # new rows, until old ones are forgotten
+_MOST_PUMPS = 50  # one after another; ours
 _OUTPUTS = {"KinesisStreamsOutput": "kinesis", "KinesisFirehoseOutput": "firehose", "LambdaOutput": "lambda"}
 
 
@@ -47,17 +48,18 @@ class SqlApplication(Application):
         self.rows, self.open, self.closed = 0, {}, {}
         about = self.inputs[0]
         source = f"{about['NamePrefix']}_001"
-        columns = [(name_of(f'"{c["Name"]}"'), c["SqlType"]) for c in about["InputSchema"]["RecordColumns"]]
         try:
+            columns = [(c["Name"], kind_of(c["SqlType"])) for c in about["InputSchema"]["RecordColumns"]]
             self.streams, self.pumps = read(self.code.get("CodeContent", {}).get("TextContent", ""))
             self.streams[source] = InStream(source, columns)
             self.database = Database(self._clock, self.world.chance.stream(self.actor))
             session = self.database.session()
             for stream in self.streams.values():
-                listed = ", ".join(f'"{name}" {kind}' for name, kind in stream.columns)
-                session.execute(f'CREATE TABLE "{stream.name}" (_seq BIGINT, "ROWTIME" TIMESTAMP, {listed})')
+                listed = ", ".join(f"{quoted(name)} {kind}" for name, kind in stream.columns)
+                session.execute(f'CREATE TABLE {quoted(stream.name)} (_seq BIGINT, "ROWTIME" TIMESTAMP, {listed})')
             for pump in self.pumps:
                 self._check(session, pump)
+            self._check_order()
             session.commit()
         except SqlError as error:
             text = f"The user-provided application code (query) is not valid: {error}"
@@ -68,10 +70,22 @@ class SqlApplication(Application):
             if name not in self.streams:
                 raise SqlError(f"stream {name} does not exist")
         known = [name for name, _ in self.streams[pump.into].columns]
-        session.execute(pump.text(f'(SELECT * FROM "{pump.source}")', "now()"))
+        for name in pump.columns:
+            if name not in known:
+                raise SqlError(f"stream {pump.into} has no column {name}")
+        session.query(pump.text(f"(SELECT * FROM {quoted(pump.source)})", "now()"))
         given = len(session.columns) - (pump.kind == "sliding")
         if given != len(pump.columns or known):
             raise SqlError(f"pump {pump.name} gives {given} columns, {pump.into} takes {len(pump.columns or known)}")
+
+    def _check_order(self) -> None:
+        """No row comes back to a stream that it was in, and none goes on for ever."""
+        reached = {pump.into for pump in self.pumps}
+        for _ in range(_MOST_PUMPS):
+            reached = {pump.into for pump in self.pumps if pump.source in reached}
+        if reached:
+            name = min(reached)
+            raise SqlError(f"the pumps into stream {name} go round, or are more than {_MOST_PUMPS} one after another")
 
     def _clock(self) -> datetime:
         return datetime.fromtimestamp(self.world.kernel.epoch + self.world.kernel.now, UTC)
@@ -131,11 +145,16 @@ class SqlAttempt:
 
     def _row(self, data: bytes) -> Row | None:
         """A record by the schema of the input; None, with a row of the trace, when it does not fit."""
+        columns = self._schema["RecordColumns"]
         try:
             if self._schema["RecordFormat"]["RecordFormatType"] == "CSV":
-                return tuple(value.strip() or None for value in data.decode().strip().split(","))
-            document = read_json(data)
-            return tuple(_found(document, column.get("Mapping", "")) for column in self._schema["RecordColumns"])
+                found = [value.strip() or None for value in data.decode().strip().split(",")]
+            else:
+                document = read_json(data)
+                found = [_found(document, column.get("Mapping", "")) for column in columns]
+            if len(found) != len(columns):
+                raise ValueError(f"it has {len(found)} fields, and not {len(columns)}")
+            return tuple(_plain(value) for value in found)
         except (ValueError, KeyError, TypeError) as error:
             app = self.application
             self.world.trace.add("RowRefused", app.name, "", app.actor, -1, f"{type(error).__name__}: {error}")
@@ -152,10 +171,11 @@ class SqlAttempt:
         places = ", ".join(f"TRY_CAST(? AS {kind})" for kind in kinds)
         kept: list[Row] = []
         for row in rows:
-            values = [app.rows, self._at(now), *(_plain(value) for value in row)]
-            session.execute(f'INSERT INTO "{name}" VALUES (?, ?, {places})', values)
+            session.execute(f"INSERT INTO {quoted(name)} VALUES (?, ?, {places})", [app.rows, self._at(now), *row])
             app.rows += 1
-        kept = session.execute(f'SELECT * EXCLUDE (_seq, "ROWTIME") FROM "{name}" WHERE _seq >= {first} ORDER BY _seq')
+        kept = session.execute(
+            f'SELECT * EXCLUDE (_seq, "ROWTIME") FROM {quoted(name)} WHERE _seq >= {first} ORDER BY _seq'
+        )
         session.commit()
         self._deliver(stream, kept)
         for pump in self.application.pumps:
@@ -170,14 +190,14 @@ class SqlAttempt:
                 self._stagger(pump, first)
 
     def _at(self, time: float) -> datetime:
-        return datetime.fromtimestamp(self.world.kernel.epoch + time, UTC).replace(tzinfo=None)
+        """A moment of the run: before its beginning there are no rows."""
+        return datetime.fromtimestamp(self.world.kernel.epoch + max(time, 0.0), UTC).replace(tzinfo=None)
 
     def _stagger(self, pump: Pump, first: int) -> None:
         """Each key has a window that opened with its first row."""
-        alias = pump.query.partition("{source} AS ")[2].partition('" ')[0] + '"'
-        source = f'(SELECT * FROM "{pump.source}" WHERE _seq >= {first})'
+        source = f"(SELECT * FROM {quoted(pump.source)} WHERE _seq >= {first})"
         session = self._database.session()
-        found = session.execute(f"SELECT _seq, {pump.partition} FROM {source} AS {alias} ORDER BY _seq")
+        found = session.execute(f"SELECT _seq, {pump.partition} FROM {source} AS {pump.alias} ORDER BY _seq")
         session.rollback()
         windows = self.application.open.setdefault(pump.name, {})
         for seq, *key in found:
@@ -210,12 +230,12 @@ class SqlAttempt:
         session = self._database.session()
         for name in self.application.streams:
             longest = max((pump.seconds for pump in self.application.pumps if pump.source == name), default=0)
-            session.execute(f'DELETE FROM "{name}" WHERE ROWTIME < {_time(self._at(now - 2 * longest - 1))}')
+            session.execute(f"DELETE FROM {quoted(name)} WHERE ROWTIME < {_time(self._at(now - 2 * longest - 1))}")
         session.commit()
 
     def _ask(self, pump: Pump, where: str, end: str = "NULL") -> list[Row]:
         session = self._database.session()
-        found = session.execute(pump.text(f'(SELECT * FROM "{pump.source}" {where})', end))
+        found = session.query(pump.text(f"(SELECT * FROM {quoted(pump.source)} {where})", end))
         session.rollback()
         return found
 
@@ -273,7 +293,12 @@ def _found(document: Any, mapping: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, (dict, list)) else value
+    """A value as DuckDB takes it: a large number as its digits. Raises ValueError for a text that is none."""
+    if isinstance(value, (dict, list)):
+        return json.dumps(value)
+    if isinstance(value, str):
+        value.encode()
+    return str(value) if isinstance(value, int) and abs(value) >= 2**63 else value
 
 
 def _time(moment: datetime) -> str:

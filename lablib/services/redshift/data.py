@@ -16,7 +16,7 @@ from typing import Any
 from lablib.aws.arn import Arn
 from lablib.aws.lists import page_of
 from lablib.aws.service import AnswerLost, Principal, Request, Service, ServiceError, Target, World, count_of
-from lablib.aws.sql import Session, SqlError
+from lablib.aws.sql import Session, SqlError, set_aside
 from lablib.kernel import Signal
 from lablib.services.redshift.clusters import Cluster, clusters_of
 from lablib.services.redshift.copying import Copy, LoadError
@@ -26,7 +26,7 @@ from lablib.services.redshift.warehouse import Outcome, Warehouse, check, manife
 Document = dict[str, Any]
 _ID = r"^[a-z0-9]{8}(-[a-z0-9]{4}){3}-[a-z0-9]{12}(:\d+)?$"
 _OVER = ("FINISHED", "FAILED", "ABORTED")
-_PARAMETER = re.compile(r"('(?:[^']|'')*')|(?<![:\w]):([A-Za-z_]\w*)")
+_PARAMETER = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
 
 
 @dataclass(eq=False)
@@ -462,7 +462,8 @@ class _NoSuchKey(SqlError):
 
 def _bound(sql: str) -> tuple[str, list[str]]:
     """The statement with its named parameters in DuckDB's spelling, and their names."""
-    return _PARAMETER.sub(lambda m: m[1] or f"${m[2]}", sql), [m[2] for m in _PARAMETER.finditer(sql) if m[2]]
+    plain, texts_back = set_aside(sql)
+    return texts_back(_PARAMETER.sub(r"$\1", plain)), _PARAMETER.findall(plain)
 
 
 def _has_rows(step: Step) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from lablib.aws.documents import read_json
 from lablib.aws.service import NotSimulated
-from lablib.aws.sql import Database, Session, SqlError, foreign_word, without_comments, without_strings
+from lablib.aws.sql import Database, Session, SqlError, foreign_word, set_aside, without_comments, without_strings
 from lablib.kernel import Stream
 from lablib.services.redshift.copying import Column, Copy, LoadError, parse, redshift_type, rows_of
 
@@ -110,7 +110,7 @@ class Warehouse:
         kind, text = found[0]
         if kind not in _KINDS:
             raise SqlError(f"{kind} is not supported")
-        rows = session.execute(text, params)
+        rows = session.query(text, params)
         if kind != "SELECT":
             counted = (
                 bool(rows) and kind in ("INSERT", "UPDATE", "DELETE", "MERGE_INTO") and isinstance(rows[0][0], int)
@@ -188,11 +188,12 @@ class Warehouse:
 
 def _translated(sql: str) -> str:
     """Redshift's SQL as DuckDB's."""
-    text = re.sub(r"('(?:[^']|'')*')|\bSYSDATE\b", lambda m: m[1] or "getdate()", sql, flags=re.IGNORECASE)
-    if not _CREATE.match(without_strings(sql)):
-        return text
-    text = re.sub(r"\bSUPER\b", "JSON", _STORAGE.sub("", text), flags=re.IGNORECASE)
-    return _TEXT.sub(_checked_text, text)
+    text, texts_back = set_aside(sql)
+    text = re.sub(r"\bSYSDATE\b", "getdate()", text, flags=re.IGNORECASE)
+    if _CREATE.match(text):
+        text = re.sub(r"\bSUPER\b", "JSON", _STORAGE.sub("", text), flags=re.IGNORECASE)
+        text = _TEXT.sub(_checked_text, text)
+    return texts_back(text)
 
 
 def _checked_text(found: re.Match[str]) -> str:
