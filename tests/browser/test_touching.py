@@ -75,6 +75,23 @@ def test_a_ring_that_is_only_touched_changes_nothing(bench):
     assert bench.run() == before
 
 
+def test_a_click_on_a_message_in_a_hand_asks_about_it_and_does_nothing_to_its_worker(run_cells):
+    """Where the workers' boxes are narrow, too: what can be done to a worker lies beside its message."""
+    bench = Bench(run_cells("workbench(VideoQueue, consumers=8, seed=7)"))
+    bench.seek(75)
+    held = bench.ask("w => w.hits.filter(x => x.touch?.ring).map(x => [x.id, x.x, x.y, x.touch.at.x + 4])")
+    assert len(held) >= 7
+    before = bench.run()
+    for _, x, y, left in held:
+        bench.page.mouse.move(*at(bench, left, y))  # the buttons of the worker come
+        expect(bench.box.get_by_role("button", name=re.compile("^Crash "))).to_be_visible()
+        bench.page.mouse.click(*at(bench, x, y))
+        bench.settled()
+        expect(bench.card).to_be_visible()
+        bench.page.keyboard.press("Escape")
+    assert bench.run() == before
+
+
 def test_one_more_worker_with_the_plus_on_the_fleet(bench):
     before, time = bench.run(), bench.time()
     workers = bench.box.get_by_role("group", name="Things in the picture").get_by_role(

@@ -125,6 +125,23 @@ def test_a_step_back_undoes_a_step_and_says_what_happened(bench):
     assert (bench.time(), bench.marks()) == (at, marks)
 
 
+def test_at_its_end_the_sentence_is_about_the_end(run_cells):
+    """And not about what happened long before."""
+    bench = Bench(run_cells("workbench(VideoQueue, seed=7, mode='direct')"))
+    bench.seek(70)
+    bench.play()
+    event = re.compile("A request is refused|A caller stops waiting")
+    expect(bench.say).to_have_text(event)
+    bench.pause()
+    expect(bench.say).to_have_text(event)
+    for _ in range(3):
+        bench.button("Faster (+)").click()
+    bench.play()
+    bench.wait("w => w.time.over")
+    bench.settled()
+    expect(bench.say).to_have_text(re.compile(r"^One of three workers busy\. \d+ of \d+ lost\.$"))
+
+
 def test_seeking_needs_no_history(bench):
     bench.seek(80)
     picture = bench.canvas.evaluate(PIXELS)
@@ -193,6 +210,14 @@ def test_everything_can_be_done_with_the_keyboard(bench):
     thing.focus()
     bench.page.keyboard.press("Enter")
     expect(bench.card).to_be_visible()
+
+
+def test_the_question_mark_tells_what_the_keys_do(bench):
+    bench.button("Keys and signs (?)").click()
+    dialog = bench.box.get_by_role("dialog", name="Keys and signs")
+    expect(dialog.get_by_text("play, pause", exact=True)).to_be_visible()
+    expect(dialog).not_to_contain_text("[object")
+    dialog.get_by_role("button", name="Close").click()
 
 
 # ---- settings --------------------------------------------------------------------------------------------------------

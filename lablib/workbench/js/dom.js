@@ -10,7 +10,7 @@ export function h(tag, props = {}, ...children) {
     else element.setAttribute(key, value === true ? "" : value);
   }
   if (props.class) element.className = props.class;
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
@@ -67,7 +67,7 @@ export const table = (caption, heads, rows) => h("table", { class: "ml-table" },
 
 /** Puts new children in place of the old. */
 export function refill(element, ...children) {
-  element.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 

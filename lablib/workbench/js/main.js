@@ -167,7 +167,9 @@ export function mount(root, store) {
       if (!drawn) { say("Guess first: nothing is played before. Or press Skip."); guess.querySelector("button, input")?.focus(); return; }
       ask({ do: "answer", value: drawn });
     }
-    time.play(on); tellTime("mode"); wake();
+    time.play(on);
+    if (!on && performance.now() - spokenAt < 4000) spokenOf = time.t;   // who stops to read finds it still there
+    tellTime("mode"); wake();
   }
   function seek(t, free = false) { time.seek(t, free); bubbleUntil = 0; tellTime("seek"); wake(); }
   function faster(by) { time.faster(by); wake(); }
@@ -195,8 +197,8 @@ export function mount(root, store) {
   }
   time.tell = note;
 
-  let spoken = "", spokenAt = 0;
-  function say(words = "") { spoken = words; spokenAt = performance.now(); }
+  let spoken = "", spokenAt = 0, spokenOf = 0;
+  function say(words = "") { spoken = words; spokenAt = performance.now(); spokenOf = time.t; }
 
   /** Everything in words that follows the cursor. */
   function tellTime(why = "") {
@@ -294,8 +296,10 @@ export function mount(root, store) {
     if (!what || !store.live || state.question?.state === "open") return hand.hide();
     const r = stage.lanes[what.lane]?.run, list = r ? actionsFor(state.canDo, form.params, r, what, time.t) : [], b = what.at;
     if (!list.length || !b) return hand.hide();
-    const w = list.length * 36;
-    return hand.show(list, Math.max(b.x + 2, b.x + b.w - w - 6), b.y + Math.min(b.h / 2 - 14, b.h - 30), what.lane, hit.id);
+    const w = list.length * 36, right = Math.max(b.x + 2, b.x + b.w - w - 6);
+    const covered = hits.filter(({ x, r, touch: own }) => own?.message !== undefined && own.lane === what.lane && own.actor === what.actor && x + r > right);
+    const left = Math.min(...covered.map(({ x, r }) => x - r)) - w;           // a click on a message is to ask about it
+    return hand.show(list, covered.length && left > b.x - w ? left : right, b.y + Math.min(b.h / 2 - 14, b.h - 30), what.lane, hit.id);
   }
 
   // ---- the loop ----
@@ -349,7 +353,7 @@ export function mount(root, store) {
     scrub.canvas.setAttribute("aria-valuemax", run.duration); scrub.canvas.setAttribute("aria-valuenow", time.t.toFixed(3));
     scrub.canvas.setAttribute("aria-valuetext", `${words} of ${clock(run.duration, run.duration)}`);
     bubble.classList.toggle("ml-on", performance.now() < bubbleUntil);
-    const fresh = spoken && (performance.now() < metUntil || performance.now() - spokenAt < 4000 || !time.playing);
+    const fresh = spoken && (performance.now() < metUntil || (time.playing ? performance.now() - spokenAt < 4000 : spokenOf === time.t));
     put(sentence, fresh ? spoken : lensWords());
   }
 

@@ -262,7 +262,7 @@ export class Scrub {
     text(g, "you", Math.min(last[0] + 4, a.x + a.w - 26), clamp(last[1] - 9, a.y + 6, a.y + a.h - 6),
       { size: fs + 0.5, weight: 700, color: col.ink });
     const k = this.score();
-    if (k && !this.drawing && this.time.fog && this.time.watched > T * 0.03) text(g, `${Math.round(k.share * 100)} % so far`, at + 8, a.y + 9,
+    if (k && !this.drawing && this.time.fog && this.time.watched > T * 0.03) text(g, `${Math.round(k.share * 100)} % right so far`, at + 8, a.y + 9,
       { size: fs + 0.5, weight: 650, color: col.again });
   }
 

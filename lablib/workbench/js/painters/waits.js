@@ -1,5 +1,5 @@
 // Lens: how long did they wait? A histogram of the waits so far, this run's over the other's, on one scale; and who is done.
-import { box, text } from "../glyph.js";
+import { box, text, width } from "../glyph.js";
 import { alpha, brief, nice, span } from "../theme.js";
 import { upTo } from "../model.js";
 
@@ -32,8 +32,10 @@ export const waits = {
       head = b.below ? 0 : fs * 2 + size * 1.1, h = y - b.y - head - fs * 2.2;
     if (!b.below) text(g, done, b.x + 11, b.y + fs * 1.6 + size * 0.7, { size, weight: 750, color: col.done });
     const vain = run.count("vain", t);
-    if (vain && !b.below) text(g, `${brief(vain)} in vain`, b.x + b.w - 11, b.y + fs * 1.6 + size * 0.75,
-      { size: fs - 1, weight: 600, color: col.again, align: "right" });
+    if (vain && !b.below) {
+      const words = `${brief(vain)} in vain`, beside = width(g, done, size, 750) + width(g, words, fs - 1, 600) < b.w - 30;
+      text(g, words, b.x + b.w - 11, beside ? b.y + fs * 1.6 + size * 0.75 : b.y + 16, { size: fs - 1, weight: 600, color: col.again, align: "right" });
+    }
     if (h < 24) return;
     const title = mine.n ? `waited ${span(mine.mean)} on average` : "how long they waited";
     text(g, title, x, y - h - fs * 0.7, { size: fs - 1, color: col.soft, max: w });
