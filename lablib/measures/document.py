@@ -13,6 +13,7 @@ works on it from then on), `ended` (index into `reasons`; -1 at the end), `row` 
 | `messages` | `born`, `gone` (nan: still there), `from` (place), `to` (the place that a delivery is for, -1: no \
 delivery), `group` (index into `groups`), `parent` (message that it was made of) |
 | `parts` | `t`, `place`, `part`, `up` (1, 0): servers of a queue that go away and come back |
+| `refusals` | `t`, `place`: the place had no room, and refused |
 
 Lists of dictionaries or tuples: `states` (`id`, `words`), `reasons` (texts), `places`, `pipes` (`from` and `to` are
 indices into `places`) as in `lablib.scenarios.topology` (null: never ends; `side` is the role's), `actors` (`name`,
@@ -120,6 +121,7 @@ class _Document:
                 "part": array("i", [part for _, _, part, _ in parts]),
                 "up": array("i", [up for *_, up in parts]),
             },
+            "refusals": self.refusals(),
             "counters": self.counters(),
             "events": self.events(),
             "brief": {kind: e.brief for kind, e in self.trace.events.items() if e.brief},
@@ -227,6 +229,13 @@ class _Document:
         if again:
             changes["again"] = again
         return {name: dict(zip(("t", "y"), totals(sorted(found)))) for name, found in changes.items()}
+
+    def refusals(self) -> dict[str, Any]:
+        """When a place refused something."""
+        refused = self.trace.kinds(lambda event: event.counts == "refused")
+        found = [(row.time, self.place(self.trace.code(row.resource))) for row in self.trace.where(refused)]
+        at = [(time, place) for time, place in found if place >= 0]
+        return {"t": array("d", [t for t, _ in at]), "place": array("i", [place for _, place in at])}
 
     def events(self) -> list[dict[str, Any]]:
         """The events of interest, and where they happened."""

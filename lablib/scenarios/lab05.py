@@ -19,7 +19,7 @@ from lablib.scenarios.param import choice, number, seconds, whole
 from lablib.scenarios.run import Run
 from lablib.scenarios.scenario import Scenario
 from lablib.scenarios.stage import Stage, always
-from lablib.scenarios.stages import CONSUMERS, CRASHES, RESTART, SPREAD, WORK
+from lablib.scenarios.stages import CONSUMERS, CRASHES, RESTART, SPREAD, WORK, shard_capacity
 
 STREAM = "positions"
 
@@ -226,18 +226,22 @@ class _StreamStage(Stage):
     # ---- shards ------------------------------------------------------------------------------------------------------
 
     def show_shards(self) -> None:
-        """Give each shard that has none a place, and readers. What feeds it changes with it."""
+        """Give each shard that has none a place, and readers. What feeds it changes with it: one that is closed gets
+        nothing more.
+        """
         for shard in self.stream.shards.values():
             name = f"{STREAM}/{shard.id}"
             if shard.id not in self.application.leases:
                 self.application.add_shard(shard.id, shard.parents)
                 self._first = self.place(name, f"Shard {shard.number}", "shard", name)
-                self.link("front-end", name, capacity=1000.0, unit="records/s")
+                self.link("front-end", name, capacity=shard_capacity(self.cloud, self.values["size"]), unit="records/s")
                 self.link(name, "workers")
                 for n in range(1, self.values["dashboards"] + 1):
                     read = self._subscribe if self.values["pipes"] == "own" else self._poll
                     self.link(name, f"dashboard-{n}")
                     self.cloud.spawn(read, n, shard.id, name=f"dashboard-{n}.{shard.number}")
+            elif shard.end is not None:
+                self.unlink("front-end", name)
 
     def open_shards(self) -> list[str]:
         """The shards that can be split now."""

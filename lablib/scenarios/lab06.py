@@ -31,6 +31,7 @@ from lablib.scenarios.param import choice, duration_of, number, seconds, share, 
 from lablib.scenarios.run import Run
 from lablib.scenarios.scenario import Scenario
 from lablib.scenarios.stage import Stage
+from lablib.scenarios.stages import shard_capacity
 from lablib.scenarios.topology import ROLES, Role
 from lablib.services import quota_values
 
@@ -250,7 +251,7 @@ class _LiftStage(Stage):
         to = [] if way == "both" else ["buffer"] if way == "firehose" else []
         self.front_end(self.handle, self._load(load), to=to, id="turnstiles")
         if way != "firehose":
-            self.link("turnstiles", self._shard, capacity=1000.0, unit="records/s")
+            self.link("turnstiles", self._shard, capacity=shard_capacity(cloud, scenario.size), unit="records/s")
 
     def _load(self, load: Any) -> Any:
         """The riders, also when their rate is changed during the run."""

@@ -105,13 +105,18 @@ class Stage:
             if ends not in self._links or self._links[ends].t_from > now:
                 self._links[ends] = Link(*ends, **{"t_from": now} | more)
 
+    def unlink(self, source: str, target: str) -> None:
+        """A link ends now; nothing if there is none, or it has ended."""
+        ends, now = (source, target), self.cloud.now
+        if ends in self._links and self._links[ends].t_to > now:
+            self._links[ends] = replace(self._links[ends], t_to=now)
+
     def end(self, id: str) -> None:
         """A place ends now, and its links with it."""
-        now = self.cloud.now
-        self._places[id] = replace(self._places[id], t_to=now)
-        for ends, link in self._links.items():
-            if id in ends and link.t_to > now:
-                self._links[ends] = replace(link, t_to=now)
+        self._places[id] = replace(self._places[id], t_to=self.cloud.now)
+        for ends in self._links:
+            if id in ends:
+                self.unlink(*ends)
 
     def topology(self) -> Topology:
         """The places, links and actors so far."""

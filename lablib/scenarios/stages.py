@@ -51,6 +51,11 @@ OUTAGES = number(0.5, 0.0, 360.0, "per hour", step=0.5, quota="sqs.outages_per_h
 )
 
 
+def shard_capacity(cloud: Cloud, size: int) -> float:
+    """How many records of so many bytes a shard takes in a second."""
+    return min(cloud.quotas["kinesis.shard_records"], cloud.quotas["kinesis.shard_write"] / size)
+
+
 class QueueScenario(Scenario):
     """A scenario around a queue. Its servers are away as often as a parameter `outages` says; without it, never."""
 

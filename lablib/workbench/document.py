@@ -93,7 +93,8 @@ def describe(run: Run) -> dict[str, Any]:
     same = ("title", "label", "seed", "duration", "layout", "places", "actors", "reasons", "events", "actions")
     return {
         **{name: found[name] for name in same},
-        "links": [(pipe["from"], pipe["to"]) for pipe in found["pipes"]],
+        "links": [[pipe[name] for name in ("from", "to", "t_from", "t_to", "capacity")] for pipe in found["pipes"]],
+        "refused": {"t": array(time, found["refusals"]["t"]), "place": small(found["refusals"]["place"])},
         "states": [state["id"] for state in found["states"]],
         "outcomes": OUTCOMES,
         "said": {state["id"]: state["words"] for state in found["states"]} | SAID,
@@ -101,6 +102,7 @@ def describe(run: Run) -> dict[str, Any]:
         "messages": len(messages["born"]),
         "unit": run.scenario.unit,
         "parent": small(parents) if any(parent >= 0 for parent in parents) else None,
+        "from": small(messages["from"]),
         "to": small(messages["to"]) if any(place >= 0 for place in messages["to"]) else None,
         "groups": _named(found["groups"], messages["group"]),
         "servers": list(zip(parts["t"], parts["place"], parts["part"], parts["up"], strict=True)),

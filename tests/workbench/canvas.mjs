@@ -9,7 +9,7 @@ export function recorder() {
       if (name === "measureText") return (s) => ({ width: s.length * 7 });
       return (...args) => {
         for (const x of args) if (typeof x === "number" && !Number.isFinite(x)) throw new Error(`${String(name)}(${args}) is not a number`);
-        calls.push([name, ...args]);
+        calls.push(name === "stroke" ? [name, target.lineWidth, target.strokeStyle] : [name, ...args]);
         if (name === "fillText") texts.push(args[0]);
       };
     },

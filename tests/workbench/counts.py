@@ -46,6 +46,8 @@ def called(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
             hidden.add(subject)
             if run.trace[row.cause].until <= t:  # the answer has arrived
                 gathered.add(subject)
+        elif row.kind == "BatchReleased":
+            gathered.discard(subject)
         elif row.kind == "MovedToDeadLetterQueue":
             waiting.discard(subject)
             dead.add(subject)
@@ -74,15 +76,23 @@ def called(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
 
 def streamed(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
     """Shards and their readers: how many records are kept, those of the last half minute, what each reader has not
-    read, who works on what, and how many positions were drawn after a newer one of their truck."""
+    read, who works on what, and how many positions were drawn after a newer one of their truck. Which shards are open,
+    and for those what share of what they take came in the last second, and whether they refused any."""
     kept: dict[str, list[Row]] = defaultdict(list)
     read: dict[tuple[str, str], int] = {}
     work: dict[str, str] = {}
     newest: dict[str, int] = {}
     origin: dict[str, Row] = {}
     back = 0
+    shards, refused = set(), set()
     for row in _until(run, t):
-        if row.kind == "RecordPut":
+        if row.kind == "StreamCreated":
+            shards = set(row.detail)
+        elif row.kind in ("ShardSplit", "ShardsMerged"):
+            shards = (shards - {row.resource}) | set(row.detail)
+        elif row.kind == "WriteThrottled" and row.time > t - 1:
+            refused.add(row.resource)
+        elif row.kind == "RecordPut":
             kept[row.resource].append(row)
             origin[row.subject] = row
         elif row.kind in ("RecordsRead", "RecordsPushed"):
@@ -97,6 +107,7 @@ def streamed(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
         elif row.kind == "Crashed":
             work.pop(row.actor, None)
     behind: dict[str, int] = defaultdict(int)
+    most = min(1000, 1024 * 1024 / run.scenario.values()["size"])
     for (actor, shard), last in read.items():
         behind[actor] += len(kept[shard]) - 1 - last
     return {
@@ -110,7 +121,15 @@ def streamed(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
         "behind": behind,
         "work": {actor: numbers[subject] for actor, subject in work.items()},
         "back": back,
+        "fed": {s: sum(r.time > t - 1 for r in kept[s]) / most for s in shards},
+        "full": sorted(refused),
     }
+
+
+def subscribed(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
+    """Who is subscribed to the topic, by the name of the queue, or "web"."""
+    ends = [row.detail for row in _until(run, t) if row.kind == "Subscribed"]
+    return {"t": t, "fed": sorted("web" if end.startswith("https:") else end.rpartition(":")[2] for end in ends)}
 
 
 def collected(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
@@ -145,6 +164,81 @@ def collected(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
         "stored": len(stored),
         "read": len(seen),
     }
+
+
+def told(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
+    """Uploads: what waits in each queue and what is hidden, what each worker has in hand, how many calls of the
+    function run, and how many photos were uploaded."""
+    waiting: dict[str, set[str]] = defaultdict(set)
+    hidden: dict[str, set[str]] = defaultdict(set)
+    hands: dict[str, set[str]] = defaultdict(set)
+    coming: list[tuple[float, str, str]] = []  # answers under way
+    calls = stored = 0
+    for row in _until(run, t):
+        kind, who, queue, subject = row.kind, row.actor, row.resource, row.subject
+        for answer in [answer for answer in coming if answer[0] <= row.time]:
+            coming.remove(answer)
+            hands[answer[1]].add(answer[2])
+        if kind in ("Sent", "BecameVisible"):
+            waiting[queue].add(subject)
+            hidden[queue].discard(subject)
+        elif kind == "Received":
+            waiting[queue].discard(subject)
+            hidden[queue].add(subject)
+            coming.append((run.trace[row.cause].until, who, subject))
+        elif kind == "Deleted":
+            hidden[queue].discard(subject)
+            hands[who].discard(subject)
+        elif kind == "Crashed":
+            hands.pop(who, None)
+        elif kind == "InvocationStarted":
+            calls += 1
+        elif kind in ("InvocationEnded", "InvocationFailed"):
+            calls -= 1
+        elif kind == "ObjectCreated":
+            stored += who.startswith("front-end")
+    for _, who, subject in [answer for answer in coming if answer[0] <= t]:
+        hands[who].add(subject)
+    return {
+        "t": t,
+        "waiting": {queue: _sorted(found, numbers) for queue, found in waiting.items() if found},
+        "hidden": {queue: _sorted(found, numbers) for queue, found in hidden.items() if found},
+        "hands": {who: _sorted(mine, numbers) for who, mine in hands.items() if mine},
+        "calls": calls,
+        "stored": stored,
+    }
+
+
+def clustered(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
+    """A cluster: who leads and can decide, which nodes are there, how many messages each has on its disk, and how many
+    orders of each shop are confirmed."""
+    there: set[str] = set()
+    disks = dict.fromkeys((f"warehouse-{n}" for n in (1, 2, 3)), 0)
+    done: dict[str, int] = defaultdict(int)
+    leader = home = ""
+    classic = run.scenario.values()["queue"] == "classic"
+    for row in _until(run, t):
+        who = row.actor
+        if row.kind == "NodeServing":
+            there.add(who)
+        elif row.kind == "NodeGone":
+            there.discard(who)
+            leader = "" if leader == who else leader
+        elif row.kind == "LeaderElected":
+            leader = who
+        elif row.kind == "QueueStopped":
+            leader = ""
+        elif row.kind == "QueueDeclared":
+            home = who
+        elif row.kind == "Replicated":
+            disks[who] += 1
+        elif row.kind == "MirrorSynchronised":
+            disks[who] = row.detail
+        elif row.kind == "Enqueued" and classic:
+            disks[home] += 1
+        elif row.kind == "OrderConfirmed":
+            done[who] += 1
+    return {"t": t, "leader": leader, "there": sorted(there), "disks": disks, "confirmed": done}
 
 
 def brokered(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:

@@ -21,7 +21,17 @@ const placed = (lane, role) => [...lane.boxes.values()].filter((b) => b.role ===
 /** The messages that can be touched in a box, by their numbers. */
 const touched = (v, lane, b) => order(v.hits.filter((x) => x.id === `${lane.i}m${x.pick?.m}` && inside(x, b)).map((x) => x.pick.m + 1));
 
+/** The widths of the lines of pipes that end at the left edge of a box: wall, inside, filling. */
+const pipesTo = (g, b) => g.calls.flatMap(([name, , , , , x, y], i) =>
+  (name === "bezierCurveTo" && Math.hypot(x - b.x, y - b.y - b.h / 2) < 0.01 ? [g.calls.slice(i).find(([next]) => next === "stroke")[1]] : []));
+/** As painted: a pipe is 12 wide and its walls 1.2, its least filling is 1 wide. */
+const filling = (share) => (share ? Math.round(100 * Math.max(1, 9.6 * Math.min(1, share))) / 100 : 0);
+
 const PAINTED = {
+  subscribed({ g, lane }) {
+    const inner = [...lane.boxes.values()].filter((b) => !["producer", "topic"].includes(b.role) && lane.pipes.some((p) => p.to === b.place && lane.boxes.get(p.from)?.role === "topic"));
+    return { fed: inner.filter((b) => pipesTo(g, b).length).map((b) => lane.run.places[b.place].id).sort() };
+  },
   called({ g, v, lane }) {
     const [queue] = placed(lane, "queue"), [fn] = placed(lane, "function"), [dead] = placed(lane, "dead-letter"), here = new Set(touched(v, lane, queue));
     const marks = lane.marksIn(queue.place).filter((m) => here.has(m.m + 1)), named = (signs) => order(marks.filter((m) => signs.includes(m.sign)).map((m) => m.m + 1));
@@ -37,15 +47,20 @@ const PAINTED = {
       done: number(wordsIn(g, lane.lensBox), /^([\d,]+)$/) };
   },
   streamed({ g, v, lane, t }) {
-    const { run } = lane, kept = {}, tape = {}, work = {};
+    const { run } = lane, kept = {}, tape = {}, work = {}, fed = {}, full = [];
+    const tags = g.calls.filter(([name, words]) => name === "fillText" && words === "full").map(([, , , y]) => y);
     for (const b of placed(lane, "shard")) {
       const id = run.places[b.place].id, drawn = touched(v, lane, b), n = number(wordsIn(g, b), /([\d,]+) kept/);
       if (n) kept[id] = n;
       if (drawn.length) tape[id] = drawn;
+      const [wall, , fill = 0] = pipesTo(g, b);
+      if (wall) fed[id] = Math.round(100 * fill) / 100;
+      if (tags.some((y) => Math.abs(y + 17 - b.y - b.h / 2) < 1)) full.push(id);
     }
+    assert.equal(tags.length, full.length, "each word stands at a shard");
     for (const x of v.hits) if (x.touch?.message !== undefined && lane.marksOf(x.touch.actor).some((m) => m.m === x.touch.message && m.bar !== null && !(m.k.wu <= t && m.k.wu !== null)))
       work[run.actors[x.touch.actor].name] = x.touch.message + 1;
-    return { kept, tape, work, back: number(wordsIn(g, lane.lensBox), /^([\d,]+) jumps? back/) ?? 0,
+    return { kept, tape, work, fed, full: full.sort(), back: number(wordsIn(g, lane.lensBox), /^([\d,]+) jumps? back/) ?? 0,
       behind: Object.fromEntries([...behind(run, t)].map(([actor, n]) => [run.actors[actor].name, n])) };
   },
   collected({ g, v, lane, t }) {
@@ -54,6 +69,33 @@ const PAINTED = {
     const title = buffer ? number(wordsIn(g, buffer), /^([\d,]+) collected/) : 0;
     return { inside: buffer && !lane.blocks ? touched(v, lane, buffer) : title, title, bytes: buffer ? filled(run, t).bytes : 0, objects,
       stored: number(words, /^([\d,]+) delivered to S3/) ?? 0, read: number(words, /^([\d,]+) read by your code/) ?? 0 };
+  },
+  told({ g, v, lane, t }) {
+    const { run } = lane, waiting = {}, hidden = {}, hands = {}, [fn] = placed(lane, "function"), [producer] = placed(lane, "producer");
+    for (const b of placed(lane, "queue")) {
+      const id = run.places[b.place].match, here = new Set(touched(v, lane, b)), marks = lane.marksIn(b.place).filter((m) => here.has(m.m + 1));
+      const named = (signs) => order(marks.filter((m) => signs.includes(m.sign)).map((m) => m.m + 1));
+      const [visible, taken] = [named(["dot", "diamond"]), named(["socket", "orphan"])];
+      if (visible.length) waiting[id] = visible;
+      if (taken.length) hidden[id] = taken;
+    }
+    run.actors.forEach((actor, a) => {
+      const mine = v.hits.filter((x) => x.id.startsWith(`${lane.i}h${a}m`)).map((x) => x.pick.m + 1);
+      if (mine.length && run.places[actor.place].role === "consumer") hands[actor.name] = order(mine);
+    });
+    return { waiting, hidden, hands, calls: fn ? number(wordsIn(g, fn), /^(\d+) call/) : 0, stored: number(wordsIn(g, producer), /^([\d,]+)$/) };
+  },
+  clustered({ g, lane, t }) {
+    const { run } = lane, st = lane.cluster, disks = {}, confirmed = {}, there = [];
+    let leader = "";
+    run.lens.nodes.forEach((name, n) => {
+      const words = wordsIn(g, st.b[n]);
+      disks[name] = number(words, /^([\d,]+) messages? on its disk/);
+      if (words.some((s) => s.startsWith("leads"))) leader = name;
+      if (!words.some((s) => /^(no power|sees a minority|pauses)/.test(s))) there.push(name);
+    });
+    run.lens.shops.forEach((shop, i) => { const n = number(wordsIn(g, st.cells[i]), /^([\d,]+) confirmed/); if (n) confirmed[shop.name] = n; });
+    return { leader, there: there.sort(), disks, confirmed };
   },
   brokered({ g, v, lane, t }) {
     const { run } = lane, st = lane.brokers, n = owner(run, t), hands = {}, done = {};
@@ -80,6 +122,7 @@ function asPainted(kind, { t, ...wanted }, found) {
     wanted.objects = Object.fromEntries(Object.keys(found.objects).map((id) => [id, wanted.objects[id]]));
     if (wanted.bytes === null) wanted.bytes = found.bytes;
   }
+  if (kind === "streamed") wanted.fed = Object.fromEntries(Object.entries(wanted.fed).map(([id, share]) => [id, filling(share)]));
   if (kind === "brokered") wanted.hands = Object.fromEntries(Object.entries(wanted.hands).map(([who, mine]) => [who, mine.length]));
   return wanted;
 }

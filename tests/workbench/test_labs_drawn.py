@@ -9,19 +9,25 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from workbench.counts import brokered, called, collected, streamed
+from workbench.counts import brokered, called, clustered, collected, streamed, subscribed, told
 from workbench.test_flow import instants
 
 from lablib.scenarios import Action
 from lablib.scenarios.lab02b import QueueToFunction
+from lablib.scenarios.lab04 import FanOut
+from lablib.scenarios.lab04b import Uploads
 from lablib.scenarios.lab05 import TruckStream
-from lablib.scenarios.lab06 import SkiLift
+from lablib.scenarios.lab06 import LongOutage, SkiLift
 from lablib.scenarios.lab07 import Warehouse
+from lablib.scenarios.lab07_cluster import Cluster
 from lablib.workbench import document
 
 TEST = Path(__file__).with_name("labs_test.mjs")
 NODE = shutil.which("node")
+DARK = (Action("power_off", 20.0, "warehouse-2"), Action("power_off", 30.0, "warehouse-3"))
+CUT = (Action("cut_off", 25.0, "warehouse-1", 20.0), Action("power_off", 80.0, "warehouse-2"))
 CRASH = (Action("crash_broker", 20.0),)
+LATER = (("web server", 100.0), ("queue", 150.0))  # how the partner is told, and when analytics is added
 # name -> how to count it, and its lanes.
 SCENES = {
     "a function": (called, lambda: [QueueToFunction().run(seed=7)]),
@@ -36,6 +42,10 @@ SCENES = {
     "a function without room": (called, lambda: [QueueToFunction(reserved=1, max_receives=3).run(seed=7)]),
     "a function and groups": (called, lambda: [QueueToFunction(groups=5, bad=0.05).run(seed=2)]),
     "large batches": (called, lambda: [QueueToFunction(batch_size=100, window=30).run(seed=7)]),
+    "one who subscribes later": (
+        subscribed,
+        lambda: [FanOut(late=True, partner=kind).run(7, [Action("add_analytics", at)]) for kind, at in LATER],
+    ),
     "a stream": (streamed, lambda: [TruckStream().run(seed=7)]),
     "two streams": (streamed, lambda: [TruckStream(key="random").run(seed=7), TruckStream(shards=8).run(seed=7)]),
     "a stream in trouble": (
@@ -46,12 +56,28 @@ SCENES = {
             )
         ],
     ),
+    "a full shard": (
+        streamed,
+        lambda: [TruckStream(hot=100.0, every=1.0).run(7, [Action("split", 20.0, "shard-3")], until=60.0)],
+    ),
     "a stream with pipes of their own": (streamed, lambda: [TruckStream(dashboards=2, pipes="own").run(seed=7)]),
     "a buffer": (collected, lambda: [SkiLift().run(seed=7)]),
     "two ways": (collected, lambda: [SkiLift().run(seed=7), SkiLift(way="stream").run(seed=7)]),
     "a buffer behind a stream": (collected, lambda: [SkiLift(way="both", backup=True).run(seed=7, until=150.0)]),
     "a buffer with a transform": (collected, lambda: [SkiLift(transform=True, poison=0.1, outage=60.0).run(seed=7)]),
     "a busy buffer": (collected, lambda: [SkiLift(rate=8.0, buffer_time=100).run(seed=5)]),
+    "a buffer in a long outage": (collected, lambda: [LongOutage().run(seed=7), LongOutage(outage=3.0).run(seed=7)]),
+    "uploads": (told, lambda: [Uploads().run(seed=7), Uploads(way="one queue").run(seed=7)]),
+    "uploads and a catalogue": (
+        told,
+        lambda: [Uploads(catalogue=True, rate=0.8, stored="photos/").run(3, (Action("catalogue_away", 30.0),), 120.0)],
+    ),
+    "uploads and a crash": (
+        told,
+        lambda: [Uploads(way="one queue", rate=1.0, consumers=1).run(5, (Action("crash", 40.0, "resize-1"),))],
+    ),
+    "a cluster": (clustered, lambda: [Cluster().run(7, DARK, limits="today"), Cluster(queue="classic").run(7, DARK)]),
+    "a cluster of 2023": (clustered, lambda: [Cluster(senders=6, every=0.5).run(3, CUT)]),
     "brokers": (brokered, lambda: [Warehouse().run(7, CRASH)]),
     "two pairs": (
         brokered,
@@ -67,14 +93,14 @@ SCENES = {
 
 @pytest.mark.skipif(NODE is None, reason="no Node on this machine")
 def test_what_the_painters_of_the_labs_paint(tmp_path):
-    chance, scenes = random.Random(23), []
+    scenes = []
     for name, (count, make) in SCENES.items():
         files, runs = [], make()
         for i, run in enumerate(runs):
             files.append(tmp_path / f"{len(scenes)}-{i}")
             files[-1].write_bytes(document.pack(document.describe(run)))
         numbers = [{subject: i + 1 for i, subject in enumerate(document.subjects(run))} for run in runs]
-        times = instants(runs, chance, 10)
+        times = instants(runs, random.Random(name), 10)
         checks = [[count(run, t, mine) for run, mine in zip(runs, numbers, strict=True)] for t in times]
         scenes.append({"name": name, "kind": count.__name__, "files": [str(f) for f in files], "checks": checks})
     listed = tmp_path / "runs.json"

@@ -28,6 +28,12 @@ EVENTS = (
         state=RETRYING,
         origin="cause",
     ),
+    Event(
+        "BatchReleased",
+        "{actor} let go of it: the function {resource} had no concurrency left",
+        "{actor} let go of {message}: no call was possible",
+        holder="drops",
+    ),
     Event("RecordFiltered", "removed: no filter of {resource} wants it ({detail})"),
     Event("RecordSkipped", "no filter of {resource} wants it ({detail})"),
     Event(

@@ -207,10 +207,12 @@ class Pollers:
         records = [message["record"] for message in messages]
         payload = json.dumps({"Records": records}, ensure_ascii=False).encode()
         invocation = self._invoke(mapping, function, payload, messages[0]["row"], header)
+        trace, actor = self._world.trace, function.actor
         if invocation is None:
             mapping.result = "PROBLEM: Function call failed: throttled"
+            for message in messages:
+                trace.add("BatchReleased", function.name, message["MessageId"], actor, message["row"])
             return
-        trace, actor = self._world.trace, function.actor
         started = [trace.add("WorkStarted", actor, m["MessageId"], actor, m["row"]) for m in messages]
         if not invocation.over:
             self._world.kernel.wait(invocation.done)

@@ -104,10 +104,10 @@ export function along(c, u) {
 const trace = (g, c) => { g.beginPath(); g.moveTo(c.x0, c.y0); g.bezierCurveTo(c.x1, c.y1, c.x2, c.y2, c.x3, c.y3); };
 
 /**
- * A pipe of width `w` (its capacity). `load` (0..1): dots that move with `phase`, `loadColor` theirs. `state`: "open", "broken"
- * (dashed) or "throttled" (orange edge).
+ * A pipe of width `w` (its capacity). `fill` (0..1): how much of its capacity is used. `load` (0..1): dots that move with `phase`, `loadColor` theirs.
+ * `state`: "open", "broken" (dashed) or "throttled" (orange edge).
  */
-export function pipe(g, c, w, col, { load = 0, loadColor = col.waiting, state = "open", phase = 0 } = {}) {
+export function pipe(g, c, w, col, { fill = 0, load = 0, loadColor = col.waiting, state = "open", phase = 0 } = {}) {
   const stroke = (color, line, dash = [], offset = 0) => {
     trace(g, c); g.strokeStyle = color; g.lineWidth = line; g.setLineDash(dash); g.lineDashOffset = offset; g.stroke();
     g.setLineDash([]); g.lineDashOffset = 0;
@@ -116,6 +116,7 @@ export function pipe(g, c, w, col, { load = 0, loadColor = col.waiting, state = 
   if (state === "broken") return stroke(col.again, 1.8, [5, 5]);
   stroke(state === "throttled" ? col.again : col.edge, w);
   stroke(col.pipe, w - 2.4);
+  if (fill > 0) stroke(loadColor, Math.max(1, (w - 2.4) * Math.min(1, fill)));
   if (load <= 0.01) return undefined;
   stroke(alpha(loadColor, 0.35), Math.max(2, (w - 2.4) * Math.min(1, load)));
   g.lineCap = "round"; stroke(loadColor, Math.max(2.4, (w - 4) * 0.6), [1, 13], -phase * 14); g.lineCap = "butt";

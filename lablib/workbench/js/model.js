@@ -29,6 +29,9 @@ export function upTo(sorted, x) {
   return low;
 }
 
+/** Is a place, or a link, there at t? `t_from` null: never; `t_to` null: to the end. */
+export const there = ({ t_from = 0, t_to = null }, t) => t_from !== null && t_from <= t && (t_to === null || t < t_to);
+
 /** The value of a step series {t, y} at t. */
 export const stepAt = ({ t, y }, at, start = 0) => y[upTo(t, at) - 1] ?? start;
 
@@ -135,6 +138,12 @@ export class Run {
   /** A message's number for people, and what kind of thing it is. */
   name(m) { return `${this.of.get(m)?.[0].state === "asking" ? "request" : this.unit} ${m + 1}`; }
 
+  /** Did a place refuse something in the `back` seconds before t, because it was full? */
+  refusedLately(place, t, back = 1) {
+    const times = this.once(`refused ${place}`, () => Array.from(this.refused?.t ?? []).filter((_, i) => this.refused.place[i] === place));
+    return upTo(times, t) > upTo(times, t - back);
+  }
+
   /** The servers of a queue that are unavailable at t, as numbers. */
   serversDown(place, t) {
     const down = new Set();
@@ -176,15 +185,21 @@ function join(list) {
   }
 }
 
+/** Is it sent by a producer, where there is one? A copy, an object, a test event of a service are not. */
+function isSent(run, m) {
+  const known = run.from && run.places.some((p) => p.role === "producer");
+  return !(run.parent?.[m] >= 0) && (!known || run.places[run.from[m]]?.role === "producer");
+}
+
 /** The changes [time, by, place] of a counter. */
 function pairsOf(run, name) {
   const found = [], seen = new Set();
   const once = (m) => !seen.has(m) && seen.add(m);
   const [what, why] = name.split(":");
   for (const k of run.list) {
-    if (what === "sent" && (run.parent?.[k.m] >= 0 || (k.state === "passing" && k.place < 0))) continue;   // no producer's: a copy, an object
-    if (what === "sent" ? once(k.m) : what === "lost" && k.state === "lost" && (!why || k.ended === why)) found.push([k.t0, 1, k.place]);
-    else if (what === "came" ? k.state === "waiting" && !k.copy : what === "taken" && k.state === "held") found.push([k.t0, 1, k.place]);
+    if (what === "sent") { if (isSent(run, k.m) && once(k.m)) found.push([k.t0, 1, run.from?.[k.m] ?? k.place]); }
+    else if (what === "lost" && k.state === "lost" && (!why || k.ended === why)) found.push([k.t0, 1, k.place]);
+    else if (what === "came" ? ["waiting", "kept"].includes(k.state) && !k.copy : what === "taken" && k.state === "held") found.push([k.t0, 1, k.place]);
     else if (what === "told" && run.arrives(k)) found.push([k.t1, 1, run.to[k.m]]);
     else if (what === "again" && k.state === "held" && k.copy > 1 && once(k.m)) found.push([k.t0, 1, k.place]);
     else if (what === "working" && k.state === "held" && k.wf !== null) found.push([k.wf, 1, k.place], [Math.min(k.wu ?? k.t1, k.t1), -1, k.place]);

@@ -4,7 +4,7 @@ import { HANDS, HEAPS, TAPES, arrange } from "./layout.js";
 import { box, curve, mark, pipe, streak, text, way, width } from "./glyph.js";
 import { TIME, alpha } from "./theme.js";
 import { lensOf, painterOf, stageOf } from "./painters.js";
-import { marksAt } from "./model.js";
+import { marksAt, there } from "./model.js";
 
 const NOTHING = [], FLIES = new Set(["waiting", "delayed", "held", "passing"]);
 
@@ -77,7 +77,7 @@ export class Stage {
   }
 
   lane(g, lane, v) {
-    const { col, t } = v, { run } = lane.at(t), boxes = [...lane.boxes.values()];
+    const { col, t } = v, { run } = lane.at(t), boxes = [...lane.boxes.values()].filter((b) => there(run.places[b.place], t));
     if (lane.label) text(g, lane.label, 2, lane.y + lane.labelH / 2 - 1,
       { size: lane.fs + 1, weight: 680, color: lane.strong ? col.ink : col.soft, max: this.size[0] - 8 });
     for (const z of lane.zones) {
@@ -85,17 +85,17 @@ export class Stage {
       text(g, z.name, z.x + z.w - 8, z.y + lane.fs * 0.7, { size: lane.fs - 2, color: col.soft, align: "right", max: z.w - 16 });
     }
     g.globalAlpha = v.select ? 0.35 : 1;
-    const window = Math.max(2, v.speed);
-    for (const p of lane.pipes) {
+    const window = Math.max(2, v.speed), open = lane.pipes.filter((p) => isOpen(run, p, t)), size = lane.fs - 1;
+    const full = (p) => p.words && run.refusedLately(p.to, t, Math.max(1, v.speed));
+    for (const p of open) {
       const rate = v.aggregate ? rateOf(run, p, t, window) : 0;
-      pipe(g, p.c, p.w, col, { load: rate ? 0.85 : 0, loadColor: col[p.color], phase: v.wall * 2.2 });
+      pipe(g, p.c, p.w, col, { load: rate && !p.capacity ? 0.85 : 0, fill: usedOf(run, p, t), loadColor: col[p.color], phase: v.wall * 2.2,
+        state: full(p) ? "throttled" : "open" });
     }
-    for (const p of lane.pipes) {                      // above all pipes: none goes through a number
-      const rate = v.aggregate && p.words ? rateOf(run, p, t, window) : 0, size = lane.fs - 1;
-      if (!rate) continue;
-      const words = rate < 0.05 ? `${Math.round(rate * 3600)}/h` : `${rate.toFixed(rate < 10 ? 1 : 0)}/s`, [x, y] = p.words, w = width(g, words, size, 600) + 6;
-      box(g, x - w / 2, y - size * 0.7, w, size * 1.4, 4, { fill: alpha(col.page, 0.88) });
-      text(g, words, x, y, { size, weight: 600, color: col[p.color], align: "center" });
+    for (const p of open) {                            // above all pipes: none goes through a number
+      const rate = v.aggregate && p.words ? rateOf(run, p, t, window) : 0;
+      if (full(p)) tag(g, "full", p.capacity ? [p.c.x3 - width(g, "full", size, 700) / 2 - 4, p.c.y3 - p.w - 5] : p.words, size, col.again, col);
+      else if (rate) tag(g, rate < 0.05 ? `${Math.round(rate * 3600)}/h` : `${rate.toFixed(rate < 10 ? 1 : 0)}/s`, p.words, size, col[p.color], col);
     }
     g.globalAlpha = 1;
     for (const b of boxes) b.paint.ground?.(g, b, lane, v);
@@ -147,23 +147,36 @@ function halo(g, v, m, x, y, r) {
   g.beginPath(); g.arc(x, y, r + 1, 0, 7); g.strokeStyle = chosen ? v.col.ink : alpha(v.col.ink, 0.55); g.lineWidth = chosen ? 2.2 : 1.6; g.stroke();
 }
 
+/** Words on a pipe. */
+function tag(g, words, [x, y], size, color, col) {
+  const w = width(g, words, size, 650) + 6;
+  box(g, x - w / 2, y - size * 0.7, w, size * 1.4, 4, { fill: alpha(col.page, 0.88) });
+  text(g, words, x, y, { size, weight: 650, color, align: "center" });
+}
+
+/** Is a pipe there at t? Its link is, and the worker to whom it leads. */
+const isOpen = (run, p, t) => there(p, t) && (p.actor < 0 || !["", "gone"].includes(run.stateOf(p.actor, t).state));
+
+/** The share of its capacity that a pipe carries: what came through it in the last second. */
+export const usedOf = (run, p, t) => (p.capacity ? (run.count("came", t, p.to) - run.count("came", t - 1, p.to)) / p.capacity : 0);
+
 /** The pipes of a lane: one to each worker, a shared one to a crowd. */
 function pipes(lane) {
   const found = [], { run } = lane;
   const edge = (b, right) => [right ? b.x + b.w : b.x, b.y + b.h / 2];
-  for (const [from, to] of lane.forward) {
+  for (const [from, to, t_from, t_to, capacity = null] of lane.forward) {
     const a = lane.boxes.get(from), goal = lane.boxes.get(to) ?? (run.places[to].role === "done" ? lane.lensBox : null);
     if (!a || !goal) continue;
     const [x0, y0] = edge(a, true), [x1, y1] = edge(goal, false), color = goal.role === "done" ||
       goal.role === "lens" ? "done" : HANDS.has(goal.role) ? "hand" : "waiting";
     const thin = Math.min(8, Math.max(4, (goal.h / Math.max(1, lane.actorsAt(to).length)) * 0.2));
-    const add = (c, w, actor, words) => found.push({ from, to, c, w, color, actor, words });
+    const add = (c, w, actor, words) => found.push({ from, to, t_from, t_to, capacity, c, w, color, actor, words });
     if (HANDS.has(goal.role) && !goal.shared && !TAPES.has(a.role) && lane.actorsAt(to).length) {
       lane.actorsAt(to).forEach((p, i) => { const c = lane.cells.get(p);
         add(curve(x0, y0, c.x, c.my), thin, p, i ? null : [(x0 + c.x) / 2 - 6, Math.max(lane.y + lane.labelH + 10, Math.min(y0, c.my) - 16)]); });
     } else if (HANDS.has(a.role) && !a.shared && lane.actorsAt(from).length) {
       for (const p of lane.actorsAt(from)) { const c = lane.cells.get(p); add(curve(c.x + c.w, c.my, x1, y1), thin, p, null); }
-    } else add(curve(x0, y0, x1, y1), HANDS.has(goal.role) || HANDS.has(a.role) ? 7 : 9, -1,
+    } else add(curve(x0, y0, x1, y1), HANDS.has(goal.role) || HANDS.has(a.role) ? 7 : capacity ? 12 : 9, -1,
       HANDS.has(a.role) ? null : [(x0 + x1) / 2, (y0 + y1) / 2 - 13]);
   }
   return found;

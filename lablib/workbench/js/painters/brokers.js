@@ -199,7 +199,7 @@ function client(g, lane, v, i) {
   const mine = actor < 0 ? [] : lane.marksOf(actor), busy = mine.find((m) => m.bar !== null && m.bar < 1) ?? mine.find((m) => m.k.wf !== null && m.k.wu === null),
     rest = mine.length - (busy ? 1 : 0), done = c.done.filter((x) => x <= t).length;
   const held = low && mine.length ? [`${mine.length} in hand · ${done} done`, `${mine.length} in hand`, `${mine.length}`] : [`${done} done`];
-  text(g, down ? "crashed" : fitting(g, held, room, fs - 1), right, y1,
+  text(g, fitting(g, down ? [`crashed · ${done} done`, "crashed"] : held, room, fs - 1), right, y1,
     { size: fs - 1, weight: down ? 650 : 400, color: down ? col.again : col.soft, align: "right" });
   if (low || down) return;
   const s = st.s, y = mid + fs * 0.3;

@@ -5,7 +5,7 @@ import { brief } from "../theme.js";
 export const producer = {
   place(b) { b.spot = (k) => [b.x + 14 + ((k.slot ?? 0) * 13) % Math.max(13, b.w - 24), b.y + b.h - 12]; },
   paint(g, b, lane, v) {
-    const { col } = v, { run } = lane, n = brief(run.count("sent", v.t)), fs = b.fs, middle = b.y + b.h / 2;
+    const { col } = v, { run } = lane, n = brief(run.count("sent", v.t, b.place)), fs = b.fs, middle = b.y + b.h / 2;
     const down = lane.actorsAt(b.place).some((a) => run.stateOf(a, v.t).state === "down"), key = `${lane.i}p${b.place}`,
       on = v.focus === key || v.hover?.id === key;
     box(g, b.x, b.y, b.w, b.h, 9, { fill: col.card, stroke: down ? col.again : on ? col.ink : col.edge, dash: down ? [6, 4] : null,

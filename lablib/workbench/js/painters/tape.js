@@ -60,8 +60,7 @@ export const tape = {
   },
   ground(g, b, lane, v) {
     const { col, t } = v, { run } = lane, r = records(run, b.place), id = `${lane.i}q${b.place}`, on = v.focus === id || v.hover?.id === id;
-    const closed = closedFrom(run, b.place) <= t, from = run.places[b.place].t_from ?? 0;
-    if (from > t) return;                               // a child that is still to come
+    const closed = closedFrom(run, b.place) <= t;
     box(g, b.x, b.y, b.w, b.h, 10, { fill: col.tray, stroke: on ? col.ink : col.edge, line: on ? 1.8 : 1.4 });
     if (closed) hatch(g, b.x, b.y, b.w, b.h, 10, alpha(col.edge, 0.4));
     v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.fs * 1.6, id, pick: { place: b.place, lane: lane.i } });
@@ -75,7 +74,6 @@ export const tape = {
   },
   paint(g, b, lane, v) {
     const { col, t } = v, { run } = lane, r = records(run, b.place), s = b.step * 0.82;
-    if ((run.places[b.place].t_from ?? 0) > t) return;
     const flags = readers(run, b.place, t), read = Math.max(-1, ...flags.map(([, i]) => i));
     const { unit } = lane.tape, end = upTo(r.t, t), wide = Math.min(s, ((b.x1 - b.x0) / SPAN) * 0.86), chosen = v.select?.m;
     for (let i = upTo(r.t, t - SPAN), next; i < end; i = next) {   // a mark is one record, or `unit` of them that came in one second
