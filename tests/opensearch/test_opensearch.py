@@ -111,6 +111,41 @@ def test_a_document_that_does_not_fit_is_refused_alone(lab):
     assert [row.detail for row in lab.cloud.trace.where(kind="DocumentRefused")] == [e["reason"] for e in errors if e]
 
 
+@reported
+@pytest.mark.parametrize(
+    ("first", "second", "reason"),
+    [(1, 10**400, "out of range"), (1, "nan", "For input string"), (1, "٣", "For input string"),
+     (1, "1_0", "For input string"), (1, "inf", "For input string"), (1.5, "1e400", "only finite values"),
+     ("2023-04-01", "2023-99-99", "failed to parse date field"), ("2023-04-01", "٢٠٢٣-01-01", "parse date field"),
+     ("2023-04-01", "2023-04-01T99:00", "failed to parse date field"), ("2023-04-01", "9" * 30, "parse date field"),
+     ("2023-04-01", 1.5, "failed to parse date field")],
+)  # fmt: skip
+def test_what_looks_like_a_number_or_a_date_and_is_none(lab, first, second, reason):
+    lab.bulk({"f": first})
+    item = lab.bulk({"f": second})[1]["items"][0]["index"]
+    assert item["status"] == 400
+    assert reason in item["error"]["caused_by"]["reason"]
+
+
+@guide
+@pytest.mark.parametrize("first", ["2023-99-99", "2023-04-01T99:00"])
+def test_a_text_that_is_no_date_is_a_text(lab, first):
+    """Documentation, "Date detection": a new field is a date when its first value can be read as one."""
+    assert lab.bulk({"f": first})[1]["errors"] is False
+    assert lab.ask("GET", "/rides/_mapping")[1]["rides"]["mappings"]["properties"]["f"]["type"] == "text"
+
+
+@guide
+def test_lists_within_lists_are_one_list_and_nan_is_no_json(lab):
+    """Documentation, "Arrays": [[1, 2], [3]] is the same as [1, 2, 3]."""
+    assert lab.bulk({"n": [[1], [[2, None], []]], "d": "2023-04-01"}, {"d": 2023})[1]["errors"] is False
+    lab.refreshed()
+    assert len(lab.found({"term": {"n": 2}})) == 1
+    assert len(lab.found({"term": {"d": "2023-01-01"}})) == 1
+    for word in (b"NaN", b"Infinity", b"[" * 5000):
+        assert lab.ask("PUT", "/rides/_doc/1", b'{"n": ' + word + b"}")[0] == 400
+
+
 @guide
 def test_create_refuses_what_exists_and_delete_what_does_not(lab):
     assert lab.ask("PUT", "/rides/_create/1", {"n": 1})[0] == 201
@@ -136,6 +171,22 @@ HTTP_REFUSALS = [
      "Result window is too large, from + size must be less than or equal to: [10000] but was [10001]"),
     (ours, "GET", "/rides/_search", '{"aggs": {}}', 501, "not_simulated",
      "[aggs] of a search is not simulated in this lab"),
+    (reported, "GET", "/rides/_search?size=abc", None, 400, "illegal_argument_exception",
+     "Failed to parse int parameter [size] with value [abc]"),
+    (ours, "GET", "/rides/_search", '{"from": null}', 400, "illegal_argument_exception",
+     "Failed to parse int parameter [from] with value [None]"),
+    (reported, "GET", "/rides/_search", '{"size": -1}', 400, "illegal_argument_exception",
+     "[size] parameter cannot be negative, found [-1]"),
+    *[(ours, "GET", f"/rides/{what}", body, 400, "parsing_exception",
+       "Expected [START_OBJECT] at the beginning of the request")
+      for what in ("_search", "_count") for body in ("[]", "5", "null")],
+    *[(ours, "GET", "/rides/_search", f'{{"query": {{"{kind}": {{"n": {wanted}}}}}}}', 400, "parsing_exception",
+       f"[{kind}] query needs a text, a number or a boolean for [n]")
+      for kind in ("match", "term") for wanted in ("null", "[1]", '{"query": null, "value": {}}')],
+    *[(ours, "PUT", "/new", body, 400, "mapper_parsing_exception", f"Expected map for property [{name}]")
+      for body, name in (('{"mappings": {"properties": 5}}', "properties"),
+                         ('{"mappings": {"properties": {"a": []}}}', "a"),
+                         ('{"mappings": {"properties": {"a": {"properties": "x"}}}}', "properties"))],
     (reported, "PUT", "/rides/_doc/1", "no json", 400, "mapper_parsing_exception", "failed to parse"),
     (reported, "PUT", "/rides", "{}", 400, "resource_already_exists_exception", None),
     (reported, "PUT", "/new", '{"mappings": {"properties": {"a": {"type": "number"}}}}', 400,
@@ -214,8 +265,11 @@ def test_a_cut_wire(lab):
 @pytest.mark.parametrize(
     ("sent", "first"),
     [(b"nonsense\r\n\r\n", b"HTTP/1.1 400 "), (b"GET / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n", b"HTTP/1.1 413 "),
-     (b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", b"HTTP/1.1 400 "), (b"x" * ((1 << 20) + 1), b"HTTP/1.1 431 ")],
-    ids=["line", "too long", "length", "head"],
+     (b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", b"HTTP/1.1 400 "), (b"x" * ((1 << 20) + 1), b"HTTP/1.1 431 "),
+     (b"POST /_bulk HTTP/1.1\r\nContent-Length: -5000\r\n\r\n{}", b"HTTP/1.1 400 "),
+     (b"GET / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", b"HTTP/1.1 400 "),
+     (b"GET http://[ HTTP/1.1\r\n\r\n", b"HTTP/1.1 400 "), (b"\0" * 100 + b"\r\n\r\n", b"HTTP/1.1 400 ")],
+    ids=["line", "too long", "length", "head", "negative", "digits", "target", "zeros"],
 )  # fmt: skip
 def test_what_is_no_http(lab, sent, first):
     import socket

@@ -75,6 +75,11 @@ def test_a_manifest_names_the_files(lab):
 GOOD = {"lift": "a", "riders": 1, "price": 1, "seen": "2023-04-01 10:00:00", "full_up": True}
 BROKEN = [
     (reported, {"riders": "x"}, "riders", 1207, "Invalid digit, Value 'x', Pos 0, Type: Integer"),
+    (ours, {"riders": "9" * 5000}, "riders", 1216, f"Overflow for integer, Value '{'9' * 5000}'"),
+    (ours, {"riders": "٣"}, "riders", 1207, "Invalid digit, Value '٣', Pos 0, Type: Integer"),
+    (ours, {"price": "1_0"}, "price", 1207, "Invalid digit, Value '_', Pos 1, Type: Decimal"),
+    (ours, {"lift": "\ud800"}, "lift", 1220,
+     "String contains invalid or unsupported UTF8 codepoints. Bad UTF8 hex sequence: eda080 (error 3)"),
     (reported, {"riders": 1.5}, "riders", 1207, "Invalid digit, Value '.', Pos 1, Type: Integer"),
     (ours, {"riders": 2**31}, "riders", 1216, "Overflow for integer, Value '2147483648'"),
     (reported, {"price": "1,5"}, "price", 1207, "Invalid digit, Value ',', Pos 1, Type: Decimal"),
@@ -202,3 +207,55 @@ def test_what_is_written_as_json_is_read_back(rows):
     assert lab.copy("t", "a", "JSON 'auto'")["ResultRows"] == len(rows)
     assert lab.rows("SELECT s, n FROM t") == rows
     assert ROLE in lab.data.list_statements()["Statements"][1]["QueryString"]
+
+
+@ours
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ("DELIMITER ''", "COPY delimiter must be a single ASCII character, or several for text"),
+        ("DELIMITER '\n'", "COPY delimiter must be a single ASCII character, or several for text"),
+        ("CSV DELIMITER 'ab'", "COPY delimiter must be a single ASCII character, or several for text"),
+        ("CSV DELIMITER '☃'", "COPY delimiter must be a single ASCII character, or several for text"),
+        ("CSV QUOTE ''", "COPY quote must be a single ASCII character"),
+        ("CSV QUOTE 'ab'", "COPY quote must be a single ASCII character"),
+    ],
+)
+def test_an_option_that_cannot_be(lab, options, error):
+    lab.put("a", "a|1|1|2023-04-01 10:00:00|t\n")
+    assert lab.copy("rides", "a", options)["Error"] == f"ERROR: {error}"
+
+
+@guide
+def test_a_delimiter_may_be_several_characters_of_text(lab):
+    """Developer guide, "DELIMITER": "or multiple characters such as |~|"."""
+    lab.put("a", "a|~|1|~|1|~|2023-04-01 10:00:00|~|t\n")
+    assert lab.copy("rides", "a", "DELIMITER '|~|'")["Status"] == "FINISHED"
+
+
+@guide
+@pytest.mark.parametrize("options", ["", "CSV DELIMITER '|'", "JSON 'auto'"])
+@pytest.mark.parametrize("odd", ["\x0b", "\x1c", "\x85", "\u2028"])
+def test_only_line_feed_and_carriage_return_end_a_line(lab, odd, options):
+    line = f"{odd}|1|1|2023-04-01 10:00:00|t"
+    if "JSON" in options:
+        line = json.dumps(GOOD | {"lift": odd}, ensure_ascii=False)
+    lab.put("a", f"{line}\n{line}\n".encode())
+    assert lab.copy("rides", "a", options)["Status"] == "FINISHED"
+    assert lab.rows("SELECT lift FROM rides") == [(odd,), (odd,)]
+
+
+@ours
+@pytest.mark.parametrize("value", ["1e9999999", "NaN", "sNaN", "Infinity", "-1e13", "٣ "])
+def test_seconds_that_are_no_moment(lab, value):
+    lab.put("a", f"a|1|1|{value}|t\n")
+    assert lab.copy("rides", "a", "TIMEFORMAT 'epochsecs'")["Error"] == FAILED
+    assert lab.load_errors("err_code") == [(1206,)]
+
+
+@ours
+def test_records_that_were_glued_together_have_the_numbers_of_their_lines(lab):
+    broken = json.dumps(GOOD | {"riders": "x"})
+    lab.put("a", "\n".join([json.dumps(GOOD) * 2, "", json.dumps(GOOD, indent=1), broken]))
+    lab.copy("rides", "a", "JSON 'auto'")
+    assert lab.load_errors("line_number") == [(json.dumps(GOOD, indent=1).count("\n") + 4,)]

@@ -7,14 +7,17 @@ in public issues of Elasticsearch, from which OpenSearch comes. Simulated: the t
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 Document = dict[str, Any]
-_DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_MOMENT = re.compile(r"-?\d{1,18}", re.ASCII)
 TYPES = ("long", "integer", "short", "float", "double", "boolean", "date", "text", "keyword", "object")
 _NOT_SIMULATED = (
     "bool",
@@ -127,7 +130,7 @@ class Index:
     ) -> None:
         for key, value in source.items():
             name = f"{prefix}{key}"
-            for one in value if isinstance(value, list) else [value]:
+            for one in _flat(value):
                 if one is None:
                     continue
                 kind = self.mapping.get(name) or added.get(name)
@@ -141,9 +144,11 @@ class Index:
                     raise Refused(400, "mapper_parsing_exception", f"{text} value")
                 fields.setdefault(name, []).append(_parsed(name, kind, one, id))
 
-    def declare(self, properties: Document, prefix: str = "") -> None:
-        """Set types by hand. Raises Refused for a type that there is not."""
+    def declare(self, about: Document, place: str, prefix: str = "") -> None:
+        """Set types by hand, as the `properties` of a mapping have them. Raises Refused for what there is not."""
+        properties = _map(_map(about, place).get("properties", {}), "properties")
         for key, about in properties.items():
+            about = _map(about, key)
             kind = about.get("type", "object" if "properties" in about else "")
             if kind not in TYPES:
                 text = f"No handler for type [{kind}] declared on field [{key}]"
@@ -153,7 +158,7 @@ class Index:
                 text = f"mapper [{prefix}{key}] cannot be changed from type [{old}] to [{kind}]"
                 raise Refused(400, "illegal_argument_exception", text)
             self.mapping[prefix + key] = kind
-            self.declare(about.get("properties", {}), f"{prefix}{key}.")
+            self.declare(about, key, f"{prefix}{key}.")
 
     def properties(self) -> Document:
         """The mapping as OpenSearch shows it."""
@@ -170,6 +175,21 @@ class Index:
         return shown
 
 
+def _map(value: Any, name: str) -> Document:
+    if not isinstance(value, dict):
+        raise Refused(400, "mapper_parsing_exception", f"Expected map for property [{name}]")
+    return value
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    """Lists within lists are one list, as in OpenSearch."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _flat(one)
+    else:
+        yield value
+
+
 def _guess(value: Any) -> str:
     """The type that a new field gets from its first value (dynamic mapping)."""
     if isinstance(value, bool):
@@ -180,7 +200,14 @@ def _guess(value: Any) -> str:
         return "float"
     if isinstance(value, dict):
         return "object"
-    return "date" if _DATE.fullmatch(value) else "text"
+    return "date" if _is_date(value) else "text"
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return bool(_DATE.fullmatch(text)) and _instant(text) is not None
+    except ValueError:
+        return False
 
 
 def _parsed(name: str, kind: str, value: Any, id: str) -> Any:
@@ -204,15 +231,17 @@ def _parsed(name: str, kind: str, value: Any, id: str) -> Any:
             )
         return shown == "true"
     if kind == "date":
-        if not _DATE.fullmatch(shown) and not re.fullmatch(r"-?\d+", shown):
+        try:
+            return _instant(shown)
+        except ValueError:
             reason = f"failed to parse date field [{shown}] with format [strict_date_optional_time||epoch_millis]"
-            raise wrong("illegal_argument_exception", reason)
-        return _instant(shown)
-    try:
-        number = float("x" if isinstance(value, bool) else value)
-    except ValueError:
-        raise wrong("illegal_argument_exception", f'For input string: "{shown}"') from None
+            raise wrong("illegal_argument_exception", reason) from None
+    if not _NUMBER.fullmatch(shown):
+        raise wrong("illegal_argument_exception", f'For input string: "{shown}"')
+    number = float(shown)
     if kind not in _WHOLE:
+        if not math.isfinite(number):
+            raise wrong("illegal_argument_exception", f"[{kind}] supports only finite values, but got [{shown}]")
         return number
     if abs(number) >= 2 ** _WHOLE[kind]:
         raise wrong("illegal_argument_exception", f"Value [{shown}] is out of range for a {kind}")
@@ -226,9 +255,13 @@ def _java(value: Any) -> str:
 
 
 def _instant(text: str) -> float:
-    """Milliseconds since 1970."""
-    if re.fullmatch(r"-?\d+", text) and len(text) != 4:
-        return float(text)
+    """Milliseconds since 1970; four digits are a year. Raises ValueError."""
+    if _MOMENT.fullmatch(text):
+        if len(text) != 4:
+            return float(text)
+        text += "-01-01"
+    elif not _DATE.fullmatch(text):
+        raise ValueError(text)
     found = datetime.fromisoformat(text)
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000
 
@@ -259,6 +292,8 @@ def query(body: Any, index: Index) -> Test:
     ((name, wanted),) = about.items()
     if isinstance(wanted, dict):
         wanted = wanted.get("query" if kind == "match" else "value")
+    if not isinstance(wanted, (str, int, float)):
+        raise Refused(400, "parsing_exception", f"[{kind}] query needs a text, a number or a boolean for [{name}]")
     field, of = name.removesuffix(".keyword"), index.mapping.get(name.removesuffix(".keyword"))
     if of is None:
         return lambda stored: 0.0

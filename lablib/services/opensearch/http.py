@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -55,21 +56,24 @@ class _Conversation:
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         try:
             method, target, version = first.split(" ")
-            size = int(headers.get("content-length", "0"))
+            size = headers.get("content-length", "0")
+            if not re.fullmatch("[0-9]{1,18}", size):
+                raise ValueError(size)
+            parts = urlsplit(target)
         except ValueError:
             self._refuse(400)
             return False
         if "chunked" in headers.get("transfer-encoding", ""):
             self._refuse(411)
             return False
-        if size > self._most:
+        if int(size) > self._most:
             self._refuse(413)
             return False
-        if len(self._data) < end + 4 + size:
+        whole = end + 4 + int(size)
+        if len(self._data) < whole:
             return False
-        body = bytes(self._data[end + 4 : end + 4 + size])
-        del self._data[: end + 4 + size]
-        parts = urlsplit(target)
+        body = bytes(self._data[end + 4 : whole])
+        del self._data[:whole]
         path = [unquote(part) for part in parts.path.split("/") if part]
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         status, document = self._answer(HttpRequest(method, path, query, body, self._connection.peer))

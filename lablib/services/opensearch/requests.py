@@ -64,7 +64,7 @@ class _Documents:
         if what == "_search" and method in ("GET", "POST"):
             return 200, self._search(name)
         if what == "_count" and method in ("GET", "POST"):
-            return 200, {"count": len(self._found(name, self._body())), "_shards": _SHARDS}
+            return 200, {"count": len(self._found(name, self._object())), "_shards": _SHARDS}
         if what == "_refresh" and method in ("GET", "POST"):
             for index in self._indexes(name):
                 index.refresh_now()
@@ -84,7 +84,7 @@ class _Documents:
                     400, "resource_already_exists_exception", f"index [{name}/{self._domain.id}] already exists"
                 )
             index = self._new(name)
-            index.declare(self._body().get("mappings", {}).get("properties", {}))
+            index.declare(self._object().get("mappings", {}), "mappings")
             self._domain.indexes[name] = index
             return 200, {"acknowledged": True, "shards_acknowledged": True, "index": name}
         indexes = self._indexes(name)
@@ -170,11 +170,11 @@ class _Documents:
         return {"took": 1, "errors": any("error" in one for item in items for one in item.values()), "items": items}
 
     def _search(self, name: str) -> Document:
-        body = self._body()
+        body = self._object()
         for word in body:
             if word not in ("query", "size", "from", "track_total_hits"):
                 raise Refused(501, "not_simulated", f"[{word}] of a search is not simulated in this lab")
-        start, size = (int(self._asked.query.get(word, body.get(word, default))) for word, default in _WINDOW)
+        start, size = (self._number(word, body.get(word, default)) for word, default in _WINDOW)
         most = self._world.quotas["opensearch.result_window"]
         if start + size > most:
             text = f"Result window is too large, from + size must be less than or equal to: [{most}] but was"
@@ -187,6 +187,16 @@ class _Documents:
         best = max((hit[0] for hit in hits), default=None)
         total = {"value": len(hits), "relation": "eq"}
         return {"took": 1, "timed_out": False, "hits": {"total": total, "max_score": best, "hits": shown}}
+
+    def _number(self, word: str, given: Any) -> int:
+        given = self._asked.query.get(word, given)
+        if isinstance(given, bool) or not re.fullmatch("-?[0-9]{1,18}", str(given)):
+            text = f"Failed to parse int parameter [{word}] with value [{str(given)[:100]}]"
+            raise Refused(400, "illegal_argument_exception", text)
+        if int(given) < 0:
+            text = f"[{word}] parameter cannot be negative, found [{given}]"
+            raise Refused(400, "illegal_argument_exception", text)
+        return int(given)
 
     def _found(self, name: str, body: Document) -> list[tuple[float, Index, Stored]]:
         return found(self._indexes(name), body.get("query", {"match_all": {}}), self._now)
@@ -218,6 +228,12 @@ class _Documents:
     def _body(self) -> Any:
         return _json(self._asked.body) if self._asked.body.strip() else {}
 
+    def _object(self) -> Document:
+        body = self._body()
+        if not isinstance(body, dict):
+            raise Refused(400, "parsing_exception", "Expected [START_OBJECT] at the beginning of the request")
+        return body
+
 
 _SHARDS = {"total": 1, "successful": 1, "skipped": 0, "failed": 0}
 _WINDOW = (("from", 0), ("size", 10))
@@ -228,8 +244,12 @@ def _written(name: str, id: str, stored: Stored | None, result: str) -> Document
     return {"_index": name, "_id": id, **about, "result": result}
 
 
+def _no_json(word: str) -> Any:
+    raise ValueError(word)  # NaN and its like, which Python reads
+
+
 def _json(text: bytes) -> Any:
     try:
-        return read_json(text)
+        return read_json(text, parse_constant=_no_json)
     except ValueError:
         raise Refused(400, "mapper_parsing_exception", "failed to parse") from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 import re
 import zlib
@@ -114,6 +115,12 @@ class _Reader:
         copy = Copy(table, tuple(columns), source)
         while self._peek():
             self._option(copy)
+        quote, delimiter = (copy.options.get(word, "|") for word in ("QUOTE", "DELIMITER"))
+        if not (len(quote) == 1 and quote.isascii() and quote not in "\r\n"):
+            raise SqlError("COPY quote must be a single ASCII character")
+        single = copy.format != "csv" or len(delimiter.replace("\\t", "\t")) == 1
+        if not (delimiter and single and delimiter.isascii()) or {*delimiter} & {*"\r\n"}:
+            raise SqlError("COPY delimiter must be a single ASCII character, or several for text")
         if not copy.role:
             raise SqlError("no credentials: CREDENTIALS or IAM_ROLE must be given")
         return copy
@@ -203,7 +210,10 @@ _TYPES = {
     "JSON": "super", "TIME": "time", "BLOB": "varbyte",
 }  # fmt: skip
 _INTEGERS = {"SMALLINT": (16, "Short"), "INTEGER": (32, "Integer"), "BIGINT": (64, "Long")}
-_SURROGATE = re.compile("[\udc80-\udcff]")  # a byte that is no UTF-8
+_SURROGATE = re.compile("[\ud800-\udfff]")  # a byte that is no UTF-8, or half a character of JSON
+_FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
+_FARTHEST = 1e12  # seconds from 1970; no date is farther away
+_SPACE = re.compile(r"\s*")
 _BOOLEANS = ("t", "true", "y", "yes", "1"), ("f", "false", "n", "no", "0")
 
 
@@ -214,11 +224,11 @@ def redshift_type(kind: str) -> str:
 
 def _integer(text: str, kind: str) -> str:
     bits, name = _INTEGERS[kind]
-    found = re.match(r"\s*[+-]?\d*", text)
+    found = re.match(r"\s*[+-]?[0-9]*", text)
     at = found.end() if found else 0
-    if at < len(text.rstrip()) or not re.search(r"\d", text):
+    if at < len(text.rstrip()) or not re.search(r"[0-9]", text):
         raise _Unfit(1207, f"Invalid digit, Value '{text[at : at + 1]}', Pos {at}, Type: {name}")
-    if not -(2 ** (bits - 1)) <= int(text) < 2 ** (bits - 1):
+    if len(text.strip().lstrip("+-0")) > 19 or not -(2 ** (bits - 1)) <= int(text) < 2 ** (bits - 1):
         raise _Unfit(1216, f"Overflow for {name.lower()}, Value '{text.strip()}'")
     return text.strip()
 
@@ -226,9 +236,9 @@ def _integer(text: str, kind: str) -> str:
 def _number(text: str, kind: str) -> str:
     name, code = ("Decimal", 1207) if kind.startswith("DECIMAL") else ("Double", 1208)
     try:
-        value = Decimal(text.strip())
+        value = Decimal(text.strip() if _FLOAT.fullmatch(text.strip()) else "none")
     except InvalidOperation:
-        at = len(re.match(r"\s*[+-]?\d*\.?\d*", text).group())  # type: ignore[union-attr]
+        at = len(re.match(r"\s*[+-]?[0-9]*\.?[0-9]*", text).group())  # type: ignore[union-attr]
         raise _Unfit(code, f"Invalid digit, Value '{text[at : at + 1]}', Pos {at}, Type: {name}") from None
     sizes = re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", kind)
     if sizes and (not value.is_finite() or abs(value) >= Decimal(10) ** (int(sizes[1]) - int(sizes[2]))):
@@ -244,14 +254,18 @@ def _moment(text: str, kind: str, how: str) -> str:
         wrong = (1206, "Invalid timestamp format or value [YYYY-MM-DD HH24:MI:SS]")
     try:
         if how in ("epochsecs", "epochmillisecs"):
+            if not _FLOAT.fullmatch(text):
+                raise ValueError(text)
             seconds = Decimal(text) / (1 if how == "epochsecs" else 1000)
+            if abs(seconds) > _FARTHEST:
+                raise ValueError(text)
             return (datetime(1970, 1, 1) + _seconds(seconds)).isoformat(" ")
         if how != "auto" and not re.fullmatch(r"\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d(\.\d{1,6})?)?", text):
             raise ValueError(text)
         if is_date:
             return date.fromisoformat(text[:10]).isoformat()
         return datetime.fromisoformat(text).isoformat(" ")
-    except (ValueError, InvalidOperation, OverflowError):
+    except (ValueError, ArithmeticError):
         raise _Unfit(*wrong) from None
 
 
@@ -276,7 +290,8 @@ def _value(raw: str | None, column: Column, copy: Copy) -> str | None:
         return None
     if is_text:
         if bad := _SURROGATE.search(raw):
-            hexed = raw[bad.start()].encode(errors="surrogateescape").hex()
+            how = "surrogateescape" if bad.group() >= "\udc80" and copy.format != "json" else "surrogatepass"
+            hexed = bad.group().encode(errors=how).hex()
             text = f"String contains invalid or unsupported UTF8 codepoints. Bad UTF8 hex sequence: {hexed} (error 3)"
             raise _Unfit(1220, text)
         if column.length and len(raw.encode()) > column.length:
@@ -308,7 +323,7 @@ class _Line(NamedTuple):
 
 def _text_lines(text: str, copy: Copy, columns: list[Column]) -> Iterator[_Line]:
     delimiter = copy.options.get("DELIMITER", "," if copy.format == "csv" else "|").replace("\\t", "\t")
-    lines = text.splitlines(keepends=True)
+    lines = list(io.StringIO(text, newline=""))  # they end with \n, \r or both, and with nothing else
     fields: Iterator[list[str]] = (line.rstrip("\r\n").split(delimiter) for line in lines)
     reader = None
     if copy.format == "csv":
@@ -340,12 +355,13 @@ def _fitting(fields: list[str], columns: list[Column], copy: Copy) -> list[str |
 
 def _json_lines(text: str, copy: Copy, columns: list[Column]) -> Iterator[_Line]:
     """Objects one after another, with or without white space between them, as Firehose glues records together."""
-    decoder, at = json.JSONDecoder(parse_float=_Exact), 0
+    decoder, at, number = json.JSONDecoder(parse_float=_Exact), 0, 1
     while True:
-        at += len(text[at:]) - len(text[at:].lstrip())
+        begin = _SPACE.match(text, at).end()  # type: ignore[union-attr]
+        number += text.count("\n", at, begin)
+        at = begin
         if at >= len(text):
             return
-        number = text.count("\n", 0, at) + 1
         try:
             found, end = decoder.raw_decode(text, at)
             check_depth(text[at:end])
@@ -357,6 +373,7 @@ def _json_lines(text: str, copy: Copy, columns: list[Column]) -> Iterator[_Line]
         else:
             given = {key.lower(): value for key, value in found.items()} if copy.ignore_case else found
             yield _Line(number, text[at:end], [_plain(given.get(column.name)) for column in columns])
+        number += text.count("\n", at, end)
         at = end
 
 
@@ -376,7 +393,7 @@ def _plain(value: Any) -> str | None:
 
 
 def _shown(text: str) -> str:
-    return text[:1024].rstrip("\r\n").encode(errors="surrogateescape").decode(errors="replace")
+    return text[:1024].rstrip("\r\n").encode(errors="surrogatepass").decode(errors="replace")
 
 
 def rows_of(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -56,7 +57,7 @@ class Page:
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         size = headers.get("content-length", "0")
-        length = int(size) if size.isascii() and size.isdigit() else 0
+        length = int(size) if re.fullmatch("[0-9]{1,18}", size) else 0
         if len(rest) < length:
             return None
         self._data = rest[length:]
