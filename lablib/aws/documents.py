@@ -21,13 +21,13 @@ def read_json(text: str | bytes, **options: Any) -> Any:
     return json.loads(text, **options)
 
 
-def check_depth(text: str | bytes) -> None:
-    """Raise TooDeep for JSON of more than 200 levels. Bytes that are no text are somebody else's business."""
+def check_depth(text: str | bytes, deepest: int = DEEPEST) -> None:
+    """Raise TooDeep for JSON of more levels. Bytes that are no text are somebody else's business."""
     opened = text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
-    if opened <= DEEPEST:
+    if opened <= deepest:
         return
     level = 0
     for bracket in _SKIP.sub("", text if isinstance(text, str) else text.decode("utf-8", "replace")):
         level += 1 if bracket in "[{" else -1
-        if level > DEEPEST:
-            raise TooDeep(f"it is nested more than {DEEPEST} levels deep")
+        if level > deepest:
+            raise TooDeep(f"it is nested more than {deepest} levels deep")

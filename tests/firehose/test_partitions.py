@@ -38,6 +38,15 @@ def test_keys_lie_at_the_end_of_a_path(lab):
     assert lab.objects()[0].startswith("y/7/clicks-1-")
 
 
+@pytest.mark.ours
+def test_half_a_character_is_replaced_in_a_key(lab):
+    """As jq 1.6 does with a lone surrogate."""
+    create(lab)
+    lab.put(b'{"page": "a\\ud800b"}')
+    lab.cloud.advance(90)
+    assert lab.objects()[0].startswith("page=a\ufffd")
+
+
 @pytest.mark.guide
 @pytest.mark.parametrize("body", [b"no json", b"{}", b'{"page": ""}', b'{"page": null}', b"[]", b"7", b"[" * 100_000])
 def test_a_record_without_its_key_goes_to_the_error_prefix(lab, body):

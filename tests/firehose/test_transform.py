@@ -126,6 +126,10 @@ WRONG = {
     "doubled": (lambda r: [ok(r), ok(r)], "Lambda.DuplicatedRecordId"),
     "not base64": (lambda r: [{**ok(r), "data": "%%%"}], "Lambda.JsonProcessingException"),
     "no data": (lambda r: [{"recordId": r["recordId"], "result": "Ok"}], "Lambda.JsonProcessingException"),
+    "metadata that is none": (lambda r: [{**ok(r), "metadata": "x"}], "Lambda.JsonProcessingException"),
+    "keys that are none": (lambda r: [{**ok(r), "metadata": {"partitionKeys": [1]}}], "Lambda.JsonProcessingException"),
+    "data of a number": (lambda r: [{**ok(r), "data": 5}], "Lambda.JsonProcessingException"),
+    "data of no letters": (lambda r: [{**ok(r), "data": "é"}], "Lambda.JsonProcessingException"),
     "unknown result": (lambda r: [{**ok(r), "result": "ok"}], "Lambda.JsonProcessingException"),
     "no id": (lambda r: [{"result": "Ok", "data": "YQ=="}], "Lambda.MissingRecordId"),
 }

@@ -97,6 +97,21 @@ def test_delimited_parts(lab):
     assert [row.detail for row in lab.rows("PartTaken")] == [1, 1]
 
 
+@pytest.mark.ours
+@pytest.mark.parametrize("delimiter", [{}, {"Delimiter": "####"}, {"Delimiter": "é"}, {"Delimiter": "a"}])
+def test_a_delimiter_is_base64_and_not_nothing(lab, delimiter):
+    with pytest.raises(lab.firehose.exceptions.InvalidArgumentException, match="needs the parameter Delimiter"):
+        create(lab, processor("RecordDeAggregation", SubRecordType="DELIMITED", **delimiter))
+
+
+@pytest.mark.ours
+def test_half_a_character_is_passed_on_as_it_came(lab):
+    create(lab, processor("RecordDeAggregation", SubRecordType="JSON"))
+    lab.put('{"a": "\\ud800"} {"a": "ü"}'.encode())
+    lab.cloud.advance(90)
+    assert lab.bodies(prefix="2023/") == ['{"a": "\\ud800"}{"a": "ü"}'.encode()]
+
+
 @pytest.mark.guide
 def test_compressed_records(lab):
     create(lab, processor("Decompression", CompressionFormat="GZIP"))
@@ -141,7 +156,20 @@ def test_json_becomes_a_parquet_file(lab, tmp_path):
 
 
 @pytest.mark.guide
-@pytest.mark.parametrize("body", [b"[1]", b"7", b"", b"  ", b"{}", b'{"a": 1}{', b"\xff"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[1]",
+        b"7",
+        b"",
+        b"  ",
+        b"{}",
+        b'{"a": 1}{',
+        b"\xff",
+        b'{"a": "\\ud800"}',
+        b'{"a": ' + b"[" * 150 + b"]" * 150 + b"}",
+    ],
+)
 def test_what_is_no_row_goes_to_the_error_prefix(lab, body):
     convert(lab)
     lab.put(b'{"a": 1}', body)

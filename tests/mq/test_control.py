@@ -167,6 +167,18 @@ def test_a_configuration_has_revisions(mq):
     assert [r["Revision"] for r in mq.list_configuration_revisions(ConfigurationId=made["Id"])["Revisions"]] == [1, 2]
 
 
+@pytest.mark.parametrize(
+    "text", ["é", "%%%", b"<broker>", b"", b"\xff", b'<?xml version="1.0" encoding="no-such"?><broker/>',
+             b'<?xml version="1.0" encoding="utf-7"?><broker/>', b"<a>" * 5000],
+    ids=str,
+)  # fmt: skip
+def test_a_configuration_that_is_no_xml_is_refused(mq, text):
+    made = mq.create_configuration(EngineType="ACTIVEMQ", Name="defaults")
+    data = text if isinstance(text, str) else base64.b64encode(text).decode()
+    with pytest.raises(mq.exceptions.BadRequestException, match="Configuration data is invalid"):
+        mq.update_configuration(ConfigurationId=made["Id"], Data=data)
+
+
 # ---- who is let in ---------------------------------------------------------------------------------------------------
 
 

@@ -3,11 +3,13 @@
 import base64
 import http.client
 import json
+import socket
+import ssl
 
 import pytest
 from mq.rabbitmq import PASSWORD, USER, Stage
 
-guide = pytest.mark.guide
+guide, ours = pytest.mark.guide, pytest.mark.ours
 
 
 @pytest.fixture(scope="module")
@@ -89,11 +91,45 @@ def test_a_policy_changes_queues_at_once(stage):
         (("GET", "/api/overview", None, "", "", {}), (401, {"error": "not_authorized", "reason": "Login failed"})),
         (("POST", "/api/queues"), (405, {"error": "method_not_allowed", "reason": "Method Not Allowed"})),
         (("PUT", "/api/policies/%2F/p", "{"), (400, {"error": "bad_request", "reason": "not_json"})),
+        (
+            ("GET", "/api/overview", None, "", "", {"Authorization": "Basic \xff"}),
+            (401, {"error": "not_authorized", "reason": "Login failed"}),
+        ),
     ],
     ids=lambda value: str(value)[:40],
 )
 def test_refused(stage, request_, answer):
     assert asked(stage, *request_) == answer
+
+
+@ours
+@pytest.mark.parametrize(
+    "change",
+    [{"pattern": "("}, {"pattern": 5}, {"definition": {}}, {"definition": {"max-length": "x"}}, {"priority": "x"},
+     {"definition": {"max-length": -1}}, {"definition": {"message-ttl": 1.5}}, {"definition": {"expires": 0}},
+     {"definition": {"dead-letter-exchange": 5}}, {"definition": {"overflow": "x"}}, {"apply-to": []},
+     {"priority": None}, {"definition": {"max-length": float("nan")}}],
+    ids=str,
+)  # fmt: skip
+def test_a_policy_that_cannot_be_is_refused_and_changes_nothing(stage, change):
+    policy = {"pattern": "^ord", "definition": {"max-length": 1}, **change}
+    status, answer = asked(stage, "PUT", "/api/policies/%2F/wrong", json.dumps(policy))
+    assert (status, answer["error"]) == (400, "bad_request") and answer["reason"].startswith("Validation failed")
+    assert asked(stage, "GET", "/api/policies") == (200, [])
+    assert asked(stage, "GET", "/api/queues")[0] == 200
+
+
+@ours
+@pytest.mark.parametrize("length", [b"-5", b"9" * 5000, b"x"])
+def test_a_length_that_is_none_stops_nobody(stage, length):
+    def program():
+        plain = socket.create_connection((stage.host, 443), timeout=5)
+        with ssl.create_default_context().wrap_socket(plain, server_hostname=stage.host) as connection:
+            connection.sendall(b"GET /api/overview HTTP/1.1\r\nContent-Length: " + length + b"\r\n\r\n")
+            return connection.recv(20)
+
+    assert stage.run(program, name="web", seconds=5).startswith(b"HTTP/1.1 401")
+    assert asked(stage, "GET", "/api/overview")[0] == 200
 
 
 @guide

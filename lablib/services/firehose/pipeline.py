@@ -106,11 +106,10 @@ class Pipeline:
                 return
         if self.destination.converted:
             try:
-                rows = table_rows(record.data)
+                record.data = table_rows(record.data)
             except Unreadable as error:
                 self.fail(record, error.code, str(error), 1, CONVERSION_FAILED)
                 return
-            record.data = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
         record.data += self._delimiter
         buffer = self._buffers.get(keys)
         if buffer is None:
@@ -131,7 +130,8 @@ class Pipeline:
                 value = value[int(step) if isinstance(value, list) else step]
             if value is None or isinstance(value, (dict, list)) or value == "":
                 raise ValueError(f"partition key {name} is missing or empty")
-            found[name] = value if isinstance(value, str) else json.dumps(value)
+            text = value if isinstance(value, str) else json.dumps(value)
+            found[name] = text.encode(errors="surrogatepass").decode(errors="replace")
         return found
 
     def _room_for(self, keys: tuple[str, ...]) -> bool:

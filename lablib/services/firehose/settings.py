@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from base64 import b64decode
 from copy import deepcopy
 from functools import cached_property
 from typing import Any
@@ -242,6 +243,8 @@ def _check(destination: Destination) -> None:
         for parameter, (low, high) in _RANGES.items():
             if parameter in parameters and not low <= _number(parameters[parameter]) <= high:
                 raise argument(f"{parameter} must be a number from {low} to {high}.")
+        if parameters.get("SubRecordType") == "DELIMITED" and not _delimiter(parameters.get("Delimiter", "")):
+            raise argument("SubRecordType DELIMITED needs the parameter Delimiter, in Base64.")
         if name == "CloudWatchLogProcessing":
             raise NotSimulated("firehose: the processor CloudWatchLogProcessing is not simulated")
 
@@ -262,6 +265,13 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return math.nan
+
+
+def _delimiter(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except ValueError:
+        return b""
 
 
 def _check_partitions(destination: Destination) -> None:

@@ -159,13 +159,13 @@ class Transform:
 
     def _accept(self, record: Record, item: Any) -> bool:
         """Take over the data of an answer, and the partition keys in it, if they can be read."""
-        keys = (item.get("metadata") or {}).get("partitionKeys") or {}
         try:
+            keys = (item.get("metadata") or {}).get("partitionKeys") or {}
             data = b64decode(item["data"], validate=True)
-        except (KeyError, TypeError, ValueError):
+            record.keys = {str(name): str(value) for name, value in keys.items()}
+        except (AttributeError, KeyError, TypeError, ValueError):
             return False
         record.data = data
-        record.keys = {str(name): str(value) for name, value in keys.items()}
         return True
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from base64 import b64decode
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ from lablib.aws.aggregation import split
 from lablib.aws.documents import check_depth
 
 _MOST = 500
+_DEEPEST = 100  # levels of a row of a table; ours
+_HALF = re.compile("[\ud800-\udfff]")  # half a character, which JSON can name and UTF-8 has not
 _JSON = json.JSONDecoder()
 
 
@@ -45,15 +48,25 @@ def parts_of(data: bytes, processors: Mapping[str, Mapping[str, str]]) -> list[b
 
 
 def _documents(data: bytes) -> list[bytes]:
-    return [json.dumps(document, ensure_ascii=False).encode() for document in _read(data)]
+    return [_written(document) for document in _read(data)]
 
 
-def table_rows(data: bytes) -> list[object]:
-    """The JSON objects in a record, for a table. Raises Unreadable."""
+def _written(document: object) -> bytes:
+    text = json.dumps(document, ensure_ascii=False)
+    return text.encode() if not _HALF.search(text) else json.dumps(document).encode()
+
+
+def table_rows(data: bytes) -> bytes:
+    """The JSON objects in a record, a line each, for a table. Raises Unreadable."""
     found = _read(data)
     if not found or not all(isinstance(document, dict) and document for document in found):
         raise Unreadable("DataFormatConversion.ParseError", "A record must be JSON objects, one behind the other.")
-    return found
+    text = "".join(json.dumps(document, ensure_ascii=False) + "\n" for document in found)
+    try:
+        check_depth(text, _DEEPEST)
+        return text.encode()
+    except ValueError as error:
+        raise Unreadable("DataFormatConversion.ParseError", f"Encountered malformed JSON. {error}") from None
 
 
 def _read(data: bytes) -> list[object]:

@@ -7,7 +7,6 @@ guide). A configuration is kept with its revisions; this lab's brokers do not re
 from __future__ import annotations
 
 import base64
-import binascii
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 from typing import Any
@@ -210,7 +209,7 @@ class Control(Service):
             text = base64.b64decode(data, validate=True)
             if made.engine_type == "ACTIVEMQ":
                 ElementTree.fromstring(text)
-        except (binascii.Error, ElementTree.ParseError) as error:
+        except (ValueError, LookupError, ElementTree.ParseError) as error:
             raise bad_request(f"Configuration data is invalid: {error}.") from None
         made.revisions.append((self.now, data, description))
         return self._summary_of(made, "Arn", "Created", "Id", "LatestRevision", "Name") | {"Warnings": []}

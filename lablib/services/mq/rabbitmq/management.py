@@ -6,7 +6,6 @@ As RabbitMQ's HTTP API reference describes it, with the fields that the lab can 
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -91,7 +90,7 @@ class Page:
         try:
             kind, _, code = given.partition(" ")
             name, _, password = base64.b64decode(code, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             kind = name = password = ""
         user = self.broker.broker.users.get(name)
         if kind.lower() != "basic" or user is None or user.password != password:
@@ -212,8 +211,8 @@ class Page:
                 raise _Refused(400, "bad_request", "not_json") from None
             except (KeyError, TypeError) as error:
                 raise _Refused(400, "bad_request", f"key_missing: {error}") from None
-            if not isinstance(made.definition, dict) or not made.definition or not isinstance(made.pattern, str):
-                raise _Refused(400, "bad_request", "Validation failed\n\na policy has a pattern and a definition")
+            if wrong := made.wrong():
+                raise _Refused(400, "bad_request", f"Validation failed\n\n{wrong}")
             status = 204 if name in policies else 201
             policies[name] = made
         self.broker.vhost.policies_changed()

@@ -27,6 +27,9 @@ _TYPES = {
 }  # fmt: skip
 
 
+_APPLY_TO = ("all", "queues", "classic_queues", "quorum_queues", "streams", "exchanges")
+
+
 @dataclass(frozen=True)
 class Policy:
     """Settings for the queues whose names fit `pattern`, a regular expression; the highest `priority` alone counts.
@@ -37,6 +40,24 @@ class Policy:
     definition: Mapping[str, Any]
     priority: int = 0
     apply_to: str = "all"
+
+    def wrong(self) -> str:
+        """What RabbitMQ does not take of it, "" when it takes all."""
+        if not isinstance(self.definition, dict) or not self.definition or not isinstance(self.pattern, str):
+            return "a policy has a pattern and a definition"
+        if self.apply_to not in _APPLY_TO:
+            return f"apply-to must be one of {', '.join(_APPLY_TO)}"
+        if type(self.priority) is not int:
+            return f"priority should be a number, actually was {self.priority!r}"
+        arguments = {f"x-{name}": value for name, value in self.definition.items()}
+        try:
+            re.compile(self.pattern)
+            check_arguments({"x-queue-type": "quorum", **arguments}, f"policy '{self.name}'")
+        except re.error as error:
+            return f"pattern is not a valid regular expression: {error}"
+        except AmqpError as error:
+            return str(error)
+        return ""
 
     def fits(self, queue: str, quorum: bool) -> bool:
         """Is it for that queue?"""
