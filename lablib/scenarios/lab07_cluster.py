@@ -27,15 +27,28 @@ ROLES["broker"] = Role(20, weight=2.0)
 
 
 def leads(run: Run) -> list[tuple[float, float, str]]:
-    """Which node led the queue, and could decide: (from, to, node)."""
+    """Which node led the queue, and could decide: (from, to, node). A classic queue is led where it was declared, also
+    when that node comes back, and again when its mirrors are synchronised.
+    """
     found: list[tuple[float, float, str]] = []
-    for row in run.trace.where(("LeaderElected", "QueueStopped", "NodeGone")):
-        if row.kind == "LeaderElected":
-            if found and found[-1][1] > row.time:
-                found[-1] = (found[-1][0], row.time, found[-1][2])
-            found.append((row.time, run.until, row.actor))
-        elif found and found[-1][1] > row.time and (row.kind == "QueueStopped" or row.actor == found[-1][2]):
+    home, classic = "", run.scenario.values()["queue"] == "classic"
+    kinds = ("LeaderElected", "QueueStopped", "NodeGone", "QueueDeclared", "NodeServing", "MirrorSynchronised")
+    for row in run.trace.where(kinds):
+        leads_now = bool(found) and found[-1][1] > row.time
+        if row.kind in ("LeaderElected", "QueueDeclared"):
+            home = row.actor
+        begins = row.kind == "LeaderElected" or (
+            classic
+            and not leads_now
+            and (
+                row.kind in ("QueueDeclared", "MirrorSynchronised") or (row.kind == "NodeServing" and row.actor == home)
+            )
+        )
+        stops = row.kind == "QueueStopped" or (row.kind == "NodeGone" and leads_now and row.actor == found[-1][2])
+        if leads_now and (begins or stops):
             found[-1] = (found[-1][0], row.time, found[-1][2])
+        if begins:
+            found.append((row.time, run.until, home))
     return found
 
 
@@ -61,8 +74,9 @@ def copies(run: Run) -> dict[str, list[tuple[float, int]]]:
     """How many messages each node has on its disk: (from, how many)."""
     found: dict[str, list[tuple[float, int]]] = {name: [(0.0, 0)] for name in NODES}
     home, one = "", run.scenario.values()["queue"] == "classic"
-    for row in run.trace.where(("QueueDeclared", "Replicated", "MirrorSynchronised", "Enqueued")):
-        if row.kind == "QueueDeclared":
+    kinds = ("QueueDeclared", "LeaderElected", "Replicated", "MirrorSynchronised", "Enqueued")
+    for row in run.trace.where(kinds):
+        if row.kind in ("QueueDeclared", "LeaderElected"):
             home = row.actor
         elif row.kind == "MirrorSynchronised":  # it was sent all that its leader had, also what that was still writing
             found[row.actor].append((row.time, row.detail))
@@ -80,13 +94,15 @@ class Cluster(Scenario):
     """Three nodes, one queue: who leads, what is confirmed, and who stands still?
 
     Shops send orders to a queue of RabbitMQ, and wait for the confirm of each. They know the name of a load balancer.
-    A quorum queue has a copy on each node, a classic one is on one node. Nobody receives.
+    A quorum queue has a copy on each node; a classic one is on one node, or mirrored. Nobody receives.
     """
 
     duration = 120.0
     services = ("mq",)
 
-    queue: str = choice("quorum", "classic").says("type of queue", "Quorum: on three nodes. Classic: on one.")
+    queue: str = choice("quorum", "classic").says(
+        "type of queue", "Quorum: on three nodes. Classic: on one; in 2023 Amazon MQ mirrors it on the others."
+    )
     senders: int = whole(3, 1, 6, "shops", help="Programs that send orders.")
     every: float = seconds(1.0, 0.2, 10.0, step=0.1).says("an order every", "How often each shop sends an order.")
     repair: float = seconds(40.0, 10.0, 600.0, step=5.0).says(
@@ -107,6 +123,7 @@ class Cluster(Scenario):
             "leads": leads(run),
             "copies": copies(run),
             "quorum": self.queue == "quorum",
+            "mirrored": self.queue == "classic" and bool(run.trace.where("Replicated")),
             "shops": [
                 {
                     "name": name,

@@ -150,4 +150,4 @@ def _lens(run: Run, tokens: dict[str, Any]) -> dict[str, Any]:
         if message not in of:
             of[message] = names.setdefault(run.trace.name(actors[row]), len(names))
     hues = array("i", [of.get(m, -1) for m in range(max(of, default=-1) + 1)])
-    return {"lens": lens, "hues": {"names": list(names)[:GROUPS_NAMED], "of": small(hues)}}
+    return {"lens": lens, "hues": {"count": len(names), "names": list(names)[:GROUPS_NAMED], "of": small(hues)}}

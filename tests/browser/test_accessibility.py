@@ -13,9 +13,11 @@ from lablib.scenarios.lab02 import Visibility
 from lablib.scenarios.lab02b import QueueToFunction
 from lablib.scenarios.lab03 import Trucks
 from lablib.scenarios.lab04 import FanOut
+from lablib.scenarios.lab04b import Uploads
 from lablib.scenarios.lab05 import TruckStream
-from lablib.scenarios.lab06 import SkiLift
+from lablib.scenarios.lab06 import LongOutage, SkiLift
 from lablib.scenarios.lab07 import Warehouse
+from lablib.scenarios.lab07_cluster import Cluster
 from lablib.workbench import to_html
 
 pytestmark = pytest.mark.browser
@@ -26,9 +28,12 @@ RUNS = {
     "03": lambda: (Trucks().run(seed=7), None),
     "04": lambda: (FanOut().run(seed=7), None),
     "02b": lambda: (QueueToFunction(bad=0.05).run(seed=7), QueueToFunction().run(seed=7)),
+    "04b": lambda: (Uploads(catalogue=True).run(seed=7), Uploads(way="one queue").run(seed=7)),
     "05": lambda: (TruckStream().run(seed=7), None),
     "06": lambda: (SkiLift(way="both").run(seed=7), None),
+    "06 for hours": lambda: (LongOutage().run(seed=7), None),
     "07": lambda: (Warehouse().run(7, [Action("crash_broker", 20.0)]), None),
+    "07 cluster": lambda: (Cluster().run(7, [Action("power_off", 20.0, "warehouse-1")]), None),
 }
 FOCUSED = "() => { const e = document.activeElement; return e.ariaLabel || e.innerText || e.title || e.tagName; }"
 

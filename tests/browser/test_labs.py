@@ -9,6 +9,9 @@ from lablib.scenarios.lab02b import QueueToFunction
 from lablib.scenarios.lab03 import Trucks
 from lablib.scenarios.lab04 import FanOut
 from lablib.scenarios.lab04b import Uploads
+from lablib.scenarios.lab05 import TruckStream
+from lablib.scenarios.lab06 import SkiLift
+from lablib.scenarios.lab07 import Warehouse
 
 pytestmark = pytest.mark.browser
 
@@ -19,6 +22,9 @@ LABS = {
     "03-fifo": (Trucks, "consumers"),
     "04-sns": (FanOut, "rate"),
     "04b-uploads": (Uploads, "rate"),
+    "05-kinesis": (TruckStream, "every"),
+    "06-firehose": (SkiLift, "rate"),
+    "07-mq": (Warehouse, "every"),
 }
 
 

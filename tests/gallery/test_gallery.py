@@ -18,9 +18,11 @@ from lablib.scenarios.lab02 import Visibility
 from lablib.scenarios.lab02b import QueueToFunction
 from lablib.scenarios.lab03 import Trucks
 from lablib.scenarios.lab04 import FanOut
+from lablib.scenarios.lab04b import Uploads
 from lablib.scenarios.lab05 import TruckStream
-from lablib.scenarios.lab06 import SkiLift
+from lablib.scenarios.lab06 import LongOutage, SkiLift
 from lablib.scenarios.lab07 import Warehouse
+from lablib.scenarios.lab07_cluster import Cluster
 from lablib.workbench import bundle, document, to_html
 
 pytestmark = pytest.mark.browser
@@ -42,6 +44,11 @@ LABS = {
     "02b-company": lambda: (QueueToFunction(bad=0.05).run(seed=7), QueueToFunction().run(seed=7), 80),
     "02b-groups": lambda: (QueueToFunction(groups=6, reserved=1, max_receives=3).run(seed=7), None, 120),
     "04-alone": lambda: (FanOut(way="one by one", outage=60.0).run(seed=7), None, 99.5),
+    "04b-topic": lambda: (
+        Uploads(catalogue=True).run(seed=7, actions=[Action("catalogue_away", 60.0)]),
+        Uploads(way="one queue").run(seed=7),
+        100,
+    ),
     "05-trucks": lambda: (TruckStream().run(seed=7), None, 44),
     "05-hot": lambda: (TruckStream(hot=100.0, every=1.0).run(seed=7), TruckStream(key="constant").run(seed=7), 44),
     "05-readers": lambda: (TruckStream(dashboards=3).run(seed=7, actions=[Action("split", 20.0, "shard-1")]), None, 70),
@@ -50,6 +57,12 @@ LABS = {
         SkiLift(outage=100.0, transform=True, poison=0.1).run(seed=7),
         SkiLift(way="stream").run(seed=7),
         140,
+    ),
+    "06-hours": lambda: (LongOutage().run(seed=7), None, 60_000),
+    "07-cluster": lambda: (
+        Cluster().run(seed=7, actions=[Action("power_off", t, f"warehouse-{n}") for t, n in ((20.0, 1), (30.0, 2))]),
+        Cluster(queue="classic").run(seed=7, actions=[Action("cut_off", 20.0, "warehouse-1")]),
+        45,
     ),
     "07-crash": lambda: (Warehouse().run(seed=7, actions=[Action("crash_broker", 20.0)]), None, 23),
     "07-crowd": lambda: (

@@ -77,14 +77,15 @@ def called(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
 def streamed(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
     """Shards and their readers: how many records are kept, those of the last half minute, what each reader has not
     read, who works on what, and how many positions were drawn after a newer one of their truck. Which shards are open,
-    and for those what share of what they take came in the last second, and whether they refused any."""
+    and for those what share of what they take came in the last second, and whether they refused any. How many trucks
+    have a place on the map."""
     kept: dict[str, list[Row]] = defaultdict(list)
     read: dict[tuple[str, str], int] = {}
     work: dict[str, str] = {}
     newest: dict[str, int] = {}
     origin: dict[str, Row] = {}
     back = 0
-    shards, refused = set(), set()
+    shards, refused, trucks = set(), set(), set()
     for row in _until(run, t):
         if row.kind == "StreamCreated":
             shards = set(row.detail)
@@ -104,6 +105,7 @@ def streamed(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
             truck, place = origin[row.subject].actor, origin[row.subject].index
             back += place < newest.get(truck, -1)
             newest[truck] = max(place, newest.get(truck, -1))
+            trucks.add(truck)
         elif row.kind == "Crashed":
             work.pop(row.actor, None)
     behind: dict[str, int] = defaultdict(int)
@@ -123,6 +125,7 @@ def streamed(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
         "back": back,
         "fed": {s: sum(r.time > t - 1 for r in kept[s]) / most for s in shards},
         "full": sorted(refused),
+        "trucks": len(trucks),
     }
 
 
@@ -221,19 +224,22 @@ def clustered(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
         who = row.actor
         if row.kind == "NodeServing":
             there.add(who)
+            leader = who if classic and who == home else leader
         elif row.kind == "NodeGone":
             there.discard(who)
             leader = "" if leader == who else leader
         elif row.kind == "LeaderElected":
-            leader = who
+            leader = home = who
         elif row.kind == "QueueStopped":
             leader = ""
         elif row.kind == "QueueDeclared":
             home = who
+            leader = who if classic else leader
         elif row.kind == "Replicated":
             disks[who] += 1
         elif row.kind == "MirrorSynchronised":
             disks[who] = row.detail
+            leader = home if classic else leader
         elif row.kind == "Enqueued" and classic:
             disks[home] += 1
         elif row.kind == "OrderConfirmed":

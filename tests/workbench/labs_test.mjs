@@ -60,7 +60,8 @@ const PAINTED = {
     assert.equal(tags.length, full.length, "each word stands at a shard");
     for (const x of v.hits) if (x.touch?.message !== undefined && lane.marksOf(x.touch.actor).some((m) => m.m === x.touch.message && m.bar !== null && !(m.k.wu <= t && m.k.wu !== null)))
       work[run.actors[x.touch.actor].name] = x.touch.message + 1;
-    return { kept, tape, work, fed, full: full.sort(), back: number(wordsIn(g, lane.lensBox), /^([\d,]+) jumps? back/) ?? 0,
+    const trucks = new Set(v.hits.filter((x) => x.id.startsWith(`${lane.i}truck`)).map(({ x, y }) => `${x} ${y}`)).size;   // no two at one spot
+    return { kept, tape, work, fed, full: full.sort(), trucks, back: number(wordsIn(g, lane.lensBox), /^([\d,]+) jumps? back/) ?? 0,
       behind: Object.fromEntries([...behind(run, t)].map(([actor, n]) => [run.actors[actor].name, n])) };
   },
   collected({ g, v, lane, t }) {
@@ -91,7 +92,7 @@ const PAINTED = {
     run.lens.nodes.forEach((name, n) => {
       const words = wordsIn(g, st.b[n]);
       disks[name] = number(words, /^([\d,]+) messages? on its disk/);
-      if (words.some((s) => s.startsWith("leads"))) leader = name;
+      if (words.some((s) => /^(leads|has the queue)/.test(s))) leader = name;
       if (!words.some((s) => /^(no power|sees a minority|pauses)/.test(s))) there.push(name);
     });
     run.lens.shops.forEach((shop, i) => { const n = number(wordsIn(g, st.cells[i]), /^([\d,]+) confirmed/); if (n) confirmed[shop.name] = n; });

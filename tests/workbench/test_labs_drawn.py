@@ -24,6 +24,7 @@ from lablib.workbench import document
 
 TEST = Path(__file__).with_name("labs_test.mjs")
 NODE = shutil.which("node")
+OFF = (Action("power_off", 10.0, "warehouse-2"),)
 DARK = (Action("power_off", 20.0, "warehouse-2"), Action("power_off", 30.0, "warehouse-3"))
 CUT = (Action("cut_off", 25.0, "warehouse-1", 20.0), Action("power_off", 80.0, "warehouse-2"))
 CRASH = (Action("crash_broker", 20.0),)
@@ -77,6 +78,7 @@ SCENES = {
         lambda: [Uploads(way="one queue", rate=1.0, consumers=1).run(5, (Action("crash", 40.0, "resize-1"),))],
     ),
     "a cluster": (clustered, lambda: [Cluster().run(7, DARK, limits="today"), Cluster(queue="classic").run(7, DARK)]),
+    "a mirrored queue": (clustered, lambda: [Cluster(queue="classic", repair=70.0).run(7, OFF)]),
     "a cluster of 2023": (clustered, lambda: [Cluster(senders=6, every=0.5).run(3, CUT)]),
     "brokers": (brokered, lambda: [Warehouse().run(7, CRASH)]),
     "two pairs": (

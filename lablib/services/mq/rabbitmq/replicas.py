@@ -312,7 +312,8 @@ class Mirrors:
         if number in self.mirrors:
             self.mirrors[number] = dict.fromkeys(self.queue.entries())
             self.synchronised.add(number)
-            self.broker.emit("MirrorSynchronised", self.queue.place, actor=self.broker.node_name(number))
+            self.broker.emit("MirrorSynchronised", self.queue.place, actor=self.broker.nodes[number].name,
+                             detail=len(self.mirrors[number]))  # fmt: skip
         for other in self.mirrors:
             if other not in self.synchronised and self.queue.settings.synchronise:
                 self._synchronise(other)

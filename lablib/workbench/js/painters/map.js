@@ -3,9 +3,11 @@
 import { box, circle, text } from "../glyph.js";
 import { alpha, plural } from "../theme.js";
 
+const COLOURS = 12;
+
 /** A route for each truck: a smooth loop, made of two waves; from a position's number to a point in [0, 1]². */
 function route(i, n) {
-  const phase = (i / n) * Math.PI * 2, r = 0.2 + (0.26 * ((i * 5) % n)) / n;
+  const phase = (i / n) * Math.PI * 2, r = 0.2 + 0.26 * ((i * 0.618) % 1);   // neighbours in the circle are far apart in size
   return (s) => {
     const a = phase + s * 0.17;
     return [0.5 + (r + 0.06 * Math.sin(3 * a + i)) * Math.cos(a), 0.5 + (r + 0.07 * Math.cos(2 * a + i * 2)) * Math.sin(a) * 0.95];
@@ -25,7 +27,7 @@ export const handled = (run) => run.once("handled", () => {
 export const map = {
   wide: 0.31, most: 520,
   paint(g, b, lane, v) {
-    const { col, t } = v, { run } = lane, n = Math.max(1, run.hues?.names.length ?? 1), fs = b.fs,
+    const { col, t } = v, { run } = lane, n = Math.max(1, run.hues?.count ?? 1), fs = b.fs,
       routes = run.once("routes", () => Array.from({ length: n }, (_, i) => route(i, n)));
     box(g, b.x, b.y, b.w, b.h, 12, { fill: col.card, stroke: col.edge, line: 1.4 });
     g.save(); g.beginPath(); g.roundRect(b.x + 1, b.y + 1, b.w - 2, b.h - 2, 11); g.clip();
@@ -33,7 +35,7 @@ export const map = {
     for (let x = b.x; x < b.x + b.w; x += 34) { g.moveTo(x, b.y); g.lineTo(x, b.y + b.h); }
     for (let y = b.y; y < b.y + b.h; y += 34) { g.moveTo(b.x, y); g.lineTo(b.x + b.w, y); }
     g.stroke();
-    const point = (i, s) => { const [x, y] = routes[i % n](s); return [b.x + x * b.w, b.y + 12 + y * (b.h - 16)]; };
+    const point = (i, s) => { const [x, y] = routes[i](s); return [b.x + x * b.w, b.y + 12 + y * (b.h - 16)]; };
     const at = new Map();
     let jumps = 0;
     for (const d of handled(run)) { if (d.t > t) break; at.set(d.truck, d); jumps += d.back; }
@@ -42,12 +44,13 @@ export const map = {
       const from = Math.max(0, d.seq - 6), parts = Math.max(2, Math.ceil((d.seq - from) * 4));
       g.beginPath();
       for (let k = 0; k <= parts; k++) { const [x, y] = point(i, from + ((d.seq - from) * k) / parts); if (k) g.lineTo(x, y); else g.moveTo(x, y); }
-      g.strokeStyle = alpha(col.groups[i % 12], 0.32); g.lineWidth = 4; g.stroke();
+      g.strokeStyle = alpha(col.groups[i % COLOURS], 0.32); g.lineWidth = 4; g.stroke();
     }
     for (const d of handled(run)) if (d.back && d.t <= t) kink(g, point(d.truck, d.from), point(d.truck, d.seq), v, d);
     g.lineCap = "butt";
     for (const [i, d] of at) truck(g, point, i, d, v);
     g.restore();
+    if (n > COLOURS) text(g, `${n} trucks: ${COLOURS} colours come again`, b.x + 12, b.y + b.h - 12, { size: fs - 2, color: col.soft, max: b.w - 24 });
     text(g, "The map", b.x + 12, b.y + 15, { size: fs + 1, weight: 650, color: col.ink });
     text(g, jumps ? `${plural(jumps, "jump")} back` : "no jump back", b.x + b.w - 12, b.y + 15,
       { size: fs, weight: 650, color: jumps ? col.again : col.done, align: "right" });
@@ -78,10 +81,10 @@ function kink(g, [x0, y0], [x1, y1], v, d) {
 
 function truck(g, point, i, d, v) {
   const { col } = v, glide = v.reduced ? 1 : Math.max(0, Math.min(1, v.since(d.t) / 0.18));
-  const [x, y] = point(i, d.back ? d.seq : d.from + (d.seq - d.from) * glide), [ax, ay] = point(i, d.seq + 0.4), hue = col.groups[i % 12];
+  const [x, y] = point(i, d.back ? d.seq : d.from + (d.seq - d.from) * glide), [ax, ay] = point(i, d.seq + 0.4), hue = col.groups[i % COLOURS];
   g.save(); g.translate(x, y); g.rotate(Math.atan2(ay - y, ax - x));
   box(g, -9, -5.5, 13, 11, 2.5, { fill: hue, stroke: col.card, line: 1.4 });
   box(g, 4.5, -4.5, 6, 9, 2, { fill: hue, stroke: col.card, line: 1.2 });
   g.restore();
-  v.hits.push({ x, y, r: 10, id: `truck${i}`, pick: { m: d.m, lane: v.lane } });
+  v.hits.push({ x, y, r: 10, id: `${v.lane}truck${i}`, pick: { m: d.m, lane: v.lane } });
 }
