@@ -43,7 +43,13 @@ def left(stage: Stage) -> Iterator[Problem]:
         received = [row for row in story.received if row.subject == id]
         tries = [t for t in story.tries if t.begun.subject == id]
         if not received:
-            yield Problem(f"{story.name} was not received in {stage.cloud.now:.0f} s.", story.ids)
+            polls = [row.time for row in stage.api_calls("ReceiveMessage") if isinstance(row.detail, int)]
+            last = f" Your function's last ReceiveMessage was at {polls[-1]:.0f} s." if polls else ""
+            yield Problem(
+                f"{story.name}, sent at {story.sent[0].time:.0f} s, was not received in "
+                f"{stage.cloud.now - story.sent[0].time:.0f} s.{last}",
+                story.ids,
+            )
         if not tries:
             yield Problem(
                 f"{story.name} is still in the queue after {stage.cloud.now:.0f} s. It was received "
@@ -84,6 +90,15 @@ def done_twice(stage: Stage) -> Iterator[Problem]:
         for t in story.tries:
             first = done.get(t.begun.cause)
             if first and t.begun.cause >= 0:
+                mine = [row for row in story.received if row.actor == t.begun.actor and row.subject == t.begun.subject]
+                before = [row for row in mine if row.index < first.index]
+                if len(before) > 1:
+                    yield Problem(
+                        f"{t.begun.actor} had received {story.name} {once(len(before))} when it began to work on it, "
+                        f"and did it again at {t.begun.time:.2f} s for each receive. It was visible again, because nobody "
+                        "had deleted it in time. Work at once on all that a receive brings, then delete.",
+                        story.ids,
+                    )
                 yield Problem(
                     f"{t.begun.actor} did {story.name} at {first.time:.2f} s, and began it again at "
                     f"{t.begun.time:.2f} s, though it had received it only once. Do the work once, then delete.",

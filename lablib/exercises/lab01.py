@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from lablib.actors.arrivals import Arrivals, day, random_gaps, spike, steady_gaps
@@ -14,12 +15,12 @@ from lablib.actors.producers import front_end, send
 from lablib.cloud import Cloud
 from lablib.exercises.base import Exercise
 from lablib.exercises.case import counted, crashes, flag, knobs, number, one_of, scaled, some
-from lablib.exercises.charges import charged_once, charges_left
-from lablib.exercises.faults import CONSUMER, idle_calls, many_receives, short_polls
+from lablib.exercises.charges import charged_once, charges_left, one_lock_for_all
+from lablib.exercises.faults import CONSUMER, deleted_early, idle_calls, many_receives, short_polls
 from lablib.exercises.fleets import run_fleet, whole_number
 from lablib.exercises.partners import Ledger, Work, WorkFailed, first_try
 from lablib.exercises.stage import GIVES_UP, Problem, Stage, texts
-from lablib.exercises.story import once
+from lablib.exercises.story import Story, once
 from lablib.kernel import Trace
 
 _SENDS = ("SendMessage", "SendMessageBatch")
@@ -46,11 +47,25 @@ def all_sent(stage: Stage) -> Iterator[Problem]:
         alike = f" It is in the list {once(times)}, and in the queue {once(stored[order])}." if times > 1 else ""
         if not stage.case.failing:
             yield Problem(f"{name} is not in the queue: it was never sent.{alike}", calls=calls)
+        if other := _sent_instead(stage):
+            yield Problem(
+                f"{name} is not in the queue after {counted(len(calls), 'call')}, and {other} was sent again, though "
+                "SQS had answered that it took it. An Id under Failed is one of that call's entries: look it up there.",
+                calls=calls,
+            )
         yield Problem(
             f"{name} is not in the queue after {counted(len(calls), 'call')}.{alike} A call can succeed while "
             "entries of it fail. The answer lists them under Failed; send those again, as often as it takes.",
             calls=calls,
         )
+
+
+def _sent_instead(stage: Stage) -> str:
+    """An order that went out more often than it is in the list since the program began; "" when there is none."""
+    since = max((row.index for row in stage.trace.where("Restarted")), default=-1)
+    bodies = {id: m.body for id, m in stage.cloud.service("sqs").queue("orders").messages.items()}
+    sent = Counter(bodies[row.subject] for row in stage.trace.where("Sent") if row.index > since)
+    return next((f"{order!r:.40}" for order, times in Counter(stage.given).items() if sent[order] > times), "")
 
 
 def sent_once(stage: Stage) -> Iterator[Problem]:
@@ -175,7 +190,7 @@ class Idempotent(Exercise):
         ),
     )
     harmless = {"orders": 3, "consumers": 1}
-    faults = (charged_once, charges_left, short_polls)
+    faults = (charged_once, charges_left, one_lock_for_all, short_polls)
 
     def play(self, stage: Stage, case: Any) -> None:
         url = stage.queue("orders")
@@ -304,10 +319,32 @@ def slow_day(stage: Stage) -> Iterator[Problem]:
     from lablib.measures import Measures
 
     p95 = Measures(stage.trace).p(95)
-    if not p95 <= _P95:
-        yield Problem(
-            f"One order in 20 took more than {p95:.0f} s from send to delete. At most {_P95:.0f} s are allowed."
-        )
+    if p95 <= _P95:
+        return
+    late = next(s for s in stage.stories() if s.deleted and s.deleted[0].time - s.sent[0].time > _P95)
+    steps = [late.sent[0].time, late.received[0].time, late.done[0].time, late.deleted[0].time]
+    seen, worked, kept = (f"{after - before:.0f} s" for before, after in pairwise(steps))
+    yield Problem(
+        f"One order in 20 took more than {p95:.0f} s from send to delete. At most {_P95:.0f} s are allowed. "
+        f"{late.name} was received after {seen}, done {worked} later, and deleted {kept} after that. "
+        f"{_why_slow(stage, late, steps)}",
+        late.ids,
+    )
+
+
+def _why_slow(stage: Stage, story: Story, steps: list[float]) -> str:
+    """What took longest of: until it was received, until it was done, until it was deleted."""
+    sent, received, done, deleted = steps
+    if max(received - sent, done - received) < deleted - done:
+        return "What is done has to be deleted, too; DeleteMessageBatch deletes up to ten with one call."
+    if received - sent < done - received:
+        return "It had to wait for others of its batch."
+    polls = [row for row in stage.api_calls("ReceiveMessage") if sent < row.until < received]
+    if any(row.detail == 0 for row in polls):
+        return "A poll in between missed it: a short poll asks only some of the servers. A long one asks all."
+    if polls:
+        return "Polls in between brought others: while a receive brings ten, more may wait."
+    return "Your function did not ask for messages in between."
 
 
 def costly_day(stage: Stage) -> Iterator[Problem]:
@@ -328,17 +365,23 @@ class Challenge(Exercise):
 
     id = "01.challenge"
     signature = "consumer(sqs, queue_url, process)"
-    knobs = knobs(seeds=2)
+    knobs = knobs(
+        fails=flag("the first try of order-1 fails"),
+        crash=crashes("order", 1),
+        seeds=2,
+    )
+    also = ({"fails": 1}, {"crash": 1})
     examples = 3
     events = 40_000
-    faults = (*CONSUMER, slow_day, costly_day)
+    faults = (*CONSUMER, deleted_early, slow_day, costly_day)
     target = 4_000
     par = 3_000
     unit = "calls"
 
     def play(self, stage: Stage, case: Any) -> float:
         url = stage.queue("orders", VisibilityTimeout=120)
-        stage.keep_running("consumer-1", stage.sqs, url, Work(stage, 0.2))
+        work = Work(stage, 0.2, case.crash, fails=first_try(f"order-{case.fails}"))
+        stage.keep_running("consumer-1", stage.sqs, url, work, survives=(WorkFailed,))
         shop = stage.cloud.spawn(_day_of_orders, stage, url, name="shop")
         stage.run(2 * _DAY, lambda: not shop.alive, every=60)
         stage.given = stage.api_calls()

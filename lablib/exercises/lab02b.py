@@ -99,16 +99,37 @@ def order_again(stage: Stage) -> Iterator[Problem]:
         if len(fine) < 2:
             continue
         ended = next((row for row in _burnt(stage) if row.time >= fine[0].time), None)
-        why = "the answer did not say which ones had failed in a way that Lambda understands, so all of them had"
+        why, cure = f"{_misunderstood(stage)}, so for Lambda all of its batch had failed", _SAY
         if ended and ended.time < fine[1].time:
             why = f"the call of the function failed at {ended.time:.2f} s ({ended.detail}), and so all of its batch did"
+            cure = _ONLY
         elif _named(stage) & {*story.ids}:
-            why = "the function named it among those that had failed"
+            why, cure = "the function named it among those that had failed", _ONLY
         yield Problem(
             f"{story.name} was done {once(len(fine))}, at {fine[0].time:.2f} s and at {fine[1].time:.2f} s: {why}. "
-            "Only what has failed is to come again.",
+            f"{cure}",
             story.ids,
         )
+
+
+_ONLY = "Only what has failed is to come again."
+_SAY = "Return {'batchItemFailures': [{'itemIdentifier': messageId of the record}, ...]}."
+
+
+def _misunderstood(stage: Stage) -> str:
+    """What Lambda does not understand in the first such answer."""
+    for answer in stage.given:
+        if answer is not None and not isinstance(answer, dict):
+            return f"the function returned {answer!r:.50}, which is no dict"
+        items = (answer or {}).get("batchItemFailures") or []
+        if not isinstance(items, list):
+            return f"the function's batchItemFailures, {items!r:.50}, is no list"
+        for item in items:
+            if not isinstance(item, dict) or "itemIdentifier" not in item:
+                return f"the function's batchItemFailures has {item!r:.50}, which is no dict with an 'itemIdentifier'"
+            if (id := item["itemIdentifier"]) not in list(stage.bodies):
+                return f"the function named {id!r:.50}, which is the messageId of no record"
+    return "the function's answer named a record of another batch"
 
 
 def _named(stage: Stage) -> set[str]:
@@ -123,9 +144,14 @@ def order_dead(stage: Stage) -> Iterator[Problem]:
     for story in stage.stories():
         bad = story.name in stage.hopeless
         if story.moved and not bad:
+            how = "and came back each time because of another order of its batch."
+            if _named(stage) & {*story.ids} and not _rows(stage, story, "OrderDone", "OrderFailed"):
+                how = "and the function named it as failed, though it had not called process for it."
+                if not stage.trace.where(("OrderDone", "OrderFailed")):
+                    how += " Nor for any other order: does an `except` hide a mistake of your own?"
             yield Problem(
                 f"{story.name} is in the dead-letter queue, but there is nothing wrong with it. It was received "
-                f"{once(len(story.received))}, and came back each time because of another order of its batch.",
+                f"{once(len(story.received))}, {how}",
                 story.ids,
             )
         if bad and not story.moved:

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, MethodType, TracebackType
 from typing import Any
 
+from lablib.kernel import Lock
+
 _EMPTY = frozenset({"RESUME", "NOP", "LOAD_CONST", "POP_TOP", "RETURN_VALUE", "RETURN_CONST"})
 _CONTAINERS = (set, dict, list, deque, bytearray)
 _SCALARS = (int, float, str, bytes, tuple, frozenset, type(None))
@@ -210,6 +212,28 @@ def _refill(value: Any, saved: Any) -> Any:
     value.clear()
     (value.update if isinstance(value, (set, dict)) else value.extend)(saved)
     return value
+
+
+def locks(fn: Any) -> list[Lock]:
+    """The locks that it reaches by a name: its own ones, and those within conditions, semaphores and queues."""
+    found: list[Lock] = []
+    for part in _parts(_function(fn), []):
+        named = (part.__globals__.get(name) for name in set(_names(part.__code__)))
+        values = [*named, *(value for _, value in _cells(part)), *(part.__defaults__ or ()), *vars(part).values()]
+        for value in values:
+            _find_locks(value, found)
+    return found
+
+
+def _find_locks(value: Any, found: list[Lock], deep: int = 3) -> None:
+    if isinstance(value, Lock):
+        found.append(value)
+    elif deep and type(value).__module__ in ("threading", "queue"):
+        for inner in vars(value).values():
+            _find_locks(inner, found, deep - 1)
+    elif deep and isinstance(value, (dict, list, tuple)) and len(value) <= _MANY:
+        for inner in value.values() if isinstance(value, dict) else value:
+            _find_locks(inner, found, deep - 1)
 
 
 # ---- what went wrong in it -------------------------------------------------------------------------------------------

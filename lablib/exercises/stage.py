@@ -12,7 +12,7 @@ from lablib.aws.event import Event, is_given
 from lablib.aws.service import Request, ServiceError
 from lablib.cloud import Cloud
 from lablib.exercises.case import Case, counted
-from lablib.exercises.learner import Memory
+from lablib.exercises.learner import Memory, locks
 from lablib.exercises.story import Story
 from lablib.gateway import Fault
 from lablib.kernel import Process, Row, Signal
@@ -85,6 +85,8 @@ class Stage:
         self._names: dict[str, str] = {}  # by MessageId
         self._looked = 0  # rows that were looked at for messages which the learner's function sent
         memory.forget()
+        for lock in locks(fn):
+            lock.waited.clear()
 
     # ---- what there is -----------------------------------------------------------------------------------------------
 

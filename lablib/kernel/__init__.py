@@ -4,12 +4,14 @@ from lablib.kernel.chance import Chance, Distribution, Stream, exponential, fixe
 from lablib.kernel.interrupt import RealTimeExceeded
 from lablib.kernel.loop import Loop, Timer
 from lablib.kernel.process import Kernel, Process, Signal, Stuck
+from lablib.kernel.stdlib.locks import Lock
 from lablib.kernel.trace import Row, Trace
 
 __all__ = [
     "Chance",
     "Distribution",
     "Kernel",
+    "Lock",
     "Loop",
     "Process",
     "RealTimeExceeded",

@@ -207,7 +207,11 @@ WRONG = [  # the exercise, the answer, and patterns of which the verdict must sh
     ("01.consumer", hands_nine_back, [r"order-1 was received \d+ times", "Work on all that a receive brings"]),
     ("01.consumer", asks_also_how_many, [r"made \d+ calls in 5 minutes", "of them were GetQueueAttributes"]),
     ("01.consumer", looks_before_it_polls, [r"calls in \d+ virtual seconds, \d+ of them GetQueueAttributes"]),
-    ("01.consumer", waits_too_long_and_hides_it, ["order-1 was not received", "InvalidParameterValue, and 27 more"]),
+    (
+        "01.consumer",
+        waits_too_long_and_hides_it,
+        ["order-1, sent at 0 s, was not received", "InvalidParameterValue, and 27 more"],
+    ),
     ("01.consumer", never_hides_and_never_deletes, ["still in the queue", "visibility timeout of 0 s"]),
     ("01.producer", sends_what_failed_one_by_one, ["2 of them were SendMessage: what had failed can go again in one"]),
     ("02.heartbeat", heart_beats_on, ["the work of consumer-1 failed", "Its heartbeat had not stopped"]),
