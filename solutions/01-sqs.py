@@ -274,10 +274,11 @@ def waiting():
 
 for day in range(1, 6):
     cloud.run(time.sleep, 86_400)
-    print(f"after {day} days: {waiting()} orders")
+    print(f"after day {day}: {waiting()} orders")
 
 # %% [markdown]
-# The default is 4 days. Keep them for 14, the most that SQS allows. What does SQS say to 15?
+# The default is 4 days. Keep them for 14, the most that SQS allows. What does SQS say to 15, and to a
+# message of one byte more than 256 KB?
 
 # %%
 sqs.set_queue_attributes(
@@ -410,8 +411,8 @@ exercise("01.producer").check(producer)
 # ### Exercise 2: a consumer
 #
 # Write a consumer that runs for ever, and calls `process(body)` for each order. It can crash at any moment, also inside
-# `process`; it is started again. No order may be lost. An empty queue may cost three calls a minute, and a queue with
-# twenty orders hardly more receives than two.
+# `process`; it is started again. No order may be lost. An empty queue may cost three calls a minute. Twenty orders in
+# the queue may cost two receives, or hardly more.
 
 
 # %%
@@ -515,7 +516,8 @@ exercise("01.fleet").check(fleet)
 # ### Challenge: a day of a thousand orders (extra)
 #
 # AWS bills calls. Write a consumer that does a day of 1,000 orders, 95 of 100 within 60 seconds after they were sent,
-# with as few calls as you can. The target is 4,000 calls. Our solution needs fewer than 3,000. Can you beat it?
+# with as few calls as you can. It loses none, though it can crash, and the work on an order can fail. The target is
+# 4,000 calls. Our solution needs fewer than 3,000. Can you beat it?
 
 
 # %%

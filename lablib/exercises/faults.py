@@ -95,8 +95,8 @@ def done_twice(stage: Stage) -> Iterator[Problem]:
                 if len(before) > 1:
                     yield Problem(
                         f"{t.begun.actor} had received {story.name} {once(len(before))} when it began to work on it, "
-                        f"and did it again at {t.begun.time:.2f} s for each receive. It was visible again, because nobody "
-                        "had deleted it in time. Work at once on all that a receive brings, then delete.",
+                        f"and did it again at {t.begun.time:.2f} s for each receive. It was visible again, because "
+                        "nobody had deleted it in time. Work at once on all that a receive brings, then delete.",
                         story.ids,
                     )
                 yield Problem(

@@ -415,13 +415,11 @@ def visible_after_the_work(stage: Stage) -> Iterator[Problem]:
         for done in story.done:
             shown, deleted = first_after(done, story.shown), first_after(done, story.deleted)
             if shown and not (deleted and deleted.index < shown.index):
+                text = f"{story.name} was done at {done.time:.2f} s, and at {shown.time:.2f} s it was visible again"
                 why = "nobody had deleted it. Delete what is done; the machine may run for weeks before it stops."
                 if stage.trace[shown.cause] in story.hidden:
                     why = f"{done.actor} handed it back. Delete what is done, and hand back the rest."
-                yield Problem(
-                    f"{story.name} was done at {done.time:.2f} s, and at {shown.time:.2f} s it was visible again: {why}",
-                    story.ids,
-                )
+                yield Problem(f"{text}: {why}", story.ids)
 
 
 def not_given_back(stage: Stage) -> Iterator[Problem]:
