@@ -154,6 +154,19 @@ def why_gone(story: Story, before: str) -> str:
 # ---- hidden, not too long --------------------------------------------------------------------------------------------
 
 
+def visible_after_the_work(stage: Stage) -> Iterator[Problem]:
+    """What was done does not come back: it is deleted before its visibility timeout is over."""
+    for story in stage.stories():
+        for done in story.done:
+            shown, deleted = first_after(done, story.shown), first_after(done, story.deleted)
+            if shown and not (deleted and deleted.index < shown.index):
+                text = f"{story.name} was done at {done.time:.2f} s, and at {shown.time:.2f} s it was visible again"
+                why = "nobody had deleted it. Delete what is done; the machine may run for weeks before it stops."
+                if stage.trace[shown.cause] in story.hidden:
+                    why = f"{done.actor} handed it back. Delete what is done, and hand back the rest."
+                yield Problem(f"{text}: {why}", story.ids)
+
+
 def visible_while_worked_on(stage: Stage) -> Iterator[Problem]:
     """A message is hidden from others while somebody works on it."""
     for story in stage.stories():

@@ -25,12 +25,13 @@ from lablib.exercises.faults import (
     lost,
     many_receives,
     short_polls,
+    visible_after_the_work,
     visible_while_worked_on,
 )
 from lablib.exercises.fleets import run_fleet, whole_number
 from lablib.exercises.partners import Work, WorkFailed, first_try
 from lablib.exercises.stage import Problem, Stage
-from lablib.exercises.story import Story, first_after, once
+from lablib.exercises.story import Story, once
 from lablib.kernel import Signal, Trace, lognormal
 
 # ---- 02.heartbeat ----------------------------------------------------------------------------------------------------
@@ -407,19 +408,6 @@ def begun_after_the_signal(stage: Stage) -> Iterator[Problem]:
             f"{stage.name_of(begun[0].subject)} at {begun[0].time:.2f} s. Ask stopping() before each message.",
             [begun[0].subject],
         )
-
-
-def visible_after_the_work(stage: Stage) -> Iterator[Problem]:
-    """What was done does not come back: it is deleted before its visibility timeout is over."""
-    for story in stage.stories():
-        for done in story.done:
-            shown, deleted = first_after(done, story.shown), first_after(done, story.deleted)
-            if shown and not (deleted and deleted.index < shown.index):
-                text = f"{story.name} was done at {done.time:.2f} s, and at {shown.time:.2f} s it was visible again"
-                why = "nobody had deleted it. Delete what is done; the machine may run for weeks before it stops."
-                if stage.trace[shown.cause] in story.hidden:
-                    why = f"{done.actor} handed it back. Delete what is done, and hand back the rest."
-                yield Problem(f"{text}: {why}", story.ids)
 
 
 def not_given_back(stage: Stage) -> Iterator[Problem]:
