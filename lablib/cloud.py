@@ -267,6 +267,7 @@ class Cloud:
         if self.kernel.current is not None:
             raise RuntimeError("close: a process cannot close the cloud that it runs in; end the process with `return`")
         self.kernel.close()
+        self.trace.freeze()
 
     def __enter__(self) -> Cloud:
         return self

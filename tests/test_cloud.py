@@ -1,8 +1,10 @@
 """The cloud: everything put together, from one seed."""
 
+import gc
 import subprocess
 import sys
 import time
+import weakref
 
 import pytest
 
@@ -206,3 +208,25 @@ def test_a_region_has_the_form_of_one(name):
     if name:
         with Cloud() as cloud, pytest.raises(ValueError, match="region_name="):
             cloud.client("sqs", region_name=name)
+
+
+def test_who_keeps_the_trace_of_a_closed_cloud_keeps_no_cloud():
+    def trace_of(seed):
+        with Cloud(seed=seed) as cloud:
+            sqs = cloud.client("sqs")
+            url = sqs.create_queue(QueueName="q")["QueueUrl"]
+
+            def wait():
+                while True:
+                    sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)
+
+            for _ in range(5):
+                cloud.spawn(wait)
+            sqs.send_message(QueueUrl=url, MessageBody="x")
+            cloud.advance(50)
+            return cloud.trace, weakref.ref(cloud), weakref.ref(cloud.kernel), weakref.ref(cloud.service("sqs"))
+
+    kept = [trace_of(seed) for seed in range(20)]
+    gc.collect()
+    assert [ref() for _, *refs in kept for ref in refs] == [None] * 60
+    assert all(trace.where("Sent") and trace.explain(trace.where("Sent")[0].subject) for trace, *_ in kept)

@@ -6,15 +6,14 @@ import os
 import shutil
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
 
 import lablib
+from lablib.files import HOME, read, whole
 
-HOME = "MESSAGING_LAB_HOME"  # names the folder where progress is kept
 MANIFEST = "delivered.json"
 PATTERN = "[0-9][0-9]*-*.ipynb"  # of a lab's notebook: its number, which may end in a letter, and its topic
 
@@ -52,22 +51,6 @@ def _digest(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()
 
 
-@contextmanager
-def whole(target: Path) -> Iterator[Path]:
-    """A path to write to; what is there at the end becomes `target` at once.
-
-    An interruption or a full disk leaves the old file or the new one, never half of one, and nothing beside it.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part")
-    try:
-        yield part
-        part.replace(target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
 def trust(notebook: Path) -> None:
     """Sign a notebook that we bring, so that Jupyter shows its pictures and, after a reload, its widgets.
 
@@ -98,7 +81,7 @@ class Manifest:
         self.folder = folder
         self.path = folder / ".messaging-lab" / MANIFEST
         try:
-            self.digests: dict[str, str] = dict(json.loads(self.path.read_text(encoding="utf-8")))
+            self.digests: dict[str, str] = dict(read(self.path))
         except (OSError, ValueError, TypeError):
             self.digests = {}  # lost: every copy counts as changed, so nothing can be overwritten
 

@@ -8,18 +8,14 @@ written, the lab works on without saving. Both are said in one line.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
-try:
-    import fcntl
-except ImportError:  # Windows: two kernels that save at the same instant may lose one of the two updates
-    fcntl = None  # type: ignore[assignment]
+from lablib.files import alone, home, read, whole
 
 State = Literal["not attempted", "failed", "passed"]
 STATES: tuple[State, ...] = ("not attempted", "failed", "passed")
@@ -42,11 +38,6 @@ class Record:
     code: str = ""
 
 
-def home() -> Path:
-    """The learner's folder for what the lab remembers."""
-    return Path(os.environ.get("MESSAGING_LAB_HOME") or ".messaging-lab").absolute()
-
-
 def record(id: str) -> Record:
     """What is known of an exercise."""
     path = home() / "progress.json"
@@ -56,7 +47,7 @@ def record(id: str) -> Record:
 def update(id: str, change: Callable[[Record], Record]) -> Record:
     """Replace an exercise's record by `change(record)`, and keep it."""
     path = home() / "progress.json"
-    with _alone(path):
+    with alone(path):
         records = _all(path)
         new = change(records.get(id, Record()))
         if new != records.get(id):
@@ -68,46 +59,31 @@ def update(id: str, change: Callable[[Record], Record]) -> Record:
 def forget(lab: str) -> None:
     """Forget all that is known of the exercises of a lab, such as "01"."""
     path = home() / "progress.json"
-    with _alone(path):
+    with alone(path):
         records = _all(path)
         others = {id: record for id, record in records.items() if id.partition(".")[0] != lab}
         if others != records:
             _write(path, others)
 
 
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keep other kernels of the learner from writing meanwhile. Where no lock can be had, go on without one."""
-    with ExitStack() as stack:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock = stack.enter_context(path.with_name("progress.lock").open("a"))
-        except OSError:
-            yield
-            return
-        if fcntl:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
-        yield
-
-
 def _all(path: Path) -> dict[str, Record]:
     if path in _unsaved:
         return dict(_unsaved[path])
     try:
-        return _parse(path.read_text(encoding="utf-8"))
+        return _parse(read(path))
     except FileNotFoundError:
         return {}
     except OSError as error:
         _cannot_save(path, error, {})
         return {}
-    except (ValueError, TypeError, AttributeError):
+    except (LookupError, ValueError, TypeError, AttributeError):
         _move_aside(path)
         return {}
 
 
-def _parse(text: str) -> dict[str, Record]:
-    """The records in a file's text. Raises ValueError, TypeError or AttributeError when it is none of ours."""
-    return {str(id): _record(**values) for id, values in json.loads(text)["exercises"].items()}
+def _parse(document: Any) -> dict[str, Record]:
+    """The records in a file. Raises LookupError, ValueError, TypeError or AttributeError when it is none of ours."""
+    return {str(id): _record(**values) for id, values in document["exercises"].items()}
 
 
 def _record(**values: Any) -> Record:
@@ -115,9 +91,9 @@ def _record(**values: Any) -> Record:
     new = replace(
         Record(), **{name: value for name, value in values.items() if name in known}
     )  # a later version may know more
-    good = new.state in STATES and all(isinstance(n, int) and n >= 0 for n in (new.attempts, new.hints))
+    good = new.state in STATES and all(type(n) is int and n >= 0 for n in (new.attempts, new.hints))
     good = good and isinstance(new.code, str) and isinstance(new.solution_seen, bool)
-    if not good or not isinstance(new.best, (int, float, type(None))):
+    if not good or not (new.best is None or (isinstance(new.best, (int, float)) and math.isfinite(new.best))):
         raise ValueError("not a record")
     return new
 
@@ -137,11 +113,9 @@ def _write(path: Path, records: dict[str, Record]) -> None:
         _unsaved[path] = records
         return
     document = {"version": VERSION, "exercises": {id: asdict(r) for id, r in sorted(records.items())}}
-    part = path.with_name(f".progress-{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        part.replace(path)
+        with whole(path) as part:
+            part.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         _cannot_save(path, error, records)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
+
+from lablib.files import alone, home, read, whole
 
 GUESSES = "predictions.json"
 MISSIONS = "missions.json"
@@ -24,32 +24,29 @@ class Kept:
     """
 
     def __init__(self, file: str) -> None:
-        self._path = Path(os.environ.get("MESSAGING_LAB_HOME") or ".messaging-lab") / file
+        self._path = home() / file
 
     def all(self) -> dict[str, Any]:
         """All values."""
         try:
-            found = json.loads(self._path.read_text(encoding="utf-8"))
+            found = read(self._path)
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
 
     def put(self, key: str, value: Any) -> None:
         """Store a value. The file is replaced as a whole, so that a crash leaves the old one."""
-        self._write({**self.all(), key: value})
+        with alone(self._path):
+            self._write({**self.all(), key: value})
 
     def drop(self, beginning: str) -> None:
         """Forget the values whose keys begin so."""
-        before = self.all()
-        values = {key: value for key, value in before.items() if not key.startswith(beginning)}
-        if values != before:
-            self._write(values)
+        with alone(self._path):
+            before = self.all()
+            values = {key: value for key, value in before.items() if not key.startswith(beginning)}
+            if values != before:
+                self._write(values)
 
     def _write(self, values: dict[str, Any]) -> None:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=self._path.parent, delete=False, encoding="utf-8") as file:
-                json.dump(values, file, indent=1)
-            Path(file.name).replace(self._path)
-        except OSError:
-            return
+        with suppress(OSError), whole(self._path) as part:
+            part.write_text(json.dumps(values, indent=1), encoding="utf-8")

@@ -437,7 +437,13 @@ def test_the_best_score_is_the_least():
         '{"exercises": {"00.sum": {"state": "won"}}}',
         '{"exercises": {"00.sum": {"hints": -1}}}',
         "\x00\xff",
+        "{}",
+        "[" * 100_000,
+        '{"exercises": {"00.sum": {"attempts": true}}}',
+        '{"exercises": {"00.sum": {"best": NaN}}}',
+        '{"exercises": {"00.sum": {"attempts": 1' + "0" * 5000 + "}}}",
     ],
+    ids=lambda text: text[:45],
 )
 def test_an_unreadable_file_is_moved_aside(home, text, capsys):
     home.mkdir()
@@ -449,6 +455,32 @@ def test_an_unreadable_file_is_moved_aside(home, text, capsys):
     )
     assert (home / "progress.unreadable-1.json").read_text() == text
     assert Sum().state == "passed"
+
+
+def test_where_no_lock_can_be_had_progress_is_kept_all_the_same(home, monkeypatch):
+    """A folder on a network may have none."""
+
+    def flock(file, how):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("lablib.files.fcntl.flock", flock)
+    assert Sum().check(good)
+    assert Sum().state == "passed" and (home / "progress.json").exists()
+
+
+def test_a_full_disk_is_said_once_and_leaves_nothing_half_done(home, monkeypatch, capsys):
+    Sum().check(None)
+    before = (home / "progress.json").read_text()
+
+    def write_text(self, text, **options):
+        self.write_bytes(b"{")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_text", write_text)
+    assert Sum().check(good)
+    assert (home / "progress.json").read_text() == before
+    assert [p.name for p in home.iterdir() if p.name.startswith(".")] == []
+    assert capsys.readouterr().out.count("No space left on device") == 1
 
 
 def test_what_a_later_version_knows_is_no_reason_to_fail(home):
