@@ -65,6 +65,7 @@ def test_the_first_delivery_copies_everything_but_hidden_files(labs, mine):
 
 
 def is_trusted(path: Path) -> bool:
+    Path(jupyter_data_dir()).mkdir(parents=True, exist_ok=True)
     return NotebookNotary(data_dir=jupyter_data_dir()).check_signature(nbformat.read(path, as_version=4))
 
 
@@ -568,10 +569,38 @@ def test_check_gives_up_on_a_cell_that_never_ends(tmp_path):
     assert time.monotonic() - started < 30
 
 
-def test_check_says_what_is_not_a_notebook(tmp_path):
-    (tmp_path / "01-x.ipynb").write_text("hello")
+ABOUT = '"metadata": {}, "nbformat": 4, "nbformat_minor": 5'
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["hello", "", "[]", "5", "{", "[" * 100_000, "\xff\xfe", f'{{"cells": 5, {ABOUT}}}', f'{{"cells": [5], {ABOUT}}}',
+     f'{{"cells": [{{"cell_type": "code", "source": 5}}], {ABOUT}}}', '{"nbformat": 999, "cells": []}',
+     '{"nbformat": "x"}', '{"nbformat": null}'],
+    ids=lambda text: text[:50],
+)  # fmt: skip
+def test_check_says_what_is_not_a_notebook(tmp_path, text):
+    (tmp_path / "01-x.ipynb").write_text(text, encoding="latin-1")
     with pytest.raises(copies.Problem, match="is not a notebook; messaging-lab reset puts it back"):
         check.run_notebook(tmp_path / "01-x.ipynb", 10)
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_check_waits_for_no_pipe_and_reads_no_folder(tmp_path, make):
+    make(tmp_path / "01-x.ipynb")
+    with pytest.raises(copies.Problem, match="is not a notebook"):
+        check.run_notebook(tmp_path / "01-x.ipynb", 10)
+
+
+@pytest.mark.parametrize("command", ["start", "check", "reset", "doctor", "run"])
+def test_links_that_go_round_are_one_line(labs, tmp_path, capsys, command):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    more = {"reset": ["01", "--yes", "--folder", str(loop)], "run": [str(loop / "x.py")]}
+    assert main([command, *more.get(command, ["--folder", str(loop)])]) in (1, 2)
+    told = capsys.readouterr()
+    assert "Traceback" not in told.err + told.out
+    assert command == "doctor" or told.err.count("\n") == 1
 
 
 # --- doctor -----------------------------------------------------------------------------------------------------------
@@ -600,6 +629,15 @@ def test_doctor_names_each_problem_and_what_to_do(labs, monkeypatch, capsys):
     assert re.search(r"PROBLEM  plotly 0.1 is installed; run: .* -m pip install -U 'plotly>=", out)
     assert re.search(r"PROBLEM  cannot write in /proc/nowhere", out)
     assert "3 problems, see above." in out
+
+
+def test_doctor_knows_a_folder_in_which_jupyter_cannot_write(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "file" / "runtime"))
+    with pytest.raises(copies.Problem, match=r"cannot write its folder .*runtime .*; set JUPYTER_RUNTIME_DIR to one"):
+        doctor.jupyters_own()
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    assert doctor.jupyters_own().endswith("can be written")
 
 
 def test_doctor_knows_a_kernel_of_another_python(monkeypatch):

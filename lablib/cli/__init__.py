@@ -116,7 +116,12 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):  # the reader went away, as in `messaging-lab ... | head`
             sys.stderr.close()
         else:  # a full disk, a file name that is too long, links in a circle
-            print(f"messaging-lab: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
+            name = error.filename2 or error.filename or "a file"
+            print(f"messaging-lab: {name}: {error.strerror}", file=sys.stderr)
+    except RuntimeError as error:
+        if not str(error).startswith("Symlink loop"):  # how pathlib says it, until Python 3.12
+            raise
+        print(f"messaging-lab: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("\nmessaging-lab: stopped", file=sys.stderr)
     return 1

@@ -126,7 +126,7 @@ def labs() -> str:
 
 
 def writable(folder: Path) -> str:
-    place = folder if folder.exists() else folder.absolute().parent
+    place = folder if os.path.lexists(folder) else folder.absolute().parent
     try:
         with tempfile.NamedTemporaryFile(dir=place):
             pass
@@ -139,6 +139,20 @@ def writable(folder: Path) -> str:
     return f"folder: {folder} can be written"
 
 
+def jupyters_own() -> str:
+    """The server keeps a secret and its address in a folder of Jupyter's, without which it does not start."""
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    folder = Path(jupyter_runtime_dir())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return f"Jupyter's own folder: {folder} can be written"
+    except OSError as error:
+        advice = "set JUPYTER_RUNTIME_DIR to one that you can write"
+        raise Problem(f"Jupyter cannot write its folder {folder} ({error.strerror}); {advice}") from None
+
+
 def checks(folder: Path) -> Iterator[Callable[[], str]]:
     yield python
     for need in run_time_requirements():
@@ -146,6 +160,7 @@ def checks(folder: Path) -> Iterator[Callable[[], str]]:
     yield widgets
     yield kernel
     yield settings
+    yield jupyters_own
     yield labs
     yield lambda: writable(folder)
 
