@@ -139,8 +139,10 @@ class QueueToFunction(QueueScenario):
     visibility_timeout: int = VISIBILITY_TIMEOUT.but(default=60, high=3600, live=False)
 
     def lens(self, run: Run) -> dict[str, Any]:
-        """What the work was for: done, or done in vain."""
-        return {"painter": "work"}
+        """What the work was for: done, or done in vain; and when an order was deleted that nobody had done."""
+        gone, queue = set(lost(run)), _queue(run)
+        rows = [row for row in run.trace.where("Deleted", resource=queue) if row.subject in gone]
+        return {"painter": "work", "lost": [row.time for row in rows]}
 
     def build(self, cloud: Cloud) -> Stage:
         return _Stage(cloud, self)

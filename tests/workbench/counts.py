@@ -32,6 +32,7 @@ def called(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
     dead: set[str] = set()
     gathered: set[str] = set()
     done: set[str] = set()
+    finished: set[str] = set()  # by the function
     calls: dict[int, list[str]] = {}
     begins = -1  # the call whose batch is being told
     for row in _until(run, t):
@@ -54,6 +55,8 @@ def called(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
         elif row.kind == "Deleted":
             hidden.discard(subject)
             done.add(subject)
+        elif row.kind == "OrderDone":
+            finished.add(subject)
         elif row.kind == "InvocationStarted":
             begins = row.index
             calls[begins] = []
@@ -70,7 +73,8 @@ def called(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
         "dead": _sorted(dead, numbers),
         "gathered": _sorted(gathered, numbers),
         "calls": sorted(_sorted(batch, numbers) for batch in calls.values()),
-        "done": len(done),
+        "done": len(done & finished),
+        "lost": len(done - finished),
     }
 
 

@@ -44,7 +44,7 @@ const PAINTED = {
     const words = wordsIn(g, queue), many = lane.run.crowded.has(queue.place);   // a crowd is counted, not drawn one by one
     return { waiting: many ? number(words, /^([\d,]+) waiting/) : named(["dot", "diamond"]), hidden: many ? number(words, /([\d,]+) hidden/) ?? 0 : named(["socket", "orphan"]), dead: dead ? number(wordsIn(g, dead), /^([\d,]+) dead/) : 0,
       gathered: order(held.filter((k) => k.y < fn.calls.y).map((k) => k.pick.m + 1)), calls: calls.sort((a, b) => a[0] - b[0]),
-      done: number(wordsIn(g, lane.lensBox), /^([\d,]+)$/) };
+      done: number(wordsIn(g, lane.lensBox), /^([\d,]+)$/), lost: number(wordsIn(g, lane.lensBox), /^([\d,]+) lost$/) ?? 0 };
   },
   streamed({ g, v, lane, t }) {
     const { run } = lane, kept = {}, tape = {}, work = {}, fed = {}, full = [];

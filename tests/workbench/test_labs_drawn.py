@@ -40,6 +40,10 @@ SCENES = {
         called,
         lambda: [QueueToFunction(bad=0.1, failures="reports", max_receives=2, visibility_timeout=30).run(seed=3)],
     ),
+    "a function that nobody listens to": (
+        called,
+        lambda: [QueueToFunction(bad=0.1, failures="reports, not asked").run(seed=7)],
+    ),
     "a function without room": (called, lambda: [QueueToFunction(reserved=1, max_receives=3).run(seed=7)]),
     "a function and groups": (called, lambda: [QueueToFunction(groups=5, bad=0.05).run(seed=2)]),
     "large batches": (called, lambda: [QueueToFunction(batch_size=100, window=30).run(seed=7)]),

@@ -33,7 +33,7 @@ function remarkable(run, t) {
   const marks = marksAt(run, t), working = marks.filter((m) => m.bar !== null), atWork = working.filter((m) => role(m.holder) !== "function"),
     busy = new Set(atWork.map((m) => m.holder)).size, different = new Set(atWork.map((m) => m.m)).size;
   const all = run.actors.filter((_, i) => HANDS.has(role(i)) && role(i) !== "function" && !["", "gone"].includes(run.stateOf(i, t).state)).length;
-  const late = working.filter((m) => m.hollow).length, orphans = marks.filter((m) => m.sign === "orphan").length, lost = run.count("lost", t),
+  const late = working.filter((m) => m.hollow).length, orphans = marks.filter((m) => m.sign === "orphan").length, lost = run.count("lost", t) + upTo(run.lens?.lost ?? [], t),
     sent = run.count("sent", t);
   const waiting = run.places.reduce((n, place, p) => n + (HEAPS.has(place.role) && place.role !== "dead-letter" ? run.count("waiting", t, p) : 0),
     0), direct = run.places.some((p) => p.role === "direct");

@@ -2,7 +2,7 @@
 // hidden though nobody worked on them.
 import { box, fitting, text, width } from "../glyph.js";
 import { brief, clamp, nice, span } from "../theme.js";
-import { partOf } from "../model.js";
+import { partOf, upTo } from "../model.js";
 
 /** The seconds of work and of waiting so far: {good, twice, crashed, dark}. */
 export function spent(run, t) {
@@ -22,7 +22,7 @@ const totals = (run) => run.once("spent", () => spent(run, run.duration));
 export const works = {
   wide: 0.2, most: 310,
   paint(g, b, lane, v, lanes) {
-    const { col, t } = v, { run } = lane, fs = b.fs, s = spent(run, t), done = brief(run.count("done", t)),
+    const { col, t } = v, { run } = lane, fs = b.fs, s = spent(run, t), lost = upTo(run.lens.lost ?? [], t), done = brief(run.count("done", t) - lost),
       size = b.below ? 0 : Math.min(32, b.h * 0.16);
     const top = nice(Math.max(30, ...lanes.map((l) => { const x = totals(l.run); return Math.max(x.good, x.twice + x.crashed, x.dark); })));
     box(g, b.x, b.y, b.w, b.h, 10, { fill: col.card, stroke: col.edge });
@@ -30,7 +30,9 @@ export const works = {
     if (!b.below) text(g, done, b.x + 11, b.y + fs * 1.6 + size * 0.7, { size, weight: 750, color: col.done });
     const again = run.count("again", t);
     const beside = b.w - 34 - width(g, done, size, 750), forms = [`${brief(again)} came again`, `${brief(again)} again`, ""];
-    if (again && !b.below) text(g, fitting(g, forms, beside, fs - 1, 600), b.x + b.w - 11, b.y + fs * 1.6 + size * 0.75,
+    const gone = `${brief(lost)} lost`, hue = { size: fs - 1, weight: 650, color: col.again, align: "right" };
+    if (lost && !b.below) text(g, gone, b.x + b.w - 11, width(g, gone, fs - 1, 650) < beside ? b.y + fs * 1.6 + size * 0.75 : b.y + 16, hue);
+    else if (again && !b.below) text(g, fitting(g, forms, beside, fs - 1, 600), b.x + b.w - 11, b.y + fs * 1.6 + size * 0.75,
       { size: fs - 1, weight: 600, color: col.again, align: "right" });
     const rows = [[["work that counted", "counted"], s.good, col.done], [["work for nothing", "for nothing"], s.twice + s.crashed, col.again],
       [["hidden, in nobody's hands", "in nobody's hands", "in no hands"], s.dark, col.vain]];
