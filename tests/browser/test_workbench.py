@@ -403,6 +403,15 @@ def test_every_control_has_a_name(bench):
     assert nameless == []
 
 
+def test_the_help_says_what_each_key_does(bench):
+    bench.button("Keys and signs (?)").click()
+    keys = bench.page.get_by_role("dialog", name="Keys and signs")
+    play = keys.locator("dt", has_text=re.compile("^Space$"))
+    expect(play.locator("+ dd")).to_have_text("play, pause")
+    expect(keys).not_to_contain_text("[object")
+    bench.page.keyboard.press("Escape")
+
+
 def test_a_theme_switch_redraws_everything(bench):
     bench.seek(92)
     canvases = [bench.canvas, bench.scrub]
