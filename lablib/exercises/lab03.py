@@ -143,6 +143,11 @@ def _turned(message: dict[str, str], n: int) -> dict[str, str]:
 # ---- 03.producer -----------------------------------------------------------------------------------------------------
 
 _TEXTS = ("tea", "tea", "cake", "milk")
+_ONE_BY_ONE = "Send the orders of a customer as they stand in the list, each when the one before was answered."
+_BATCHES = (
+    "When an entry of a batch fails, what stands after it is in the queue already: put no two {} into one batch, and "
+    "send what failed before you send more."
+)
 
 
 def only_texts(stage: Stage) -> Iterator[Problem]:
@@ -205,13 +210,9 @@ def customers_in_order(stage: Stage) -> Iterator[Problem]:
     for customer, texts in wanted.items():
         if texts not in groups.values():
             there = "; ".join(f"{name!r:.30}: " + ", ".join(found[:8]) for name, found in groups.items())
-            batch = (
-                " When an entry of a batch fails, what stands after it is in the queue already: put no two orders of a "
-                "customer into one batch, or send them one by one."
-            )
             yield Problem(
                 f"The orders of {customer} are {', '.join(texts[:8])}. Nobody gets them in this order: the groups are "
-                f"{there}.{batch * bool(stage.case.failing)}"
+                f"{there}. {_BATCHES.format('orders of a customer') if stage.case.failing else _ONE_BY_ONE}"
             )
 
 
@@ -323,7 +324,8 @@ def trucks_in_order(stage: Stage) -> Iterator[Problem]:
             )
         for one, two in pairwise(line):
             if int(one.body.partition(":")[2]) > int(two.body.partition(":")[2]):
-                yield Problem(f"{one.body} is in the queue before {two.body}.", [one.id, two.id])
+                why = f" {_BATCHES.format('positions of a truck')}" if stage.case.failing else ""
+                yield Problem(f"{one.body} is in the queue before {two.body}.{why}", [one.id, two.id])
     if len({line[0].group_id for line in lines.values()}) < len(lines):
         yield Problem("Several trucks share a message group. Then few consumers can work: one group for each truck.")
 

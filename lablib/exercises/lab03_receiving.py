@@ -87,6 +87,10 @@ class Consumer(Exercise):
     )
     causes = (visible_while_worked_on, turned_round)
     faults = (*CONSUMER, deleted_early, short_polls)
+    advice = {
+        "WorkFailed": "process raises this when the work fails. Catch it around this order, and leave its message in "
+        "the queue: it comes back when its visibility timeout ends, and the next of its group waits."
+    }
 
     def play(self, stage: Stage, case: Any) -> None:
         url = stage.queue("orders.fifo", FifoQueue="true", VisibilityTimeout=30)
@@ -165,7 +169,7 @@ class Stuck(Exercise):
     )
     harmless = {"orders": 6, "customers": 2}
     examples = 50
-    faults = (poison_kept, freed, turned_round, changed_settings("RedrivePolicy"))
+    faults = (changed_settings("RedrivePolicy"), poison_kept, freed, turned_round, deleted_early)
 
     def play(self, stage: Stage, case: Any) -> None:
         url = stage.queue("orders.fifo", FifoQueue="true", VisibilityTimeout=10)
@@ -183,6 +187,7 @@ class Stuck(Exercise):
         run_fleet(stage.cloud, url, 2, work)
         stage.run(until=60)
         stage.call("free", stage.sqs, url, in_hand, until=120)
+        stage.find_sent_again()
         stage.run(stage.cloud.now + _SOON, lambda: not stage.held(url))
 
 

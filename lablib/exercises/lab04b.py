@@ -44,7 +44,10 @@ _UPLOADS = (  # key, and how it comes into the bucket
     ("photos/a+b (1).jpg", "put"),
     ("photos/cat.jpg.bak", "put"),
     ("photos/제주/바다 1.jpg", "put"),
+    ("photos/IMG_0042 Copy.jpg", "put"),
+    ("photos/how-to-jpg", "put"),
 )
+_NO_KEY = "no such key"
 _GAP = 5.0  # seconds between two uploads
 _RETRIES = 240.0  # seconds: Lambda tries a failed event again after one minute and after two more
 
@@ -87,7 +90,7 @@ class Catalogue(Partner):
         running = stage.trace.where("InvocationStarted", actor=stage.caller)
         cause = running[-1].index if running else -1
         if not isinstance(key, str) or stage.cloud.service("s3").bucket(BUCKET).find(key) is None:
-            self.note("SaveFailed", BUCKET, f"{key}", cause, "no such key")
+            self.note("SaveFailed", BUCKET, f"{key}", cause, _NO_KEY)
             raise NoSuchKey(f"bucket {BUCKET!r} has no object with the key {key!r:.80}")
         if self._failing:
             self._failing -= 1
@@ -172,8 +175,11 @@ class Outcome:
         self._runs: dict[str, list[Row]] = {}  # by message, how the function's runs on it ended
         for row in trace.where(("InvocationEnded", "InvocationFailed"), FUNCTION):
             stage.labels[row.subject] = f"in {FUNCTION}"
-            message = next((r.subject for r in trace.chain(row.index) if r.kind == "Published"), "")
-            self._runs.setdefault(message, []).append(row)
+            self._runs.setdefault(self._message(row), []).append(row)
+
+    def _message(self, row: Row) -> str:
+        """The message that led to a row; "" for none."""
+        return next((r.subject for r in self._trace.chain(row.index) if r.kind == "Published"), "")
 
     def _problem(self, key: str, what: str) -> Problem:
         message = self._published.get(key, "")
@@ -221,13 +227,10 @@ class Outcome:
             found = missing(self._stage, repr(key), message, FUNCTION, "function")
             return Problem(found.what, [key, *found.subjects])
         failed = self._trace.where("SaveFailed", actor=f"lambda/{FUNCTION}")
-        encoded = [row.subject for row in failed if row.subject != key and unquote_plus(row.subject) == key]
-        if encoded:
-            return self._problem(
-                key,
-                f"was not saved: your function called save({encoded[0]!r}), and the bucket has no such key. S3 writes "
-                "keys into events URL-encoded, a space as '+'. Decode them: urllib.parse.unquote_plus(key).",
-            )
+        called = [row.subject for row in failed if row.detail == _NO_KEY and self._message(row) in (message, "")]
+        wrong = next((_why_wrong(given, key) for given in called if given != key), "")
+        if wrong:
+            return self._problem(key, f"was not saved: your function called {wrong}")
         last = runs[-1]
         if last.kind == "InvocationFailed":
             times = "" if len(runs) == 1 else f", in all {len(runs)} tries"
@@ -239,6 +242,12 @@ class Outcome:
                 key,
                 "was not saved: save failed once, and your function caught the exception. Lambda took this for a "
                 "success. Let it out: Lambda tries again after a minute.",
+            )
+        if self._trace.where("SaveFailed", subject=key):
+            return self._problem(
+                key,
+                "was not saved: save failed in a thread of its own, and nobody saw it. Call save in the handler "
+                "itself, or wait for the thread there and let its exception out.",
             )
         return self._problem(key, "was not saved: your function ran, and ended without save(key) for it.")
 
@@ -271,6 +280,17 @@ class Outcome:
                 )
 
 
+def _why_wrong(given: str, key: str) -> str:
+    """What is wrong with what `save` was given for the object `key`; goes on after "your function called"."""
+    if unquote_plus(given) == key:
+        why = "S3 writes keys into events URL-encoded, a space as '+'. Decode them: urllib.parse.unquote_plus(key)."
+    elif unquote_plus(key) == given:
+        why = "It was decoded twice. S3 encodes a key once: decode it once."
+    else:
+        why = "Give it the whole key, as S3 wrote it into the event, decoded with urllib.parse.unquote_plus."
+    return f"save({given!r:.80}), and the bucket has no such key. {why}"
+
+
 def _events_in(stage: Stage, queue: str, url: str) -> Iterator[tuple[str, str]]:
     """The key and the name of each event of S3 in a queue. Raises Problem when something else is there."""
     for message in stage.cloud.service("sqs").queue(url).messages.values():
@@ -298,7 +318,10 @@ def nobody_else_comes_in(stage: Stage) -> Iterator[Problem]:
     own = Arn("s3", "", "", BUCKET)
     intruders = [
         *people(only_s3),
-        Intruder("Another bucket of your account, invoices,", _bucket(own._replace(resource="invoices")), name),
+        *(
+            Intruder(f"Another bucket of your account, {other},", _bucket(own._replace(resource=other)), name)
+            for other in ("invoices", f"{BUCKET}-2")
+        ),
         Intruder("A bucket of the same name in another account", _bucket(own, FOREIGN), account),
     ]
     yield from check_refused(
