@@ -232,6 +232,7 @@ predict("03.stuck")
 # %%
 second = receive(10)
 third = receive(10)
+cloud.advance(10)  # the counts are approximate: they lag
 counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
 print(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counts)["Attributes"])
 
@@ -425,9 +426,8 @@ cloud.close()
 #
 # ## 5. 300 calls a second
 #
-# Order has a price: a FIFO queue takes 300 calls a second of each kind (send, receive, delete). A batch of ten is one
-# call: 3,000 messages a second. What comes beyond is **throttled (스로틀링)**: `ThrottlingException`. boto3 waits a
-# little and tries again, up to four times more.
+# Order has a price: a FIFO queue takes 300 calls a second of each kind (send, receive, delete). What comes beyond is
+# **throttled (스로틀링)**: `ThrottlingException`. boto3 waits a little and tries again, up to four times more.
 
 # %%
 predict("03.throughput")
@@ -467,9 +467,9 @@ for per_call in (1, 10):
     )
 
 # %% [markdown]
-# **What to notice.** Batches make ten times the throughput out of the same number of calls. The throttled calls were
-# work for nothing, and whom they hit is luck: that truck's next position waits until boto3 tries again. Exercise 4 does
-# without them.
+# **What to notice.** A batch of ten is one call: batches make ten times the throughput out of the same number of calls.
+# The throttled calls were work for nothing, and whom they hit is luck: that truck's next position waits until boto3
+# tries again. Exercise 4 does without them.
 #
 # ### High-throughput mode (extra)
 #

@@ -111,7 +111,7 @@ class Keys(Exercise):
 # ---- 05.producer -----------------------------------------------------------------------------------------------------
 
 _COUNTS = (3, 0, 1, 500, 501, 1600)
-_BIG = 60_000  # bytes: a hundred of them are too many for a call
+_BIG = 52_421  # bytes: a hundred of them are too many for a call, but only with the bytes of their keys
 
 
 def every_record_is_there(stage: Stage) -> Iterator[Problem]:
@@ -159,12 +159,17 @@ def none_is_there_twice(stage: Stage) -> Iterator[Problem]:
 
 
 def few_calls(stage: Stage) -> Iterator[Problem]:
-    """A call takes up to 500 records."""
-    calls, budget = len(stage.api_calls()), 20 + len(stage.given) // 40
+    """A call takes up to 500 records, and nothing hurries against a full shard."""
+    calls, budget = len(stage.api_calls()), 20 + len(stage.given) // 10
     if calls > budget:
+        full = len({row.cause for row in stage.trace.where("WriteThrottled")})
+        why = (
+            f"{full} of them met a full shard. It has room again in the next second: wait before you put again."
+            if full > calls / 2
+            else "PutRecords takes up to 500 records."
+        )
         yield Problem(
-            f"{counted(len(stage.given), 'record')} took {counted(calls, 'call')}; {budget} are allowed. PutRecords "
-            "takes up to 500 records."
+            f"{counted(len(stage.given), 'record')} took {counted(calls, 'call')}; {budget} are allowed. {why}"
         )
 
 
@@ -189,6 +194,7 @@ class Producer(Exercise):
     )  # fmt: skip
     examples = 40
     events = 12_000
+    advice = {"exceeds 5 MB": "A request takes 5 MiB: the bytes of all data and of all keys, key.encode()."}
     faults = (every_record_is_there, none_is_there_twice, few_calls)
 
     def play(self, stage: Stage, case: Any) -> None:
@@ -196,7 +202,7 @@ class Producer(Exercise):
         count = _COUNTS[case.count]
         size = _BIG if case.big else 20
         names = [f"order {n % 3 if case.alike else n}" for n in range(count)]
-        stage.given = [(f"customer-{n % 37}", name.encode().ljust(size, b".")) for n, name in enumerate(names)]
+        stage.given = [(f"고객-{n % 37}", name.encode().ljust(size, b".")) for n, name in enumerate(names)]
         stage.fault("partial", ("PutRecords",), case.failing, share=0.4)
         stage.fault("throttle", ("PutRecords", "PutRecord"), case.throttled + case.refused * GIVES_UP)
         stage.fault("lost_answer", ("PutRecords", "PutRecord"), case.lost)

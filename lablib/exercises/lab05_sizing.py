@@ -9,12 +9,14 @@ from typing import Any
 from lablib.aws.quotas import GIB, MILLION
 from lablib.exercises.base import Exercise
 from lablib.exercises.case import counted, knobs, number, one_of, scaled
+from lablib.exercises.learner import as_number
 from lablib.exercises.stage import Problem, Stage
 from lablib.exercises.streams import STREAM, inside, make_stream
 
 _DAYS = ("the same load all day", "ten busy minutes", "busy in the daytime", "hardly anything")
 _ON_DEMAND = "on demand"
 _MOST = 100  # shards
+_LIMITS = "A shard takes 1,048,576 bytes (1 MiB) and 1,000 records a second, and gives its readers 2 MiB."
 _CENT = 0.006  # dollars: what was rounded to cents is right
 
 
@@ -77,13 +79,15 @@ class Size(Exercise):
             raise Problem(
                 f"Your function returned {answer!r:.50}. Return two things: your choice, and its dollars a day."
             )
-        choice, told = answer
+        choice: Any
+        told: Any
+        choice, told = (value if (one := as_number(value)) is None else one for value in answer)
         busiest = max(rate for _, rate in load)
         many = counted(case.readers, "reader")
         said = f"{busiest:,} records a second in the busiest minutes, {size:,} bytes each, {many}"
         is_count = isinstance(choice, int) and not isinstance(choice, bool) and 1 <= choice <= _MOST
         if not is_count and choice != _ON_DEMAND:
-            wanted = f"a number of shards from 1 to {_MOST}, or {_ON_DEMAND!r}"
+            wanted = f"a whole number (int) of shards from 1 to {_MOST}, or {_ON_DEMAND!r}"
             raise Problem(f"Your function chose {choice!r:.50}. Choose {wanted}.")
         quotas = stage.cloud.quotas
         ways: tuple[int | str, ...] = (fewest_shards(load, size, case.readers, quotas), _ON_DEMAND)
@@ -92,9 +96,10 @@ class Size(Exercise):
             self._try_out(stage, choice, busiest, size, case.readers, said)
         cost, least = (dollars(way, load, size, case.readers, quotas) for way in (choice, best))
         if cost > 1.01 * least:
+            limits = f" {_LIMITS}" * (is_count and best != _ON_DEMAND)
             raise Problem(
                 f"{said}, {_DAYS[case.day]}: you chose {_words(choice)}, for ${cost:.2f} a day. With {_words(best)} it "
-                f"costs ${least:.2f}, and nothing is refused."
+                f"costs ${least:.2f}, and nothing is refused: {_parts(best, load, size, case.readers)}.{limits}"
             )
         if (
             isinstance(told, bool)

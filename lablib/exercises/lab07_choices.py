@@ -12,6 +12,7 @@ from lablib.exercises.base import Exercise
 from lablib.exercises.brokers import Broker
 from lablib.exercises.case import counted, flag, knobs, one_of
 from lablib.exercises.case import number as numbered
+from lablib.exercises.learner import as_number
 from lablib.exercises.stage import Problem, Stage
 from lablib.kernel import Signal
 
@@ -442,10 +443,11 @@ def _checked(stage: Stage, broker: Broker) -> dict[str, Any]:
     if not isinstance(hosts, list | tuple) or not hosts or any(host not in known for host in hosts):
         raise Problem(f"hosts={hosts!r:.80}: give a list of names out of those that you were given.")
     for name in ("first", "longest", "heartbeat"):
-        value = chosen[name]
+        value = as_number(chosen[name])
         low = 0 if name == "heartbeat" else 0.01
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= 600:
-            raise Problem(f"{name}={value!r:.40}: give a number of seconds from {low:g} to 600.")
+        if value is None or not low <= value <= 600:
+            raise Problem(f"{name}={chosen[name]!r:.40}: give a number of seconds from {low:g} to 600.")
+        chosen = {**chosen, name: value}
     if 0 < chosen["heartbeat"] < _BEAT:
         raise Problem(
             f"heartbeat={chosen['heartbeat']!r:.40}: give 0, or {_BEAT:g} s or more; a network takes its time."

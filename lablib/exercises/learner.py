@@ -11,9 +11,11 @@ import functools
 import hashlib
 import inspect
 import linecache
+import numbers
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from types import CodeType, FunctionType, MethodType, TracebackType
 from typing import Any
 
@@ -237,6 +239,15 @@ def _find_locks(value: Any, found: list[Lock], deep: int = 3) -> None:
 
 
 # ---- what went wrong in it -------------------------------------------------------------------------------------------
+
+
+def as_number(value: object) -> int | float | None:
+    """A number that a learner's function returned, as Python's own: those of numpy and decimal are numbers, too. None
+    for everything else; a truth value is no number.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real | Decimal):
+        return None
+    return int(value) if isinstance(value, numbers.Integral) else float(value)
 
 
 def describe_error(error: BaseException, fn: Any) -> str:

@@ -166,7 +166,7 @@ WRONG = [
     (
         "04.flaky",
         flaky_hides_a_mistake,
-        ["received 4\d times\. post was never called with order-1. Does an `except` hide"],
+        [r"received 4\d times\. post was never called with order-1. Does an `except` hide"],
     ),
     ("04.flaky", flaky_posts_to_the_url, [r"post\(body\) takes the body only"]),
     ("04.flaky", flaky_looks_once, [r"Your function returned at 20\.\d\d s; it must go on: receive, post, delete"]),

@@ -510,8 +510,8 @@ WRONG = [
     ("05.producer", put_the_whole_batch_again, ["there once more than they should be", "Put only what was refused"]),
     ("05.producer", put_again_once_only, ["1 record of 3 are not in the stream", "2 calls in which a part"]),
     ("05.producer", put_all_in_one_call, ["5 MB limit|less than or equal to 500"]),
-    ("05.producer", put_five_hundred_of_any_size, ["Records size exceeds 5 MB limit", "records of 60 kB"]),
-    ("05.producer", put_one_by_one, ["500 records took 500 calls; 32 are allowed", "up to 500 records"]),
+    ("05.producer", put_five_hundred_of_any_size, ["Records size exceeds 5 MB limit", "records of 52 kB"]),
+    ("05.producer", put_one_by_one, ["500 records took 500 calls; 70 are allowed", "up to 500 records"]),
     (
         "05.producer",
         put_the_first_of_what_failed,
@@ -555,5 +555,5 @@ WRONG = [
     ("05.size", size_without_cost, ["Return two things: your choice, and its dollars a day"]),
     ("05.size", size_with_units_of_one, ["you say that", "It costs", "million PUT units"]),
     ("05.size", size_by_the_month, ["you say that 2 shards costs", "It costs"]),
-    ("05.size", size_in_words, ["Choose a number of shards from 1 to 100, or 'on demand'"]),
+    ("05.size", size_in_words, ["Choose a whole number .int. of shards from 1 to 100, or 'on demand'"]),
 ]

@@ -6,8 +6,12 @@ import re
 from functools import cache
 
 import jupytext
+import nbformat
 import pytest
 from notebooks import build
+
+from lablib.scenarios.lab05 import TruckStream
+from lablib.workbench.question import question
 
 SOURCES = {path.stem.split("-")[0]: path for path in build.sources(build.ROOT)}
 TERMS = [  # the lab, the term, and its Korean names
@@ -66,3 +70,18 @@ def test_a_receive_asks_with_the_name_of_today(lab):
 def test_lab_01_says_what_is_limited():
     """SQS developer guide: about 120,000 in flight messages for a standard queue."""
     assert "about 120,000 messages of a queue can be in flight" in prose("01")
+
+
+def test_the_messages_of_a_stuck_queue_are_counted_as_lab_03_says():
+    """ "Two messages are in the queue and not in flight": the counters lag, so the cell must wait for them."""
+    cells = nbformat.read(SOURCES["03"].with_suffix(".ipynb"), as_version=4).cells
+    (printed,) = [out.text for cell in cells for out in cell.get("outputs", []) if "NotVisible'" in out.get("text", "")]
+    assert "Two messages are in the queue and not in flight" in prose("03")
+    assert "'ApproximateNumberOfMessages': '2', 'ApproximateNumberOfMessagesNotVisible': '2'" in printed
+
+
+def test_the_busiest_shard_has_as_many_trucks_as_lab_05_answers():
+    run = TruckStream().run(seed=7)
+    trucks = {(row.resource, row.actor) for row in run.trace.where("RecordPut")}
+    shards = [shard for shard, _ in trucks]
+    assert question("05.busiest").answer == max(map(shards.count, shards))

@@ -7,6 +7,7 @@ import * as layout from "../../lablib/workbench/js/layout.js";
 import * as model from "../../lablib/workbench/js/model.js";
 import { Clock, paceWords } from "../../lablib/workbench/js/clock.js";
 import { PALETTE, brief, clock, nice, span } from "../../lablib/workbench/js/theme.js";
+import { Scrub } from "../../lablib/workbench/js/scrub.js";
 import { Stage } from "../../lablib/workbench/js/stage.js";
 import { actionsFor } from "../../lablib/workbench/js/touch.js";
 import { followed, laneOf } from "../../lablib/workbench/js/lanes.js";
@@ -287,4 +288,17 @@ test("numbers and times for people", () => {
   assert.deepEqual([span(8), span(180), span(90000), span(432003)], ["8 s", "3 min", "1 d", "5 d"]);
   assert.deepEqual([brief(1234567), brief(0.12345), brief(NaN), brief(12)], ["1,234,567", "0.12", "–", "12"]);
   assert.deepEqual([nice(0.7), nice(11), nice(450)], [0.8, 20, 500]);
+});
+
+test("the curve names both runs, however narrow it is", () => {
+  for (const width of [900, 500, 380]) {
+    const g = recorder(), run = (label, strong) => ({ label, strong, color: "again" }), series = [run("A the bucket tells a topic", false), run("B one queue", true)];
+    Scrub.prototype.axis.call({ label: "photos that only some have worked on", series, top: 2, H: 90, X: (t) => t }, g, PALETTE.light ?? PALETTE,
+      { x: 0, y: 20, w: width, h: 50 }, 11.5, series[1], 60);
+    for (const letter of ["A", "B"]) {
+      const named = g.calls.filter(([name, words]) => name === "fillText" && words.startsWith(letter));
+      assert.equal(named.length, 1, `${letter} of ${g.texts}`);
+      for (const [, words, x] of named) assert.ok(x + 7 * words.length <= width - 30, `${words} at ${x}`);
+    }
+  }
 });

@@ -267,14 +267,13 @@ export class Scrub {
   }
 
   axis(g, col, a, fs, strong, T) {
-    let x = a.x + text(g, this.label, a.x, 8, { size: fs, weight: 600, color: col.soft, max: a.w * 0.4 }) + 14;
-    for (const s of this.series) {
-      if (!s.label || this.series.length < 2) continue;
-      const need = 21 + width(g, s.label, fs);
-      if (x + need > a.x + a.w - 40) break;
+    const named = this.series.length > 1 ? this.series.filter((s) => s.label) : [], whole = (s) => s.label, short = (s) => s.label.split(" ")[0];
+    const need = (words) => named.reduce((sum, s) => sum + 35 + width(g, words(s), fs), 0), room = a.w - 40;
+    const words = width(g, this.label, fs, 600) + need(whole) <= room ? whole : short;   // short: A, B, as above the lanes
+    let x = a.x + text(g, this.label, a.x, 8, { size: fs, weight: 600, color: col.soft, max: room - need(words) }) + 14;
+    for (const s of named) {
       g.fillStyle = s === strong ? col[s.color] : alpha(col[s.color], 0.72); g.fillRect(x, 6.2, 16, s === strong ? 3.6 : 2.2);
-      text(g, s.label, x + 21, 8, { size: fs, color: col.soft });
-      x += need + 14;
+      x += 35 + text(g, words(s), x + 21, 8, { size: fs, color: col.soft });
     }
     text(g, brief(this.top), a.x + a.w - 1, a.y + 6, { size: fs - 1, color: col.soft, align: "right" });
     const step = T > 7200 ? nice(T / 3600 / 7) * 3600 : nice(T / 7);

@@ -55,9 +55,8 @@ export const board = {
   },
   events: (run) => ordersOf(run).flatMap((o, i) => (o.state !== "some" ? [] : [{ t: o.settled, kind: "half known", big: 1, order: i, message: -1,
     place: -1, actor: -1, text: o.says ?? halfWords(run, o, i) }])),
-  say: (runs, t) => runs.map((run, i) => { const n = known(run, t).some, words = wordsOf(run);
-    return `${runs.length > 1 ? `${"AB"[i]}: ` : ""}${n ? `${n} ${n === 1 ? words.one : words.many}` : words.none}.`;
-    }).join("  "),
+  say: (runs, t) => runs.map((run, i) => { const n = known(run, t).some, words = wordsOf(run), said = n ? `${n} ${n === 1 ? words.one : words.many}`
+    : words.none; return `${runs.length > 1 ? `${"AB"[i]}: ${said}` : said[0].toUpperCase() + said.slice(1)}.`; }).join("  "),
   anchor: (e, lane) => (e.order >= 0 ? { x: lane.lensBox.x + 80, y: lane.lensBox.y + 30, r: 4 } : null),
 };
 
