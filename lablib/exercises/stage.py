@@ -354,7 +354,9 @@ class Stage:
 
     def longest_hidden(self) -> float:
         """For how many seconds a receive of the learner's function hid a message, at most."""
-        received = (row for row in self.trace.where("Received") if self.program(row.actor) in self.learners)
+        received = (
+            row for row in self.trace.where(self.trace.kinds(is_given)) if self.program(row.actor) in self.learners
+        )
         return max((row.until - row.time for row in received), default=0.0)
 
     def run_until_empty(self, url: str, until: float, after: float = 5.0) -> float:
