@@ -1,9 +1,10 @@
-"""Stopping code that does not stop by itself: Ctrl-C, and a limit in real time."""
+"""Stopping code that does not stop by itself: Ctrl-C, and a limit in real time; and saying that it does not stop."""
 
 from __future__ import annotations
 
 import ctypes
 import signal as signals
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,6 +13,48 @@ from types import FrameType
 _INSIST = 0.5  # seconds after which a run that was asked to stop is stopped where it stands
 _AGAIN = 0.5  # seconds after which code that swallowed TooLong is left behind
 _ENGINE = ("lablib.kernel", "lablib.services", "lablib.gateway", "lablib.clients")
+
+
+class _Watch:
+    """A thread that looks from time to time whether real time passes and virtual time does not, and says so once."""
+
+    def __init__(self) -> None:
+        self.driving: dict[int, Interrupts] = {}  # by real thread
+        self._started = False
+        self._told: set[tuple[int, ...]] = set()
+
+    def begin(self, outside: Callable[[], AbstractContextManager[None]]) -> None:
+        """Look from now on."""
+        if not self._started:
+            self._started = True
+            with outside():
+                threading.Thread(target=self._run, name="lablib-watch", daemon=True).start()
+
+    def _run(self) -> None:
+        never = threading.Event()
+        before: dict[int, tuple[int, int, float]] = {}
+        while not never.wait(LOOK):
+            now = {thread: (id(line), line.drives, line.now()) for thread, line in list(self.driving.items())}
+            for thread, (line, drives, at) in now.items():
+                if before.get(thread) == (line, drives, at) and (line, drives) not in self._told:
+                    self._told.add((line, drives))
+                    text = f"lablib: real time passes, and it is still {at:g} s in the cloud"
+                    end = "never waits. Ctrl-C, or the stop button of the notebook, ends it."
+                    print(f"{text}: {_who_runs(thread)} {end}", file=sys.stderr, flush=True)
+            before = now
+
+
+LOOK = 10.0  # real seconds
+_watch = _Watch()
+
+
+def _who_runs(thread: int) -> str:
+    """The process that runs in that thread, by its name."""
+    frame = sys._current_frames().get(thread)
+    while frame is not None and frame.f_code.co_name != "_body":
+        frame = frame.f_back
+    process = frame and frame.f_locals.get("self")
+    return getattr(process, "name", "what runs")
 
 
 class Interrupts:
@@ -28,20 +71,32 @@ class Interrupts:
         ask: Callable[[], KeyboardInterrupt],
         spoil: Callable[[], None],
         outside: Callable[[], AbstractContextManager[None]],
+        now: Callable[[], float],
     ) -> None:
         self._ask = ask
         self._spoil = spoil
         self._outside = outside
         self._listening = False
         self.pending: KeyboardInterrupt | None = None
+        self.now = now
+        self.drives, self._thread = 0, threading.get_ident()  # how often it drove, and where
+        self._above: Interrupts | None = None  # who drives a cloud in whose process this one is driven
 
     def __enter__(self) -> None:
+        self._above = _watch.driving.get(self._thread)
+        _watch.driving[self._thread] = self
+        self.drives += 1
+        _watch.begin(self._outside)
         # A host with a handler of its own (pytest, an IDE) keeps it, and only the main thread may set one.
         if _on_main_thread() and signals.getsignal(signals.SIGINT) is signals.default_int_handler:
             signals.signal(signals.SIGINT, self._on_sigint)
             self._listening = True
 
     def __exit__(self, *_: object) -> None:
+        if self._above is None:
+            _watch.driving.pop(self._thread, None)
+        else:
+            _watch.driving[self._thread], self._above = self._above, None
         if self._listening:
             signals.signal(signals.SIGINT, signals.default_int_handler)
             self._listening = False

@@ -187,7 +187,7 @@ class Kernel(Loop):
         self._thrown: BaseException | None = None  # what the main line is to raise when it goes on
         self._steps = -1  # how many entries may still be taken; -1: any number
         self._begin: Process | None = None  # the process that the main line is asked to begin
-        self._interrupts = Interrupts(self._stop_soon, self._spoil, unsimulated)
+        self._interrupts = Interrupts(self._stop_soon, self._spoil, unsimulated, lambda: self.now)
         self._calling_back = False
         self._check_first = False  # look at _steps and _interrupts before the next entry
         self.undisturbed_line: Process | None = None  # who runs, unless it is being ended or `_check_first`

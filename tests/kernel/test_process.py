@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lablib.kernel import Kernel, RealTimeExceeded, Signal, Stuck
+from lablib.kernel import Kernel, RealTimeExceeded, Signal, Stuck, interrupt
 from lablib.kernel.names import Names
 
 
@@ -604,6 +604,50 @@ def test_interrupting_a_process_that_never_waits_ends_it_and_says_so():
     out = run_python(INTERRUPTED.format(body=body))
     assert "Interrupted at 0 s in consumer-1, which has ended; the others can go on." in out
     assert out.splitlines()[-1] == "5.0 True False"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
+@pytest.mark.parametrize("body", ["time.sleep(0)", "kernel.now", "open('/dev/null').close()"])
+def test_it_is_said_once_that_a_process_never_waits_and_how_to_end_it(body):
+    code = INTERRUPTED.format(body=body).replace("kernel = Kernel()", "kernel = Kernel()\nimport sys\n" + UNTIL_TOLD)
+    code = code.replace("threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT)).start()", "")
+    code = code[: code.index("before = ")]
+    out = run_python(code)
+    told = "lablib: real time passes, and it is still 0 s in the cloud: consumer-1 never waits."
+    assert out.splitlines()[0].startswith(told) and "Ctrl-C" in out.splitlines()[0]
+    assert out.count("lablib: ") == 1 and "not interrupted" not in out
+
+
+UNTIL_TOLD = """
+from lablib.kernel import interrupt
+interrupt.LOOK = 0.1
+class Told:
+    said = False
+    def write(self, text):
+        os.write(1, text.encode())
+        if not self.said and "Ctrl-C" in text:
+            self.said = True
+            threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    def flush(self): pass
+sys.stderr = Told()
+"""
+
+
+def test_nobody_is_watched_between_two_drives_and_a_kernel_in_a_kernel_gives_back_the_place(kernel):
+    driving = interrupt._watch.driving
+    seen = []
+
+    def inside():
+        other = Kernel()
+        other.spawn(lambda: seen.append(len(driving)))
+        other.advance(1)
+        seen.append(list(driving.values()))
+
+    kernel.spawn(inside)
+    assert driving == {}
+    kernel.advance(1)
+    assert seen[0] == 1 and [line.now() for line in seen[1]] == [kernel.now]
+    assert driving == {}
 
 
 def test_the_real_signal_handler_is_back_after_every_wait(kernel):
