@@ -79,7 +79,9 @@ class Interrupts:
         self._listening = False
         self.pending: KeyboardInterrupt | None = None
         self.now = now
-        self.drives, self._thread = 0, threading.get_ident()  # how often it drove, and where
+        self.drives = 0
+        with outside():
+            self._thread = threading.get_ident()
         self._above: Interrupts | None = None  # who drives a cloud in whose process this one is driven
 
     def __enter__(self) -> None:
