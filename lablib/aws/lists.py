@@ -35,6 +35,11 @@ def write_token(last: str) -> str:
     return b64encode(last.encode()).decode()
 
 
+def whole_number(text: str) -> int:
+    """The number that a text is, in at most 18 digits; -1 for any other text."""
+    return int(text) if re.fullmatch("[0-9]{1,18}", text) else -1
+
+
 def read_token(token: str, wrong: ServiceError) -> str:
     """The last name of the page that gave this token. Raises `wrong` when no page did."""
     try:

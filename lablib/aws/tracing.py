@@ -32,7 +32,7 @@ def onward(header: str, function: str, time: float, id: str) -> str:
 def _counts(header: str) -> dict[str, int]:
     found = _LINEAGE.search(header)
     parts = [part.split(":") for part in found[1].split("|")] if found else []
-    return {part[1]: int(part[2]) for part in parts if len(part) == 3 and part[2].isdecimal()}
+    return {part[1]: int(part[2]) for part in parts if len(part) == 3 and re.fullmatch("[0-9]{1,18}", part[2])}
 
 
 def _short(function: str) -> str:

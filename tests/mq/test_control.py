@@ -167,6 +167,14 @@ def test_a_configuration_has_revisions(mq):
     assert [r["Revision"] for r in mq.list_configuration_revisions(ConfigurationId=made["Id"])["Revisions"]] == [1, 2]
 
 
+def test_numbers_of_many_digits_are_no_numbers(mq):
+    made = mq.create_configuration(EngineType="ACTIVEMQ", Name="defaults")
+    with pytest.raises(mq.exceptions.ClientError):
+        mq.describe_configuration_revision(ConfigurationId=made["Id"], ConfigurationRevision="9" * 5000)
+    with pytest.raises(mq.exceptions.BadRequestException, match="nextToken is invalid"):
+        mq.list_configurations(NextToken="9" * 5000)
+
+
 @pytest.mark.parametrize(
     "text", ["é", "%%%", b"<broker>", b"", b"\xff", b'<?xml version="1.0" encoding="no-such"?><broker/>',
              b'<?xml version="1.0" encoding="utf-7"?><broker/>', b"<a>" * 5000],

@@ -215,6 +215,16 @@ ENDLESS = [
 
 
 @ours
+def test_numbers_of_many_digits_are_no_numbers(lab):
+    many = "9" * 5000
+    id = lab.run("SELECT 1")["Id"]
+    for params, code in (({"NextToken": many}, "ValidationException"), ({"Id": f"{id}:{many}"}, "Resource.*")):
+        with pytest.raises(lab.data.exceptions.ClientError, match=code):
+            lab.data.get_statement_result(**{"Id": id, **params})
+    assert lab.run(f"CREATE TABLE many (s VARCHAR({many}))")["Status"] == "FAILED"
+
+
+@ours
 @pytest.mark.parametrize("sql", ENDLESS)
 def test_a_statement_that_does_not_end_is_ended_and_the_cluster_goes_on(lab, sql, monkeypatch):
     monkeypatch.setattr("lablib.aws.sql.LONGEST", 0.2)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from lablib.aws.lists import whole_number
 from lablib.aws.service import ServiceError
 from lablib.services.mq.engine import Broker, Document, Engine, User
 
@@ -116,7 +117,7 @@ def page(items: list[Any], max_results: int | None, next_token: str | None) -> t
     limit = 100 if max_results is None else max_results
     if not 1 <= limit <= 100:
         raise bad_request(f"maxResults [{limit}] is invalid. Use a number from 1 to 100.")
-    if next_token is not None and not next_token.isdecimal():
+    start = whole_number(next_token if next_token is not None else "0")
+    if start < 0:
         raise bad_request("nextToken is invalid.")
-    start = int(next_token or 0)
     return items[start : start + limit], {"NextToken": str(start + limit)} if start + limit < len(items) else {}

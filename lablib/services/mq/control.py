@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 from typing import Any
 
-from lablib.aws.lists import Tags
+from lablib.aws.lists import Tags, whole_number
 from lablib.aws.service import Request, Service, World
 from lablib.services.mq.checks import SIZES, bad_request, check_password, check_user, described, not_found, page
 from lablib.services.mq.engine import Broker, Document, Engine, User
@@ -218,7 +218,7 @@ class Control(Service):
         self, request: Request, *, configuration_id: str, configuration_revision: str
     ) -> Document:
         made = self._configuration(configuration_id)
-        number = int(configuration_revision) if configuration_revision.isdecimal() else 0
+        number = whole_number(configuration_revision)
         revision = self._revision(made, number)
         return {
             "ConfigurationId": made.id,

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from lablib.aws.arn import Arn
-from lablib.aws.lists import page_of
+from lablib.aws.lists import page_of, whole_number
 from lablib.aws.service import AnswerLost, Principal, Request, Service, ServiceError, Target, World, count_of
 from lablib.aws.sql import Session, SqlError, set_aside
 from lablib.kernel import Signal
@@ -400,15 +400,15 @@ class RedshiftData(Service):
     ) -> Document:
         statement = self._statement(id)
         self._hold(statement, wait_time_seconds)
-        number = int(id.partition(":")[2] or 1)
+        number = whole_number(id.partition(":")[2] or "1")
         step = statement.steps[number - 1] if 1 <= number <= len(statement.steps) else Step("")
         if statement.status != "FINISHED" or step.outcome.rows is None or (statement.batch and ":" not in id):
             text = "Query does not have result. Please check query status with DescribeStatement."
             raise ServiceError("ResourceNotFoundException", text)
         rows, size = step.outcome.rows, int(self.world.quotas["redshift.result_page"])
-        if next_token is not None and not next_token.isdecimal():
+        start = whole_number(next_token or "0") if next_token != "" else -1
+        if start < 0:
             raise _invalid("Invalid NextToken.")
-        start = int(next_token or 0)
         answer: Document = {
             "Records": [[_field(value) for value in row] for row in rows[start : start + size]],
             "ColumnMetadata": [_column(name, kind) for name, kind in step.outcome.columns],

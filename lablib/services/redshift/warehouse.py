@@ -34,7 +34,7 @@ _STORAGE = re.compile(
 )
 _TEXT = re.compile(
     r'(?<=[(,])(\s*)("[^"]+"|\w+)\s+(character\s+varying|varchar|nvarchar|text|bpchar|character|nchar|char)\b'
-    r"(?:\s*\(\s*(\d+|max)\s*\))?",
+    r"(?:\s*\(\s*([0-9]{1,9}|max)\s*\))?",
     re.IGNORECASE,
 )
 _LOAD_ERRORS = (

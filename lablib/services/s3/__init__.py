@@ -40,7 +40,7 @@ from lablib.services.s3.store import (
     no_such_key,
 )
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _HOME = "us-east-1"  # the region without a location constraint
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 _ACTIONS = {  # operations whose right has another name (Service authorization reference, Amazon S3)

@@ -40,7 +40,9 @@ class Upload:
         return tag
 
     def whole(self, listed: list[Document]) -> tuple[bytes, str]:
-        """The object and its ETag. Raises InvalidPart, InvalidPartOrder, EntityTooSmall."""
+        """The object and its ETag. Raises MalformedXML, InvalidPart, InvalidPartOrder, EntityTooSmall."""
+        if not all("PartNumber" in part and "ETag" in part for part in listed):
+            raise malformed()
         numbers = [part["PartNumber"] for part in listed]
         if numbers != sorted(set(numbers)):
             text = "The list of parts was not in ascending order. Parts must be ordered by part number."
