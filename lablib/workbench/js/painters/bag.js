@@ -36,12 +36,13 @@ export function heapGround(g, b, lane, v) {
 /** The servers of a queue, a small box each at the foot: orange and open while one is away. */
 function servers(g, b, n, down, col) {
   if (!down.size) return;
+  const size = b.fs - 1.5, forms = [`${down.size} of ${n} servers away`, `${down.size} of ${n} away`, `${down.size} away`];
+  const step = Math.max(4, Math.min(12, (b.w - 30 - width(g, forms.at(-1), size, 600)) / n)), x0 = b.x + 17 + n * step, room = b.x + b.w - 13 - x0;
   for (let i = 0; i < n; i++) {
-    const away = down.has(i), x = b.x + 13 + i * 12;
-    box(g, x, b.y + b.h - 14, 9, 7, 2, { fill: away ? null : col.edge, stroke: away ? col.again : null, dash: away ? [2, 2] : null, line: 1.4 });
+    const away = down.has(i), x = b.x + 13 + i * step;
+    box(g, x, b.y + b.h - 14, step - 3, 7, 2, { fill: away ? null : col.edge, stroke: away ? col.again : null, dash: away ? [2, 2] : null, line: 1.4 });
   }
-  text(g, `${down.size} of ${n} servers away`, b.x + 20 + n * 12, b.y + b.h - 10,
-    { size: b.fs - 1.5, color: col.again, weight: 600, max: b.w - n * 12 - 30 });
+  text(g, fitting(g, forms, room, size, 600), x0, b.y + b.h - 10, { size, color: col.again, weight: 600, max: Math.max(8, room) });
 }
 
 export const bag = {

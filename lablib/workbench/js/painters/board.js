@@ -1,5 +1,5 @@
 // Lens: a board of orders x receivers. A cell fills when that receiver has the news; an order that only some know stays red for good.
-import { box, mark, text } from "../glyph.js";
+import { box, mark, text, width } from "../glyph.js";
 import { alpha } from "../theme.js";
 
 // What it says, unless the scenario's lens has `words` of its own.
@@ -45,7 +45,7 @@ export const board = {
       [`${words.some} ${n.some}`, n.some ? col.again : col.soft, n.some ? 700 : 500], [`${words.all} ${n.all}`, col.waiting, 650]]) {
       x -= text(g, s, x, b.y + 15, { size: fs - (b.w < 420 ? 1 : 0), weight, color, align: "right" }) + 14;
     }
-    if (x - b.x > fs * 10) text(g, words.title, b.x + 11, b.y + 15, { size: fs + 1, weight: 650, color: col.ink, max: x - b.x - 16 });
+    if (width(g, words.title, fs + 1, 650) <= x - b.x - 16) text(g, words.title, b.x + 11, b.y + 15, { size: fs + 1, weight: 650, color: col.ink });
     text(g, words.foot, b.x + names, b.y + b.h - 9,
       { size: fs - 2, color: col.soft, italic: true, max: b.w - names - 10 });
   },

@@ -1,5 +1,5 @@
 // Who sends. And who was sent away, or went: the place for what is lost.
-import { box, circle, curve, mark, streak, text, way, width } from "../glyph.js";
+import { box, circle, curve, fitting, mark, streak, text, way, width } from "../glyph.js";
 import { brief } from "../theme.js";
 
 export const producer = {
@@ -113,8 +113,11 @@ export const inbox = {
       last = run.once(`to ${b.place}`, () => run.ends.filter((k) => ["passing", "retrying"].includes(k.state) && run.to?.[k.m] === b.place))
         .findLast((k) => k.t1 <= v.t);
     box(g, b.x, b.y, b.w, b.h, 9, { fill: col.card, stroke: col.edge, line: 1.3 });
-    const label = run.places[b.place].label, words = `${brief(n)} taken`, low = b.h < b.fs * 2.9;
-    const room = b.w - (low ? b.fs * 7 : 16), cut = label.indexOf(" "), two = !low && b.h > b.fs * 5 && cut > 0 && width(g, label, b.fs, 650) > room;
+    const whole = run.places[b.place].label, low = b.h < b.fs * 2.9, owner = whole.split("'")[0], count = `${brief(n)} taken`;
+    const both = width(g, owner, b.fs, 650) + width(g, count, b.fs - 1) + 44 <= b.w, words = low && !both ? brief(n) : count;
+    const room = b.w - (low ? 44 + width(g, words, b.fs - 1) : 16), tall = b.h > b.fs * 5;
+    const label = tall ? whole : fitting(g, [whole, owner], room, low ? b.fs : 8.5, 650), cut = label.indexOf(" "),
+      two = tall && cut > 0 && width(g, label, b.fs, 650) > room;
     (two ? [label.slice(0, cut), label.slice(cut + 1)] : [label]).forEach((line, i, all) => text(g, line, b.x + 10,
       b.y + (low ? b.h / 2 : b.h / 2 - b.fs * (0.6 + 1.2 * (all.length - 1 - i))), { size: b.fs, weight: 650, color: col.ink, max: room, least: 8.5 }));
     text(g, words, low ? b.x + b.w - 28 : b.x + 10, b.y + (low ? b.h / 2 : b.h / 2 + b.fs * 0.7),
