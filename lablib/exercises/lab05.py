@@ -160,7 +160,7 @@ def none_is_there_twice(stage: Stage) -> Iterator[Problem]:
 
 def few_calls(stage: Stage) -> Iterator[Problem]:
     """A call takes up to 500 records, and nothing hurries against a full shard."""
-    calls, budget = len(stage.api_calls()), 20 + len(stage.given) // 10
+    calls, budget = len(stage.api_calls()), 20 + len(stage.given) // 16
     if calls > budget:
         full = len({row.cause for row in stage.trace.where("WriteThrottled")})
         why = (

@@ -321,7 +321,7 @@ WRONG = [
     ("05.producer", put_without_a_wait, ["met a full shard", "in the next second: wait before you put again"]),
     ("05.producer", put_the_last_ones_again, ["not in the stream", "in the order of your request"]),
     ("05.producer", put_by_key, ["are not in the stream", "It was never put"]),
-    ("05.producer", put_refused_ones_singly, ["500 records took 2.. calls; 70 are allowed", "up to 500 records"]),
+    ("05.producer", put_refused_ones_singly, ["500 records took 2.. calls; 51 are allowed", "up to 500 records"]),
     ("05.consumer", consumer_goes_on_behind_a_failure, ["Its work failed at", "and nobody tried it again"]),
     ("05.consumer", consumer_notes_in_any_case, ["but record-1 is not done", "never what was only read"]),
     ("05.reshard", read_all_at_once, ["was done after", "Read a parent to its end"]),
