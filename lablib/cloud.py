@@ -22,6 +22,7 @@ from lablib.kernel import Chance, Kernel, Process, Trace
 from lablib.kernel.loop import check_duration
 from lablib.kernel.network import Network, network_of
 from lablib.kernel.stdlib.patching import when_imported
+from lablib.kernel.unheld import watch
 
 if TYPE_CHECKING:
     import pandas
@@ -71,6 +72,7 @@ class Cloud:
         self._shared: dict[str, Any] = {}
         self._callers_differ = False
         self._door: Any = None
+        watch(self)
 
     # ---- calling AWS ------------------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ class _NoShelf(WorkFailed, LookupError): ...
 class _NoLight(WorkFailed, RuntimeError): ...
 
 
-_FOR_NOW = (_NoTape("the packer has no tape"), _NoShelf("the shelf is empty"), _NoLight("there is no light"))
+_FOR_NOW = ((_NoTape, "the packer has no tape"), (_NoShelf, "the shelf is empty"), (_NoLight, "there is no light"))
 
 
 class Pack(Partner):
@@ -56,7 +56,8 @@ class Pack(Partner):
             if for_now:
                 self._failed += 1
                 self.stage.reach("fails")
-                raise _FOR_NOW[self._failed % 3]
+                kind, text = _FOR_NOW[self._failed % 3]
+                raise kind(text)  # a new one: an exception keeps the frames of all its raises
             self.packed[body] += 1
 
         self.perform(1.0, finish)

@@ -30,7 +30,7 @@ from lablib.kernel.event_loops import switch
 from lablib.kernel.home import Home
 from lablib.kernel.interrupt import Interrupts, RealTimeExceeded, real_time_limit
 from lablib.kernel.loop import Loop, Signal, Timer, check_duration, why_stuck
-from lablib.kernel.names import Names, check_program
+from lablib.kernel.names import Names, Processes, check_program
 
 if TYPE_CHECKING:
     import threading
@@ -180,7 +180,7 @@ class Kernel(Loop):
         self.network: Any = None  # made when first needed (lablib.kernel.network)
         self.make_client: Callable[..., Any] | None = None  # what boto3.client(...) is inside a process
         self.on_event: Callable[[str, str, str, str], None] | None = None  # kind, actor, other host, detail
-        self.processes: dict[str, Process] = {}
+        self.processes: Processes[Process] = Processes()
         self._names = Names(self._is_taken)
         self.closed = False
         self._main = _MainLine()
