@@ -1,11 +1,21 @@
 """Room for everything: in each lab and width, words are whole or can be had, and nothing lies over something else."""
 
+from pathlib import Path
+
 import pytest
 from browser import harness
 from browser.bench import Bench
 from browser.pages import notebook_page, scenarios
 
-from lablib.workbench import workbench
+from lablib.scenarios import Action
+from lablib.scenarios.lab02b import QueueToFunction
+from lablib.scenarios.lab04 import FanOut
+from lablib.scenarios.lab04b import Uploads
+from lablib.scenarios.lab05 import TruckStream
+from lablib.scenarios.lab06 import SkiLift
+from lablib.scenarios.lab07 import Warehouse
+from lablib.scenarios.lab07_cluster import Cluster
+from lablib.workbench import to_html, workbench
 
 pytestmark = pytest.mark.browser
 
@@ -72,3 +82,41 @@ def test_missions_and_settings_have_room_for_words(page, size):
         if not more.evaluate("s => s.parentElement.open"):
             more.click()
     assert bench.side.evaluate(CROWDED) == []
+
+
+# ---- the picture -----------------------------------------------------------------------------------------------------
+
+PICTURE = Path(__file__).with_name("picture.js").read_text(encoding="utf-8")
+# The picture of a window of 1280, 890 (JupyterLab with its side bar) and 700 pixels; and on a projector.
+PICTURES = [(w, h, big) for w, h in ((1240, 480), (850, 450), (660, 560)) for big in (False, True)]
+BUSY = {
+    "02b": lambda: QueueToFunction(bad=0.05, max_receives=3).run(seed=7),
+    "04": lambda: FanOut(dead_letters=True, outage=100.0).run(seed=7),
+    "04b": lambda: Uploads(catalogue=True).run(7, [Action("catalogue_away", 60.0)]),
+    "05": lambda: TruckStream(dashboards=3, hot=100.0, every=1.0).run(7, [Action("split", 20.0, "shard-1")]),
+    "06": lambda: SkiLift(way="both", backup=True, transform=True, poison=0.1).run(seed=7),
+    "07": lambda: Warehouse().run(7, [Action("crash_broker", 20.0)]),
+    "07 cluster": lambda: Cluster().run(7, [Action("power_off", 20.0 + n, f"warehouse-{n}") for n in (2, 3)]),
+}
+
+
+def plain(scenario):
+    return lambda: scenario().run(seed=7)
+
+
+@pytest.mark.parametrize("make", [*map(plain, scenarios().values()), *BUSY.values()], ids=[*scenarios(), *BUSY])
+def test_nothing_in_a_picture_is_cut_or_lies_over_something_else(chromium, tmp_path, make):
+    run = make()
+    page = chromium.new_page()
+    page.set_default_timeout(harness.PATIENCE_MS)
+    page.goto(to_html(run, tmp_path / "run.html").as_uri())
+    page.locator(".ml-workbench").wait_for()
+    page.evaluate("document.querySelector('.ml-workbench').workbench.settled()")
+    found = [
+        (size, t, wrong)
+        for size in PICTURES
+        for t in (run.until * 0.25, run.until * 0.6)
+        if (wrong := page.evaluate(PICTURE, [t, *size]))
+    ]
+    page.close()
+    assert not found, found

@@ -66,7 +66,8 @@ for (const { name, file, checks, crowded, counted } of files) {
           const mine = v.hits.filter((x) => x.pick?.m === m.m && (m.holder >= 0 ? x.id.includes(`h${m.holder}m`) : x.id === `0m${m.m}`) &&
             (m.holder >= 0 || (x.x >= b.x - 2 && x.x <= b.x + b.w + 2)));   // a record is in its stream, and in a buffer behind it
           const [x, y] = b.spot(m.k);
-          if (x < b.x + 7 * b.fs && m.holder < 0) continue;   // more than a small box holds
+          const words = b.low ? 7.4 * b.fs + 14 + lane.size / 2 : 7 * b.fs;
+          if (x < b.x + words && m.holder < 0) continue;   // more than a small box holds
           assert.equal(mine.length, 1, `message ${m.m + 1} at ${t} s is drawn once`);
           assert.ok(x >= b.x - 2 && x <= b.x + b.w + 2 && y >= b.y - 2 && y <= b.y + b.h + 2, `message ${m.m + 1} lies in its box`);
         }

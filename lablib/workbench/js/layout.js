@@ -66,10 +66,12 @@ export function rows(list, forward) {
 export function arrange(lanes, W, H, { big = false, lens = null } = {}) {
   const fs = big ? clamp(W / 78, 15, 24) : W < 760 ? 12 : 13, n = lanes.length;
   const labelH = lanes.some((lane) => lane.label) ? fs * 1.6 : 2, gap = n > 1 ? 8 : 0, lh = (H - gap * (n - 1)) / n - labelH;
-  const below = lens && W < 820 && lh > 250;           // a narrow picture has its lens below, a small one has none
-  if (lens && W < 640 && !below) lens = null;
-  const flowH = below ? lh * 0.62 : lh, lensW = lens && !below ? Math.min(W * lens.wide, lens.most ?? 700) : 0;
   const all = lanes.map((lane) => ({ lane, ...columns(lane.run) }));
+  const wanted = Math.max(...all.map((it) => it.columns.filter((column) => it.lane.run.places[column[0]].role !== "done").length)) * fs * 11.5;
+  const most = lens ? Math.min(W * lens.wide, lens.most ?? 700) : 0, spare = W - wanted;   // what the flow leaves for the lens
+  const below = lens && lh > 250 && (W < 820 || spare < most * 0.75);   // a narrow picture has its lens below, a small one has none
+  if (lens && W < 640 && !below) lens = null;
+  const flowH = below ? lh * 0.62 : lh, lensW = lens && !below ? clamp(spare, most * 0.75, most) : 0;
   const blocks = lanes.some((lane) => lane.run.crowded.size > 0), head = fs * 2.3;
   const plans = all.map((it) => plan(it, W, flowH, { fs, head, lensW, lens, below }));
   const heaps = plans.flatMap((p) => p.boxes.filter((b) => HEAPS.has(b.role) && b.role !== "dead-letter").map((b) => ({ b, p })));

@@ -16,14 +16,18 @@ export function heapGround(g, b, lane, v) {
   const label = run.places[b.place].label, bold = { weight: 650, color: col.ink },
     down = run.places[b.place].parts ? run.serversDown(b.place, t) : null;
   const short = dead ? "Dead letters" : cap(label.replace(/^(Queue|Topic) /, ""));
+  b.free = b.x + 6;                                    // marks begin to the right of it
   if (b.low && b.h < b.fs * 2.9) {
-    const w = text(g, short, b.x + 9, b.y + b.h / 2, { size: b.fs, ...bold, max: b.fs * 6 });
+    b.free = b.x + b.fs * 7;
+    const w = text(g, short, b.x + 9, b.y + b.h / 2, { size: b.fs, ...bold, max: Math.min(b.fs * 6, b.w - 40), least: 8 });
     if (w < b.fs * 5.6) text(g, brief(waiting), b.x + 9 + Math.max(w + 8, b.fs * 5.4), b.y + b.h / 2, { size: b.fs, weight: 600, color: hue });
     return;
   }
   if (b.low) {
-    text(g, fitting(g, [label, short], b.fs * 7.4, b.fs, 650), b.x + 10, b.y + b.h / 2 - b.fs * 0.62, { size: b.fs, ...bold, max: b.fs * 7.6 });
-    text(g, fitting(g, forms, b.fs * 7.4, b.fs - 1, 600), b.x + 10, b.y + b.h / 2 + b.fs * 0.7, { size: b.fs - 1, weight: 600, color: hue });
+    const most = Math.min(b.fs * 7.4, b.w - 18);
+    const wide = [text(g, fitting(g, [label, short], most, b.fs, 650), b.x + 10, b.y + b.h / 2 - b.fs * 0.62, { size: b.fs, ...bold, max: most, least: 8.5 }),
+      text(g, fitting(g, forms, most, b.fs - 1, 600), b.x + 10, b.y + b.h / 2 + b.fs * 0.7, { size: b.fs - 1, weight: 600, color: hue })];
+    b.free = b.x + 14 + Math.max(...wide);
     return;
   }
   const title = fitting(g, [label, short], b.w * 0.6, b.fs + 1, 650), w = Math.min(b.w * 0.6, width(g, title, b.fs + 1, 650));
@@ -66,7 +70,7 @@ export const bag = {
 function one(g, b, lane, v, m) {
   const { col } = v, s = Math.min(lane.size, b.h - 8), [x, y] = b.spot(m.k), id = `${lane.i}m${m.m}`,
     hit = { x, y, r: Math.max(8, s * 0.55), id, pick: { m: m.m, lane: lane.i } };
-  if (x < b.x + (b.low ? b.fs * 7 : 6)) return;         // more than the box holds: the number beside its name tells
+  if ((b.low ? x - s / 2 : x) < b.free) return;         // more than the box holds: the number beside its name tells
   g.globalAlpha = v.lit(m) ? 1 : 0.22;
   if (m.sign === "socket") {
     socket(g, x, y, s, lane.hue(m, col, col.edge));

@@ -37,7 +37,7 @@ export const board = {
     const cw = (b.w - names - 14) / Math.max(20, orders.length), top = b.y + fs * 2.3, rh = (b.h - fs * 2.3 - fs * 2.6) / receivers.length,
       n = known(run, t);
     box(g, b.x, b.y, b.w, b.h, 12, { fill: col.card, stroke: col.edge, line: 1.4 });
-    receivers.forEach(({ label }, r) => text(g, label, b.x + 11, top + (r + 0.5) * rh, { size: fs - 0.5, color: col.soft, max: names - 14 }));
+    receivers.forEach(({ label }, r) => text(g, label, b.x + 11, top + (r + 0.5) * rh, { size: fs - 0.5, color: col.soft, max: names - 14, least: 8 }));
     orders.forEach((o, i) => { if (o.t <= t) column(g, v, lane, { o, i, x: b.x + names + i * cw, cw, top, rh, receivers }); });
     let x = b.x + b.w - 12;
     const words = wordsOf(run);
@@ -46,8 +46,8 @@ export const board = {
       x -= text(g, s, x, b.y + 15, { size: fs - (b.w < 420 ? 1 : 0), weight, color, align: "right" }) + 14;
     }
     if (width(g, words.title, fs + 1, 650) <= x - b.x - 16) text(g, words.title, b.x + 11, b.y + 15, { size: fs + 1, weight: 650, color: col.ink });
-    text(g, words.foot, b.x + names, b.y + b.h - 9,
-      { size: fs - 2, color: col.soft, italic: true, max: b.w - names - 10 });
+    const wide = width(g, words.foot, fs - 2) > b.w - names - 10;    // the words have the whole width where they need it
+    text(g, words.foot, b.x + (wide ? 11 : names), b.y + b.h - 9, { size: fs - 2, color: col.soft, italic: true, max: b.w - (wide ? 18 : names + 10), least: 8 });
   },
   curve(run) {
     const half = ordersOf(run).filter((o) => o.state === "some").map((o) => o.settled).sort((a, b) => a - b);

@@ -27,7 +27,7 @@ export function unconnected(run, t) {
 
 function place(lane, y, H, W, big) {
   const { run } = lane, { clients, nodes } = run.lens, fs = big ? 16 : W < 760 ? 12 : 13, narrow = W < 760, n = clients.length;
-  const top = y + (lane.label ? fs * 1.7 : 4), h = H - (top - y) - 4, cw = narrow ? 132 : big ? 260 : 212, cx = cw + (narrow ? 60 : 126);
+  const top = y + (lane.label ? fs * 1.7 : 4), h = H - (top - y) - 4, cw = narrow ? (big ? 164 : 132) : big ? 260 : 212, cx = cw + (narrow ? 60 : 126);
   const zone = narrow ? 8 : 18, hw = Math.min(290, (W - cx - (nodes.length > 1 ? 4 : 2) * zone - 14) / nodes.length), bh = clamp(h * 0.4, 74, 176);
   const room = W - cx - 4, gap = nodes.length > 1 ? Math.min(110, room - 2 * hw - 2 * zone) : 0,
     left = cx + (room - nodes.length * hw - gap) / 2;
@@ -104,7 +104,7 @@ function house(g, lane, v, n) {
     waits: "standby: waits for the lock", gone: `gone for ${seconds(t - since)}` }[is];
   const label = lane.run.places[p]?.label ?? `Broker ${n + 1}`;
   text(g, label, b.x + 12, b.y + 16, { size: fs + 1.5, weight: 680, color: hue });
-  text(g, words, b.x + 12, b.y + 17 + fs * 1.35, { size: fs, weight: 600, color: hue, max: b.w - 20 });
+  text(g, fitting(g, [words, words.split(":")[0]], b.w - 20, fs, 600), b.x + 12, b.y + 17 + fs * 1.35, { size: fs, weight: 600, color: hue, max: b.w - 20 });
   v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, touch: { place: p, lane: lane.i, at: b }, pick: { place: p, lane: lane.i } });
 }
 
@@ -149,7 +149,7 @@ function messages(g, lane, v) {
       const x = b.x + 14 + s / 2 + (k % wide) * step, y = b.y + fs * 3.1 + 8 + s / 2 + Math.floor(k / wide) * step;
       circle(g, x, y, s / 2, { stroke: alpha(col.again, 0.55), dash: [3, 3] }); mark(g, x, y, s * 0.85, { shape: "cross", color: col.again });
     }
-    text(g, `${n} lost with its memory`, b.x + 12, b.y + b.h - fs * 0.85, { size: fs - 1, weight: 650, color: col.again, max: b.w - 20 });
+    text(g, fitting(g, [`${n} lost with its memory`, `${n} lost`], b.w - 20, fs - 1, 650), b.x + 12, b.y + b.h - fs * 0.85, { size: fs - 1, weight: 650, color: col.again, max: b.w - 20 });
   }
 }
 
@@ -181,11 +181,11 @@ function client(g, lane, v, i) {
   v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, touch: { place, lane: lane.i, actor, at: b }, pick: actor >= 0 ? { actor, lane: lane.i } :
     { place, lane: lane.i } });
   const y1 = low ? mid : b.y + fs * 1.05, right = b.x + b.w - 9;
-  const room = b.w - 26 - text(g, c.name, b.x + 10, y1, { size: fs, weight: 650, color: on && !down ? col.ink : col.again, max: b.w * 0.45 });
+  const room = b.w - 26 - text(g, c.name, b.x + 10, y1, { size: fs, weight: 650, color: on && !down ? col.ink : col.again, max: b.w * 0.45, least: 9 });
   if (c.sends) {
     const kept = c.orders.filter(([made, gone]) => made <= t && (gone === null || gone > t + 0.05)).length, sent = c.orders.filter(([, gone]) =>
       gone !== null && gone <= t).length, vain = run.lens.lost.filter(([at, who]) => at <= t && who === c.name).length;
-    const words = kept ? fitting(g, [`${kept} kept here`, `${kept} kept`], b.w * 0.48, fs - 1, 650) : `${sent} sent`;
+    const words = kept ? fitting(g, [`${kept} kept here`, `${kept} kept`], b.w * 0.48, fs - 1, 650) : fitting(g, [`${sent} sent`, `${sent}`], room, fs - 1);
     text(g, low && vain ? fitting(g, [`${vain} into a dead connection`, `${vain} sent in vain`, `${vain} in vain`], room, fs - 1) : words, right, y1, { size: fs - 1, weight: kept ? 650 : 400, color: kept || (low && vain) ? col.again : col.soft, align: "right" });
     if (low) return;
     const s = Math.min(14, b.h * 0.24, (b.w - 20) / 1.15 / Math.max(8, kept)), fits = Math.floor((b.w - 20) / (s * 1.15)), y = mid + (vain ? 0.5 : fs * 0.5);

@@ -46,7 +46,7 @@ export const clouds = {
     const at = (s) => x0 + clamp(Math.log(s / low) / Math.log(high / low), 0, 1) * (x1 - x0);
     (long ? HOURS : TICKS).forEach(([s, words], i) => {
       g.fillStyle = alpha(col.edge, 0.28); g.fillRect(at(s), y0, 1, y1 - y0);
-      if (b.w > 230 || i % 2 === 0) text(g, words, at(s), y1 + fs * 0.85, { size: fs - 2, color: col.soft, align: "center" });
+      if (b.w > fs * 20 || i % 2 === 0) text(g, words, at(s), y1 + fs * 0.85, { size: fs - 2, color: col.soft, align: "center" });
     });
     const tall = (y1 - y0) / Math.max(1, bands.length);
     bands.forEach((kind, row) => {

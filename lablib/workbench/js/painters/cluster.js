@@ -65,7 +65,8 @@ function node(g, lane, v, n) {
   }
   g.globalAlpha = 1;
   const behind = sure - count, tail = behind > 0 ? `, ${behind} missing` : count > sure ? `, ${count - sure} not on a majority` : "";
-  text(g, `${plural(count, "message")} on its disk${first ? `, the newest ${shown} drawn` : ""}${tail}`, b.x + 12, b.y + b.h - fs * 0.85,
+  const head = `${plural(count, "message")} on its disk`, newest = first ? `, the newest ${shown} drawn` : "", some = first ? `, ${shown} drawn` : "";
+  text(g, fitting(g, [head + newest + tail, head + some + tail, head + tail], b.w - 24, fs - 1), b.x + 12, b.y + b.h - fs * 0.85,
     { size: fs - 1, italic: true, color: tail ? col.again : col.soft, max: b.w - 24 });
   v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, touch: { place: p, lane: lane.i, at: b }, pick: { place: p, lane: lane.i } });
 }
@@ -96,7 +97,7 @@ function shop(g, lane, v, i) {
   box(g, b.x, b.y, b.w, b.h, Math.min(8, b.h / 3), { fill: col.well, stroke: late ? col.again : col.edge, line: late ? 1.8 : 1.2, dash: now || !made.length ? null : [6, 4] });
   v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, touch: { place: p, lane: lane.i, actor, at: b }, pick: actor >= 0 ? { actor, lane: lane.i } : { place: p, lane: lane.i } });
   const y1 = low ? mid : b.y + fs * 1.05;
-  text(g, c.name, b.x + 10, y1, { size: fs, weight: 650, color: late ? col.again : col.ink, max: b.w * 0.4 });
+  text(g, c.name, b.x + 10, y1, { size: fs, weight: 650, color: late ? col.again : col.ink, max: b.w * 0.4, least: 9 });
   text(g, fitting(g, [`${done} confirmed`, `${done}`], b.w * 0.55, fs - 1), b.x + b.w - 9, y1, { size: fs - 1, color: col.soft, align: "right" });
   if (wait) {
     ring(g, b.x + b.w + 16, mid, 9, (wait[1] - t) / (wait[1] - wait[0]), col.again, alpha(col.again, 0.2), 3);

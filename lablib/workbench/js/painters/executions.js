@@ -1,6 +1,6 @@
 // A function: a cell for each call that runs, with the batch that it was called with, a ring (until the batch is visible again) and a bar
 // (the share of the work done). Above the cells: what Lambda has received and still gathers for the next batch.
-import { bar, box, circle, fitting, mark, ring, text } from "../glyph.js";
+import { bar, box, circle, fitting, mark, ring, text, width } from "../glyph.js";
 import { NUMBERED, alpha, clamp, plural } from "../theme.js";
 import { executionsOf } from "../model.js";
 
@@ -40,9 +40,11 @@ export const executions = {
     const [actor] = lane.actorsAt(b.place), id = `${lane.i}a${actor}`, on = v.focus === id || v.hover?.id === id, label = run.places[b.place].label;
     box(g, b.x, b.y, b.w, b.h, 10, { fill: col.well, stroke: on ? col.ink : col.edge, line: on ? 1.8 : 1.3 });
     v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, touch: { actor, lane: lane.i, at: b }, pick: { actor, lane: lane.i } });
-    const y = b.y + (b.low ? fs * 0.95 : b.head / 2 + 2), words = fitting(g, [`${plural(now, "call")} at the same time`, plural(now, "call"), `${now}`], b.w * 0.5, fs, 600);
+    const y = b.y + (b.low ? fs * 0.95 : b.head / 2 + 2), short = label.replace(/^Function /, ""), beside = (size) => b.w - 34 - width(g, short, size, 650);
+    const words = [`${plural(now, "call")} at the same time`, plural(now, "call")].find((s) => width(g, s, fs, 600) <= Math.min(b.w * 0.5, beside(fs + 0.5)))
+      ?? fitting(g, [`${now}`, ""], beside(8.5), fs, 600);
     const room = b.w - 30 - text(g, words, b.x + b.w - 11, y, { size: fs, weight: now ? 600 : 400, color: now ? col.hand : col.soft, align: "right" });
-    text(g, fitting(g, [label, label.replace(/^Function /, "")], room, fs + 0.5, 650), b.x + 11, y, { size: fs + 0.5, weight: 650, color: col.ink, max: room });
+    text(g, fitting(g, [label, short], room, fs + 0.5, 650), b.x + 11, y, { size: fs + 0.5, weight: 650, color: col.ink, max: room, least: 8.5 });
     for (let i = 0; i < Math.min(most, b.calls.fits); i++) { const [x, top] = cellOf(b, { slot: i });
       box(g, x, top, b.calls.w, b.calls.h, 6, { stroke: alpha(col.edge, 0.5), line: 1, dash: [2, 4] }); }
   },

@@ -88,7 +88,7 @@ function cell(g, c, a, lane, v) {
   const space = Math.max(12, c.mx - b.handSize * 0.5 - Math.max(4.5, b.handSize * 0.24) - c.x - 14), short = name.split(onlyReads(run, a) ? "." : "-").pop();
   const shown = b.crowd ? short : fitting(g, [name, short], space, fs, 600),
     color = st.state === "down" ? col.again : mine.length ? col.ink : col.soft;
-  text(g, shown, c.x + 10, mid, { size: fs - (b.crowd ? 1 : 0), weight: mine.length ? 600 : 400, color, max: space });
+  text(g, shown, c.x + 10, mid, { size: fs - (b.crowd ? 1 : 0), weight: mine.length ? 600 : 400, color, max: Math.max(space, fs * 1.2), least: 8 });
   if (st.state === "down") { crashed(g, c, lane, v, st); g.globalAlpha = 1; return; }
   if (v.aggregate) {
     const busy = run.busy(a, Math.max(0, t - Math.max(1, v.speed)), t), x = b.crowd ? c.x + 26 : c.mx - b.handSize / 2,
@@ -163,9 +163,9 @@ function words(g, c, lane, v, m, x, hue, frozen) {
     text(g, fitting(g, [key, run.hues ? "" : short, ""].filter((s, i) => s || i), room, fs - 1, 600), x, c.my, own);
     return;
   }
-  text(g, fitting(g, [run.called(m.m) + copy, run.called(m.m), `${m.m + 1}`], room, fs, 600), x, c.my - fs * 0.62,
+  text(g, fitting(g, [run.called(m.m) + copy, run.called(m.m), `${m.m + 1}`, ""], room, fs, 600), x, c.my - fs * 0.62,
     { size: fs, weight: 600, color: m.hollow ? col.vain : col.ink, max: room });
-  text(g, fitting(g, [long, short], room, fs - 1, 600), x, c.my + fs * 0.68, fine);
+  text(g, fitting(g, [long, short, ""], room, fs - 1, 600), x, c.my + fs * 0.68, fine);
 }
 
 function work(g, c, lane, v, m) {

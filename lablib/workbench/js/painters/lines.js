@@ -1,5 +1,5 @@
 // A FIFO queue: one line a group. The head is at the right. While one of the group is in a hand, the line is locked.
-import { box, lock, mark, socket, text } from "../glyph.js";
+import { box, fitting, lock, mark, socket, text } from "../glyph.js";
 import { alpha } from "../theme.js";
 import { heapGround } from "./bag.js";
 
@@ -21,7 +21,8 @@ export const lines = {
     lane.run.groups.names.forEach((name, i) => {
       const y = b.line(i), hue = col.groups[i % 12];
       box(g, b.x + 8, y - b.high / 2 + 1, b.w - 16, b.high - 2, 4, { fill: alpha(hue, 0.07) });
-      if (b.high > 8) text(g, name, b.x + 14, y, { size: Math.min(b.fs - 1.5, b.high - 2), color: hue, weight: 600, max: b.w * 0.4 });
+      const size = Math.min(b.fs - 1.5, b.high - 2), room = Math.max(b.w * 0.3 - 22, size * 1.7);
+      if (b.high > 8) text(g, fitting(g, [name, name.split("-").pop()], room, size, 600), b.x + 14, y, { size, color: hue, weight: 600, max: room });
       lock(g, b.x + b.w - 20, y + 1, Math.min(16, b.high * 0.82), locked.has(i) ? hue : alpha(col.edge, 0.75), !locked.has(i));
     });
   },

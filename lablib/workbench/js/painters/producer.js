@@ -11,7 +11,7 @@ export const producer = {
     box(g, b.x, b.y, b.w, b.h, 9, { fill: col.card, stroke: down ? col.again : on ? col.ink : col.edge, dash: down ? [6, 4] : null,
       line: on ? 1.8 : 1.25 });
     text(g, run.places[b.place].label, b.x + 10, b.y + Math.min(17, b.h * 0.2),
-      { size: fs, weight: 650, color: down ? col.again : col.ink, max: b.w - 14 });
+      { size: fs, weight: 650, color: down ? col.again : col.ink, max: b.w - 14, least: 8.5 });
     const size = Math.min(34, b.h * 0.32, (b.w - 20) / (0.62 * n.length));
     text(g, n, b.x + b.w / 2, middle + fs * 0.4, { size, weight: 700, color: col.ink, align: "center" });
     if (b.h > fs * 5) text(g, down ? "crashed" : "sent", b.x + b.w / 2, middle + size * 0.62 + fs,
@@ -92,8 +92,8 @@ export const node = {
     g.beginPath(); g.moveTo(b.x, b.y); g.lineTo(b.x + b.w - k, b.y); g.lineTo(b.x + b.w, b.y + b.h / 2); g.lineTo(b.x + b.w - k, b.y + b.h);
     g.lineTo(b.x, b.y + b.h);
     g.closePath(); g.fillStyle = col.tray; g.fill(); g.strokeStyle = col.edge; g.lineWidth = 1.4; g.stroke();
-    text(g, space > 0 ? label.slice(0, space) : label, b.x + 8, b.y + 14, { size: b.fs, weight: 650, color: col.ink, max: b.w - k - 8 });
-    if (space > 0) text(g, label.slice(space + 1), b.x + 8, b.y + 14 + b.fs * 1.2, { size: b.fs - 1, color: col.soft, max: b.w - k - 8 });
+    text(g, space > 0 ? label.slice(0, space) : label, b.x + 8, b.y + 14, { size: b.fs, weight: 650, color: col.ink, max: b.w - k - 8, least: 8.5 });
+    if (space > 0) text(g, label.slice(space + 1), b.x + 8, b.y + 14 + b.fs * 1.2, { size: b.fs - 1, color: col.soft, max: b.w - k - 8, least: 8.5 });
     for (const x of lane.run.began(v.t, v.back)) if (x.place === b.place && v.since(x.t0) >= 0 && v.since(x.t0) < 0.5 && x.t1 <= v.t) mark(g,
       ...b.spot(x), Math.min(15, lane.handSize), { color: col.waiting });
     for (const m of lane.marksIn(b.place)) {

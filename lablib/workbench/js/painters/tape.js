@@ -68,9 +68,10 @@ export const tape = {
     const { unit } = lane.tape, old = upTo(r.t, t - SPAN), n = brief(upTo(r.t, t)), many = unit > 1 ? [`a mark is ${unit} records`, `mark = ${unit}`] : [];
     const kept = `${n} kept`, full = `${kept} · ${(rate / Math.min(5, Math.max(t, 1))).toFixed(1)}/s`, aside = old ? `${full} · ${brief(old)} older than ${SPAN} s` : full;
     const forms = unit > 1 ? [...[aside, full, kept].flatMap((s) => many.map((m) => `${m} · ${s}`)), ...many] : [aside, full, kept, ""];
-    const title = closed ? `${label}, closed` : label, room = b.w - 36 - width(g, title, b.fs, 650), words = fitting(g, forms, room, b.fs - 1);
+    const named = closed ? `${label}, closed` : label, room = b.w - 36 - width(g, named, b.fs, 650), words = fitting(g, forms, room, b.fs - 1);
     text(g, words, b.x + b.w - 12, b.y + b.fs * 0.95, { size: b.fs - 1, color: col.soft, align: "right" });
-    text(g, title, b.x + 11, b.y + b.fs * 0.95, { size: b.fs, weight: 650, color: col.ink, max: b.w - 28 - width(g, words, b.fs - 1), least: 8.5 });
+    const rest = b.w - 28 - width(g, words, b.fs - 1), title = fitting(g, [named, ...(label.startsWith("Shard ") ? [named.slice(6), label.slice(6)] : [label])], rest, b.fs, 650);
+    text(g, title, b.x + 11, b.y + b.fs * 0.95, { size: b.fs, weight: 650, color: col.ink, max: rest, least: 8.5 });
   },
   paint(g, b, lane, v) {
     const { col, t } = v, { run } = lane, r = records(run, b.place), s = b.step * 0.82;
@@ -106,6 +107,7 @@ function flag(g, b, { x, xs, names }, row, { col }) {
   g.strokeStyle = col.hand; g.lineWidth = 2; g.beginPath();
   for (const one of xs) { g.moveTo(one, Math.min(y, b.foot)); g.lineTo(one, b.foot + 3); }
   g.stroke();
-  const words = fitting(g, [names.join(" "), plural(names.length, "reader"), String(names.length)], x - b.x - 8, size, 650);
-  if (!b.low) text(g, words, x - 4, y + b.fs * 0.3, { size, weight: 650, color: col.hand, align: "right" });
+  const right = x - b.x < b.fs * 3, room = right ? b.x + b.w - Math.max(...xs) - 12 : x - b.x - 8;   // beside the pole, in the box
+  const words = fitting(g, [names.join(" "), plural(names.length, "reader"), String(names.length)], room, size, 650);
+  if (!b.low) text(g, words, right ? Math.max(...xs) + 4 : x - 4, y + b.fs * 0.3, { size, weight: 650, color: col.hand, align: right ? "left" : "right" });
 }

@@ -1,5 +1,5 @@
 // Lens: how long did they wait? A histogram of the waits so far, this run's over the other's, on one scale; and who is done.
-import { box, text, width } from "../glyph.js";
+import { box, fitting, text, width } from "../glyph.js";
 import { alpha, brief, nice, span } from "../theme.js";
 import { upTo } from "../model.js";
 
@@ -37,8 +37,8 @@ export const waits = {
       text(g, words, b.x + b.w - 11, beside ? b.y + fs * 1.6 + size * 0.75 : b.y + 16, { size: fs - 1, weight: 600, color: col.again, align: "right" });
     }
     if (h < 24) return;
-    const title = mine.n ? `waited ${span(mine.mean)} on average` : "how long they waited";
-    text(g, title, x, y - h - fs * 0.7, { size: fs - 1, color: col.soft, max: w });
+    const mean = span(mine.mean), forms = mine.n ? [`waited ${mean} on average`, `${mean} on average`, `mean ${mean}`] : ["how long they waited", ""];
+    text(g, fitting(g, forms, w, fs - 1), x, y - h - fs * 0.7, { size: fs - 1, color: col.soft, max: w });
     const bw = w / BINS;
     mine.counts.forEach((n, i) => { const k = (h * n) / high; if (n) box(g, x + i * bw + 0.5, y - Math.max(1.5, k), bw - 1, Math.max(1.5, k),
       [2, 2, 0, 0], { fill: col.waiting }); });
