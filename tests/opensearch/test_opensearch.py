@@ -147,6 +147,53 @@ def test_lists_within_lists_are_one_list_and_nan_is_no_json(lab):
 
 
 @guide
+def test_a_refresh_shows_at_once_what_was_written(lab):
+    """Documentation, "Refresh index", and the parameter `refresh` of writing."""
+
+    def count():
+        return lab.ask("GET", "/_count")[1]["count"]
+
+    lab.bulk({"n": 1})
+    assert count() == 0
+    assert lab.ask("POST", "/rides/_refresh")[0] == 200
+    assert count() == 1
+    lab.ask("POST", "/_bulk?refresh=true", b'\n{"index": {"_index": "rides"}}\n{"n": 2}\n')
+    assert count() == 2
+    lab.ask("PUT", "/rides/_doc/1?refresh=false", {"n": 3})
+    assert count() == 2
+
+
+@guide
+def test_a_declared_type_holds_and_an_index_shows_itself(lab):
+    mapping = {"properties": {"n": {"type": "keyword"}, "at": {"properties": {"d": {"type": "date"}}}}}
+    assert lab.ask("PUT", "/rides", {"mappings": mapping})[1]["acknowledged"] is True
+    lab.bulk({"n": 5, "at": {"d": 1_680_307_200_000}})
+    shown = lab.ask("GET", "/rides")[1]["rides"]["mappings"]["properties"]
+    assert (shown["n"], shown["at"]["properties"]["d"]) == ({"type": "keyword"}, {"type": "date"})
+    lab.refreshed()
+    assert len(lab.found({"term": {"n": "5"}})) == len(lab.found({"term": {"at.d": "2023-04-01"}})) == 1
+    assert lab.bulk({"b": True}, {"b": "perhaps"})[1]["items"][1]["index"]["error"]["caused_by"]["reason"] == (
+        "Failed to parse value [perhaps] as only [true] or [false] are allowed."
+    )
+
+
+@guide
+def test_an_index_has_a_thousand_fields(lab):
+    """Documentation, "Mapping limits": index.mapping.total_fields.limit."""
+    answer = lab.bulk({f"f{n}": n for n in range(1001)})[1]["items"][0]["index"]
+    assert answer["error"]["reason"] == "Limit of total fields [1000] has been exceeded"
+
+
+@ours
+def test_an_id_belongs_to_put_and_a_handler_to_each_method(lab):
+    assert lab.ask("PUT", "/rides/_doc", {"n": 1})[0] == 405
+    assert lab.ask("DELETE", "/_search") == (
+        400,
+        {"error": "no handler found for uri [/_search] and method [DELETE]"},
+    )
+
+
+@guide
 def test_create_refuses_what_exists_and_delete_what_does_not(lab):
     assert lab.ask("PUT", "/rides/_create/1", {"n": 1})[0] == 201
     status, answer = lab.ask("PUT", "/rides/_create/1", {"n": 2})
@@ -171,6 +218,19 @@ HTTP_REFUSALS = [
      "Result window is too large, from + size must be less than or equal to: [10000] but was [10001]"),
     (ours, "GET", "/rides/_search", '{"aggs": {}}', 501, "not_simulated",
      "[aggs] of a search is not simulated in this lab"),
+    (reported, "PUT", "/-rides", "{}", 400, "invalid_index_name_exception",
+     "Invalid index name [-rides], must not start with '_', '-', or '+'"),
+    (reported, "POST", "/_bulk", '{"update": {"_index": "a"}}\n{}\n', 400, "illegal_argument_exception",
+     "Malformed action/metadata line [1], expected field [create], [delete], [index] or [update]"),
+    (reported, "PUT", "/rides/_doc/1", "[1]", 400, "mapper_parsing_exception", "failed to parse"),
+    (ours, "GET", "/rides/_search", '{"query": []}', 400, "parsing_exception",
+     "query malformed, must start with start_object"),
+    (ours, "GET", "/rides/_search", '{"query": {"match": 5}}', 400, "parsing_exception",
+     "[match] query malformed, no start_object after query name"),
+    (ours, "GET", "/rides/_search", '{"query": {"range": {"n": {"gt": 1}}}}', 501, "not_simulated",
+     "query [range] is not simulated; there are match_all, match and term"),
+    (reported, "GET", "/rides/_search", '{"query": {"term": {"n": "many"}}}', 400, "query_shard_exception",
+     'failed to create query: For input string: "many"'),
     (reported, "GET", "/rides/_search?size=abc", None, 400, "illegal_argument_exception",
      "Failed to parse int parameter [size] with value [abc]"),
     (ours, "GET", "/rides/_search", '{"from": null}', 400, "illegal_argument_exception",
