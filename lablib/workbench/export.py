@@ -52,12 +52,13 @@ body {{ margin: 0 auto; padding: 16px; max-width: 1860px; background: #fff; }}
 <noscript>{headline}</noscript>
 <main><h1 class="veil">{title}</h1><h2 class="veil">A kept run</h2><div id="workbench"></div></main>
 <script type="module">
-{script}
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 const inflated = (data) => new Response(new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate")));
 const saved = await inflated(bytes("{saved}")).json();
 for (const name of ["run", "other", "figure"]) saved[name] = bytes(saved[name]);
 saved.plotly = async () => new Uint8Array(await inflated(bytes("{plotly}")).arrayBuffer());
+const code = new Blob([await inflated(bytes("{script}")).arrayBuffer()], {{ type: "text/javascript" }});
+const {{ mount, savedStore }} = await import(URL.createObjectURL(code));
 mount(document.getElementById("workbench"), savedStore(saved));
 </script>
 </body>
@@ -84,7 +85,7 @@ def to_html(run: Run, path: str | Path, other: Run | None = None) -> Path:
             title=html.escape(run.title),
             headline=html.escape(repr(run)),
             style=bundle.style(),
-            script=_inside_script(bundle.script().replace("\nexport default { render", "\nconst unused = { render")),
+            script=_script(),
             plotly=_plotly(),
             saved=_deflated(json.dumps(saved, separators=(",", ":"))),
         ),
@@ -99,6 +100,12 @@ def _deflated(text: str) -> str:
 
 
 @cache
+def _script() -> str:
+    """The workbench's own script, as a module that exports what the page calls."""
+    return _deflated(f"{bundle.script()}\nexport {{ mount, savedStore }};\n")
+
+
+@cache
 def _plotly() -> str:
     """plotly.js: the page inflates it when a figure is looked at."""
     return _deflated(plotly_js())
@@ -109,8 +116,3 @@ def _lives(run: Run) -> list[dict[str, Any] | None]:
     subjects = document.subjects(run)[:_MOST_LIVES]
     found = {one.subject: life_document(one, subjects) for one in lives(run)}
     return [found.get(subject) for subject in subjects]
-
-
-def _inside_script(text: str) -> str:
-    """Text that cannot end the script element it stands in."""
-    return text.replace("</script", "<\\/script").replace("<!--", "<\\!--")
