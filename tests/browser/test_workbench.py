@@ -495,6 +495,23 @@ def test_a_kept_page_plays_and_scrubs_without_a_kernel_or_network(chromium, tmp_
     page.close()
 
 
+def test_it_plays_when_it_came_into_sight_while_the_page_was_busy(chromium, tmp_path):
+    """The browser then tells at once that it was out of sight and that it is in sight: the last news counts."""
+    page = chromium.new_page()
+    page.add_init_script("""
+        globalThis.IntersectionObserver = class {
+          constructor(tell) { this.tell = tell; }
+          observe() { setTimeout(() => this.tell([{ isIntersecting: false }, { isIntersecting: true }])); }
+          unobserve() {} disconnect() {}
+        };
+    """)
+    page.goto(to_html(VideoQueue().run(seed=7), tmp_path / "run.html").as_uri())
+    bench = Bench(type("Saved", (), {"page": page}))
+    bench.play()
+    bench.wait("w => w.time.t > 2")
+    page.close()
+
+
 def test_reduced_motion_shows_still_frames(kept):
     bench = kept(VideoQueue().run(seed=7), reduced_motion="reduce")
     bench.play()

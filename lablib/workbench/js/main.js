@@ -480,7 +480,7 @@ export function mount(root, store) {
 
   const sizes = new ResizeObserver(() => size());
   sizes.observe(box); sizes.observe(foot);
-  const sight = new IntersectionObserver(([entry]) => { visible = entry.isIntersecting; if (visible) { plot(); wake(); } else settle(); });
+  const sight = new IntersectionObserver((news) => { visible = news.at(-1).isIntersecting; if (visible) { plot(); wake(); } else settle(); });
   sight.observe(box);
   const themes = new MutationObserver(repaint);
   if (document.body) themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
