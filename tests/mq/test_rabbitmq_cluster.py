@@ -6,6 +6,8 @@ import pika
 import pytest
 from mq.rabbitmq import Stage, taken
 
+from lablib.scenarios import Action
+from lablib.scenarios.lab07_cluster import Cluster
 from lablib.services.mq.rabbitmq.settings import Policy
 
 guide, ours = pytest.mark.guide, pytest.mark.ours
@@ -460,6 +462,18 @@ def test_a_mirror_takes_over_at_once_and_nothing_is_lost(mirrored):
     mirrored.cloud.advance(1)
     assert leader(mirrored) == 2
     assert at(mirrored, 3, lambda channel: taken(channel, "q")) == [("1", True), ("2", False)]
+
+
+@ours
+@pytest.mark.parametrize(("first", "second"), itertools.permutations((1, 2, 3), 2))
+def test_who_comes_back_before_it_is_missed_has_missed_something(first, second):
+    """Erlang: monitors of the processes of a node say "noconnection" at the latest when it connects anew. Two nodes
+    lose their power for 40 s, and the others would miss them after a minute.
+    """
+    lost = [Action("power_off", at, f"warehouse-{node}") for at, node in ((20.0, first), (35.0, second))]
+    run = Cluster(queue="classic").run(seed=7, actions=lost)
+    confirmed = [row.time for row in run.trace.where("OrderConfirmed")]
+    assert len([time for time in confirmed if time > 90]) >= 50, "orders are confirmed again when all are back"
 
 
 @guide

@@ -64,6 +64,7 @@ class RabbitMq(Engine):
         self.has_quorum_queues = version >= (3, 13)
         self._listeners: dict[int, list[servers.Server]] = {}
         self._healthy: dict[int, None] = {}
+        self._unnoticed: dict[int, tuple[Node, bool]] = {}  # nodes that are gone, and whether in order
         self._turn = self._subjects = 0
         self._known: set[str] = set()
         self._restarting: list[int] = []
@@ -156,6 +157,8 @@ class RabbitMq(Engine):
             node.after(_BETWEEN, self._restart_next)
 
     def _join(self, node: Node) -> None:
+        if node.number in self._unnoticed:  # the others see by its new connections that the old ones are dead
+            self._notice(*self._unnoticed[node.number])
         first = node.number not in self._healthy and len(self._healthy) == len(self.nodes)
         self.nodes[node.number] = node
         self._listeners[node.number] = [
@@ -210,10 +213,18 @@ class RabbitMq(Engine):
                 self.vhost.delete_exchange(exchange.name)
         self.kernel.after(self.quota("health"), self._check_health)
         self.kernel.after(self.quota("election") + (0 if told else self.quota("silence")), self._review)
+        self._unnoticed[node.number] = node, in_order
         self.kernel.after(0 if told else self.quota("net_tick"), self._missed, node, in_order)
 
     def _missed(self, node: Node, in_order: bool) -> None:
+        self._notice(node, in_order)
+        self._look_around()
+
+    def _notice(self, node: Node, in_order: bool) -> None:
         """The others know that a node is gone: its clients hold nothing any more, others lead what it led."""
+        if self._unnoticed.get(node.number, (None,))[0] is not node:
+            return  # it was known before
+        del self._unnoticed[node.number]
         for queue in list(self.vhost.queues.values()):
             if isinstance(queue.copies, Mirrors) and self.nodes.get(node.number) is None:
                 if not queue.copies.leave(node, in_order):
@@ -224,7 +235,6 @@ class RabbitMq(Engine):
                         consumer.channel.cancelled(consumer)
                 queue.consumers.clear()
             self._release(queue, node)
-        self._look_around()
 
     def _release(self, queue: Queue, node: Node) -> None:
         channels = [c.channel for c in queue.consumers] + [holder[0] for holder in queue.unacked.values()]
