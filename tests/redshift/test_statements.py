@@ -318,6 +318,35 @@ REFUSALS = [
      "InvalidParameterValue", "Invalid node type: t3.micro"),
     (ours, "redshift", "create_cluster", {"ClusterIdentifier": "new", **NEW, "NumberOfNodes": 201},
      "InvalidParameterValue", "Invalid number of nodes: 201"),
+    (ours, "redshift", "create_cluster", {"ClusterIdentifier": "new", **NEW, "ClusterType": "huge"},
+     "InvalidParameterValue", "Invalid cluster type: huge"),
+    (ours, "redshift", "create_cluster",
+     {"ClusterIdentifier": "new", **NEW, "ClusterType": "single-node", "NumberOfNodes": 2},
+     "InvalidParameterCombination", "Number of nodes for cluster type single-node must be 1"),
+    (ours, "redshift", "create_cluster", {"ClusterIdentifier": "new", **NEW, "ClusterType": "multi-node"},
+     "InvalidParameterCombination",
+     "Number of nodes for cluster type multi-node must be greater than or equal to 2"),
+    (ours, "redshift", "create_cluster", {"ClusterIdentifier": "new", **NEW, "DBName": "Big Data"},
+     "InvalidParameterValue",
+     "The parameter DBName must contain 1 to 64 lowercase letters, digits or underscores."),
+    *(
+        (guide, "redshift", "create_cluster", {"ClusterIdentifier": name, **NEW}, "InvalidParameterValue",
+         "The parameter ClusterIdentifier is not a valid identifier. Identifiers must begin with a letter; must "
+         "contain only lowercase ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two "
+         "consecutive hyphens.")
+        for name in ("1st", "a--b", "a-", "x" * 64)
+    ),
+    *(
+        (guide, "redshift", "create_cluster", {"ClusterIdentifier": "new", **NEW, "MasterUserPassword": password},
+         "InvalidParameterValue",
+         "The parameter MasterUserPassword must have 8 to 64 characters, among them an uppercase letter, a "
+         "lowercase letter and a digit, and none of / @ \" ' \\ or a space.")
+        for password in ("Secret1", "secret123", "Secret/123")
+    ),
+    (guide, "redshift", "create_cluster", {"ClusterIdentifier": "new", **NEW, "ManageMasterPassword": True},
+     "InvalidParameterCombination", "You can't specify MasterUserPassword when ManageMasterPassword is true."),
+    (ours, "data", "execute_statement", {"Sql": "SELECT 1", **WHERE, "SecretArn": "arn:aws:secretsmanager:a:1:s"},
+     "ValidationException", "Can not specify both SecretArn and DbUser for credentials."),
     (guide, "redshift", "create_cluster", {"ClusterIdentifier": "new", "NodeType": "ra3.xlplus", "MasterUsername": "a"},
      "MissingParameter", "The parameter MasterUserPassword must be provided"),
     (reported, "redshift", "describe_clusters", {"ClusterIdentifier": "none"}, "ClusterNotFound",
@@ -333,6 +362,44 @@ REFUSALS = [
 )
 def test_a_refusal_in_the_words_of_aws(tables, client, operation, params, code, message):
     assert code_and_message(getattr(getattr(tables, client), operation), **params) == (code, message)
+
+
+@guide
+def test_a_managed_password_and_a_secret(lab):
+    new = {"NodeType": "ra3.xlplus", "MasterUsername": "admin", "ManageMasterPassword": True}
+    made = lab.redshift.create_cluster(ClusterIdentifier="two", ClusterType="multi-node", NumberOfNodes=2, **new)
+    assert made["Cluster"]["NumberOfNodes"] == 2
+    lab.redshift.get_waiter("cluster_available").wait(ClusterIdentifier="two")
+    where = {"ClusterIdentifier": "two", "Database": "dev", "SecretArn": "arn:aws:secretsmanager:a:1:s"}
+    answer = lab.data.execute_statement(Sql="SELECT 1", **where)
+    assert answer["SecretArn"] == where["SecretArn"]
+    assert "DbUser" not in answer
+
+
+@guide
+def test_a_cluster_that_goes_takes_what_runs_with_it(lab):
+    """It cannot be deleted twice, and a statement that has not begun finds no database."""
+    id = lab.start("SELECT 1")
+    gone = {"ClusterIdentifier": "lab", "SkipFinalClusterSnapshot": True}
+    lab.redshift.delete_cluster(**gone)
+    assert code_and_message(lab.redshift.delete_cluster, **gone)[0] == "InvalidClusterState"
+    assert lab.finish(id)["Status"] in ("FINISHED", "FAILED")
+    lab.cloud.advance(3600)
+    refusal = code_and_message(lab.data.execute_statement, Sql="SELECT 1", **WHERE)
+    assert refusal == ("ValidationException", "Redshift endpoint doesn't exist in this region.")
+
+
+@reported
+def test_what_is_over_cannot_be_cancelled(lab):
+    id = lab.start("SELECT 1")
+    lab.finish(id)
+    text = f"Could not cancel a query that is already in FINISHED state with ID: {id}"
+    assert code_and_message(lab.data.cancel_statement, Id=id) == ("ValidationException", text)
+
+
+@ours
+def test_a_database_that_is_not_there(lab):
+    assert lab.error("SELECT 1", Database="prod") == 'FATAL: database "prod" does not exist'
 
 
 @reported
