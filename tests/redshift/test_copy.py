@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redshift.conftest import ROLE, Lab
 
+from lablib.aws.service import NotSimulated
+
 recorded, guide, reported, ours = (getattr(pytest.mark, name) for name in ("recorded", "guide", "reported", "ours"))
 TABLE = "CREATE TABLE rides (lift VARCHAR(5) NOT NULL, riders INT, price DECIMAL(5,2), seen TIMESTAMP, full_up BOOLEAN)"
 FAILED = "ERROR: Load into table 'rides' failed.  Check 'stl_load_errors' system table for details."
@@ -259,3 +261,42 @@ def test_records_that_were_glued_together_have_the_numbers_of_their_lines(lab):
     lab.put("a", "\n".join([json.dumps(GOOD) * 2, "", json.dumps(GOOD, indent=1), broken]))
     lab.copy("rides", "a", "JSON 'auto'")
     assert lab.load_errors("line_number") == [(json.dumps(GOOD, indent=1).count("\n") + 4,)]
+
+
+FROM = f"FROM 's3://files/a' IAM_ROLE '{ROLE}'"
+
+
+@ours
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"COPY 1 {FROM}",
+        f"COPY rides (lift riders) {FROM}",
+        f"COPY rides (lift, 2) {FROM}",
+        "COPY rides 's3://files/a'",
+        f"COPY rides FROM files IAM_ROLE '{ROLE}'",
+        f"COPY rides {FROM} MAXERROR AS many",
+        f"COPY rides {FROM} DELIMITER ;",
+        f"COPY rides {FROM} 'of what?'",
+        f"COPY rides {FROM} NULL AS 'x",
+    ],
+)
+def test_what_is_no_copy_is_a_syntax_error(lab, sql):
+    lab.put("a", "a|1|1|2023-04-01 10:00:00|t\n")
+    assert lab.error(sql).startswith("ERROR: syntax error at or near ")
+    assert lab.rows("SELECT count(*) FROM rides") == [(0,)]
+
+
+@guide
+def test_what_makes_no_difference_here_is_read_over(lab):
+    """Database developer guide, "COPY": compression analysis and statistics; the schema may be named."""
+    lab.put("a", "a|1|1|2023-04-01 10:00:00|t\n")
+    done = lab.run(f"COPY public.rides {FROM} COMPUPDATE OFF STATUPDATE AS ON REGION AS 'us-east-1'")
+    assert done["Status"] == "FINISHED", done
+    assert lab.rows("SELECT lift FROM rides") == [("a",)]
+
+
+@ours
+def test_a_source_that_is_not_simulated_is_said(lab):
+    with pytest.raises(NotSimulated, match="COPY from 'dynamodb://rides' is not simulated"):
+        lab.start(f"COPY rides FROM 'dynamodb://rides' IAM_ROLE '{ROLE}'")
