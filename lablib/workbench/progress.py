@@ -65,7 +65,7 @@ class Progress:
         """Do not look at a run any more."""
         if self._later:
             self._later.cancel()
-        self._later = None
+        self._later = self._run = None
 
 
 def _words(mission: Any) -> dict[str, Any]:

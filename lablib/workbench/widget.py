@@ -100,6 +100,14 @@ class Workbench(CellWidget):
         self._publish()
         self._progress.look(run)
 
+    @traitlets.default("run")
+    def _run_again(self) -> Run:
+        return self._session.runs()[0]
+
+    @traitlets.default("kept")
+    def _kept_again(self) -> Run | None:
+        return self._session.runs()[1]
+
     def __setattr__(self, name: str, value: Any) -> None:
         if not (name.startswith("_") or hasattr(type(self), name) or name in self.__dict__):
             known = [*self.run.scenario.params(), "seed", "limits", "cursor", "selected"]
@@ -156,7 +164,9 @@ class Workbench(CellWidget):
         return to_html(self.run.at_cursor(round(self.cursor, 3)), path, self.kept)
 
     def close(self) -> None:
-        """Take it off the page and free it and its parts; runs under way are called off."""
+        """Take it off the page and free it and its parts; runs under way are called off. A notebook's history holds it
+        for ever: its runs go, and who asks for one later gets it anew.
+        """
         self._many.stop()
         self._progress.stop()
         self.unobserve_all()
@@ -165,6 +175,8 @@ class Workbench(CellWidget):
             part.close()
         self._parts.clear()
         super().close()
+        for name in ("run", "kept", "_run", "_other", "_state"):
+            self._trait_values.pop(name, None)
 
     # ---- parts for a page of one's own -----------------------------------------------------------------------------
 

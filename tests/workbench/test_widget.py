@@ -1,6 +1,7 @@
 """The workbench in Python: what the page asks, what it is told, and that a failure changes nothing."""
 
 import asyncio
+import functools
 import gc
 import json
 import tracemalloc
@@ -341,6 +342,21 @@ def test_nothing_is_left_of_a_closed_workbench():
     gc.collect()
     assert gone() is None
     assert len(_instances) == known, "its layout is gone too"
+
+
+def test_a_closed_workbench_holds_no_run_and_still_has_it():
+    """The history of a notebook holds the workbenches of all executions of a cell."""
+    made = workbench(VideoQueue, seed=77)
+    made.compare(mode="direct")
+    digests = [run.trace.digest() for run in (made.run, made.kept)]
+    runs = [weakref.ref(made.run), weakref.ref(made.kept)]
+    made.close()
+    for kept in [one for one in gc.get_objects() if isinstance(one, functools._lru_cache_wrapper)]:
+        if kept.__module__.startswith("lablib."):  # these remember some runs, whoever made them
+            kept.cache_clear()
+    gc.collect()
+    assert [run() for run in runs] == [None, None]
+    assert [run.trace.digest() for run in (made.run, made.kept)] == digests
 
 
 @pytest.mark.parametrize("other", [None, VideoQueue(mode="direct").run(seed=7)])
