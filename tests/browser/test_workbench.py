@@ -512,6 +512,18 @@ def test_it_plays_when_it_came_into_sight_while_the_page_was_busy(chromium, tmp_
     page.close()
 
 
+def test_an_instant_that_cannot_be_drawn_is_told_and_time_goes_on(kept):
+    bench = kept(VideoQueue().run(seed=7))
+    errors = []
+    bench.page.on("pageerror", lambda error: errors.append(str(error)))
+    bench.ask("""w => { const draw = w.stage.draw.bind(w.stage), early = () => w.time.t > 0 && w.time.t < 2;
+        w.stage.draw = (...all) => { if (early()) throw new Error("no such place"); draw(...all); }; }""")
+    bench.play()
+    bench.wait("w => w.time.t > 4")
+    expect(bench.box.get_by_role("alert")).to_contain_text("This instant cannot be drawn: no such place")
+    assert errors == ["no such place"], "once in the browser's console, not sixty times a second"
+
+
 def test_reduced_motion_shows_still_frames(kept):
     bench = kept(VideoQueue().run(seed=7), reduced_motion="reduce")
     bench.play()

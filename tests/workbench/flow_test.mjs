@@ -217,6 +217,15 @@ test("time slows down at the first event of a kind only, and the future is fog u
   assert.equal(paceWords(0.2), "1/5×"); assert.equal(paceWords(20), "20×");
 });
 
+test("time never goes back, whenever a frame began, and after a long silence it does not jump", () => {
+  const time = new Clock();
+  time.show(1000, []); time.speed = 10; time.play(true);
+  time.tick(0.1); assert.equal(time.t, 1);
+  time.tick(-0.3); assert.equal(time.t, 1);
+  time.tick(0.4); assert.equal(time.t, 5, "a slow page shows few frames, at the speed that it says");
+  time.tick(60); assert.equal(time.t, 10);
+});
+
 test("without motion, time goes on in still frames twice a second", () => {
   const time = new Clock(() => true);
   time.show(100, []); time.speed = 2; time.play(true);

@@ -1,6 +1,7 @@
 // Virtual time. Plays at a speed, slows down at the first event of a kind, and knows how far the run was watched.
 import { TIME, clamp } from "./theme.js";
 
+const LONGEST = 0.5;                                    // seconds of a frame: after a longer silence time goes on from where it was
 const SPEEDS = [0.001, 0.005, 0.01, 0.05, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000];
 
 export class Clock {
@@ -27,8 +28,9 @@ export class Clock {
     this.playing = on; this.since = 0;
   }
 
-  /** Lets `dt` seconds of the wall pass; true when the instant moved. */
-  tick(dt) {
+  /** Lets `seconds` of the wall pass; true when the instant moved. A frame may have begun before the click that asked for it: time never goes back. */
+  tick(seconds) {
+    const dt = clamp(seconds, 0, LONGEST);
     this.since += dt; this.quiet -= dt;
     if (!this.playing) return false;
     this.slowLeft -= dt;

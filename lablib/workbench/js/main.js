@@ -314,10 +314,15 @@ export function mount(root, store) {
 
   function tick(wall) {
     frame = 0;
-    const dt = Math.min(0.1, (wall - last) / 1000), moved = time.tick(dt);
-    last = wall;
-    if (moved || dirty || time.since < REST || scrub.live || wall < Math.max(bubbleUntil, metUntil) + 300) { dirty = false; paint(wall); }
-    if (moved) tellTime(time.playing ? "frame" : "mode");
+    const moved = time.tick((wall - last) / 1000);
+    last = Math.max(last, wall);
+    try {
+      if (moved || dirty || time.since < REST || scrub.live || wall < Math.max(bubbleUntil, metUntil) + 300) { dirty = false; paint(wall); }
+      if (moved) tellTime(time.playing ? "frame" : "mode");
+    } catch (error) {                                  // it does not end the frames to come, and it is said
+      const words = `This instant cannot be drawn: ${error.message}`;
+      if (alarm.textContent !== words) { reportError(error); complain(words); }
+    }
     const moving = time.playing || time.since < REST || dirty, live = moving || scrub.live || performance.now() < Math.max(bubbleUntil, metUntil);
     if (!moving) settle();
     if (live && visible) frame = requestAnimationFrame(tick);
