@@ -7,6 +7,7 @@ from aws_errors import code_and_message
 from kinesisanalyticsv2.conftest import ROLE, Lab
 
 from lablib.aws.service import NotSimulated
+from lablib.gateway import Fault
 
 guide, ours = pytest.mark.guide, pytest.mark.ours
 SOURCE = '"SOURCE_SQL_STREAM_001"'
@@ -21,9 +22,9 @@ class SqlLab(Lab):
         self.stream("out")
         self.arn = "arn:aws:kinesis:us-east-1:123456789012:stream/"
 
-    def sql(self, code, output=None, format="JSON", **more):
+    def sql(self, code, output=None, format="JSON", mapping=None, **more):
         schema = {
-            "RecordFormat": {"RecordFormatType": format},
+            "RecordFormat": {"RecordFormatType": format, **({"MappingParameters": mapping} if mapping else {})},
             "RecordColumns": [{"Name": n, "Mapping": m, "SqlType": t} for n, m, t in COLUMNS],
         }
         source = {"NamePrefix": "SOURCE_SQL_STREAM", "KinesisStreamsInput": {"ResourceARN": f"{self.arn}rides"}}
@@ -329,6 +330,44 @@ def test_a_record_that_no_column_can_hold_stops_nothing(format):
     assert [row["PRICE"] for row in lab.read("out")] == [1e300, None]
     assert len(lab.cloud.trace.where(kind="RowRefused")) == 4
     assert lab.cloud.trace.where(kind="JobFailed") == []
+
+
+@guide
+@pytest.mark.parametrize(
+    ("rows", "columns", "body"),
+    [("\n", ",", "A,1,\nB,2,\n"), ("|", "\t", "A\t1\t|B\t2\t"), ("\n", "::", "A::1::\n\nB::2::")],
+)
+def test_lines_and_columns_are_parted_as_the_input_says(rows, columns, body):
+    mapping = {"CSVMappingParameters": {"RecordRowDelimiter": rows, "RecordColumnDelimiter": columns}}
+    lab = SqlLab()
+    select = f"SELECT STREAM ticker, price FROM {SOURCE}"
+    lab.run(code("ticker VARCHAR(4), price DOUBLE", select), format="CSV", mapping=mapping)
+    lab.kinesis.put_record(StreamName="rides", Data=body, PartitionKey="k")
+    lab.cloud.advance(3)
+    assert [(row["TICKER"], row["PRICE"]) for row in lab.read("out")] == [("A", 1.0), ("B", 2.0)]
+
+
+@guide
+def test_a_record_may_hold_a_list_of_rows():
+    lab = SqlLab()
+    mapping = {"JSONMappingParameters": {"RecordRowPath": "$.day.trades"}}
+    lab.run(code("ticker VARCHAR(4), price DOUBLE", f"SELECT STREAM ticker, price FROM {SOURCE}"), mapping=mapping)
+    trades = [{"ticker": "A", "price": 1}, {"ticker": "B", "price": 2}]
+    lab.kinesis.put_record(StreamName="rides", Data=json.dumps({"day": {"trades": trades}}), PartitionKey="k")
+    lab.kinesis.put_record(StreamName="rides", Data=json.dumps({"day": {"trades": trades[0]}}), PartitionKey="k")
+    lab.cloud.advance(3)
+    assert [row["TICKER"] for row in lab.read("out")] == ["A", "B", "A"]
+
+
+@guide
+def test_rows_that_the_output_throttles_are_put_again():
+    """At least once (Kinesis Data Analytics for SQL developer guide, "Delivery model for persisting output")."""
+    lab = SqlLab()
+    lab.run(code("ticker VARCHAR(4), price DOUBLE", f"SELECT STREAM ticker, price FROM {SOURCE}"))
+    lab.cloud.faults.add(Fault("partial", ("PutRecords",), count=2))
+    lab.tick("A", *range(20))
+    lab.cloud.advance(10)
+    assert sorted(row["PRICE"] for row in lab.read("out")) == list(range(20))
 
 
 @ours

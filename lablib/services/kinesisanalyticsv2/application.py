@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from lablib.aws.arn import Arn
 from lablib.aws.service import Principal, ServiceError, World
 from lablib.services.kinesisanalyticsv2.dataflow import Environment
 from lablib.services.kinesisanalyticsv2.runtime import Attempt, Checkpoint
@@ -17,6 +18,7 @@ from lablib.services.kinesisanalyticsv2.runtime import Attempt, Checkpoint
 Document = dict[str, Any]
 Job = Callable[[Environment], Any]
 _MINUTE, _HOUR = 60.0, 3600.0
+_BATCH = 500  # records of one PutRecords, PutRecordBatch
 _MOST_SUBTASKS = 128  # an operator's maximum parallelism when none is set (guide)
 
 
@@ -96,6 +98,25 @@ class Application:
             return
         self.status, self.updated = status, self.world.kernel.now
         self.world.trace.add("ApplicationChanged", self.name, "", self.actor, -1, status)
+
+    def put(self, to: Arn, records: list[Document], cause: int = -1, needed: Callable[[], bool] = lambda: True) -> None:
+        """Put records into a data stream or a delivery stream, and those again that failed, until all are there or
+        nobody needs them any more. Raises ServiceError.
+        """
+        if to.service == "kinesis":
+            operation, params, answers = "put_records", {"stream_arn": str(to)}, "Records"
+        else:
+            operation, params = "put_record_batch", {"delivery_stream_name": to.resource.partition("/")[2]}
+            answers = "RequestResponses"
+        while records and needed():
+            now, records = records[:_BATCH], records[_BATCH:]
+            answer = self.world.gateway.call_service(
+                to, operation, {**params, "records": now}, principal=self.principal(), caller=self.actor, cause=cause
+            )
+            failed = [record for record, result in zip(now, answer[answers]) if "ErrorCode" in result]
+            if failed:
+                records = failed + records
+                self.world.kernel.wait(None, 1.0)
 
     # ---- running -----------------------------------------------------------------------------------------------------
 

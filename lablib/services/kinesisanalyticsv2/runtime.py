@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from lablib.services.kinesisanalyticsv2.application import Application
 
 Document = dict[str, Any]
-_BATCH = 500  # PutRecords, PutRecordBatch
 
 
 @dataclass
@@ -235,19 +234,6 @@ class Attempt:
             if values:
                 sink.write(self, values)
 
-    def _put(self, to: Arn, operation: str, name: Document, records: list[Document], failed_in: str) -> None:
-        """Put records, and those again that failed, until all are there."""
-        app, error_at = self.application, "ErrorCode"
-        while records and self.alive:
-            now, records = records[:_BATCH], records[_BATCH:]
-            answer = self.world.gateway.call_service(
-                to, operation, {**name, "records": now}, principal=app.principal(), caller=app.actor, cause=self.row
-            )
-            failed = [one for one, result in zip(now, answer[failed_in]) if error_at in result]
-            if failed:
-                records = failed + records
-                self.world.kernel.wait(None, 1.0)
-
     def put_into_stream(self, stream: str, values: list[Any], key: Callable[[Any], Any] | None) -> None:
         """Put values into a Kinesis stream."""
         to = Arn.parse(stream) or Arn("kinesis", self.world.region, self.world.account, f"stream/{stream}")
@@ -257,13 +243,13 @@ class Attempt:
             return str(own) or "-"
 
         records = [{"Data": encoded(value), "PartitionKey": key_of(value)} for value in values]
-        self._put(to, "put_records", {"stream_arn": str(to)}, records, "Records")
+        self.application.put(to, records, self.row, lambda: self.alive)
 
     def put_into_firehose(self, stream: str, values: list[Any]) -> None:
         """Put values into a delivery stream, each as a line."""
         to = Arn("firehose", self.world.region, self.world.account, f"deliverystream/{stream}")
         records = [{"Data": encoded(value) + b"\n"} for value in values]
-        self._put(to, "put_record_batch", {"delivery_stream_name": stream}, records, "RequestResponses")
+        self.application.put(to, records, self.row, lambda: self.alive)
 
     def put_object(self, bucket: str, prefix: str, sink: Sink, values: list[Any]) -> None:
         """Write the values of one checkpoint as one object. Written again, it is the same object."""

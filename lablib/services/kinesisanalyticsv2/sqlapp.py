@@ -131,7 +131,7 @@ class SqlAttempt:
                     records = self._reader.read(shard)
                     if records:
                         self._reader.positions[shard] = records[-1]["SequenceNumber"]
-                        self._insert(self._source, [row for r in records if (row := self._row(r["Data"]))])
+                        self._insert(self._source, [row for r in records for row in self._rows(r["Data"])])
                 self._tick()
                 self.world.kernel.wait(None, self.world.quotas["kinesisanalyticsv2.sql_interval"])
         except (ServiceError, AnswerLost, SqlError) as error:
@@ -143,22 +143,39 @@ class SqlAttempt:
 
     # ---- rows in -----------------------------------------------------------------------------------------------------
 
-    def _row(self, data: bytes) -> Row | None:
-        """A record by the schema of the input; None, with a row of the trace, when it does not fit."""
-        columns = self._schema["RecordColumns"]
+    def _rows(self, data: bytes) -> list[Row]:
+        """A record by the schema of the input: lines of CSV, or documents of JSON under a path. What does not fit is
+        a row of the trace. Source: API reference, CSVMappingParameters, JSONMappingParameters.
+        """
+        columns, about = self._schema["RecordColumns"], self._schema["RecordFormat"]
+        mapping, rows = about.get("MappingParameters", {}), []
         try:
-            if self._schema["RecordFormat"]["RecordFormatType"] == "CSV":
-                found = [value.strip() or None for value in data.decode().strip().split(",")]
+            if about["RecordFormatType"] == "CSV":
+                by, text = mapping.get("CSVMappingParameters", {}), data.decode()
+                between, column = by.get("RecordRowDelimiter", "\n"), by.get("RecordColumnDelimiter", ",")
+                lines = [line for line in text.split(between) if line.strip()] or [text]
+                rows = [[value.strip() or None for value in line.split(column)] for line in lines]
             else:
-                document = read_json(data)
-                found = [_found(document, column.get("Mapping", "")) for column in columns]
-            if len(found) != len(columns):
-                raise ValueError(f"it has {len(found)} fields, and not {len(columns)}")
-            return tuple(_plain(value) for value in found)
+                found = _found(read_json(data), mapping.get("JSONMappingParameters", {}).get("RecordRowPath", "$"))
+                documents = found if isinstance(found, list) else [found]
+                rows = [[_found(one, column.get("Mapping", "")) for column in columns] for one in documents]
         except (ValueError, KeyError, TypeError) as error:
-            app = self.application
-            self.world.trace.add("RowRefused", app.name, "", app.actor, -1, f"{type(error).__name__}: {error}")
+            self._refused(error)
+        return [row for values in rows if (row := self._row(values))]
+
+    def _row(self, values: list[Any]) -> Row | None:
+        wanted = len(self._schema["RecordColumns"])
+        try:
+            if len(values) != wanted:
+                raise ValueError(f"it has {len(values)} fields, and not {wanted}")
+            return tuple(_plain(value) for value in values)
+        except ValueError as error:
+            self._refused(error)
             return None
+
+    def _refused(self, error: Exception) -> None:
+        app = self.application
+        self.world.trace.add("RowRefused", app.name, "", app.actor, -1, f"{type(error).__name__}: {error}")
 
     def _insert(self, name: str, rows: list[Row]) -> None:
         """New rows of a stream: they are kept, given to its outputs, and to the pumps that read it."""
@@ -262,26 +279,22 @@ class SqlAttempt:
         kind = next(kind for kind in _OUTPUTS if kind in output)
         to = Arn.parse(output[kind]["ResourceARN"])
         assert to
-        app, call = self.application, self.world.gateway.call_service
-        who: Document = {"principal": app.principal(), "caller": app.actor, "cause": -1}
-        for start in range(0, len(bodies), 500):
-            part = bodies[start : start + 500]
-            if kind == "LambdaOutput":
-                records = [{"recordId": str(start + n), "data": body.decode()} for n, body in enumerate(part)]
+        app = self.application
+        if kind == "KinesisStreamsOutput":
+            app.put(to, [{"Data": body, "PartitionKey": self.world.chance.uuid(app.actor)} for body in bodies])
+        elif kind == "KinesisFirehoseOutput":
+            app.put(to, [{"Data": body} for body in bodies])
+        else:
+            for start in range(0, len(bodies), 500):
+                records = [
+                    {"recordId": str(start + n), "data": body.decode()}
+                    for n, body in enumerate(bodies[start : start + 500])
+                ]
                 payload = json.dumps({"applicationArn": app.arn, "records": records}).encode()
                 params = {"function_name": str(to), "invocation_type": "Event", "payload": payload}
-                call(to, "invoke", params, **who)
-            elif kind == "KinesisFirehoseOutput":
-                name = to.resource.partition("/")[2]
-                call(
-                    to,
-                    "put_record_batch",
-                    {"delivery_stream_name": name, "records": [{"Data": b} for b in part]},
-                    **who,
+                self.world.gateway.call_service(
+                    to, "invoke", params, principal=app.principal(), caller=app.actor, cause=-1
                 )
-            else:
-                entries = [{"Data": body, "PartitionKey": self.world.chance.uuid(app.actor)} for body in part]
-                call(to, "put_records", {"stream_arn": str(to), "records": entries}, **who)
 
 
 def _found(document: Any, mapping: str) -> Any:
