@@ -15,7 +15,8 @@ class Prediction(CellWidget):
     """A question that is asked before something is run. Make one with `predict`.
 
     In a notebook, what the answer is is told when another cell has run after this one, so that the run says it first. A
-    cell that only defines functions says nothing.
+    cell says nothing that only defines functions, or that ends with a workbench (nobody has played it yet) or with
+    another prediction.
     """
 
     _esm = bundle.script("prediction")
@@ -33,7 +34,8 @@ class Prediction(CellWidget):
     def _cell_ran(self, result: Any) -> None:
         """The first cell that ends is the one in which this was made."""
         self._ended += 1
-        if self._ended > 1 and result.success and self._asking and not _only_defines(result.info.raw_cell):
+        silent = isinstance(result.result, CellWidget) or _only_defines(result.info.raw_cell)
+        if self._ended > 1 and result.success and self._asking and not silent:
             self._listen_no_more()
             self._asking.is_shown = True
             self._publish()

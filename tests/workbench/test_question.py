@@ -160,9 +160,9 @@ class Cells:
     def unregister(self, event, function):
         self.waiting.remove(function)
 
-    def ran(self, cell="receive()", success=True):
+    def ran(self, cell="receive()", success=True, result=None):
         for function in list(self.waiting):
-            function(SimpleNamespace(success=success, info=SimpleNamespace(raw_cell=cell)))
+            function(SimpleNamespace(success=success, info=SimpleNamespace(raw_cell=cell), result=result))
 
 
 def test_in_a_notebook_nothing_is_said_about_a_guess_before_another_cell_has_run(monkeypatch):
@@ -182,6 +182,18 @@ def test_in_a_notebook_nothing_is_said_about_a_guess_before_another_cell_has_run
     assert asked._state["question"]["truth"] == "The same message again"
     assert asked._state["question"]["reply"].startswith("There is no error.")
     assert cells.waiting == []
+
+
+def test_a_workbench_that_nobody_has_played_and_another_question_have_shown_nothing(monkeypatch):
+    cells = Cells()
+    monkeypatch.setattr("lablib.workbench.prediction._cells_that_run", lambda: cells)
+    asked = predict("01.not-deleted")
+    cells.ran("predict('01.not-deleted')", result=asked)
+    cells.ran("predict('01.spike')", result=predict("01.spike"))
+    cells.ran("bench", result=workbench(VideoQueue, seed=7, until=10.0))
+    assert not asked._state["question"]["shown"]
+    cells.ran()
+    assert asked._state["question"]["shown"]
 
 
 def test_a_closed_prediction_hears_of_no_cell(monkeypatch):
