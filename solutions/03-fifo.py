@@ -163,6 +163,10 @@ print(
 )
 
 # %% [markdown]
+# Why not all 100? The trucks send 50 positions a second, and a position is about one second of work: so some 50
+# consumers are at work, now more, now fewer. A hundred groups *allow* a hundred consumers; there must be work for them,
+# too. Set *work time* to 2 s, and all of them are at work.
+#
 # ## 3. Your first FIFO queue, and why it is stuck
 #
 # The name ends in `.fifo`, and the type is chosen when the queue is created, once and for all. What if you forget

@@ -320,6 +320,31 @@ with Cloud(seed=4, limits="today") as today:
 # `cloud.deploy(name, handler)` makes one from `handler(event, context)` and returns its ARN. SNS passes the message in
 # `event["Records"][0]["Sns"]["Message"]`. The function lets the topic in with `add_permission` of the client `lambda`.
 # This account is `123456789012`.
+#
+# Begin with the topic and its policy; the next cell is for all the rest.
+
+
+# %%
+def topic_for(sns, bucket):
+    """A topic to which this bucket may publish, and nobody else: its ARN."""
+    ### BEGIN SOLUTION
+    topic = sns.create_topic(Name="uploads")["TopicArn"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": topic,
+        "Condition": {
+            "ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{bucket}"},
+            "StringEquals": {"aws:SourceAccount": "123456789012"},
+        },
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sns.set_topic_attributes(
+        TopicArn=topic, AttributeName="Policy", AttributeValue=policy
+    )
+    return topic
+    ### END SOLUTION
 
 
 # %%
@@ -327,51 +352,28 @@ def pipeline(cloud, bucket, save):
     """Photos of the bucket: to two queues, and to a function that saves their keys."""
     ### BEGIN SOLUTION
     sns, sqs, s3 = (cloud.client(name) for name in ("sns", "sqs", "s3"))
-    topic = sns.create_topic(Name="uploads")["TopicArn"]
-    who = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}}
-    only = {
-        "ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{bucket}"},
-        "StringEquals": {"aws:SourceAccount": "123456789012"},
-    }
-    statement = who | {"Action": "sns:Publish", "Resource": topic, "Condition": only}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    sns.set_topic_attributes(
-        TopicArn=topic, AttributeName="Policy", AttributeValue=policy
-    )
+    topic = topic_for(sns, bucket)
     for name in ("thumbnails", "search"):
-        sns.subscribe(
-            TopicArn=topic, Protocol="sqs", Endpoint=make_queue(sqs, name, topic)[1]
-        )
+        arn = make_queue(sqs, name, topic)[1]
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
 
     def handler(event, context):
-        for record in json.loads(event["Records"][0]["Sns"]["Message"]).get(
-            "Records", []
-        ):
+        message = json.loads(event["Records"][0]["Sns"]["Message"])
+        for record in message.get("Records", []):
             save(unquote_plus(record["s3"]["object"]["key"]))
 
-    sns.subscribe(
-        TopicArn=topic, Protocol="lambda", Endpoint=cloud.deploy("catalogue", handler)
-    )
-    permission = {
-        "FunctionName": "catalogue",
-        "StatementId": "sns",
-        "Action": "lambda:InvokeFunction",
-    }
-    cloud.client("lambda").add_permission(
-        **permission, Principal="sns.amazonaws.com", SourceArn=topic
-    )
-    photos = [
-        {"Name": "prefix", "Value": "photos/"},
-        {"Name": "suffix", "Value": ".jpg"},
-    ]
-    rule = {
-        "TopicArn": topic,
-        "Events": ["s3:ObjectCreated:*"],
-        "Filter": {"Key": {"FilterRules": photos}},
-    }
-    s3.put_bucket_notification_configuration(
-        Bucket=bucket, NotificationConfiguration={"TopicConfigurations": [rule]}
-    )
+    function = cloud.deploy("catalogue", handler)
+    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function)
+    may = {"FunctionName": "catalogue", "StatementId": "sns", "SourceArn": topic}
+    may |= {"Action": "lambda:InvokeFunction", "Principal": "sns.amazonaws.com"}
+    cloud.client("lambda").add_permission(**may)
+    photos = [("prefix", "photos/"), ("suffix", ".jpg")]
+    only = {"FilterRules": [{"Name": name, "Value": value} for name, value in photos]}
+    events = ["s3:ObjectCreated:*"]
+    rule = {"TopicArn": topic, "Events": events, "Filter": {"Key": only}}
+    told = {"TopicConfigurations": [rule]}
+    call = {"Bucket": bucket, "NotificationConfiguration": told}
+    s3.put_bucket_notification_configuration(**call)
     ### END SOLUTION
 
 

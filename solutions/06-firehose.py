@@ -686,11 +686,8 @@ exercise("06.windows").check(count)
 def deliver(s3, firehose, bucket, stream_name, repair):
     """Empty errors/ without losing a record."""
     ### BEGIN SOLUTION
-    while True:
-        page = s3.list_objects_v2(Bucket=bucket, Prefix="errors/")
-        if not page.get("Contents"):
-            return
-        for entry in page["Contents"]:
+    while found := s3.list_objects_v2(Bucket=bucket, Prefix="errors/").get("Contents"):
+        for entry in found:
             key, good, hopeless = entry["Key"], [], []
             body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
             for line in body.splitlines():

@@ -30,6 +30,7 @@ import logging
 import ssl
 import threading
 import time
+from contextlib import suppress
 
 import pika
 import stomp
@@ -583,27 +584,21 @@ for orders in (1e5, 1e7, 1e9):
 def send(connect, orders):
     """Send every order; return when all are safe."""
     ### BEGIN SOLUTION
-    confirmed, gone = set(), []
+    confirmed = set()
 
     class Listener(stomp.ConnectionListener):
         def on_receipt(self, frame):
             confirmed.add(frame.headers["receipt-id"])
 
-        def on_disconnected(self):
-            gone.append(True)
-
     connection = connect(Listener())
     for number, order in enumerate(orders):
         sure = {"persistent": "true", "receipt": str(number)}
         while str(number) not in confirmed:
-            try:
+            with suppress(stomp.exception.StompException):
                 connection.send("/queue/orders", order, headers=sure)
-            except stomp.exception.StompException:
-                gone.append(True)
-            while str(number) not in confirmed and not gone:
+            while str(number) not in confirmed and connection.is_connected():
                 time.sleep(0.01)
-            if gone:
-                gone.clear()
+            if str(number) not in confirmed:
                 connection = connect(Listener())
     ### END SOLUTION
 
@@ -623,32 +618,25 @@ exercise("07.producer").check(send)
 def consumer(connect, book):
     """Charge every order once, for ever."""
     ### BEGIN SOLUTION
+    frames = []
 
     class Listener(stomp.ConnectionListener):
-        def __init__(self):
-            self.frames, self.gone = [], False
-
         def on_message(self, frame):
-            self.frames.append(frame)
-
-        def on_disconnected(self):
-            self.gone = True
+            frames.append(frame)
 
     while True:
-        listener = Listener()
-        connection = connect(listener)
+        frames.clear()
+        connection = connect(Listener())
         connection.subscribe("/queue/orders", id="1", ack="client-individual")
-        while not listener.gone:
-            if not listener.frames:
+        while connection.is_connected():
+            if not frames:
                 time.sleep(0.05)
                 continue
-            frame = listener.frames.pop(0)
+            frame = frames.pop(0)
             if not book.charged(frame.body):
                 book.charge(frame.body)
-            try:
+            with suppress(stomp.exception.StompException):  # or it comes again
                 connection.ack(frame.headers["ack"])
-            except stomp.exception.StompException:
-                break  # it comes again, and is charged already
     ### END SOLUTION
 
 

@@ -86,6 +86,15 @@ def test_a_request_to_confirm_is_no_message(book):
     assert book.branches == {}
 
 
+def test_a_request_to_confirm_is_nothing_that_the_picture_counts():
+    run = Shop().run(seed=7, until=60.0)
+    partner = run.measures.tokens
+    drawn = {partner.name(token.subject) for token in partner.tokens}
+    asked = run.trace.where("ConfirmationSent")
+    assert len(asked) == 1
+    assert [subject for subject in drawn if subject.startswith(asked[0].subject)] == []
+
+
 def test_costs_are_by_64_kb_published_and_by_delivery(book):
     book.arrives(1.1, "m1", "stock")
     book.arrives(1.2, "m1", "web", "https")

@@ -6,6 +6,8 @@ import re
 import textwrap
 from pathlib import Path
 
+_MARKER = re.compile(r"^[ \t]*### (BEGIN|END) SOLUTION[ \t]*\n", re.MULTILINE)
+
 
 def source_of(id: str) -> str:
     """The solution of an exercise, from the source of its lab: the function that is checked there, without the markers.
@@ -23,14 +25,19 @@ def source_of(id: str) -> str:
 
 
 def find(source: str, id: str) -> str:
-    """The region between the solution markers that stands last before the check of `id`, in its whole cell."""
+    """The region between the solution markers that stands last before the check of `id`, in its whole cell. Before it
+    stand the functions that it calls and that are the learner's to write, too: their cells have a region of their own.
+    """
     check = re.search(
         rf"""^.*exercise\(\s*["']{re.escape(id)}["']\s*\)\s*\.check\(\s*(\w+)\s*\)""", source, re.MULTILINE
     )
     before = source[: check.start()] if check else ""
-    starts = [m.start() for m in re.finditer(rf"^def {check[1]}\(", before, re.MULTILINE)] if check else []
-    if not starts:
+    cells = {
+        found[1]: re.split(r"^# ?%%", before[found.start() :], maxsplit=1, flags=re.MULTILINE)[0]
+        for found in re.finditer(r"^def (\w+)\(", before, re.MULTILINE)
+    }
+    if not check or check[1] not in cells:
         raise LookupError(f"the source has no solution of {id}")
-    cell = re.split(r"^# ?%%", before[starts[-1] :], maxsplit=1, flags=re.MULTILINE)[0]
-    lines = [line for line in cell.splitlines() if not re.match(r"\s*### (BEGIN|END) SOLUTION\s*$", line)]
-    return textwrap.dedent("\n".join(lines)).rstrip() + "\n"
+    own = cells.pop(check[1])
+    parts = [cell for name, cell in cells.items() if f" {name}(" in own and "### BEGIN SOLUTION" in cell]
+    return "\n\n".join(textwrap.dedent(_MARKER.sub("", cell)).rstrip() + "\n" for cell in (*parts, own))

@@ -62,7 +62,7 @@ def in_step(run: Run) -> bool:
     sent = {row.subject: row.index for row in run.trace.where("Sent")}
     drawn = [sent[row.subject] for row in run.trace.where("WorkEnded")]
     busy = run.scenario.values()["trucks"] >= run.scenario.params()["trucks"].default and as_given(run, "every")
-    return lasted(run) and busy and len(drawn) >= 40 and drawn == sorted(drawn)
+    return lasted(run) and busy and len(drawn) >= 20 and drawn == sorted(drawn)
 
 
 @mission("03.twenty", "trucks", "consumers", "queue_type")

@@ -613,6 +613,31 @@ def test_a_solution_is_found_in_the_source_of_the_lab():
         find_solution(SOURCE, "01.fleet")
 
 
+def test_a_solution_in_two_cells_is_found_as_a_whole():
+    source = """
+# %%
+def given(x):
+    return x
+
+# %%
+def half(x):
+    ### BEGIN SOLUTION
+    return x / 2
+    ### END SOLUTION
+
+# %%
+def whole(x):
+    ### BEGIN SOLUTION
+    return 2 * half(given(x))
+    ### END SOLUTION
+
+exercise("01.fleet").check(whole)
+"""
+    assert find_solution(source, "01.fleet") == (
+        "def half(x):\n    return x / 2\n\n\ndef whole(x):\n    return 2 * half(given(x))\n"
+    )
+
+
 def test_an_unknown_exercise_is_named_with_a_near_one():
     with pytest.raises(ValueError, match=r"did you mean '01\.idempotent'"):
         exercise("01.idempotant")

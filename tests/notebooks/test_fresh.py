@@ -1,9 +1,7 @@
 """The stored notebooks: derived from their sources, run from top to bottom, small, without what nbval cannot check."""
 
-import io
 import re
 import shutil
-import tokenize
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -111,19 +109,10 @@ def test_a_dollar_sign_in_a_text_begins_no_formula(path):
             assert not bare, f"write \\$ for {bare[0]!r}"
 
 
-def logical_lines(source: str) -> int:
-    """Statements, each once, however many lines of at most 88 characters it takes."""
-    if source.startswith("%%"):
-        return len(source.splitlines())
-    text = "".join("pass\n" if line.startswith(("%", "!")) else line for line in source.splitlines(keepends=True))
-    return sum(token.type == tokenize.NEWLINE for token in tokenize.generate_tokens(io.StringIO(text).readline))
-
-
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
 def test_cells_are_short_and_nbval_can_check_them(path):
     for number, cell in code_cells(path):
-        # What a learner opens is counted in lines; a solution's own code, in statements.
-        lines = len(cell.source.splitlines()) if path in LABS else logical_lines(cell.source)
+        lines = len(cell.source.splitlines())
         assert lines <= MOST_LINES, f"cell {number} has {lines} lines; move what the learner need not read into lablib"
         found = FORBIDDEN.search(cell.source)
         assert not found, f"cell {number} uses {found}: its output is not comparable"

@@ -11,7 +11,7 @@ from lablib.scenarios import Action
 from lablib.scenarios.lab01 import VideoQueue
 from lablib.scenarios.lab02 import Visibility
 from lablib.scenarios.lab02b import QueueToFunction
-from lablib.scenarios.lab03 import Trucks
+from lablib.scenarios.lab03 import Trucks, in_step
 from lablib.scenarios.lab04 import FanOut
 from lablib.scenarios.lab04b import Uploads
 from lablib.scenarios.lab05 import TruckStream
@@ -325,6 +325,13 @@ def test_what_one_mission_leaves_behind_spoils_no_other(scenario):
     for step in learner.steps(bench, GOOD):
         run = step.scenario.run(bench.seed, step.all_actions)
         assert step.mission.at(run) is not None, f"{step.mission.key} in {step.scenario}, {step.all_actions}"
+
+
+def test_a_crash_that_another_mission_left_behind_does_not_hide_that_all_is_in_order():
+    """It holds the only group for half of the run; what is drawn is drawn in order all the same."""
+    values = {"group": "one", "trucks": 30, "consumers": 30}
+    for at in (2.0, 20.0, 29.0):
+        assert in_step.at(play(*crash(Trucks(**values), 7, at))) is not None, at
 
 
 def test_the_document_for_the_page():

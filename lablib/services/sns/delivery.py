@@ -64,9 +64,10 @@ class Deliverer:
     # ---- the way of a delivery ---------------------------------------------------------------------------------------
 
     def send(self, message: Message, subscription: Subscription) -> None:
-        """Deliver a published message to this subscription."""
+        """Deliver a message to this subscription: one that was published, or the request to confirm it."""
         delivery = Delivery(message, subscription, message.row)
-        delivery.row = self._note("DeliveryStarted", delivery)
+        if message.kind == "Notification":  # a request to confirm is no message to count or to draw
+            delivery.row = self._note("DeliveryStarted", delivery)
         if subscription.in_order:
             line = subscription.lines.setdefault(message.group, deque())
             line.append(delivery)
