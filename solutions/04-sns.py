@@ -19,8 +19,8 @@
 #
 # - tell many receivers of one event with a single call: *publish* (발행), *topic* (주제), *subscription* (구독), *fan-out*
 #   (팬아웃);
-# - find out why nothing arrives, though nobody got an error;
-# - say what SNS keeps (nothing, with one exception), and what to put between a topic and a receiver that may be down;
+# - find out why a message does not arrive;
+# - say what SNS keeps, and what to put between a topic and a receiver that may be down;
 # - give each receiver only what it wants: a *filter policy* (필터 정책).
 #
 # {minutes}
@@ -245,9 +245,8 @@ print(cloud.explain(sent["MessageId"]))
 #
 # ## 4. SNS keeps nothing
 #
-# When the error is the *other* side's, SNS tries again. A queue or a function: 100,015 times in 23 days, which is as
-# good as always. E-mail, text message (SMS), mobile push: 50 times in 6 hours. A **web server** (HTTP/S): 3 times, 20
-# seconds apart, unless you say otherwise; at most for an hour.
+# When the error is the *other* side's, SNS tries again. How long, depends on who the other side is. The partner is a **web
+# server** (HTTP/S).
 
 # %%
 predict("04.down")
@@ -272,8 +271,10 @@ run = away["web server"]
 print(run.explain(run.trace.parent(run.trace.where("DeliveryDropped")[0].subject)))
 
 # %% [markdown]
-# **What to notice.** SNS tried four times in a minute, and forgot the order. The mail and the stock program got theirs
-# in time: one subscriber that is down does not hold up the others. What each subscriber got:
+# **What to notice.** SNS tried four times in a minute, and forgot the order: a web server is tried again 3 times, 20
+# seconds apart, unless you say otherwise; at most for an hour. (E-mail, text message (SMS), mobile push: 50 times in 6
+# hours. A queue or a function: 100,015 times in 23 days, which is as good as always.) The mail and the stock program got
+# theirs in time: one subscriber that is down does not hold up the others. What each subscriber got:
 
 # %%
 away["web server, dead-letter queue"].measures.fanout.table()

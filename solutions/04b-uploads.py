@@ -19,7 +19,7 @@
 # After this lab you can
 #
 # - start many programs with one upload: *event notification* (이벤트 알림);
-# - say why two programs must not share a queue, and why a bucket wants a topic;
+# - say what becomes of a message when two programs share a queue, and why a bucket wants a topic;
 # - let in exactly who must come in: S3 to the topic, the topic to queues and to a function;
 # - see a loop coming: a program that writes where it listens;
 # - fan out in order, with a FIFO topic.
@@ -80,7 +80,7 @@ for way in ("one queue", "a topic"):
 # a circle through your own program is stopped by nobody.) And a function without a queue in front of it has three
 # tries, and then the event is gone.
 #
-# ## 2. One event, one rule
+# ## 2. From the bucket to the programs
 #
 # Now build it. Two functions that you know from lab 04:
 

@@ -89,7 +89,9 @@ class Number:
         return {"truth": self.words(truth), "reply": reply, "right": right}
 
     def words(self, value: float) -> str:
-        return f"{value:,.4g} {self.unit}".strip()
+        plural = len(self.unit) > 1 and self.unit.isalpha()
+        unit = self.unit.removesuffix("s") if value == 1 and plural else self.unit
+        return f"{value:,.4g} {unit}".strip()
 
 
 @dataclass(frozen=True)
