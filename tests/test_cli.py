@@ -290,6 +290,19 @@ def test_a_port_in_use(labs, capsys):
     assert capsys.readouterr().err == f"messaging-lab: port {port} is in use; leave --port out to get a free one\n"
 
 
+def test_a_port_of_the_system(labs, capsys, monkeypatch):
+    """Below 1024 only the administrator may listen: then it is not in use, and another hint helps."""
+
+    class Refusing(socket.socket):
+        def bind(self, address):
+            raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(server.socket, "socket", Refusing)
+    assert main(["--port", "80"]) == 1
+    said = "messaging-lab: port 80 is for the system's own programs; give one from 1024 to 65535\n"
+    assert capsys.readouterr().err == said
+
+
 def test_a_taken_8888_is_passed_over(monkeypatch):
     monkeypatch.setattr(server, "is_free", lambda port: port >= 8890)
     assert server.choose_port(None) == 8890
