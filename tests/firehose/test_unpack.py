@@ -9,6 +9,7 @@ import duckdb
 import pytest
 from firehose.conftest import Lab, processor, s3
 
+from lablib.aws.documents import LARGEST
 from lablib.aws.service import NotSimulated
 
 
@@ -119,6 +120,18 @@ def test_compressed_records(lab):
     lab.cloud.advance(90)
     assert lab.bodies(prefix="2023/") == [b"hello"]
     assert [base64.b64decode(e["rawData"]) for e in lab.errors()] == [b"plain"]
+
+
+@pytest.mark.ours
+def test_a_record_that_holds_gigabytes_is_refused(lab):
+    """A few kilobytes, compressed twice, would fill the memory."""
+    create(lab, processor("Decompression", CompressionFormat="GZIP"))
+    lab.put(gzip.compress(bytes(LARGEST + 1)), gzip.compress(b"hello") + gzip.compress(b" you"))
+    lab.cloud.advance(90)
+    assert lab.bodies(prefix="2023/") == [b"hello you"]
+    (error,) = lab.errors()
+    assert error["errorCode"] == "Decompression.Failed"
+    assert error["errorMessage"] == f"The data cannot be read as GZIP: they hold more than {LARGEST:,} bytes"
 
 
 # ---- Parquet ---------------------------------------------------------------------------------------------------------

@@ -6,15 +6,13 @@ Sources: developer guide, "Decompress CloudWatch Logs", "Aggregated data partiti
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
-import zlib
 from base64 import b64decode
 from collections.abc import Mapping
 
 from lablib.aws.aggregation import split
-from lablib.aws.documents import check_depth
+from lablib.aws.documents import check_depth, read_gzip
 
 _MOST = 500
 _DEEPEST = 100  # levels of a row of a table; ours
@@ -34,9 +32,9 @@ def parts_of(data: bytes, processors: Mapping[str, Mapping[str, str]]) -> list[b
     """The records in a record, in their order. Raises Unreadable."""
     if "Decompression" in processors:
         try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as error:
-            raise Unreadable("Decompression.Failed", f"The data are not GZIP: {error}") from None
+            data = read_gzip(data)
+        except ValueError as error:
+            raise Unreadable("Decompression.Failed", f"The data cannot be read as GZIP: {error}") from None
     found = _aggregated(data)
     how = processors.get("RecordDeAggregation")
     if how is None:

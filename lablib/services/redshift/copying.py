@@ -8,18 +8,16 @@ the tests say "ours". Simulated: delimited text, CSV, JSON 'auto' and 'auto igno
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
 import re
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-from lablib.aws.documents import check_depth
+from lablib.aws.documents import check_depth, read_gzip
 from lablib.aws.service import NotSimulated
 from lablib.aws.sql import SqlError
 
@@ -408,8 +406,8 @@ def rows_of(
 
     if "GZIP" in copy.options:
         try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error):
+            content = read_gzip(content)
+        except ValueError:
             raise SqlError(f"failed to inflate with gzip: {name}") from None
     text = content.decode(errors="surrogateescape")
     for line in (_json_lines if copy.format == "json" else _text_lines)(text, copy, columns):
