@@ -131,6 +131,7 @@ class TruckStream(Scenario):
     services = ("kinesis",)
     unit = "record"
     curve = Curve("behind", "positions not yet drawn")
+    heavy = ("trucks", "every", "size", "hot")
     missions = (six_at_work, done_twice, replayed, one_shard_full, cured)
 
     shards: int = whole(5, 1, 20, "shards", aws="ShardCount", help="The shards with which the stream begins.")
@@ -185,6 +186,10 @@ class TruckStream(Scenario):
 
     def assume(self) -> dict[str, float]:
         return {"kinesis.create_time": 0.0}
+
+    def bytes_stored(self, until: float, bursts: int) -> float:
+        """What the trucks send: the shards may accept it all."""
+        return ((self.trucks - 1 + self.hot) / self.every * until + bursts) * self.size
 
     def build(self, cloud: Cloud) -> Stage:
         return _StreamStage(cloud, self)

@@ -138,6 +138,7 @@ class SkiLift(Scenario):
     duration = 300.0
     services = ("firehose", "kinesis")
     unit = "record"
+    heavy = ("rate", "rush", "size")
     curve = Curve("waiting", "records not yet delivered")
     missions: ClassVar[tuple[Mission, ...]] = (always_full, large_and_fresh, caught_up, set_aside, read_again)
 
@@ -196,6 +197,12 @@ class SkiLift(Scenario):
 
     def assume(self) -> dict[str, float]:
         return {"kinesis.create_time": 0.0, "firehose.create_time": 0.0}
+
+    def bytes_stored(self, until: float, bursts: int) -> float:
+        """What riders send, or what the stream, or Firehose itself, accepts when that is less."""
+        rushed = (self.rush - 1) * min(max(until - _RUSH[0], 0), _RUSH[1])
+        accepted = (5 if self.way == "firehose" else 1) * MIB * until
+        return min((self.rate * (until + rushed) + bursts) * self.size, accepted)
 
     def build(self, cloud: Cloud) -> Stage:
         return _LiftStage(cloud, self)

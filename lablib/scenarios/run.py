@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _LONGEST = 10  # a run may last this many times its scenario's duration: a pasted text must not keep a machine busy
 _MOST_ACTIONS = 200
+_LARGEST = 500_000_000  # bytes of records; ours: a kernel in a browser has some 2 GB of memory
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -148,7 +149,24 @@ def check(
     if len(actions) > _MOST_ACTIONS:
         raise ValueError(f"actions: {len(actions)} of them; at most {_MOST_ACTIONS} are allowed")
     checked = sorted((scenario.check_action(action, last) for action in actions), key=lambda action: action.at)
+    _check_memory(scenario, checked, last)
     return scenario, seed, tuple(checked), float(last), limits
+
+
+def _check_memory(scenario: Scenario, actions: list[Action], until: float) -> None:
+    """Raise ValueError for a run whose records would fill the memory, whenever an action changes what is sent."""
+    bursts = sum(int(action.value or 0) for action in actions if action.kind == "burst")
+    changes = [{}, *({a.target: a.value} for a in actions if a.kind == "set" and a.target in scenario.heavy)]
+    worst = max(
+        (scenario.replace(**change) for change in changes), key=lambda changed: changed.bytes_stored(until, bursts)
+    )
+    size = worst.bytes_stored(until, bursts)
+    if size > _LARGEST:
+        given = ", ".join(f"{name}={getattr(worst, name):g}" for name in scenario.heavy)
+        raise ValueError(
+            f"{given}: the records of {until:g} s would take {size / 1e6:,.0f} MB; this lab keeps at most"
+            f" {_LARGEST / 1e6:g} MB. Make them smaller or fewer, or the run shorter"
+        )
 
 
 def simulate(

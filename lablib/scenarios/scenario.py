@@ -36,6 +36,7 @@ class Scenario:
     services: ClassVar[tuple[str, ...]] = ("sqs",)  # whose quotas the workbench lists
     missions: ClassVar[tuple[Mission, ...]] = ()  # three to five things to bring about
     unit: ClassVar[str] = "message"  # what its marks are called, one of them
+    heavy: ClassVar[tuple[str, ...]] = ()  # the parameters on which `bytes_stored` depends
     curve: ClassVar[Curve] = Curve("waiting", "messages waiting")  # what the scrub bar shows
     guess: ClassVar[str] = ""  # "guess 01.spike": the text that asks to draw this curve, before anything plays
     _specs: ClassVar[MappingProxyType[str, ParamSpec]] = MappingProxyType({})
@@ -92,6 +93,10 @@ class Scenario:
     def story(self, run: Run, rows: list[Row]) -> str:
         """The life of a subject in a sentence or two, where only this scenario understands its `rows`; else ""."""
         return ""
+
+    def bytes_stored(self, until: float, bursts: int) -> float:
+        """How many bytes of records a run of so many seconds stores at most, with so many records in bursts."""
+        return 0.0
 
     # ---- values ------------------------------------------------------------------------------------------------------
 

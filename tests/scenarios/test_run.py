@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import re
 import subprocess
 import sys
 import weakref
@@ -17,7 +18,7 @@ from lablib.scenarios import Action, Run
 from lablib.scenarios.lab01 import Fleet, Promises, VideoQueue
 from lablib.scenarios.lab04 import FanOut
 from lablib.scenarios.lab05 import TruckStream
-from lablib.scenarios.lab06 import SkiLift
+from lablib.scenarios.lab06 import LongOutage, SkiLift
 from lablib.scenarios.run import check, simulate
 
 SMALL = VideoQueue(rate=3.0, spike_start=10.0, spike_length=5.0, visibility_timeout=5, restart=4.0, outages=120.0)
@@ -206,6 +207,34 @@ def test_a_bad_argument_is_answered_in_one_line(arguments, error, text):
     with pytest.raises(error) as caught:
         VideoQueue().run(**arguments)
     assert str(caught.value) == text
+
+
+BURSTS = [Action("burst", float(n), value=1000) for n in range(9)]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "actions", "until", "text"),
+    [
+        (
+            TruckStream(trucks=200, every=1.0, size=100_000), [], None,
+            "trucks=200, every=1, size=100000, hot=1: the records of 90 s would take 1,800 MB; this lab keeps at most"
+            " 500 MB. Make them smaller or fewer, or the run shorter",
+        ),
+        (TruckStream(size=100_000), [Action("set", 1.0, "every", 1.0)], None, "every=1, size=100000, hot=1: "),
+        (TruckStream(size=100_000), BURSTS, None, "would take 1,080 MB"),
+        (SkiLift(rate=40.0, size=200_000), [], None, "the records of 300 s would take 1,573 MB"),
+        (SkiLift(way="both", rate=40.0, size=200_000), [], 3000.0, "would take 3,146 MB"),
+        (LongOutage(rate=0.1, size=200_000), [], None, "would take 2,160 MB"),
+    ],
+)  # fmt: skip
+def test_a_run_that_would_fill_the_memory_is_refused(scenario, actions, until, text):
+    with pytest.raises(ValueError, match=re.escape(text)):
+        scenario.run(1, actions, until)
+
+
+@pytest.mark.parametrize("scenario", [TruckStream(), SkiLift(), LongOutage()])
+def test_every_default_may_run_ten_times_as_long(scenario):
+    check(scenario, 1, (), 10 * scenario.duration, "2023")
 
 
 # ---- share ---------------------------------------------------------------------------------------------------------
