@@ -150,8 +150,8 @@ def main() -> int:
                 totals["runs"] += 1
                 totals["rows"] += len(run.trace)
                 totals["virtual hours"] += run.until / 3600
-            except ValueError as refusal:  # a worker that is not there, or no longer: the lab says so
-                if "target=" not in str(refusal):
+            except ValueError as refusal:  # a worker that is not there, or no longer; too much for the memory
+                if not any(words in str(refusal) for words in ("target=", "this lab keeps at most")):
                     failures.append(f"seed {seed}, {arguments}:\n{traceback.format_exc(limit=-3)}")
                 totals["refused"] += 1
             except Exception:
