@@ -15,8 +15,8 @@ class Prediction(CellWidget):
     """A question that is asked before something is run. Make one with `predict`.
 
     In a notebook, what the answer is is told when another cell has run after this one, so that the run says it first. A
-    cell says nothing that only defines functions, or that ends with a workbench (nobody has played it yet) or with
-    another prediction.
+    cell says nothing that only defines functions, or that ends with another prediction. One that ends with a workbench
+    says it when that was played to its end.
     """
 
     _esm = bundle.script("prediction")
@@ -34,8 +34,20 @@ class Prediction(CellWidget):
     def _cell_ran(self, result: Any) -> None:
         """The first cell that ends is the one in which this was made."""
         self._ended += 1
-        silent = isinstance(result.result, CellWidget) or _only_defines(result.info.raw_cell)
-        if self._ended > 1 and result.success and self._asking and not silent:
+        if self._ended == 1 or not result.success or _only_defines(result.info.raw_cell):
+            return
+        if not isinstance(result.result, CellWidget):
+            self._tell()
+        elif result.result.has_trait("cursor"):
+            result.result.observe(self._moved, "cursor")
+
+    def _moved(self, change: Any) -> None:
+        """A workbench that was made after the question shows another instant."""
+        if change["new"] >= change["owner"].run.until - 1e-3:
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._asking and self._cells is not None:
             self._listen_no_more()
             self._asking.is_shown = True
             self._publish()

@@ -196,10 +196,26 @@ def test_a_workbench_that_nobody_has_played_and_another_question_have_shown_noth
     asked = predict("01.not-deleted")
     cells.ran("predict('01.not-deleted')", result=asked)
     cells.ran("predict('01.spike')", result=predict("01.spike"))
-    cells.ran("bench", result=workbench(VideoQueue, seed=7, until=10.0))
+    bench = workbench(VideoQueue, seed=7, until=10.0)
+    cells.ran("bench", result=bench)
+    bench.cursor = 9.0
     assert not asked._state["question"]["shown"]
     cells.ran()
     assert asked._state["question"]["shown"]
+
+
+def test_a_workbench_that_was_played_to_its_end_has_shown_what_was_asked(monkeypatch):
+    cells = Cells()
+    monkeypatch.setattr("lablib.workbench.prediction._cells_that_run", lambda: cells)
+    asked, closed = predict("01.not-deleted"), predict("01.spike")
+    cells.ran()  # their own cell
+    bench = workbench(VideoQueue, seed=7, until=10.0)
+    cells.ran("bench", result=bench)
+    closed.close()
+    bench.cursor = 10.0
+    assert asked._state["question"]["shown"]
+    assert not closed._state["question"]["shown"]
+    assert cells.waiting == []
 
 
 def test_a_closed_prediction_hears_of_no_cell(monkeypatch):
