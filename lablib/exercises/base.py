@@ -113,7 +113,7 @@ class Exercise:
         none of the learner's own, to see how it fails: it is no attempt.
         """
         if callable(fn) and learner.is_placeholder(fn):
-            text = f"{self.id}: not attempted. Write {self.signature}, then run this cell again."
+            text = f"{self.id}: not attempted. Write {self.signature}, run its cell, then check it again."
             self._last = Verdict(self.id, "not attempted", text)
             return self._last
         why = learner.why_not_callable(fn, self.signature)

@@ -31,7 +31,7 @@ def test_as_shipped_it_is_not_attempted(id):
     exec(f"def {exercise(id).signature}:\n    '''Write this.'''\n    ...", scope)
     verdict = exercise(id).check(scope[exercise(id).name])
     assert verdict.state == "not attempted" == exercise(id).state
-    assert repr(verdict) == f"{id}: not attempted. Write {exercise(id).signature}, then run this cell again."
+    assert repr(verdict) == f"{id}: not attempted. Write {exercise(id).signature}, run its cell, then check it again."
 
 
 def _what_the_notebook_has(id):

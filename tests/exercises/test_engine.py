@@ -82,7 +82,7 @@ def placeholders():
 @pytest.mark.parametrize("fn", placeholders())
 def test_a_placeholder_is_not_attempted_and_leaves_no_trace(fn, home):
     verdict = Sum().check(fn)
-    assert repr(verdict) == "00.sum: not attempted. Write add(sqs, numbers), then run this cell again."
+    assert repr(verdict) == "00.sum: not attempted. Write add(sqs, numbers), run its cell, then check it again."
     assert not verdict
     assert not home.exists()
 
