@@ -207,8 +207,8 @@ class Exercise:
         if memory.changed:
             names = ", ".join(f"`{name}`" for name in memory.changed)
             text += (
-                f"\nNote: your function keeps something in {names}. A program "
-                "that crashes loses it, and no other one sees it."
+                f"\nNote: your function keeps something in {names}. That is the memory of one program: "
+                "a crash empties it, and no other program sees it."
             )
 
         def again() -> Replay:

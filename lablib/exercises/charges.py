@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lablib.exercises.faults import why_gone
-from lablib.exercises.learner import locks
 from lablib.exercises.stage import Problem, Stage
 from lablib.exercises.story import once
 from lablib.kernel import Row
@@ -90,18 +89,4 @@ def charges_left(stage: Stage) -> Iterator[Problem]:
                 f"{order} was charged, but a message about it is still in the queue after {stage.cloud.now:.0f} s; "
                 f"it was received {times}. Delete a message also when its order was charged before.",
                 [order, message],
-            )
-
-
-def one_lock_for_all(stage: Stage) -> Iterator[Problem]:
-    """No lock in the memory of one consumer stands between another one's look into the ledger and its charge."""
-    if not stage.trace.where("LookedUp"):
-        return
-    for owner, waiter in sorted(pair for lock in locks(stage.function) for pair in lock.waited):
-        one, two = stage.program(owner), stage.program(waiter)
-        if one != two and {one, two} <= {*stage.learners}:
-            yield Problem(
-                f"{two} waited for a lock that {one} had. Here both run in one Python. Consumers are programs of their "
-                "own, on several machines, and no lock in the memory of one holds back another. Let the ledger ask and "
-                "charge in one step."
             )

@@ -15,7 +15,7 @@ from lablib.actors.producers import front_end, send
 from lablib.cloud import Cloud
 from lablib.exercises.base import Exercise
 from lablib.exercises.case import counted, crashes, flag, knobs, number, one_of, scaled, some
-from lablib.exercises.charges import charged_once, charges_left, one_lock_for_all
+from lablib.exercises.charges import charged_once, charges_left
 from lablib.exercises.faults import CONSUMER, deleted_early, idle_calls, many_receives, short_polls
 from lablib.exercises.fleets import run_fleet, whole_number
 from lablib.exercises.partners import Ledger, Work, WorkFailed, first_try
@@ -190,7 +190,7 @@ class Idempotent(Exercise):
         ),
     )
     harmless = {"orders": 3, "consumers": 1}
-    faults = (charged_once, charges_left, one_lock_for_all, short_polls)
+    faults = (charged_once, charges_left, short_polls)
 
     def play(self, stage: Stage, case: Any) -> None:
         url = stage.queue("orders")

@@ -14,9 +14,10 @@ import linecache
 import numbers
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
-from types import CodeType, FunctionType, MethodType, TracebackType
+from threading import Thread
+from types import CellType, CodeType, FunctionType, MethodType, SimpleNamespace, TracebackType
 from typing import Any
 
 from lablib.kernel import Lock
@@ -24,6 +25,7 @@ from lablib.kernel import Lock
 _EMPTY = frozenset({"RESUME", "NOP", "LOAD_CONST", "POP_TOP", "RETURN_VALUE", "RETURN_CONST"})
 _CONTAINERS = (set, dict, list, deque, bytearray)
 _SCALARS = (int, float, str, bytes, tuple, frozenset, type(None))
+_WRAPPERS = (FunctionType, functools._lru_cache_wrapper)
 _MANY = 10_000  # a container with more entries is data, not memory; it is not copied
 
 
@@ -96,6 +98,8 @@ def _parts(function: Any, seen: list[Any]) -> list[Any]:
     variables = function.__globals__
     helpers = [variables.get(name) for name in sorted(set(_names(function.__code__)))]
     for helper in [*helpers, *(cell.cell_contents for _, cell in _cells(function))]:
+        if isinstance(helper, _WRAPPERS):
+            helper = inspect.unwrap(helper)
         if isinstance(helper, FunctionType) and helper.__globals__ is variables:
             _parts(helper, seen)
     return seen
@@ -140,21 +144,44 @@ class Memory:
     """
 
     def __init__(self, fn: Any) -> None:
-        self._places = [place for part in _parts(_function(fn), []) for place in _places(part)]
+        self._fn, self._places = fn, _all_places(fn)
         self._saved = [_copy(get()) for _, get, _ in self._places]
-        self.changed: list[str] = []
+        self._programs: list[tuple[list[Place], list[Any]]] = []  # of each program: its places, and what was in them
+        self.changed: list[str] = []  # the names of what differed from its beginning, and of locks and their kin
+
+    def program(self) -> Any:
+        """The function as one program on a machine of its own has it, with an empty memory: whatever it changes, no
+        other program sees.
+        """
+        function = _function(self._fn)
+        if function is None:
+            return self._fn
+        fn = _Own(function.__globals__).of(self._fn)
+        places = _all_places(fn)
+        self._programs.append((places, [_copy(get()) for _, get, _ in places]))
+        self._note(name for part in _parts(_function(fn), []) for name, value in _named(part) if _holds_back(value))
+        return fn
 
     def forget(self) -> None:
         """Put everything back as it was at the beginning, and note what had changed."""
         for (name, get, put), saved in zip(self._places, self._saved):
             value = get()
             if not _same(value, saved):
-                if name not in self.changed:
-                    self.changed.append(name)
+                self._note([name])
                 put(_refill(value, saved))
+        for places, before in self._programs:
+            self._note(name for (name, get, _), saved in zip(places, before) if not _same(get(), saved))
+        self._programs.clear()
+
+    def _note(self, names: Iterable[str]) -> None:
+        self.changed += [name for name in dict.fromkeys(names) if name not in self.changed]
 
 
 Place = tuple[str, Callable[[], Any], Callable[[Any], None]]
+
+
+def _all_places(fn: Any) -> list[Place]:
+    return [place for part in _parts(_function(fn), []) for place in _places(part)]
 
 
 def _places(function: Any) -> Iterator[Place]:
@@ -171,6 +198,12 @@ def _places(function: Any) -> Iterator[Place]:
             yield from _place(name, functools.partial(_the, default), _the)  # it is filled again where it is
     for name in vars(function):
         yield from _place(name, functools.partial(getattr, function), functools.partial(setattr, function))
+
+
+def _named(function: Any) -> Iterator[tuple[str, Any]]:
+    """The values that a function reaches by a name."""
+    yield from ((name, value) for name, value in function.__globals__.items() if name in set(_names(function.__code__)))
+    yield from ((name, cell.cell_contents) for name, cell in _cells(function))
 
 
 def _place(name: str, read: Callable[[str], Any], write: Callable[[str, Any], None]) -> Iterator[Place]:
@@ -216,26 +249,88 @@ def _refill(value: Any, saved: Any) -> Any:
     return value
 
 
-def locks(fn: Any) -> list[Lock]:
-    """The locks that it reaches by a name: its own ones, and those within conditions, semaphores and queues."""
-    found: list[Lock] = []
-    for part in _parts(_function(fn), []):
-        named = (part.__globals__.get(name) for name in set(_names(part.__code__)))
-        values = [*named, *(value for _, value in _cells(part)), *(part.__defaults__ or ()), *vars(part).values()]
-        for value in values:
-            _find_locks(value, found)
-    return found
+# ---- a memory of its own ---------------------------------------------------------------------------------------------
 
 
-def _find_locks(value: Any, found: list[Lock], deep: int = 3) -> None:
-    if isinstance(value, Lock):
-        found.append(value)
-    elif deep and type(value).__module__ in ("threading", "queue"):
-        for inner in vars(value).values():
-            _find_locks(inner, found, deep - 1)
-    elif deep and isinstance(value, (dict, list, tuple)) and len(value) <= _MANY:
-        for inner in value.values() if isinstance(value, dict) else value:
-            _find_locks(inner, found, deep - 1)
+class _Own:
+    """Copies that share with no other program what can change: functions of the learner's module with their global
+    variables, containers, locks and their kin, instances. All else, such as modules and clients, stays the same object.
+    """
+
+    def __init__(self, home: dict[str, Any]) -> None:
+        self._home, self._mine = home, dict(home)
+        self._memo: dict[int, Any] = {}  # by the identity of what was copied, as copy.deepcopy has it
+
+    def of(self, value: Any) -> Any:
+        """The copy of a value; itself where nothing of it can change."""
+        if id(value) in self._memo:
+            return self._memo[id(value)]
+        if self._is_mine(value) or self._wraps_mine(value):
+            return self._function(value)
+        if isinstance(value, functools.partial):
+            keywords = {name: self.of(x) for name, x in value.keywords.items()}
+            return functools.partial(self.of(value.func), *map(self.of, value.args), **keywords)
+        if isinstance(value, MethodType):
+            return MethodType(self.of(value.__func__), self.of(value.__self__))
+        if isinstance(value, functools._lru_cache_wrapper):
+            return functools.lru_cache(**value.cache_parameters())(self.of(value.__wrapped__))
+        if not self._can_change(value):
+            return value
+        self._prepare(value)
+        try:
+            return self._memo.setdefault(id(value), copy.deepcopy(value, self._memo))
+        except Exception:  # it holds something that cannot be copied, such as a client
+            return value
+
+    def _is_mine(self, value: Any) -> bool:
+        return isinstance(value, FunctionType) and value.__globals__ is self._home
+
+    def _wraps_mine(self, value: Any) -> bool:
+        """Is it a function of another module around one of the learner's, such as `contextlib.contextmanager` makes?"""
+        return isinstance(value, FunctionType) and any(self._is_mine(cell.cell_contents) for _, cell in _cells(value))
+
+    def _can_change(self, value: Any) -> bool:
+        if isinstance(value, _CONTAINERS):
+            return len(value) <= _MANY
+        home = self._home.get("__name__")
+        return isinstance(value, SimpleNamespace) or _holds_back(value) or type(value).__module__ == home
+
+    def _prepare(self, value: Any, deep: int = 3) -> None:
+        """Copy what `copy.deepcopy` cannot: the locks and functions in it."""
+        if isinstance(value, Lock):
+            self._memo.setdefault(id(value), Lock())
+        elif self._is_mine(value):
+            self.of(value)
+        elif deep and isinstance(value, (dict, list, tuple)) and len(value) <= _MANY:
+            for inner in value.values() if isinstance(value, dict) else value:
+                self._prepare(inner, deep - 1)
+        elif deep and self._can_change(value):
+            self._prepare(getattr(value, "__dict__", {}), deep)
+
+    def _function(self, function: FunctionType) -> FunctionType:
+        cells = function.__closure__ or ()
+        own = [self._memo.setdefault(id(cell), CellType()) for cell in cells]
+        mine = self._is_mine(function)
+        variables = self._mine if mine else function.__globals__
+        made = FunctionType(function.__code__, variables, function.__name__, None, tuple(own))
+        self._memo[id(function)] = made
+        for attribute in functools.WRAPPER_ASSIGNMENTS:
+            setattr(made, attribute, getattr(function, attribute))
+        for cell, new in zip(cells, own):
+            with contextlib.suppress(ValueError):  # it has no value yet
+                new.cell_contents = self.of(cell.cell_contents)
+        for name in set(_names(function.__code__)) & self._home.keys() if mine else ():
+            self._mine[name] = self.of(self._home[name])
+        made.__defaults__ = tuple(map(self.of, function.__defaults__ or ())) or None
+        made.__kwdefaults__ = {name: self.of(x) for name, x in (function.__kwdefaults__ or {}).items()} or None
+        made.__dict__.update({name: self.of(x) for name, x in vars(function).items()})
+        return made
+
+
+def _holds_back(value: Any) -> bool:
+    """Is it a lock, or another thing with which the threads of one program wait for each other?"""
+    kin = type(value).__module__ in ("threading", "queue") and not isinstance(value, (type, Thread))
+    return isinstance(value, Lock) or kin
 
 
 # ---- what went wrong in it -------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from lablib.aws.event import Event, is_given
 from lablib.aws.service import Request, ServiceError
 from lablib.cloud import Cloud
 from lablib.exercises.case import Case, counted
-from lablib.exercises.learner import Memory, locks
+from lablib.exercises.learner import Memory
 from lablib.exercises.story import Story
 from lablib.gateway import Fault
 from lablib.kernel import Process, Row, Signal
@@ -86,8 +86,6 @@ class Stage:
         self._names: dict[str, str] = {}  # by MessageId
         self._looked = 0  # rows that were looked at for messages which the learner's function sent
         memory.forget()
-        for lock in locks(fn):
-            lock.waited.clear()
 
     # ---- what there is -----------------------------------------------------------------------------------------------
 
@@ -275,8 +273,8 @@ class Stage:
         may_end: bool = False,
         survives: tuple[type[Exception], ...] = (),
     ) -> None:
-        """Run the function as a process that must not end, unless it may. `restart` seconds after a crash it starts
-        again. What it lets out of `survives` is a crash too.
+        """Run the function as a process that must not end, unless it may, with a memory of its own. `restart` seconds
+        after a crash it starts again. What it lets out of `survives` is a crash too.
         """
         self.learners.append(name)
         self._crashes[name] = Signal(self.cloud.kernel)
@@ -290,17 +288,23 @@ class Stage:
     def _supervise(self, name: str, args: tuple[Any, ...], restart: float, *how: Any) -> None:
         cloud = self.cloud
         while True:
-            process = cloud.spawn(self._endless, name, args, *how, name=name)
+            process = cloud.spawn(self._endless, self._memory.program(), name, args, *how, name=name)
             cloud.kernel.wait(self._crashes[name])
             cloud.kill(process)
             crash = self.trace.add("Crashed", actor=name)
             cloud.kernel.sleep(restart)
-            self._memory.forget()
             self.trace.add("Restarted", actor=name, cause=crash)
 
-    def _endless(self, name: str, args: tuple[Any, ...], may_end: bool, survives: tuple[type[Exception], ...]) -> None:
+    def _endless(
+        self,
+        function: Callable[..., Any],
+        name: str,
+        args: tuple[Any, ...],
+        may_end: bool,
+        survives: tuple[type[Exception], ...],
+    ) -> None:
         try:
-            self.function(*args)
+            function(*args)
         except Exception as error:
             if not isinstance(error, survives) and not (self.forgiving and _code(error) in REFUSALS):
                 raise

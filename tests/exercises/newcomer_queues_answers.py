@@ -1,11 +1,15 @@
 """Answers to labs 01, 02 and 02b as somebody wrote them who had seen the labs only, and what the verdicts must say."""
 
 import concurrent.futures
+import contextlib
+import functools
 import json
 import math
+import queue
 import statistics
 import threading
 import time
+import types
 from datetime import datetime, timedelta
 
 
@@ -128,6 +132,89 @@ idempotent_behind_a_re_entrant_lock = _locked(lambda order: _re_entrant, "idempo
 idempotent_behind_a_lock_for_each_order = _locked(
     lambda order: _each.setdefault(order, threading.Lock()), "idempotent_behind_a_lock_for_each_order"
 )
+
+
+_gate = threading.Semaphore()
+_turns: queue.Queue[None] = queue.Queue()
+_turns.put(None)
+_begun: set[str] = set()
+_memory = types.SimpleNamespace(begun=set())
+
+
+def _guarded(guard):
+    """Look, and charge, between `guard`, which says whether this consumer may, and gives what ends it."""
+
+    def consumer(sqs, queue_url, ledger):
+        while True:
+            for message in _ten(sqs, queue_url):
+                order = json.loads(message["Body"])
+                with guard(order["order_id"]) as may:
+                    if may and not ledger.charged(order["order_id"]):
+                        ledger.charge(order["order_id"], order["amount"])
+                _delete(sqs, queue_url, message)
+
+    consumer.__name__ = f"idempotent_{guard.__name__}"
+    return consumer
+
+
+@_guarded
+@contextlib.contextmanager
+def behind_a_semaphore(order_id):
+    with _gate:
+        yield True
+
+
+@_guarded
+@contextlib.contextmanager
+def behind_a_queue_of_turns(order_id):
+    turn = _turns.get()
+    yield True
+    _turns.put(turn)
+
+
+@_guarded
+@contextlib.contextmanager
+def noted_before_it_looks(order_id):
+    new = order_id not in _begun
+    _begun.add(order_id)
+    yield new
+
+
+@_guarded
+@contextlib.contextmanager
+def noted_in_an_object(order_id):
+    new = order_id not in _memory.begun
+    _memory.begun.add(order_id)
+    yield new
+
+
+@functools.lru_cache
+def _first(order_id):
+    return [order_id]
+
+
+@_guarded
+@contextlib.contextmanager
+def noted_in_a_cache(order_id):
+    found = _first(order_id)
+    yield bool(found)
+    found.clear()
+
+
+_counted = 0
+
+
+def idempotent_and_counts(sqs, queue_url, ledger):
+    """What it keeps is for nothing but a count, and its lock for its own threads."""
+    global _counted
+    while True:
+        for message in _ten(sqs, queue_url):
+            order = json.loads(message["Body"])
+            with _gate:
+                ledger.charge_once(order["order_id"], order["amount"])
+                _counted += 1
+                _begun.add(order["order_id"])
+            _delete(sqs, queue_url, message)
 
 
 def idempotent_with_a_lock_for_its_threads(sqs, queue_url, ledger):
@@ -500,7 +587,7 @@ connect_the_function_to_the_dead_letters = _connected(
     ),
 )
 
-_SHARED = ["consumer-2 waited for a lock that consumer-1 had", "programs of their own", "2 consumers"]
+_SHARED = ["heard that order-1 was not charged", "Asking and charging must be one step", "2 consumers"]
 
 WRONG = [
     (
@@ -516,6 +603,11 @@ WRONG = [
     ("01.idempotent", idempotent_behind_one_lock_for_all, _SHARED),  # once passed
     ("01.idempotent", idempotent_behind_a_re_entrant_lock, _SHARED),
     ("01.idempotent", idempotent_behind_a_lock_for_each_order, _SHARED),
+    ("01.idempotent", behind_a_semaphore, [*_SHARED, "keeps something in `_gate`"]),  # once passed
+    ("01.idempotent", behind_a_queue_of_turns, [*_SHARED, "keeps something in `_turns`"]),
+    ("01.idempotent", noted_before_it_looks, [*_SHARED, "keeps something in `_begun`"]),
+    ("01.idempotent", noted_in_an_object, _SHARED),
+    ("01.idempotent", noted_in_a_cache, _SHARED),
     ("01.fleet", fleet_that_works_off_the_backlog_in_30_s, ["are too many: "]),
     ("01.fleet", fleet_rounded, ["2 consumers cannot keep up"]),
     ("01.fleet", fleet_and_one_more, ["3 consumers are too many: 2 keep up as well", "no spike"]),
@@ -560,6 +652,7 @@ WRONG = [
 RIGHT = [
     ("01.producer", producer_in_threads),
     ("01.consumer", consumer_with_a_pool),
+    ("01.idempotent", idempotent_and_counts),
     ("01.idempotent", idempotent_with_a_lock_for_its_threads),
     ("01.challenge", challenge_by_the_clock),
     ("02.heartbeat", heartbeat_in_a_thread),

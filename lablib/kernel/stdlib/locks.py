@@ -23,13 +23,12 @@ _home = _thread.get_ident()  # the thread of the cells
 class Lock:
     """`threading.Lock` for everybody: virtual for processes, real for everything else."""
 
-    __slots__ = ("__weakref__", "_lock", "_owner", "_signal", "waited")
+    __slots__ = ("__weakref__", "_lock", "_owner", "_signal")
 
     def __init__(self) -> None:
         self._lock = _real_lock()
         self._owner: Process | int | None = None  # who has it, if it is taken: a process or a real thread
         self._signal: Signal | None = None  # made when a process first waits
-        self.waited: set[tuple[str, str]] = set()  # of processes, by name: who had it, and who waited for that
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """As `threading.Lock.acquire`. Raises RuntimeError when processes of two clouds wait for one lock."""
@@ -58,8 +57,6 @@ class Lock:
             return True
         else:
             kernel = process.kernel
-            if isinstance(owner, Process):
-                self.waited.add((owner.name, process.name))
         signal = self._signal
         if signal is None or (signal.kernel is not kernel and not signal):
             signal = self._signal = Signal(kernel)
