@@ -318,7 +318,7 @@ class Workbench(CellWidget):
         return live and ({**live[0], "image/svg+xml": self._poster()}, live[1])
 
     def _poster(self) -> str:
-        runs = [run for run in (self.run, self.kept) if run]
+        runs = [run for run in (self.kept, self.run) if run]
         names = differences(*map(Setup.of, runs)) if self.kept else ("",)
         lanes = [(f"{'AB'[i]}: {name}" if name else "", runs[i].topology) for i, name in enumerate(names)]
         return poster(self.run.title, lanes)

@@ -8,6 +8,7 @@ from browser.bench import Bench
 from browser.pages import notebook_page, scenarios
 
 from lablib.scenarios import Action
+from lablib.scenarios.lab01 import VideoQueue
 from lablib.scenarios.lab02b import QueueToFunction
 from lablib.scenarios.lab04 import FanOut
 from lablib.scenarios.lab04b import Uploads
@@ -90,6 +91,7 @@ PICTURE = Path(__file__).with_name("picture.js").read_text(encoding="utf-8")
 # The picture of a window of 1280, 890 (JupyterLab with its side bar) and 700 pixels; and on a projector.
 PICTURES = [(w, h, big) for w, h in ((1240, 480), (850, 450), (660, 560)) for big in (False, True)]
 BUSY = {
+    "01": lambda: VideoQueue().run(7, [Action("crash", at, f"consumer-{n}") for n, at in ((1, 72.0), (2, 170.0))]),
     "02b": lambda: QueueToFunction(bad=0.05, max_receives=3).run(seed=7),
     "04": lambda: FanOut(dead_letters=True, outage=100.0).run(seed=7),
     "04b": lambda: Uploads(catalogue=True).run(7, [Action("catalogue_away", 60.0)]),

@@ -345,6 +345,12 @@ def test_nothing_plays_before_the_guess_and_the_truth_is_drawn_over_it(run_cells
     bench.settled()
     assert bench.time() == 0
     expect(bench.say).to_contain_text("Guess first")
+    curve = bench.scrub.bounding_box()
+    bench.page.mouse.move(curve["x"] + 60, curve["y"] + 40)
+    bench.page.mouse.down()
+    bench.page.mouse.move(curve["x"] + 160, curve["y"] + 40, steps=3)
+    bench.page.mouse.up()
+    expect(bench.say).to_contain_text("Draw on, to the right end")
     bench.box.focus()
     bench.page.keyboard.press("3")
     expect(bench.say).to_contain_text("That is your guess")
@@ -369,6 +375,8 @@ def test_a_choice_covers_the_picture_and_the_run_says_the_truth_when_it_was_watc
         "1 + 1",
     )
     bench = Bench(notebook)
+    bench.button("That is my guess").click()
+    expect(bench.box.get_by_text("Choose an answer first. Or press Skip.")).to_be_visible()
     bench.box.get_by_label("visitors").check()
     bench.button("That is my guess").click()
     bench.settled()

@@ -13,7 +13,7 @@ import { actionsFor } from "../../lablib/workbench/js/touch.js";
 import { followed, laneOf } from "../../lablib/workbench/js/lanes.js";
 import { fromSlider, tidy, toSlider } from "../../lablib/workbench/js/settings.js";
 import { handled } from "../../lablib/workbench/js/painters/map.js";
-import { isMet } from "../../lablib/workbench/js/missions.js";
+import { isMet, replyTo } from "../../lablib/workbench/js/missions.js";
 import { momentOf, sayNow } from "../../lablib/workbench/js/told.js";
 import { KIT } from "../../lablib/workbench/js/kit.js";
 import { recorder, view } from "./canvas.mjs";
@@ -291,6 +291,9 @@ test("a mission is met when the run says so and the learner has watched it", () 
   assert.equal(isMet({ met: true, at: 40 }, { watched: 41 }), true);
   assert.equal(isMet({ met: false }, { watched: 99 }), false);
   assert.equal(isMet({ met: true, ask: true }, { watched: 99, opened: false }), false);
+  assert.equal(replyTo({ at: 40, said: "So." }, { t: 41, duration: 300 }), "So.");
+  assert.equal(replyTo({ at: 40, said: "So." }, { t: 30, duration: 300 }), "At 40.0 s: So.", "it is still to be seen");
+  assert.equal(replyTo({ at: 300, said: "So." }, { t: 30, duration: 300 }), "At the end: So.");
 });
 
 test("numbers and times for people", () => {

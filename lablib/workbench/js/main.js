@@ -205,7 +205,7 @@ export function mount(root, store) {
     behind.time(time.t, time.watched, time.playing); behind.fog(time.fog); panel.time(time.t);
     lift.hidden = !time.fog || state.question?.state === "open";
     if (why !== "frame" && state.question) predict(guess, state.question, ask, { seen: !time.fog, drawn: () => scrub.answer() });
-    const words = tasks.check({ watched: time.watched, opened });
+    const words = tasks.check({ watched: time.watched, opened, t: time.t, duration: run.duration });
     if (words) { say(`✓ ${words}`); metUntil = performance.now() + TIME.met * 1000; }
     if (why === "step" && !words) say(momentOf(run, time.t) || (time.over ? "The run ends here." : ""));
     if (why === "seek" && !words) say();
@@ -370,6 +370,7 @@ export function mount(root, store) {
       return `You and the truth share ${Math.round(score.share * 100)} % of the area. The peak was ${Math.round(score.real[0])} at ${clock(score.real[1], run.duration)}; yours ${Math.round(score.mine[0])}`
         + `${Math.abs(d) < run.duration / 100 ? ", at the right time" : `, ${clock(Math.abs(d), run.duration)} too ${d > 0 ? "early" : "late"}`}.`;
     }
+    if (scrub.drawing && scrub.guess && !scrub.answer()) return "Draw on, to the right end of the curve.";
     if (scrub.drawing) return scrub.guess ? "That is your guess. Press Play: the truth will be drawn over it." : state.question.text;
     return sayNow(stage.lanes, time.t);
   }

@@ -1,8 +1,15 @@
 // Missions: three to five things to bring about, above the picture. The run says when one is met; each shows only the controls it needs.
 import { h, refill } from "./dom.js";
+import { clock } from "./theme.js";
 
 /** Is a mission met? Python tells `met` and from which instant on (`at`); on the page it counts once that was watched. Pure. */
 export const isMet = (mission, { watched, opened }) => Boolean(mission.met) && (mission.at ?? 0) <= watched + 1e-6 && (!mission.ask || opened);
+
+/** What to say of a mission that is met. What comes after the instant that is shown is said with its time: the fog may be lifted. Pure. */
+export function replyTo(mission, { t, duration }) {
+  const at = mission.at ?? 0, said = mission.said || "Done.";
+  return at <= t + 1e-6 ? said : `${at >= duration - 1e-6 ? "At the end" : `At ${clock(at, duration)}`}: ${said}`;
+}
 
 /** How wide the first words of a text are on the page, cut or not. */
 function widthOf(text, count) {
@@ -58,7 +65,7 @@ export function missions(controlsFor) {
       if (now < 0 || !isMet(list[now], view)) return "";
       met.add(now);
       paint(now);
-      return list[now].said || "Done.";
+      return replyTo(list[now], view);
     },
   };
 }

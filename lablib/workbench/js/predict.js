@@ -2,14 +2,16 @@
 import { brief } from "./theme.js";
 import { button, freshId, h, refill } from "./dom.js";
 
-/** Bars that are drawn by pointer or by arrow keys: a curve in coarse steps. Returns {element, values()}. */
+/** Bars that are drawn by pointer or by arrow keys: a curve in coarse steps. Returns {element, values(), touched()}. */
 export function sketch({ label, unit, high, xs }, start) {
   const values = [...(start ?? xs.map(() => 0))];
+  let touched = false;
   const bars = xs.map((x, i) => h("div", { class: "ml-bar", role: "slider", tabIndex: 0, "aria-label": `${label} at ${x}`, "aria-valuemin": "0",
     "aria-valuemax": String(high),
     onkeydown: (e) => { const by = { ArrowUp: 1, ArrowDown: -1, PageUp: 5, PageDown: -5 }[e.key];
       if (by) { put(i, values[i] + (by * high) / 20); e.preventDefault(); e.stopPropagation(); } } }, h("i", {})));
   const put = (i, value) => {
+    touched = true;
     values[i] = Math.min(high, Math.max(0, Number(value.toPrecision(3))));
     bars[i].firstChild.style.height = `${(100 * values[i]) / high}%`;
     bars[i].setAttribute("aria-valuenow", values[i]); bars[i].setAttribute("aria-valuetext", `${brief(values[i])} ${unit}`);
@@ -21,10 +23,11 @@ export function sketch({ label, unit, high, xs }, start) {
   };
   const field = h("div", { class: "ml-bars", onpointerdown: (e) => { field.setPointerCapture?.(e.pointerId); draw(e); }, onpointermove: draw }, bars);
   values.forEach((v, i) => put(i, v));
+  touched = Boolean(start);
   const element = h("div", { class: "ml-sketch" }, h("div", { class: "ml-hint" },
     `${label}, up to ${brief(high)} ${unit}. Drag across the field, or use Tab and the arrow keys.`), field,
     h("div", { class: "ml-axis" }, h("span", {}, xs[0]), h("span", {}, xs.at(-1))));
-  return { element, values: () => values };
+  return { element, values: () => values, touched: () => touched };
 }
 
 /** Guess and result of a curve, side by side. */
@@ -38,26 +41,28 @@ function overlay({ high, xs }, guess, result) {
 }
 
 function form(question, ask) {
-  const send = (value) => ask({ do: "answer", value });
+  const send = (value) => ask({ do: "answer", value }), wanting = h("p", { class: "ml-hint", role: "status", hidden: true }),
+    want = (words) => { wanting.textContent = `${words} Or press Skip.`; wanting.hidden = false; };
   const skip = button("Skip", () => ask({ do: "skip" }), { class: "ml-button ml-quiet" });
   if (question.kind === "choice") {
     const name = freshId();
     const list = question.options.map(([key, words]) => h("label", { class: "ml-option" }, h("input", { type: "radio", name, value: key }),
       h("span", {}, words)));
-    const go = button("That is my guess", () => { const on = box.querySelector("input:checked"); if (on) send(on.value); },
+    const go = button("That is my guess", () => { const on = box.querySelector("input:checked"); if (on) send(on.value); else want("Choose an answer first."); },
       { class: "ml-button ml-primary" });
     const box = h("div", { role: "radiogroup", "aria-label": question.text }, list);
-    return [box, h("div", { class: "ml-row" }, go, skip)];
+    return [box, h("div", { class: "ml-row" }, go, skip), wanting];
   }
   if (question.kind === "number") {
     const field = h("input", { type: "number", class: "ml-number", step: "any", "aria-label": "Your guess",
       onkeydown: (e) => { if (e.key === "Enter") go.click(); } });
-    const go = button("That is my guess", () => { if (field.value !== "") send(field.valueAsNumber); }, { class: "ml-button ml-primary" });
-    return [h("div", { class: "ml-row" }, field, h("span", { class: "ml-unit" }, question.unit)), h("div", { class: "ml-row" }, go, skip)];
+    const go = button("That is my guess", () => { if (field.value !== "") send(field.valueAsNumber); else { want("Write a number first."); field.focus(); } },
+      { class: "ml-button ml-primary" });
+    return [h("div", { class: "ml-row" }, field, h("span", { class: "ml-unit" }, question.unit)), h("div", { class: "ml-row" }, go, skip), wanting];
   }
   const drawn = sketch(question);
-  return [drawn.element, h("div", { class: "ml-row" }, button("That is my guess", () => send(drawn.values()), { class: "ml-button ml-primary" }),
-    skip)];
+  const go = button("That is my guess", () => { if (drawn.touched()) send(drawn.values()); else want("Draw first."); }, { class: "ml-button ml-primary" });
+  return [drawn.element, h("div", { class: "ml-row" }, go, skip), wanting];
 }
 
 /** The form of a curve that is drawn on the scrub bar: `drawn()` gives the values, or null while they are not complete. */

@@ -30,7 +30,7 @@ function callsAt(run, t) {
 /** What is remarkable in a run at t: not its counters. */
 function remarkable(run, t) {
   const role = (actor) => run.places[run.actors[actor]?.place]?.role, calls = callsAt(run, t);
-  const marks = marksAt(run, t), working = marks.filter((m) => m.bar !== null), atWork = working.filter((m) => role(m.holder) !== "function"),
+  const marks = marksAt(run, t), working = marks.filter((m) => m.bar !== null && run.stateOf(m.holder, t).state !== "down"), atWork = working.filter((m) => role(m.holder) !== "function"),
     busy = new Set(atWork.map((m) => m.holder)).size, different = new Set(atWork.map((m) => m.m)).size;
   const all = run.actors.filter((_, i) => HANDS.has(role(i)) && role(i) !== "function" && !["", "gone"].includes(run.stateOf(i, t).state)).length;
   const late = working.filter((m) => m.hollow).length, orphans = marks.filter((m) => m.sign === "orphan").length, lost = run.count("lost", t) + upTo(run.lens?.lost ?? [], t),

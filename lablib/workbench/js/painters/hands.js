@@ -31,7 +31,7 @@ export const hands = {
 
   ground(g, b, lane, v) {
     const { col, t } = v, { run } = lane, actors = lane.actorsAt(b.place),
-      busy = new Set(lane.marksIn(b.place).filter((m) => m.bar !== null).map((m) => m.holder)).size;
+      busy = new Set(lane.marksIn(b.place).filter((m) => m.bar !== null && run.stateOf(m.holder, t).state !== "down").map((m) => m.holder)).size;
     const alive = actors.filter((a) => !["", "gone"].includes(run.stateOf(a, t).state));
     if (!b.low) {
       const late = actors.every((a) => onlyReads(run, a)) ? [...behind(run, t)].reduce((n, [a, x]) => n + (actors.includes(a) ? x : 0), 0) : -1;
@@ -126,9 +126,9 @@ function crashed(g, c, lane, v, st) {
   if (b.crowd) { mark(g, c.mx, c.my, b.handSize * 0.9, { shape: "cross", color: col.again }); return; }
   text(g, "crashed", c.mx - b.handSize / 2, c.my, { size: fs, weight: 700, color: col.again });
   if (st.until === null) return;
-  const left = st.until - t, r = Math.min(9, c.h * 0.2), x = c.x + c.w - 18, room = x - r - 10 - (c.mx + fs * 4.4);
+  const left = st.until - t, r = Math.min(9, c.h * 0.2), x = c.x + c.w - 18, room = x - r - 14 - (c.mx - b.handSize / 2) - width(g, "crashed", fs, 700);
   ring(g, x, c.my, r, left / Math.max(1e-6, st.until - st.from), col.again, alpha(col.again, 0.2), 2.6);
-  text(g, fitting(g, [`starts again in ${seconds(left)}`, seconds(left)], room, fs - 1), x - r - 7, c.my,
+  text(g, fitting(g, [`starts again in ${seconds(left)}`, seconds(left), ""], room, fs - 1), x - r - 7, c.my,
     { size: fs - 1, color: col.soft, align: "right" });
 }
 
