@@ -586,7 +586,7 @@ limits("sqs", changed=True)
 #   3})` changes that; `limits("sqs")` lists every assumption.
 # - **Throughput has no limit here,** as in AWS's documentation. A real account has network and client limits.
 # - **Changes are immediate.** On AWS a changed attribute can take a minute to spread, a purge too.
-# - **Access.** Everybody may do everything. Who may do what comes with the lab on access policies.
+# - **Access.** Everybody may do everything. Lab 04 shows a policy that is missing.
 #
 # ## Cost (extra)
 #

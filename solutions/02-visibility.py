@@ -137,7 +137,8 @@ views.sweep(
 #    ever drain? Set it back to 30.
 # 2. **A pause.** Stop, point at a worker that is busy, and **freeze** it. A program that pauses (for garbage collection,
 #    say) is as late as a slow one.
-# 3. **A heartbeat.** Set *heartbeat every* to 10. What becomes of the slow jobs? What becomes of the crashes?
+# 3. **A heartbeat (하트비트)**: while it works, a worker asks SQS every few seconds to hide the message longer. Set
+#    *heartbeat every* to 10. What becomes of the slow jobs? What becomes of the crashes?
 # 4. **Ask why.** Click a message that was received twice, and read its life.
 #
 # ## 2. Hide it longer, or hand it back
@@ -166,7 +167,7 @@ message = again[0]
 print(f"received again {cloud.now - received:.1f} s after the first receive")
 
 # %% [markdown]
-# A worker that does this again and again while it works has a **heartbeat (하트비트)**. The timeout can be short, so a
+# A worker that does this again and again while it works has a **heartbeat**. The timeout can be short, so a
 # crash costs little; and the work can be long. When the worker dies, its heart stops, and the message comes back.
 
 # %%

@@ -249,7 +249,9 @@ for groups in (1, 3, 20):
     for row in run.trace.where(("InvocationStarted", "InvocationEnded")):
         running += 1 if row.kind == "InvocationStarted" else -1
         most = max(most, running)
-    print(f"{groups:2} groups: {most} calls at a time, {len(done(run)):3} orders done")
+    print(
+        f"message groups {groups:2}: {most} calls at a time, {len(done(run)):3} orders done"
+    )
 
 # %% [markdown]
 # (With 20 groups, the pollers are the limit: five at first.) On a FIFO queue a function that reports failures must stop
@@ -257,7 +259,7 @@ for groups in (1, 3, 20):
 #
 # ### A function that feeds itself
 #
-# A function sends a message to the queue from which it is called. With one mistake, it never ends:
+# A function sends a message to the queue from which it is called: each call makes the next one.
 
 # %%
 with Cloud(seed=3) as loop:
@@ -273,15 +275,16 @@ with Cloud(seed=3) as loop:
         EventSourceArn="arn:aws:sqs:us-east-1:123456789012:orders", FunctionName="split"
     )
     queues.send_message(QueueUrl=own, MessageBody="order 1")
-    loop.advance(10)
-    print(
-        len(loop.trace.where("InvocationStarted")),
-        "calls in ten seconds, for one order",
-    )
+    for seconds in (1, 9, 50):
+        loop.advance(seconds)
+        calls = len(loop.trace.where("InvocationStarted"))
+        print(f"after {loop.now:2.0f} s: {calls} calls of the function, for one order")
+    print(loop.explain(loop.trace.where("LoopStopped")[0].subject))
 
 # %% [markdown]
-# AWS looks for such circles since 2023, and stops them after about 16 rounds, when the function uses a new enough SDK.
-# The model does not. Send to **another** queue.
+# Since 2023 AWS looks for such circles, and stops them after about 16 rounds, as the lab does: the message goes to the
+# dead-letter queue, when there is one. AWS sees a circle only when the function uses a new enough SDK. Do not rely on
+# it: send to **another** queue.
 #
 # ## 6. Exercises
 #
@@ -354,7 +357,7 @@ limits("lambda", changed=True)
 # %% [markdown]
 # ## What the model leaves out (extra)
 #
-# - **Recursive loop detection**, provisioned mode, and the metrics of Lambda.
+# - **Provisioned mode**, and the metrics of Lambda.
 # - **Cold starts** take as long as the model assumes (`limits("lambda")` lists it); AWS gives no number.
 # - **When more pollers come**: here, when batches were full for a minute. AWS says only "if messages are still available".
 #

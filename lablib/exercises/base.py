@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -241,7 +242,8 @@ class Exercise:
 
     def hint(self, number: int | None = None) -> None:
         """Print the next hint, or the one with that number (1 is the first)."""
-        print(self.hint_text(number))
+        lines = self.hint_text(number).splitlines()
+        print("\n".join(textwrap.fill(x, 88, break_long_words=False, break_on_hyphens=False) for x in lines))
 
     def hint_text(self, number: int | None = None) -> str:
         """The next hint, or the one with that number. Raises ValueError for a number that there is not."""
@@ -259,14 +261,16 @@ class Exercise:
         FileNotFoundError without its file.
         """
         if not sure and self.state != "passed":
-            seen = progress.record(self.id).hints
-            return Text(
-                f"You have seen {seen} of {len(self.hints)} hints. You learn most from your own try. "
-                f'If you want the solution now: exercise("{self.id}").solution(sure=True)'
-            )
+            return Text(f'{self.before_the_solution}\nexercise("{self.id}").solution(sure=True)')
         source = solutions.source_of(self.id)
         progress.update(self.id, lambda record: replace(record, solution_seen=True))
         return Text(source)
+
+    @property
+    def before_the_solution(self) -> str:
+        """What is said to those who ask for it before they have passed; how to get it follows."""
+        seen = f"You have seen {progress.record(self.id).hints} of {len(self.hints)} hints."
+        return f"{seen} You learn most from your own try.\nIf you want the solution now:"
 
     def __repr__(self) -> str:
         return f"{self.id} {self.title}: {self.signature}, {self.state}"

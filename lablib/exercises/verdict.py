@@ -51,10 +51,10 @@ class Verdict:
 
     def _repr_mimebundle_(self, **_: Any) -> Any:
         """In a notebook a failed check has buttons: its case in the workbench, a hint, our solution."""
-        if self._replay is None:
-            return {"text/plain": self.text}
-        from lablib.workbench import show_verdict
+        from lablib.workbench.verdict import show_verdict, text_html
 
+        if self._replay is None:
+            return {"text/plain": self.text, "text/html": text_html(self.text)}
         return {**show_verdict(self)._repr_mimebundle_(), "text/plain": self.text}
 
 

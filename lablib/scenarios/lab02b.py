@@ -18,8 +18,8 @@ from lablib.scenarios.stages import RATE, SPREAD, VISIBILITY_TIMEOUT, WORK, Queu
 FUNCTION = "work"
 _WAYS = ("raises", "reports", "reports, not asked")
 _EVENTS = (
-    Event("OrderDone", "{actor} has done {detail}"),
-    Event("OrderFailed", "{actor} could not do {detail}"),
+    Event("OrderDone", "{actor} has done {detail}", counts="work succeeded"),
+    Event("OrderFailed", "{actor} could not do {detail}", counts="work failed"),
 )
 
 
@@ -75,10 +75,10 @@ def sorted_out(run: Run) -> bool:
     return lasted(run) and bool(moved) and moved <= failed and once and not lost(run)
 
 
-@mission("02b.unseen", "reserved", "max_receives")
+@mission("02b.unseen", "bad", "reserved", "max_receives")
 def never_seen(run: Run) -> float | None:
-    """An order comes into the dead-letter queue, and the function was never called for it."""
-    first = next(iter(unseen(run)), None)
+    """No order is bad, and one comes into the dead-letter queue for which the function was never called."""
+    first = None if run.trace.where("OrderFailed") else next(iter(unseen(run)), None)
     return run.trace.where("MovedToDeadLetterQueue", subject=first)[0].time if first else None
 
 

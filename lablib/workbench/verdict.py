@@ -57,7 +57,9 @@ class VerdictView(ipywidgets.VBox):
 
     def _solution(self) -> ipywidgets.Widget:
         """The first time it asks, as `exercise(...).solution()` does; the second time it is meant."""
-        return _text(self._exercise().solution(sure="solution" in self._below))
+        mine = self._exercise()
+        sure = "solution" in self._below or mine.state == "passed"
+        return _text(mine.solution(sure=True) if sure else f"{mine.before_the_solution} press Solution once more.")
 
     def _exercise(self) -> Any:
         from lablib.exercises import exercise
@@ -83,9 +85,17 @@ _BUTTONS = {
 }
 
 
+def text_html(words: str) -> str:
+    """Plain text as HTML whose lines break between words: JupyterLab breaks those of plain text within them."""
+    style = (
+        "white-space: pre-wrap; word-break: normal; overflow-wrap: break-word; margin: 0; line-height: 1.4; "
+        "font-family: var(--jp-code-font-family, monospace); font-size: var(--jp-code-font-size, 13px)"
+    )
+    return f'<pre style="{style}">{html.escape(words)}</pre>'
+
+
 def _text(words: str) -> ipywidgets.HTML:
-    style = "white-space: pre-wrap; font-family: var(--jp-code-font-family, monospace); line-height: 1.4"
-    return ipywidgets.HTML(f'<div style="{style}">{html.escape(words)}</div>')
+    return ipywidgets.HTML(text_html(words))
 
 
 def _close(widget: ipywidgets.Widget) -> None:

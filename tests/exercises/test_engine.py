@@ -556,6 +556,14 @@ def test_three_hints_in_a_cell_are_three_hints(capsys):
     ]
 
 
+def test_a_long_hint_breaks_between_words(capsys, monkeypatch):
+    monkeypatch.setattr(Sum, "hints", ("word " * 40 + "answer.get('Messages', [])",))
+    Sum().hint()
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 88
+    assert "answer.get('Messages'," in " ".join(lines).split(), "no word is in two lines"
+
+
 def test_after_a_pass_the_solution_asks_no_more(monkeypatch):
     monkeypatch.setattr("lablib.exercises.solutions.source_of", lambda id: "def add(): ...")
     add = Sum()

@@ -49,6 +49,9 @@ def test_who_reports_does_each_good_order_once():
 def test_a_report_that_nobody_asked_for_loses_what_failed():
     run = fresh(QueueToFunction(bad=0.05, failures="reports, not asked"))
     assert set(lost(run)) == {row.subject for row in run.trace.where("OrderFailed")} != set()
+    assert (run.measures.done, run.measures.lost) == (len(done(run)), len(lost(run))), "what was deleted is not done"
+    assert f"{len(done(run))} done, " in str(run)
+    assert f", {len(lost(run))} lost" in str(run)
 
 
 def test_a_throttled_function_lets_orders_die_unseen_and_a_limit_for_the_pollers_does_not():

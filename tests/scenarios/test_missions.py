@@ -110,6 +110,7 @@ CASES = {
     "02b.unseen": [
         (QueueToFunction(reserved=1, max_receives=3), 7),
         (QueueToFunction(reserved=1, max_receives=10), 7),
+        (QueueToFunction(reserved=1, max_receives=3, bad=0.05), 7),  # and bad ones
         (QueueToFunction(max_receives=3), 7),
     ],
     "02b.calls": [

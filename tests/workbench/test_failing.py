@@ -1,5 +1,8 @@
 """A failing case of an exercise, opened in the workbench: as it was, at the instant that matters, to look at only."""
 
+import html
+import re
+
 import pytest
 from ipywidgets.widgets.widget import _instances
 from workbench.saved import saved_in
@@ -110,6 +113,7 @@ def test_hints_come_one_after_the_other_and_the_solution_asks_first(verdict):
     assert "Hint 2 of" in texts(view)[-1]
     view.buttons["solution"].click()
     assert "You learn most from your own try" in texts(view)[-1]
+    assert texts(view)[-1].removesuffix("</pre>").endswith("press Solution once more.")
     view.buttons["solution"].click()
     assert "def consumer(sqs, queue_url, process)" in texts(view)[-1]
 
@@ -124,7 +128,11 @@ def test_a_passed_verdict_is_text_and_makes_no_widget():
 
     passed = exercise("01.consumer").check(right)
     assert passed
-    assert passed._repr_mimebundle_() == {"text/plain": passed.text}
+    shown = passed._repr_mimebundle_()
+    assert shown.keys() == {"text/plain", "text/html"}
+    assert shown["text/plain"] == passed.text
+    assert "white-space: pre-wrap; word-break: normal" in shown["text/html"], "lines break between words"
+    assert html.unescape(re.sub("<[^>]+>", "", shown["text/html"])) == passed.text
 
 
 def test_a_replay_opens_in_the_workbench_by_itself(case):

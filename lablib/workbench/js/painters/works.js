@@ -29,11 +29,10 @@ export const works = {
     if (!b.below) text(g, "Done", b.x + 11, b.y + 16, { size: fs + 0.5, weight: 650, color: col.ink });
     if (!b.below) text(g, done, b.x + 11, b.y + fs * 1.6 + size * 0.7, { size, weight: 750, color: col.done });
     const again = run.count("again", t);
-    const beside = b.w - 34 - width(g, done, size, 750), forms = [`${brief(again)} came again`, `${brief(again)} again`, ""];
-    const gone = `${brief(lost)} lost`, hue = { size: fs - 1, weight: 650, color: col.again, align: "right" };
-    if (lost && !b.below) text(g, gone, b.x + b.w - 11, width(g, gone, fs - 1, 650) < beside ? b.y + fs * 1.6 + size * 0.75 : b.y + 16, hue);
-    else if (again && !b.below) text(g, fitting(g, forms, beside, fs - 1, 600), b.x + b.w - 11, b.y + fs * 1.6 + size * 0.75,
-      { size: fs - 1, weight: 600, color: col.again, align: "right" });
+    const beside = b.w - 34 - width(g, done, size, 750), above = b.w - 34 - width(g, "Done", fs + 0.5, 650),
+      what = lost ? `${brief(lost)} lost` : again ? `${brief(again)} came again` : "", wide = width(g, what, fs - 1, 650);
+    if (what && !b.below && (lost || wide < Math.max(beside, above))) text(g, what, b.x + b.w - 11, wide < beside ? b.y + fs * 1.6 + size * 0.75 : b.y + 16,
+      { size: fs - 1, weight: 650, color: col.again, align: "right" });
     const rows = [[["work that counted", "counted"], s.good, col.done], [["work for nothing", "for nothing"], s.twice + s.crashed, col.again],
       [["hidden, in nobody's hands", "in nobody's hands", "in no hands"], s.dark, col.vain]];
     const y0 = b.y + (b.below ? 6 : fs * 2.4 + size * 1.1), room = Math.min(fs * 4.2, (b.y + b.h - y0 - 6) / rows.length),
