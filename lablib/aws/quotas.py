@@ -4,7 +4,7 @@ Each service declares its own (`Service.quotas`); `lablib.services` finds them. 
 parameter of the model for which AWS publishes no number; `Cloud(assume={name: value})` changes it. All others are AWS's
 and follow the edition: `Cloud(limits="2023")` or `Cloud(limits="today")`.
 
-Sources: "notes" are the course notes (April 2023); "API" is the service's API reference as shipped in botocore; "guide"
+Sources: "course of 2023" is an AWS course (April 2023); "API" is the service's API reference as shipped in botocore; "guide"
 is the service's developer guide; "price list" is the service's price page for us-east-1.
 """
 

@@ -18,7 +18,7 @@ class Limits(pd.DataFrame):
         def words(value: object) -> str:
             return f"{value:,}" if isinstance(value, (int, float)) else str(value)
 
-        numbers = [name for name in ("notes 2023", "today") if name in self]
+        numbers = [name for name in ("course 2023", "today") if name in self]
         table = pd.DataFrame(self).assign(**{name: self[name].map(words) for name in numbers})
         with pd.option_context("display.max_colwidth", None):
             return str(table.rename_axis(None).to_html(border=0, max_rows=None))
@@ -39,4 +39,4 @@ def limits(service: str | None = None, changed: bool = False) -> pd.DataFrame:
         for q in chosen.values()
         if not changed or q.course != q.today
     ]
-    return Limits(rows, columns=["quota", "notes 2023", "today", "unit", "source"]).set_index("quota")
+    return Limits(rows, columns=["quota", "course 2023", "today", "unit", "source"]).set_index("quota")

@@ -241,12 +241,12 @@ def test_nothing_is_told_about_nobody():
 
 def test_limits_has_both_editions_and_a_source_for_each():
     table = limits()
-    assert list(table.columns) == ["notes 2023", "today", "unit", "source"]
+    assert list(table.columns) == ["course 2023", "today", "unit", "source"]
     assert table["source"].str.len().min() > 3
     assert set(limits("sqs").index) == {name for name in table.index if name.startswith("sqs.")}
     changed = limits(changed=True)
     assert "sqs.message_size" in changed.index
-    assert (changed["notes 2023"] != changed["today"]).all()
+    assert (changed["course 2023"] != changed["today"]).all()
     with pytest.raises(ValueError, match="must be one of 'api', "):
         limits("sms")
 

@@ -8,7 +8,7 @@ _CREATE = "API: CreateQueue"
 _PRICE = "price list: SQS, us-east-1, standard queue, up to 100 billion requests a month; quoted in March 2026"
 
 QUOTAS: tuple[Quota, ...] = (
-    quota("sqs.message_size", 262_144, 1_048_576, "bytes", "notes; API: CreateQueue, SendMessageBatch"),
+    quota("sqs.message_size", 262_144, 1_048_576, "bytes", "course of 2023; API: CreateQueue, SendMessageBatch"),
     quota("sqs.retention", 345_600, 345_600, "s", _CREATE),
     quota("sqs.retention_max", 1_209_600, 1_209_600, "s", _CREATE),
     quota("sqs.visibility", 30, 30, "s", _CREATE),
@@ -26,7 +26,7 @@ QUOTAS: tuple[Quota, ...] = (
     quota("sqs.fifo_deduplication", 300, 300, "s", "API: SendMessage (MessageDeduplicationId)"),
     quota("sqs.fifo_attempt", 300, 300, "s", "API: ReceiveMessage (ReceiveRequestAttemptId)"),
     quota("sqs.fifo_id_length", 128, 128, "characters", "API: SendMessage, ReceiveMessage"),
-    quota("sqs.fifo_calls", 300, 300, "calls/s per action", "notes; guide: message quotas"),
+    quota("sqs.fifo_calls", 300, 300, "calls/s per action", "course of 2023; guide: message quotas"),
     quota("sqs.fifo_high_calls", 18_000, 70_000, "calls/s per action", "news of October 2023; guide: message quotas"),
     quota("sqs.fifo_group_calls", 300, 300, "calls/s per group", "guide: high throughput for FIFO queues"),
     quota("sqs.receives_before_back", 3, 3, "receives", "guide: available CloudWatch metrics"),
@@ -42,7 +42,7 @@ QUOTAS: tuple[Quota, ...] = (
     quota("sqs.data_key_reuse", 300, 300, "s", "API: CreateQueue (KmsDataKeyReusePeriodSeconds)"),
     quota("sqs.data_key_reuse_max", 86_400, 86_400, "s", "API: CreateQueue (KmsDataKeyReusePeriodSeconds)"),
     quota("sqs.counter_lag_max", 60, 60, "s", "API: GetQueueAttributes (at least 1 minute to consistency)"),
-    quota("sqs.managed_sse", False, True, "", "notes: opt in; API: on for new queues (SqsManagedSseEnabled)"),
+    quota("sqs.managed_sse", False, True, "", "course of 2023: opt in; API: on for new queues (SqsManagedSseEnabled)"),
     quota("sqs.fair_queues", False, True, "", "API: SendMessage (MessageGroupId on standard queues, since 2025)"),
     assumed("sqs.servers", 8, "servers", "servers of a standard queue", 1, 64),
     assumed("sqs.copies", 2, "servers", "copies of a message, on different servers", 1, 64),
