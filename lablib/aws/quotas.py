@@ -1,11 +1,11 @@
-"""AWS's numbers as data: the value in the course notes of 2023, the value today, and where that is written.
+"""AWS's numbers as data: the value in an AWS course of 2023, the value today, and where that is written.
 
 Each service declares its own (`Service.quotas`); `lablib.services` finds them. A quota with `assumed=True` is a
 parameter of the model for which AWS publishes no number; `Cloud(assume={name: value})` changes it. All others are AWS's
 and follow the edition: `Cloud(limits="2023")` or `Cloud(limits="today")`.
 
-Sources: "course of 2023" is an AWS course (April 2023); "API" is the service's API reference as shipped in botocore; "guide"
-is the service's developer guide; "price list" is the service's price page for us-east-1.
+Sources: "course of 2023" is an AWS course (April 2023); "API" is the service's API reference as shipped in botocore;
+"guide" is the service's developer guide; "price list" is the service's price page for us-east-1.
 """
 
 from __future__ import annotations
