@@ -6,6 +6,7 @@ import re
 import pytest
 from browser import harness
 from browser.bench import Bench
+from browser.followers import put
 from playwright.sync_api import expect
 
 from lablib.scenarios import Action
@@ -365,6 +366,14 @@ def test_nothing_plays_before_the_guess_and_the_truth_is_drawn_over_it(run_cells
     bench.wait("w => w.time.over")
     bench.settled()
     expect(bench.say).to_contain_text("You and the truth share")
+
+
+def test_a_mission_that_is_met_says_when_and_only_of_its_own_run(run_cells):
+    bench = Bench(run_cells("workbench(VideoQueue, seed=7, mode='queue', consumers=4)"))
+    bench.lift()
+    expect(bench.say).to_contain_text("✓ At the end: In a queue they wait.")
+    put(bench, "consumers", 3)
+    expect(bench.say).not_to_contain_text("✓")
 
 
 def test_a_choice_covers_the_picture_and_the_run_says_the_truth_when_it_was_watched(run_cells):

@@ -413,7 +413,7 @@ export function mount(root, store) {
     if (names.has("state")) state = store.get("state");
     if (names.has("run")) run = parse(store.get("run"));
     if (names.has("other")) other = parse(store.get("other"));
-    if (names.has("run") || names.has("other")) await show(true);
+    if (names.has("run") || names.has("other")) { say(); await show(true); }   // what was said, was said of another run
     if (names.has("run") || names.has("other") || many !== state.many.text) { many = state.many.text; plot(true); }
     if (names.has("selected")) { const m = store.get("selected"); if (m >= 0 && m !== select?.m) choose({ m, lane: mine() });
       else if (m < 0 && select?.m !== undefined) close(); }
