@@ -16,7 +16,6 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
-from threading import Thread
 from types import CellType, CodeType, FunctionType, MethodType, SimpleNamespace, TracebackType
 from typing import Any
 
@@ -329,7 +328,7 @@ class _Own:
 
 def _holds_back(value: Any) -> bool:
     """Is it a lock, or another thing with which the threads of one program wait for each other?"""
-    kin = type(value).__module__ in ("threading", "queue") and not isinstance(value, (type, Thread))
+    kin = type(value).__module__ in ("threading", "queue") and not hasattr(value, "run")
     return isinstance(value, Lock) or kin
 
 
