@@ -126,17 +126,9 @@ class Measures:
             return self.records.handled
         subjects, begun = self.trace.column("subject"), self._begun
         delivered = [row for row in self.counted("delivered") if subjects[row] in begun]
-        failed = set(self._undone)
-        deleted = [row for row in self.counted("deleted") if row not in failed] if failed else self.counted("deleted")
+        failed = set(results.undone(self))
+        deleted = [row for row in self.counted("deleted") if row not in failed]
         return sorted([*deleted, *delivered]) if delivered else deleted
-
-    @cached_property
-    def _undone(self) -> list[int]:
-        """The rows by which a message was deleted though all work on it had failed, as far as the events tell it."""
-        subjects = self.trace.column("subject")
-        failed = {subjects[row] for row in self.counted("work failed")}
-        failed -= {subjects[row] for row in self.counted("work succeeded")}
-        return [row for row in self.counted("deleted") if subjects[row] in failed]
 
     @cached_property
     def _begun(self) -> dict[int, float]:
@@ -295,9 +287,7 @@ class Measures:
 
     @property
     def done(self) -> int:
-        """Messages deleted after they were received, and not only after work that failed; requests answered in time; or
-        records that were worked on.
-        """
+        """Messages deleted after they were received and not undone, requests answered, or records worked on."""
         subjects = self.trace.column("subject")
         return len({subjects[row] for row in self._handled})
 
@@ -319,10 +309,8 @@ class Measures:
 
     @property
     def lost(self) -> int:
-        """Messages that expired, or were deleted though all work on them had failed; copies that a topic could not
-        deliver; or requests that were refused or timed out.
-        """
-        return len(self.where(lambda event: event.lost)) + len(self._undone)
+        """Messages that expired, or were deleted undone; copies without a delivery; requests refused or timed out."""
+        return len(self.where(lambda event: event.lost)) + len(results.undone(self))
 
     @cached_property
     def fanout(self) -> FanOut:

@@ -61,6 +61,15 @@ def own(m: Measures) -> list[Number]:
     return [number(label, value) for label, value in m.run.scenario.results(m.run).items()] if m.run else []
 
 
+def undone(m: Measures) -> list[int]:
+    """The rows by which a message was deleted though all work on it had failed, as far as the events tell it."""
+    subjects = m.trace.column("subject")
+    failed = {subjects[row] for row in m.counted("work failed")} - {
+        subjects[row] for row in m.counted("work succeeded")
+    }
+    return [row for row in m.counted("deleted") if subjects[row] in failed]
+
+
 def line(m: Measures) -> str:
     """The result in one line."""
     age = m.age_of_oldest()
