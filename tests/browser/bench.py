@@ -11,6 +11,11 @@ from .harness import Notebook
 RUN = """w => JSON.stringify([w.run, w.other].map(run => run && [run.label, run.messages,
     run.list.map(k => [k.m, k.state, k.place, k.holder, k.t0, k.t1])]))"""
 
+SETTLED = """async box => {
+    const {workbench} = box, {stage} = workbench, room = box.querySelector(".ml-stage");
+    do await workbench.settled(); while (stage.size[0] !== room.clientWidth || stage.size[1] !== room.clientHeight);
+}"""
+
 
 class Bench:
     """One workbench: `number` of those on the page."""
@@ -30,8 +35,8 @@ class Bench:
         return self.box.evaluate(f"(box, x) => ({script})(box.workbench, x)", argument)
 
     def settled(self) -> None:
-        """Wait until no message is on its way, no time runs and no trace fades."""
-        self.ask("w => w.settled()")
+        """Wait until no message is on its way, no time runs, no trace fades, and all has its size."""
+        self.box.evaluate(SETTLED)
 
     def wait(self, script: str) -> None:
         """Wait until a function of the page's workbench object gives something true."""
@@ -82,6 +87,7 @@ class Bench:
         self.lift()
         x = self.ask("(w, t) => w.scrub.X(t)", t)
         self.scrub.click(position={"x": x, "y": 40})
+        self.wait(f"w => Math.abs(w.time.t - {t}) < w.run.duration / 100")
         self.settled()
 
     def time(self) -> float:

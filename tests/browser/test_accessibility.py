@@ -52,7 +52,7 @@ def test_axe_finds_nothing_on_a_kept_page(chromium, tmp_path, lab, scheme):
     page.set_default_timeout(harness.PATIENCE_MS)
     page.goto(to_html(run, tmp_path / "run.html", other).as_uri())
     bench = Bench(type("Saved", (), {"page": page}))
-    assert page.get_by_role("heading", level=1).evaluate("h => h.offsetHeight") == 1  # for screen readers only
+    expect(page.get_by_role("heading", level=1)).to_have_js_property("offsetHeight", 1)  # for screen readers only
     assert violations(page) == []
     bench.lift()
     bench.open("Lanes")
