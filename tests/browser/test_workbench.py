@@ -106,6 +106,7 @@ def test_the_space_bar_plays_and_stops(bench):
     bench.page.keyboard.press("Space")
     bench.wait("w => w.time.t > 1")
     bench.page.keyboard.press("Space")
+    expect(bench.button("Play (Space)")).to_be_visible()
     at = bench.time()
     picture = bench.canvas.evaluate(PIXELS)
     bench.frames(20)
@@ -325,6 +326,16 @@ def test_the_figure_is_one_click_away_and_its_cursor_is_the_same(bench):
     assert shown == pytest.approx(curve, abs=1)
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_lines_of_the_figure_are_faint_in_both_themes(kept, scheme):
+    bench = kept(VideoQueue().run(seed=7), color_scheme=scheme)
+    bench.open("Curves")
+    faint = bench.ask("w => w.view().col.faint")
+    red, green, blue = (int(faint[k : k + 2], 16) for k in (1, 3, 5))
+    for line in (".xgrid", ".ygrid"):
+        expect(bench.box.locator(f".ml-plot {line}").first).to_have_css("stroke", f"rgb({red}, {green}, {blue})")
+
+
 def test_lanes_show_work_and_visibility_as_two_things(run_cells):
     bench = Bench(run_cells("workbench(Visibility, visibility_timeout=8, rate=0.1, seed=5, at=40, lanes=True)"))
     lanes = bench.box.get_by_role("region", name="Lanes: single messages over time")
@@ -434,13 +445,11 @@ def test_a_theme_switch_redraws_everything(bench):
     canvases = [bench.canvas, bench.scrub]
     light = [canvas.evaluate(PIXELS) for canvas in canvases]
     switch = "dark => document.body.dataset.jpThemeLight = String(!dark)"
-    bench.page.evaluate(switch, True)
-    bench.settled()
-    dark = [canvas.evaluate(PIXELS) for canvas in canvases]
-    assert all(a != b for a, b in zip(light, dark, strict=True))
-    bench.page.evaluate(switch, False)
-    bench.settled()
-    assert [canvas.evaluate(PIXELS) for canvas in canvases] == light
+    for dark in (True, False):
+        bench.page.evaluate(switch, dark)
+        for canvas, before in zip(canvases, light, strict=True):
+            differs = f"([canvas, light]) => (canvas.toDataURL() !== light) === {str(dark).lower()}"
+            bench.page.wait_for_function(differs, arg=[canvas.element_handle(), before])
 
 
 def test_no_memory_grows_over_200_runs(notebook, bench):

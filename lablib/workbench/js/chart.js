@@ -46,6 +46,7 @@ export class Chart {
         const layout = JSON.parse(JSON.stringify(next.layout).replace(/\{\{(\w+)\}\}/g, (_, name) => theme[name]));
         const size = this.large ? 16 : 12;
         for (const note of layout.annotations) note.font = { size };
+        for (const name of Object.keys(layout)) if (/^[xy]axis/.test(name)) Object.assign(layout[name], { gridcolor: theme.faint, zerolinecolor: theme.faint });
         Object.assign(layout, { font: { size, color: theme.soft, family: this.family }, height: layout.height * (this.large ? 1.3 : 1) });
         if (this.large) for (const side of "ltbr") layout.margin[side] *= 1.4;
         this.plot.style.height = `${layout.height}px`;   // plotly asks its box for the height when the width changes

@@ -6,8 +6,11 @@ const font = (size, weight, italic) => `${italic ? "italic " : ""}${weight} ${si
 
 /** Words; those that do not fit in `max` get smaller, down to `least`, and are cut then. `color`, `align`, `size` as on a canvas. Returns their width. */
 export function text(g, s, x, y, { size = 13, weight = 400, color = "#000", align = "left", max = 0, least = size, italic = false } = {}) {
-  if (max > 0 && least < size) size = Math.max(least, Math.min(size, Math.floor((2 * size * max) / Math.max(1, width(g, s, size, weight))) / 2));
   g.font = font(size, weight, italic);
+  while (max > 0 && size > least && g.measureText(s).width > max) {   // step by step: letters do not shrink evenly
+    size = Math.max(least, size - 0.5);
+    g.font = font(size, weight, italic);
+  }
   g.fillStyle = color; g.textAlign = align; g.textBaseline = "middle";
   if (max && g.measureText(s).width > max) {
     let k = s.length;
@@ -23,8 +26,15 @@ export const width = (g, s, size = 13, weight = 400) => { g.font = font(size, we
 /** The first of several forms, longest first, that fits; the last one when none does. */
 export const fitting = (g, forms, max, size, weight) => forms.find((s) => width(g, s, size, weight) <= max) ?? forms.at(-1);
 
+/** The name of a lane: what is different in its run, as much of it as there is room for. */
+export function laneName(g, { label, strong }, x, y, size, max, col) {
+  const parts = label.replace(/, and \d+ more$/, "").split(/(?=, |; )/), all = parts.length + Number(/, and (\d+) more$/.exec(label)?.[1] ?? 0);
+  const forms = [label, ...parts.map((_, i) => `${parts.slice(0, i + 1).join("")}, and ${all - i - 1} more`).slice(0, -1).reverse()];
+  text(g, fitting(g, forms, max, size, 680), x, y, { size, weight: 680, color: strong ? col.ink : col.soft, max, least: size - 4 });
+}
+
 export function box(g, x, y, w, h, r, { fill, stroke, line = 1.25, dash } = {}) {
-  g.beginPath(); g.roundRect(x, y, Math.max(0, w), Math.max(0, h), r);
+  g.beginPath(); g.roundRect(x, y, Math.max(0, w), Math.max(0, h), typeof r === "number" ? Math.max(0, r) : r);
   if (fill) { g.fillStyle = fill; g.fill(); }
   if (stroke) { g.strokeStyle = stroke; g.lineWidth = line; g.setLineDash(dash || []); g.stroke(); g.setLineDash([]); }
 }

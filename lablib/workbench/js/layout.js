@@ -64,14 +64,16 @@ export function rows(list, forward) {
 
 /** How high each lane and its parts are, and how big the marks: the same for all lanes. `lens`: {wide} or null. */
 export function arrange(lanes, W, H, { big = false, lens = null } = {}) {
-  const fs = big ? clamp(W / 78, 15, 24) : W < 760 ? 12 : 13, n = lanes.length;
+  const fs = big ? clamp(W / 78, 15, 24) : W < 760 ? 12 : clamp(W / 115, 13, 16), n = lanes.length;
   const labelH = lanes.some((lane) => lane.label) ? fs * 1.6 : 2, gap = n > 1 ? 8 : 0, lh = (H - gap * (n - 1)) / n - labelH;
   const all = lanes.map((lane) => ({ lane, ...columns(lane.run) }));
   const wanted = Math.max(...all.map((it) => it.columns.filter((column) => it.lane.run.places[column[0]].role !== "done").length)) * fs * 11.5;
   const most = lens ? Math.min(W * lens.wide, lens.most ?? 700) : 0, spare = W - wanted;   // what the flow leaves for the lens
-  const below = lens && lh > 250 && (W < 820 || spare < most * 0.75);   // a narrow picture has its lens below, a small one has none
-  if (lens && W < 640 && !below) lens = null;
-  const flowH = below ? lh * 0.62 : lh, lensW = lens && !below ? clamp(spare, most * 0.75, most) : 0;
+  const least = Math.max(most * 0.75, W * 0.28);         // a narrow picture has its lens below; what is as high as wide is where it is larger
+  const below = lens && lh > 250 && (W < 820 || spare < most * 0.75) && !(lens.square && Math.min(Math.max(spare, least), lh) > lh * 0.36);
+  if (lens && W < 500 && !below) lens = null;
+  const flowH = below ? lh - clamp((lens.low?.(all[0].lane.run) ?? 0) * fs, lh * 0.38, lh * 0.48) : lh;
+  const lensW = lens && !below ? clamp(spare, least, Math.max(least, most)) : 0;
   const blocks = lanes.some((lane) => lane.run.crowded.size > 0), head = fs * 2.3;
   const plans = all.map((it) => plan(it, W, flowH, { fs, head, lensW, lens, below }));
   const heaps = plans.flatMap((p) => p.boxes.filter((b) => HEAPS.has(b.role) && b.role !== "dead-letter").map((b) => ({ b, p })));
@@ -101,7 +103,8 @@ export function arrange(lanes, W, H, { big = false, lens = null } = {}) {
     widths(p, W, need, { fs, lensW });
     for (const b of p.boxes) { b.y += top; b.big = big; }
     if (lens) {
-      const room = below ? { x: 1, y: top + flowH + 8, w: W - 2, h: lh - flowH - 9, below } : { x: W - lensW - 1, y: top, w: lensW, h: lh - 1 };
+      const high = Math.min(lh - 1, (lens.high ?? Infinity) * fs);
+      const room = below ? { x: 1, y: top + flowH + 8, w: W - 2, h: lh - flowH - 9, below } : { x: W - lensW - 1, y: top + (lh - 1 - high) / 2, w: lensW, h: high };
       lane.lensBox = { ...room, fs, head, big, role: "lens", place: p.boxes.find((b) => b.role === "done")?.place ?? -1 };
     } else lane.lensBox = null;
     lane.boxes = new Map(p.boxes.map((b) => [b.place, b]));
@@ -122,6 +125,17 @@ function plan({ lane, columns: list, forward }, W, H, { fs, head, lensW, lens, b
   const single = H > 330;
   const dropped = lens && !below;                      // the lens takes the place of what is done
   const shown = list.map((column) => column.filter((p) => !(dropped && places[p].role === "done"))).filter((column) => column.length);
+  const kind = (column) => (column.some((p) => HEAPS.has(places[p].role) || TAPES.has(places[p].role)) ? "heap"
+    : column.some((p) => HANDS.has(places[p].role)) ? "hands" : "fixed");
+  const wide = (column) => Math.max(...column.map((p) => ({ producer: 8.4, topic: 7, bucket: 7, done: 8.3, endpoint: 13 })[places[p].role] ?? 9)) * fs;
+  const gap = (column, c) => (!c ? 0 : kind(column) === "hands" ? Math.max(44, W * 0.055) : Math.max(34, Math.min(50, W * 0.04)));
+  /** The share of their width that columns of one width have: where there are many in a narrow picture, all of them shrink. */
+  const part = () => {
+    const least = shown.filter((column) => kind(column) !== "fixed").length * fs * 8.5,
+      wanted = shown.reduce((sum, column, c) => sum + gap(column, c) + (kind(column) === "fixed" ? wide(column) : 0), 0);
+    return (W - lensW - 2 - least) / Math.max(1, wanted);
+  };
+  while (dropped && part() < 0.62 && shown.length > 2 && kind(shown[0]) === "fixed") shown.shift();   // how it comes there gives way to the lens
   shown.forEach((column, c) => column.forEach((p) => {
     const [from, to] = at.get(p), role = places[p].role, space = column.length > 1 ? 6 : 0, full = (to - from) * H - space;
     const b = { place: p, role, column: c, x: 0, w: 0, fs, head, painter: places[p].painter ?? role };
@@ -143,21 +157,14 @@ function plan({ lane, columns: list, forward }, W, H, { fs, head, lensW, lens, b
     boxes.push({ place: p, role: places[p].role, column: source.column, under: source, x: 0, w: 0, y: bottom - h, h, fs, head, low: true,
       painter: places[p].painter ?? places[p].role });
   }
-  const wide = (W - lensW - 2) / Math.max(1, control.length);
+  const steers = (W - lensW - 2) / Math.max(1, control.length);
   for (const b of boxes) b.y += strip;
-  control.forEach((p, i) => boxes.push({ place: p, role: places[p].role, column: -1, x: 1 + i * wide, w: wide - 8, y: 0, h: strip - 8, fs, head, low: true,
+  control.forEach((p, i) => boxes.push({ place: p, role: places[p].role, column: -1, x: 1 + i * steers, w: steers - 8, y: 0, h: strip - 8, fs, head, low: true,
     painter: places[p].painter ?? places[p].role }));
-  const fixed = shown.map((column) => Math.max(...column.map((p) => ({ producer: 8.4, topic: 7, bucket: 7, done: 8.3,
-    endpoint: 13 })[places[p].role] ?? 9)) * fs);
-  const flexible = shown.map((column) => (column.some((p) => HEAPS.has(places[p].role) ||
-    TAPES.has(places[p].role)) ? "heap" : column.some((p) => HANDS.has(places[p].role)) ? "hands" : "fixed"));
-  const gaps = shown.map((_, c) => (c ? (flexible[c] === "hands" ? Math.max(44, W * 0.055) : Math.max(34, Math.min(50, W * 0.04))) : 0));
+  const flexible = shown.map(kind), share = Math.min(1, Math.max(0.3, part())), gaps = shown.map(gap);
   if (dropped) gaps.push(flexible.at(-1) === "hands" ? 48 : 24);
-  const least = flexible.filter((f) => f !== "fixed").length * fs * 8.5,
-    fixedW = fixed.reduce((a, w, c) => a + (flexible[c] === "fixed" ? w : 0), 0), gapsW = gaps.reduce((a, b) => a + b, 0);
-  const part = Math.min(1, Math.max(0.3, (W - lensW - 2 - least) / (fixedW + gapsW)));   // many columns in a narrow picture: all of them shrink
-  return { run, boxes, forward, fixed: fixed.map((w) => w * part), flexible, gaps: gaps.map((w) => w * part),
-    room: W - lensW - 2 - (fixedW + gapsW) * part };
+  const fixed = shown.map((column) => wide(column) * share), taken = fixed.reduce((sum, w, c) => sum + (flexible[c] === "fixed" ? w : 0), 0);
+  return { run, boxes, forward, fixed, flexible, gaps: gaps.map((w) => w * share), room: W - lensW - 2 - taken - gaps.reduce((a, b) => a + b, 0) * share };
 }
 
 /** Widths: the queue gets what its fullest pile needs, the hands the rest up to a limit. */

@@ -390,7 +390,7 @@ export function mount(root, store) {
     const ratio = Math.min(2, devicePixelRatio || 1), two = lanes().length > 1,
       rest = head.offsetHeight + tasks.element.offsetHeight + tasks.controls.offsetHeight + foot.offsetHeight + line.offsetHeight + alarm.offsetHeight + 26;
     const seen = seenHeight(box) - (store.live ? 24 : 34), most = only ? form.height ?? 360 : Math.max(two ? 300 : 250, seen - rest);
-    const most2 = Math.min(most, two ? 760 : 560);
+    const most2 = Math.min(most, two ? 900 : 560);
     picture.style.height = `${Math.round(most2)}px`;
     W = picture.clientWidth; H = picture.clientHeight;
     if (canvas.width !== Math.round(W * ratio) || canvas.height !== Math.round(H * ratio)) { canvas.width = Math.round(W * ratio);

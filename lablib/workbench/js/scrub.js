@@ -201,7 +201,7 @@ export class Scrub {
   pair() { const strong = this.series.find((s) => s.strong) ?? this.series[0]; return [strong, this.series.find((s) => s !== strong)]; }
 
   draw(col, wall, { big = false, reduced = false } = {}) {
-    const g = this.canvas.getContext("2d"), { time } = this, T = time.duration, a = this.area(), fs = big ? 14 : 11.5, [strong] = this.pair();
+    const g = this.canvas.getContext("2d"), { time } = this, T = time.duration, a = this.area(), fs = big ? 14 : clamp(a.w / 130, 11.5, 13.5), [strong] = this.pair();
     if (!this.W || !this.H || !strong) return;
     if (time.fog ? time.watched !== this.scaled : this.scaled !== Infinity) this.rescale();
     const kit = this.kit(col), at = this.X(time.watched), cut = Math.round((time.fog ? at : this.W) * this.ratio),
@@ -275,7 +275,9 @@ export class Scrub {
       g.fillStyle = s === strong ? col[s.color] : alpha(col[s.color], 0.72); g.fillRect(x, 6.2, 16, s === strong ? 3.6 : 2.2);
       x += 35 + text(g, words(s), x + 21, 8, { size: fs, color: col.soft });
     }
-    text(g, brief(this.top), a.x + a.w - 1, a.y + 6, { size: fs - 1, color: col.soft, align: "right" });
+    const top = brief(this.top), wide = width(g, top, fs - 1) + 4;   // readable where the curve goes through it, too
+    g.fillStyle = alpha(col.fog, 0.85); g.fillRect(a.x + a.w - wide, a.y, wide, fs + 1);
+    text(g, top, a.x + a.w - 1, a.y + 6, { size: fs - 1, color: col.soft, align: "right" });
     const step = T > 7200 ? nice(T / 3600 / 7) * 3600 : nice(T / 7);
     for (let t = 0; t <= T + 1e-6; t += step) {
       const at = this.X(t), label = T > 172800 ? `${Math.round(t / 8640) / 10} d` : T > 7200 ? `${Math.round(t / 360) / 10} h` : T > 900 ? clock(t,

@@ -1,7 +1,7 @@
 // The picture of one or two lanes: lays out, then paints pipes, grounds, the way of what is selected, traces, marks, flights. A frame
 // is a function of the view alone, so that seeking needs no history.
 import { HANDS, HEAPS, TAPES, arrange } from "./layout.js";
-import { box, curve, mark, pipe, streak, text, way, width } from "./glyph.js";
+import { box, curve, laneName, mark, pipe, streak, text, way, width } from "./glyph.js";
 import { TIME, alpha } from "./theme.js";
 import { lensOf, painterOf, stageOf } from "./painters.js";
 import { marksAt, there } from "./model.js";
@@ -78,8 +78,7 @@ export class Stage {
 
   lane(g, lane, v) {
     const { col, t } = v, { run } = lane.at(t), boxes = [...lane.boxes.values()].filter((b) => there(run.places[b.place], t));
-    if (lane.label) text(g, lane.label, 2, lane.y + lane.labelH / 2 - 1,
-      { size: lane.fs + 1, weight: 680, color: lane.strong ? col.ink : col.soft, max: this.size[0] - 8 });
+    if (lane.label) laneName(g, lane, 2, lane.y + lane.labelH / 2 - 1, lane.fs + 1, this.size[0] - 8, col);
     for (const z of lane.zones) {
       box(g, z.x, z.y, z.w, z.h, 12, { stroke: alpha(col.edge, 0.7), line: 1.1, dash: [3, 4] });
       text(g, z.name, z.x + z.w - 8, z.y + lane.fs * 0.7, { size: lane.fs - 2, color: col.soft, align: "right", max: z.w - 16 });

@@ -15,25 +15,25 @@ export function heapGround(g, b, lane, v) {
     `${brief(waiting)} ${dead ? "dead" : "waiting"}`, brief(waiting)];
   const label = run.places[b.place].label, bold = { weight: 650, color: col.ink },
     down = run.places[b.place].parts ? run.serversDown(b.place, t) : null;
-  const short = dead ? "Dead letters" : cap(label.replace(/^(Queue|Topic) /, ""));
+  const short = dead ? "Dead letters" : cap(label.replace(/^(Queue|Topic) /, "")), bare = dead ? "Dead" : short.replace(/\.fifo$/, "");
   b.free = b.x + 6;                                    // marks begin to the right of it
   if (b.low && b.h < b.fs * 2.9) {
     b.free = b.x + b.fs * 7;
-    const w = text(g, short, b.x + 9, b.y + b.h / 2, { size: b.fs, ...bold, max: Math.min(b.fs * 6, b.w - 40), least: 8 });
+    const w = text(g, fitting(g, [short, bare], Math.min(b.fs * 6, b.w - 40), b.fs, 650), b.x + 9, b.y + b.h / 2, { size: b.fs, ...bold, max: Math.min(b.fs * 6, b.w - 40), least: 8 });
     if (w < b.fs * 5.6) text(g, brief(waiting), b.x + 9 + Math.max(w + 8, b.fs * 5.4), b.y + b.h / 2, { size: b.fs, weight: 600, color: hue });
     return;
   }
   if (b.low) {
     const most = Math.min(b.fs * 7.4, b.w - 18);
-    const wide = [text(g, fitting(g, [label, short], most, b.fs, 650), b.x + 10, b.y + b.h / 2 - b.fs * 0.62, { size: b.fs, ...bold, max: most, least: 8.5 }),
+    const wide = [text(g, fitting(g, [label, short, bare], most, b.fs, 650), b.x + 10, b.y + b.h / 2 - b.fs * 0.62, { size: b.fs, ...bold, max: most, least: 8.5 }),
       text(g, fitting(g, forms, most, b.fs - 1, 600), b.x + 10, b.y + b.h / 2 + b.fs * 0.7, { size: b.fs - 1, weight: 600, color: hue })];
     b.free = b.x + 14 + Math.max(...wide);
     return;
   }
-  const title = fitting(g, [label, short], b.w * 0.6, b.fs + 1, 650), w = Math.min(b.w * 0.6, width(g, title, b.fs + 1, 650));
-  text(g, title, b.x + 13, b.y + b.head / 2 + 3, { size: b.fs + 1, ...bold, max: b.w * 0.6, least: 9 });
-  const first = fitting(g, forms, b.w - w - 40, b.fs, 600);
-  text(g, first, b.x + b.w - 13, b.y + b.head / 2 + 3, { size: b.fs, weight: 600, color: hue, align: "right" });
+  const pad = b.w < b.fs * 10 ? 7 : 13, most = Math.max(b.w * 0.6, b.w - 2 * pad - 8 - width(g, forms.at(-1), b.fs, 600)), title = fitting(g, [label, short, bare], b.w * 0.6, b.fs + 1, 650);
+  const w = text(g, title, b.x + pad, b.y + b.head / 2 + 3, { size: b.fs + 1, ...bold, max: most, least: 8 });
+  const first = fitting(g, forms, b.w - w - 2 * pad - 6, b.fs, 600);
+  text(g, first, b.x + b.w - pad, b.y + b.head / 2 + 3, { size: b.fs, weight: 600, color: hue, align: "right" });
   if (down) servers(g, b, run.places[b.place].parts, down, col);
 }
 

@@ -31,21 +31,22 @@ function halfWords(run, o, i) {
 }
 
 export const board = {
-  wide: 0.42, most: 640,
+  wide: 0.42, most: 640, low: (run) => 4 + run.lens.receivers.length * 1.15,
   paint(g, b, lane, v) {
-    const { col, t } = v, { run } = lane, fs = b.fs, orders = ordersOf(run), { receivers } = run.lens, names = Math.min(b.w * 0.24, fs * 6.6);
-    const cw = (b.w - names - 14) / Math.max(20, orders.length), top = b.y + fs * 2.3, rh = (b.h - fs * 2.3 - fs * 2.6) / receivers.length,
-      n = known(run, t);
+    const { col, t } = v, { run } = lane, fs = b.fs, orders = ordersOf(run), { receivers } = run.lens, names = Math.min(b.w * (b.w < 300 ? 0.34 : 0.24), fs * 6.6);
+    const cw = (b.w - names - 14) / Math.max(20, orders.length), top = b.y + fs * 2.3,
+      flat = b.h < fs * (4.9 + receivers.length * 1.1), rh = (b.h - fs * 2.3 - (flat ? 15 : fs * 2.6)) / receivers.length, n = known(run, t);   // flat: no legend
     box(g, b.x, b.y, b.w, b.h, 12, { fill: col.card, stroke: col.edge, line: 1.4 });
-    receivers.forEach(({ label }, r) => text(g, label, b.x + 11, top + (r + 0.5) * rh, { size: fs - 0.5, color: col.soft, max: names - 14, least: 8 }));
+    receivers.forEach(({ label }, r) => text(g, label, b.x + 11, top + (r + 0.5) * rh, { size: Math.min(fs - 0.5, rh - 1), color: col.soft, max: names - 14, least: 8 }));
     orders.forEach((o, i) => { if (o.t <= t) column(g, v, lane, { o, i, x: b.x + names + i * cw, cw, top, rh, receivers }); });
     let x = b.x + b.w - 12;
     const words = wordsOf(run);
-    for (const [s, color, weight] of [[`${words.nobody} ${n.nobody}`, col.soft, 500],
-      [`${words.some} ${n.some}`, n.some ? col.again : col.soft, n.some ? 700 : 500], [`${words.all} ${n.all}`, col.waiting, 650]]) {
-      x -= text(g, s, x, b.y + 15, { size: fs - (b.w < 420 ? 1 : 0), weight, color, align: "right" }) + 14;
+    const short = b.w < fs * 24, said = (state) => `${short ? words[state].split(" ").pop() : words[state]} ${n[state]}`;
+    for (const [state, color, weight] of [["nobody", col.soft, 500], ["some", n.some ? col.again : col.soft, n.some ? 700 : 500], ["all", col.waiting, 650]]) {
+      x -= text(g, said(state), x, b.y + 15, { size: fs - (b.w < 420 ? 1 : 0), weight, color, align: "right" }) + (short ? 8 : 14);
     }
     if (width(g, words.title, fs + 1, 650) <= x - b.x - 16) text(g, words.title, b.x + 11, b.y + 15, { size: fs + 1, weight: 650, color: col.ink });
+    if (flat || b.w < fs * 20) return;
     const wide = width(g, words.foot, fs - 2) > b.w - names - 10;    // the words have the whole width where they need it
     text(g, words.foot, b.x + (wide ? 11 : names), b.y + b.h - 9, { size: fs - 2, color: col.soft, italic: true, max: b.w - (wide ? 18 : names + 10), least: 8 });
   },

@@ -1,6 +1,6 @@
 // A stage: two brokers, one store and its lock; clients whose connections break and come back. What lies in the store survives; what is
 // only in the memory of a broker is hollow, and goes with it. The lens of the same name is the curve: how many clients have no broker.
-import { bar, box, circle, curve, fitting, lock, mark, pipe, ring, socket, streak, text, way, width, along } from "../glyph.js";
+import { bar, box, circle, curve, fitting, laneName, lock, mark, pipe, ring, socket, streak, text, way, width, along } from "../glyph.js";
 import { alpha, clamp, plural, seconds } from "../theme.js";
 import { steps } from "../model.js";
 
@@ -80,13 +80,14 @@ function theLock(g, lane, v) {
   box(g, x - 17, y - 17, 34, 34, 9, { fill: col.page, stroke: hue, line: 1.8, dash: has < 0 ? [4, 3] : null });
   lock(g, x, y - 3, 22, hue, has < 0);
   const words = has < 0 ? ["the lock is free", "free"] : lens.nodes.length > 1 ? ["the lock: one broker only", "the lock"] : ["the lock"];
-  text(g, fitting(g, words, st.W - x - 30, st.fs, 600), x + 24, y, { size: st.fs - 0.5, weight: 600, color: hue });
+  const clear = (at) => st.drum.y + 12 - at > st.fs * 1.2;   // in a low picture the sign stands alone, and not over the store's name
+  if (clear(y)) text(g, fitting(g, words, st.W - x - 30, st.fs, 600), x + 24, y, { size: st.fs - 0.5, weight: 600, color: hue });
   for (const [i, name] of lens.nodes.entries()) {
     const poll = lens.polls?.[name];
     if (nodeAt(lane.run, i, t).is !== "waits" || !poll || t >= poll[0]) continue;
     const left = (poll[0] - t) % poll[1], [px, py] = along(st.down[i], 0.5);
     circle(g, px, py, 13, { fill: col.page }); ring(g, px, py, 10, left / poll[1], col.control, alpha(col.control, 0.2), 3);
-    text(g, fitting(g, [`tries the lock in ${seconds(left)}`, seconds(left)], st.W - px - 22, st.fs - 1),
+    if (clear(py)) text(g, fitting(g, [`tries the lock in ${seconds(left)}`, seconds(left)], st.W - px - 22, st.fs - 1),
       px + 17, py, { size: st.fs - 1, color: col.control });
   }
 }
@@ -133,13 +134,15 @@ function messages(g, lane, v) {
   };
   const [per, rows] = grid(d, s, fs);
   const more = sit(safe, d.x + 18 + s / 2, d.y + 2 * ry + 8 + s / 2, per, rows, false);
-  text(g, `${plural(safe.length, "message")} on the disk${more ? `, ${more} not drawn` : ""}`, d.x + d.w / 2, d.y + d.h - fs * 0.9,
+  const inStore = `${plural(safe.length, "message")} on the disk`;
+  text(g, fitting(g, more ? [`${inStore}, ${more} not drawn`, inStore] : [inStore], d.w - 20, fs - 1), d.x + d.w / 2, d.y + d.h - fs * 0.9,
     { size: fs - 1, color: col.soft, align: "center", italic: true });
   const home = st.b[Math.max(0, has)], [wide, high] = gridIn(home, s, fs);
   if (soft.length) {
     const extra = sit(soft, home.x + 14 + s / 2, home.y + fs * 3.1 + 8 + s / 2, wide, high, true);
-    text(g, `${soft.length} only in memory${extra ? `, ${extra} not drawn` : ""}`, home.x + 12, home.y + home.h - fs * 0.85,
-      { size: fs - 1, color: col.soft, italic: true, max: home.w - 20 });
+    const lies = `${soft.length} only in memory`, room = (home.w - 20) * 0.96;   // slanted words are a little wider
+    text(g, fitting(g, extra ? [`${lies}, ${extra} not drawn`, lies, `${soft.length} in memory`] : [lies, `${soft.length} in memory`], room, fs - 1), home.x + 12,
+      home.y + home.h - fs * 0.85, { size: fs - 1, color: col.soft, italic: true, max: home.w - 20, least: 8 });
   }
   for (const [i, name] of run.lens.nodes.entries()) {
     const n = run.lens.gone.filter(([at, who]) => at <= t && who === name).length, b = st.b[i];
@@ -245,7 +248,7 @@ export const brokersStage = {
     for (const lane of lanes) {
       const { col, t } = v, st = lane.brokers;
       lane.at(t);
-      if (lane.label) text(g, lane.label, 2, st.top - st.fs * 0.8, { size: st.fs + 1, weight: 680, color: lane.strong ? col.ink : col.soft, max: st.W - 8 });
+      if (lane.label) laneName(g, lane, 2, st.top - st.fs * 0.8, st.fs + 1, st.W - 8, col);
       st.b.forEach((_, n) => house(g, lane, v, n));
       theLock(g, lane, v);
       messages(g, lane, v);

@@ -35,13 +35,13 @@ const freshness = (run) => run.once("freshness", () => {
 const NAMES = ["read by your code", "delivered to S3"];
 
 export const clouds = {
-  wide: 0.3, most: 470,
+  wide: 0.3, most: 470, low: (run) => (run.lens.waits.kind.some((k) => k) ? 8.5 : 7),
   paint(g, b, lane, v, lanes) {
     const { col, t } = v, { run } = lane, fs = b.fs, w = run.lens.waits, kinds = new Set(Array.from(w.kind, (k) => (k ? 1 : 0)));
     box(g, b.x, b.y, b.w, b.h, 10, { fill: col.card, stroke: col.edge });
     text(g, fitting(g, ["How long each record waited", "How long records waited", "Waits"], b.w - 22, fs + 0.5, 650), b.x + 11, b.y + fs * 1.2,
       { size: fs + 0.5, weight: 650, color: col.ink });
-    const x0 = b.x + 14, x1 = b.x + b.w - 14, y0 = b.y + fs * 2.4, y1 = b.y + b.h - fs * (kinds.has(1) ? 3 : 1.7), bands = kinds.size === 2 ? [0, 1] : [...kinds];
+    const x0 = b.x + 14, x1 = b.x + b.w - 14, y0 = b.y + fs * 2.4, y1 = b.y + b.h - fs * (kinds.has(1) && b.h > fs * 11 ? 3 : 1.7), bands = kinds.size === 2 ? [0, 1] : [...kinds];
     const long = lanes.some((other) => other.run.duration > LONG), low = long ? 0.3 : LOW, high = long ? 2e5 : 1500;
     const at = (s) => x0 + clamp(Math.log(s / low) / Math.log(high / low), 0, 1) * (x1 - x0);
     (long ? HOURS : TICKS).forEach(([s, words], i) => {
@@ -53,7 +53,7 @@ export const clouds = {
       const top = y0 + row * tall, found = sofar(run, t, kind === 1);
       if (lanes.length > 1) for (const other of lanes) if (other !== lane) dots(g, other.run, t, null, at, top + fs * 1.7, tall - fs * 2.2, col, true);
       dots(g, run, t, kind, at, top + fs * 1.7, tall - fs * 2.2, col, false);
-      if (!found.n) { text(g, `${NAMES[kind]}: none yet`, x0, top + fs * 0.7, { size: fs - 1, color: col.soft, italic: true, max: b.w - 28 }); return; }
+      if (!found.n) { text(g, fitting(g, [`${NAMES[kind]}: none yet`, "none yet"], b.w - 34, fs - 1), x0, top + fs * 0.7, { size: fs - 1, color: col.soft, italic: true }); return; }
       const forms = [`${brief(found.n)} ${NAMES[kind]}: half within ${span(found.half)}, all within ${span(found.most)}`,
         `${NAMES[kind]}: half within ${span(found.half)}`, `half within ${span(found.half)}`];
       text(g, fitting(g, forms, b.w - 28, fs - 1, 600), x0, top + fs * 0.7, { size: fs - 1, weight: 600, color: kind ? col.ink : col.done });

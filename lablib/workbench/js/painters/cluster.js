@@ -1,6 +1,6 @@
 // A stage: three nodes and a queue of which a majority decides; shops that wait for confirms. A mark in a node is a message on its disk: filled when
 // a majority has it, hollow when it has not. The lens of the same name is the curve: how many orders wait for a confirm.
-import { box, circle, curve, fitting, mark, ring, text } from "../glyph.js";
+import { box, circle, curve, fitting, laneName, mark, ring, text } from "../glyph.js";
 import { alpha, clamp, plural, seconds } from "../theme.js";
 import { steps } from "../model.js";
 
@@ -121,7 +121,7 @@ export const clusterStage = {
     for (const lane of lanes) {
       const st = lane.cluster;
       lane.at(v.t);
-      if (lane.label) text(g, lane.label, 2, st.top - st.fs * 0.8, { size: st.fs + 1, weight: 680, color: lane.strong ? v.col.ink : v.col.soft, max: st.W - 8 });
+      if (lane.label) laneName(g, lane, 2, st.top - st.fs * 0.8, st.fs + 1, st.W - 8, v.col);
       wires(g, lane, v);
       st.b.forEach((_, n) => node(g, lane, v, n));
       st.cells.forEach((_, i) => shop(g, lane, v, i));

@@ -1,7 +1,7 @@
 // Workers: one cell each. A mark here is a message in this hand. Ring: until it is visible again (a direct call: until the caller
 // gives up). Bar: the share of the work done, pale from where the receipt had expired. A hollow mark: its right has run out.
 import { bar, box, circle, fitting, mark, ring, text, width } from "../glyph.js";
-import { NUMBERED, alpha, brief, plural, seconds } from "../theme.js";
+import { NUMBERED, alpha, brief, cap, plural, seconds } from "../theme.js";
 import { behind } from "./tape.js";
 import { shared } from "../model.js";
 
@@ -35,10 +35,12 @@ export const hands = {
     const alive = actors.filter((a) => !["", "gone"].includes(run.stateOf(a, t).state));
     if (!b.low) {
       const late = actors.every((a) => onlyReads(run, a)) ? [...behind(run, t)].reduce((n, [a, x]) => n + (actors.includes(a) ? x : 0), 0) : -1;
-      const forms = late < 0 ? [`${busy} of ${alive.length} busy`, `${busy}/${alive.length}`] : [`${brief(late)} records not read yet`, `${brief(late)} not read`];
-      const words = fitting(g, forms, b.w * 0.5, b.fs);
+      const forms = late < 0 ? [`${busy} of ${alive.length} busy`, `${busy}/${alive.length}`] : [`${brief(late)} records not read yet`, `${brief(late)} not read`, brief(late), ""];
+      const { label } = run.places[b.place], names = [label, label.replace(/^.* (?=[a-z])/, "")].map(cap);
+      const words = fitting(g, forms, Math.min(b.w * 0.5, b.w - 16 - width(g, names[1], 10, 650)), b.fs);
       text(g, words, b.x + b.w - 2, b.y + 10, { size: b.fs, color: col.soft, align: "right" });
-      text(g, run.places[b.place].label, b.x + 2, b.y + 10, { size: b.fs + 1, weight: 650, color: col.ink, max: b.w - width(g, words, b.fs) - 14, least: 9 });
+      const room = b.w - width(g, words, b.fs) - 14;
+      text(g, fitting(g, names, room, b.fs + 1, 650), b.x + 2, b.y + 10, { size: b.fs + 1, weight: 650, color: col.ink, max: room, least: 9 });
     }
     const fleet = `${lane.i}q${b.place}`, lit = v.focus === fleet || v.hover?.id === fleet, top = b.low ? 0 : b.head - 8;
     if (top) v.hits.push({ x: b.x, y: b.y - 2, w: b.w, h: top, id: fleet, touch: { place: b.place, lane: lane.i, at: { x: b.x, y: b.y - 8, w: b.w, h: 36 } },
@@ -64,6 +66,15 @@ export const hands = {
 
 /** Does this actor read a stream, and never has anything in hand? */
 export const onlyReads = (run, actor) => run.once(`only reads ${actor}`, () => run.hands.get(actor).length > 0 && run.hands.get(actor).every((k) => k.state === "reading"));
+
+/** How far brackets reach into a cell from the right. */
+function tiedIn(c, lane) {
+  const reach = shared(lane.marksIn(c.b.place)).slice(0, 4).map(([, actors], n) => {
+    const ys = actors.map((a) => lane.cells.get(a).my);
+    return c.my >= Math.min(...ys) && c.my <= Math.max(...ys) ? 18 + 13 * n : 0;
+  });
+  return Math.max(0, ...reach);
+}
 
 /** One message in several hands: a bracket ties them. */
 function brackets(g, b, lane, v) {
@@ -150,7 +161,8 @@ function held(g, c, lane, v, m, x, i, n, frozen) {
 }
 
 function words(g, c, lane, v, m, x, hue, frozen) {
-  const { col, t } = v, { run } = lane, fs = c.b.fs, room = c.x + c.w - 10 - x;
+  const { col, t } = v, { run } = lane, fs = c.b.fs, tied = !c.b.low && !v.aggregate && v.select?.m === undefined ? tiedIn(c, lane) : 0;
+  const room = c.x + c.w - 10 - x - tied;
   if (room < 24) return;
   const copy = m.k.copy > 1 && !lane.direct ? `, delivery ${m.k.copy}` : "";
   const long = frozen ? `frozen, ${seconds((frozen.until ?? t) - t)} more` : m.ring === null &&
@@ -163,7 +175,7 @@ function words(g, c, lane, v, m, x, hue, frozen) {
     text(g, fitting(g, [key, run.hues ? "" : short, ""].filter((s, i) => s || i), room, fs - 1, 600), x, c.my, own);
     return;
   }
-  text(g, fitting(g, [run.called(m.m) + copy, run.called(m.m), `${m.m + 1}`, ""], room, fs, 600), x, c.my - fs * 0.62,
+  text(g, fitting(g, [run.called(m.m) + copy, run.called(m.m), `${m.m + 1}`, ""], room, fs, 600), x, c.my - (long ? fs * 0.62 : 0),
     { size: fs, weight: 600, color: m.hollow ? col.vain : col.ink, max: room });
   text(g, fitting(g, [long, short, ""], room, fs - 1, 600), x, c.my + fs * 0.68, fine);
 }

@@ -1,6 +1,6 @@
 // A FIFO queue: one line a group. The head is at the right. While one of the group is in a hand, the line is locked.
 import { box, fitting, lock, mark, socket, text } from "../glyph.js";
-import { alpha } from "../theme.js";
+import { NUMBERED, alpha } from "../theme.js";
 import { heapGround } from "./bag.js";
 
 const MOST = 24;                                        // more groups than this share one bag
@@ -13,6 +13,7 @@ export const lines = {
     b.line = (i) => b.y + b.head + high * (i + 0.5);
     b.high = high;
     b.size = lane.size;
+    b.full = b.x + Math.max(b.w * 0.3, b.fs * 4);          // no marks from here to the left: a name, and how many more there are
     b.spot = (k) => [b.x + b.w - 40 - (k.rank ?? 0) * b.size * 1.45, b.line(lane.run.group(k.m))];
   },
   ground(g, b, lane, v) {
@@ -21,29 +22,31 @@ export const lines = {
     lane.run.groups.names.forEach((name, i) => {
       const y = b.line(i), hue = col.groups[i % 12];
       box(g, b.x + 8, y - b.high / 2 + 1, b.w - 16, b.high - 2, 4, { fill: alpha(hue, 0.07) });
-      const size = Math.min(b.fs - 1.5, b.high - 2), room = Math.max(b.w * 0.3 - 22, size * 1.7);
+      const size = Math.min(b.fs - 1.5, b.high - 2), room = Math.max(b.full - b.x - 36, size * 1.7);
       if (b.high > 8) text(g, fitting(g, [name, name.split("-").pop()], room, size, 600), b.x + 14, y, { size, color: hue, weight: 600, max: room });
       lock(g, b.x + b.w - 20, y + 1, Math.min(16, b.high * 0.82), locked.has(i) ? hue : alpha(col.edge, 0.75), !locked.has(i));
     });
   },
   paint(g, b, lane, v) {
     const ranks = new Map(), left = new Map(), { col } = v, s = b.size;
-    for (const m of [...lane.marksIn(b.place)].sort((x, y) => x.m - y.m)) {
+    const here = [...lane.marksIn(b.place)].sort((x, y) => x.m - y.m);
+    for (const m of here) {
       const group = lane.run.group(m.m), hue = col.groups[group % 12], rank = ranks.get(group) ?? 0;
       ranks.set(group, rank + 1);
       m.k.rank = rank;
       const [x, y] = b.spot(m.k);
-      if (x < b.x + b.w * 0.3) { left.set(group, (left.get(group) ?? 0) + 1); continue; }
+      if (x < b.full) { left.set(group, (left.get(group) ?? 0) + 1); continue; }
       g.globalAlpha = v.lit(m) ? 1 : 0.25;
       if (m.sign === "socket") socket(g, x, y, s, hue, 1.6);
       else if (m.sign === "orphan") { socket(g, x, y, s, col.again, 1.8);
-        text(g, `${Math.ceil(m.left ?? 0)} s`, x - s, y, { size: b.fs - 2, weight: 700, color: col.again, align: "right" }); }
+        if (s >= NUMBERED) text(g, `${Math.ceil(m.left ?? 0)}`, x, y, { size: s * 0.42, weight: 700, color: col.again, align: "center" });
+        else if (here.filter((o) => lane.run.group(o.m) === group).at(-1) === m) text(g, `${Math.ceil(m.left ?? 0)} s`, x - s, y, { size: b.fs - 2, weight: 700, color: col.again, align: "right" }); }
       else mark(g, x, y, s, { color: hue, shape: m.sign });
       v.halo(g, m, x, y, s / 2 + 3);
       g.globalAlpha = 1;
       v.hits.push({ x, y, r: Math.max(8, s * 0.6), id: `${lane.i}m${m.m}`, pick: { m: m.m, lane: lane.i } });
     }
-    for (const [group, n] of left) text(g, `+${n}`, b.x + b.w * 0.3, b.line(group), { size: Math.min(b.fs - 1.5, b.high - 2), weight: 700,
+    for (const [group, n] of left) text(g, `+${n}`, b.full, b.line(group), { size: Math.min(b.fs - 1.5, b.high - 2), weight: 700,
       color: col.groups[group % 12], align: "right" });
   },
 };

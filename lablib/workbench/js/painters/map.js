@@ -1,6 +1,6 @@
 // Lens: the map that the consumers draw. Each sender is a truck on a route of its own; it stands at the last position that was handled.
 // A message handled after a later one of its sender is a jump back: a red kink that stays.
-import { box, circle, text } from "../glyph.js";
+import { box, circle, fitting, text, width } from "../glyph.js";
 import { alpha, plural } from "../theme.js";
 
 const COLOURS = 12;
@@ -25,7 +25,7 @@ export const handled = (run) => run.once("handled", () => {
 });
 
 export const map = {
-  wide: 0.31, most: 520,
+  wide: 0.31, most: 520, square: true,
   paint(g, b, lane, v) {
     const { col, t } = v, { run } = lane, n = Math.max(1, run.hues?.count ?? 1), fs = b.fs,
       routes = run.once("routes", () => Array.from({ length: n }, (_, i) => route(i, n)));
@@ -50,10 +50,15 @@ export const map = {
     g.lineCap = "butt";
     for (const [i, d] of at) truck(g, point, i, d, v);
     g.restore();
-    if (n > COLOURS) text(g, `${n} trucks: ${COLOURS} colours come again`, b.x + 12, b.y + b.h - 12, { size: fs - 2, color: col.soft, max: b.w - 24 });
-    text(g, "The map", b.x + 12, b.y + 15, { size: fs + 1, weight: 650, color: col.ink });
-    text(g, jumps ? `${plural(jumps, "jump")} back` : "no jump back", b.x + b.w - 12, b.y + 15,
-      { size: fs, weight: 650, color: jumps ? col.again : col.done, align: "right" });
+    if (n > COLOURS && b.h > fs * 16) {
+      const words = fitting(g, [`${n} trucks: ${COLOURS} colours come again`, `${n} trucks, ${COLOURS} colours`], b.w - 24, fs - 2);
+      box(g, b.x + 8, b.y + b.h - 12 - fs * 0.6, width(g, words, fs - 2) + 8, fs * 1.2, 4, { fill: alpha(col.card, 0.88) });
+      text(g, words, b.x + 12, b.y + b.h - 12, { size: fs - 2, color: col.soft });
+    }
+    const said = jumps ? `${plural(jumps, "jump")} back` : "no jump back", w = width(g, said, fs, 650), title = fitting(g, ["The map", ""], b.w - w - 32, fs + 1, 650);
+    box(g, b.x + b.w - w - 17, b.y + 15 - fs * 0.65, w + 10, fs * 1.3, 4, { fill: alpha(col.card, 0.88) });
+    if (title) text(g, title, b.x + 12, b.y + 15, { size: fs + 1, weight: 650, color: col.ink });
+    text(g, said, b.x + b.w - 12, b.y + 15, { size: fs, weight: 650, color: jumps ? col.again : col.done, align: "right" });
   },
   curve(run) {
     const jumps = handled(run).filter((d) => d.back);

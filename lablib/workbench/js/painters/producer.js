@@ -115,12 +115,12 @@ export const inbox = {
     box(g, b.x, b.y, b.w, b.h, 9, { fill: col.card, stroke: col.edge, line: 1.3 });
     const whole = run.places[b.place].label, low = b.h < b.fs * 2.9, owner = whole.split("'")[0], count = `${brief(n)} taken`;
     const both = width(g, owner, b.fs, 650) + width(g, count, b.fs - 1) + 44 <= b.w, words = low && !both ? brief(n) : count;
-    const room = b.w - (low ? 44 + width(g, words, b.fs - 1) : 16), tall = b.h > b.fs * 5;
+    const room = b.w - (low ? (b.w < b.fs * 12 ? 24 : 44) + width(g, words, b.fs - 1) : 16), tall = b.h > b.fs * 5;
     const label = tall ? whole : fitting(g, [whole, owner], room, low ? b.fs : 8.5, 650), cut = label.indexOf(" "),
       two = tall && cut > 0 && width(g, label, b.fs, 650) > room;
     (two ? [label.slice(0, cut), label.slice(cut + 1)] : [label]).forEach((line, i, all) => text(g, line, b.x + 10,
       b.y + (low ? b.h / 2 : b.h / 2 - b.fs * (0.6 + 1.2 * (all.length - 1 - i))), { size: b.fs, weight: 650, color: col.ink, max: room, least: 8.5 }));
-    text(g, words, low ? b.x + b.w - 28 : b.x + 10, b.y + (low ? b.h / 2 : b.h / 2 + b.fs * 0.7),
+    text(g, words, low ? b.x + b.w - (b.w < b.fs * 12 ? 8 : 28) : b.x + 10, b.y + (low ? b.h / 2 : b.h / 2 + b.fs * 0.7),
       { size: b.fs - 1, color: col.soft, align: low ? "right" : "left" });
     if (last && v.since(last.t1) < 0.6) circle(g, ...b.spot(), 6, { fill: run.outcome(last) === "told" ? col.done : col.again });
   },

@@ -37,12 +37,13 @@ const busiest = (run, place) => run.once(`busiest second ${place}`, () => 1 + re
 export function tapeScale(lanes) {
   const all = lanes.flatMap((lane) => [...lane.boxes.values()].filter((b) => b.role === "shard").map((b) => ({ b, most: busiest(lane.run, b.place) })));
   if (!all.length) return;
-  const most = Math.max(...all.map((x) => x.most)), high = Math.min(...all.map(({ b }) => footOf(b) - topOf(b)));
+  const most = Math.max(...all.map((x) => x.most)), high = Math.max(4, ...[Math.min(...all.map(({ b }) => footOf(b) - topOf(b)))]);
   const unit = UNITS.find((u) => Math.ceil(most / u) * 2.5 <= high) ?? UNITS.at(-1);
   for (const lane of lanes) lane.tape = { unit, step: Math.min(9, high / Math.ceil(most / unit)) };
 }
 
-const topOf = (b) => b.y + (b.h < b.fs * 4 ? b.fs * 1.7 : b.head + 2), footOf = (b) => b.y + b.h - (b.h < b.fs * 4 ? 3 : 8);
+const flat = (b) => b.h < b.fs * 2.4;                  // its name stands beside the marks, not above them
+const topOf = (b) => b.y + (flat(b) ? 3 : b.h < b.fs * 4 ? b.fs * 1.7 : b.head + 2), footOf = (b) => b.y + b.h - (b.h < b.fs * 4 ? 3 : 8);
 
 const closedFrom = (run, place) => run.once(`closed ${place}`, () => run.events.find((e) => ["split", "merge"].includes(e.kind) &&
   e.place === place)?.t ?? Infinity);
@@ -50,7 +51,7 @@ const closedFrom = (run, place) => run.once(`closed ${place}`, () => run.events.
 export const tape = {
   place(b, lane) {
     b.low = b.h < b.fs * 4;
-    const left = b.x + 10, right = b.x + b.w - 12, { unit, step } = lane.tape;
+    const left = b.x + (flat(b) ? b.fs * 2 : 10), right = b.x + b.w - 12, { unit, step } = lane.tape;
     b.x0 = left; b.x1 = right; b.foot = footOf(b); b.step = step;
     b.at = (time, now) => right - ((now - time) / SPAN) * (right - left);
     b.spot = (k) => {
@@ -67,7 +68,8 @@ export const tape = {
     const rate = upTo(r.t, t) - upTo(r.t, t - 5), label = run.places[b.place].label;
     const { unit } = lane.tape, old = upTo(r.t, t - SPAN), n = brief(upTo(r.t, t)), many = unit > 1 ? [`a mark is ${unit} records`, `mark = ${unit}`] : [];
     const kept = `${n} kept`, full = `${kept} · ${(rate / Math.min(5, Math.max(t, 1))).toFixed(1)}/s`, aside = old ? `${full} · ${brief(old)} older than ${SPAN} s` : full;
-    const forms = unit > 1 ? [...[aside, full, kept].flatMap((s) => many.map((m) => `${m} · ${s}`)), ...many] : [aside, full, kept, ""];
+    const forms = unit > 1 ? [...[aside, full, kept].flatMap((s) => many.map((m) => `${m} · ${s}`)), ...many, ""] : [aside, full, kept, ""];
+    if (flat(b)) { text(g, label.replace(/^Shard /, ""), b.x + 8, b.y + b.h / 2, { size: b.fs - 1, weight: 650, color: col.ink, max: b.fs * 1.6, least: 8 }); return; }
     const named = closed ? `${label}, closed` : label, room = b.w - 36 - width(g, named, b.fs, 650), words = fitting(g, forms, room, b.fs - 1);
     text(g, words, b.x + b.w - 12, b.y + b.fs * 0.95, { size: b.fs - 1, color: col.soft, align: "right" });
     const rest = b.w - 28 - width(g, words, b.fs - 1), title = fitting(g, [named, ...(label.startsWith("Shard ") ? [named.slice(6), label.slice(6)] : [label])], rest, b.fs, 650);

@@ -20,7 +20,7 @@ export function spent(run, t) {
 const totals = (run) => run.once("spent", () => spent(run, run.duration));
 
 export const works = {
-  wide: 0.2, most: 310,
+  wide: 0.2, most: 310, high: 19,
   paint(g, b, lane, v, lanes) {
     const { col, t } = v, { run } = lane, fs = b.fs, s = spent(run, t), lost = upTo(run.lens.lost ?? [], t), done = brief(run.count("done", t) - lost),
       size = b.below ? 0 : Math.min(32, b.h * 0.16);
