@@ -16,7 +16,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
-from types import CellType, CodeType, FunctionType, MethodType, SimpleNamespace, TracebackType
+from types import CellType, CodeType, FunctionType, MethodType, SimpleNamespace, TracebackType, new_class
 from typing import Any
 
 from lablib.kernel import Lock
@@ -195,8 +195,18 @@ def _places(function: Any) -> Iterator[Place]:
     for name, default in defaults.items():
         if isinstance(default, _CONTAINERS):
             yield from _place(name, functools.partial(_the, default), _the)  # it is filled again where it is
-    for name in vars(function):
-        yield from _place(name, functools.partial(getattr, function), functools.partial(setattr, function))
+    owners = [("", function), *((f"{name}.", value) for name, value in _named(function) if _data(value, variables))]
+    for prefix, owner in owners:
+        read, write = functools.partial(getattr, owner), functools.partial(setattr, owner)
+        for name in _data(owner, variables) or vars(function):
+            yield from ((prefix + found, get, put) for found, get, put in _place(name, read, write))
+
+
+def _data(value: Any, home: dict[str, Any]) -> list[str]:
+    """The class variables of a class that the learner wrote; none for anything else."""
+    if not isinstance(value, type) or value.__module__ != home.get("__name__"):
+        return []
+    return [name for name, x in vars(value).items() if isinstance(x, (*_CONTAINERS, *_SCALARS)) and name[:2] != "__"]
 
 
 def _named(function: Any) -> Iterator[tuple[str, Any]]:
@@ -273,6 +283,8 @@ class _Own:
             return MethodType(self.of(value.__func__), self.of(value.__self__))
         if isinstance(value, functools._lru_cache_wrapper):
             return functools.lru_cache(**value.cache_parameters())(self.of(value.__wrapped__))
+        if _data(value, self._home):
+            return self._class(value)
         if not self._can_change(value):
             return value
         self._prepare(value)
@@ -305,6 +317,26 @@ class _Own:
                 self._prepare(inner, deep - 1)
         elif deep and self._can_change(value):
             self._prepare(getattr(value, "__dict__", {}), deep)
+
+    def _class(self, kind: type) -> type:
+        """A class of the same name below this one, with class variables and methods of its own. One that allows none
+        below it, such as an Enum, stays as it is.
+        """
+        try:
+            made = new_class(
+                kind.__name__, (kind,), {}, lambda body: body.update(__module__=kind.__module__, __slots__=())
+            )
+        except Exception:  # whatever its metaclass or its __init_subclass__ says
+            return kind
+        self._memo[id(kind)] = made
+        for name in _data(kind, self._home):
+            setattr(made, name, self.of(getattr(kind, name)))
+        for name, value in vars(kind).items():
+            if self._is_mine(value):
+                setattr(made, name, self.of(value))
+            elif isinstance(value, (staticmethod, classmethod)) and self._is_mine(value.__func__):
+                setattr(made, name, type(value)(self.of(value.__func__)))
+        return made
 
     def _function(self, function: FunctionType) -> FunctionType:
         cells = function.__closure__ or ()

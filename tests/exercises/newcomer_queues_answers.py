@@ -188,6 +188,43 @@ def noted_in_an_object(order_id):
     yield new
 
 
+class _Desk:
+    begun: set[str] = set()
+
+    @classmethod
+    def is_new(cls, order_id):
+        new = order_id not in cls.begun
+        cls.begun.add(order_id)
+        return new
+
+
+@_guarded
+@contextlib.contextmanager
+def noted_in_a_class(order_id):
+    yield _Desk.is_new(order_id)
+
+
+class _Count:
+    n = 0
+    seen: dict[str, int] = {}
+
+    def __init__(self, order_id):
+        self.order_id = order_id
+
+    def once_more(self):
+        _Count.n += 1
+        self.seen[self.order_id] = self.seen.get(self.order_id, 0) + 1
+
+
+def idempotent_and_counts_in_a_class(sqs, queue_url, ledger):
+    while True:
+        for message in _ten(sqs, queue_url):
+            order = json.loads(message["Body"])
+            _Count(order["order_id"]).once_more()
+            ledger.charge_once(order["order_id"], order["amount"])
+            _delete(sqs, queue_url, message)
+
+
 @functools.lru_cache
 def _first(order_id):
     return [order_id]
@@ -608,6 +645,7 @@ WRONG = [
     ("01.idempotent", noted_before_it_looks, [*_SHARED, "keeps something in `_begun`"]),
     ("01.idempotent", noted_in_an_object, _SHARED),
     ("01.idempotent", noted_in_a_cache, _SHARED),
+    ("01.idempotent", noted_in_a_class, [*_SHARED, "keeps something in `_Desk.begun`"]),
     ("01.fleet", fleet_that_works_off_the_backlog_in_30_s, ["are too many: "]),
     ("01.fleet", fleet_rounded, ["2 consumers cannot keep up"]),
     ("01.fleet", fleet_and_one_more, ["3 consumers are too many: 2 keep up as well", "no spike"]),
@@ -653,6 +691,7 @@ RIGHT = [
     ("01.producer", producer_in_threads),
     ("01.consumer", consumer_with_a_pool),
     ("01.idempotent", idempotent_and_counts),
+    ("01.idempotent", idempotent_and_counts_in_a_class),
     ("01.idempotent", idempotent_with_a_lock_for_its_threads),
     ("01.challenge", challenge_by_the_clock),
     ("02.heartbeat", heartbeat_in_a_thread),

@@ -1,5 +1,6 @@
 """The check engine with tiny exercises: whatever a learner passes, the answer is one clear verdict."""
 
+import enum
 import functools
 import json
 import os
@@ -12,7 +13,7 @@ import pytest
 from lablib import texts
 from lablib.exercises import Exercise, Problem, all_exercises, base, exercise, knobs, progress
 from lablib.exercises.case import HIGHEST, crashes, number, scaled
-from lablib.exercises.learner import fingerprint, is_placeholder
+from lablib.exercises.learner import Memory, fingerprint, is_placeholder
 from lablib.exercises.solutions import find as find_solution
 
 SumCase = knobs(size=number("number", 0, 30), offset=scaled("offset {:d}", 20), seeds=3)
@@ -308,6 +309,35 @@ def test_what_a_function_remembers_does_not_spoil_the_next_case_and_is_put_back(
     verdict = Sum().check(counts)
     assert verdict, verdict
     assert (counter, seen, counts.__defaults__, counts.calls) == (0, [], ({},), 5)
+
+
+class Tally:
+    calls = 0
+    seen: list = []
+
+    def note(self, numbers):
+        Tally.calls += 1
+        self.seen.append(numbers)
+        return len(Tally.seen)
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+def test_class_variables_are_put_back_and_each_program_has_its_own():
+    def counts(sqs, numbers):
+        assert isinstance(Colour.RED, Colour)
+        return sum(numbers) if Tally().note(numbers) == Tally.calls == 1 else None
+
+    verdict = Sum().check(counts)
+    assert verdict, verdict
+    memory = Memory(counts)
+    one, two = memory.program(), memory.program()
+    assert (one(None, [1]), one(None, [1]), two(None, [1])) == (1, None, 1)
+    assert (Tally.calls, Tally.seen) == (0, [])
+    memory.forget()
+    assert memory.changed == ["Tally.calls", "Tally.seen"]
 
 
 def test_a_failure_names_what_the_function_remembers():
