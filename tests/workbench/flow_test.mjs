@@ -164,6 +164,31 @@ test("which nodes are there, what each has, and what is confirmed is what the tr
   }
 });
 
+test("the number of a worker stands beside what it holds, and trucks stand in their map", { skip: !named("thirty at work") }, () => {
+  let numbers = 0, trucks = 0;
+  for (const name of ["thirty at work", "a hundred at work"]) for (const [W, H] of [[1240, 520], [1120, 500], [700, 420]]) {
+    const { file, checks } = named(name), run = open(file), stage = new Stage();
+    stage.layout(W, H, false); stage.show(W === 1120 ? [{ run, label: "A" }, { run, label: "B" }] : [{ run }]);
+    for (const { t } of checks.slice(0, 8)) {
+      const g = recorder(), v = view(t, PALETTE.light);
+      stage.draw(g, v);
+      const lane = stage.lanes[0], m = lane.lensBox;
+      for (const held of v.hits.filter((x) => x.id.startsWith("0h"))) {
+        const c = lane.cells.get(held.touch.actor), r = held.r - 4;
+        if (2 * r > c.w) { assert.ok(Math.abs(held.x - c.x - c.w / 2) < 1); continue; }   // no room for a ring: a mark only
+        assert.ok(held.x - r >= c.x - 0.5 && held.x + r <= c.x + c.w + 0.5, `${name}, ${W}: the ring lies in its cell`);
+        const own = g.calls.filter(([call, words, x, y]) => call === "fillText" && /^\d+$/.test(words) && x >= c.x && x < held.x - r && Math.abs(y - c.my) < 3);
+        for (const [, words, x] of own) { numbers += 1; assert.ok(x + words.length * 6.8 <= held.x - r, `${name}, ${W}: ${words} is not below the ring`); }
+      }
+      for (const truck of v.hits.filter((x) => m && x.id.startsWith("0truck"))) {
+        trucks += 1;
+        assert.ok(truck.x - 10 >= m.x && truck.x + 10 <= m.x + m.w && truck.y - 10 >= m.y && truck.y + 10 <= m.y + m.h, `${truck.id} at ${t} s`);
+      }
+    }
+  }
+  assert.ok(numbers > 20 && trucks > 500, `${numbers} numbers, ${trucks} trucks`);
+});
+
 test("a truck that jumps back is told", { skip: !named("standard") }, () => {
   const jumps = handled(open(named("standard").file)).filter((d) => d.back);
   assert.ok(jumps.length > 0);

@@ -66,6 +66,8 @@ OTHERS = {
     "cluster": lambda: Cluster().run(
         7, (Action("power_off", 20.0, "warehouse-2"), Action("power_off", 30.0, "warehouse-3")), limits="today"
     ),
+    "thirty at work": lambda: Trucks(consumers=30, queue_type="standard").run(seed=7, until=30.0),
+    "a hundred at work": lambda: Trucks(trucks=100, consumers=100).run(seed=2, until=20.0),
     "many groups": lambda: Trucks(trucks=30).run(seed=2, until=20.0),
 }
 

@@ -17,12 +17,13 @@ export const hands = {
       y0 = b.y + top + (b.h - top - ch * rows - gap * (rows - 1)) / 2;
     b.crowd = cols > 1 && cw < b.fs * 15;              // small cells: number, mark, ring, bar; the words are in the card
     b.shared = cols > 1;                               // one pipe for all
-    b.handSize = Math.max(6, Math.min(lane.handSize, (ch - 12) * 0.64, b.crowd ? (cw - b.fs * 1.2 - 10) / 1.9 : Infinity));
+    b.tight = b.crowd && cw < 60 ? 5 : 10;             // from the left edge to the number
+    const beside = cw - b.tight * 1.6 - b.fs * 1.2 - 3;  // for the ring: as much larger than its mark as `reach` says
+    b.handSize = Math.max(Math.min(6, cw - 4), Math.min(lane.handSize, (ch - 12) * 0.64, b.crowd ? Math.min(beside - 9, beside / 1.48) : Infinity));
     const words = Math.max(0, ...actors.map((a) => lane.run.actors[a].name.length)) * b.fs * 0.66;
     actors.forEach((a, i) => {
       const c = { x: b.x + Math.floor(i / rows) * (cw + gap), y: y0 + (i % rows) * (ch + gap), w: cw, h: ch, actor: a, b };
-      c.mx = b.crowd ? c.x + c.w - b.handSize * 0.95 - 8 : c.x + 10 + Math.min(words, cw * 0.38) + 10 + b.handSize * 0.5 + Math.max(4.5,
-        b.handSize * 0.24);
+      c.mx = b.crowd ? Math.max(c.x + c.w / 2, c.x + c.w - b.tight * 0.6 - reach(b)) : c.x + 10 + Math.min(words, cw * 0.38) + 10 + reach(b);
       c.my = c.y + (c.h - 6) / 2;
       lane.cells.set(a, c);
     });
@@ -64,6 +65,9 @@ export const hands = {
   },
 };
 
+/** How far the ring around a mark reaches from its middle. */
+const reach = (b) => b.handSize * 0.5 + Math.max(4.5, b.handSize * 0.24);
+
 /** Does this actor read a stream, and never has anything in hand? */
 export const onlyReads = (run, actor) => run.once(`only reads ${actor}`, () => run.hands.get(actor).length > 0 && run.hands.get(actor).every((k) => k.state === "reading"));
 
@@ -96,10 +100,10 @@ function brackets(g, b, lane, v) {
 function cell(g, c, a, lane, v) {
   const { col, t } = v, { run } = lane, { b } = c, fs = b.fs, st = run.stateOf(a, t), mine = lane.marksOf(a), name = run.actors[a].name, mid = c.my;
   g.globalAlpha = v.litActor(a, lane) ? 1 : 0.3;
-  const space = Math.max(12, c.mx - b.handSize * 0.5 - Math.max(4.5, b.handSize * 0.24) - c.x - 14), short = name.split(onlyReads(run, a) ? "." : "-").pop();
+  const space = Math.max(12, c.mx - reach(b) - c.x - b.tight - 4), short = name.split(onlyReads(run, a) ? "." : "-").pop();
   const shown = b.crowd ? short : fitting(g, [name, short], space, fs, 600),
     color = st.state === "down" ? col.again : mine.length ? col.ink : col.soft;
-  text(g, shown, c.x + 10, mid, { size: fs - (b.crowd ? 1 : 0), weight: mine.length ? 600 : 400, color, max: Math.max(space, fs * 1.2), least: 8 });
+  if (!b.crowd || !mine.length || c.w > fs * 2.8) text(g, shown, c.x + b.tight, mid, { size: fs - (b.crowd ? (b.tight < 10 ? 2 : 1) : 0), weight: mine.length ? 600 : 400, color, max: Math.max(space, fs * 1.2), least: 8 });
   if (st.state === "down") { crashed(g, c, lane, v, st); g.globalAlpha = 1; return; }
   if (v.aggregate) {
     const busy = run.busy(a, Math.max(0, t - Math.max(1, v.speed)), t), x = b.crowd ? c.x + 26 : c.mx - b.handSize / 2,
@@ -144,11 +148,12 @@ function crashed(g, c, lane, v, st) {
 }
 
 function held(g, c, lane, v, m, x, i, n, frozen) {
-  const { col, t } = v, { run } = lane, { b } = c, fs = b.fs, s = b.handSize, y = c.my, rr = s * 0.5 + Math.max(4.5, s * 0.24);
+  const { col, t } = v, { run } = lane, { b } = c, fs = b.fs, s = b.handSize, y = c.my, rr = reach(b);
   const hue = lane.hue(m, col, m.again && !lane.direct ? col.again : col.hand), color = m.hollow ? col.vain : hue;
   g.globalAlpha = v.lit(m) ? 1 : 0.3;
-  if (m.ring !== null) ring(g, x, y, rr, m.ring, hue, alpha(hue, 0.2), Math.max(2.2, s * 0.13));
-  else if (m.hollow) circle(g, x, y, rr, { stroke: col.pale, line: 1.4, dash: [2.5, 3.5] });
+  const round = 2 * rr <= c.w;                         // a cell of a great crowd has no room for a ring
+  if (round && m.ring !== null) ring(g, x, y, rr, m.ring, hue, alpha(hue, 0.2), Math.max(2.2, s * 0.13));
+  else if (round && m.hollow) circle(g, x, y, rr, { stroke: col.pale, line: 1.4, dash: [2.5, 3.5] });
   mark(g, x, y, s, { shape: m.sign, color, hollow: m.hollow, ground: col.well, n: s >= NUMBERED ? m.m + 1 : null, ink: col.onmark });
   v.halo(g, m, x, y, rr + 4);
   if (i === 0 && !b.crowd) words(g, c, lane, v, m, x + rr + 9 + (n - 1) * Math.min(s * 2.2, 30), hue, frozen);

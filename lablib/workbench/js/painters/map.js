@@ -7,7 +7,7 @@ const COLOURS = 12;
 
 /** A route for each truck: a smooth loop, made of two waves; from a position's number to a point in [0, 1]². */
 function route(i, n) {
-  const phase = (i / n) * Math.PI * 2, r = 0.2 + 0.26 * ((i * 0.618) % 1);   // neighbours in the circle are far apart in size
+  const phase = (i / n) * Math.PI * 2, r = 0.18 + 0.25 * ((i * 0.618) % 1);   // neighbours in the circle are far apart in size
   return (s) => {
     const a = phase + s * 0.17;
     return [0.5 + (r + 0.06 * Math.sin(3 * a + i)) * Math.cos(a), 0.5 + (r + 0.07 * Math.cos(2 * a + i * 2)) * Math.sin(a) * 0.95];
@@ -35,7 +35,7 @@ export const map = {
     for (let x = b.x; x < b.x + b.w; x += 34) { g.moveTo(x, b.y); g.lineTo(x, b.y + b.h); }
     for (let y = b.y; y < b.y + b.h; y += 34) { g.moveTo(b.x, y); g.lineTo(b.x + b.w, y); }
     g.stroke();
-    const point = (i, s) => { const [x, y] = routes[i](s); return [b.x + x * b.w, b.y + 12 + y * (b.h - 16)]; };
+    const point = (i, s) => { const [x, y] = routes[i](s); return [b.x + 12 + x * (b.w - 24), b.y + 14 + y * (b.h - 28)]; };
     const at = new Map();
     let jumps = 0;
     for (const d of handled(run)) { if (d.t > t) break; at.set(d.truck, d); jumps += d.back; }
