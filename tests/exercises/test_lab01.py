@@ -14,10 +14,12 @@ pytestmark = pytest.mark.usefixtures("own_home")
 LAB = [e.id for e in all_exercises() if e.id.startswith("01.")]
 
 
-def test_no_two_wrong_answers_of_an_exercise_get_the_same_sentence():
+def test_wrong_answers_of_an_exercise_get_sentences_of_their_own():
+    """Two pairs have one cause: a set in memory and one in a global variable; and who remembers MessageIds is as naive
+    as who remembers nothing, where one order is in two messages."""
     for id in ("01.producer", "01.idempotent"):
         sentences = [exercise(id).check(fn).text.splitlines()[1] for wrong, fn, _ in answers.WRONG if wrong == id]
-        assert len(set(sentences)) >= len(sentences) - 1  # a set in memory and one in a global variable fail alike
+        assert len(set(sentences)) >= len(sentences) - (2 if id == "01.idempotent" else 0)
 
 
 def test_a_failing_case_can_be_replayed():
