@@ -249,9 +249,8 @@ for groups in (1, 3, 20):
     for row in run.trace.where(("InvocationStarted", "InvocationEnded")):
         running += 1 if row.kind == "InvocationStarted" else -1
         most = max(most, running)
-    print(
-        f"message groups {groups:2}: {most} calls at a time, {len(done(run)):3} orders done"
-    )
+    orders = len(done(run))
+    print(f"message groups {groups:2}: {most} calls at a time, {orders:3} orders done")
 
 # %% [markdown]
 # (With 20 groups, the pollers are the limit: five at first.) On a FIFO queue a function that reports failures must stop

@@ -46,6 +46,8 @@ class _Search:
         """One row about a message: where it lies now, or who has it."""
         event = self.trace.events[row.kind]
         here = str(row.detail) if event.at == "detail" else row.resource
+        if row.subject not in self.at and event.ends == "delivered":
+            return  # a request to confirm a subscription: it is no message
         if row.subject not in self.at:
             self.at[row.subject] = self._source(row, here if event.origin == "resource" else "")
         if event.state and event.holder != "gets":
