@@ -9,6 +9,8 @@ export function recorder() {
       if (name === "measureText") return (s) => ({ width: s.length * 7 });
       return (...args) => {
         for (const x of args) if (typeof x === "number" && !Number.isFinite(x)) throw new Error(`${String(name)}(${args}) is not a number`);
+        const radii = name === "arc" ? [args[2]] : name === "roundRect" ? [args[4] ?? 0].flat() : [];
+        if (radii.some((r) => r < 0)) throw new Error(`${String(name)}(${args}): a radius is negative`);   // as a browser does
         calls.push(name === "stroke" ? [name, target.lineWidth, target.strokeStyle] : [name, ...args]);
         if (name === "fillText") texts.push(args[0]);
       };

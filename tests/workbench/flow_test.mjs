@@ -12,6 +12,7 @@ import { Stage } from "../../lablib/workbench/js/stage.js";
 import { actionsFor } from "../../lablib/workbench/js/touch.js";
 import { followed, laneOf } from "../../lablib/workbench/js/lanes.js";
 import { fromSlider, tidy, toSlider } from "../../lablib/workbench/js/settings.js";
+import { hands } from "../../lablib/workbench/js/painters/hands.js";
 import { handled } from "../../lablib/workbench/js/painters/map.js";
 import { isMet, replyTo } from "../../lablib/workbench/js/missions.js";
 import { momentOf, sayNow } from "../../lablib/workbench/js/told.js";
@@ -26,6 +27,8 @@ import toy from "../toy/painter.js";
 
 const files = process.env.RUNS ? JSON.parse(readFileSync(process.env.RUNS)) : [];
 const open = (file) => model.openRun(model.unpack(readFileSync(file)));
+
+const inside = (a, b, slack) => a.x >= b.x - slack && a.y >= b.y - slack && a.x + a.w <= b.x + b.w + slack && a.y + a.h <= b.y + b.h + slack;
 
 /** What is drawn at t, in the form in which Python counts. */
 function drawn(run, t) {
@@ -187,6 +190,24 @@ test("the number of a worker stands beside what it holds, and trucks stand in th
     }
   }
   assert.ok(numbers > 20 && trucks > 500, `${numbers} numbers, ${trucks} trucks`);
+});
+
+test("however many workers, and however small their box: a cell of its own for each, with its mark inside, and a ring only where it fits", () => {
+  for (const n of [1, 2, 7, 20, 50, 100, 200]) for (const w of [70, 125, 240, 600]) for (const h of [90, 230, 700]) for (const low of [false, true]) {
+    const actors = Array.from({ length: n }, (_, a) => a), b = { x: 3, y: 5, w, h, fs: 13, head: 30, low, place: 0 };
+    const lane = { handSize: 18, cells: new Map(), actorsAt: () => actors, run: { actors: actors.map((a) => ({ name: `worker-${a + 1}` })) } };
+    hands.place(b, lane);
+    const cells = [...lane.cells.values()], said = `${n} workers in ${w} x ${h}`;
+    assert.ok(b.handSize >= 2, `${said}: a mark of ${b.handSize}`);
+    for (const c of cells) {
+      assert.ok(c.w > 0 && c.h > 0 && inside(c, b, 0.01), `${said}: a cell leaves its box`);
+      const half = b.handSize / 2;
+      assert.ok(inside({ x: c.mx - half, y: c.my - half, w: b.handSize, h: b.handSize }, c, 1), `${said}: a mark leaves its cell`);
+    }
+    for (const [i, c] of cells.entries()) for (const d of cells.slice(i + 1)) {
+      assert.ok(c.x + c.w <= d.x + 0.01 || d.x + d.w <= c.x + 0.01 || c.y + c.h <= d.y + 0.01 || d.y + d.h <= c.y + 0.01, `${said}: two cells lie on each other`);
+    }
+  }
 });
 
 test("a truck that jumps back is told", { skip: !named("standard") }, () => {
