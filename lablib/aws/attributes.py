@@ -108,17 +108,6 @@ def matching(pattern: str, must: str = "") -> Check:
     return check
 
 
-def bytes_up_to(most: int) -> Check:
-    """A text of at most so many bytes in UTF-8."""
-
-    def check(value: str, quotas: Quotas) -> str:
-        if len(value.encode("utf-8", "surrogatepass")) <= most:
-            return value
-        raise Unfit(f"Must be at most {most} bytes long in UTF-8 encoding.")
-
-    return check
-
-
 def json_map(text: str) -> dict[str, Any] | None:
     """The JSON object in an attribute; None when it is none."""
     try:

@@ -16,7 +16,6 @@ from lablib.aws.attributes import (
     Unfit,
     anything,
     boolean,
-    bytes_up_to,
     choice,
     declare,
     defaults,
@@ -55,7 +54,6 @@ def test_a_new_resource_has_the_defaults_of_its_kind():
         (boolean, "TRUE", "true"),
         (choice("queue", "group"), "group", "group"),
         (matching("[a-z]+"), "abc", "abc"),
-        (bytes_up_to(3), "é.", "é."),
     ],
 )
 def test_a_value_that_fits_comes_back_as_aws_writes_it(check, value, clean):
@@ -74,7 +72,6 @@ def test_a_value_that_fits_comes_back_as_aws_writes_it(check, value, clean):
         (choice("queue", "group"), "Group", "Must be queue or group."),
         (choice("a", "b", must="Choose."), "", "Choose."),
         (matching("[a-z]+", "Must be letters."), "a1", "Must be letters."),
-        (bytes_up_to(2), "é.", "Must be at most 2 bytes long in UTF-8 encoding."),
     ],
 )
 def test_a_value_that_does_not_fit_is_told_what_it_must_be(check, value, must):

@@ -45,12 +45,7 @@ SNS.refusals(
         "sns.ConfirmSubscription: a token nobody gave"
     ),
 )
-SNS.unread(
-    "get_subscription_attributes_error_not_exists",
-    "publish_batch_invalid_entry_id",
-    "create_platform_application_invalid_name",
-    "opt_in_invalid_number",
-)
+SNS.unread("publish_batch_invalid_entry_id", "opt_in_invalid_number")
 SNS.apart("data protection policies of topics", "data_protection_policy_crud")
 SNS.apart("requests of one's own to AWS's HTTP interface; the lab has boto3's clients", "publish_by_path_parameters")
 SNS.apart(
@@ -303,7 +298,7 @@ def _(lab: Lab) -> None:
 # ---- subscriptions ---------------------------------------------------------------------------------------------------
 
 
-def _fresh_subscription(arn: str, endpoint: str, **more: str) -> dict[str, str]:
+def fresh_subscription(arn: str, endpoint: str, **more: str) -> dict[str, str]:
     return {
         "ConfirmationWasAuthenticated": "true",
         "Endpoint": endpoint,
@@ -327,12 +322,12 @@ def _fresh_subscription(arn: str, endpoint: str, **more: str) -> dict[str, str]:
 def _(lab: Lab) -> None:
     url = lab.queue()
     arn = lab.subscribe(lab.topic(), url)
-    assert lab.subscription(arn) == _fresh_subscription(arn, lab.arn(url))
+    assert lab.subscription(arn) == fresh_subscription(arn, lab.arn(url))
     lab.change(arn, RawMessageDelivery="true")
-    assert lab.subscription(arn) == _fresh_subscription(arn, lab.arn(url), RawMessageDelivery="true")
+    assert lab.subscription(arn) == fresh_subscription(arn, lab.arn(url), RawMessageDelivery="true")
     url = lab.queue("raw")
     arn = lab.subscribe(TOPIC, url, RawMessageDelivery="true")
-    assert lab.subscription(arn) == _fresh_subscription(arn, lab.arn(url), RawMessageDelivery="true")
+    assert lab.subscription(arn) == fresh_subscription(arn, lab.arn(url), RawMessageDelivery="true")
 
 
 @SNS.same("create_subscriptions_with_attributes")
@@ -345,7 +340,7 @@ def _(lab: Lab) -> None:
     wrong = {"RawMessageDelivery": "wrongvalue", **more}
     is_refused(*invalid(text)[:2], lab.sns.subscribe, Attributes=wrong, **given)
     arn = lab.sns.subscribe(Attributes={"RawMessageDelivery": "TrUe", **more}, **given)["SubscriptionArn"]
-    assert lab.subscription(arn) == _fresh_subscription(arn, queue, RawMessageDelivery="true")
+    assert lab.subscription(arn) == fresh_subscription(arn, queue, RawMessageDelivery="true")
     other = arn[:-8] + ("00000000" if not arn.endswith("00000000") else "11111111")
     is_refused(
         "NotFound", "Subscription does not exist", lab.sns.get_subscription_attributes, 404, SubscriptionArn=other
@@ -368,6 +363,12 @@ def _(lab: Lab) -> None:
     given = {"SubscriptionArn": arn, "AttributeName": "RawMessageDelivery", "AttributeValue": "true"}
     is_refused("NotFound", "Subscription does not exist", lab.sns.set_subscription_attributes, 404, **given)
     assert lab.sns.list_subscriptions_by_topic(TopicArn=TOPIC)["Subscriptions"] == []
+
+
+@SNS.same("get_subscription_attributes_error_not_exists")
+def _(lab: Lab) -> None:
+    arn = f"arn:aws:sns:{REGION}:000000000000:nonexistent"
+    is_refused(*invalid("SubscriptionId")[:2], lab.sns.get_subscription_attributes, SubscriptionArn=arn)
 
 
 @SNS.same("validate_set_sub_attributes")
@@ -505,46 +506,7 @@ def _(lab: Lab) -> None:
     is_refused(*invalid(text)[:2], lab.sns.unsubscribe, SubscriptionArn=arn)
 
 
-# ---- telephones ------------------------------------------------------------------------------------------------------
-
-
-@SNS.same("subscribe_sms", "subscribe_sms_endpoint", "subscribe_sms_obscure_phone_number")
-def _(lab: Lab) -> None:
-    lab.topic()
-    for number in ("+123123123", "+1234567890", "+12/34-567.890"):
-        arn = lab.sns.subscribe(TopicArn=TOPIC, Protocol="sms", Endpoint=number)["SubscriptionArn"]
-        assert arn.startswith(TOPIC + ":")
-        if number == "+123123123":
-            assert lab.subscription(arn) == _fresh_subscription(arn, number, Protocol="sms")
-
-
-@SNS.same("publish_wrong_phone_format", "subscribe_invalid_sms")
-def _(lab: Lab) -> None:
-    lab.topic()
-    for number in ("+1a234", "NAA+15551234567"):
-        text = f"PhoneNumber Reason: {number} is not valid to publish to"
-        is_refused(*invalid(text)[:2], lab.sns.publish, Message="x", PhoneNumber=number)
-    for number in ("NAA+15551234567", "invalid-number", "+15--551234567", "+15551234567.", "/+15551234567"):
-        text = f"Invalid SMS endpoint: {number}"
-        given = {"TopicArn": TOPIC, "Protocol": "sms", "Endpoint": number}
-        is_refused("InvalidParameter", text, lab.sns.subscribe, **given)
-
-
-@SNS.retold("opt_in_non_existing_phone_number")
-def _(lab: Lab) -> None:
-    assert set(lab.sns.opt_in_phone_number(phoneNumber="+44752710516")) == {"ResponseMetadata"}
-
-
-@SNS.retold("set_invalid_sms_attributes")
-def _(lab: Lab) -> None:
-    for name, value, text in (
-        ("NoSuchAttribute", "x", "NoSuchAttribute is not a valid attribute"),
-        ("DefaultSMSType", "Loud", "DefaultSMSType is invalid"),
-    ):
-        is_refused("InvalidParameter", text, lab.sns.set_sms_attributes, attributes={name: value})
-
-
-# ---- rights, apps ----------------------------------------------------------------------------------------------------
+# ---- rights ----------------------------------------------------------------------------------------------------------
 
 
 @SNS.retold("create_topic_different_attrs")
@@ -593,47 +555,3 @@ def _(lab: Lab) -> None:
     is_refused("NotFound", "Topic does not exist", lab.sns.add_permission, 404, **missing)
     named = {"TopicArn": TOPIC + "-no", "Label": "one"}
     is_refused("NotFound", "Topic does not exist", lab.sns.remove_permission, 404, **named)
-
-
-@SNS.retold("create_platform_application_invalid_attributes", "create_platform_application_invalid_platform")
-def _(lab: Lab) -> None:
-    create, given = lab.sns.create_platform_application, {"Name": "app", "Platform": "APNS"}
-    principal, credential = "PlatformPrincipal", "PlatformCredential"
-    for one, other in ((principal, credential), (credential, principal)):
-        text = f"Attributes Reason: {one} attribute provided without {other}"
-        is_refused(*invalid(text)[:2], create, **given, Attributes={one: "x"})
-    text = "1 validation error detected: Value null at 'attributes' failed to satisfy constraint: "
-    is_refused("ValidationError", f"{text}Member must not be null", create, **given, Attributes={})
-    wrong = {**given, "Platform": "PIGEON", "Attributes": {principal: "x", credential: "y"}}
-    is_refused(*invalid("Platform Reason: PIGEON is not supported")[:2], create, **wrong)
-
-
-@SNS.retold(
-    "get_platform_application_attributes_invalid_arn",
-    "get_platform_application_attributes_non_existing_app",
-    "set_platform_application_attributes_invalid_arn",
-    "set_platform_application_attributes_non_existing_app",
-    "create_platform_endpoint_non_existent_app",
-)
-def _(lab: Lab) -> None:
-    unknown = f"arn:aws:sns:{REGION}:{ACCOUNT}:app/GCM/none"
-    for call, more in (
-        (lab.sns.get_platform_application_attributes, {}),
-        (lab.sns.set_platform_application_attributes, {"Attributes": {"PlatformCredential": "x"}}),
-        (lab.sns.create_platform_endpoint, {"Token": "x"}),
-    ):
-        text = "PlatformApplication does not exist"
-        is_refused("NotFound", text, call, 404, PlatformApplicationArn=unknown, **more)
-        if "Token" not in more:
-            text = "PlatformApplicationArn Reason: An ARN must have at least 6 elements, not 1"
-            is_refused(*invalid(text)[:2], call, PlatformApplicationArn="randomstring", **more)
-
-
-@SNS.retold(
-    "get_platform_endpoint_attributes_non_existent_endpoint", "set_platform_endpoint_attributes_non_existent_endpoint"
-)
-def _(lab: Lab) -> None:
-    unknown = f"arn:aws:sns:{REGION}:{ACCOUNT}:endpoint/GCM/none/10f57157-fc38-4da9-a113-4de7e12d05dd"
-    text, given = "Endpoint does not exist", {"EndpointArn": unknown}
-    is_refused("NotFound", text, lab.sns.get_endpoint_attributes, 404, **given)
-    is_refused("NotFound", text, lab.sns.set_endpoint_attributes, 404, **given, Attributes={"Enabled": "true"})

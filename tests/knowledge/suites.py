@@ -1,7 +1,13 @@
 """The public suites that recorded AWS, and how many of their recordings the lab repeats."""
 
 # The files of the first line add to the suites of the others.
-from knowledge import recorded_sns_delivery, recorded_sns_filters, recorded_sqs_fifo, recorded_sqs_time  # noqa: F401
+from knowledge import (  # noqa: F401
+    recorded_sns_delivery,
+    recorded_sns_filters,
+    recorded_sns_push,
+    recorded_sqs_fifo,
+    recorded_sqs_time,
+)
 from knowledge.recorded_kinesis import KINESIS
 from knowledge.recorded_sns import SNS
 from knowledge.recorded_sqs import SQS

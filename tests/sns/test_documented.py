@@ -971,7 +971,8 @@ def test_a_device_can_subscribe(cloud, sns):
     ("given", "text"),
     [
         ({"Platform": "PIGEON"}, "Platform Reason: PIGEON is not supported"),
-        ({"Name": "with space"}, "Name"),
+        ({"Name": "with space"},
+         "with space Reason: must contain only characters 'a'-'z', 'A'-'Z', '0'-'9', '_', '-', and '.'"),
         ({"Attributes": {"Enabled": "true"}}, "Attributes Reason: PlatformCredential is required for the platform GCM"),
         ({"Attributes": CREDENTIALS | {"Nonsense": "1"}}, "Attributes Reason: Invalid attribute name: Nonsense"),
         ({"Attributes": CREDENTIALS | {"Enabled": "maybe"}},

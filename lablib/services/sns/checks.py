@@ -89,10 +89,10 @@ def check_name(name: str, fifo: bool) -> None:
         raise invalid("Topic Name")
 
 
-def check_phone(number: str) -> None:
+def check_phone(number: str, wrong: str = "") -> None:
     """Raise InvalidParameter unless `number` is a phone number in the form E.164."""
     if not _PHONE.fullmatch(number):
-        raise invalid(f"PhoneNumber Reason: {number} is not valid to publish to")
+        raise invalid(f"PhoneNumber Reason: {wrong or f'{number} is not valid to publish to'}")
 
 
 def is_phone(number: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from lablib.aws.attributes import Attribute, anything, boolean, bytes_up_to, declare, defaults, matching
+from lablib.aws.attributes import Attribute, Quotas, anything, boolean, declare, defaults, matching
 from lablib.aws.service import NotSimulated, Request, ServiceError
 from lablib.services.sns.attributes import clean_all
 from lablib.services.sns.base import SnsBase
@@ -22,13 +22,31 @@ _TEXTS = (
     "SuccessFeedbackRoleArn", "FailureFeedbackRoleArn", "SuccessFeedbackSampleRate", "ApplePlatformTeamID",
     "ApplePlatformBundleID",
 )  # fmt: skip
+
+
+def _user_data(value: str, quotas: Quotas) -> str:
+    if len(value.encode("utf-8", "surrogatepass")) > 2048:
+        wrong = "Invalid value for attribute: CustomUserData: must be at most 2048 bytes long in UTF-8 encoding"
+        raise invalid(f"Attributes Reason: {wrong}")
+    return value
+
+
 _APPLICATION = declare(Attribute("Enabled", boolean, "true"), *(Attribute(name, anything) for name in _TEXTS))
 _DEVICE = declare(
     Attribute("Enabled", boolean, "true"),
     Attribute("Token", matching(".+", "Must not be empty.")),
-    Attribute("CustomUserData", bytes_up_to(2048)),
+    Attribute("CustomUserData", _user_data),
 )
 _OTHER_PLATFORMS = ("BAIDU", "MPNS", "WNS", "APNS_VOIP", "APNS_VOIP_SANDBOX", "MACOS", "MACOS_SANDBOX")
+
+
+def _check_name(name: str) -> None:
+    if not name:
+        raise invalid(f"{name} Reason: cannot be empty")
+    if len(name) > 256:
+        raise invalid(f"{name} Reason: must be at most 256 characters long")
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
+        raise invalid(f"{name} Reason: must contain only characters 'a'-'z', 'A'-'Z', '0'-'9', '_', '-', and '.'")
 
 
 def _check_some(attributes: dict[str, str]) -> None:
@@ -46,8 +64,7 @@ class Pushing(SnsBase):
     def create_platform_application(
         self, request: Request, *, name: str, platform: str, attributes: dict[str, str]
     ) -> Document:
-        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,256}", name):
-            raise invalid("Name")
+        _check_name(name)
         if platform in _OTHER_PLATFORMS:
             raise NotSimulated(f"the platform {platform} is not simulated; there are: {', '.join(_NEEDS_PRINCIPAL)}")
         if platform not in _NEEDS_PRINCIPAL:
@@ -83,8 +100,9 @@ class Pushing(SnsBase):
     def set_platform_application_attributes(
         self, request: Request, *, platform_application_arn: str, attributes: dict[str, str]
     ) -> Document:
-        application = self._application(platform_application_arn)
+        split_arn(platform_application_arn, "PlatformApplicationArn")
         _check_some(attributes)
+        application = self._application(platform_application_arn)
         application.attributes |= clean_all(_APPLICATION, attributes, self.world.quotas)
         return {}
 
@@ -111,9 +129,8 @@ class Pushing(SnsBase):
         attributes: dict[str, str] | None = None,
     ) -> Document:
         application = self._application(platform_application_arn)
-        given = dict(attributes or {}) | {"Token": token}
-        if custom_user_data is not None:
-            given["CustomUserData"] = custom_user_data
+        own = {} if custom_user_data is None else {"CustomUserData": custom_user_data}
+        given = own | dict(attributes or {}) | {"Token": token}
         given = self._clean_device(application, given)
         existing = application.devices.get(token)
         if existing:
@@ -135,6 +152,8 @@ class Pushing(SnsBase):
         return {"Attributes": dict(self._device(endpoint_arn).attributes)}
 
     def set_endpoint_attributes(self, request: Request, *, endpoint_arn: str, attributes: dict[str, str]) -> Document:
+        split_arn(endpoint_arn, "EndpointArn")
+        _check_some(attributes)
         device = self._device(endpoint_arn)
         devices = device.application.devices
         given = self._clean_device(device.application, attributes)

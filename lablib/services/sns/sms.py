@@ -1,7 +1,7 @@
 """Text messages: the operations on settings, and on numbers that want none.
 
 Source: SNS API reference (SetSMSAttributes, CheckIfPhoneNumberIsOptedOut, OptInPhoneNumber). Error texts are ours,
-but for those of unknown attributes and of DefaultSMSType, which were recorded.
+but for those of unknown attributes, of DefaultSMSType and of numbers that are none, which were recorded.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from lablib.services.sns.attributes import clean_all
 from lablib.services.sns.base import SnsBase
 from lablib.services.sns.checks import Document, check_phone
 
+_WRONG = "input incorrectly formatted"
 _ATTRIBUTES = declare(
     Attribute("MonthlySpendLimit", matching(r"[0-9]{1,9}", "Must be a number of dollars.")),
     Attribute("DeliveryStatusIAMRole", matching(r"arn:[a-z-]+:iam::[0-9]{12}:role/.+", "Must be the ARN of a role.")),
@@ -26,7 +27,7 @@ class Texting(SnsBase):
     """The operations on phone numbers. A number opts out with `service.phones.opt_out(number)`."""
 
     def check_if_phone_number_is_opted_out(self, request: Request, *, phone_number: str) -> Document:
-        check_phone(phone_number)
+        check_phone(phone_number, _WRONG)
         return {"isOptedOut": phone_number in self.phones.opted_out}
 
     def list_phone_numbers_opted_out(self, request: Request, *, next_token: str | None = None) -> Document:
@@ -34,7 +35,7 @@ class Texting(SnsBase):
         return {"phoneNumbers": page} | ({"nextToken": more["NextToken"]} if more else {})
 
     def opt_in_phone_number(self, request: Request, *, phone_number: str) -> Document:
-        check_phone(phone_number)
+        check_phone(phone_number, _WRONG)
         self.phones.opted_out.pop(phone_number, None)
         return {}
 
