@@ -147,3 +147,15 @@ def run():
 print(run() == run())
 """
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "True\n"
+
+
+def test_the_first_temporary_file_of_an_interpreter_does_not_shift_the_stream():
+    """tempfile tries names in its folder when it is first asked, and remembers the folder."""
+    code = """
+import lablib, os, tempfile
+from lablib.kernel import Kernel
+def run():
+    k = Kernel(); p = k.spawn(lambda: (tempfile.mktemp(), os.urandom(4))); k.advance(1); return p.result
+print(run() == run())
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "True\n"

@@ -2,6 +2,8 @@
 
 import concurrent.futures
 import multiprocessing
+import multiprocessing.dummy
+import multiprocessing.shared_memory
 import os
 import signal
 import subprocess
@@ -18,6 +20,19 @@ import pytest
         (lambda: subprocess.check_output(["true"]), "subprocess cannot work in virtual time"),
         (lambda: multiprocessing.Process(target=print), "multiprocessing cannot work in virtual time"),
         (lambda: multiprocessing.Pool(2), "multiprocessing cannot work in virtual time"),
+        (lambda: multiprocessing.Queue(), "multiprocessing cannot work in virtual time"),
+        (lambda: multiprocessing.SimpleQueue(), "multiprocessing cannot work in virtual time"),
+        (lambda: multiprocessing.Pipe(), "multiprocessing cannot work in virtual time"),
+        (lambda: multiprocessing.Lock(), "multiprocessing cannot work in virtual time"),
+        (lambda: multiprocessing.Event(), "multiprocessing cannot work in virtual time"),
+        (lambda: multiprocessing.Value("i"), "multiprocessing cannot work in virtual time"),
+        (lambda: multiprocessing.Manager(), "multiprocessing cannot work in virtual time"),
+        (lambda: multiprocessing.get_context("spawn").Queue(), "multiprocessing cannot work in virtual time"),
+        (lambda: multiprocessing.shared_memory.SharedMemory(create=True, size=8), "multiprocessing cannot work in"),
+        (
+            lambda: multiprocessing.dummy.Pool(2),
+            "multiprocessing.pool.ThreadPool cannot work in virtual time (in learner): use concurrent.futures.Thread",
+        ),
         (lambda: concurrent.futures.ProcessPoolExecutor(), "ProcessPoolExecutor cannot work in virtual time"),
         (lambda: os.fork(), "os.fork cannot work in virtual time"),
         (lambda: os.system("true"), "os.system cannot work in virtual time"),
@@ -27,18 +42,21 @@ import pytest
         (lambda: signal.pause(), "signal.pause cannot work in virtual time"),
     ],
 )
-def test_one_clear_line(kernel, call, message):
+def test_one_clear_line(kernel, capsys, call, message):
     kernel.spawn(call, name="learner")
     with pytest.raises(NotImplementedError) as refused:
         kernel.advance(1)
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+    assert capsys.readouterr().err == ""
 
 
 def test_outside_they_work():
     assert subprocess.run([sys.executable, "-c", "print(1)"], capture_output=True).stdout.strip() == b"1"
     assert signal.alarm(0) == 0
     assert os.getpid() != 1
+    with multiprocessing.dummy.Pool(2) as pool:
+        assert pool.map(abs, [-1]) == [1]
 
 
 ASKS = """
@@ -61,9 +79,9 @@ def test_what_the_standard_library_asks_the_machine_is_answered():
 
 
 def test_a_program_is_alone_on_its_machine(kernel):
-    process = kernel.spawn(lambda: (os.getpid(), os.cpu_count()))
+    process = kernel.spawn(lambda: (os.getpid(), os.getppid(), os.cpu_count()))
     kernel.advance(1)
-    assert process.result == (1, 4)
+    assert process.result == (1, 0, 4)
 
 
 def test_a_programs_signal_handlers_are_its_own(kernel):

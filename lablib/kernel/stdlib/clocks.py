@@ -30,6 +30,10 @@ _VIRTUAL: dict[str, Callable[[Kernel], float]] = {
     "monotonic_ns": lambda k: round(k.now * 1_000_000) * 1_000,
     "perf_counter": lambda k: k.now,
     "perf_counter_ns": lambda k: round(k.now * 1_000_000) * 1_000,
+    "process_time": lambda k: k.now,  # as though a program worked all the time
+    "process_time_ns": lambda k: round(k.now * 1_000_000) * 1_000,
+    "thread_time": lambda k: k.now,
+    "thread_time_ns": lambda k: round(k.now * 1_000_000) * 1_000,
 }
 _LONG = 2.0  # real seconds after which a learner wonders what is going on
 _HINT = "time.sleep({0:g}) at the top of a cell takes {0:g} real seconds; cloud.advance({0:g}) lets virtual time pass"
@@ -69,14 +73,23 @@ def _broken_down(process: Process, seconds: float | None = None) -> time.struct_
     return _real_gmtime(process.kernel.epoch + process.kernel.now if seconds is None else seconds)
 
 
+def _by_id(process: Process, id: int) -> float:
+    """The clock of the operating system with that number: the time of day, or one that began with the run."""
+    look(process)
+    return _VIRTUAL["time" if id == getattr(time, "CLOCK_REALTIME", None) else "monotonic"](process.kernel)
+
+
 def patch_time() -> None:
     """The module `time`."""
     replace(time, "sleep", _sleep)
     for name, virtual in _VIRTUAL.items():
-        replace(time, name, _clock(getattr(time, name), virtual))
+        if hasattr(time, name):  # thread_time: not everywhere
+            replace(time, name, _clock(getattr(time, name), virtual))
     virtualize(
         time,
         {
+            "clock_gettime": _by_id,
+            "clock_gettime_ns": lambda process, id: round(_by_id(process, id) * 1_000_000) * 1_000,
             "gmtime": _broken_down,
             "localtime": _broken_down,
             "ctime": lambda process, *seconds: _real_asctime(_broken_down(process, *seconds)),

@@ -12,7 +12,7 @@ import random
 from random import Random
 from typing import Any
 
-from lablib.kernel.process import Process, current_process
+from lablib.kernel.process import Process, current_process, unsimulated
 from lablib.kernel.programs import program_of
 from lablib.kernel.stdlib.patching import replace, virtualize
 
@@ -73,7 +73,13 @@ def patch_uuid(uuid: Any) -> None:
 
 
 def patch_tempfile(tempfile: Any) -> None:
-    """The module `tempfile`: the names of files. The files are real."""
+    """The module `tempfile`: the names of files. The files are real, and their folder is the machine's, which it looks for
+    once in an interpreter, with names of its own."""
+    real = tempfile._get_default_tempdir
+
+    def folder(process: Process, *args: Any) -> Any:
+        with unsimulated():
+            return real(*args)
 
     def names(process: Process) -> Any:
         program = program_of(process)
@@ -81,4 +87,4 @@ def patch_tempfile(tempfile: Any) -> None:
             program.file_names = tempfile._RandomNameSequence()
         return program.file_names
 
-    virtualize(tempfile, {"_get_candidate_names": names})
+    virtualize(tempfile, {"_get_candidate_names": names, "_get_default_tempdir": folder})

@@ -33,7 +33,7 @@ def patch_os() -> None:
     )  # fmt: skip
     virtualize(os, {name: refuse(f"os.{name}", _SPAWN) for name in names})
     virtualize(os, {name: refuse(f"os.{name}", _EVENT) for name in ("kill", "killpg", "abort")})
-    virtualize(os, {"getpid": lambda process: 1, "cpu_count": lambda process: _CPUS})
+    virtualize(os, {"getpid": lambda process: 1, "getppid": lambda process: 0, "cpu_count": lambda process: _CPUS})
     virtualize(os, {"process_cpu_count": lambda process: _CPUS})
     virtualize(signal, {"signal": _set_handler, "getsignal": _handler})
     virtualize(signal, {name: refuse(f"signal.{name}", _TIMER) for name in ("alarm", "setitimer")})
@@ -61,12 +61,12 @@ def _patch_subprocess(subprocess: Any) -> None:
         if hasattr(self, "returncode"):  # else it was refused, and there is nothing to end
             real_end(self, *args, **kwargs)
 
-    _refuse_construction(popen, "subprocess")
+    _refuse_construction("subprocess", popen)
     replace(popen, "__del__", end)
 
 
-def _refuse_construction(kind: Any, what: str) -> None:
-    refusal = refuse(what, _SPAWN)
+def _refuse_construction(what: str, kind: Any, instead: str = _SPAWN) -> None:
+    refusal = refuse(what, instead)
     real = kind.__init__
     either = dispatch(real, refusal)
 
@@ -76,12 +76,25 @@ def _refuse_construction(kind: Any, what: str) -> None:
     replace(kind, "__init__", __init__)
 
 
-def _patch_multiprocessing(process: Any) -> None:
-    _refuse_construction(process.BaseProcess, "multiprocessing")
+def _refuse_kinds(what: str, *names: str) -> Patch:
+    """A patch that refuses to make objects of these classes of a module."""
+
+    def patch(module: Any) -> None:
+        for name in names:
+            _refuse_construction(what, getattr(module, name))
+
+    return patch
 
 
-def _patch_process_pool(pools: Any) -> None:
-    _refuse_construction(pools.ProcessPoolExecutor, "ProcessPoolExecutor")
+def _patch_connection(connection: Any) -> None:
+    virtualize(connection, {name: refuse("multiprocessing", _SPAWN) for name in ("Pipe", "Client")})
+    _refuse_construction("multiprocessing", connection.Listener)
+
+
+def _patch_thread_pool(pool: Any) -> None:
+    """It has threads, and tells them of a new one through a pipe."""
+    pool.Pool._state = pool.INIT  # else the end of one that was refused fails
+    _refuse_construction("multiprocessing.pool.ThreadPool", pool.ThreadPool, "use concurrent.futures.ThreadPoolExecutor")
 
 
 def _host(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -105,9 +118,15 @@ def _patch_libraries(util: Any) -> None:
 
 
 PATCHES: dict[str, Patch] = {
-    "concurrent.futures.process": _patch_process_pool,
+    "concurrent.futures.process": _refuse_kinds("ProcessPoolExecutor", "ProcessPoolExecutor"),
     "ctypes.util": _patch_libraries,
-    "multiprocessing.process": _patch_multiprocessing,
+    "multiprocessing.connection": _patch_connection,
+    "multiprocessing.heap": _refuse_kinds("multiprocessing", "BufferWrapper"),
+    "multiprocessing.pool": _patch_thread_pool,
+    "multiprocessing.process": _refuse_kinds("multiprocessing", "BaseProcess"),
+    "multiprocessing.queues": _refuse_kinds("multiprocessing", "Queue", "SimpleQueue"),
+    "multiprocessing.shared_memory": _refuse_kinds("multiprocessing", "SharedMemory"),
+    "multiprocessing.synchronize": _refuse_kinds("multiprocessing", "SemLock"),
     "platform": _patch_platform,
     "subprocess": _patch_subprocess,
 }
