@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def _join_boto3(boto3: Any) -> None:
     """boto3.client(...) inside a process is a client of its cloud, whoever imports boto3 first."""
-    import_module("lablib.clients.boto")
+    import_module("lablib.clients.sessions")
 
 
 when_imported("boto3", _join_boto3)

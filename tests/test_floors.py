@@ -26,8 +26,8 @@ STRANGERS = {("exercises", "workbench"), ("exercises", "views")}
 # Where a package may be imported: a file, or a room. A heavy package known in one place is replaced in one place.
 HOMES = {
     "greenlet": ("kernel/process.py",),
-    "boto3": ("clients/boto.py",),
-    "botocore": ("clients/boto.py",),
+    "boto3": ("clients/boto.py", "clients/sessions.py"),
+    "botocore": ("clients/boto.py", "clients/sessions.py"),
     "numpy": ("measures", "views/", "workbench/", "exercises/"),
     "pandas": (
         "kernel/trace.py",
@@ -434,7 +434,12 @@ def test_no_file_holds_two_concepts(path):
         (kind_errors, "workbench/js/words.js", "const ends = ['Deleted']", "words.js:1: names Deleted"),
         (service_errors, "clients/boto.py", "if service == 'sqs': pass", "boto.py:1: knows the service sqs"),
         (private_errors, "gateway.py", "def f(self):\n    return self.kernel._heap", "self.kernel._heap is private to"),
-        (home_errors, "services/sqs.py", "from botocore.exceptions import ClientError", "only clients/boto.py may"),
+        (
+            home_errors,
+            "services/sqs.py",
+            "from botocore.exceptions import ClientError",
+            "only clients/boto.py, clients/sessions.py may",
+        ),
         (real_world_errors, "services/sqs.py", "import time", "ask the kernel"),
         (
             real_world_errors,

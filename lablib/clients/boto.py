@@ -1,4 +1,4 @@
-"""boto3's face on the front door. The only file that imports boto3 and botocore.
+"""boto3's face on the front door. Only this file and `sessions.py` import boto3 and botocore.
 
 `make_client` returns a real boto3 client: its methods, paginators, exceptions, and botocore's own parameter validation.
 Only `_make_api_call` is ours, in a base class inserted at botocore's documented `creating-client-class` event; every
@@ -16,7 +16,6 @@ from __future__ import annotations
 import copy
 import difflib
 import inspect
-import os
 import re
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -26,12 +25,10 @@ from typing import Any
 
 import boto3.session
 import botocore.exceptions
-import botocore.session
 from botocore import xform_name
 from botocore.awsrequest import AWSResponse, prepare_request_dict
 from botocore.client import ClientMeta
 from botocore.config import Config
-from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES, ConfigValueStore, ConstantProvider
 from botocore.handlers import handle_copy_source_param, json_decode_policies
 from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.validate import ParamValidator
@@ -40,9 +37,10 @@ from lablib.aws.service import NotSimulated, Principal, Service, ServiceError
 from lablib.clients.events import listening
 from lablib.clients.retries import backoff, may_retry
 from lablib.clients.rules import Unsure, as_sent, misfit, rule
+from lablib.clients.sessions import LabSession, deaf_core
 from lablib.gateway import AnswerLost, Gateway
 from lablib.kernel import Chance, Kernel, Trace
-from lablib.kernel.process import current_process, unsimulated
+from lablib.kernel.process import unsimulated
 
 ParamValidationError = botocore.exceptions.ParamValidationError
 
@@ -324,64 +322,16 @@ class SimulatedClient:
         return waiter
 
 
-class _Session(boto3.session.Session):
-    """boto3's session, with clients that come from a cloud; `resource` builds on them."""
-
-    lab_client: Callable[..., Any] | None = None
-
-    def client(self, service_name: str, *args: Any, **kwargs: Any) -> Any:
-        if self.lab_client is None:
-            return super().client(service_name, *args, **kwargs)
-        return self.lab_client(service_name, **kwargs)
-
-
-_PlainSession = boto3.session.Session
-_real_client = boto3.session.Session.client
-_ARGUMENTS = (
-    "api_version", "use_ssl", "verify", "endpoint_url", "aws_access_key_id", "aws_secret_access_key",
-    "aws_session_token", "config",
-)  # fmt: skip
-
-
-@wraps(_real_client)
-def _client_of_the_cloud(self: Any, service_name: str, region_name: Any = None, *args: Any, **kwargs: Any) -> Any:
-    """`boto3.client` and `boto3.Session().client`: inside a process, a client of the process's cloud."""
-    process = current_process()
-    make = None if process is None or isinstance(self, _Session) else process.kernel.make_client
-    if make is None:
-        return _real_client(self, service_name, region_name, *args, **kwargs)
-    kwargs.update(zip(_ARGUMENTS, args))
-    if kwargs.get("use_ssl") is None:
-        kwargs.pop("use_ssl", None)
-    given = getattr(self._session, "_credentials", None)  # never looked for: only those that the program gave
-    if given is not None:
-        kwargs.setdefault("aws_access_key_id", given.access_key)
-    given_region = self._session.instance_variables().get("region")  # not that of this machine's files and variables
-    client = make(service_name, region_name or given_region, **kwargs)
-    if type(self) is not _PlainSession:  # a library's own session may add to the class (amazon-sqs-extended-client)
-        kind, bases = type(client), [type(client)]
-        attributes = {name: getattr(kind, name) for name in client.meta.method_to_api_mapping}
-        event = f"creating-client-class.{client.meta.service_model.service_id.hyphenize()}"
-        self.events.emit(event, class_attributes=attributes, base_classes=bases)
-        client.__class__ = type(kind.__name__, tuple(bases), attributes)
-    return client
-
-
-boto3.session.Session.client = _client_of_the_cloud
-
 _lock = threading.RLock()
 
 
 @cache
-def _session() -> _Session:
-    """One session for the process, deaf to the environment and to configuration files: its settings are constants."""
-    core = botocore.session.Session()
-    defaults = {name: ConstantProvider(value) for name, (_, _, value, _) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()}
-    defaults |= dict.fromkeys(("config_file", "credentials_file"), ConstantProvider(os.devnull))
-    core.register_component("config_store", ConfigValueStore(mapping=defaults))
+def _session() -> LabSession:
+    """One session for the process, deaf to the environment and to configuration files."""
+    core = deaf_core()
     core.set_credentials("simulated", "simulated")
     core.register("creating-client-class", _insert_base)
-    return _Session(botocore_session=core, region_name="us-east-1")
+    return LabSession(botocore_session=core, region_name="us-east-1")
 
 
 def _insert_base(base_classes: list[type], **_: Any) -> None:

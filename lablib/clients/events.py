@@ -8,7 +8,10 @@ from typing import Any
 from lablib.aws.service import NotSimulated
 
 FIRED = ("provide-client-params", "before-parameter-build", "before-call", "after-call", "getattr")
-_REFUSED = ("request-created", "before-sign", "before-send", "needs-retry", "choose-signer", "after-call-error")
+_REFUSED = (
+    "before-endpoint-resolution", "request-created", "choose-signer", "before-sign", "before-send", "response-received",
+    "before-parse", "needs-retry", "after-call-error",
+)  # fmt: skip
 
 
 def check_event(name: str, unique_id: Any = None) -> None:

@@ -3,6 +3,7 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import boto3
@@ -161,7 +162,11 @@ def test_the_request_of_before_call_is_what_would_be_sent_and_after_call_hears_o
 
 
 @pytest.mark.ours
-@pytest.mark.parametrize("event", ["request-created", "before-sign", "before-send.sqs", "needs-retry.sqs.SendMessage"])
+@pytest.mark.parametrize(
+    "event",
+    ["request-created", "before-sign", "before-send.sqs", "needs-retry.sqs.SendMessage", "response-received",
+     "before-parse.sqs", "before-endpoint-resolution.sqs", "choose-signer", "after-call-error"],
+)  # fmt: skip
 def test_events_that_never_fire_are_refused_when_somebody_registers(sqs, event):
     with pytest.raises(NotSimulated, match=f"the event '{event}' never fires here"):
         sqs.meta.events.register(event, lambda **_: None)
@@ -316,3 +321,37 @@ def test_the_region_of_this_machine_is_none_of_the_programs(cloud, monkeypatch):
         return [made.client("sqs").meta.region_name for made in (boto3, boto3.Session(), given)]
 
     assert cloud.run(program) == ["us-east-1", "us-east-1", "eu-north-1"]
+
+
+@pytest.mark.ours
+def test_a_profile_of_this_machine_is_not_looked_for(cloud, monkeypatch):
+    """A program that is pasted names one of its author's; the region that it gives by itself counts."""
+    monkeypatch.setenv("AWS_PROFILE", "of-nobody")
+
+    def program():
+        regions = []
+        for more in ({}, {"region_name": "eu-west-1"}):
+            session = boto3.Session(profile_name="work", **more)
+            regions.append(session.client("sqs").meta.region_name)
+        return regions
+
+    assert cloud.run(program) == ["us-east-1", "eu-west-1"]
+
+
+@pytest.mark.ours
+def test_a_default_session_is_its_programs_own(cloud, monkeypatch):
+    """Nobody else has it afterwards. One that a notebook has set up is for all."""
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    region = lambda: boto3.client("sqs").meta.region_name  # noqa: E731
+
+    def program():
+        before = region()
+        boto3.setup_default_session(region_name="eu-west-1")
+        with ThreadPoolExecutor() as pool:
+            return before, region(), pool.submit(region).result(), boto3.resource("sqs").meta.client.meta.region_name
+
+    assert cloud.run(program) == ("us-east-1", "eu-west-1", "eu-west-1", "eu-west-1")
+    assert cloud.run(region) == "us-east-1"
+    assert boto3.DEFAULT_SESSION is None
+    boto3.setup_default_session(region_name="ap-south-1")
+    assert (region(), cloud.run(region)) == ("ap-south-1", "ap-south-1")

@@ -2,6 +2,7 @@
 function's log."""
 
 import json
+import sys
 from base64 import b64decode
 
 import pytest
@@ -140,19 +141,21 @@ def test_invoke_gives_the_end_of_the_log(lab, capsys):
     def handler(event, context):
         print("working on", event)
         context.log("half way")
+        print("careful", file=sys.stderr)
         raise ValueError("no")
 
     lab.cloud.deploy("talks", handler)
     answer = lab.functions.invoke(FunctionName="talks", LogType="Tail", Payload=b'"a"')
     id = lab.cloud.trace.where(kind="InvocationStarted")[0].subject
     log = b64decode(answer["LogResult"]).decode().splitlines()
-    assert log[:5] == [
+    assert log[:6] == [
         f"START RequestId: {id} Version: $LATEST",
         "working on a",
         "half way",
+        "careful",
         "[ERROR] ValueError: no",
         f"END RequestId: {id}",
     ]
-    assert log[5].startswith(f"REPORT RequestId: {id}\tDuration: ")
-    assert capsys.readouterr().out == "working on a\nhalf way\n"
+    assert log[6].startswith(f"REPORT RequestId: {id}\tDuration: ")
+    assert capsys.readouterr() == ("working on a\nhalf way\n", "careful\n")
     assert "LogResult" not in lab.functions.invoke(FunctionName="talks", Payload=b'"a"')

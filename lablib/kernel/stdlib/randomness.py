@@ -73,8 +73,8 @@ def patch_uuid(uuid: Any) -> None:
 
 
 def patch_tempfile(tempfile: Any) -> None:
-    """The module `tempfile`: the names of files. The files are real, and their folder is the machine's, which it looks for
-    once in an interpreter, with names of its own."""
+    """The module `tempfile`: the names of files. The files are real. It looks for their folder once in an interpreter,
+    with names that are not the program's."""
     real = tempfile._get_default_tempdir
 
     def folder(process: Process, *args: Any) -> Any:

@@ -93,8 +93,10 @@ def _patch_connection(connection: Any) -> None:
 
 def _patch_thread_pool(pool: Any) -> None:
     """It has threads, and tells them of a new one through a pipe."""
-    pool.Pool._state = pool.INIT  # else the end of one that was refused fails
-    _refuse_construction("multiprocessing.pool.ThreadPool", pool.ThreadPool, "use concurrent.futures.ThreadPoolExecutor")
+    setattr(pool.Pool, "_state", pool.INIT)  # noqa: B010 (else the end of one that was refused fails)
+    _refuse_construction(
+        "multiprocessing.pool.ThreadPool", pool.ThreadPool, "use concurrent.futures.ThreadPoolExecutor"
+    )
 
 
 def _host(real: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,5 @@
-"""The end of a function's log, as Invoke with LogType=Tail gives it: what the handler printed, and Lambda's own lines.
+"""The end of a function's log, as Invoke with LogType=Tail gives it: what the handler printed, also to the standard
+error, and Lambda's own lines.
 
 (Lambda API reference, Invoke: "the last 4 KB of the execution log"; Lambda developer guide, "Working with Lambda
 function logs". The memory that a function used is not simulated, and the line says 0 MB.)
@@ -17,8 +18,11 @@ from lablib.services.lambda_.invocations import Invocation
 _MOST = 4096  # bytes
 
 
+_STREAMS = ("stdout", "stderr")
+
+
 class Tail:
-    """Listens to what one invocation prints, beside the standard output: a context manager."""
+    """Listens to what one invocation prints, beside the standard output and the standard error: a context manager."""
 
     def __init__(self, function: Function, kernel: Kernel) -> None:
         self._function = function
@@ -26,30 +30,29 @@ class Tail:
         self._began = kernel.now
         self._process: Any = None
         self._printed: list[str] = []
-        self._beneath: Any = None
+        self._ears: dict[str, _Ear] = {}
 
     def follow(self, invocation: Invocation) -> None:
         """This is the invocation."""
         self._process = invocation.process
 
     def __enter__(self) -> Self:
-        self._beneath, sys.stdout = sys.stdout, self
+        for name in _STREAMS:
+            self._ears[name] = _Ear(self, getattr(sys, name))
+            setattr(sys, name, self._ears[name])
         return self
 
     def __exit__(self, *_: object) -> None:
-        if sys.stdout is self:
-            sys.stdout = self._beneath
+        for name, ear in self._ears.items():
+            if getattr(sys, name) is ear:
+                setattr(sys, name, ear.beneath)
 
-    def write(self, text: str) -> int:
-        """As of a text file. Other programs print too, while the function waits."""
+    def hear(self, text: str) -> None:
+        """Somebody prints. Other programs do so too, while the function waits."""
         process = self._kernel.current
         main = process.program.main if process and process.program else process
         if main is not None and main is self._process:
             self._printed.append(text)
-        return int(self._beneath.write(text))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._beneath, name)
 
     def text(self, invocation: Invocation) -> str:
         """The last 4 KB of the log, in base64."""
@@ -61,3 +64,18 @@ class Tail:
         memory = f"Memory Size: {self._function.memory} MB\tMax Memory Used: 0 MB"
         lines.append(f"END RequestId: {id}\nREPORT RequestId: {id}\t{report}\t{memory}\t\n")
         return b64encode("".join(lines).encode()[-_MOST:]).decode()
+
+
+class _Ear:
+    """A text file that lets a tail hear what is written to the one beneath."""
+
+    def __init__(self, tail: Tail, beneath: Any) -> None:
+        self._tail = tail
+        self.beneath = beneath
+
+    def write(self, text: str) -> int:
+        self._tail.hear(text)
+        return int(self.beneath.write(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.beneath, name)
