@@ -605,7 +605,7 @@ exercise("02.shutdown").check(consumer)
 # ## Build your own (extra)
 #
 # A workbench is made of parts: controls, picture, curves. Each can be put wherever you like, and each setting can be
-# observed. This page counts what is done twice.
+# observed. This page counts what is delivered twice, or more often.
 
 # %%
 from ipywidgets import HTML, HBox, VBox
@@ -615,7 +615,7 @@ twice = HTML()
 
 
 def count(change=None):
-    twice.value = f"<b>{own.run.measures.duplicates} deliveries too many</b>"
+    twice.value = f"<b>{own.run.measures.duplicates()} jobs delivered twice</b>"
 
 
 own.observe(count, "run")

@@ -26,7 +26,13 @@ from lablib.exercises.verdict import Replay, Verdict, failure_text, make_replay,
 from lablib.kernel import RealTimeExceeded
 
 _GUARD = 20.0  # real seconds: code that has not returned to the lab by then has a loop that never ends
-_ADVICE = {"KeyError: 'Messages'": "An answer without messages has no 'Messages' at all: answer.get('Messages', [])."}
+_ADVICE = {
+    "KeyError: 'Messages'": "An answer without messages has no 'Messages' at all: answer.get('Messages', []).",
+    "KeyError: 'Successful'": "When no entry succeeded, there is no 'Successful': answer.get('Successful', []).",
+    "KeyError: 'Failed'": "When no entry failed, there is no 'Failed': answer.get('Failed', []).",
+    "KeyError: 'Attributes'": "A receive brings the attributes that it asks for: MessageSystemAttributeNames=['All'].",
+    "KeyError: 'MessageAttributes'": "A receive brings the attributes that it asks for: MessageAttributeNames=['All'].",
+}
 
 
 class Text(str):

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from lablib.actors.fleet import Worker
@@ -235,6 +236,9 @@ def _why_late(stage: Stage, story: Story) -> str:
         )
     if not polls or polls[0].time - sent.time > _WAIT:
         return "Your function did not ask for messages meanwhile. Wait in the poll, not between two polls."
+    if max(row.detail for row in polls if isinstance(row.detail, int)) > 1:
+        between = max((two.time - one.until for one, two in pairwise(polls)), default=0.0)
+        return f"From an answer to the next poll {between:.1f} s went by. Do nothing in between that can wait."
     return "Ask for up to ten at a time, and do nothing in between that can wait."
 
 

@@ -194,6 +194,8 @@ class Batch(Exercise):
         "KeyError: 'Body'": "In a function's event the names begin with small letters: record['body'], not 'Body'.",
         "KeyError: 'MessageId'": "In a function's event the names begin with small letters: record['messageId'].",
         "KeyError: 'Messages'": "A function gets event['Records'], a list.",
+        "KeyError: 'Attributes'": "In a function's event the names begin with small letters: record['attributes'].",
+        "KeyError: 'MessageAttributes'": "In a function's event it is record['messageAttributes'], not a receive's.",
     }
 
     def play(self, stage: Stage, case: Any) -> None:

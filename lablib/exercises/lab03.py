@@ -197,8 +197,10 @@ def customers_in_order(stage: Stage) -> Iterator[Problem]:
     for order in stage.given:
         wanted.setdefault(order["customer"], []).append(order["text"])
     groups: dict[str, list[str]] = {}
+    ids: dict[str, list[str]] = {}
     for message in _queued(stage):  # in the order in which the queue took them
         groups.setdefault(message.group_id, []).append(message.body)
+        ids.setdefault(message.group_id, []).append(message.id)
     text = f"The orders of {counted(len(wanted), 'customer')} are in {counted(len(groups), 'group')}"
     if len(groups) < len(wanted):
         yield Problem(f"{text}: one slow order makes other customers wait. Each customer is a group of its own.")
@@ -210,9 +212,17 @@ def customers_in_order(stage: Stage) -> Iterator[Problem]:
     for customer, texts in wanted.items():
         if texts not in groups.values():
             there = "; ".join(f"{name!r:.30}: " + ", ".join(found[:8]) for name, found in groups.items())
+            about, first = [], ""
+            for name, found in groups.items():
+                if sorted(found) == sorted(texts):
+                    n = next(n for n, (one, two) in enumerate(zip(texts, found, strict=True)) if one != two)
+                    about = ids[name][n : n + 1]
+                    first = f" Number {n + 1} of {customer} is {found[n]!r} there, and {texts[n]!r} in the list."
+            cure = _BATCHES.format("orders of a customer") if stage.case.failing else _ONE_BY_ONE
             yield Problem(
                 f"The orders of {customer} are {', '.join(texts[:8])}. Nobody gets them in this order: the groups are "
-                f"{there}. {_BATCHES.format('orders of a customer') if stage.case.failing else _ONE_BY_ONE}"
+                f"{there}.{first} {cure}",
+                about,
             )
 
 
@@ -304,10 +314,11 @@ def in_time(stage: Stage) -> Iterator[Problem]:
     calls = stage.api_calls(*_SENDS)
     seconds = max(row.until for row in calls)
     if seconds > _POSITIONS / _RATE + _LATE:
+        late = f" A pause after a call comes on top of the time of the call. {_PACE}" if _each(stage) > 9 else ""
         yield Problem(
             f"{_POSITIONS:,} messages took {seconds:.1f} s: {_POSITIONS / seconds:,.0f} a second. The senders made "
             f"{len(calls) / seconds:.0f} calls a second, with {_each(stage):.1f} messages each; 300 calls a second "
-            "with ten messages each are allowed."
+            f"with ten messages each are allowed.{late}"
         )
 
 

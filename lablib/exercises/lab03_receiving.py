@@ -41,7 +41,7 @@ def _order_of(early: Story, late: Story) -> Iterator[Problem]:
     if not early.done or early.done[0].index > begun.index:
         yield Problem(
             f"{begun.actor} began {late.name} at {begun.time:.2f} s, before {early.name} of the same customer was "
-            f"done: {_why_undone(early, begun.index)}.",
+            f"done: {_why_undone(early, begun.index, begun.actor)}.",
             about,
         )
     again = [t.begun for t in early.tries if t.begun.index > begun.index]
@@ -53,14 +53,15 @@ def _order_of(early: Story, late: Story) -> Iterator[Problem]:
         )
 
 
-def _why_undone(story: Story, before: int) -> str:
+def _why_undone(story: Story, before: int, actor: str) -> str:
     tries = [t for t in story.tries if t.begun.index < before]
     if not tries:
         return f"nobody had begun {story.name} yet"
     last = tries[-1]
     if last.end and last.how == "failed" and last.end.index < before:
         return f"{story.name} had failed at {last.end.time:.2f} s, and was to be tried again first"
-    return f"{last.begun.actor} had begun it at {last.begun.time:.2f} s"
+    same = "" if last.begun.actor != actor else ". Do the orders of a receive one after the other"
+    return f"{last.begun.actor} had begun it at {last.begun.time:.2f} s{same}"
 
 
 # ---- 03.consumer -----------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 from lablib.actors import EVENTS
@@ -381,7 +382,8 @@ class Stage:
         empty = [row for row in calls if row.kind == "ReceiveMessage" and row.detail == 0]
         short = sum(row.until - row.time < _SHORT for row in empty)
         refused = Counter((row.kind, row.detail) for row in calls if isinstance(row.detail, str))
-        often = Counter(row.subject for row in self.trace.where(self.trace.kinds(is_given))).most_common(1)
+        given = self.trace.where(self.trace.kinds(is_given))
+        often = Counter(row.subject for row in given).most_common(1)
         if short > len(calls) / 2:
             return Problem(
                 f"{text}, most of them ReceiveMessage calls that brought nothing. "
@@ -389,11 +391,16 @@ class Stage:
             )
         if often and often[0][1] > _AGAIN:
             order = self.labels.get(often[0][0], "one message")
-            return Problem(
-                f"{text}. {order.capitalize()} alone was received {often[0][1]} times: it was visible again at once. A "
-                "message must stay hidden while somebody works on it, and be deleted after that.",
-                often[0][:1],
+            times = [(row.time, row.until) for row in given if row.subject == often[0][0]]
+            waited = sum(later >= until > time + 1 for (time, until), (later, _) in pairwise(times))
+            why = (
+                "whenever its visibility timeout ended, it came again, because nobody had deleted it. Delete each "
+                "message when its work is done, also when few came with it."
+                if waited > len(times) / 2
+                else "it was visible again at once. A message must stay hidden while somebody works on it, and be "
+                "deleted after that."
             )
+            return Problem(f"{text}. {order.capitalize()} alone was received {len(times)} times: {why}", often[0][:1])
         if refused and refused.most_common(1)[0][1] > len(calls) / 2:
             (kind, code), times = refused.most_common(1)[0]
             return Problem(f"{text}, and {times} of them were refused: {kind}, {code}. Does an `except` hide that?")

@@ -64,6 +64,15 @@ def producer_sends_json(sqs, queue_url, orders):
         left = [left[n] for n in _send(sqs, queue_url, left[:10])] + left[10:]
 
 
+def producer_takes_for_granted_that_some_succeed(sqs, queue_url, orders):
+    left = dict(enumerate(orders))
+    while left:
+        entries = [{"Id": str(n), "MessageBody": order} for n, order in list(left.items())[:10]]
+        answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
+        for entry in answer["Successful"]:
+            del left[int(entry["Id"])]
+
+
 def producer_in_threads(sqs, queue_url, orders):
     def send(left):
         while left:
@@ -355,6 +364,18 @@ def challenge_once_an_hour(sqs, queue_url, process):
             _delete_all(sqs, queue_url, messages)
 
 
+def challenge_deletes_full_tens_only(sqs, queue_url, process):
+    while True:
+        done = []
+        for message in _ten(sqs, queue_url):
+            with contextlib.suppress(Exception):
+                process(message["Body"])
+                done.append(message)
+        if len(done) == 10:
+            _delete_all(sqs, queue_url, done)
+        time.sleep(20)
+
+
 def challenge_by_the_clock(sqs, queue_url, process):
     while True:
         next_time = datetime.now() + timedelta(seconds=40)
@@ -535,6 +556,16 @@ shutdown_hands_back_what_is_deleted = _until_stopped(
 )
 
 
+def longpoll_rests_after_a_receive(sqs, queue_url, process):
+    while True:
+        messages = _ten(sqs, queue_url)
+        for message in messages:
+            process(message["Body"])
+        _delete_all(sqs, queue_url, messages)
+        if messages:
+            time.sleep(2)
+
+
 # ---- lab 02b ---------------------------------------------------------------------------------------------------------
 
 
@@ -627,6 +658,17 @@ connect_the_function_to_the_dead_letters = _connected(
 _SHARED = ["heard that order-1 was not charged", "Asking and charging must be one step", "2 consumers"]
 
 WRONG = [
+    (
+        "01.producer",
+        producer_takes_for_granted_that_some_succeed,
+        ["KeyError: 'Successful'", "When no entry succeeded", r"answer.get\('Successful', \[\]\)"],
+    ),
+    (
+        "01.challenge",
+        challenge_deletes_full_tens_only,
+        [r"alone was received \d+ times: whenever its visibility timeout ended, it came again"],
+    ),
+    ("02.longpoll", longpoll_rests_after_a_receive, [r"From an answer to the next poll 2\.\d s went by"]),
     (
         "01.producer",
         producer_takes_an_id_for_a_place_in_the_list,

@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import io
+import re
 from pathlib import Path
 
 import nbformat
@@ -56,3 +57,17 @@ def test_an_exercise_needs_the_imports_only(path):
         scope = {"__name__": "__main__"}
         run(first, scope)
         run(source, scope)
+
+
+PAGES = [path for path in LABS if "from ipywidgets" in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_a_page_of_ones_own_needs_the_imports_only_and_says_a_number(path):
+    first, *cells = code_of(path)
+    (page,) = [source for source in cells if source.startswith("from ipywidgets")]
+    scope = {"__name__": "__main__"}
+    run(first, scope)
+    run(page, scope)
+    (said,) = [value.value for value in scope.values() if type(value).__name__ == "HTML"]
+    assert re.fullmatch(r"<b>\d+ [a-z ]+</b>", said), said

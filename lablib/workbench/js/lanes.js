@@ -2,7 +2,7 @@
 // things: two workers on one message are two bars.
 import { button, h, refill, table } from "./dom.js";
 import { NUMBERED, alpha, cap, clock, span } from "./theme.js";
-import { text } from "./glyph.js";
+import { text, width } from "./glyph.js";
 import { upTo } from "./model.js";
 
 const COUNT = 12, ROW = 24, LEFT = 4;
@@ -135,7 +135,7 @@ export class Lanes {
       g.fillStyle = k.copy > 1 ? col.again : col.hand; g.fillRect(this.x(k.from), y, Math.max(1.2, this.x(cut) - this.x(k.from)), high - 1.5);
       if (cut < k.to) { g.fillStyle = col.pale; g.fillRect(this.x(cut), y, this.x(k.to) - this.x(cut), high - 1.5); }
       const name = this.run.actors[k.actor]?.name ?? "", room = this.x(cut) - Math.max(this.x(k.from), LEFT) - 8;
-      if (high >= 9 && room > 12) text(g, [name, name.split("-").pop()].find((s) => s.length * 6.2 < room) ?? "", Math.max(this.x(k.from), LEFT) + 4,
+      if (high >= 9 && room > 12) text(g, [name, name.split("-").pop()].find((s) => width(g, s, 10.5, 600) < room) ?? "", Math.max(this.x(k.from), LEFT) + 4,
         y + high / 2 - 0.5, { size: 10.5, weight: 600, color: col.onmark });
       if (k.outcome === "crashed" || k.outcome === "vain") this.cross(g, this.x(k.to), y + high / 2 - 0.7, col.again);
     }
