@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 
 _LONGEST = 10  # a run may last this many times its scenario's duration: a pasted text must not keep a machine busy
 _MOST_ACTIONS = 200
+_MOST_EVENTS = 150_000  # of a trace; ours: every scenario at its highest settings has room, and none takes minutes
+_SLICES = 100  # how often a run is asked how large it is
 _LARGEST = 500_000_000  # bytes of records; ours: a kernel in a browser has some 2 GB of memory
 
 
@@ -169,27 +170,33 @@ def _check_memory(scenario: Scenario, actions: list[Action], until: float) -> No
         )
 
 
-def simulate(
-    scenario: Scenario,
-    seed: int = 0,
-    actions: tuple[Action, ...] = (),
-    until: float = math.inf,
-    limits: Edition = "2023",
-) -> Run:
-    """Run it, without looking whether it was run before. The arguments are those that `check` returns."""
+def simulate(scenario: Scenario, seed: int, actions: tuple[Action, ...], until: float, limits: Edition) -> Run:
+    """Run it, without looking whether it was run before. The arguments are those that `check` returns.
+
+    Raises ValueError, one line, for a run of more than 150,000 events.
+    """
     with Cloud(seed, limits=limits, assume=scenario.assume()) as cloud:
         stage = scenario.build(cloud)
         at_the_start(scenario, stage)
         for action in actions:
-            if action.at > cloud.now:
-                cloud.kernel.run(action.at)
+            _advance(cloud, action.at, until)
             stage.act(action)
-        if until > cloud.now:
-            cloud.kernel.run(until)
+        _advance(cloud, until, until)
         cloud.trace.freeze()  # what closing does to processes is no part of the run
         topology = stage.topology()
     cloud.processes.clear()
     return Run(scenario, seed, actions, until, limits, cloud.trace, cloud.quotas, topology)
+
+
+def _advance(cloud: Cloud, to: float, until: float) -> None:
+    """Run the cloud, in slices: a run that a pasted text asks for ends before it fills the memory."""
+    while cloud.now < to:
+        cloud.kernel.run(min(to, cloud.now + until / _SLICES))
+        if len(cloud.trace) > _MOST_EVENTS:
+            raise ValueError(
+                f"until={until:g}: this run has {len(cloud.trace):,} events in its first {cloud.now:,.0f} s; at most"
+                f" {_MOST_EVENTS:,} are kept. Make it shorter, or what it sends less"
+            )
 
 
 @lru_cache(maxsize=32)

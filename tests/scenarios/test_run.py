@@ -20,6 +20,7 @@ from lablib.scenarios.lab04 import FanOut
 from lablib.scenarios.lab05 import TruckStream
 from lablib.scenarios.lab06 import LongOutage, SkiLift
 from lablib.scenarios.run import check, simulate
+from lablib.scenarios.share import encode
 
 SMALL = VideoQueue(rate=3.0, spike_start=10.0, spike_length=5.0, visibility_timeout=5, restart=4.0, outages=120.0)
 UNTIL = 30.0
@@ -230,6 +231,15 @@ BURSTS = [Action("burst", float(n), value=1000) for n in range(9)]
 def test_a_run_that_would_fill_the_memory_is_refused(scenario, actions, until, text):
     with pytest.raises(ValueError, match=re.escape(text)):
         scenario.run(1, actions, until)
+
+
+def test_a_text_that_asks_for_too_much_is_refused_while_it_runs(monkeypatch):
+    """Ours: the highest settings for ten times as long once took half a minute and 400 MB; 150,000 events are the most."""
+    monkeypatch.setattr("lablib.scenarios.run._MOST_EVENTS", 3_000)
+    text = encode("FanOut", {}, 901, (), 10 * FanOut().duration, "2023", None)
+    said = r"until=\d+: this run has 3,\d\d\d events in its first \d+ s; at most 3,000 are kept\. Make it shorter, or"
+    with pytest.raises(ValueError, match=said):
+        Run.from_text(text)
 
 
 @pytest.mark.parametrize("scenario", [TruckStream(), SkiLift(), LongOutage()])
