@@ -234,7 +234,7 @@ def test_a_run_that_would_fill_the_memory_is_refused(scenario, actions, until, t
 
 
 def test_a_text_that_asks_for_too_much_is_refused_while_it_runs(monkeypatch):
-    """Ours: the highest settings for ten times as long once took half a minute and 400 MB; 150,000 events are the most."""
+    """Ours: the highest settings for ten times as long took half a minute and 400 MB. 150,000 events are the most."""
     monkeypatch.setattr("lablib.scenarios.run._MOST_EVENTS", 3_000)
     text = encode("FanOut", {}, 901, (), 10 * FanOut().duration, "2023", None)
     said = r"until=\d+: this run has 3,\d\d\d events in its first \d+ s; at most 3,000 are kept\. Make it shorter, or"
