@@ -177,6 +177,8 @@ def test_an_example_of_the_guide_that_lets_a_range_in_but_for_one_part_of_it(lab
         *("AmazonMQFullAccess", "AmazonMQApiFullAccess", "CloudWatchFullAccessV2", "CloudWatchLogsFullAccess"),
         *("AmazonS3FullAccess", "AWSLambda_FullAccess", "service-role/AWSLambdaBasicExecutionRole"),
         *("service-role/AWSLambdaKinesisExecutionRole", "service-role/AWSLambdaSQSQueueExecutionRole"),
+        *("AWSLambdaExecute", "service-role/AmazonSNSRole", "AmazonKinesisAnalyticsFullAccess"),
+        *("AmazonKinesisVideoStreamsFullAccess", "AmazonKinesisVideoStreamsReadOnlyAccess"),
     ],
 )
 def test_the_policies_of_aws_that_concern_messaging_exist(lab, name):

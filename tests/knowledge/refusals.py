@@ -120,6 +120,15 @@ def _notify(*rules: dict[str, Any]) -> Callable[[Lab], dict[str, Any]]:
     return lambda lab: {"Bucket": "bucket-of-tests", "NotificationConfiguration": {"QueueConfigurations": whole}}
 
 
+def _object(lab: Lab) -> None:
+    lab.s3.put_object(Bucket="bucket-of-tests", Key="k", Body=b"0123456789")
+
+
+def _key(**more: str) -> Callable[[Lab], dict[str, Any]]:
+    return lambda lab: {"Bucket": "bucket-of-tests", "Key": "k", **more}
+
+
+_S3_LATER, _NO_KEY = "S3, 2025", "The specified key does not exist."
 _TWENTY = [str(n) for n in range(20)]
 _MANY = "Maximum number of entries per request are 10. You have sent 20."
 _VALUE, _QUEUES, _TOPICS, _S3 = "InvalidParameterValue", "SQS, November 2023", "SNS, August 2023", "S3, August 2023"
@@ -910,6 +919,108 @@ TABLE = (
         _S3,
         404,
         details=(("BucketName", "not-there"),),
+    ),
+    Refusal(
+        "s3.DeleteBucket",
+        "a bucket with an object",
+        lambda lab: {"Bucket": "bucket-of-tests"},
+        "BucketNotEmpty",
+        "The bucket you tried to delete is not empty",
+        "S3, July 2023",
+        409,
+        before=_object,
+        details=(("BucketName", "bucket-of-tests"),),
+    ),
+    Refusal(
+        "s3.GetObject", "a key that is not there", _key(), "NoSuchKey", _NO_KEY, _S3_LATER, 404, details=(("Key", "k"),)
+    ),
+    *(
+        Refusal(
+            "s3.GetObject",
+            f"Range='{asked}' of ten bytes",
+            _key(Range=asked),
+            "InvalidRange",
+            "The requested range is not satisfiable",
+            _S3_LATER,
+            416,
+            before=_object,
+            details=(("ActualObjectSize", "10"), ("RangeRequested", asked)),
+        )
+        for asked in ("bytes=100-200", "bytes=-0")
+    ),
+    *(
+        Refusal(
+            "s3.PutObject",
+            f"{name}='{value}' of an object",
+            _key(**{name: value}),
+            "PreconditionFailed",
+            "At least one of the pre-conditions you specified did not hold",
+            _S3_LATER,
+            412,
+            before=_object,
+            details=(("Condition", header),),
+        )
+        for name, header, value in (("IfMatch", "If-Match", "abc"), ("IfNoneMatch", "If-None-Match", "*"))
+    ),
+    Refusal(
+        "s3.PutObject",
+        "IfMatch, and there is no object",
+        _key(IfMatch="abc"),
+        "NoSuchKey",
+        _NO_KEY,
+        _S3_LATER,
+        404,
+        details=(("Key", "k"),),
+    ),
+    *(
+        Refusal(
+            "s3.PutObject",
+            " and ".join(f"{name}='{value}'" for name, value in given.items()),
+            _key(**given),
+            "NotImplemented",
+            "A header you provided implies functionality that is not implemented",
+            _S3_LATER,
+            501,
+            details=(("Header", header), ("additionalMessage", more)),
+        )
+        for given, header, more in (
+            ({"IfMatch": "*"}, "If-Match", "We don't accept the provided value of If-Match header for this API"),
+            (
+                {"IfNoneMatch": "abc"},
+                "If-None-Match",
+                "We don't accept the provided value of If-None-Match header for this API",
+            ),
+            (
+                {"IfMatch": "abc", "IfNoneMatch": "*"},
+                "If-Match,If-None-Match",
+                "Multiple conditional request headers present in the request",
+            ),
+        )
+    ),
+    Refusal(
+        "s3.GetBucketPolicy",
+        "a bucket without policy",
+        lambda lab: {"Bucket": "bucket-of-tests"},
+        "NoSuchBucketPolicy",
+        "The bucket policy does not exist",
+        "S3, October 2023",
+        404,
+        details=(("BucketName", "bucket-of-tests"),),
+    ),
+    *(
+        Refusal(
+            "s3.PutBucketPolicy",
+            f"Policy='{policy}'",
+            lambda lab, policy=policy: {"Bucket": "bucket-of-tests", "Policy": policy},  # type: ignore[misc]
+            "MalformedPolicy",
+            text,
+            _S3,
+        )
+        for policy, text in (
+            ("", "Policies must be valid JSON and the first byte must be '{'"),
+            ("invalid", "Policies must be valid JSON and the first byte must be '{'"),
+            ("{}", "Missing required field Statement"),
+        )
     ),
 )
 

@@ -119,7 +119,16 @@ def test_a_range_of_an_object(lab, range, body, content_range):
     assert (got["Body"].read(), got["ContentRange"], got["ContentLength"]) == (body, content_range, len(body))
 
 
-@pytest.mark.parametrize("range", ["bytes=10-", "bytes=5-4", "bytes=-0", "bytes=-"])
+@pytest.mark.recorded
+@pytest.mark.parametrize("range", ["bytes=1-0", "bytes=-", "bytes=-1-", "bytes=0--1", "bytes=0-1,3-4", "0-8"])
+def test_what_is_no_range_gives_all(lab, range):
+    lab.put("a", b"0123456789")
+    got = lab.s3.get_object(Bucket=BUCKET, Key="a", Range=range)
+    assert got["Body"].read() == b"0123456789"
+    assert "ContentRange" not in got
+
+
+@pytest.mark.parametrize("range", ["bytes=10-", "bytes=10-12", "bytes=-0"])
 def test_a_range_behind_the_end(lab, range):
     lab.put("a", b"0123456789")
     assert refused(lab.s3.get_object, Bucket=BUCKET, Key="a", Range=range)[::2] == ("InvalidRange", 416)

@@ -14,12 +14,27 @@ MANAGED: dict[str, tuple[str, ...]] = {
     ),
     "AmazonSNSFullAccess": ("sns:*",),
     "AmazonSNSReadOnlyAccess": ("sns:GetTopicAttributes", "sns:List*"),
+    "AmazonSNSRole": (*_LOGS, "logs:PutMetricFilter", "logs:PutRetentionPolicy"),
     "AmazonS3FullAccess": ("s3:*",),
     "AmazonS3ReadOnlyAccess": ("s3:Get*", "s3:List*"),
     "AmazonKinesisFullAccess": ("kinesis:*",),
     "AmazonKinesisReadOnlyAccess": ("kinesis:Get*", "kinesis:List*", "kinesis:Describe*"),
     "AmazonKinesisFirehoseFullAccess": ("firehose:*",),
     "AmazonKinesisFirehoseReadOnlyAccess": ("firehose:Describe*", "firehose:List*"),
+    "AmazonKinesisAnalyticsFullAccess": (
+        *("kinesisanalytics:*", "kinesis:CreateStream", "kinesis:DeleteStream", "kinesis:DescribeStream"),
+        *("kinesis:ListStreams", "kinesis:PutRecord", "kinesis:PutRecords", "logs:GetLogEvents"),
+        *("cloudwatch:GetMetricStatistics", "cloudwatch:ListMetrics", "iam:ListPolicyVersions", "iam:ListRoles"),
+    ),
+    "AmazonKinesisAnalyticsReadOnly": (
+        *("kinesisanalytics:Describe*", "kinesisanalytics:Get*", "kinesisanalytics:List*", "kinesis:DescribeStream"),
+        *("kinesis:ListStreams", "logs:GetLogEvents", "cloudwatch:GetMetricStatistics", "cloudwatch:ListMetrics"),
+        *("iam:ListPolicyVersions", "iam:ListRoles"),
+    ),
+    "AmazonKinesisVideoStreamsFullAccess": ("kinesisvideo:*",),
+    "AmazonKinesisVideoStreamsReadOnlyAccess": (
+        *("kinesisvideo:Describe*", "kinesisvideo:Get*", "kinesisvideo:List*"),
+    ),
     "AmazonMQFullAccess": ("mq:*",),
     "AmazonMQReadOnlyAccess": ("mq:Describe*", "mq:List*"),
     "AmazonMQApiFullAccess": ("mq:*",),
@@ -49,6 +64,7 @@ MANAGED: dict[str, tuple[str, ...]] = {
     "CloudWatchLogsReadOnlyAccess": ("logs:Describe*", "logs:Get*", "logs:List*", "logs:FilterLogEvents"),
     "AWSLambda_FullAccess": ("lambda:*", "kms:ListAliases", "logs:DescribeLogGroups"),
     "AWSLambda_ReadOnlyAccess": ("lambda:Get*", "lambda:List*", "kms:ListAliases", "logs:DescribeLogGroups"),
+    "AWSLambdaExecute": ("logs:*", "s3:GetObject", "s3:PutObject"),
     "AWSLambdaRole": ("lambda:InvokeFunction",),
     "AWSLambdaBasicExecutionRole": _LOGS,
     "AWSLambdaVPCAccessExecutionRole": _LOGS,
@@ -59,4 +75,4 @@ MANAGED: dict[str, tuple[str, ...]] = {
     "AWSLambdaSQSQueueExecutionRole": (*("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", *_LOGS),),
     "AWSLambdaMQExecutionRole": ("mq:DescribeBroker", *_LOGS),
 }
-SERVICE_ROLES = tuple(name for name in MANAGED if name.startswith("AWSLambda") and name.endswith("Role"))
+SERVICE_ROLES = tuple(name for name in MANAGED if name.startswith(("AWSLambda", "AmazonSNS")) and name.endswith("Role"))

@@ -40,7 +40,7 @@ from lablib.services.s3.store import (
     no_such_key,
 )
 
-_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+_RANGE = re.compile(r"bytes=(?=[0-9]|-[0-9])([0-9]{0,18})-([0-9]{0,18})")
 _HOME = "us-east-1"  # the region without a location constraint
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 _ACTIONS = {  # operations whose right has another name (Service authorization reference, Amazon S3)
@@ -222,9 +222,7 @@ class S3(Uploads):
         check_key(key)
         check_metadata(metadata or {})
         existing = place.find(key)
-        if if_none_match not in (None, "*"):
-            text = "A header you provided implies functionality that is not implemented"
-            raise ServiceError("NotImplemented", text, status=501)
+        _check_conditions(if_match, if_none_match)
         if if_match is not None and existing is None:
             raise no_such_key(key)
         if (if_none_match and existing) or (if_match is not None and existing and if_match.strip('"') != existing.etag):
@@ -266,12 +264,12 @@ class S3(Uploads):
         if if_match is not None and if_match.strip('"') != stored.etag:
             text = "At least one of the pre-conditions you specified did not hold"
             raise ServiceError("PreconditionFailed", text, status=412, details={"Condition": "If-Match"})
-        if (parts := _RANGE.fullmatch(range)) is None:
+        if (parts := _RANGE.fullmatch(range)) is None or (parts[1] and parts[2] and int(parts[1]) > int(parts[2])):
             return {"Body": Body(stored.body), "AcceptRanges": "bytes", **self._head(stored)}
         size = len(stored.body)
         first = int(parts[1]) if parts[1] else max(0, size - int(parts[2] or 0))
         last = min(int(parts[2]), size - 1) if parts[1] and parts[2] else size - 1
-        if first >= size or first > last:
+        if first >= size:
             details = {"RangeRequested": range, "ActualObjectSize": str(size)}
             raise ServiceError("InvalidRange", "The requested range is not satisfiable", status=416, details=details)
         about = {"ContentLength": last - first + 1, "ContentRange": f"bytes {first}-{last}/{size}"}
@@ -445,7 +443,7 @@ class S3(Uploads):
             details = {"Detail": f'"AWS" : "{error.arn}"'}
             raise ServiceError("MalformedPolicy", "Invalid principal in policy", details=details) from None
         except MalformedPolicy as error:
-            raise ServiceError("MalformedPolicy", f"{error}") from None
+            raise ServiceError("MalformedPolicy", _policy_fault(error)) from None
         for statement in parsed.statements:
             if not all(re.fullmatch(re.escape(place.arn) + r"(/.*)?", resource) for resource in statement.resources):
                 raise ServiceError("MalformedPolicy", "Policy has invalid resource")
@@ -475,3 +473,26 @@ def _source(copy_source: Any) -> tuple[str, str]:
     if not slash or not key:
         raise invalid("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
     return bucket, key
+
+
+def _check_conditions(if_match: str | None, if_none_match: str | None) -> None:
+    """Raise NotImplemented for the conditions that PutObject does not take."""
+    wrong = ""
+    if if_match is not None and if_none_match is not None:
+        wrong, more = "If-Match,If-None-Match", "Multiple conditional request headers present in the request"
+    elif if_match == "*" or if_none_match not in (None, "*"):
+        wrong = "If-Match" if if_match else "If-None-Match"
+        more = f"We don't accept the provided value of {wrong} header for this API"
+    if wrong:
+        text = "A header you provided implies functionality that is not implemented"
+        details = {"Header": wrong, "additionalMessage": more}
+        raise ServiceError("NotImplemented", text, status=501, details=details)
+
+
+def _policy_fault(error: MalformedPolicy) -> str:
+    """What is wrong with a policy, in S3's words where they are known."""
+    if error.field == "Policy":
+        return "Policies must be valid JSON and the first byte must be '{'"
+    if error.field == "Statement" and error.why.startswith("is missing"):
+        return "Missing required field Statement"
+    return str(error)
