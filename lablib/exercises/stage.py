@@ -402,11 +402,11 @@ class Stage:
             )
             return Problem(f"{text}. {order.capitalize()} alone was received {len(times)} times: {why}", often[0][:1])
         if refused and refused.most_common(1)[0][1] > len(calls) / 2:
-            (kind, code), times = refused.most_common(1)[0]
-            return Problem(f"{text}, and {times} of them were refused: {kind}, {code}. Does an `except` hide that?")
+            (kind, code), most = refused.most_common(1)[0]
+            return Problem(f"{text}, and {most} of them were refused: {kind}, {code}. Does an `except` hide that?")
         loop = "" if name in self._crashes else " Does a loop never end?"
-        kind, times = Counter(row.kind for row in calls).most_common(1)[0]
-        return Problem(f"{text}, {times} of them {kind}. Every call costs money and time.{loop}")
+        kind, most = Counter(row.kind for row in calls).most_common(1)[0]
+        return Problem(f"{text}, {most} of them {kind}. Every call costs money and time.{loop}")
 
     def refusal(self, *operations: str) -> str:
         """That SQS refused one of these calls for good and the learner's code went on, in words; "" when it was not so.
