@@ -245,6 +245,19 @@ test("series, steps, neighbours", () => {
   assert.deepEqual([model.neighbour(all, 1, 1), model.neighbour(all, 5, 1), model.neighbour(all, 2, -1), model.neighbour(all, 1.5, -1), model.neighbour(all, 0, -1)], [2, 5, 1, 1, 0]);
 });
 
+test("a dead letter waits for nobody: the curve has what the sentence counts", () => {
+  const column = (list, type = Int16Array) => type.from(list);
+  const tokens = {
+    message: column([0, 1]), delivery: column([0, 0]), state: column([0, 0]), place: column([0, 1]), holder: column([-1, -1]), ended: column([-1, -1]),
+    t0: column([1, 2], Float32Array), t1: column([NaN, NaN], Float32Array), sparse: {},
+  };
+  const run = new model.Run({
+    duration: 10, states: ["waiting"], reasons: [], outcomes: {}, said: {}, messages: 2, groups: null, events: [], actors: [], tokens, lens: null,
+    places: [{ id: "a", label: "Orders", role: "queue" }, { id: "b", label: "Dead letters", role: "dead-letter" }], links: [[0, 1]],
+  });
+  assert.deepEqual([run.count("waiting", 9), run.count("waiting", 9, 0), run.count("waiting", 9, 1)], [1, 1, 1]);
+});
+
 test("time slows down at the first event of a kind only, and the future is fog until it was watched", () => {
   const time = new Clock(), told = [];
   time.show(100, [{ t: 10, kind: "crash", big: 1 }, { t: 40, kind: "crash", big: 1 }, { t: 60, kind: "poll", big: 0 }]);

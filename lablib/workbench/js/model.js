@@ -95,10 +95,12 @@ export class Run {
 
   /**
    * A step series: "waiting", "delayed", "hidden", "held", "working" (at `place`, or everywhere), or one that only grows: "sent", "done",
-   * "vain", "crashed", "again" (messages received a second time), "lost" (or "lost:" and why).
+   * "vain", "crashed", "again" (messages received a second time), "lost" (or "lost:" and why). What lies in a dead-letter queue waits for
+   * nobody: it counts there only.
    */
   series(name, place = -1) {
-    return this.once(`${name}/${place}`, () => steps(pairsOf(this, name).filter(([, , p]) => place < 0 || p === place)));
+    const dead = (p) => name === "waiting" && this.places[p]?.role === "dead-letter";
+    return this.once(`${name}/${place}`, () => steps(pairsOf(this, name).filter(([, , p]) => place < 0 ? !dead(p) : p === place)));
   }
   count(name, t, place = -1) { return stepAt(this.series(name, place), t); }
   most(name, place = -1) { return this.once(`most ${name}/${place}`, () => this.series(name, place).y.reduce((a, b) => Math.max(a, b), 0)); }

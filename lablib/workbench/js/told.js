@@ -11,7 +11,7 @@ const said = (n) => NUMBERS[n] ?? String(n);
 function measure(run) {
   const own = lensOf(run.lens)?.curve?.(run);
   return own ?? { label: run.curve?.label ?? "messages waiting", color: "waiting",
-    ...run.series(run.curve?.name === "waiting" ? "waiting" : run.curve?.name ?? "waiting") };
+    ...run.series(run.curve?.name ?? "waiting") };
 }
 
 /** The curves of the scrub bar: the kept run pale, the one that is being changed strong. */
