@@ -102,7 +102,7 @@ def order_again(stage: Stage) -> Iterator[Problem]:
         why, cure = f"{_misunderstood(stage)}, so for Lambda all of its batch had failed", _SAY
         if ended and ended.time < fine[1].time:
             why = f"the call of the function failed at {ended.time:.2f} s ({ended.detail}), and so all of its batch did"
-            cure = _ONLY
+            cure = _ONLY if "timed out" in str(ended.detail) else f"{_ONLY} Return it, and do not raise."
         elif _named(stage) & {*story.ids}:
             why, cure = "the function named it among those that had failed", _ONLY
         yield Problem(

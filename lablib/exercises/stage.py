@@ -391,16 +391,16 @@ class Stage:
             )
         if often and often[0][1] > _AGAIN:
             order = self.labels.get(often[0][0], "one message")
-            times = [(row.time, row.until) for row in given if row.subject == often[0][0]]
-            waited = sum(later >= until > time + 1 for (time, until), (later, _) in pairwise(times))
+            spans = [(row.time, row.until) for row in given if row.subject == often[0][0]]
+            waited = sum(later >= until > time + 1 for (time, until), (later, _) in pairwise(spans))
             why = (
                 "whenever its visibility timeout ended, it came again, because nobody had deleted it. Delete each "
                 "message when its work is done, also when few came with it."
-                if waited > len(times) / 2
+                if waited > len(spans) / 2
                 else "it was visible again at once. A message must stay hidden while somebody works on it, and be "
                 "deleted after that."
             )
-            return Problem(f"{text}. {order.capitalize()} alone was received {len(times)} times: {why}", often[0][:1])
+            return Problem(f"{text}. {order.capitalize()} alone was received {len(spans)} times: {why}", often[0][:1])
         if refused and refused.most_common(1)[0][1] > len(calls) / 2:
             (kind, code), most = refused.most_common(1)[0]
             return Problem(f"{text}, and {most} of them were refused: {kind}, {code}. Does an `except` hide that?")

@@ -191,7 +191,11 @@ RIGHT = [
 
 WRONG = [  # the exercise, the answer, and patterns of which the verdict must show every one
     ("02b.batch", batch_raises, ["was done (twice|3 times)", "the call of the function failed", "cannot be done"]),
-    ("02b.batch", batch_raises_at_the_end, ["order-1 was done", r"the call of the function failed .*1 failed"]),
+    (
+        "02b.batch",
+        batch_raises_at_the_end,
+        ["order-1 was done", r"the call of the function failed .*1 failed", "Return it, and do not raise"],
+    ),
     ("02b.batch", batch_hides_failures, ["order-1 is lost: process failed", "did not name it", "itemIdentifier"]),
     ("02b.batch", batch_names_bodies, ["was done (twice|3 times)", "the messageId of no record"]),
     ("02b.batch", batch_returns_ids, ["was done (twice|3 times)"]),
