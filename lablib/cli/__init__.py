@@ -2,6 +2,8 @@
 
 import argparse
 import math
+import os
+import subprocess
 import sys
 from importlib import import_module
 from importlib.metadata import version
@@ -90,6 +92,16 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _fix_hashes() -> None:
+    """Begin anew, with hashes of texts that are the same every time: a person's own program may go through a set."""
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        os.environ["PYTHONHASHSEED"] = "0"
+        again = [sys.executable, *sys.orig_argv[1:]]
+        if os.name == "nt":  # there, exec returns at once to who called
+            raise SystemExit(subprocess.call(again))
+        os.execv(sys.executable, again)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns its exit code: 0, 1 for a problem, 2 for a bad argument."""
     given = sys.argv[1:] if arguments is None else arguments
@@ -99,6 +111,8 @@ def main(arguments: list[str] | None = None) -> int:
     args, rest = top.parse_known_args(given)
     if rest and args.command != "run":
         top.error(f"unknown argument: {' '.join(rest)}")
+    if arguments is None and args.command == "run":
+        _fix_hashes()
     try:
         module = import_module(COMMANDS[args.command][0])
     except ModuleNotFoundError as error:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -101,6 +102,28 @@ def test_the_same_seed_gives_the_same_run_also_after_other_runs(write, run):
     first = run(path, "--seed", 7)
     assert run(path, "--seed", 8) != first
     assert run(path, "--seed", 7) == first
+
+
+SETS = """
+    import boto3
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    for name in {"apple", "pear", "plum", "fig", "kiwi", "cherry"}:
+        sqs.send_message(QueueUrl=url, MessageBody=name * len(name))
+"""
+
+
+def test_the_order_of_a_set_is_the_same_in_every_interpreter(write):
+    path, digests = write(SETS), set()
+    for hash_seed in ("random", "1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-c", "from lablib.cli import main; raise SystemExit(main())", "run", path],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+        )
+        digests.add(re.search(r"^digest +(\w+)", done.stdout, re.MULTILINE)[1])
+    assert len(digests) == 1
 
 
 def test_after_a_run_nothing_of_the_program_is_left_in_the_interpreter(write, run):
