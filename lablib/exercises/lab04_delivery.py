@@ -125,6 +125,15 @@ def arrived_often(stage: Stage) -> Iterator[Problem]:
             )
 
 
+def published_again(stage: Stage) -> Iterator[Problem]:
+    """The learner's program publishes nothing: the topic has other subscribers."""
+    for row in stage.api_calls("Publish", "PublishBatch")[:1]:
+        yield Problem(
+            f"{row.actor} published to the topic at {row.time:.2f} s: all its subscribers get that, the others of the "
+            "shop too. Leave what failed in a queue: it comes back when its visibility timeout ends."
+        )
+
+
 def _never_arrived(stage: Stage, order: str, partner: WebPartner) -> Problem:
     """Why an order did not reach the partner: where it is now, or who let it go."""
     (message,) = stage.sent[order]
@@ -201,7 +210,7 @@ class Flaky(Exercise):
     also = ({"orders": 4, "down": 3},)
     examples = 30
     events = 20_000
-    faults = (never_arrived, arrived_often)
+    faults = (published_again, never_arrived, arrived_often)
     advice = {
         "PartnerDown": "post raises this while the partner is down. Catch it around this message, and leave the "
         "message in the queue: it comes back when its visibility timeout ends."

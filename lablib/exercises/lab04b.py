@@ -195,7 +195,11 @@ class Outcome:
         message = self._published.get(key)
         if message is None:
             came = {"put": "uploaded", "copy": "copied into the bucket"}[how]
-            yield self._problem(key, f"was {came}, and no event went to your topic. {self._rules()}")
+            rules = self._rules()
+            cure = " A copy is another event than an upload; s3:ObjectCreated:* is all of them."
+            if how != "copy" or "ObjectCreated:Put" not in rules:
+                cure = ""
+            yield self._problem(key, f"was {came}, and no event went to your topic. {rules}{cure}")
             return
         for queue in QUEUES:
             times = self._count(queue, key, "ObjectCreated")

@@ -157,6 +157,18 @@ def flaky_looks_once(sns, sqs, topic_arn, url, post):
         sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
 
 
+def flaky_publishes_it_again(sns, sqs, topic_arn, url, post):  # once passed: all other subscribers get it again
+    queue_url = subscribed_queue(sns, sqs, topic_arn)
+    while True:
+        for message in sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=20).get("Messages", []):
+            try:
+                post(message["Body"])
+            except Exception:
+                sns.publish(TopicArn=topic_arn, Message=message["Body"])
+                time.sleep(60)
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
 def flaky_does_nothing(sns, sqs, topic_arn, url, post):
     print(sns.list_topics())
 
@@ -192,5 +204,13 @@ WRONG = [
         ["still in queue 'partner'", "nobody carries it to the partner", "must go on"],
     ),
     ("04.flaky", flaky_gives_up_after_three, ["received 3 times, and then SQS moved it .* 'partner-dlq'"]),
+    (
+        "04.flaky",
+        flaky_publishes_it_again,
+        [
+            r"forwarder published to the topic at \d+\.\d\d s: all its subscribers get that",
+            "Leave what failed in a queue",
+        ],
+    ),
     ("04.flaky", flaky_does_nothing, ["nobody was subscribed to the topic", "SNS keeps nothing"]),
 ]
