@@ -23,6 +23,7 @@ from botocore.configprovider import (
     InstanceVarProvider,
 )
 
+from lablib.clients.events import FIRED, check_event
 from lablib.kernel.process import current_process
 from lablib.kernel.programs import Program, program_of
 
@@ -75,6 +76,8 @@ def _client_of_the_cloud(self: Any, service_name: str, region_name: Any = None, 
         kwargs.setdefault("aws_access_key_id", given.access_key)
     given_region = self._session.instance_variables().get("region")  # not that of this machine's files and variables
     client = make(service_name, region_name or given_region, **kwargs)
+    for how, event, given_args, given_kwargs in getattr(self, "_lab_handlers", ()):
+        getattr(client.meta.events, how)(event, *given_args, **given_kwargs)
     if type(self) is not _PlainSession:  # a library's own session may add to the class (amazon-sqs-extended-client)
         kind, bases = type(client), [type(client)]
         attributes = {name: getattr(kind, name) for name in client.meta.method_to_api_mapping}
@@ -94,7 +97,30 @@ def _deaf_session(self: Any, *args: Any, **kwargs: Any) -> None:
     if current_process() is not None and len(args) <= 4 and kwargs.get("botocore_session") is None:
         kwargs.pop("profile_name", None)
         kwargs["botocore_session"] = deaf_core()
-    _real_init(self, *args, **kwargs)
+        _real_init(self, *args, **kwargs)
+        self._lab_handlers = _kept(self.events)
+    else:
+        _real_init(self, *args, **kwargs)
+
+
+def _kept(events: Any) -> list[tuple[str, str, Any, Any]]:
+    """From now on, what is registered at these events of a session: its clients begin with it."""
+    kept: list[tuple[str, str, Any, Any]] = []
+
+    def keeping(how: str) -> Callable[..., None]:
+        real = getattr(events, how)
+
+        def register(event_name: str, *args: Any, **kwargs: Any) -> None:
+            check_event(event_name)
+            if event_name.partition(".")[0] in FIRED:
+                kept.append((how, event_name, args, kwargs))
+            real(event_name, *args, **kwargs)
+
+        return register
+
+    for how in ("register", "register_first", "register_last"):
+        setattr(events, how, keeping(how))
+    return kept
 
 
 boto3.session.Session.__init__ = _deaf_session

@@ -355,3 +355,21 @@ def test_a_default_session_is_its_programs_own(cloud, monkeypatch):
     assert boto3.DEFAULT_SESSION is None
     boto3.setup_default_session(region_name="ap-south-1")
     assert (region(), cloud.run(region)) == ("ap-south-1", "ap-south-1")
+
+
+@pytest.mark.guide
+def test_the_clients_of_a_session_begin_with_its_handlers(cloud):
+    """boto3 guide, "Extensibility": what is registered at a session is registered at the clients made afterwards."""
+
+    def program():
+        heard, session = [], boto3.Session()
+        session.client("sqs").list_queues()
+        session.events.register("provide-client-params.sqs.*", lambda model, **_: heard.append(model.name))
+        session.client("sqs").list_queues()
+        boto3.client("sqs").get_queue_url(QueueName="orders")
+        with pytest.raises(NotSimulated, match="the event 'before-send' never fires here"):
+            session.events.register("before-send", lambda **_: None)
+        return heard
+
+    cloud.client("sqs").create_queue(QueueName="orders")
+    assert cloud.run(program) == ["ListQueues"]
