@@ -114,6 +114,7 @@ def plain(scenario):
 @pytest.mark.parametrize("make", [*map(plain, scenarios().values()), *BUSY.values()], ids=[*scenarios(), *BUSY])
 def test_nothing_in_a_picture_is_cut_or_lies_over_something_else(chromium, tmp_path, make):
     run = make()
+    times = [t for action in run.actions for t in (action.at - 0.5, action.at)]  # a learner stops there, to act
     for other in (None, type(run.scenario)().run(seed=8)):
         page = chromium.new_page()
         page.set_default_timeout(harness.PATIENCE_MS)
@@ -122,7 +123,7 @@ def test_nothing_in_a_picture_is_cut_or_lies_over_something_else(chromium, tmp_p
         found = [
             (size, t, wrong)
             for size in PICTURES
-            for t in (run.until * 0.25, run.until * 0.6)
+            for t in (run.until * 0.25, run.until * 0.6, *times)
             if (wrong := page.evaluate(PICTURE, [t, *size]))
         ]
         page.close()

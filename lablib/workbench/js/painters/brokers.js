@@ -81,13 +81,14 @@ function theLock(g, lane, v) {
   lock(g, x, y - 3, 22, hue, has < 0);
   const words = has < 0 ? ["the lock is free", "free"] : lens.nodes.length > 1 ? ["the lock: one broker only", "the lock"] : ["the lock"];
   const clear = (at) => st.drum.y + 12 - at > st.fs * 1.2;   // in a low picture the sign stands alone, and not over the store's name
-  if (clear(y)) text(g, fitting(g, words, st.W - x - 30, st.fs, 600), x + 24, y, { size: st.fs - 0.5, weight: 600, color: hue });
+  const ways = st.down.map((c) => along(c, 0.5)[0]), room = (from) => Math.min(st.W, ...ways.filter((at) => at > from).map((at) => at - 18)) - from - 4;
+  if (clear(y)) text(g, fitting(g, words, room(x + 24), st.fs, 600), x + 24, y, { size: st.fs - 0.5, weight: 600, color: hue });
   for (const [i, name] of lens.nodes.entries()) {
     const poll = lens.polls?.[name];
     if (nodeAt(lane.run, i, t).is !== "waits" || !poll || t >= poll[0]) continue;
     const left = (poll[0] - t) % poll[1], [px, py] = along(st.down[i], 0.5);
     circle(g, px, py, 13, { fill: col.page }); ring(g, px, py, 10, left / poll[1], col.control, alpha(col.control, 0.2), 3);
-    if (clear(py)) text(g, fitting(g, [`tries the lock in ${seconds(left)}`, seconds(left)], st.W - px - 22, st.fs - 1),
+    if (clear(py)) text(g, fitting(g, [`tries the lock in ${seconds(left)}`, seconds(left)], room(px + 17), st.fs - 1),
       px + 17, py, { size: st.fs - 1, color: col.control });
   }
 }
@@ -113,7 +114,7 @@ function house(g, lane, v, n) {
 function messages(g, lane, v) {
   const { col, t } = v, { run } = lane, st = lane.brokers, { drum: d, s, fs } = st, queue = roleOf(run, "queue")[0];
   const stored = run.once("stored", () => new Set(run.lens.stored)), marks = lane.here.get(queue) ?? [], has = owner(run, t), served = within(run.lens.serves, t);
-  const safe = marks.filter((m) => stored.has(m.m)), soft = marks.filter((m) => !stored.has(m.m));
+  const safe = marks.filter((m) => stored.has(m.m)), soft = has < 0 ? [] : marks.filter((m) => !stored.has(m.m));   // nobody serves: no memory
   const ry = 11, step = s * 1.32;
   g.beginPath(); g.ellipse(d.x + d.w / 2, d.y + ry, d.w / 2, ry, 0, Math.PI, 0); g.lineTo(d.x + d.w, d.y + d.h - ry);
   g.ellipse(d.x + d.w / 2, d.y + d.h - ry, d.w / 2, ry, 0, 0, Math.PI); g.closePath();
