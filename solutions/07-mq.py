@@ -608,10 +608,10 @@ exercise("07.producer").check(send)
 # %% [markdown]
 # ### Exercise 2 (core): charge once
 #
-# Receive orders from `/queue/orders`, for ever. The text of a message (`frame.body`) is the name of an order. Charge
-# each order once: `book.charge(order)`. The broker can crash, and so can your program; it is started again with an
-# empty memory. The shop may have sent an order twice. `book.charged(order)` tells whether it is charged. In the end
-# the queue is empty.
+# Receive orders from `/queue/orders`, for ever; `connect` is that of exercise 1. The text of a message (`frame.body`)
+# is the name of an order. Charge each order once: `book.charge(order)`. The broker can crash, and so can your program;
+# it is started again with an empty memory. The shop may have sent an order twice. `book.charged(order)` tells whether
+# it is charged. In the end the queue is empty.
 
 
 # %%
@@ -674,7 +674,7 @@ exercise("07.prefetch").check(choose)
 # | `urgent` | all whose last word is `high` |
 # | `rest` | what none of the three gets |
 #
-# The broker may restart before the first message.
+# The broker may restart before the first message, and consumers come and go.
 
 
 # %%

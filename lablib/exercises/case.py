@@ -34,6 +34,12 @@ def there(n: int, noun: str) -> str:
     return f"{counted(n, noun)} {'is' if n == 1 else 'are'}"
 
 
+def cut(value: object, most: int = 60) -> str:
+    """What Python shows of a value, and "..." where it is cut."""
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 def number(noun: str, low: int, high: int) -> Knob:
     """So many of something, from `low` to `high`."""
     return Knob(low, high, lambda n: counted(n, noun))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lablib.exercises.case import cut
 from lablib.exercises.faults import why_gone
 from lablib.exercises.stage import Problem, Stage
 from lablib.exercises.story import once
@@ -18,7 +19,7 @@ def charged_once(stage: Stage) -> Iterator[Problem]:
             yield _unknown_order(stage, row)
         elif row.detail != amounts[row.subject]:
             yield Problem(
-                f"{row.subject} was charged {row.detail!r:.30}, but its amount is {amounts[row.subject]}.",
+                f"{row.subject} was charged {cut(row.detail, 30)}, but its amount is {amounts[row.subject]}.",
                 [row.subject],
             )
     for order in amounts:
@@ -40,7 +41,7 @@ def charged_once(stage: Stage) -> Iterator[Problem]:
 def _unknown_order(stage: Stage, row: Row) -> Problem:
     owner = next((order for order, ids in stage.sent.items() if row.subject in ids), None)
     if owner is None:
-        return Problem(f"Your function charged {row.subject!r:.60}, which is no order. The body has the 'order_id'.")
+        return Problem(f"Your function charged {cut(row.subject)}, which is no order. The body has the 'order_id'.")
     return Problem(
         f"Your function charged {row.subject[:8]}..., which is the MessageId of a message about {owner}. "
         "A MessageId names a message, not an order: an order that is sent twice is two messages.",

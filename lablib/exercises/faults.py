@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 
-from lablib.exercises.case import counted
+from lablib.exercises.case import counted, cut
 from lablib.exercises.stage import Problem, Stage
 from lablib.exercises.story import Story, Try, first_after, once
 from lablib.kernel import Row
@@ -332,8 +332,8 @@ def changed_settings(*allowed: str) -> Fault:
             for key in sorted((before.keys() | now.keys()) - {*allowed}):
                 if before.get(key) != now.get(key):
                     yield Problem(
-                        f"Your function changed {key} of queue {name!r} from {before.get(key, 'nothing')!r:.40} to "
-                        f"{now.get(key, 'nothing')!r:.40}. Others use this queue, too: leave its settings as they are."
+                        f"Your function changed {key} of queue {name!r} from {cut(before.get(key, 'nothing'), 40)} to "
+                        f"{cut(now.get(key, 'nothing'), 40)}. Others use this queue, too: leave its settings alone."
                     )
 
     return fault

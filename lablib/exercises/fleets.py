@@ -10,6 +10,7 @@ from lablib.actors import EVENTS
 from lablib.actors.consumers import Consumer
 from lablib.actors.fleet import Fleet, Worker
 from lablib.cloud import Cloud
+from lablib.exercises.case import cut
 from lablib.exercises.stage import Problem
 
 Work = Callable[[Worker, str, str, int], Any]
@@ -36,4 +37,4 @@ def whole_number(value: Any, wanted: str) -> int:
             return operator.index(value)
     except TypeError:
         pass
-    raise Problem(f"Your function returned {value!r:.40}. {wanted}: use math.ceil.")
+    raise Problem(f"Your function returned {cut(value, 40)}. {wanted}: use math.ceil.")

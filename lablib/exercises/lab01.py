@@ -14,7 +14,7 @@ from lablib.actors.arrivals import Arrivals, day, random_gaps, spike, steady_gap
 from lablib.actors.producers import front_end, send
 from lablib.cloud import Cloud
 from lablib.exercises.base import Exercise
-from lablib.exercises.case import counted, crashes, flag, knobs, number, one_of, scaled, some
+from lablib.exercises.case import counted, crashes, cut, flag, knobs, number, one_of, scaled, some
 from lablib.exercises.charges import charged_once, charges_left
 from lablib.exercises.faults import CONSUMER, deleted_early, idle_calls, many_receives, short_polls
 from lablib.exercises.fleets import run_fleet, whole_number
@@ -33,7 +33,7 @@ _WILD = flag("texts with spaces, quotes and other alphabets")
 def sent_as_they_are(stage: Stage) -> Iterator[Problem]:
     for body in _stored(stage):
         if body not in stage.given:
-            yield Problem(f"There is a message {body!r:.60} in the queue. Send each order as it is: MessageBody=order")
+            yield Problem(f"There is a message {cut(body)} in the queue. Send each order as it is: MessageBody=order")
 
 
 def all_sent(stage: Stage) -> Iterator[Problem]:
@@ -41,7 +41,7 @@ def all_sent(stage: Stage) -> Iterator[Problem]:
     for order, times in Counter(stage.given).items():
         if stored[order] >= times:
             continue
-        name = f"{order!r:.40}" if stage.case.wild else order
+        name = f"{cut(order, 40)}" if stage.case.wild else order
         if refusal := stage.refusal(*_SENDS):
             yield Problem(f"{name} is not in the queue. {refusal}", calls=calls)
         alike = f" It is in the list {once(times)}, and in the queue {once(stored[order])}." if times > 1 else ""
@@ -65,7 +65,7 @@ def _sent_instead(stage: Stage) -> str:
     since = max((row.index for row in stage.trace.where("Restarted")), default=-1)
     bodies = {id: m.body for id, m in stage.cloud.service("sqs").queue("orders").messages.items()}
     sent = Counter(bodies[row.subject] for row in stage.trace.where("Sent") if row.index > since)
-    return next((f"{order!r:.40}" for order, times in Counter(stage.given).items() if sent[order] > times), "")
+    return next((f"{cut(order, 40)}" for order, times in Counter(stage.given).items() if sent[order] > times), "")
 
 
 def sent_once(stage: Stage) -> Iterator[Problem]:
@@ -78,7 +78,7 @@ def sent_once(stage: Stage) -> Iterator[Problem]:
         answered = [row for row in rows if isinstance(trace[row.cause].detail, int)]
         if len(answered) <= times:
             continue
-        name = f"{order!r:.40}" if stage.case.wild else order
+        name = f"{cut(order, 40)}" if stage.case.wild else order
         cure = "Send only those entries again that are listed under Failed."
         if not stage.case.failing:
             cure = "Do two of your batches have orders in common? Each order belongs into one batch."

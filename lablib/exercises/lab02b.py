@@ -8,7 +8,7 @@ from typing import Any
 
 from lablib.aws.event import Event
 from lablib.exercises.base import Exercise
-from lablib.exercises.case import Knob, flag, knobs, number, one_of
+from lablib.exercises.case import Knob, cut, flag, knobs, number, one_of
 from lablib.exercises.faults import changed_settings
 from lablib.exercises.partners import WorkFailed
 from lablib.exercises.stage import Problem, Stage, texts
@@ -41,7 +41,7 @@ class Desk:
         stage = self._stage
         ids = stage.messages_with(body) if isinstance(body, str) else []
         if not ids:
-            what = "the whole record" if isinstance(body, dict) else f"{body!r:.60}"
+            what = "the whole record" if isinstance(body, dict) else f"{cut(body)}"
             stage.fail(f'process was called with {what}. Call it with the text of one order: process(record["body"])')
         id = min(ids, key=lambda id: self._begun[id])
         self._begun[id] += 1
@@ -120,15 +120,17 @@ def _misunderstood(stage: Stage) -> str:
     """What Lambda does not understand in the first such answer."""
     for answer in stage.given:
         if answer is not None and not isinstance(answer, dict):
-            return f"the function returned {answer!r:.50}, which is no dict"
+            return f"the function returned {cut(answer, 50)}, which is no dict"
         items = (answer or {}).get("batchItemFailures") or []
         if not isinstance(items, list):
-            return f"the function's batchItemFailures, {items!r:.50}, is no list"
+            return f"the function's batchItemFailures, {cut(items, 50)}, is no list"
         for item in items:
             if not isinstance(item, dict) or "itemIdentifier" not in item:
-                return f"the function's batchItemFailures has {item!r:.50}, which is no dict with an 'itemIdentifier'"
+                return (
+                    f"the function's batchItemFailures has {cut(item, 50)}, which is no dict with an 'itemIdentifier'"
+                )
             if (id := item["itemIdentifier"]) not in list(stage.bodies):
-                return f"the function named {id!r:.50}, which is the messageId of no record"
+                return f"the function named {cut(id, 50)}, which is the messageId of no record"
     return "the function's answer named a record of another batch"
 
 

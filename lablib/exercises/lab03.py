@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from lablib.actors.fleet import Worker
 from lablib.aws.service import ServiceError
 from lablib.exercises.base import Exercise
-from lablib.exercises.case import counted, flag, knobs, number, one_of, scaled, some
+from lablib.exercises.case import counted, cut, flag, knobs, number, one_of, scaled, some
 from lablib.exercises.fleets import run_fleet
 from lablib.exercises.stage import GIVES_UP, Problem, Stage
 
@@ -68,7 +68,7 @@ def in_order(stage: Stage) -> Iterator[Problem]:
             yield Problem(
                 f"The messages of one {system.key} must be handled in order. But {begun.actor} began {second.name} at "
                 f"{begun.time:.2f} s, and {first.name} was done only at {ended.time:.2f} s. You put them into two "
-                f"groups: {first.group!r:.50} and {second.group!r:.50}.",
+                f"groups: {cut(first.group, 50)} and {cut(second.group, 50)}.",
                 one.ids + two.ids,
             )
 
@@ -81,8 +81,8 @@ def in_parallel(stage: Stage) -> Iterator[Problem]:
             one, two = stage.story(first.name), stage.story(second.name)
             yield Problem(
                 f"{second.name.capitalize()} waited until {two.tries[0].begun.time:.2f} s, with consumers idle: "
-                f"{first.name} is in the same group, {first.group!r:.50}. Nothing demands an order between {first.key} "
-                f"and {second.key}: give them two groups.",
+                f"{first.name} is in the same group, {cut(first.group, 50)}. Nothing demands an order between "
+                f"{first.key} and {second.key}: give them two groups.",
                 one.ids + two.ids,
             )
 
@@ -113,7 +113,7 @@ class Groups(Exercise):
         for n, (message, group) in enumerate(zip(messages, groups, strict=True), 1):
             if not isinstance(group, str) or not group:
                 raise Problem(
-                    f"Your function returned {group!r:.60}. A message group id is a text of 1 to 128 characters."
+                    f"Your function returned {cut(group)}. A message group id is a text of 1 to 128 characters."
                 )
             name, ids = (
                 f"message {n} ({message[system.key]})",
@@ -122,7 +122,7 @@ class Groups(Exercise):
             try:
                 stage.send(url, json.dumps(message), name, **ids)
             except ServiceError as refused:
-                raise Problem(f"SQS does not take the group id {group!r:.60}: {refused.message}") from None
+                raise Problem(f"SQS does not take the group id {cut(group)}: {refused.message}") from None
         keyed = stage.cloud.chance.keyed
 
         def work(worker: Worker, message: str, body: str, row: int) -> None:
@@ -156,7 +156,7 @@ def only_texts(stage: Stage) -> Iterator[Problem]:
     for message in _queued(stage):
         stage.labels[message.id] = f"{message.body:.12} in {message.group_id:.12}"
         if message.body not in known:
-            yield Problem(f'There is a message {message.body!r:.60} in the queue. Send MessageBody=order["text"].')
+            yield Problem(f'There is a message {cut(message.body)} in the queue. Send MessageBody=order["text"].')
 
 
 def each_once(stage: Stage) -> Iterator[Problem]:
@@ -184,7 +184,7 @@ def each_once(stage: Stage) -> Iterator[Problem]:
         elif dropped:
             why = (
                 f"SQS dropped a send at {dropped[0].time:.2f} s, because it had the deduplication id of an earlier "
-                f"message, {dropped[0].detail!r:.40}. These were two orders, so they need two ids."
+                f"message, {cut(dropped[0].detail, 40)}. These were two orders, so they need two ids."
             )
         yield Problem(
             f"{orders}, but {counted(len(mine), 'message')}. {why}", about, failed if stage.case.failing else ()
@@ -211,7 +211,7 @@ def customers_in_order(stage: Stage) -> Iterator[Problem]:
         )
     for customer, texts in wanted.items():
         if texts not in groups.values():
-            there = "; ".join(f"{name!r:.30}: " + ", ".join(found[:8]) for name, found in groups.items())
+            there = "; ".join(f"{cut(name, 30)}: " + ", ".join(found[:8]) for name, found in groups.items())
             about, first = [], ""
             for name, found in groups.items():
                 if sorted(found) == sorted(texts):
@@ -298,7 +298,7 @@ def all_there(stage: Stage) -> Iterator[Problem]:
     if dropped:
         yield Problem(
             f"{text} SQS dropped {counted(len(dropped), 'send')} as repetitions, the first at {dropped[0].time:.2f} s: "
-            f"it had the deduplication id {dropped[0].detail!r:.40} of an earlier one. Each position needs its own."
+            f"it had the deduplication id {cut(dropped[0].detail, 40)} of an earlier one. Each position needs its own."
         )
     if len(found) > len(set(found)):
         yield Problem(f"{text} Some are there twice: {_POSITIONS:,} positions became {len(found):,} messages.")

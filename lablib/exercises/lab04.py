@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from lablib.aws.service import ServiceError
 from lablib.exercises.base import Exercise
-from lablib.exercises.case import flag, knobs, number, one_of, scaled
+from lablib.exercises.case import cut, flag, knobs, number, one_of, scaled
 from lablib.exercises.stage import Problem, Stage
 from lablib.exercises.wiring import copies, nobody_else_sends, one_copy_each, queues_made, topic_made
 from lablib.kernel import Stream
@@ -167,15 +167,15 @@ class Filters(Exercise):
 def _checked(asked: Any) -> dict[str, Any]:
     """What the function returned, when it has the form that was agreed. Raises Problem."""
     if not isinstance(asked, dict):
-        raise Problem(f"Your function returned {asked!r:.60}. Return a dict: for each queue its policy and scope.")
+        raise Problem(f"Your function returned {cut(asked)}. Return a dict: for each queue its policy and scope.")
     for queue, entry in asked.items():
         if queue not in EXPECTATIONS:
-            raise Problem(f"There is no queue {queue!r:.40}. The queues are {', '.join(EXPECTATIONS)}.")
+            raise Problem(f"There is no queue {cut(queue, 40)}. The queues are {', '.join(EXPECTATIONS)}.")
         if entry is None:
             continue
         if not isinstance(entry, tuple | list) or len(entry) != 2 or not isinstance(entry[0], dict):
             raise Problem(
-                f"For queue {queue!r} your function returned {entry!r:.80}. It is to be a pair: the policy (a dict) "
+                f"For queue {queue!r} your function returned {cut(entry, 80)}. It is to be a pair: the policy (a dict) "
                 'and its scope ("MessageAttributes" or "MessageBody"); or None for no filter policy.'
             )
     return asked
@@ -237,7 +237,7 @@ def _misdirected(stage: Stage, order: str, message: str, queue: str, asked: dict
         why = f"Its filter policy, which looks at the {looked}, kept it out: {filtered[0].detail}. {_advice(*entry)}"
         return Problem(f"{wanted} It did not get {order}. {why}".rstrip(), [message])
     if entry:
-        why = f"Its filter policy lets that pass: {entry[0]!r:.150}"
+        why = f"Its filter policy lets that pass: {cut(entry[0], 150)}"
     else:
         said = "says None" if queue in asked else "has no entry"
         why = f"Your dict {said} for {queue!r}, and without a filter policy all pass"

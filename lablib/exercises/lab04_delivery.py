@@ -9,7 +9,7 @@ from typing import Any
 from lablib.aws.event import Event
 from lablib.aws.service import Request
 from lablib.exercises.base import Exercise
-from lablib.exercises.case import crashes, knobs, number, one_of
+from lablib.exercises.case import crashes, cut, knobs, number, one_of
 from lablib.exercises.faults import why_gone
 from lablib.exercises.partners import Partner, in_hand
 from lablib.exercises.stage import Problem, Stage
@@ -72,7 +72,7 @@ class WebPartner(Partner):
                 f"post was called with the envelope of SNS, {body[:20]!r}..., and the partner wants the order itself. "
                 "Subscribe with RawMessageDelivery, or take it out: json.loads(body)['Message']."
             )
-        what = "the whole message" if isinstance(body, dict) else f"{body!r:.60}"
+        what = "the whole message" if isinstance(body, dict) else f"{cut(body)}"
         return f"post was called with {what}. Call it with the text of one order, as it was published."
 
     def _post(self, order: str) -> tuple[int, str]:

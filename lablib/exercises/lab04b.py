@@ -13,7 +13,7 @@ from lablib.aws.event import Event
 from lablib.aws.service import Principal, Request
 from lablib.exercises import learner
 from lablib.exercises.base import Exercise
-from lablib.exercises.case import flag, knobs, number
+from lablib.exercises.case import cut, flag, knobs, number
 from lablib.exercises.partners import Partner
 from lablib.exercises.stage import Problem, Stage
 from lablib.exercises.story import once
@@ -91,7 +91,7 @@ class Catalogue(Partner):
         cause = running[-1].index if running else -1
         if not isinstance(key, str) or stage.cloud.service("s3").bucket(BUCKET).find(key) is None:
             self.note("SaveFailed", BUCKET, f"{key}", cause, _NO_KEY)
-            raise NoSuchKey(f"bucket {BUCKET!r} has no object with the key {key!r:.80}")
+            raise NoSuchKey(f"bucket {BUCKET!r} has no object with the key {cut(key, 80)}")
         if self._failing:
             self._failing -= 1
             self.note("SaveFailed", BUCKET, key, cause, "the catalogue is away")
@@ -292,7 +292,7 @@ def _why_wrong(given: str, key: str) -> str:
         why = "It was decoded twice. S3 encodes a key once: decode it once."
     else:
         why = "Give it the whole key, as S3 wrote it into the event, decoded with urllib.parse.unquote_plus."
-    return f"save({given!r:.80}), and the bucket has no such key. {why}"
+    return f"save({cut(given, 80)}), and the bucket has no such key. {why}"
 
 
 def _events_in(stage: Stage, queue: str, url: str) -> Iterator[tuple[str, str]]:
@@ -304,7 +304,7 @@ def _events_in(stage: Stage, queue: str, url: str) -> Iterator[tuple[str, str]]:
                 yield unquote_plus(record["s3"]["object"]["key"]), record["eventName"]
         except (ValueError, TypeError, KeyError, AttributeError):
             raise Problem(
-                f"In queue {queue!r} is a message that is no event of S3: {text!r:.60}. Publish and send nothing "
+                f"In queue {queue!r} is a message that is no event of S3: {cut(text)}. Publish and send nothing "
                 "yourself.",
                 [message.id],
             ) from None

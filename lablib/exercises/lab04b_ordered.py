@@ -13,7 +13,7 @@ from typing import Any
 from lablib.aws.event import Event
 from lablib.aws.service import Handler, Request
 from lablib.exercises.base import Exercise
-from lablib.exercises.case import flag, knobs, number, scaled, some
+from lablib.exercises.case import cut, flag, knobs, number, scaled, some
 from lablib.exercises.stage import GIVES_UP, Problem, Stage
 from lablib.exercises.story import once
 from lablib.exercises.wiring import copies, missing, nobody_else_sends, queues_made, text_of, topic_made
@@ -72,7 +72,9 @@ class Publications:
         first = self.event(row.subject)
         if event == first:
             return ""
-        return f"{row.actor} published {event} too with the deduplication id {row.detail!r:.50}: accepted, not stored"
+        return (
+            f"{row.actor} published {event} too with the deduplication id {cut(row.detail, 50)}: accepted, not stored"
+        )
 
 
 def event_id(text: str) -> str:
@@ -102,7 +104,7 @@ def _every_event(
         event = event_id(text)
         if event not in found:
             yield Problem(
-                f"In queue {queue!r} is a message {text!r:.60}. Publish each event as JSON: json.dumps(event)."
+                f"In queue {queue!r} is a message {cut(text)}. Publish each event as JSON: json.dumps(event)."
             )
             return
         found[event].append(message)
@@ -128,7 +130,7 @@ def _why_twice(messages: list[Any]) -> str:
     again = "It was published again, and SNS could not know that it was the same event:"
     if one.deduplication_id == hashlib.sha256(texts[0].encode()).hexdigest():
         return f"{again} the deduplication ids are made from the texts, and these were {texts[0]!r} and {texts[1]!r}."
-    return f"{again} the deduplication ids were {one.deduplication_id!r:.50} and {two.deduplication_id!r:.50}."
+    return f"{again} the deduplication ids were {cut(one.deduplication_id, 50)} and {cut(two.deduplication_id, 50)}."
 
 
 def _absent(stage: Stage, queue: str, event: str, publications: Publications) -> Problem:
@@ -156,7 +158,7 @@ def _absent(stage: Stage, queue: str, event: str, publications: Publications) ->
     if dropped and not mine:
         earlier = [row for row in published if row.subject == dropped[0].subject]
         return Problem(
-            f"{what}. SNS took it for a repetition: it had the deduplication id {dropped[0].detail!r:.60} of an "
+            f"{what}. SNS took it for a repetition: it had the deduplication id {cut(dropped[0].detail)} of an "
             "earlier one. Two events need two ids.",
             calls=[*earlier, dropped[0]],
         )
@@ -178,14 +180,14 @@ def _in_groups(stage: Stage, queue: str, places: dict[str, Any], events: list[di
         other = owners.setdefault(group, customer)
         if other != customer:
             yield Problem(
-                f"In queue {queue!r} the events of {other} and {customer} are in one group, {group!r:.40}: a slow "
+                f"In queue {queue!r} the events of {other} and {customer} are in one group, {cut(group, 40)}: a slow "
                 "event of one makes the other wait. Each customer is a group."
             )
     for customer in dict.fromkeys(owners.values()):
         mine = [places[event["id"]] for event in events if event["customer"] == customer]
         names = {place.id: event for event, place in places.items()}
         if len({message.group_id for message in mine}) > 1:
-            groups = " and ".join(f"{message.group_id!r:.40}" for message in mine[:2])
+            groups = " and ".join(f"{cut(message.group_id, 40)}" for message in mine[:2])
             yield Problem(
                 f"In queue {queue!r} the events of {customer} are in several groups, {groups}: a later one can be "
                 "handled before an earlier one. Each customer is a group."

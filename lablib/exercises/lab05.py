@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from lablib.aws.service import ServiceError
 from lablib.exercises.base import Exercise
-from lablib.exercises.case import counted, flag, knobs, one_of, scaled, some
+from lablib.exercises.case import counted, cut, flag, knobs, one_of, scaled, some
 from lablib.exercises.case import number as numbered
 from lablib.exercises.lab05_reading import EXERCISES as READING
 from lablib.exercises.lab05_sizing import EXERCISES as SIZING
@@ -61,8 +61,8 @@ def same_key_for_what_needs_order(stage: Stage) -> Iterator[Problem]:
         what = record[system.key]
         if keys.setdefault(what, key) != key:
             yield Problem(
-                f"The records of {system.key} {what!r} must stay in order, but record {n} has the key {key!r:.50} and "
-                f"an earlier one {keys[what]!r:.50}. Two keys can fall into two shards, and nothing keeps order "
+                f"The records of {system.key} {what!r} must stay in order, but record {n} has the key {cut(key, 50)} "
+                f"and an earlier one {cut(keys[what], 50)}. Two keys can fall into two shards, and nothing keeps order "
                 "between shards."
             )
 
@@ -76,7 +76,7 @@ def other_keys_for_the_rest(stage: Stage) -> Iterator[Problem]:
         if owner.setdefault(key, what) != what:
             shared = sum(k == key for _, k in pairs)
             yield Problem(
-                f"{system.key.capitalize()} {owner[key]!r} and {system.key} {what!r} have the same key {key!r:.50}: "
+                f"{system.key.capitalize()} {owner[key]!r} and {system.key} {what!r} have the same key {cut(key, 50)}: "
                 f"{shared} of {len(pairs)} records of system {system.name!r} fall into one shard, which takes 1,000 "
                 "records a second, while the others have little to do."
             )
@@ -100,11 +100,11 @@ class Keys(Exercise):
         keys = stage.cloud.run(lambda: [stage.function(system.name, dict(record)) for record in records])
         for n, key in enumerate(keys, 1):
             if not isinstance(key, str):
-                raise Problem(f"Your function returned {key!r:.60}. A partition key is a text of 1 to 256 characters.")
+                raise Problem(f"Your function returned {cut(key)}. A partition key is a text of 1 to 256 characters.")
             try:
                 put_by_shop(stage, f"record {n}", key)
             except ServiceError as refused:
-                raise Problem(f"Kinesis does not take the key {key!r:.60}: {refused.message}") from None
+                raise Problem(f"Kinesis does not take the key {cut(key)}: {refused.message}") from None
         stage.given = system, list(zip(records, keys))
 
 
@@ -128,7 +128,7 @@ def every_record_is_there(stage: Stage) -> Iterator[Problem]:
     foreign = [record for record in stored if record not in wanted]
     if foreign:
         key, data = foreign[0]
-        yield Problem(f"{text} There is a record {data!r:.40} with the key {key!r:.30} that nobody asked for.")
+        yield Problem(f"{text} There is a record {cut(data, 40)} with the key {cut(key, 30)} that nobody asked for.")
     if refusal := stage.refusal("PutRecords", "PutRecord"):
         yield Problem(f"{text} {refusal}")
     if not stage.case.failing and not stage.trace.where("WriteThrottled"):

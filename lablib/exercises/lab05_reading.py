@@ -9,7 +9,7 @@ from typing import Any
 
 from lablib.aws.event import Event
 from lablib.exercises.base import Exercise
-from lablib.exercises.case import counted, flag, knobs, scaled, some
+from lablib.exercises.case import counted, cut, flag, knobs, scaled, some
 from lablib.exercises.case import number as numbered
 from lablib.exercises.partners import Partner, WorkFailed
 from lablib.exercises.stage import Problem, Stage
@@ -46,7 +46,7 @@ class Checkpoints:
         numbers = [record.sequence_number for record in shard.records] if shard else []
         if sequence_number not in numbers:
             self._stage.fail(
-                f"checkpoints.put({shard_id!r:.30}, {sequence_number!r:.20}...): no record of this shard has that "
+                f"checkpoints.put({cut(shard_id, 30)}, {cut(sequence_number, 20)}): no record of this shard has that "
                 "sequence number."
             )
         self._stage.cloud.kernel.sleep(0.01)
@@ -75,7 +75,7 @@ class RecordWork(Partner):
     def __call__(self, record: dict[str, Any]) -> None:
         """Work on the record. Raises WorkFailed."""
         if not isinstance(record, dict) or "SequenceNumber" not in record:
-            self.stage.fail(f"process was called with {record!r:.60}. Call it with one record of GetRecords' Records.")
+            self.stage.fail(f"process was called with {cut(record)}. Call it with one record of GetRecords' Records.")
         number = record["SequenceNumber"]
         row = self.note("WorkStarted", "work", number, -1)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from lablib.aws.quotas import GIB, MILLION
 from lablib.exercises.base import Exercise
-from lablib.exercises.case import counted, knobs, number, one_of, scaled
+from lablib.exercises.case import counted, cut, knobs, number, one_of, scaled
 from lablib.exercises.learner import as_number
 from lablib.exercises.stage import Problem, Stage
 from lablib.exercises.streams import STREAM, inside, make_stream
@@ -77,7 +77,7 @@ class Size(Exercise):
         answer = stage.cloud.run(lambda: stage.function(list(load), size, case.readers))
         if not isinstance(answer, tuple | list) or len(answer) != 2:
             raise Problem(
-                f"Your function returned {answer!r:.50}. Return two things: your choice, and its dollars a day."
+                f"Your function returned {cut(answer, 50)}. Return two things: your choice, and its dollars a day."
             )
         choice: Any
         told: Any
@@ -88,7 +88,7 @@ class Size(Exercise):
         is_count = isinstance(choice, int) and not isinstance(choice, bool) and 1 <= choice <= _MOST
         if not is_count and choice != _ON_DEMAND:
             wanted = f"a whole number (int) of shards from 1 to {_MOST}, or {_ON_DEMAND!r}"
-            raise Problem(f"Your function chose {choice!r:.50}. Choose {wanted}.")
+            raise Problem(f"Your function chose {cut(choice, 50)}. Choose {wanted}.")
         quotas = stage.cloud.quotas
         ways: tuple[int | str, ...] = (fewest_shards(load, size, case.readers, quotas), _ON_DEMAND)
         best = min(ways, key=lambda way: dollars(way, load, size, case.readers, quotas))

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from lablib.exercises.base import Exercise
-from lablib.exercises.case import counted, flag, knobs, one_of, some
+from lablib.exercises.case import counted, cut, flag, knobs, one_of, some
 from lablib.exercises.case import number as numbered
 from lablib.exercises.deliveries import NAME, delivered, make_delivery, objects
 from lablib.exercises.lab06_delivery import EXERCISES as DELIVERY
@@ -67,7 +67,7 @@ def the_answer_has_each_id_once(stage: Stage) -> Iterator[Problem]:
     for event, answer in stage.given["calls"]:
         if not isinstance(answer, dict) or not isinstance(answer.get("records"), list):
             yield Problem(
-                f'Your function returned {answer!r:.60}. Firehose wants {{"records": [...]}}. A wrong answer is final: '
+                f'Your function returned {cut(answer)}. Firehose wants {{"records": [...]}}. A wrong answer is final: '
                 "the whole batch is set aside."
             )
         ids = [r.get("recordId") if isinstance(r, dict) else None for r in answer["records"]]
@@ -75,13 +75,13 @@ def the_answer_has_each_id_once(stage: Stage) -> Iterator[Problem]:
         if missing := [n for n, id in enumerate(wanted, 1) if id not in ids]:
             yield Problem(
                 f"The event had {counted(len(wanted), 'record')}, and your answer has no entry for record "
-                f"{missing[0]}: {b64decode(event['records'][missing[0] - 1]['data'])!r:.60}. Every recordId must come "
+                f"{missing[0]}: {cut(b64decode(event['records'][missing[0] - 1]['data']))}. Every recordId must come "
                 "back, also of a record that is dropped or broken."
             )
         if doubled := [id for id, count in Counter(ids).items() if count > 1]:
             yield Problem(f"Your answer has the recordId of record {wanted.index(doubled[0]) + 1} twice.")
         if foreign := [id for id in ids if id not in wanted]:
-            yield Problem(f"Your answer has the recordId {foreign[0]!r:.40}, which the event had not.")
+            yield Problem(f"Your answer has the recordId {cut(foreign[0], 40)}, which the event had not.")
 
 
 def each_result_is_a_result(stage: Stage) -> Iterator[Problem]:
@@ -91,11 +91,11 @@ def each_result_is_a_result(stage: Stage) -> Iterator[Problem]:
         for entry in answer["records"]:
             n, result = names[entry["recordId"]], entry.get("result")
             if result not in _RESULTS:
-                yield Problem(f"Record {n} has the result {result!r:.30}. It must be one of {', '.join(_RESULTS)}.")
+                yield Problem(f"Record {n} has the result {cut(result, 30)}. It must be one of {', '.join(_RESULTS)}.")
             data = entry.get("data", "")
             if not isinstance(data, str):
                 yield Problem(
-                    f"The data of record {n} is {data!r:.50}: no text. Lambda sends the answer as JSON, and cannot "
+                    f"The data of record {n} is {cut(data, 50)}: no text. Lambda sends the answer as JSON, and cannot "
                     "send that: the whole call fails. b64encode(...).decode() makes text of bytes."
                 )
             try:
@@ -105,7 +105,7 @@ def each_result_is_a_result(stage: Stage) -> Iterator[Problem]:
                     raise ValueError
             except (ValueError, TypeError):
                 yield Problem(
-                    f"Record {n} is Ok, and its data is {data!r:.50}: no base64. Firehose reads data as base64 in "
+                    f"Record {n} is Ok, and its data is {cut(data, 50)}: no base64. Firehose reads data as base64 in "
                     "both directions: b64encode(...).decode()."
                 )
 
@@ -125,7 +125,7 @@ def each_record_becomes_what_it_should(stage: Stage) -> Iterator[Problem]:
             if result != wanted:
                 broken = f"{_BROKEN[data]}. " if data in _BROKEN else ""
                 never = " Dropped means that nobody ever sees it again." if broken and result == "Dropped" else ""
-                yield Problem(f"The result of {data!r:.70} is {result!r}. {broken}{why[wanted]}{never}")
+                yield Problem(f"The result of {cut(data, 70)} is {result!r}. {broken}{why[wanted]}{never}")
 
 
 def the_lines_are_in_s3(stage: Stage) -> Iterator[Problem]:
@@ -138,7 +138,7 @@ def the_lines_are_in_s3(stage: Stage) -> Iterator[Problem]:
         except ValueError:
             glued = "}{" in line.decode(errors="replace")
             more = "Firehose puts nothing between two records: end each with a newline." if glued else ""
-            yield Problem(f"A line of the object in S3 is no JSON document: {line!r:.80}. {more}".rstrip())
+            yield Problem(f"A line of the object in S3 is no JSON document: {cut(line, 80)}. {more}".rstrip())
     if text and not text.endswith(b"\n"):
         yield Problem(
             f"The object in S3 ends with {text[-30:]!r}. The next record of another object would stand on the same "
@@ -164,7 +164,7 @@ def _why_not(line: Any, stage: Stage) -> str:
     riders = [json.loads(data) for data, becomes in stage.given["becomes"].items() if becomes == "Ok"]
     passed = [rider["at"] for rider in riders if rider["gate"] == line["gate"]]
     if not passed:
-        return f"Nobody passed gate {line['gate']!r:.20}."
+        return f"Nobody passed gate {cut(line['gate'], 20)}."
     return f"Somebody passed gate {line['gate']} at {passed[0]:g} s: that is in minute {int(passed[0] // 60)}, from 0."
 
 
@@ -177,7 +177,7 @@ def the_record_that_raised(stage: Stage) -> str:
         except Exception:
             data = b64decode(record["data"])
             return (
-                f"It raised for {data!r:.70}. {_BROKEN.get(data, 'It is a good record')}. An exception is about the "
+                f"It raised for {cut(data, 70)}. {_BROKEN.get(data, 'It is a good record')}. An exception is about the "
                 "whole batch, so no record of it is delivered. Answer for each record by itself."
             )
     return ""
@@ -252,8 +252,8 @@ def every_event_is_a_line(stage: Stage) -> Iterator[Problem]:
             found[json.dumps(json.loads(line), sort_keys=True)] += 1
         except ValueError:
             yield Problem(
-                f"A line in S3 is no JSON document: {line!r:.70}. Firehose glues records together: send each as JSON "
-                "and a newline."
+                f"A line in S3 is no JSON document: {cut(line, 70)}. Firehose glues records together: send each as "
+                "JSON and a newline."
             )
     lost = sum(row.detail == "AnswerLost" for row in stage.api_calls())
     again = Counter({line: count * (1 + lost) for line, count in wanted.items()})
@@ -465,7 +465,7 @@ class Choose(Exercise):
         }
         answer = stage.cloud.run(lambda: stage.function(dict(system)))
         if answer not in _WAYS:
-            raise Problem(f"Your function returned {answer!r:.50}. Return one of {', '.join(map(repr, _WAYS))}.")
+            raise Problem(f"Your function returned {cut(answer, 50)}. Return one of {', '.join(map(repr, _WAYS))}.")
         said = ", ".join(f"{key} {value}" for key, value in system.items())
         half, most = measured()["program"]
         numbers = f"Measured in this lab: a program has a record after {half:.1f} s ({most:.1f} s at most)."

@@ -10,7 +10,7 @@ from typing import Any
 
 from lablib.aws.event import Event
 from lablib.exercises.base import Exercise
-from lablib.exercises.case import counted, flag, knobs, one_of, scaled, some
+from lablib.exercises.case import counted, cut, flag, knobs, one_of, scaled, some
 from lablib.exercises.case import number as numbered
 from lablib.exercises.deliveries import BUCKET, NAME, delivered, make_delivery, objects
 from lablib.exercises.partners import Partner
@@ -61,7 +61,7 @@ class Buffer(Exercise):
             return
         if not isinstance(answer, dict) or set(answer) != {"SizeInMBs", "IntervalInSeconds"}:
             raise Problem(
-                f"{asked} returned {answer!r:.60}. Return a dict with SizeInMBs and IntervalInSeconds, or None."
+                f"{asked} returned {cut(answer)}. Return a dict with SizeInMBs and IntervalInSeconds, or None."
             )
         size, seconds = answer["SizeInMBs"], answer["IntervalInSeconds"]
         if size != int(size) or seconds != int(seconds):
@@ -190,7 +190,7 @@ def each_minute_once(stage: Stage) -> Iterator[Problem]:
 
 
 def _riders(number: Any) -> str:
-    return counted(number, "rider") if isinstance(number, int) else f"{number!r:.40} riders"
+    return counted(number, "rider") if isinstance(number, int) else f"{cut(number, 40)} riders"
 
 
 def _why_wrong(stage: Stage, minute: int, riders: Any, time: float) -> str:
@@ -312,9 +312,9 @@ class Repair(Partner):
     def __call__(self, data: bytes) -> bytes:
         """Repair one record."""
         if not isinstance(data, bytes):
-            self.stage.fail(f"repair was called with {data!r:.60}. It takes the record as bytes: decode rawData.")
+            self.stage.fail(f"repair was called with {cut(data)}. It takes the record as bytes: decode rawData.")
         if not data.startswith((b"!", _HOPELESS)):
-            self.stage.fail(f"repair was called with {data!r:.60}, which is no record that failed. rawData is base64.")
+            self.stage.fail(f"repair was called with {cut(data)}, which is no record that failed. rawData is base64.")
 
         def mend() -> bytes:
             if data.startswith(_HOPELESS):
@@ -336,7 +336,7 @@ def nothing_is_lost(stage: Stage) -> Iterator[Problem]:
             state = "Its object is still under errors/." if left else "Its object is deleted."
             calls = stage.api_calls("PutRecordBatch", "PutRecord")
             yield Problem(
-                f"{data!r:.60} is not in the stream: the repaired record was never accepted. {state} Delete an "
+                f"{cut(data)} is not in the stream: the repaired record was never accepted. {state} Delete an "
                 "object when all of its records are accepted; PutRecordBatch can succeed in part.",
                 calls=calls[:2],
             )
@@ -346,13 +346,13 @@ def nothing_is_lost(stage: Stage) -> Iterator[Problem]:
             twice = next((key for key, count in Counter(put).items() if count > 1), "")
             replaced = f" {twice} was written twice, and the second replaced the first: each needs a name of its own."
             yield Problem(
-                f"{data!r:.60} cannot be repaired, and lies nowhere under hopeless/. Put it there, the record or its "
+                f"{cut(data)} cannot be repaired, and lies nowhere under hopeless/. Put it there, the record or its "
                 f"line as it is, before you delete its object.{replaced * bool(twice)}"
             )
     for data in given["good"]:
         if b64encode(data) in aside or data in aside:
             yield Problem(
-                f"{data!r:.60} can be repaired, and lies under hopeless/ as well. Only what cannot goes there."
+                f"{cut(data)} can be repaired, and lies under hopeless/ as well. Only what cannot goes there."
             )
 
 
@@ -363,11 +363,11 @@ def little_is_done_twice(stage: Stage) -> Iterator[Problem]:
     extra = given["accepted"] - wanted
     interrupted = stage.reached["crash"] + sum(row.detail == "AnswerLost" for row in stage.api_calls())
     if foreign := [data for data in extra if b"!" + data not in given["good"]]:
-        yield Problem(f"The stream was given {foreign[0]!r:.60}, which nobody asked for.")
+        yield Problem(f"The stream was given {cut(foreign[0])}, which nobody asked for.")
     if extra and (not interrupted or max(given["accepted"].values()) > 1 + interrupted):
         yield Problem(
             f"{counted(extra.total(), 'record')} were delivered once more than they should be, such as "
-            f"{next(iter(extra))!r:.50}. Put again only what was refused."
+            f"{cut(next(iter(extra)), 50)}. Put again only what was refused."
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from lablib.aws.event import Event
 from lablib.exercises.base import Exercise
 from lablib.exercises.brokers import NAME, QUEUE, Broker
-from lablib.exercises.case import counted, crashes, flag, knobs, scaled, some, there
+from lablib.exercises.case import counted, crashes, cut, flag, knobs, scaled, some, there
 from lablib.exercises.case import number as numbered
 from lablib.exercises.lab07_choices import EXERCISES as CHOICES
 from lablib.exercises.lab07_move import EXERCISES as MOVE
@@ -45,11 +45,11 @@ def every_order_is_kept(stage: Stage) -> Iterator[Problem]:
             f"{orders.index(missing[0]) + 1}. "
         )
         if foreign:
-            yield Problem(f"{text}There is a message {foreign[0]!r:.60} that nobody asked for. Send the text as it is.")
+            yield Problem(f"{text}There is a message {cut(foreign[0])} that nobody asked for. Send the text as it is.")
         yield _why_missing(stage, text)
     if foreign:
         yield Problem(
-            f"In the store is a message {foreign[0]!r:.60} that nobody ordered. What is sent again has the same text: "
+            f"In the store is a message {cut(foreign[0])} that nobody ordered. What is sent again has the same text: "
             "by it the consumer knows the order."
         )
     early = list((Counter(orders) - Counter(safe)).elements())
@@ -121,8 +121,8 @@ def few_orders_twice(stage: Stage) -> Iterator[Problem]:
             f"before the end. Send again only what was not confirmed: order {orders.index(extra[0]) + 1} had its "
             "receipt long before."
             if ends
-            else f"Order {orders.index(extra[0]) + 1 if extra[0] in orders else extra[0]!r:.40} is in the store twice, "
-            "and no broker had crashed. Send again only when a connection has ended."
+            else f"Order {orders.index(extra[0]) + 1 if extra[0] in orders else cut(extra[0], 40)} is in the store "
+            "twice, and no broker had crashed. Send again only when a connection has ended."
         )
 
 
@@ -208,8 +208,10 @@ class Book(Partner):
     def charge(self, order: str) -> None:
         """Charge this order, whether it is charged already or not."""
         if not isinstance(order, str) or order not in self.stage.labels:
-            given = repr(order)[:60] if isinstance(order, str) else f"a {type(order).__name__}"
-            self.stage.fail(f"charge was called with {given}. Call it with the text of a message: frame.body.")
+            given = cut(order) if isinstance(order, str) else f"a {type(order).__name__}"
+            self.stage.fail(
+                f"charge was called with {given}. Call it with the text of a message: frame.body, as it came."
+            )
 
         def book() -> None:
             self.charges[order] += 1
@@ -221,12 +223,12 @@ class Book(Partner):
 def charged_once(stage: Stage) -> Iterator[Problem]:
     """Each order is charged once, and the queue is empty. `stage.given`: the book, the broker."""
     book, broker = stage.given
-    for order in stage.labels:
+    for order, label in stage.labels.items():
         if book.charges[order] > 1:
-            yield Problem(f"{order} was charged {book.charges[order]} times.{_why_twice(stage, order)}", [order])
+            yield Problem(f"{label} was charged {book.charges[order]} times.{_why_twice(stage, order)}", [order])
         if not book.charges[order]:
             where = _why_not_charged(stage, order, broker)
-            yield Problem(f"{order} is not charged after {stage.cloud.now:.0f} s. {where}", [order])
+            yield Problem(f"{label} is not charged after {stage.cloud.now:.0f} s. {where}", [order])
     serves = [row.time for row in stage.trace.where("NodeServing")]
     left = len(broker.stored())
     if left and not any(row.time > serves[-1] for row in stage.trace.where("ConsumerAdded")):
@@ -237,10 +239,22 @@ def charged_once(stage: Stage) -> Iterator[Problem]:
         )
     for queue in (QUEUE, "ActiveMQ.DLQ"):
         if left := len(broker.stored(queue)):
-            yield Problem(
-                f"All orders are charged, and {there(left, 'message')} still in {queue}. "
+            cure = (
                 "Acknowledge what is charged, also when it had been charged before. (A NACK means: nobody can do it.)"
             )
+            refused = _refused_at(stage) if queue == QUEUE else ""
+            yield Problem(f"All orders are charged, and {there(left, 'message')} still in {queue}. {refused or cure}")
+
+
+def _refused_at(stage: Stage) -> str:
+    """Which answer of the broker tells that an acknowledgement was wrong; empty when there is none before a crash."""
+    refused, gone = stage.trace.where("ClientError"), stage.trace.where(("NodeGone", "Crashed"))
+    if not refused or (gone and gone[0].time < refused[0].time):
+        return ""
+    return (
+        f'At {refused[0].time:.2f} s the broker answered with an error: "{refused[0].detail}". An acknowledgement '
+        'takes frame.headers["ack"].'
+    )
 
 
 def _why_twice(stage: Stage, order: str) -> str:
@@ -286,13 +300,9 @@ def _why_not_charged(stage: Stage, order: str, broker: Broker) -> str:
         return f"It is gone: it was acknowledged before it was charged. First charge, then acknowledge.{marked}"
     if not stage.trace.where("ConsumerAdded", resource=place):
         return f"It is still in the queue: nobody subscribed to /queue/{QUEUE}."
-    refused = stage.trace.where("ClientError")
+    if refused := _refused_at(stage):
+        return f"It is still in the queue. {refused}"
     gone = [row.time for row in stage.trace.where(("NodeGone", "Crashed"))]
-    if refused and (not gone or refused[0].time < gone[0]):
-        return (
-            f"It is still in the queue: at {refused[0].time:.2f} s the broker answered with an error: "
-            f'"{refused[0].detail}". An acknowledgement takes frame.headers["ack"].'
-        )
     given = [row for row in stage.trace.where("Dispatched", resource=place) if row.time > max(gone, default=0)]
     held = [row for row in given if not stage.trace.where("Acknowledged", subject=row.subject)]
     if held and not any(row.subject in mine for row in given):
@@ -314,19 +324,20 @@ class Consumer(Exercise):
         twice=some("order{s} that the shop sends twice", 2),
         crash=crashes("charge", 4),
         gone=scaled("the active broker crashes during charge number {:d}", 6),
+        wild=flag("texts as customers write them"),
     )
     harmless = {"orders": 3}
     also = (
         {"orders": 8, "gone": 3}, {"orders": 4, "crash": 2}, {"orders": 4, "crash": 3}, {"orders": 3, "twice": 2},
-        {"orders": 8, "gone": 5, "crash": 3, "twice": 1},
+        {"orders": 8, "gone": 5, "crash": 3, "twice": 1}, {"orders": 12, "wild": 1, "twice": 2},
     )  # fmt: skip
     examples = 15
     faults = (charged_once,)
 
     def play(self, stage: Stage, case: Any) -> None:
         broker, book = Broker(stage), Book(stage, case.crash)
-        names = [f"order-{n + 1}" for n in range(case.orders)]
-        stage.labels |= {name: name for name in names}
+        names = texts(case.orders, case.wild)
+        stage.labels |= {name: f"order {cut(name, 30)}" if case.wild else name for name in names}
         broker.fill(names + names[: case.twice])
         stage.given = book, broker
         stage.keep_running("consumer-1", broker.connect, book)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from lablib.aws.event import Event
 from lablib.exercises.base import Exercise
 from lablib.exercises.brokers import Broker
-from lablib.exercises.case import counted, flag, knobs, one_of
+from lablib.exercises.case import counted, cut, flag, knobs, one_of
 from lablib.exercises.case import number as numbered
 from lablib.exercises.learner import as_number
 from lablib.exercises.stage import Problem, Stage
@@ -61,12 +61,14 @@ class Prefetch(Exercise):
         load = _LOADS[case.load]
         chosen = stage.cloud.run(lambda: stage.function(load.seconds, load.workers, bool(case.may_lose)))
         if not isinstance(chosen, tuple | list) or len(chosen) != 2:
-            raise Problem(f"Your function returned {chosen!r:.60}. Return two values: the mode, and the prefetch.")
+            raise Problem(f"Your function returned {cut(chosen)}. Return two values: the mode, and the prefetch.")
         mode, prefetch = chosen
         if mode not in _MODES:
-            raise Problem(f"Your function returned the mode {mode!r:.40}. ActiveMQ knows {', '.join(_MODES)}.")
+            raise Problem(f"Your function returned the mode {cut(mode, 40)}. ActiveMQ knows {', '.join(_MODES)}.")
         if isinstance(prefetch, bool) or not hasattr(prefetch, "__index__") or not 1 <= prefetch <= 1000:
-            raise Problem(f"Your function returned the prefetch {prefetch!r:.40}. Give a whole number from 1 to 1000.")
+            raise Problem(
+                f"Your function returned the prefetch {cut(prefetch, 40)}. Give a whole number from 1 to 1000."
+            )
         self._measure(stage, load, str(mode), int(prefetch), bool(case.crash), bool(case.may_lose))
 
     def _measure(self, stage: Stage, load: Load, mode: str, prefetch: int, crash: bool, may_lose: bool) -> None:
@@ -175,10 +177,11 @@ class Routes(Exercise):
         keys=numbered("routing key", 3, len(_KEYS)),
         again=flag("it runs twice"),
         restart=flag("the broker restarts"),
+        left=flag("a consumer came and went"),
         seeds=0,
     )
     harmless = {"keys": 4}
-    also = ({"keys": len(_KEYS)}, {"keys": 4, "restart": 1}, {"keys": 4, "again": 1})
+    also = ({"keys": len(_KEYS)}, {"keys": 4, "restart": 1}, {"keys": 4, "again": 1}, {"keys": 4, "left": 1})
     examples = 12
 
     def play(self, stage: Stage, case: Any) -> None:
@@ -189,6 +192,8 @@ class Routes(Exercise):
         if case.restart:
             broker.reboot()
             stage.run(stage.cloud.now + 400)
+        if case.left:
+            stage.cloud.run(self._come_and_go, broker, name="early packers")
         keys = _KEYS[: case.keys]
         problem = stage.cloud.run(self._publish, broker, keys, name="shop")
         stage.run(stage.cloud.now + _LATER)
@@ -196,7 +201,7 @@ class Routes(Exercise):
         missing = [name for name in _QUEUES if name not in broker.engine.vhost.queues]
         if "orders" not in broker.engine.vhost.exchanges or missing:
             what = f"queue {missing[0]!r}" if missing else "exchange 'orders'"
-            raise Problem(f"There is no {what}. {_why_gone(missing[0] if missing else '', before, bool(case.restart))}")
+            raise Problem(f"There is no {what}. {_why_gone(missing[0] if missing else '', before, case)}")
         if problem:
             raise Problem(problem)
         for queue in _QUEUES:
@@ -226,6 +231,13 @@ class Routes(Exercise):
             return f"The broker says {getattr(error, 'reply_text', error)!s:.100}."
         return ""
 
+    def _come_and_go(self, broker: Broker) -> None:
+        """A consumer of each queue that is there, and soon none."""
+        channel = _channel(broker)
+        for queue in [name for name in _QUEUES if name in broker.engine.vhost.queues]:
+            channel.basic_cancel(channel.basic_consume(queue, lambda *_: None))
+        channel.connection.close()
+
     def _collect(self, broker: Broker) -> dict[str, Counter[str]]:
         """What is in each queue."""
         channel, found = _channel(broker), {}
@@ -238,12 +250,14 @@ class Routes(Exercise):
         return found
 
 
-def _why_gone(queue: str, before: set[str], restart: bool) -> str:
+def _why_gone(queue: str, before: set[str], case: Any) -> str:
     if (queue or "orders") not in before:
         return "Declare it."
-    if restart:
+    if case.left and not case.restart:
+        return "A consumer came and went, and what is auto_delete goes with its last consumer: leave that out."
+    if case.restart:
         return "It was there before the broker restarted: only what is durable is there again."
-    return "It went with your connection: neither exclusive nor auto_delete, if it is to stay."
+    return "It went with your connection: it must not be exclusive, if it is to stay."
 
 
 def _why(broker: Broker, queue: str) -> str:
@@ -363,7 +377,8 @@ class Night(Exercise):
         if tries and max(tries.values()) > allowed:
             raise Problem(
                 f"A client tried to connect {max(tries.values())} times in {serving - begun:.0f} s; {allowed} are "
-                "allowed. A broker that comes back must not be kept busy by those who wait for it."
+                "allowed. A broker that comes back must not be kept busy by those who wait for it: make first longer, "
+                "and longest a second or more."
             )
         late = [row for row in stage.trace.where("Tried") if row.time > begun and row.time >= serving]
         first = len(late) == tries.total() == len(tries)  # nobody had to wait and try again
@@ -436,26 +451,29 @@ def _checked(stage: Stage, broker: Broker) -> dict[str, Any]:
     """What the function returned. Raises Problem."""
     chosen = stage.cloud.run(lambda: stage.function([name for name, _ in broker.hosts]))
     names = ("hosts", "first", "longest", "jitter", "heartbeat")
-    if not isinstance(chosen, dict) or set(chosen) != set(names):
-        raise Problem(f"Your function returned {chosen!r:.80}. Return a dict with {', '.join(names)}.")
+    if isinstance(chosen, dict) and (odd := [name for name in names if name not in chosen] or [*chosen.keys() - names]):
+        what = "lacks" if odd[0] in names else "has a surplus"
+        raise Problem(f"Your dict {what} {cut(odd[0])}. Return a dict with {', '.join(names)}.")
+    if not isinstance(chosen, dict):
+        raise Problem(f"Your function returned {cut(chosen, 80)}. Return a dict with {', '.join(names)}.")
     hosts = chosen["hosts"]
     known = [name for name, _ in broker.hosts]
     if not isinstance(hosts, list | tuple) or not hosts or any(host not in known for host in hosts):
-        raise Problem(f"hosts={hosts!r:.80}: give a list of names out of those that you were given.")
+        raise Problem(f"hosts={cut(hosts, 80)}: give a list of names out of those that you were given.")
     for name in ("first", "longest", "heartbeat"):
         value = as_number(chosen[name])
         low = 0 if name == "heartbeat" else 0.01
         if value is None or not low <= value <= 600:
-            raise Problem(f"{name}={chosen[name]!r:.40}: give a number of seconds from {low:g} to 600.")
+            raise Problem(f"{name}={cut(chosen[name], 40)}: give a number of seconds from {low:g} to 600.")
         chosen = {**chosen, name: value}
     if 0 < chosen["heartbeat"] < _BEAT:
         raise Problem(
-            f"heartbeat={chosen['heartbeat']!r:.40}: give 0, or {_BEAT:g} s or more; a network takes its time."
+            f"heartbeat={cut(chosen['heartbeat'], 40)}: give 0, or {_BEAT:g} s or more; a network takes its time."
         )
     if chosen["first"] > chosen["longest"]:
         raise Problem(f"first={chosen['first']!r} is longer than longest={chosen['longest']!r}. Waits become longer.")
     if not isinstance(chosen["jitter"], bool):
-        raise Problem(f"jitter={chosen['jitter']!r:.40}: give True or False.")
+        raise Problem(f"jitter={cut(chosen['jitter'], 40)}: give True or False.")
     return {**chosen, "hosts": [(host, port) for host, port in broker.hosts if host in hosts]}
 
 

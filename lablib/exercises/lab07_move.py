@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lablib.exercises.base import Exercise
-from lablib.exercises.case import counted, crashes, flag, knobs, some, there
+from lablib.exercises.case import counted, crashes, cut, flag, knobs, some, there
 from lablib.exercises.case import number as numbered
 from lablib.exercises.faults import idle_calls
 from lablib.exercises.partners import Partner, WorkFailed
@@ -23,7 +23,12 @@ class _NoShelf(WorkFailed, LookupError): ...
 class _NoLight(WorkFailed, RuntimeError): ...
 
 
+class UnknownArticle(ValueError):
+    """A ValueError too, as a program's own errors often are."""
+
+
 _FOR_NOW = ((_NoTape, "the packer has no tape"), (_NoShelf, "the shelf is empty"), (_NoLight, "there is no light"))
+_NEVER = (ValueError, UnknownArticle)
 
 
 class Pack(Partner):
@@ -36,14 +41,13 @@ class Pack(Partner):
         self._bad, self._failing = bad, failing
         self._unlucky = next((body for body in stage.bodies.values() if body not in bad), "")
         self._failed = 0
+        self.refused: dict[str, type[ValueError]] = {}  # with what, the first time
         self.packed: Counter[str] = Counter()
         self.tried: Counter[str] = Counter()
 
     def __call__(self, body: str) -> None:
         if not isinstance(body, str) or not self.stage.messages_with(body):
-            self.stage.fail(
-                f'pack was called with {body!r:.60}. Call it with the text of one message: message["Body"].'
-            )
+            self.stage.fail(f'pack was called with {cut(body)}. Call it with the text of one message: message["Body"].')
         self.tried[body] += 1
         row = self.note("WorkStarted", "work", self.stage.messages_with(body)[0], -1)
 
@@ -52,7 +56,8 @@ class Pack(Partner):
             failed = body in self._bad or for_now
             self.note("WorkFailed" if failed else "WorkEnded", "work", self.stage.messages_with(body)[0], row)
             if body in self._bad:
-                raise ValueError(f"nobody can read {body!r:.30}")
+                self.refused.setdefault(body, _NEVER[len(self.refused) % 2])
+                raise self.refused[body](f"nobody can read {cut(body, 30)}")
             if for_now:
                 self._failed += 1
                 self.stage.reach("fails")
@@ -69,7 +74,7 @@ def as_before(stage: Stage) -> Iterator[Problem]:
     left, moved = stage.held(url), stage.held(dead)
     bodies = Counter(stage.cloud.service("sqs").queue(dead).messages[id].body for id in moved)
     for body in stage.bodies.values():
-        name = f"order {body!r:.30}"
+        name = f"order {cut(body, 30)}"
         if body in bad:
             if not bodies[body]:
                 other = next((text for text in bodies if text not in stage.bodies.values()), None)
@@ -77,9 +82,12 @@ def as_before(stage: Stage) -> Iterator[Problem]:
                     f"{name} is not in the dead-letter queue after {stage.cloud.now:.0f} s; it was tried "
                     f"{counted(work.tried[body], 'time')}. "
                     + (
-                        "SQS has no NACK: send it there, and then delete it here."
-                        if other is None
-                        else f"In it is {other!r:.40}: send the text as it was."
+                        f"In it is {cut(other, 40)}: send the text as it was."
+                        if other is not None
+                        else f"pack raised {UnknownArticle.__name__} for it, which is a ValueError, too: except "
+                        "ValueError catches both."
+                        if work.refused.get(body) is UnknownArticle
+                        else "SQS has no NACK: send it there, and then delete it here."
                     ),
                     stage.messages_with(body)[:1],
                 )
@@ -102,8 +110,8 @@ def as_before(stage: Stage) -> Iterator[Problem]:
     again = [body for body, count in work.packed.items() if count > 1]
     if len(again) > stage.reached["crash"]:
         yield Problem(
-            f"order {again[0]!r:.30} was packed {work.packed[again[0]]} times, and nothing had crashed. While somebody "
-            "works on a message, nobody else may have it: it must be hidden for longer than the work takes.",
+            f"order {cut(again[0], 30)} was packed {work.packed[again[0]]} times, and nothing had crashed. While "
+            "somebody works on a message, nobody else may have it: it must be hidden for longer than the work takes.",
             stage.messages_with(again[0])[:1],
         )
     if left:

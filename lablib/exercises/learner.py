@@ -19,6 +19,7 @@ from decimal import Decimal
 from types import CellType, CodeType, FunctionType, MethodType, SimpleNamespace, TracebackType, new_class
 from typing import Any
 
+from lablib.exercises.case import cut
 from lablib.kernel import Lock
 
 _EMPTY = frozenset({"RESUME", "NOP", "LOAD_CONST", "POP_TOP", "RETURN_VALUE", "RETURN_CONST"})
@@ -55,7 +56,7 @@ def why_not_callable(fn: Any, signature: str) -> str | None:
     """One line that says why `fn` cannot be checked as a function with that signature; None when it can."""
     name = signature.partition("(")[0]
     if not callable(fn):
-        what = "nothing (None)" if fn is None else f"{type(fn).__name__} {fn!r:.60}"
+        what = "nothing (None)" if fn is None else f"{type(fn).__name__} {cut(fn)}"
         return f"You passed {what}. Pass the function itself, without calling it: .check({name})"
     if inspect.iscoroutinefunction(fn):
         return f"Your function is async. Write an ordinary one: def {signature}"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from lablib.aws.event import Event, is_given
-from lablib.exercises.case import crash_point
+from lablib.exercises.case import crash_point, cut
 from lablib.exercises.stage import Stage
 from lablib.kernel import Row
 
@@ -111,7 +111,7 @@ class Job:
         self._stage, self._work = work.stage, work
         ids = work.stage.messages_with(body) if isinstance(body, str) else ()
         if not ids:
-            what = "the whole message" if isinstance(body, dict) else f"{body!r:.60}"
+            what = "the whole message" if isinstance(body, dict) else f"{cut(body)}"
             work.stage.fail(
                 f'{called} was called with {what}. Call it with the text of one message: {called}(message["Body"])'
             )

@@ -10,6 +10,7 @@ from lablib.aws.access.decide import AccessRequest, administrator, decide
 from lablib.aws.arn import ACCOUNT, Arn
 from lablib.aws.event import RETRYING
 from lablib.aws.service import Principal, ServiceError, pascal
+from lablib.exercises.case import cut
 from lablib.exercises.stage import Problem, Stage
 from lablib.exercises.story import once
 
@@ -71,7 +72,7 @@ def one_copy_each(stage: Stage) -> Iterator[Problem]:
         for message in stage.cloud.service("sqs").queue(url).messages.values():
             if message.id not in wanted:
                 yield Problem(
-                    f"In queue {queue!r} is a message that the shop has not published: {text_of(message.body)!r:.60}. "
+                    f"In queue {queue!r} is a message that the shop has not published: {cut(text_of(message.body))}. "
                     "Publish and send nothing yourself: a real order system would take it for an order.",
                     [message.id],
                 )
