@@ -588,11 +588,12 @@ pictures[len(pictures) // 2]
 #
 # ### Exercise 3: a stream, Firehose, or both
 #
-# `system` has `records` (a second), `bytes` (of each), `archive` (files in S3 are wanted), `again` (records must be
-# read again some day), and `within`: after so many seconds a program must have a record; 0 means that no program is in
-# a hurry. A program can also read the objects in S3. Return `"stream"`, `"firehose"` or `"both"`. With Firehose the
-# buffer is as small as it can be: 1 MiB, 60 s. Take `"both"` only when one alone does not have all that is wanted. When
-# each of the two alone has it, take Firehose: nobody has to write and watch a program.
+# `system` has `records` (a second), `bytes` (of each), `archive` (files in S3 are wanted), `again` (some day a program
+# must do a replay, as in section 2; files are no replay), and `within`: after so many seconds a program must have a
+# record; 0 means that no program is in a hurry. A program can have its records from the objects in S3, too. Return
+# `"stream"`, `"firehose"` or `"both"`. With Firehose the buffer is as small as it can be: 1 MiB, 60 s. Take `"both"`
+# only when one alone does not have all that is wanted. When each of the two alone has it, take Firehose: nobody has to
+# write and watch a program.
 
 
 # %%

@@ -1,0 +1,94 @@
+"""Answers of somebody who did lab 06 anew: a right one that once failed, another right one, wrong ones."""
+
+import json
+import time
+from base64 import b64decode, b64encode
+
+
+def _put(firehose, stream_name, records):
+    """Each of them, until it is accepted."""
+    left = list(records)
+    while left:
+        count = size = 0
+        while count < min(500, len(left)) and size + len(left[count]) <= 4 << 20:
+            size += len(left[count])
+            count += 1
+        batch = [{"Data": data} for data in left[:count]]
+        try:
+            answer = firehose.put_record_batch(DeliveryStreamName=stream_name, Records=batch)
+            refused = [
+                data for data, told in zip(left, answer["RequestResponses"], strict=False) if "RecordId" not in told
+            ]
+        except Exception:
+            refused = left[:count]
+        if refused:
+            time.sleep(1)
+        left = refused + left[count:]
+
+
+def put_compact(firehose, stream_name, events):  # once failed: the largest event fits as this writes JSON
+    """Right, in another way: without spaces, and in UTF-8."""
+    lines = [json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode() + b"\n" for event in events]
+    _put(firehose, stream_name, [line for line in lines if len(line) <= 1_024_000])
+    return [event for event, line in zip(events, lines, strict=True) if len(line) > 1_024_000]
+
+
+def put_many_lines_in_a_record(firehose, stream_name, events):
+    """Right, in another way: few large records."""
+    huge, records = [], [b""]
+    for event in events:
+        line = json.dumps(event).encode() + b"\n"
+        if len(line) > 1_024_000:
+            huge.append(event)
+        elif len(records[-1]) + len(line) > 1_000_000:
+            records.append(line)
+        else:
+            records[-1] += line
+    _put(firehose, stream_name, [record for record in records if record])
+    return huge
+
+
+def put_without_repetitions(firehose, stream_name, events):
+    lines = dict.fromkeys(json.dumps(event).encode() + b"\n" for event in events)
+    _put(firehose, stream_name, [line for line in lines if len(line) <= 1_024_000])
+    return [event for event in events if len(json.dumps(event)) >= 1_024_000]
+
+
+def put_but_for_the_newline(firehose, stream_name, events):
+    small = [event for event in events if len(json.dumps(event)) <= 1_024_000]
+    _put(firehose, stream_name, [json.dumps(event).encode() + b"\n" for event in small])
+    return [event for event in events if event not in small]
+
+
+def choose_files_for_a_replay(system):
+    within = min(60.0, 2**20 / (system["records"] * system["bytes"]))
+    stream = 0 < system["within"] < within or (system["again"] and not system["archive"])
+    return "firehose" if not stream else "both" if system["archive"] else "stream"
+
+
+def transform_passes_on_what_it_cannot_read(event, context):
+    results = []
+    for record in event["records"]:
+        entry = {"recordId": record["recordId"], "result": "Ok", "data": record["data"]}
+        try:
+            rider = json.loads(b64decode(record["data"]))
+            line = json.dumps({"gate": rider["gate"], "minute": int(rider["at"] // 60)}) + "\n"
+            entry["data"] = b64encode(line.encode()).decode()
+            entry["result"] = "Dropped" if rider["rider"] == "test" else "Ok"
+        except Exception:
+            pass
+        results.append(entry)
+    return {"records": results}
+
+
+WRONG = [
+    ("06.producer", put_without_repetitions, ["events of 500 are not in S3", "still two events"]),
+    ("06.producer", put_but_for_the_newline, ["ValidationException", "with the newline"]),
+    ("06.choose", choose_files_for_a_replay, ["you chose 'firehose'", "files in S3 are no replay"]),
+    ("06.transform", transform_passes_on_what_it_cannot_read, ["is 'Ok'", "ProcessingFailed says so"]),
+]
+
+RIGHT = [
+    ("06.producer", put_compact),
+    ("06.producer", put_many_lines_in_a_record),
+]
