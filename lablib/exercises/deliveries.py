@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from typing import Any
 
 from lablib.exercises.stage import Stage
@@ -49,3 +51,12 @@ def delivered(stage: Stage) -> None:
     """Let time pass until all that was accepted is delivered, set aside or lost."""
     stream = stage.cloud.service("firehose").streams[NAME]
     stage.run(stage.cloud.now + 300, lambda: not stream.held())
+
+
+def documents_in(text: bytes) -> list[Any]:
+    """The lines that are JSON documents."""
+    found = []
+    for line in text.splitlines():
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return found

@@ -6,14 +6,13 @@ import json
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
 
 from lablib.exercises.base import Exercise
 from lablib.exercises.case import counted, cut, flag, knobs, one_of, some
 from lablib.exercises.case import number as numbered
-from lablib.exercises.deliveries import NAME, delivered, make_delivery, objects
+from lablib.exercises.deliveries import NAME, delivered, documents_in, make_delivery, objects
 from lablib.exercises.lab06_delivery import EXERCISES as DELIVERY
 from lablib.exercises.stage import GIVES_UP, WILD, Problem, Stage
 from lablib.scenarios.lab06 import SkiLift, monthly
@@ -243,15 +242,6 @@ _FRAME = len('{"rider": 9000, "note": ""}')
 _AWAY, _TOO_LARGE = "ThrottlingException", ("ValidationException", "InvalidArgumentException")
 
 
-def _events_in(text: bytes) -> list[Any]:
-    """The lines that are JSON documents."""
-    found = []
-    for line in text.splitlines():
-        with suppress(ValueError):
-            found.append(json.loads(line))
-    return found
-
-
 def every_event_is_a_line(stage: Stage) -> Iterator[Problem]:
     """Each event that fits is one line in S3. `stage.given`: events, those that are too big, what was returned."""
     events, big, _, text = stage.given
@@ -394,7 +384,7 @@ class Producer(Exercise):
         returned = stage.call("producer", firehose, NAME, given, until=stage.cloud.now + 900)
         delivered(stage)
         text = b"".join(objects(stage).values())
-        big = [event for event in big if event in (returned or ()) or event not in _events_in(text)]
+        big = [event for event in big if event in (returned or ()) or event not in documents_in(text)]
         stage.given = events, big, returned, text  # what is in S3 was not too big, as the function writes JSON
         stage.reach("count", _COUNTS[case.count])
 
