@@ -69,7 +69,8 @@ export function arrange(lanes, W, H, { big = false, lens = null } = {}) {
   const all = lanes.map((lane) => ({ lane, ...columns(lane.run) }));
   const wanted = Math.max(...all.map((it) => it.columns.filter((column) => it.lane.run.places[column[0]].role !== "done").length)) * fs * 11.5;
   const most = lens ? Math.min(W * lens.wide, lens.most ?? 700) : 0, spare = W - wanted;   // what the flow leaves for the lens
-  const least = Math.max(most * 0.75, W * 0.28);         // a narrow picture has its lens below; what is as high as wide is where it is larger
+  // a narrow picture has its lens below; what is as high as wide is where it is larger
+  const least = Math.max(most * 0.75, lens?.square ? W * 0.28 : Math.min(W * 0.28, fs * 19));
   const below = lens && lh > 250 && (W < 820 || spare < most * 0.75) && !(lens.square && Math.min(Math.max(spare, least), lh) > lh * 0.36);
   if (lens && W < 500 && !below) lens = null;
   const flowH = below ? lh - clamp((lens.low?.(all[0].lane.run) ?? 0) * fs, lh * 0.38, lh * 0.48) : lh;

@@ -133,7 +133,7 @@ function cell(g, c, a, lane, v) {
     if (u >= 1 || u < 0) continue;
     g.globalAlpha = 1 - u;
     mark(g, c.x + c.w - 14, c.h > 60 ? c.y + 16 : mid, 13, { shape: "cross", color: col.again });
-    if (!b.crowd) text(g, run.said[k.ended] ?? "in vain", c.x + c.w - 28, c.h > 60 ? c.y + 16 : mid,
+    if (!b.crowd && (!mine.length || c.w > fs * 24)) text(g, run.said[k.ended] ?? "in vain", c.x + c.w - 28, c.h > 60 ? c.y + 16 : mid,
       { size: fs - 1, weight: 650, color: col.again, align: "right" });
   }
   g.globalAlpha = 1;
