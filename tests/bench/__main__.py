@@ -19,6 +19,7 @@ BUDGETS = [
     ("simpy", "message lives a second / SimPy's", engine.life_against_simpy, ">=", 2.0, "x"),
     ("crowd", "the same, 4 producers and 4 consumers at a time", engine.crowd_against_simpy, ">=", 2.2, "x"),
     ("spawn", "5,000 processes of one name / of as many", engine.spawn_of_one_name, "<=", 2.0, "x"),
+    ("stdlib", "a sleep, a lock or a queue of the stdlib / a wait", engine.stdlib_against_wait, "<=", 3.0, "x"),
     ("moto", "message lives a second through boto3 / moto's", engine.life_against_moto, ">=", 100, "x"),
     ("fifo", "a FIFO life / a standard life", engine.fifo_against_standard, "<=", 2.0, "x"),
     ("growth", "cost of a message, 10^6 / 10^3", engine.cost_growth, "<=", 1.3, "x"),

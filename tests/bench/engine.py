@@ -1,8 +1,10 @@
 """Budgets of the engine: what a call costs, what a message costs, how that grows."""
 
 import gc
+import queue
 import subprocess
 import sys
+import threading
 import time
 import tracemalloc
 
@@ -139,6 +141,47 @@ def spawn_of_one_name(n=5000):
 
     one, distinct = best(lambda: measure(True), 5), best(lambda: measure(False), 5)
     return one / distinct, f"{one / n * 1e6:.1f} us a process, {distinct / n * 1e6:.1f} us with names of their own"
+
+
+def stdlib_against_wait(n=3000):
+    """What a `time.sleep`, a lock handed over and an item through a SimpleQueue cost, over a wait of the kernel.
+
+    `queue.Queue` is told beside them: its own Python code takes eight locks an item.
+    """
+
+    def two(first, second):
+        for each in (first, second):
+            threading.Thread(target=lambda each=each: [each() for _ in range(n)]).start()
+
+    def waits(kernel):
+        two(lambda: kernel.sleep(1), lambda: kernel.sleep(1))
+
+    def sleeps(kernel):
+        two(lambda: time.sleep(1), lambda: time.sleep(1))
+
+    def hands_over_a_lock(kernel):
+        lock = threading.Lock()
+
+        def hold():
+            with lock:
+                kernel.sleep(1)
+
+        two(hold, hold)
+
+    def puts_and_gets(kernel, kind=queue.SimpleQueue):
+        items = kind()
+        two(lambda: (kernel.sleep(1), items.put(1)), items.get)
+
+    def measure(program):
+        kernel = Kernel()
+        kernel.spawn(program, kernel)
+        return timed(kernel.advance, 3 * n)
+
+    programs = {"wait": waits, "sleep": sleeps, "lock": hands_over_a_lock, "SimpleQueue": puts_and_gets}
+    programs["Queue"] = lambda kernel: puts_and_gets(kernel, queue.Queue)
+    cost = {name: best(lambda program=program: measure(program), 7) / (2 * n) for name, program in programs.items()}
+    said = ", ".join(f"{name} {seconds * 1e6:.1f}" for name, seconds in cost.items())
+    return max(cost[name] for name in ("sleep", "lock", "SimpleQueue")) / cost["wait"], f"us a turn: {said}"
 
 
 def life_against_moto(n=60):
