@@ -103,7 +103,8 @@ function brackets(g, b, lane, v) {
 function cell(g, c, a, lane, v) {
   const { col, t } = v, { run } = lane, { b } = c, fs = b.fs, st = run.stateOf(a, t), mine = lane.marksOf(a), name = run.actors[a].name, mid = c.my;
   g.globalAlpha = v.litActor(a, lane) ? 1 : 0.3;
-  const space = Math.max(12, c.mx - reach(b) - c.x - b.tight - 4), short = name.split(onlyReads(run, a) ? "." : "-").pop();
+  const space = Math.max(12, c.mx - reach(b) - c.x - b.tight - 4), own = name.split(onlyReads(run, a) ? "." : "-").pop(),
+    short = b.low && own !== name ? name[0] + own : own;   // no heading says whose worker it is
   const shown = b.crowd ? short : fitting(g, [name, short], space, fs, 600),
     color = st.state === "down" ? col.again : mine.length ? col.ink : col.soft;
   if (!b.crowd || !mine.length || c.w > fs * 2.8) text(g, shown, c.x + b.tight, mid, { size: fs - (b.crowd ? (b.tight < 10 ? 2 : 1) : 0), weight: mine.length ? 600 : 400, color, max: Math.max(space, fs * 1.2), least: 8 });
