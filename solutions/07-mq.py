@@ -781,4 +781,4 @@ limits("mq", changed=True)
 # - What was not acknowledged comes again, and after a crash nothing marks it.
 # - A majority of nodes decides in a quorum queue; without one it stands still.
 #
-# Next: what tells you that a queue is too long, before your customers do.
+# This is the last lab. One more thing to try: take a program of your own and run it with `messaging-lab run`.
