@@ -1,4 +1,4 @@
-"""How much of each room of the engine its tests reach: `python tests/covered`, by hand; it takes some ten minutes.
+"""How much of each room of the engine its tests reach: `python tests/covered`, by hand; it takes an hour and more.
 
 Lines and branches are counted, in greenlets, threads and the processes that tests start. Tests of what is no engine are
 left out (`LEFT_OUT`), and so are the rooms that they are about; `python tests/covered tests/sqs tests/sns` runs those
