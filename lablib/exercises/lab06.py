@@ -384,7 +384,10 @@ class Producer(Exercise):
         returned = stage.call("producer", firehose, NAME, given, until=stage.cloud.now + 900)
         delivered(stage)
         text = b"".join(objects(stage).values())
-        big = [event for event in big if event in (returned or ()) or event not in documents_in(text)]
+        if not isinstance(returned, (list, tuple, type(None))):
+            raise Problem(f"Your function returned {cut(returned)}. Return the list of the events that are too big.")
+        stored = documents_in(text)
+        big = [event for event in big if event in (returned or ()) or event not in stored]
         stage.given = events, big, returned, text  # what is in S3 was not too big, as the function writes JSON
         stage.reach("count", _COUNTS[case.count])
 

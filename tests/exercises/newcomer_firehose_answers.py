@@ -81,7 +81,13 @@ def transform_passes_on_what_it_cannot_read(event, context):
     return {"records": results}
 
 
+def put_and_count(firehose, stream_name, events):
+    """Once ended the check itself with a TypeError."""
+    return len(put_compact(firehose, stream_name, events))
+
+
 WRONG = [
+    ("06.producer", put_and_count, ["Your function returned", "Return the list of the events that are too big"]),
     ("06.producer", put_without_repetitions, ["events of 500 are not in S3", "still two events"]),
     ("06.producer", put_but_for_the_newline, ["ValidationException", "with the newline"]),
     ("06.choose", choose_files_for_a_replay, ["you chose 'firehose'", "files in S3 are no replay"]),
