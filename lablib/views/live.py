@@ -18,10 +18,10 @@ from lablib.views.theme import QUIET, Theme, check, paint
 
 
 @cache
-def _class() -> type[go.FigureWidget]:
+def _class(module: Callable[[str], str]) -> type[go.FigureWidget]:
     class LiveFigure(go.FigureWidget):
         # A text, not a path: a path is watched for changes, and then the widget is never freed.
-        _esm = str(go.FigureWidget._esm)
+        _esm = module(str(go.FigureWidget._esm))
 
         def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
             """Plotly fills these two only where it displays a figure itself, and a page that is reloaded asks for
@@ -42,12 +42,18 @@ def _class() -> type[go.FigureWidget]:
 
 
 def live(
-    run: Run, kept: Run | None, cursor: float, clicked: Callable[[float], None], theme: Theme | None = None
+    run: Run,
+    kept: Run | None,
+    cursor: float,
+    clicked: Callable[[float], None],
+    theme: Theme | None = None,
+    module: Callable[[str], str] = str,
 ) -> Any:
     """A FigureWidget with the curves of a run, those of another one dashed, and a line at the instant shown (seconds).
-    `clicked(seconds)` is called at a click on a curve. `show` and `show_cursor` change it in place.
+    `clicked(seconds)` is called at a click on a curve. `module` may wrap the script of the page. `show` and
+    `show_cursor` change it in place.
     """
-    figure = _class()(_spec(run, kept, theme))
+    figure = _class(module)(_spec(run, kept, theme))
     figure._config = {**figure._config, **QUIET}
     _listen(figure, run, clicked)
     show_cursor(figure, run, cursor)

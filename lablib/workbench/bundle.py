@@ -41,9 +41,17 @@ def script(only: str = "") -> str:
             *parts,
             f"const {{ mount, mountPrediction, savedStore }} = {_name('main.js')};",
             f"const {{ arrived, liveStore, partStore }} = {_name('store.js')};",
-            f"export default {{ render: {_STARTS[only]} }};\n",
+            f"const {{ heard }} = {_name('late.js')};",
+            f"export default heard({{ render: {_STARTS[only]} }});\n",
         ]
     )
+
+
+def patient(module: str) -> str:
+    """The module of another widget, minified, whose default export makes the widget: it may load late, as ours may."""
+    head, _, rest = module.rpartition(" as default}")
+    others, _, make = head.rpartition(",")
+    return f"{others}}}{rest}\n{_wrapped('late.js')}\nexport default () => {_name('late.js')}.heard({make}(), true);\n"
 
 
 @cache

@@ -200,7 +200,7 @@ class Workbench(CellWidget):
         return self._part(".figure", self._live_figure)
 
     def _live_figure(self) -> Any:
-        made = live.live(self.run, self.kept, self.cursor, self.seek)
+        made = live.live(self.run, self.kept, self.cursor, self.seek, module=bundle.patient)
         self.observe(lambda _: live.show(made, self.run, self.kept, self.seek), ["run", "kept"])
         self.observe(lambda change: live.show_cursor(made, self.run, change["new"]), "cursor")
         return made

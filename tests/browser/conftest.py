@@ -1,6 +1,7 @@
 """Fixtures over the harness: one server for all tests, a page for each file."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import nbformat
 import pytest
@@ -24,8 +25,8 @@ def open_notebook(chromium: Browser, lab: harness.Lab) -> Iterator[Callable[...,
     """A function that opens a notebook of the lab's folder, by name, in a fresh page; closed after the file's tests."""
     opened: list[harness.Notebook] = []
 
-    def open_one(name: str, width: int = 1400, height: int = 1000) -> harness.Notebook:
-        opened.append(harness.open_notebook(chromium, lab, name, width, height))
+    def open_one(name: str, **view: Any) -> harness.Notebook:
+        opened.append(harness.open_notebook(chromium, lab, name, **view))
         return opened[-1]
 
     yield open_one

@@ -114,7 +114,7 @@ def study_page(name: str, path: Path) -> Path:
         "run": base64.b64encode(document.pack(doc)).decode(), "other": "", "state": state,
         "form": {"title": title, "params": [], "limits": []}, "cursor": 0,
     }  # fmt: skip
-    script = bundle.script().replace("\nexport default { render", "\nconst unused = { render")
+    script = bundle.script().replace("\nexport default heard(", "\nvoid heard(")
     script = script.replace("</script", "<\\/script")
     words = {"title": html.escape(title), "style": bundle.style(), "script": script}
     path.write_text(PAGE.format(**words, saved=json.dumps(saved).replace("</", "<\\/")), encoding="utf-8")

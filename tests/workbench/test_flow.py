@@ -175,7 +175,7 @@ def test_the_joined_script_is_a_module_without_imports(tmp_path, only, start):
     file = tmp_path / "joined.mjs"
     file.write_text(script, encoding="utf-8")
     assert subprocess.run([NODE, "--check", str(file)], capture_output=True, text=True).stderr == ""
-    assert script.endswith(f"({{ model, el }}) => {start} }};\n")
+    assert script.endswith(f"({{ model, el }}) => {start} }});\n")
 
 
 def test_every_module_is_joined():

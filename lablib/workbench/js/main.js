@@ -14,6 +14,7 @@ import { KIT } from "./kit.js";
 import { curveOf, momentOf, sayNow } from "./told.js";
 import { help } from "./help.js";
 import { lensOf, register } from "./painters.js";
+import { heard } from "./late.js";
 import { arrived, liveStore, savedStore } from "./store.js";
 import { missions } from "./missions.js";
 import { more } from "./more.js";
@@ -507,4 +508,4 @@ export function mount(root, store) {
 
 export { mountPrediction, savedStore };
 
-export default { render: async ({ model, el }) => mount(el, liveStore(await arrived(model))) };
+export default heard({ render: async ({ model, el }) => mount(el, liveStore(await arrived(model))) });

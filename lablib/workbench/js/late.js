@@ -1,0 +1,47 @@
+// anywidget gives a module two seconds to load (runtime.ts, 0.9.14 to 0.11). Then its `ready` is rejected, and nothing
+// that the kernel sends reaches that model again. A busy machine needs longer; the page would look alive, and be deaf.
+
+/**
+ * A widget's module, whose model hears the kernel also when the module came late: it asks for its state once more.
+ * A widget that only looks at messages, never at changes of its state, begins when the `whole` state is there.
+ */
+export const heard = (widget, whole = false) => ({
+  ...widget,
+  async initialize(given) {
+    const model = itself(given.model);
+    if (await late(model)) {
+      const caughtUp = listenAgain(model);
+      if (whole) await caughtUp;
+    }
+    return widget.initialize?.(given);
+  },
+});
+
+/** A module is given only a few methods of its model; an event names the model. */
+function itself(few) {
+  let model;
+  const found = (named) => { model = named; };
+  few.on("change:_found", found);
+  few.set("_found", true);
+  few.off("change:_found", found);
+  few.set("_found", undefined);
+  return model;
+}
+
+/** A message that says nothing is rejected when it was too late, and waits for this module otherwise. */
+const late = (model) => new Promise((done) => {
+  Promise.resolve(model._handle_comm_msg({ content: { data: {} }, buffers: [] })).catch(() => done(true));
+  setTimeout(done, 0, false);
+});
+
+/** From now on the base class takes the messages. A promise: the whole state has come. */
+const listenAgain = (model) => new Promise((done) => {
+  const handle = Object.getPrototypeOf(Object.getPrototypeOf(model))._handle_comm_msg;
+  if (!model.comm) return done();
+  model.comm.on_msg((message) => {
+    const handled = Promise.resolve(handle.call(model, message));
+    if (message.content.data.state?._esm) handled.then(done);
+    return handled;
+  });
+  model.comm.send({ method: "request_state" }, model.callbacks());
+});
