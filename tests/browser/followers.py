@@ -62,10 +62,12 @@ def do(bench: Bench, label: str, target: str = "", much: float | None = None) ->
 
 
 def stop_at(bench: Bench, t: float) -> None:
-    """Play, and stop after an instant."""
+    """Play, pause, and go to an instant: how fast the machine plays is nothing that a test may hang on."""
+    before = bench.ask("w => w.time.t")
     bench.play()
-    bench.wait(f"w => w.time.t > {t}")
+    bench.wait(f"w => w.time.t > {before}")
     bench.pause()
+    to(bench, t)
 
 
 def to(bench: Bench, t: float) -> None:
