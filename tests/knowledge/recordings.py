@@ -20,6 +20,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from knowledge import refusals
+from knowledge.refused import Refusal, same
 
 from lablib import Cloud
 
@@ -215,9 +216,9 @@ class Suite:
         for name, labels in rows.items():
             chosen = [known[label] for label in labels.split(" | ")]
 
-            def check(lab: Lab, chosen: Iterable[refusals.Refusal] = tuple(chosen)) -> None:
+            def check(lab: Lab, chosen: Iterable[Refusal] = tuple(chosen)) -> None:
                 for row in chosen:
-                    assert refusals.same(row, row.ours())
+                    assert same(row, row.ours())
 
             self._add(Recording(name, "same", "", check))
 

@@ -1,97 +1,27 @@
-"""What AWS was recorded to refuse, and in which words.
+"""The recorded refusals of SQS and SNS; those of S3 stand beside them. See `refused.py`.
 
-The recordings are those of LocalStack's public tests, which were run against AWS (tests/aws/services/*/*.snapshot.json,
-2022 to 2025); the inputs are ours, after what each recording tells of its test. `pytest --knowledge` prints the table,
-and how many of our answers are the same.
+`pytest --knowledge` prints the table, and how many of our answers are the same.
 """
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from lablib import Cloud
-
-ACCOUNT, REGION = "123456789012", "us-east-1"
-WIRE = "AWS.SimpleQueueService."
-QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:"
-TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:t"
-TYPE = "Reason: The request include parameter that is not valid for this queue type."
-ENTRY_ID = (
-    "A batch entry id can only contain alphanumeric characters, hyphens and underscores. "
-    "It can be at most 80 letters long."
+from knowledge import refusals_s3
+from knowledge.refused import (
+    ACCOUNT,
+    ENTRY_ID,
+    NO_DEDUPLICATION,
+    PARSED,
+    QUEUE,
+    REGION,
+    TOPIC,
+    TYPE,
+    WIRE,
+    Lab,
+    Refusal,
+    same,
 )
-NO_DEDUPLICATION = (
-    "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
-)
-PARSED = "Unexpected character ('i' (code 105)): was expecting double-quote to start field name\n at "
-
-
-class Lab:
-    """The resources that the recordings had."""
-
-    def __init__(self) -> None:
-        self.cloud = Cloud(seed=1, assume={"sqs.outages_per_hour": 0})
-        for name in ("sqs", "sns", "s3"):
-            setattr(self, name, self.cloud.client(name))
-        self.q = self.sqs.create_queue(QueueName="q")["QueueUrl"]
-        self.fifo = self.sqs.create_queue(QueueName="q.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
-        self.sns.create_topic(Name="t")
-        self.sns.create_topic(Name="t.fifo", Attributes={"FifoTopic": "true"})
-        self.sub = self.sns.subscribe(TopicArn=TOPIC, Protocol="sqs", Endpoint=QUEUE + "q")["SubscriptionArn"]
-        self.s3.create_bucket(Bucket="bucket-of-tests")
-
-    def dead(self) -> str:
-        """A dead-letter queue that has a source."""
-        self.sqs.create_queue(QueueName="dead")
-        policy = json.dumps({"deadLetterTargetArn": QUEUE + "dead", "maxReceiveCount": 1})
-        self.sqs.create_queue(QueueName="source", Attributes={"RedrivePolicy": policy})
-        return QUEUE + "dead"
-
-    def expired(self) -> str:
-        """A receipt handle of a FIFO queue whose visibility timeout has passed."""
-        group = {"MessageGroupId": "g", "MessageDeduplicationId": "d"}
-        self.sqs.send_message(QueueUrl=self.fifo, MessageBody="x", **group)
-        handle = self.sqs.receive_message(QueueUrl=self.fifo, VisibilityTimeout=1)["Messages"][0]["ReceiptHandle"]
-        self.cloud.advance(2)
-        return str(handle)
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """One recording: the operation, its input in short and as parameters, and what AWS said."""
-
-    operation: str
-    input: str
-    given: Callable[[Lab], dict[str, Any]]
-    code: str
-    message: str
-    recorded: str
-    status: int = 400
-    before: Callable[[Lab], Any] = lambda lab: None
-    details: tuple[tuple[str, str], ...] = ()
-
-    def ours(self) -> dict[str, Any]:
-        """What the lab says."""
-        lab = Lab()
-        self.before(lab)
-        service, operation = self.operation.split(".")
-        client = getattr(lab, service)
-        name = next(method for method, api in client.meta.method_to_api_mapping.items() if api == operation)
-        given = self.given(lab)
-        try:
-            getattr(client, name)(**given)
-        except ClientError as error:
-            about = error.response["Error"]
-            kept = {name: about.get(name) for name in ("Code", "Message", *dict(self.details))}
-            return kept | {"status": error.response["ResponseMetadata"]["HTTPStatusCode"]}
-        return {"Code": "accepted", "Message": "", "status": 200}
-
-    def aws(self) -> dict[str, Any]:
-        """What AWS says."""
-        return {"Code": self.code, "Message": self.message, "status": self.status, **dict(self.details)}
 
 
 def _attribute(kind: str = "String", name: str = "attr1", **value: Any) -> dict[str, Any]:
@@ -114,24 +44,9 @@ def _queue(**attributes: str) -> Callable[[Lab], dict[str, Any]]:
     return lambda lab: {"QueueUrl": lab.q, "Attributes": attributes}
 
 
-def _notify(*rules: dict[str, Any]) -> Callable[[Lab], dict[str, Any]]:
-    kinds = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")
-    whole = [{"Id": f"{n}", "Events": [kinds[n]], **rule} for n, rule in enumerate(rules)]
-    return lambda lab: {"Bucket": "bucket-of-tests", "NotificationConfiguration": {"QueueConfigurations": whole}}
-
-
-def _object(lab: Lab) -> None:
-    lab.s3.put_object(Bucket="bucket-of-tests", Key="k", Body=b"0123456789")
-
-
-def _key(**more: str) -> Callable[[Lab], dict[str, Any]]:
-    return lambda lab: {"Bucket": "bucket-of-tests", "Key": "k", **more}
-
-
-_S3_LATER, _NO_KEY = "S3, 2025", "The specified key does not exist."
 _TWENTY = [str(n) for n in range(20)]
 _MANY = "Maximum number of entries per request are 10. You have sent 20."
-_VALUE, _QUEUES, _TOPICS, _S3 = "InvalidParameterValue", "SQS, November 2023", "SNS, August 2023", "S3, August 2023"
+_VALUE, _QUEUES, _TOPICS = "InvalidParameterValue", "SQS, November 2023", "SNS, August 2023"
 _MOVES = "SQS, January 2024"
 _NO_TOPIC = "An ARN must have at least 6 elements, not"
 _PREFIX = (
@@ -843,196 +758,8 @@ TABLE = (
             ),
         )
     ),
-    # ---- S3 ----
-    Refusal(
-        "s3.PutBucketNotificationConfiguration",
-        "a filter rule called INVALID",
-        _notify({"QueueArn": QUEUE + "q", "Filter": {"Key": {"FilterRules": [{"Name": "INVALID", "Value": "x"}]}}}),
-        "InvalidArgument",
-        "filter rule name must be either prefix or suffix",
-        _S3,
-        details=(("ArgumentName", "FilterRule.Name"), ("ArgumentValue", "INVALID")),
-    ),
-    *(
-        Refusal(
-            "s3.PutBucketNotificationConfiguration",
-            what,
-            _notify(*rules),
-            "InvalidArgument",
-            "The ARN could not be parsed",
-            _S3,
-            details=(("ArgumentName", "Queue"), ("ArgumentValue", wrong)),
-        )
-        for what, rules, wrong in (
-            ("QueueArn='invalid-queue'", [{"QueueArn": "invalid-queue"}], "invalid-queue"),
-            ("two wrong ARNs", [{"QueueArn": "invalid_arn"}, {"QueueArn": "invalid_arn_2"}], "invalid_arn"),
-            (
-                "a queue that is not there, a wrong ARN",
-                [{"QueueArn": QUEUE + "no"}, {"QueueArn": "invalid_arn_2"}],
-                "invalid_arn_2",
-            ),
-        )
-    ),
-    Refusal(
-        "s3.PutBucketNotificationConfiguration",
-        "a queue that is not there",
-        _notify({"QueueArn": QUEUE + "no"}),
-        "InvalidArgument",
-        "Unable to validate the following destination configurations",
-        _S3,
-        details=(("ArgumentName1", QUEUE + "no"), ("ArgumentValue1", "The destination queue does not exist")),
-    ),
-    Refusal(
-        "s3.PutBucketNotificationConfiguration",
-        "two queues that are not there",
-        _notify({"QueueArn": QUEUE + "no"}, {"QueueArn": QUEUE + "no-2"}),
-        "InvalidArgument",
-        "Unable to validate the following destination configurations",
-        _S3,
-        details=(
-            ("ArgumentName1", QUEUE + "no"),
-            ("ArgumentValue1", "The destination queue does not exist"),
-            ("ArgumentName2", QUEUE + "no-2"),
-            ("ArgumentValue2", "The destination queue does not exist"),
-        ),
-    ),
-    Refusal(
-        "s3.PutBucketNotificationConfiguration",
-        "TopicArn='invalid-topic'",
-        lambda lab: {
-            "Bucket": "bucket-of-tests",
-            "NotificationConfiguration": {
-                "TopicConfigurations": [{"TopicArn": "invalid-topic", "Events": ["s3:ObjectCreated:*"]}]
-            },
-        },
-        "InvalidArgument",
-        "The ARN could not be parsed",
-        _S3,
-        details=(("ArgumentName", "Topic"), ("ArgumentValue", "invalid-topic")),
-    ),
-    Refusal(
-        "s3.GetBucketNotificationConfiguration",
-        "a bucket that is not there",
-        lambda lab: {"Bucket": "not-there"},
-        "NoSuchBucket",
-        "The specified bucket does not exist",
-        _S3,
-        404,
-        details=(("BucketName", "not-there"),),
-    ),
-    Refusal(
-        "s3.DeleteBucket",
-        "a bucket with an object",
-        lambda lab: {"Bucket": "bucket-of-tests"},
-        "BucketNotEmpty",
-        "The bucket you tried to delete is not empty",
-        "S3, July 2023",
-        409,
-        before=_object,
-        details=(("BucketName", "bucket-of-tests"),),
-    ),
-    Refusal(
-        "s3.GetObject", "a key that is not there", _key(), "NoSuchKey", _NO_KEY, _S3_LATER, 404, details=(("Key", "k"),)
-    ),
-    *(
-        Refusal(
-            "s3.GetObject",
-            f"Range='{asked}' of ten bytes",
-            _key(Range=asked),
-            "InvalidRange",
-            "The requested range is not satisfiable",
-            _S3_LATER,
-            416,
-            before=_object,
-            details=(("ActualObjectSize", "10"), ("RangeRequested", asked)),
-        )
-        for asked in ("bytes=100-200", "bytes=-0")
-    ),
-    *(
-        Refusal(
-            "s3.PutObject",
-            f"{name}='{value}' of an object",
-            _key(**{name: value}),
-            "PreconditionFailed",
-            "At least one of the pre-conditions you specified did not hold",
-            _S3_LATER,
-            412,
-            before=_object,
-            details=(("Condition", header),),
-        )
-        for name, header, value in (("IfMatch", "If-Match", "abc"), ("IfNoneMatch", "If-None-Match", "*"))
-    ),
-    Refusal(
-        "s3.PutObject",
-        "IfMatch, and there is no object",
-        _key(IfMatch="abc"),
-        "NoSuchKey",
-        _NO_KEY,
-        _S3_LATER,
-        404,
-        details=(("Key", "k"),),
-    ),
-    *(
-        Refusal(
-            "s3.PutObject",
-            " and ".join(f"{name}='{value}'" for name, value in given.items()),
-            _key(**given),
-            "NotImplemented",
-            "A header you provided implies functionality that is not implemented",
-            _S3_LATER,
-            501,
-            details=(("Header", header), ("additionalMessage", more)),
-        )
-        for given, header, more in (
-            ({"IfMatch": "*"}, "If-Match", "We don't accept the provided value of If-Match header for this API"),
-            (
-                {"IfNoneMatch": "abc"},
-                "If-None-Match",
-                "We don't accept the provided value of If-None-Match header for this API",
-            ),
-            (
-                {"IfMatch": "abc", "IfNoneMatch": "*"},
-                "If-Match,If-None-Match",
-                "Multiple conditional request headers present in the request",
-            ),
-        )
-    ),
-    Refusal(
-        "s3.GetBucketPolicy",
-        "a bucket without policy",
-        lambda lab: {"Bucket": "bucket-of-tests"},
-        "NoSuchBucketPolicy",
-        "The bucket policy does not exist",
-        "S3, October 2023",
-        404,
-        details=(("BucketName", "bucket-of-tests"),),
-    ),
-    *(
-        Refusal(
-            "s3.PutBucketPolicy",
-            f"Policy='{policy}'",
-            lambda lab, policy=policy: {"Bucket": "bucket-of-tests", "Policy": policy},  # type: ignore[misc]
-            "MalformedPolicy",
-            text,
-            _S3,
-        )
-        for policy, text in (
-            ("", "Policies must be valid JSON and the first byte must be '{'"),
-            ("invalid", "Policies must be valid JSON and the first byte must be '{'"),
-            ("{}", "Missing required field Statement"),
-        )
-    ),
+    *refusals_s3.TABLE,
 )
-
-
-def same(refusal: Refusal, ours: dict[str, Any]) -> bool:
-    """Do code, status and text agree? A receipt handle is whatever it is."""
-    aws = refusal.aws()
-    if "<handle>" in aws["Message"]:
-        begin, end = aws["Message"].split("<handle>")
-        found = {**ours, "Message": aws["Message"]} if ours["Message"].startswith(begin) else ours
-        return found == aws and ours["Message"].endswith(end)
-    return ours == aws
 
 
 def table() -> str:

@@ -1,7 +1,8 @@
-"""Recorded refusals of AWS, against ours: code, status and text, word for word. See `refusals.py`."""
+"""Recorded refusals of AWS, against ours: code, status and text, word for word. See `refused.py`."""
 
 import pytest
-from knowledge.refusals import TABLE, same
+from knowledge.refusals import TABLE
+from knowledge.refused import same
 
 # A number that AWS's program made up as it ran, and the column of a mistake in a filter that is JSON (DESIGN.md).
 DIFFERENT = {

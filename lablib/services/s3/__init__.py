@@ -152,10 +152,6 @@ class S3(Uploads):
     def _location(self, constraint: str | None) -> str:
         """The region of a new bucket. Only the endpoint of us-east-1 creates buckets elsewhere (CreateBucket)."""
         here = self.world.region
-        known = constraint in (None, "EU") or (constraint != _HOME and _REGION.fullmatch(str(constraint)))
-        if not known:
-            text, details = "The specified location-constraint is not valid", {"LocationConstraint": str(constraint)}
-            raise ServiceError("InvalidLocationConstraint", text, details=details)
         asked = "eu-west-1" if constraint == "EU" else constraint or _HOME
         if here not in (_HOME, asked):
             which = "unspecified" if constraint is None else constraint
@@ -164,6 +160,9 @@ class S3(Uploads):
                 "sent to."
             )
             raise ServiceError("IllegalLocationConstraintException", text)
+        if not _REGION.fullmatch(asked) or (constraint == here == _HOME):
+            text, details = "The specified location-constraint is not valid", {"LocationConstraint": str(constraint)}
+            raise ServiceError("InvalidLocationConstraint", text, details=details)
         return asked
 
     def _check_may_exist(self, existing: Bucket, region: str, caller: str) -> None:
@@ -370,7 +369,9 @@ class S3(Uploads):
         start_after: str = "",
     ) -> Document:
         place, most = self._bucket(bucket), min(max_keys, self.world.quotas["s3.list_page"])
-        wrong = invalid("The continuation token provided is incorrect")
+        wrong = invalid("The continuation token provided is incorrect", "continuation-token")
+        if continuation_token == "":
+            raise wrong
         after = start_after if continuation_token is None else read_token(continuation_token, wrong)
         page = page_of(place, prefix, delimiter, after, most)
         answer = self._listing(bucket, prefix, delimiter, max_keys, page)
@@ -471,7 +472,7 @@ def _source(copy_source: Any) -> tuple[str, str]:
         raise NotSimulated("s3: versions of objects are not simulated")
     bucket, slash, key = unquote(str(copy_source)).lstrip("/").partition("/")
     if not slash or not key:
-        raise invalid("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
+        raise invalid("Invalid copy source object key", "x-amz-copy-source", "x-amz-copy-source")
     return bucket, key
 
 

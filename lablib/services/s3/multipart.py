@@ -46,7 +46,7 @@ class Upload:
         numbers = [part["PartNumber"] for part in listed]
         if numbers != sorted(set(numbers)):
             text = "The list of parts was not in ascending order. Parts must be ordered by part number."
-            raise ServiceError("InvalidPartOrder", text)
+            raise ServiceError("InvalidPartOrder", text, details={"UploadId": self.id})
         for part in listed:
             if part["PartNumber"] not in self.parts or self.parts[part["PartNumber"]][1] != part["ETag"].strip('"'):
                 text = (
@@ -60,6 +60,7 @@ class Upload:
             if len(content) < SMALLEST:
                 text = "Your proposed upload is smaller than the minimum allowed size"
                 about = {"ProposedSize": str(len(content)), "MinSizeAllowed": str(SMALLEST), "PartNumber": str(number)}
+                about["ETag"] = self.parts[number][1]
                 raise ServiceError("EntityTooSmall", text, details=about)
         tags = b"".join(bytes.fromhex(self.parts[number][1]) for number in numbers)
         return b"".join(contents), f"{hashlib.md5(tags, usedforsecurity=False).hexdigest()}-{len(numbers)}"
@@ -134,7 +135,9 @@ class Uploads(Service):
         self, request: Request, *, bucket: str, key: str, upload_id: str, multipart_upload: Document | None = None
     ) -> Document:
         upload, place = self._upload(bucket, key, upload_id), self._bucket(bucket)
-        listed = (multipart_upload or {}).get("Parts", [])
+        if multipart_upload is None:
+            raise ServiceError("InvalidRequest", "You must specify at least one part")
+        listed = multipart_upload.get("Parts", [])
         if not listed:
             raise malformed()
         content, tag = upload.whole(listed)

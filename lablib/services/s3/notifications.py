@@ -191,6 +191,11 @@ class Event:
     trace_header: str = ""
 
 
+def _named(destination: Arn) -> str:
+    """A destination as errors name it: a function with its version, of which there is none."""
+    return f"{destination}, null" if destination.service == "lambda" else str(destination)
+
+
 class Deliveries:
     """Delivers the events of S3 to their destinations, each on its own."""
 
@@ -213,7 +218,7 @@ class Deliveries:
     def test(self, bucket: Bucket, rules: Iterable[Rule], row: int) -> None:
         """Check all destinations: with a test event, or for a function whether S3 may invoke it. Raises
         InvalidArgument, which says of each what is wrong there."""
-        refused = {str(rule.destination): why for rule in rules if (why := self._test(bucket, rule, row))}
+        refused = {_named(rule.destination): why for rule in rules if (why := self._test(bucket, rule, row))}
         details: dict[str, str] = {}
         for number, (arn, why) in enumerate(refused.items(), 1):
             details |= {f"ArgumentName{number}": arn, f"ArgumentValue{number}": why}
@@ -232,7 +237,8 @@ class Deliveries:
         try:
             self._send(bucket, rule, json.dumps(document, separators=(",", ":")), row, test=True)
         except (ServiceError, AnswerLost) as error:
-            words, denied = _WORDS[rule.destination.service], getattr(error, "status", 403) == 403
+            service = rule.destination.service  # of a function it is never told whether there is one
+            words, denied = _WORDS[service], service == "lambda" or getattr(error, "status", 403) == 403
             return words[1].format(rule.destination) if denied else f"The destination {words[0]} does not exist"
         return ""
 

@@ -33,9 +33,8 @@ LONGEST_METADATA = 2048
 
 def invalid(message: str, name: str = "", value: str = "") -> ServiceError:
     """S3's answer to an argument that it does not accept; its error names the argument and its value, where it does."""
-    return ServiceError(
-        "InvalidArgument", message, details={"ArgumentName": name, "ArgumentValue": value} if name else {}
-    )
+    about = {"ArgumentName": name, "ArgumentValue": value}
+    return ServiceError("InvalidArgument", message, details={key: text for key, text in about.items() if text})
 
 
 def bucket_error(shape: str, message: str, bucket: str, status: int) -> ServiceError:
