@@ -27,6 +27,9 @@ const pipesTo = (g, b) => g.calls.flatMap(([name, , , , , x, y], i) =>
 /** As painted: a pipe is 12 wide and its walls 1.2, its least filling is 1 wide. */
 const filling = (share) => (share ? Math.round(100 * Math.max(1, 9.6 * Math.min(1, share))) / 100 : 0);
 
+/** On a projector nothing is left empty to the right. */
+const usesTheWidth = ({ b, W }) => assert.ok(b.at(-1).x + b.at(-1).w > 0.82 * W || b.length === 1, "the last box is near the right edge");
+
 const PAINTED = {
   subscribed({ g, lane }) {
     const inner = [...lane.boxes.values()].filter((b) => !["producer", "topic"].includes(b.role) && lane.pipes.some((p) => p.to === b.place && lane.boxes.get(p.from)?.role === "topic"));
@@ -87,6 +90,7 @@ const PAINTED = {
     return { waiting, hidden, hands, calls: fn ? number(wordsIn(g, fn), /^(\d+) call/) : 0, stored: number(wordsIn(g, producer), /^([\d,]+)$/) };
   },
   clustered({ g, lane, t }) {
+    usesTheWidth(lane.cluster);
     const { run } = lane, st = lane.cluster, disks = {}, confirmed = {}, there = [];
     let leader = "";
     run.lens.nodes.forEach((name, n) => {
@@ -100,6 +104,7 @@ const PAINTED = {
   },
   brokered({ g, v, lane, t }) {
     const { run } = lane, st = lane.brokers, n = owner(run, t), hands = {}, done = {};
+    usesTheWidth(st);
     run.lens.clients.forEach((c, i) => {
       const cell = st.cells[i], words = wordsIn(g, cell);
       if (c.sends) return;

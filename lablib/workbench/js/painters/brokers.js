@@ -28,11 +28,12 @@ export function unconnected(run, t) {
 function place(lane, y, H, W, big) {
   const { run } = lane, { clients, nodes } = run.lens, fs = big ? 16 : W < 760 ? 12 : 13, narrow = W < 760, n = clients.length;
   const top = y + (lane.label ? fs * 1.7 : 4), h = H - (top - y) - 4, cw = narrow ? (big ? 164 : 132) : big ? 260 : 212, cx = cw + (narrow ? 60 : 126);
-  const zone = narrow ? 8 : 18, hw = Math.min(290, (W - cx - (nodes.length > 1 ? 4 : 2) * zone - 14) / nodes.length), bh = clamp(h * 0.4, 74, 176);
-  const room = W - cx - 4, gap = nodes.length > 1 ? Math.min(110, room - 2 * hw - 2 * zone) : 0,
+  const zone = narrow ? 8 : 18, room = W - cx - 4,
+    hw = Math.min(Math.max(290, room * 0.3), (room - (nodes.length > 1 ? 4 : 2) * zone - 10) / nodes.length), bh = clamp(h * 0.4, 74, 176);
+  const gap = nodes.length > 1 ? Math.min(Math.max(110, room * 0.16), room - 2 * hw - 2 * zone) : 0,
     left = cx + (room - nodes.length * hw - gap) / 2;
   const b = nodes.map((_, i) => ({ x: left + i * (hw + gap), y: top + (narrow ? 8 : 20), w: hw, h: bh }));
-  const dw = Math.min(620, room - 8), dh = clamp(h * 0.3, 58, 150), drum = { x: cx + (room - dw) / 2, y: top + h - dh, w: dw, h: dh };
+  const dw = Math.min(Math.max(620, room * 0.62), room - 8), dh = clamp(h * 0.3, 58, 150), drum = { x: cx + (room - dw) / 2, y: top + h - dh, w: dw, h: dh };
   const step = h / Math.max(1, n), cells = clients.map((c, i) => ({ x: 1, y: top + i * step, w: cw, h: Math.min(112, step - Math.min(8, step * 0.14)) }));
   const down = b.map((k, i) => { const x0 = k.x + k.w / 2, y0 = k.y + k.h, x3 = drum.x + drum.w * (nodes.length > 1 ? (i ? 0.7 : 0.3) : 0.5), y3 = drum.y + 5;
     return { x0, y0, x1: x0, y1: y0 + (y3 - y0) * 0.5, x2: x3, y2: y3 - (y3 - y0) * 0.5, x3, y3 }; });
@@ -105,7 +106,7 @@ function house(g, lane, v, n) {
   const words = { serves: since > 0 ? `active for ${seconds(t - since)}` : "active", reads: `reads the store: ${seconds(t - since)}`,
     waits: "standby: waits for the lock", gone: `gone for ${seconds(t - since)}` }[is];
   const label = lane.run.places[p]?.label ?? `Broker ${n + 1}`;
-  text(g, label, b.x + 12, b.y + 16, { size: fs + 1.5, weight: 680, color: hue });
+  text(g, label, b.x + 12, b.y + 16, { size: fs + 1.5, weight: 680, color: hue, max: b.w - 20, least: fs - 3 });
   text(g, fitting(g, [words, words.split(":")[0]], b.w - 20, fs, 600), b.x + 12, b.y + 17 + fs * 1.35, { size: fs, weight: 600, color: hue, max: b.w - 20 });
   v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, touch: { place: p, lane: lane.i, at: b }, pick: { place: p, lane: lane.i } });
 }

@@ -34,7 +34,7 @@ function place(lane, y, H, W, big) {
   const { run } = lane, { nodes, shops } = run.lens, fs = big ? 16 : W < 760 ? 12 : 13, narrow = W < 760;
   const top = y + (lane.label ? fs * 1.7 : 4), h = H - (top - y) - 6, cw = narrow ? 132 : big ? 270 : 220, cx = cw + (narrow ? 44 : 118);
   const step = h / Math.max(1, shops.length), cells = shops.map((_, i) => ({ x: 1, y: top + i * step, w: cw, h: Math.min(104, step - Math.min(10, step * 0.14)) }));
-  const gap = Math.min(narrow ? 10 : 22, h * 0.06), nh = (h - gap * (nodes.length - 1)) / nodes.length, nw = Math.min(760, W - cx - (narrow ? 8 : 60));
+  const gap = Math.min(narrow ? 10 : 22, h * 0.06), nh = (h - gap * (nodes.length - 1)) / nodes.length, nw = Math.min(Math.max(760, (W - cx) * 0.8), W - cx - (narrow ? 8 : 60));
   const b = nodes.map((_, i) => ({ x: cx, y: top + i * (nh + gap), w: nw, h: nh }));
   lane.cluster = { fs, narrow, b, cells, top, h, W, nh, s: clamp(nh * 0.16, 7, big ? 20 : 15) };
 }
