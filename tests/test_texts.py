@@ -62,3 +62,10 @@ def test_every_file_can_be_read_and_its_keys_name_its_lab():
     for path in Path(texts.__file__).parent.glob("*.md"):
         for key in texts.parse(path.read_text(encoding="utf-8"), path.name):
             assert texts._LAB.search(key)[1] == path.stem, key
+
+
+def test_a_guess_about_a_time_asks_for_the_time_that_its_cell_shows():
+    cells = (Path(__file__).parents[1] / "solutions/01-sqs.py").read_text()
+    shown = cells.partition('predict("01.not-deleted")')[2].partition("# %% [markdown]")[0]
+    assert "cloud.advance(30)  # half a minute" in shown
+    assert "half a minute later?" in texts.text("question 01.not-deleted")

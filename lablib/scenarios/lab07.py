@@ -332,7 +332,7 @@ class _WarehouseStage(Stage):
         )
         self.place("shops", "Shops", "producer", "shop-*")
         for n, host in enumerate(hosts, 1):
-            self.place(f"broker-{n}", f"Broker {n}" if pair else "Broker", "broker", host)
+            self.place(f"broker-{n}", host, "broker", host)
             self.link("shops", f"broker-{n}")
         self.place("orders", "Queue orders", "queue", f"{BROKER}/{QUEUE.strip('/')}")
         for n in range(1, len(hosts) + 1):

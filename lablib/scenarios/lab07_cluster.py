@@ -199,7 +199,7 @@ class _ClusterStage(Stage):
         shops = Shops(cloud.kernel, cloud.trace, broker.dns(), scenario.queue)
         self.place("shops", "Shops", "producer", "shop-*")
         for n, host in enumerate(broker.hosts, 1):
-            self.place(f"node-{n}", f"Node {n}", "broker", host.name)
+            self.place(f"node-{n}", host.name, "broker", host.name)
             self.link("shops", f"node-{n}")
         self.place("orders", "Queue orders", "queue", _PLACE)
         for n in range(1, len(broker.hosts) + 1):

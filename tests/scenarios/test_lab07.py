@@ -35,6 +35,13 @@ def test_the_default_run_is_the_same_everywhere(scenario):
     assert fresh(scenario, 1, [CRASH]).digest == GOLDEN[scenario]
 
 
+@pytest.mark.parametrize("broker", ["pair", "single"])
+def test_the_picture_has_the_names_that_sentences_have(broker):
+    run = fresh(Warehouse(broker=broker), actions=[CRASH])
+    drawn = {place.label for place in run.topology.places if place.role == "broker"}
+    assert {row.actor for row in run.trace.where(("NodeStarted", "NodeServing"))} == drawn
+
+
 def test_one_broker_serves_and_never_two():
     run = fresh(Warehouse(), actions=[CRASH, Action("crash_broker", 70.0)])
     spans = served(run)

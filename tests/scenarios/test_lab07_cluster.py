@@ -30,6 +30,11 @@ def test_a_confirm_means_that_two_nodes_have_it(actions):
         assert sorted(had(run, node, row.time) for node in NODES)[1] >= n, f"at {row.time} s"
 
 
+def test_the_picture_has_the_names_that_sentences_and_things_to_do_have():
+    places = fresh(OFF).topology.places
+    assert tuple(place.label for place in places if place.role == "broker") == NODES
+
+
 def test_two_of_three_elect_a_leader_and_go_on():
     run = fresh(OFF)
     first, second = leads(run)[:2]

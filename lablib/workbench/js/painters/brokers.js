@@ -105,8 +105,7 @@ function house(g, lane, v, n) {
     line: is === "waits" ? 1.3 : v.hover?.id === id ? 2.8 : 2.1, dash: is === "gone" ? [6, 5] : null });
   const words = { serves: since > 0 ? `active for ${seconds(t - since)}` : "active", reads: `reads the store: ${seconds(t - since)}`,
     waits: "standby: waits for the lock", gone: `gone for ${seconds(t - since)}` }[is];
-  const label = lane.run.places[p]?.label ?? `Broker ${n + 1}`;
-  text(g, label, b.x + 12, b.y + 16, { size: fs + 1.5, weight: 680, color: hue, max: b.w - 20, least: fs - 3 });
+  text(g, lane.run.places[p].label, b.x + 12, b.y + 16, { size: fs + 1.5, weight: 680, color: hue, max: b.w - 20, least: fs - 3 });
   text(g, fitting(g, [words, words.split(":")[0]], b.w - 20, fs, 600), b.x + 12, b.y + 17 + fs * 1.35, { size: fs, weight: 600, color: hue, max: b.w - 20 });
   v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, touch: { place: p, lane: lane.i, at: b }, pick: { place: p, lane: lane.i } });
 }

@@ -42,14 +42,14 @@ function place(lane, y, H, W, big) {
 function node(g, lane, v, n) {
   const { col, t } = v, { run } = lane, st = lane.cluster, b = st.b[n], { is, since, cut } = nodeAt(run, n, t), fs = st.fs, name = run.lens.nodes[n];
   const hue = { leads: col.done, follows: col.ink, paused: col.control, gone: col.again }[is], id = `${lane.i}n${n}`, off = is === "gone" || is === "paused";
-  const p = run.places.findIndex((q) => q.label === `Node ${n + 1}`);
+  const p = run.places.findIndex((q) => q.label === name);
   box(g, b.x, b.y, b.w, b.h, 9, { fill: is === "leads" ? alpha(col.done, 0.08) : is === "gone" ? alpha(col.again, 0.07) : col.card, stroke: hue,
     line: is === "leads" ? 2.6 : v.hover?.id === id ? 2.4 : 1.4, dash: off ? [6, 5] : null });
   const alone = !run.lens.quorum && !run.lens.mirrored ? "has the queue" : "leads";
   const words = { leads: since > 1.5 && t - since < 600 ? [`${alone} for ${seconds(t - since)}`, alone] : [alone],
     follows: [run.lens.quorum ? "follows" : run.lens.mirrored ? "mirrors it" : "has no copy"],
     paused: [`sees a minority, and pauses: ${seconds(t - since)}`, "pauses: a minority"], gone: [`no power for ${seconds(t - since)}`, "no power"] }[is];
-  const at = b.x + 12 + text(g, `Node ${n + 1}`, b.x + 12, b.y + fs * 1.1, { size: fs + 1.5, weight: 680, color: hue }) + 14;
+  const at = b.x + 12 + text(g, name, b.x + 12, b.y + fs * 1.1, { size: fs + 1.5, weight: 680, color: hue }) + 14;
   const declared = run.lens.leads.some(([from]) => from <= t), led = is === "follows" && !declared ? [""] : is === "follows" && !within(run.lens.leads, t) && run.lens.quorum ? (run.lens.nodes.filter((_, i) => { const k = nodeAt(run, i, t); return ["leads", "follows"].includes(k.is) && !k.cut; }).length > 1 && !cut
       ? ["misses its leader: an election", "no leader"] : ["no majority: decides nothing", "no majority"]) : words;
   const wide = text(g, fitting(g, led, b.w * 0.42, fs, 600), at, b.y + fs * 1.1, { size: fs, weight: 600, color: led === words ? hue : col.again });
@@ -142,7 +142,7 @@ export const clusterLens = {
   say: (runs, t) => runs.map((run, i) => {
     const head = runs.length > 1 ? `${"AB"[i]}: ` : "", led = within(run.lens.leads, t), late = waiting(run, t), all = run.lens.nodes.map((_, n) => nodeAt(run, n, t));
     const there = all.filter((k) => k.is === "leads" || k.is === "follows").length, tail = late ? ` ${plural(late, "order")} wait${late === 1 ? "s" : ""} for a confirm.` : "";
-    if (led) return `${head}Node ${run.lens.nodes.indexOf(led[2]) + 1} ${run.lens.quorum || run.lens.mirrored ? "leads" : "has the queue"}; ${there} of 3 nodes are there.${tail}`;
+    if (led) return `${head}${led[2]} ${run.lens.quorum || run.lens.mirrored ? "leads" : "has the queue"}; ${there} of 3 nodes are there.${tail}`;
     return `${head}${run.lens.leads.some(([at]) => at <= t) ? `Nobody leads: ${there} of 3 nodes ${there === 1 ? "is" : "are"} there.` : "The queue is not declared yet."}${tail}`;
   }).join("  "),
 };
