@@ -35,6 +35,7 @@ from lablib.services.lambda_.invocations import EventQueue
 from lablib.services.lambda_.logs import Tail
 from lablib.services.lambda_.quotas import QUOTAS
 from lablib.services.lambda_.sources import Sources, page
+from lablib.services.lambda_.variables import check_variables
 
 _DEPLOY = "lambda.create_function is not simulated: cloud.deploy(name, handler) makes a function of a Python function"
 _ACTIONS = {"Invoke": "InvokeFunction"}
@@ -139,6 +140,8 @@ class Lambda(Sources):
         seconds = function.timeout if timeout is None else timeout
         memory = function.memory if memory_size is None else memory_size
         check_function(function.name, seconds, memory, self.world.quotas)
+        variables = dict((environment or {}).get("Variables", {}))
+        check_variables(variables, self.world.quotas)
         letters = function.dead_letters
         if dead_letter_config is not None:
             letters = dead_letter_config.get("TargetArn", "")
@@ -146,7 +149,7 @@ class Lambda(Sources):
         function.timeout, function.memory, function.dead_letters = seconds, memory, letters
         function.description = function.description if description is None else description
         if environment is not None:
-            function.environment = dict(environment.get("Variables", {}))
+            function.environment = variables
         self._changed(function)
         return function.describe(self.world.kernel)
 

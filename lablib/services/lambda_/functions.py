@@ -58,6 +58,9 @@ class EventConfig:
     modified: float = 0.0
 
 
+RUNTIME = "python3.11"
+
+
 @dataclass(eq=False)
 class Function:
     """A deployed function. `principal` is its role, None for the account's administrator."""
@@ -87,6 +90,11 @@ class Function:
         """How it appears in the trace."""
         return f"lambda/{self.name}"
 
+    @property
+    def handler_name(self) -> str:
+        """As its configuration gives it."""
+        return f"lambda_function.{getattr(self.handler, '__name__', 'handler')}"
+
     def policy_text(self) -> str:
         """Its resource policy, as GetPolicy gives it."""
         document = {"Version": "2012-10-17", "Id": "default", "Statement": list(self.statements.values())}
@@ -106,9 +114,9 @@ class Function:
         document: Document = {
             "FunctionName": self.name,
             "FunctionArn": self.arn,
-            "Runtime": "python3.11",
+            "Runtime": RUNTIME,
             "Role": self.role,
-            "Handler": f"lambda_function.{getattr(self.handler, '__name__', 'handler')}",
+            "Handler": self.handler_name,
             "CodeSize": 0,
             "Description": self.description,
             "Timeout": self.timeout,

@@ -21,7 +21,9 @@ from lablib.aws.service import AnswerLost, ServiceError, World
 from lablib.aws.targets import hand_over, reason
 from lablib.aws.tracing import onward, rounds
 from lablib.kernel import Process, Signal, lognormal
+from lablib.kernel.programs import program_of
 from lablib.services.lambda_.functions import Context, Document, EventConfig, Function
+from lablib.services.lambda_.variables import variables_of
 
 
 @dataclass(eq=False, slots=True)
@@ -112,7 +114,11 @@ class Runner:
                 kernel.wait(None, cold)
             invocation.timer = kernel.after(function.timeout, self._time_out, invocation)
             event = json.loads(payload) if payload else {}
-            answer = function.handler(event, Context(function, invocation.request_id, kernel))
+            context, process = Context(function, invocation.request_id, kernel), invocation.process
+            if process:
+                given = partial(variables_of, function, context, self._world.region, process.trace_header)
+                program_of(process).first_variables = given
+            answer = function.handler(event, context)
             self._finish(invocation, *_marshal(answer, invocation.request_id))
         except (Exception, SystemExit) as error:
             reason = f"{type(error).__name__}: {error}"

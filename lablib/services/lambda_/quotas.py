@@ -11,6 +11,7 @@ _PRICE = "price list: Lambda, us-east-1, x86; quoted in 2025"
 QUOTAS: tuple[Quota, ...] = (
     quota("lambda.timeout_max", 900, 900, "s", "guide: Lambda quotas"),
     quota("lambda.memory_max", 10_240, 10_240, "MB", "guide: Lambda quotas"),
+    quota("lambda.variables_max", 4096, 4096, "bytes", "guide: Lambda quotas (environment variables)"),
     quota("lambda.payload_size", 6_291_456, 6_291_456, "bytes", "guide: Lambda quotas (synchronous)"),
     quota(
         "lambda.event_size", 262_144, 1_048_576, "bytes", "guide: Lambda quotas (asynchronous; 1 MB since October 2025)"
