@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property
 from random import Random
 from typing import Any
@@ -37,7 +37,6 @@ class Program:
         self.last_uuid1: int | None = None
         self.host: str | None = None
         self.variables: dict[Any, Any] | None = None  # what os.environ looks into, once it was looked at
-        self.first_variables: Callable[[], Mapping[str, str]] | None = None  # that it begins with; None: this machine's
 
     @cached_property
     def random(self) -> Random:

@@ -4,16 +4,25 @@ and what it changes is changed for itself alone."""
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from lablib.kernel.process import Process, current_process
 from lablib.kernel.programs import Program, program_of
 from lablib.kernel.stdlib.patching import virtualize
 
+_given: WeakKeyDictionary[Process, Callable[[], Mapping[str, str]]] = WeakKeyDictionary()
+
+
+def give_variables(process: Process, make: Callable[[], Mapping[str, str]]) -> None:
+    """The program whose main thread this is begins with what `make` returns, called at the first look."""
+    _given[process] = make
+
 
 def _variables(program: Program, real: dict[Any, Any]) -> dict[Any, Any]:
     if program.variables is None:
-        given, environ = program.first_variables, cast(Any, os.environ)
+        given, environ = _given.get(program.main), cast(Any, os.environ)
         program.variables = (
             dict(real) if given is None else {environ.encodekey(k): environ.encodevalue(v) for k, v in given().items()}
         )

@@ -21,7 +21,7 @@ from lablib.aws.service import AnswerLost, ServiceError, World
 from lablib.aws.targets import hand_over, reason
 from lablib.aws.tracing import onward, rounds
 from lablib.kernel import Process, Signal, lognormal
-from lablib.kernel.programs import program_of
+from lablib.kernel.stdlib.variables import give_variables
 from lablib.services.lambda_.functions import Context, Document, EventConfig, Function
 from lablib.services.lambda_.variables import variables_of
 
@@ -116,8 +116,9 @@ class Runner:
             event = json.loads(payload) if payload else {}
             context, process = Context(function, invocation.request_id, kernel), invocation.process
             if process:
-                given = partial(variables_of, function, context, self._world.region, process.trace_header)
-                program_of(process).first_variables = given
+                give_variables(
+                    process, partial(variables_of, function, context, self._world.region, process.trace_header)
+                )
             answer = function.handler(event, context)
             self._finish(invocation, *_marshal(answer, invocation.request_id))
         except (Exception, SystemExit) as error:
