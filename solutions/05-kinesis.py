@@ -191,8 +191,8 @@ for every in (1, 10, 100, 1000):
 # again. A stream is *at least once*, as a queue is. The work must be **idempotent** (멱등), or the effect and the
 # checkpoint must be written together.
 #
-# Records are kept for 24 hours (you can pay for up to 365 days). In the workbench above, press **Replay** under
-# *More*: the workers begin at the oldest record again, and nobody had to keep a copy.
+# Records are kept for 24 hours (you can pay for up to 365 days). In the workbench above, open **What if**, choose
+# *Replay* and press *Do it*: the workers begin at the oldest record again, and nobody had to keep a copy.
 #
 # ## 4. A hot shard, and splitting it
 #

@@ -43,11 +43,11 @@ _SYSTEMS = (
         "position": ("37.1 N", "37.2 N", "37.1 N"),
     }),
     System("clicks", "session", {
-        "session": ("a1", "a11", "b1", "b2", "a1b"), "country": ("KR", "KR", "KR", "KR", "DE"),
+        "session": ("a1", "a11", "b1", "A1", "a1b"), "country": ("KR", "KR", "KR", "KR", "DE"),
         "page": ("/", "/cart", "/pay"),
     }),
     System("machines", "machine", {
-        "factory": ("busan", "busan", "busan", "seoul"), "machine": ("press 1", "press 11", "saw 1", "lamp"),
+        "factory": ("busan", "busan", "busan", "seoul"), "machine": ("press 1", "press 11", "saw 1", "press 112"),
         "value": ("20", "21", "20"),
     }),
 )  # fmt: skip
@@ -112,6 +112,7 @@ class Keys(Exercise):
 
 _COUNTS = (3, 0, 1, 500, 501, 1600)
 _BIG = 52_421  # bytes: a hundred of them are too many for a call, but only with the bytes of their keys
+_HUGE = 1_000_000  # bytes of the first two of many big ones
 
 
 def every_record_is_there(stage: Stage) -> Iterator[Problem]:
@@ -180,11 +181,11 @@ class Producer(Exercise):
     signature = "put(kinesis, stream_name, records)"
     knobs = knobs(
         count=one_of([counted(n, "record") for n in _COUNTS]),
-        failing=some("call{s} in which a part of the records is refused", 4),
+        failing=some("call{s} in which a part of the records is refused", 11),
         throttled=some("throttled call{s}", 2),
         refused=flag("Kinesis refuses the first call for good"),
         lost=flag("a lost answer"),
-        big=flag(f"records of {_BIG // 1000} kB"),
+        big=flag(f"records of {_BIG // 1000} kB and of 1 MB"),
         alike=flag("equal records"),
     )
     harmless = {}
@@ -200,14 +201,14 @@ class Producer(Exercise):
     def play(self, stage: Stage, case: Any) -> None:
         kinesis = make_stream(stage, 40)
         count = _COUNTS[case.count]
-        size = _BIG if case.big else 20
         names = [f"order {n % 3 if case.alike else n}" for n in range(count)]
-        stage.given = [(f"고객-{n % 37}", name.encode().ljust(size, b".")) for n, name in enumerate(names)]
+        sizes = [(_HUGE if n < 2 and count > 100 else _BIG) if case.big else 20 for n in range(count)]
+        stage.given = [(f"고객-{n % 37}", name.encode().ljust(sizes[n], b".")) for n, name in enumerate(names)]
         stage.fault("partial", ("PutRecords",), case.failing, share=0.4)
         stage.fault("throttle", ("PutRecords", "PutRecord"), case.throttled + case.refused * GIVES_UP)
         stage.fault("lost_answer", ("PutRecords", "PutRecord"), case.lost)
         records = [{"key": key, "data": data} for key, data in stage.given]
-        stage.call("producer", kinesis, STREAM, records, until=stage.cloud.now + 900)
+        stage.call("producer", kinesis, STREAM, records, until=stage.cloud.now + 3600)
         stage.reach("count", count)
 
 

@@ -65,9 +65,11 @@ class Checkpoints:
 class RecordWork(Partner):
     """`process(record)`: work on one record that GetRecords gave. It can fail."""
 
-    def __init__(self, stage: Stage, crash: int, failing: int) -> None:
+    def __init__(self, stage: Stage, crash: int, failing: int, more: int = 0) -> None:
+        """`failing`: the work that fails, counted over all; the same record fails so many times `more`."""
         super().__init__(stage, crash)
-        self._failing = failing
+        self._failing, self._left = failing, 1 + more
+        self._bad = ""
         self.done: Counter[str] = Counter()
         self.order: list[str] = []
         self._names = {name: number for number, name in stage.labels.items()}
@@ -77,10 +79,13 @@ class RecordWork(Partner):
         if not isinstance(record, dict) or "SequenceNumber" not in record:
             self.stage.fail(f"process was called with {cut(record)}. Call it with one record of GetRecords' Records.")
         number = record["SequenceNumber"]
-        row = self.note("WorkStarted", "work", number, -1)
+        row, step = self.note("WorkStarted", "work", number, -1), self._begun + 1
 
         def finish() -> None:
-            if self._begun == self._failing:
+            if step == self._failing:
+                self._bad = number
+            if number == self._bad and self._left:
+                self._left -= 1
                 self.stage.reach("fails")
                 self.note("WorkFailed", "work", number, row)
                 raise WorkFailed(f"the work on {self.stage.labels.get(number, 'a record')} failed")
@@ -99,7 +104,7 @@ def all_done(stage: Stage) -> Iterator[Problem]:
             failed = stage.trace.where("WorkFailed", subject=number)
             why = "No work on it was begun."
             if failed:
-                why = f"Its work failed at {failed[0].time:.2f} s, and nobody tried it again. It stays in the shard."
+                why = f"Its work failed at {failed[-1].time:.2f} s, and nobody tried it again. It stays in the shard."
             elif tried:
                 why = "Its work was begun, and cut off by a crash. After a crash begin behind the last checkpoint."
             yield Problem(f"{name} is not done after {stage.cloud.now:.0f} s. {why}", [number])
@@ -155,13 +160,15 @@ class Consumer(Exercise):
     knobs = knobs(
         records=numbered("record", 0, 90),
         shards=numbered("shard", 1, 3),
-        fails=scaled("the work fails at record number {:d}, once", 40),
+        fails=scaled("the work fails at record number {:d}", 40),
+        more=some("more failure{s} of the same record", 6),
         crash=scaled("a crash right after record number {:d} is done", 60),
         late=flag("records that come after five minutes of silence"),
     )
     harmless = {"records": 12, "shards": 1}
     also = (
         {"records": 60, "shards": 2, "crash": 50}, {"records": 60, "shards": 1, "fails": 30},
+        {"records": 12, "shards": 1, "fails": 5, "more": 6},
         {"records": 8, "shards": 2, "late": 1}, {"records": 1, "shards": 3},
     )  # fmt: skip
     examples = 40
@@ -172,7 +179,7 @@ class Consumer(Exercise):
         kinesis = make_stream(stage, case.shards)
         for n in range(case.records):
             put_by_shop(stage, f"record-{n + 1}", f"customer-{n % 7}")
-        work = RecordWork(stage, 2 * case.crash, case.fails)
+        work = RecordWork(stage, 2 * case.crash, case.fails, case.more)
         table = Checkpoints(stage, work)
         stage.given = work
         stage.keep_running("consumer-1", kinesis, STREAM, table, work, survives=(WorkFailed,))

@@ -25,8 +25,14 @@ Load = list[tuple[int, int]]  # (seconds of the day, records a second)
 
 def load_of(shape: int, peak: int) -> Load:
     """The load of a day: parts of it, and the records a second in each."""
-    calm, busy = max(1, peak // 40), (86_400, 600, 43_200, 0)[shape]
-    return [part for part in ((86_400 - busy, calm), (busy, peak)) if part[0]]
+    calm = max(1, peak // 40)
+    shapes: tuple[Load, ...] = (
+        [(86_400, peak)],
+        [(43_200, calm), (600, peak), (42_600, calm)],
+        [(21_600, 0), (43_200, peak), (21_600, calm)],
+        [(86_400, calm)],
+    )
+    return shapes[shape]
 
 
 def fewest_shards(load: Load, size: int, readers: int, quotas: Any) -> int:

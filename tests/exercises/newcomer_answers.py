@@ -267,7 +267,6 @@ def _raise():
 
 put_forgets_a_refused_call = _putting(80, lambda: None)  # once passed
 put_a_hundred_of_any_size = _putting(100, _raise)  # once passed
-put_eighty = _putting(80, _raise)
 
 
 def keys_of_the_last_word(system, record):  # once passed
@@ -318,5 +317,4 @@ RIGHT = [
     ("02.poison", poison_tried_three_times_in_one_receive),
     ("03.groups", groups_with_a_digest),
     ("03.consumer", consumer_gives_back_at_once),
-    ("05.producer", put_eighty),
 ]

@@ -6,7 +6,7 @@ Each function gives plain data: messages by their number on the page (`numbers`)
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -80,11 +80,13 @@ def called(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
 
 def streamed(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
     """Shards and their readers: how many records are kept, those of the last half minute, what each reader has not
-    read, who works on what, and how many positions were drawn after a newer one of their truck. Which shards are open,
-    and for those what share of what they take came in the last second, and whether they refused any. How many trucks
-    have a place on the map."""
+    read (a shard has one reader of an application), what the workers took in the last five seconds, who works on what,
+    and how many positions were drawn after a newer one of their truck. Which shards are open, and for those what share
+    of what they take came in the last second, and whether they refused any. How many trucks have a place on the map.
+    """
     kept: dict[str, list[Row]] = defaultdict(list)
-    read: dict[tuple[str, str], int] = {}
+    read: dict[tuple[str, str], tuple[str, int]] = {}
+    taken: Counter[str] = Counter()
     work: dict[str, str] = {}
     newest: dict[str, int] = {}
     origin: dict[str, Row] = {}
@@ -101,9 +103,12 @@ def streamed(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
             kept[row.resource].append(row)
             origin[row.subject] = row
         elif row.kind in ("RecordsRead", "RecordsPushed"):
-            read[row.actor, row.resource] = row.detail[0] + row.detail[1] - 1
+            whose = row.actor if row.actor.startswith("dashboard") else "workers"
+            read[whose, row.resource] = row.actor, row.detail[0] + row.detail[1] - 1
         elif row.kind == "WorkStarted":
             work[row.actor] = row.subject
+            if row.time > t - 5:
+                taken[origin[row.subject].resource] += 1
         elif row.kind == "WorkEnded":
             work.pop(row.actor, None)
             truck, place = origin[row.subject].actor, origin[row.subject].index
@@ -114,11 +119,12 @@ def streamed(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
             work.pop(row.actor, None)
     behind: dict[str, int] = defaultdict(int)
     most = min(1000, 1024 * 1024 / run.scenario.values()["size"])
-    for (actor, shard), last in read.items():
+    for (_, shard), (actor, last) in read.items():
         behind[actor] += len(kept[shard]) - 1 - last
     return {
         "t": t,
         "kept": {shard: len(rows) for shard, rows in kept.items()},
+        "taken": dict(taken),
         "tape": {
             s: drawn
             for s, rows in kept.items()

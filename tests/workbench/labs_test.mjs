@@ -6,7 +6,7 @@ import { test } from "node:test";
 import * as model from "../../lablib/workbench/js/model.js";
 import { PALETTE } from "../../lablib/workbench/js/theme.js";
 import { Stage } from "../../lablib/workbench/js/stage.js";
-import { behind } from "../../lablib/workbench/js/painters/tape.js";
+import { behind, takenFrom } from "../../lablib/workbench/js/painters/tape.js";
 import { cellOf } from "../../lablib/workbench/js/painters/executions.js";
 import { filled } from "../../lablib/workbench/js/painters/buffer.js";
 import { nodeAt, owner, unconnected } from "../../lablib/workbench/js/painters/brokers.js";
@@ -50,11 +50,13 @@ const PAINTED = {
       done: number(wordsIn(g, lane.lensBox), /^([\d,]+)$/), lost: number(wordsIn(g, lane.lensBox), /^([\d,]+) lost$/) ?? 0 };
   },
   streamed({ g, v, lane, t }) {
-    const { run } = lane, kept = {}, tape = {}, work = {}, fed = {}, full = [];
+    const { run } = lane, kept = {}, tape = {}, work = {}, fed = {}, full = [], taken = {}, workers = run.places.findIndex((p) => p.id === "workers");
     const tags = g.calls.filter(([name, words]) => name === "fillText" && words === "full").map(([, , , y]) => y);
     for (const b of placed(lane, "shard")) {
       const id = run.places[b.place].id, drawn = touched(v, lane, b), n = number(wordsIn(g, b), /([\d,]+) kept/);
       if (n) kept[id] = n;
+      const late = Math.round(5 * takenFrom(run, b.place, workers, t, 5) * Math.min(1, t / 5));
+      if (late) taken[id] = late;
       if (drawn.length) tape[id] = drawn;
       const [wall, , fill = 0] = pipesTo(g, b);
       if (wall) fed[id] = Math.round(100 * fill) / 100;
@@ -64,7 +66,7 @@ const PAINTED = {
     for (const x of v.hits) if (x.touch?.message !== undefined && lane.marksOf(x.touch.actor).some((m) => m.m === x.touch.message && m.bar !== null && !(m.k.wu <= t && m.k.wu !== null)))
       work[run.actors[x.touch.actor].name] = x.touch.message + 1;
     const trucks = new Set(v.hits.filter((x) => x.id.startsWith(`${lane.i}truck`)).map(({ x, y }) => `${x} ${y}`)).size;   // no two at one spot
-    return { kept, tape, work, fed, full: full.sort(), trucks, back: number(wordsIn(g, lane.lensBox), /^([\d,]+) jumps? back/) ?? 0,
+    return { kept, tape, taken, work, fed, full: full.sort(), trucks, back: number(wordsIn(g, lane.lensBox), /^([\d,]+) jumps? back/) ?? 0,
       behind: Object.fromEntries([...behind(run, t)].map(([actor, n]) => [run.actors[actor].name, n])) };
   },
   collected({ g, v, lane, t }) {

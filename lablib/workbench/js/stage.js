@@ -5,6 +5,7 @@ import { box, curve, laneName, mark, pipe, streak, text, way, width } from "./gl
 import { TIME, alpha } from "./theme.js";
 import { lensOf, painterOf, stageOf } from "./painters.js";
 import { marksAt, there } from "./model.js";
+import { takenFrom } from "./painters/tape.js";
 
 const NOTHING = [], FLIES = new Set(["waiting", "delayed", "held", "passing"]);
 
@@ -184,6 +185,7 @@ function pipes(lane) {
 /** How much passes along a pipe a second. */
 function rateOf(run, p, t, window) {
   if (p.color === "done") return run.rate("done", t, window);
+  if (p.color === "hand" && run.places[p.from].role === "shard") return takenFrom(run, p.from, p.to, t, window);
   return p.color === "hand" ? run.rate("taken", t, window, p.to) : run.rate("came", t, window, p.to);
 }
 

@@ -15,12 +15,22 @@ const records = (run, place) => run.once(`tape ${place}`, () => {
   return { t: of.map((k) => k.t0), of, rank, at: new Map(of.map((k, i) => [k.m, i])) };
 });
 
-/** Where readers stand at t: [actor, number of the record that was read last]. */
+/** Where readers stand at t: [actor, number of the record that was read last]. A shard has one reader of an application: who reads on is it. */
 const readers = (run, place, t) => {
   const found = new Map(), { at } = records(run, place);
-  for (const k of run.at(t)) if (k.state === "reading" && at.has(k.m)) found.set(k.holder, at.get(k.m));
-  return [...found];
+  for (const k of run.at(t)) if (k.state === "reading" && at.has(k.m)) {
+    const whose = run.actors[k.holder].place;
+    if (!(found.get(whose)?.t0 > k.t0)) found.set(whose, k);
+  }
+  return [...found.values()].map((k) => [k.holder, at.get(k.m)]);
 };
+
+/** How many records of a shard the readers of a place took a second, in the `window` seconds before t. */
+export function takenFrom(run, shard, place, t, window) {
+  const times = run.once(`taken from ${shard} to ${place}`, () => run.list.filter((k) => k.state === "held" && k.place === place &&
+    records(run, shard).at.has(k.m)).map((k) => k.t0).sort((a, b) => a - b));
+  return (upTo(times, t) - upTo(times, Math.max(0, t - window))) / Math.min(window, Math.max(t, 1e-6));
+}
 
 /** How many records each reader has not read yet at t, of all the shards that it reads: Map actor -> number. */
 export function behind(run, t) {
