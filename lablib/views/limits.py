@@ -16,7 +16,7 @@ class Limits(pd.DataFrame):
 
     def _repr_html_(self) -> str:
         def words(value: object) -> str:
-            return f"{value:,}" if isinstance(value, (int, float)) else str(value)
+            return f"{value:,}".removesuffix(".0") if isinstance(value, (int, float)) else str(value)
 
         numbers = [name for name in ("course 2023", "today") if name in self]
         table = pd.DataFrame(self).assign(**{name: self[name].map(words) for name in numbers})

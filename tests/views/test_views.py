@@ -267,3 +267,8 @@ def test_stays_are_those_of_the_tokens():
     assert len(drawn["flight"]) == 2 * len(run.trace.where("Received"))
     direct = {trace.name: trace.x for trace in views.stays(DIRECT, 10**6).data}
     assert len(direct["lost"]) == 2 * len(DIRECT.trace.where(("Refused", "TimedOut"))) > 0
+
+
+def test_a_whole_number_among_fractions_is_shown_whole():
+    shown = limits("mq", changed=True)._repr_html_()
+    assert all(f"<td>{number}</td>" in shown for number in ("50", "16,777,216", "4.2"))
