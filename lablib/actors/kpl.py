@@ -199,7 +199,7 @@ class Producer:
 
     def _not_sent(self, batch: list[_Waiting], error: Exception) -> None:
         """No connection, no such stream, no access: the KPL tries until the records are too old."""
-        found = getattr(error, "response", {}).get("Error", {})
+        found = (getattr(error, "response", None) or {}).get("Error", {})  # botocore's own errors have None
         for one in batch:
             self._failed(one, found.get("Code", type(error).__name__), found.get("Message", str(error)))
 

@@ -254,7 +254,7 @@ class Stage:
         try:
             return self.function(*args)
         except Exception as error:
-            if not self.forgiving or _code(error) not in REFUSALS:
+            if not (self.forgiving and gives_up(error)):
                 raise
             return _REFUSED
 
@@ -307,7 +307,7 @@ class Stage:
         try:
             function(*args)
         except Exception as error:
-            if not isinstance(error, survives) and not (self.forgiving and _code(error) in REFUSALS):
+            if not isinstance(error, survives) and not (self.forgiving and gives_up(error)):
                 raise
             self.crash()  # its supervisor starts it again
         self.returned[name] = self.cloud.now
@@ -428,8 +428,12 @@ class Stage:
         return [row for row in mine if not operations or row.kind in operations]
 
 
-def _code(error: Exception) -> str:
-    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+def gives_up(error: Exception) -> bool:
+    """Is it what boto3 lets through after its last retry: a refusal, or no answer to the last call?"""
+    if any(kind.__name__ == "HTTPClientError" for kind in type(error).__mro__):
+        return True
+    response = getattr(error, "response", None) or {}
+    return response.get("Error", {}).get("Code", "") in REFUSALS
 
 
 def texts(count: int, wild: int, repeats: bool = False) -> list[str]:

@@ -9,12 +9,14 @@ import sys
 import time
 
 import pytest
+from botocore.exceptions import ClientError, NoCredentialsError, ReadTimeoutError
 
 from lablib import texts
 from lablib.exercises import Exercise, Problem, all_exercises, base, exercise, knobs, progress
 from lablib.exercises.case import HIGHEST, crashes, number, scaled
 from lablib.exercises.learner import Memory, fingerprint, is_placeholder
 from lablib.exercises.solutions import find as find_solution
+from lablib.exercises.stage import gives_up
 
 SumCase = knobs(size=number("number", 0, 30), offset=scaled("offset {:d}", 20), seeds=3)
 
@@ -704,3 +706,14 @@ def test_four_kernels_that_save_at_once_lose_nothing(home):
     assert [kernel.wait(120) for kernel in kernels] == [0, 0, 0, 0]
     assert progress.record("00.all").attempts == 100
     assert [progress.record(f"00.k{n}").attempts for n in range(4)] == [25] * 4
+
+
+def test_a_call_that_is_refused_or_unanswered_for_good_is_none_of_the_learners_errors():
+    refused = ClientError({"Error": {"Code": "ThrottlingException"}}, "PutRecords")
+    assert gives_up(refused) and gives_up(ReadTimeoutError(endpoint_url="https://kinesis"))
+    for other in (
+        ClientError({"Error": {"Code": "AccessDenied"}}, "PutRecords"),
+        ValueError("no"),
+        NoCredentialsError(),
+    ):
+        assert not gives_up(other)

@@ -187,6 +187,16 @@ def test_a_record_is_given_up_when_it_is_too_old(stream):
     assert error.attempts[-1][0] == "Expired"
 
 
+def test_answers_that_do_not_come_are_an_attempt_too(stream):
+    stream.cloud.faults.add(Fault("lost_answer", ("PutRecords",)))
+
+    def program():
+        with Producer(stream.kinesis, "rides", record_ttl=300.0) as producer:
+            return producer.put(b"late", "lift-1").exception()
+
+    assert {code for code, _ in stream.cloud.run(program).attempts[:-1]} == {"ReadTimeoutError"}
+
+
 @pytest.mark.guide
 def test_after_a_reshard_every_record_is_where_a_reader_takes_it(stream):
     """What lands in a shard where it does not belong is sent again (retrier.cc); a reader drops the first."""
