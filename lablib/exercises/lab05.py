@@ -191,7 +191,7 @@ class Producer(Exercise):
     harmless = {}
     also = (
         {"count": 5, "failing": 3}, {"count": 3, "big": 1}, {"count": 4, "lost": 1}, {"count": 0, "failing": 2},
-        {"count": 1}, {"count": 5, "alike": 1, "failing": 2}, {"refused": 1},
+        {"count": 1}, {"count": 5, "alike": 1, "failing": 2}, {"refused": 1}, {"count": 3, "failing": 9},
     )  # fmt: skip
     examples = 40
     events = 12_000
