@@ -18,6 +18,7 @@ _COMMENT = re.compile(
     r"^[ \t]*(?://[^\n]*|/\*\*.*?\*/)\n", re.MULTILINE | re.DOTALL
 )  # on lines of its own: a tenth of all
 _INDENT = re.compile(r"^[ \t]+", re.MULTILINE)  # a twentieth
+_MAKES = re.compile(r"export\{(?P<others>(?:[^{}]*,)?)(?P<make>[\w$]+) as default\}")
 _DEFAULT = re.compile(r"^export default [^\n]*\n", re.MULTILINE)
 
 
@@ -48,10 +49,15 @@ def script(only: str = "") -> str:
 
 
 def patient(module: str) -> str:
-    """The module of another widget, minified, whose default export makes the widget: it may load late, as ours may."""
-    head, _, rest = module.rpartition(" as default}")
-    others, _, make = head.rpartition(",")
-    return f"{others}}}{rest}\n{_wrapped('late.js')}\nexport default () => {_name('late.js')}.heard({make}(), true);\n"
+    """The module of another widget, minified, whose default export makes the widget: it may load late, as ours may. One
+    that exports in another way stays as it is.
+    """
+    found = max(_MAKES.finditer(module), key=lambda match: match.start(), default=None)  # others stand in texts of it
+    if found is None:
+        return module
+    before, after = module[: found.start()], module[found.end() :]
+    late = f"{_wrapped('late.js')}\nexport default () => {_name('late.js')}.heard({found['make']}(), true);\n"
+    return f"{before}export{{{found['others']}}}{after}\n{late}"
 
 
 @cache

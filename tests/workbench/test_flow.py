@@ -178,6 +178,20 @@ def test_the_joined_script_is_a_module_without_imports(tmp_path, only, start):
     assert script.endswith(f"({{ model, el }}) => {start} }});\n")
 
 
+@pytest.mark.parametrize(
+    ("end", "left"),
+    [("export{a,b as c,make as default};", "export{a,b as c,};"), ("export{make as default};", "export{};")],
+)
+def test_another_widgets_module_keeps_its_other_exports(end, left):
+    patient = bundle.patient(f"let text = 'export{{x as default}}', a, b, make;{end}")
+    assert f"'export{{x as default}}', a, b, make;{left}" in patient
+    assert patient.endswith(".heard(make(), true);\n")
+
+
+def test_and_stays_as_it_is_when_it_exports_in_another_way():
+    assert bundle.patient("export default {};") == "export default {};"
+
+
 def test_every_module_is_joined():
     joined = set(re.findall(r"^const \$(\w+) = ", bundle.script(), re.MULTILINE))
     files = {path.relative_to(bundle.HERE).with_suffix("").as_posix() for path in bundle.HERE.rglob("*.js")}

@@ -28,11 +28,16 @@ function itself(few) {
   return model;
 }
 
-/** A message that says nothing is rejected when it was too late, and waits for this module otherwise. */
-const late = (model) => new Promise((done) => {
-  Promise.resolve(model._handle_comm_msg({ content: { data: {} }, buffers: [] })).catch(() => done(true));
-  setTimeout(done, 0, false);
-});
+/**
+ * A message that says nothing is rejected when it was too late, and waits for this module otherwise. No timer here: a page in the background
+ * slows them, and it could be too late meanwhile.
+ */
+async function late(model) {
+  let rejected = false;
+  Promise.resolve(model._handle_comm_msg({ content: { data: {} }, buffers: [] })).catch(() => { rejected = true; });
+  for (let turn = 0; turn < 50 && !rejected; turn++) await null;
+  return rejected;
+}
 
 /** From now on the base class takes the messages. A promise: the whole state has come. */
 const listenAgain = (model) => new Promise((done) => {
