@@ -1,4 +1,4 @@
-"""boto3's sessions: those of the clients of clouds, and what boto3's own are inside a process.
+"""Sessions of boto3 and botocore: those of the clients of clouds, and what the libraries' own are inside a process.
 
 Learners paste programs that make sessions and clients by themselves. Inside a process these are of the process's cloud,
 and deaf: no variables, no files of this machine and no profiles are read. A region and credentials count that the
@@ -7,6 +7,7 @@ program gives.
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
 from functools import wraps
@@ -27,11 +28,20 @@ from lablib.clients.events import FIRED, check_event
 from lablib.kernel.process import current_process
 from lablib.kernel.programs import Program, program_of
 
+_real_init = botocore.session.Session.__init__
+_real_create = botocore.session.Session.create_client
+_ARGUMENTS = list(inspect.signature(_real_create).parameters)[2:]
+
 
 def deaf_core() -> Any:
     """A session of botocore, deaf to the environment and to configuration files: its settings are constants, but for
     those that are set on it."""
     core = botocore.session.Session()
+    _deafen(core)
+    return core
+
+
+def _deafen(core: Any) -> None:
     values = {name: value for name, (_, _, value, _) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()}
     values |= dict.fromkeys(("config_file", "credentials_file"), os.devnull)
     settings = {
@@ -39,7 +49,6 @@ def deaf_core() -> Any:
         for name, value in values.items()
     }
     core.register_component("config_store", ConfigValueStore(mapping=settings))
-    return core
 
 
 class LabSession(boto3.session.Session):
@@ -53,54 +62,40 @@ class LabSession(boto3.session.Session):
         return self.lab_client(service_name, **kwargs)
 
 
-_PlainSession = boto3.session.Session
-_real_client = boto3.session.Session.client
-_ARGUMENTS = (
-    "api_version", "use_ssl", "verify", "endpoint_url", "aws_access_key_id", "aws_secret_access_key",
-    "aws_session_token", "config",
-)  # fmt: skip
-
-
-@wraps(_real_client)
-def _client_of_the_cloud(self: Any, service_name: str, region_name: Any = None, *args: Any, **kwargs: Any) -> Any:
-    """`boto3.client` and `boto3.Session().client`: inside a process, a client of the process's cloud."""
+@wraps(_real_create)
+def _client_of_the_cloud(self: Any, service_name: str, *args: Any, **kwargs: Any) -> Any:
+    """`create_client` of botocore's session, on which boto3's stands: inside a process, a client of its cloud."""
     process = current_process()
-    make = None if process is None or isinstance(self, LabSession) else process.kernel.make_client
+    make = None if process is None else process.kernel.make_client
     if make is None:
-        return _real_client(self, service_name, region_name, *args, **kwargs)
+        return _real_create(self, service_name, *args, **kwargs)
     kwargs.update(zip(_ARGUMENTS, args))
     if kwargs.get("use_ssl") is None:
         kwargs.pop("use_ssl", None)
-    given = getattr(self._session, "_credentials", None)  # never looked for: only those that the program gave
-    if given is not None:
-        kwargs.setdefault("aws_access_key_id", given.access_key)
-    given_region = self._session.instance_variables().get("region")  # not that of this machine's files and variables
-    client = make(service_name, region_name or given_region, **kwargs)
+    given = self._credentials  # never looked for: only those that the program gave
+    if given is not None and kwargs.get("aws_access_key_id") is None:
+        kwargs["aws_access_key_id"] = given.access_key
+    given_region = self.instance_variables().get("region")  # not that of this machine's files and variables
+    client = make(service_name, kwargs.pop("region_name", None) or given_region, **kwargs)
     for how, event, given_args, given_kwargs in getattr(self, "_lab_handlers", ()):
         getattr(client.meta.events, how)(event, *given_args, **given_kwargs)
-    if type(self) is not _PlainSession:  # a library's own session may add to the class (amazon-sqs-extended-client)
-        kind, bases = type(client), [type(client)]
-        attributes = {name: getattr(kind, name) for name in client.meta.method_to_api_mapping}
-        event = f"creating-client-class.{client.meta.service_model.service_id.hyphenize()}"
-        self.events.emit(event, class_attributes=attributes, base_classes=bases)
-        client.__class__ = type(kind.__name__, tuple(bases), attributes)
+    # A library may add to the class of its clients (amazon-sqs-extended-client).
+    kind, bases = type(client), [type(client)]
+    attributes = {name: getattr(kind, name) for name in client.meta.method_to_api_mapping}
+    event = f"creating-client-class.{client.meta.service_model.service_id.hyphenize()}"
+    self.get_component("event_emitter").emit(event, class_attributes=attributes, base_classes=bases)
+    client.__class__ = type(kind.__name__, tuple(bases), attributes)
     return client
-
-
-boto3.session.Session.client = _client_of_the_cloud
-_real_init = boto3.session.Session.__init__
 
 
 @wraps(_real_init)
 def _deaf_session(self: Any, *args: Any, **kwargs: Any) -> None:
-    """`boto3.Session(...)`: inside a process, deaf. The profile of who wrote the program is not looked for."""
-    if current_process() is not None and len(args) <= 4 and kwargs.get("botocore_session") is None:
-        kwargs.pop("profile_name", None)
-        kwargs["botocore_session"] = deaf_core()
-        _real_init(self, *args, **kwargs)
-        self._lab_handlers = _kept(self.events)
-    else:
-        _real_init(self, *args, **kwargs)
+    """A session that is made inside a process is deaf. The profile of who wrote the program is not looked for."""
+    _real_init(self, *args, **kwargs)
+    if current_process() is not None:
+        self._session_instance_vars.pop("profile", None)
+        _deafen(self)
+        self._lab_handlers = _kept(self._events)
 
 
 def _kept(events: Any) -> list[tuple[str, str, Any, Any]]:
@@ -123,7 +118,8 @@ def _kept(events: Any) -> list[tuple[str, str, Any, Any]]:
     return kept
 
 
-boto3.session.Session.__init__ = _deaf_session
+botocore.session.Session.__init__ = _deaf_session
+botocore.session.Session.create_client = _client_of_the_cloud
 _default_sessions: WeakKeyDictionary[Program, Any] = WeakKeyDictionary()
 _real_setup, _real_default = boto3.setup_default_session, boto3._get_default_session
 

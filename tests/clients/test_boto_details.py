@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import boto3
+import botocore.session
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -357,18 +358,41 @@ def test_a_default_session_is_its_programs_own(cloud, monkeypatch):
     assert (region(), cloud.run(region)) == ("ap-south-1", "ap-south-1")
 
 
+@pytest.mark.ours
+def test_a_session_of_botocore_is_one_of_the_cloud_too(cloud, monkeypatch):
+    """boto3's stands on it. Variables and profiles of this machine count no more than there."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_PROFILE", "of-nobody")
+    outside = botocore.session.Session()
+
+    def program():
+        session = botocore.session.get_session()
+        session.create_client("sqs", "us-east-1").create_queue(QueueName="orders")
+        session.set_config_variable("region", "eu-north-1")
+        own = botocore.session.Session(profile="work")
+        regions = [made.create_client("sqs").meta.region_name for made in (session, own, outside)]
+        return boto3.client("sqs").list_queues()["QueueUrls"], regions
+
+    urls, regions = cloud.run(program)
+    assert [url.rpartition("/")[2] for url in urls] == ["orders"]
+    assert regions == ["eu-north-1", "us-east-1", "us-east-1"]
+
+
 @pytest.mark.guide
-def test_the_clients_of_a_session_begin_with_its_handlers(cloud):
+@pytest.mark.parametrize("of", ["boto3", "botocore"])
+def test_the_clients_of_a_session_begin_with_its_handlers(cloud, of):
     """boto3 guide, "Extensibility": what is registered at a session is registered at the clients made afterwards."""
 
     def program():
-        heard, session = [], boto3.Session()
-        session.client("sqs").list_queues()
-        session.events.register("provide-client-params.sqs.*", lambda model, **_: heard.append(model.name))
-        session.client("sqs").list_queues()
+        heard, session = [], boto3.Session() if of == "boto3" else botocore.session.Session()
+        client = session.client if of == "boto3" else session.create_client
+        events = session.events if of == "boto3" else session.get_component("event_emitter")
+        client("sqs").list_queues()
+        events.register("provide-client-params.sqs.*", lambda model, **_: heard.append(model.name))
+        client("sqs").list_queues()
         boto3.client("sqs").get_queue_url(QueueName="orders")
         with pytest.raises(NotSimulated, match="the event 'before-send' never fires here"):
-            session.events.register("before-send", lambda **_: None)
+            events.register("before-send", lambda **_: None)
         return heard
 
     cloud.client("sqs").create_queue(QueueName="orders")

@@ -126,12 +126,16 @@ class TestBuckets:
         assert text.startswith("The specified location-constraint is not valid" if "Invalid" in code else incompatible)
 
     def test_the_location_is_known(self, cloud):
-        """API: GetBucketLocation is empty in us-east-1. The endpoint of us-east-1 creates buckets anywhere."""
+        """API: GetBucketLocation is empty in us-east-1. The endpoint of us-east-1 creates buckets anywhere. A bucket
+        that was created with "EU" answers "EU", and lives in eu-west-1 (aws-cli issue 8522)."""
         s3 = cloud.client("s3")
         s3.create_bucket(Bucket="at-home")
-        s3.create_bucket(Bucket="abroad", CreateBucketConfiguration={"LocationConstraint": "EU"})
         assert s3.get_bucket_location(Bucket="at-home").get("LocationConstraint") is None
-        assert s3.get_bucket_location(Bucket="abroad")["LocationConstraint"] == "eu-west-1"
+        for place, region in (("EU", "eu-west-1"), ("eu-west-1", "eu-west-1"), ("us-west-2", "us-west-2")):
+            name = f"in-{place.lower()}"
+            s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": place})
+            assert s3.get_bucket_location(Bucket=name)["LocationConstraint"] == place
+            assert s3.head_bucket(Bucket=name)["BucketRegion"] == region
 
     def test_how_many(self):
         """Guide: 100 in the notes' time, 10,000 since November 2024."""

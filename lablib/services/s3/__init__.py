@@ -135,7 +135,8 @@ class S3(Uploads):
         self, request: Request, *, bucket: str, create_bucket_configuration: Document | None = None
     ) -> Document:
         check_bucket_name(bucket)
-        region = self._location((create_bucket_configuration or {}).get("LocationConstraint"))
+        location = (create_bucket_configuration or {}).get("LocationConstraint")
+        region = self._location(location)
         existing = self._registry.buckets.get(bucket)
         if existing:
             caller = request.principal.account if request.principal else self.world.account
@@ -145,7 +146,7 @@ class S3(Uploads):
             if len(own) >= self.world.quotas["s3.buckets"]:
                 text = "You have attempted to create more buckets than allowed"
                 raise ServiceError("TooManyBuckets", text)
-            self._registry.buckets[bucket] = Bucket(bucket, self.world.account, region, self.now)
+            self._registry.buckets[bucket] = Bucket(bucket, self.world.account, region, location, self.now)
             self.world.trace.add("BucketCreated", bucket, "", request.caller, request.row)
         return {"Location": f"/{bucket}" if region == _HOME else f"http://{bucket}.s3.amazonaws.com/"}
 
@@ -198,8 +199,8 @@ class S3(Uploads):
         return {"BucketRegion": self._bucket(bucket).region}
 
     def get_bucket_location(self, request: Request, *, bucket: str) -> Document:
-        region = self._bucket(bucket).region
-        return {} if region == _HOME else {"LocationConstraint": region}
+        location = self._bucket(bucket).location
+        return {"LocationConstraint": location} if location else {}
 
     # ---- objects -----------------------------------------------------------------------------------------------------
 

@@ -100,11 +100,12 @@ def malformed() -> ServiceError:
 
 @dataclass(eq=False)
 class Bucket:
-    """A bucket. `rules` say which events go where."""
+    """A bucket. `rules` say which events go where; `location` is the location constraint that it was created with."""
 
     name: str
     account: str
     region: str
+    location: str | None
     created: float
     policy: Policy | None = None
     policy_text: str = ""
