@@ -6,7 +6,7 @@ import { test } from "node:test";
 import * as model from "../../lablib/workbench/js/model.js";
 import { PALETTE } from "../../lablib/workbench/js/theme.js";
 import { Stage } from "../../lablib/workbench/js/stage.js";
-import { behind, takenFrom } from "../../lablib/workbench/js/painters/tape.js";
+import { behind, tape as shard } from "../../lablib/workbench/js/painters/tape.js";
 import { cellOf } from "../../lablib/workbench/js/painters/executions.js";
 import { filled } from "../../lablib/workbench/js/painters/buffer.js";
 import { nodeAt, owner, unconnected } from "../../lablib/workbench/js/painters/brokers.js";
@@ -55,7 +55,7 @@ const PAINTED = {
     for (const b of placed(lane, "shard")) {
       const id = run.places[b.place].id, drawn = touched(v, lane, b), n = number(wordsIn(g, b), /([\d,]+) kept/);
       if (n) kept[id] = n;
-      const late = Math.round(5 * takenFrom(run, b.place, workers, t, 5) * Math.min(1, t / 5));
+      const late = Math.round(5 * shard.taken(run, b.place, workers, t, 5) * Math.min(1, t / 5));
       if (late) taken[id] = late;
       if (drawn.length) tape[id] = drawn;
       const [wall, , fill = 0] = pipesTo(g, b);

@@ -5,7 +5,6 @@ import { box, curve, laneName, mark, pipe, streak, text, way, width } from "./gl
 import { TIME, alpha } from "./theme.js";
 import { lensOf, painterOf, stageOf } from "./painters.js";
 import { marksAt, there } from "./model.js";
-import { takenFrom } from "./painters/tape.js";
 
 const NOTHING = [], FLIES = new Set(["waiting", "delayed", "held", "passing"]);
 
@@ -88,12 +87,12 @@ export class Stage {
     const window = Math.max(2, v.speed), open = lane.pipes.filter((p) => isOpen(run, p, t)), size = lane.fs - 1;
     const full = (p) => p.words && run.refusedLately(p.to, t, Math.max(1, v.speed));
     for (const p of open) {
-      const rate = v.aggregate ? rateOf(run, p, t, window) : 0;
+      const rate = v.aggregate ? rateOf(lane, p, t, window) : 0;
       pipe(g, p.c, p.w, col, { load: rate && !p.capacity ? 0.85 : 0, fill: usedOf(run, p, t), loadColor: col[p.color], phase: v.wall * 2.2,
         state: full(p) ? "throttled" : "open" });
     }
     for (const p of open) {                            // above all pipes: none goes through a number
-      const rate = v.aggregate && p.words ? rateOf(run, p, t, window) : 0;
+      const rate = v.aggregate && p.words ? rateOf(lane, p, t, window) : 0;
       if (full(p)) tag(g, "full", p.capacity ? [p.c.x3 - width(g, "full", size, 700) / 2 - 4, p.c.y3 - p.w - 5] : p.words, size, col.again, col);
       else if (rate) tag(g, rate < 0.05 ? `${Math.round(rate * 3600)}/h` : `${rate.toFixed(rate < 10 ? 1 : 0)}/s`, p.words, size, col[p.color], col);
     }
@@ -183,10 +182,11 @@ function pipes(lane) {
 }
 
 /** How much passes along a pipe a second. */
-function rateOf(run, p, t, window) {
+function rateOf(lane, p, t, window) {
+  const { run } = lane;
   if (p.color === "done") return run.rate("done", t, window);
-  if (p.color === "hand" && run.places[p.from].role === "shard") return takenFrom(run, p.from, p.to, t, window);
-  return p.color === "hand" ? run.rate("taken", t, window, p.to) : run.rate("came", t, window, p.to);
+  if (p.color !== "hand") return run.rate("came", t, window, p.to);
+  return lane.boxes.get(p.from)?.paint.taken?.(run, p.from, p.to, t, window) ?? run.rate("taken", t, window, p.to);
 }
 
 /** The pipe by which a token came to where it is; `k.from` is the place where it was. */

@@ -25,13 +25,6 @@ const readers = (run, place, t) => {
   return [...found.values()].map((k) => [k.holder, at.get(k.m)]);
 };
 
-/** How many records of a shard the readers of a place took a second, in the `window` seconds before t. */
-export function takenFrom(run, shard, place, t, window) {
-  const times = run.once(`taken from ${shard} to ${place}`, () => run.list.filter((k) => k.state === "held" && k.place === place &&
-    records(run, shard).at.has(k.m)).map((k) => k.t0).sort((a, b) => a - b));
-  return (upTo(times, t) - upTo(times, Math.max(0, t - window))) / Math.min(window, Math.max(t, 1e-6));
-}
-
 /** How many records each reader has not read yet at t, of all the shards that it reads: Map actor -> number. */
 export function behind(run, t) {
   const found = new Map();
@@ -59,6 +52,12 @@ const closedFrom = (run, place) => run.once(`closed ${place}`, () => run.events.
   e.place === place)?.t ?? Infinity);
 
 export const tape = {
+  taken(run, shard, place, t, window) {
+    const times = run.once(`taken from ${shard} to ${place}`, () => run.list.filter((k) => k.state === "held" && k.place === place &&
+      records(run, shard).at.has(k.m)).map((k) => k.t0).sort((a, b) => a - b));
+    return (upTo(times, t) - upTo(times, Math.max(0, t - window))) / Math.min(window, Math.max(t, 1e-6));
+  },
+
   place(b, lane) {
     b.low = b.h < b.fs * 4;
     const left = b.x + (flat(b) ? b.fs * 2 : 10), right = b.x + b.w - 12, { unit, step } = lane.tape;
