@@ -6,6 +6,7 @@ import ctypes
 import signal as signals
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
@@ -118,8 +119,9 @@ class Interrupts:
             raise KeyboardInterrupt
 
     def _insist(self, interrupt: KeyboardInterrupt) -> None:
-        if self.pending is interrupt:
+        while self.pending is interrupt:  # Python prints what is raised in a `__del__` or a callback, and goes on
             signals.raise_signal(signals.SIGINT)
+            time.sleep(_INSIST)
 
 
 @contextmanager

@@ -607,6 +607,21 @@ def test_interrupting_a_process_that_never_waits_ends_it_and_says_so():
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
+def test_one_interrupt_ends_a_process_also_when_python_ignores_the_exception_where_it_arrives():
+    """Python prints what a `__del__` raises, and goes on: the stop must come again."""
+    kind = """
+from lablib.kernel.stdlib.clocks import real_perf_counter
+class Thing:
+    busy_until = None
+    def __del__(self):
+        Thing.busy_until = Thing.busy_until or real_perf_counter() + 1.5
+        while real_perf_counter() < Thing.busy_until: pass
+"""
+    out = run_python(INTERRUPTED.format(body="Thing()").replace("def consumer", kind + "def consumer"))
+    assert out.splitlines()[-1] == "5.0 True False"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
 @pytest.mark.parametrize("body", ["time.sleep(0)", "kernel.now", "open('/dev/null').close()"])
 def test_it_is_said_once_that_a_process_never_waits_and_how_to_end_it(body):
     code = INTERRUPTED.format(body=body).replace("kernel = Kernel()", "kernel = Kernel()\nimport sys\n" + UNTIL_TOLD)
