@@ -118,6 +118,28 @@ test("a crashed worker's message is hidden, in nobody's hands, with seconds left
   assert.ok(spent(run, 60).dark > 20 && spent(run, 60).crashed > 0);
 });
 
+test("a position waits for those of its group that came before it, and for no other", { skip: !named("groups") }, () => {
+  const run = open(named("groups").file), done = (k, t) => run.outcome(k) === "done" && k.t1 <= t, seen = new Set();
+  const before = (m, t) => [...run.of].filter(([x, tokens]) => x < m && run.group(x) === run.group(m) && tokens[0].t0 <= t && !tokens.some((k) => done(k, t))).length;
+  for (let t = 5; t < 60; t += 0.5) {
+    for (const { m } of model.marksAt(run, t).filter((x) => x.holder < 0 && x.k.state === "waiting")) {
+      const n = before(m, t), why = whyNow(run, m, t);
+      seen.add(Math.min(n, 2));
+      if (n) assert.match(why, n === 1 ? /Before it, one message of its group/ : new RegExp(`Before it, ${n} messages of its group`));
+      else assert.doesNotMatch(why, /of its group/);
+    }
+  }
+  assert.ok(seen.has(1) && seen.has(2), [...seen].join());
+});
+
+test("blocks leave room for the servers that are away", { skip: !named("crowd") }, () => {
+  const run = open(named("crowd").file), stage = new Stage(), g = recorder();
+  run.serversDown = () => new Set([1]);
+  stage.layout(1240, 520, false); stage.show([{ run }]); stage.draw(g, view(300, PALETTE.light));
+  const at = (words) => g.calls.find(([name, s]) => name === "fillText" && words.test(s))[3];
+  assert.ok(Math.abs(at(/ of 100, and /) - at(/ away/)) > 12);
+});
+
 test("amount is area: one size for both lanes, blocks of 100 for a crowd", { skip: !named("crowd") }, () => {
   const many = open(named("crowd").file), few = open(named("queue").file), stage = new Stage();
   stage.layout(1240, 520, false); stage.show([{ run: few }, { run: many }]);

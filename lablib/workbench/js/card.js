@@ -65,6 +65,9 @@ function whyWaiting(run, waits, t, direct) {
     t >= waits.vu) return `Its caller gave up at ${clock(waits.vu, run.duration)}. It still waits, and will be worked on in vain.`;
   if (["topic", "bucket"].includes(place.role)) return `The ${place.role} passes it on.`;
   const first = waits.copy ? `Waiting again since ${since}: nobody deleted it before its visibility timeout ended.` : `Waiting for ${span(t - waits.t0)} in ${place.label}.`;
+  const group = run.group(waits.m), mine = group < 0 ? [] : marksAt(run, t).filter((x) => x.place === waits.place && x.m < waits.m && run.group(x.m) === group);
+  const before = new Set(mine.map((x) => x.m)).size;
+  if (before) return `${first} Before it, ${before === 1 ? `one ${run.unit}` : plural(before, run.unit)} of its group must be deleted.`;
   if (t - waits.t0 < 2 * run.medianWork || !hands) return first;
   return `${first} ${ahead ? `${plural(ahead, run.unit)} waited already when it came, for ${plural(hands, "worker")}.` : `There are ${plural(hands, "worker")}.`}`;
 }

@@ -69,14 +69,14 @@ export function mount(root, store) {
   const chart = new Chart(store.source, (t) => { time.play(false); seek(t); });
   const signs = help();
   const toggle = (label, title, on) => {
-    const b = button(label, () => { const next = b.getAttribute("aria-pressed") !== "true"; b.setAttribute("aria-pressed", next); on(next); size();
-      wake(); }, { class: "ml-button ml-quiet", "aria-pressed": "false", title });
+    const b = button(label, (e) => { const next = b.getAttribute("aria-pressed") !== "true"; b.setAttribute("aria-pressed", next); const part = on(next);
+      size(); wake(); if (next && e.isTrusted && part) requestAnimationFrame(() => part.scrollIntoView({ block: "nearest" })); }, { class: "ml-button ml-quiet", "aria-pressed": "false", title });
     return b;
   };
   const drawer = toggle("What if", "Settings, and things to do to the run", (on) => { panel.element.hidden = !on; });
-  const lanesOn = toggle("Lanes", "Follow single messages over time", (on) => lives.open(on));
-  const curves = toggle("Curves", "More curves of this run", (on) => { wide = on; plot(); });
-  const moreOn = toggle("More", "What happened, numbers, compare, share, data", (on) => { behind.element.hidden = !on; tellTime("more"); });
+  const lanesOn = toggle("Lanes", "Follow single messages over time", (on) => { lives.open(on); return lives.element; });
+  const curves = toggle("Curves", "More curves of this run", (on) => { wide = on; plot(); return chart.element; });
+  const moreOn = toggle("More", "What happened, numbers, compare, share, data", (on) => { behind.element.hidden = !on; tellTime("more"); return behind.element; });
   const large = toggle("Aa", "Larger type, for a projector (A)", (on) => { big = on; box.classList.toggle("ml-large", on); plot(); });
   const tools = h("div", { class: "ml-tools" }, store.live ? drawer : null, lanesOn, curves, moreOn, large,
     button("?", () => signs.open(col), { class: "ml-button ml-quiet", "aria-label": "Keys and signs (?)", title: "Keys and signs" }));
@@ -183,8 +183,8 @@ export function mount(root, store) {
     seek(e.t + 1e-4, true); time.told.add(e.kind); note(e);
   }
 
-  /** Words at the place where something happened. */
-  function note(e) {
+  /** Words at the place where something happened; below the picture too, unless `quiet`. */
+  function note(e, quiet = false) {
     const at = stage.anchor(e);
     bubble.textContent = e.text;
     if (at && W) {
@@ -194,10 +194,10 @@ export function mount(root, store) {
       bubble.classList.toggle("ml-below", below);
       bubbleUntil = performance.now() + TIME.bubble * 1000;
     }
-    say(e.words ?? e.text); wake();
+    if (!quiet) say(e.words ?? e.text);
+    wake();
   }
-  time.tell = note;
-
+  time.tell = (e) => note(e, performance.now() < metUntil);          // why a mission was met stays long enough to be read
   let spoken = "", spokenAt = 0, spokenOf = 0;
   function say(words = "") { spoken = words; spokenAt = performance.now(); spokenOf = time.t; }
 

@@ -62,14 +62,14 @@ function control(spec, change, explain) {
 
 /**
  * The drawer. `ask(message)` talks to Python; `duration()` is the run's. Returns {element, refresh(state), time(t), controlsFor(names)}: further
- * controls for some settings, which are kept in step too.
+ * controls for some settings and actions, which are kept in step too.
  */
 export function settings(form, ask, duration) {
   const help = h("p", { class: "ml-help" }), idle = "Every change runs the same load again, from the same seed.";
   const explain = (spec) => refill(help, spec ? [spec.help || spec.label, spec.aws && h("span", { class: "ml-aws" }, ` AWS: ${spec.aws}`)] : idle);
   explain(null);
   const sent = new Map();                              // changes under way, by setting: an older answer must not move the knob
-  let state = null, extra = [];
+  let state = null, extra = [], doing = [];
   const make = (spec) => {
     const made = control(spec, async (value) => {
       sent.set(spec.name, (sent.get(spec.name) ?? 0) + 1);
@@ -107,21 +107,25 @@ export function settings(form, ask, duration) {
     refresh(next) {
       state = next;
       for (const { spec, set } of [...controls, ...extra]) if (!sent.get(spec.name)) set(state.values[spec.name]);
-      now.refresh(state);
+      for (const one of [now, ...doing]) one.refresh(state);
       seed.show(state.seed);
       limits.value = state.limits; actions.hidden = !state.canDo.length;
     },
     time: (t) => { when.textContent = clock(t, duration()); },
     controlsFor(names) {
       extra = form.params.filter((p) => names.includes(p.name)).map(make);
-      if (state) for (const { spec, set } of extra) set(state.values[spec.name]);
-      return extra.map(({ element }) => element);
+      doing = names.filter((name) => !form.params.some((p) => p.name === name)).map((kind) => actionForm(form, ask, kind));
+      if (state) { for (const { spec, set } of extra) set(state.values[spec.name]); for (const one of doing) one.refresh(state); }
+      return [...extra, ...doing].map(({ element }) => element);
     },
   };
 }
 
-/** What can be done now: pick a kind, whom it hits and how much, and do it. Returns {element, refresh(state)}. */
-function actionForm(form, ask) {
+/**
+ * What can be done now: pick a kind, whom it hits and how much, and do it. `only`: this kind alone, and the button says what it does.
+ * Returns {element, refresh(state)}.
+ */
+function actionForm(form, ask, only = "") {
   let specs = [], values = {};
   const find = (name) => form.params.find((p) => p.name === name), spec = () => specs.find((s) => s.kind === kind.value);
   const kind = h("select", { class: "ml-select ml-kind", "aria-label": "What to do", onchange: () => suit() });
@@ -152,13 +156,15 @@ function actionForm(form, ask) {
     ask({ do: "act", kind: kind.value, target: target.value, value });
   };
   const go = button("Do it", act, { class: "ml-button ml-do" });
+  const whom = h("div", { class: "ml-whom" }, target, h("span", { class: "ml-value" }, field, choice, unit)),
+    element = h("div", { class: "ml-action" }, ...(only ? [go, whom] : [kind, whom, go]));
   return {
-    element: h("div", { class: "ml-action" }, kind, h("div", { class: "ml-whom" }, target, h("span", { class: "ml-value" }, field, choice, unit)),
-      go),
+    element,
     refresh(state) {
       const before = JSON.stringify([specs, values]);
       const chosen = [kind.value, target.value];
-      specs = state.canDo; values = state.values;
+      specs = state.canDo.filter((s) => !only || s.kind === only); values = state.values;
+      if (only) { element.hidden = !specs.length; go.textContent = specs[0]?.label ?? ""; }
       if (before === JSON.stringify([specs, values])) return;
       refill(kind, specs.map((s) => h("option", { value: s.kind }, s.label)));
       if (specs.some((s) => s.kind === chosen[0])) kind.value = chosen[0];

@@ -111,8 +111,9 @@ function stamp(u, color, page) {
 
 /** Amounts, not individuals: blocks of 100 marks, the last one counted out mark by mark. */
 function blocks(g, b, lane, v, n) {
+  const { parts } = lane.run.places[b.place], foot = parts ? 16 : 0;       // where the servers stand that are away
   const { col } = v, u = lane.unit, side = u * 10, gap = Math.max(2, u * 1.3),
-    count = Math.max(1, Math.floor((b.h - b.head - 20 + gap) / (side + gap)));
+    count = Math.max(1, Math.floor((b.h - b.head - 20 - foot + gap) / (side + gap)));
   const full = Math.floor(n / 100), rest = n % 100, y0 = b.y + b.head + 4;
   const at = (i) => [b.x + b.w - 14 - side - Math.floor(i / count) * (side + gap), y0 + (i % count) * (side + gap)];
   const made = stamp(u, col.waiting, col.page);
@@ -123,5 +124,5 @@ function blocks(g, b, lane, v, n) {
   for (let k = 0; k < rest; k++) g.fillRect(x + side - u * (1 + Math.floor(k / 10)), y + (k % 10) * u, u * 0.8, u * 0.8);
   box(g, x - 0.5, y - 0.5, side + 1, side + 1, 2.5, { stroke: alpha(col.edge, 0.8), line: 1, dash: [2, 2] });
   const words = n >= 100 ? `${full} block${full > 1 ? "s" : ""} of 100, and ${rest}` : `${n}: not one block of 100`;
-  text(g, words, b.x + 13, b.y + b.h - 11, { size: b.fs - 1, color: col.soft, italic: true, max: b.w - 24 });
+  text(g, words, b.x + 13, b.y + b.h - 11 - foot, { size: b.fs - 1, color: col.soft, italic: true, max: b.w - 24 });
 }

@@ -23,7 +23,8 @@ export const lines = {
       const y = b.line(i), hue = col.groups[i % 12];
       box(g, b.x + 8, y - b.high / 2 + 1, b.w - 16, b.high - 2, 4, { fill: alpha(hue, 0.07) });
       const size = Math.min(b.fs - 1.5, b.high - 2), room = Math.max(b.full - b.x - 36, size * 1.7);
-      if (b.high > 8) text(g, fitting(g, [name, name.split("-").pop()], room, size, 600), b.x + 14, y, { size, color: hue, weight: 600, max: room });
+      const tall = b.high > 4 * size, above = tall ? size - b.high / 2 : 0, wide = tall ? b.w - 50 : room;     // above its marks, where there is room
+      if (b.high > 8) text(g, fitting(g, [name, name.split("-").pop()], wide, size, 600), b.x + 14, y + above, { size, color: hue, weight: 600, max: wide });
       lock(g, b.x + b.w - 20, y + 1, Math.min(16, b.high * 0.82), locked.has(i) ? hue : alpha(col.edge, 0.75), !locked.has(i));
     });
   },
