@@ -81,7 +81,7 @@ class _Operation:
     """One row of the dispatch table: the model's shapes, and for each parameter its spelling in Python and its rule."""
 
     __slots__ = (
-        "copies", "decode", "input_shape", "members", "missing", "model", "name", "output_shape", "required",
+        "body", "copies", "decode", "input_shape", "members", "missing", "model", "name", "output_shape", "required",
         "streamed",
     )  # fmt: skip
 
@@ -98,6 +98,7 @@ class _Operation:
         self.streamed = next((name for name, member in answers.items() if "eventstream" in member.serialization), "")
         self.decode = partial(json_decode_policies, model=model) if "policies are documents" in quirks else None
         self.copies = "copy sources are documents" in quirks and "CopySource" in members
+        self.body = model.input_shape.serialization.get("payload", "") if model.has_streaming_input else ""
 
     def parameters(self, given: dict[str, Any], validated: bool) -> dict[str, Any]:
         """The parameters in Python's spelling, and copies of their documents. Raises ParamValidationError with
@@ -223,6 +224,8 @@ class SimulatedClient:
             params = operation.parameters(api_params, self._validated)
         except ServiceError as problem:
             raise self._error(problem, operation_name, 0) from None
+        if operation.body and hasattr(api_params.get(operation.body), "signal_transferring"):
+            api_params[operation.body].signal_transferring()  # boto3's transfers: now it is read to be sent, so count
         door = self._door
         caller = door.caller()
         attempt = 1

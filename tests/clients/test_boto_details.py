@@ -1,6 +1,7 @@
 """boto3 to the last detail that code can see. What botocore does is read from botocore itself (its user guide and
 `BaseClient._make_api_call`); what AWS answers was recorded by public test suites."""
 
+import io
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,8 @@ import boto3
 import botocore.session
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, UnStubbedResponseError
+from botocore.stub import ANY, Stubber
 
 from lablib import Cloud
 from lablib.aws.service import NotSimulated
@@ -173,6 +175,21 @@ def test_events_that_never_fire_are_refused_when_somebody_registers(sqs, event):
         sqs.meta.events.register(event, lambda **_: None)
 
 
+@pytest.mark.guide
+def test_botocores_stubber_answers_in_place_of_the_service(sqs, url):
+    """botocore's reference, Stubber: what was added is answered in order; then the client calls its service again."""
+    with Stubber(sqs) as stubber:
+        stubber.add_response("send_message", {"MessageId": "1"}, {"QueueUrl": ANY, "MessageBody": "x"})
+        stubber.add_client_error("receive_message", "OverLimit", "too many in flight", http_status_code=403)
+        assert sqs.send_message(QueueUrl=url, MessageBody="x")["MessageId"] == "1"
+        with pytest.raises(sqs.exceptions.OverLimit, match="too many in flight"):
+            sqs.receive_message(QueueUrl=url)
+        stubber.assert_no_pending_responses()
+        with pytest.raises(UnStubbedResponseError):
+            sqs.send_message(QueueUrl=url, MessageBody="x")
+    assert len(sqs.send_message(QueueUrl=url, MessageBody="x")["MessageId"]) == 36
+
+
 @pytest.mark.ours
 def test_presigned_urls_are_refused_clearly(cloud):
     s3 = cloud.client("s3")
@@ -290,6 +307,20 @@ def test_files_are_uploaded_and_downloaded_in_parts_when_they_are_large(cloud, t
 
 
 @pytest.mark.guide
+@pytest.mark.parametrize("size", [10, 12_000_000])
+def test_a_transfer_tells_its_callback_how_many_bytes_have_gone(cloud, tmp_path, size):
+    """boto3 guide, "Uploading files" (The Callback parameter): called with the bytes of each step; they add up."""
+    s3, path = cloud.client("s3"), tmp_path / "film"
+    s3.create_bucket(Bucket="films")
+    path.write_bytes(b"x" * size)
+    seen = {"file": [], "stream": [], "down": []}
+    s3.upload_file(str(path), "films", "a", Callback=seen["file"].append)
+    s3.upload_fileobj(io.BytesIO(b"x" * size), "films", "b", Callback=seen["stream"].append)
+    s3.download_fileobj("films", "b", io.BytesIO(), Callback=seen["down"].append)
+    assert {name: sum(steps) for name, steps in seen.items()} == dict.fromkeys(seen, size)
+
+
+@pytest.mark.guide
 def test_parts_are_checked_and_an_upload_may_be_given_up(cloud):
     """S3 API: CompleteMultipartUpload (errors), AbortMultipartUpload, ListParts; guide: multipart upload limits."""
     s3 = cloud.client("s3")
@@ -376,6 +407,20 @@ def test_a_session_of_botocore_is_one_of_the_cloud_too(cloud, monkeypatch):
     urls, regions = cloud.run(program)
     assert [url.rpartition("/")[2] for url in urls] == ["orders"]
     assert regions == ["eu-north-1", "us-east-1", "us-east-1"]
+
+
+@pytest.mark.ours
+def test_a_session_in_a_process_finds_credentials_that_are_nobodys(cloud, monkeypatch):
+    """Programs look whether there are any. Those of this machine are not read."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOFTHEMACHINE")
+
+    def program():
+        found = boto3.Session().get_credentials().get_frozen_credentials()
+        given = boto3.Session("AKIAGIVEN", "secret").get_credentials().access_key
+        return found.access_key, given, boto3.Session().client("sts").get_caller_identity()["Arn"]
+
+    arn = "arn:aws:iam::123456789012:user/administrator"
+    assert cloud.run(program) == ("simulated", "AKIAGIVEN", arn)
 
 
 @pytest.mark.guide
