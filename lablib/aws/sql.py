@@ -48,6 +48,15 @@ _TEXTS = (
 )
 
 
+# DuckDB's functions that make as much out of nothing as a number says; nothing interrupts them. Those that Redshift has
+# too make at most a VARCHAR(MAX), 65,535 bytes (database developer guide, "Character types"). It has no others.
+_GROWING = {
+    "repeat": ("a, n", "octet_length(encode(a)) * n", "a, {n}"), "lpad": ("a, n, f := ' '", "n", "a, {n}, f"),
+    "rpad": ("a, n, f := ' '", "n", "a, {n}, f"),
+}  # fmt: skip
+_NOT_HERE = ("array_resize", "bar", "bitstring", "format", "generate_series", "list_resize", "printf", "range")
+_VARCHAR_MAX = 65_535
+
 LARGEST = 100_000_000  # bytes of a result; Redshift management guide (2023), "Considerations" of the Data API
 LONGEST = 30.0  # real seconds that a statement may take; ours
 _FETCH = 10_000  # rows at a time
@@ -123,6 +132,14 @@ class Database:
             for name, value in _CLOCKS.items():
                 self._root.execute(f"CREATE MACRO main.{name}() AS {value}")
             self._root.execute(f"CREATE MACRO main.age(since) AS age({_NOW}, since)")
+            for name, (takes, size, gives) in _GROWING.items():
+                text = f"{name}: more than the {_VARCHAR_MAX:,} bytes of a VARCHAR(MAX)"
+                n = f"CASE WHEN {size} > {_VARCHAR_MAX} THEN error('{text}') ELSE n END"
+                self._root.execute(f"CREATE MACRO main.{name}({takes}) AS system.main.{name}({gives.format(n=n)})")
+            for name in _NOT_HERE:
+                text = f"error('function {name} does not exist in this lab')"
+                forms = (f"({', '.join('abcdefgh'[:count])}) AS {text}" for count in range(1, 9))
+                self._root.execute(f"CREATE MACRO main.{name}{', '.join(forms)}")
 
     def session(self) -> Session:
         """A connection with a transaction that begins now."""

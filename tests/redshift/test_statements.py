@@ -233,6 +233,21 @@ def test_a_statement_that_does_not_end_is_ended_and_the_cluster_goes_on(lab, sql
 
 
 @guide
+@pytest.mark.parametrize("call", ["repeat('x', 2000000000)", "rpad('x', 2000000000, 'y')", "lpad('x', 65536)"])
+def test_a_text_is_no_longer_than_a_varchar_and_no_memory_is_asked_for(lab, call):
+    """Database developer guide, "Character types": 65,535 bytes. DuckDB takes 8 GB for it, and hears no interrupt."""
+    function = call.partition("(")[0]
+    assert lab.error(f"SELECT {call}") == f"ERROR: {function}: more than the 65,535 bytes of a VARCHAR(MAX)"
+    assert lab.rows("SELECT len(repeat('x', 65535)), lpad('x', 2), rpad('x', 3, 'ab')") == [(65535, " x", "xab")]
+
+
+@ours
+@pytest.mark.parametrize("call", ["range(1000000000)", "list_resize([1], 3000000000)", "bar(1, 0, 10, 1000000000)"])
+def test_functions_of_duckdb_that_make_much_of_nothing_are_not_there(lab, call):
+    assert lab.error(f"SELECT {call}") == f"ERROR: function {call.partition('(')[0]} does not exist in this lab"
+
+
+@guide
 def test_a_result_has_a_limit(lab, monkeypatch):
     """Management guide (2023), "Considerations when using the Data API": 100 MB."""
     monkeypatch.setattr("lablib.aws.sql.LARGEST", 1_000_000)
