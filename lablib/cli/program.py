@@ -58,6 +58,7 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     subjects: tuple[str, ...] = ()
     calls: tuple[int, ...] = ()
+    unit: str = "message"
 
     @property
     def trace(self) -> Trace:

@@ -15,7 +15,7 @@ NAME, BUCKET = "riders-to-s3", "lift-riders"
 def make_delivery(stage: Stage, size: int = 1, seconds: int = 60, transform: str = "") -> Any:
     """Make the delivery stream and its bucket, wait until it is active, and return the client. `transform`: the ARN of
     a function."""
-    cloud = stage.cloud
+    cloud, stage.unit = stage.cloud, "record"
     s3, firehose = cloud.client("s3"), cloud.client("firehose")
     s3.create_bucket(Bucket=BUCKET)
     to: dict[str, Any] = {

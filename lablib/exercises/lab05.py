@@ -39,16 +39,16 @@ class System(NamedTuple):
 
 _SYSTEMS = (
     System("trucks", "truck", {
-        "truck": ("truck-1", "truck-2", "truck-12", "truck-21"), "depot": ("north", "north", "south", "north"),
-        "position": ("37.1 N", "37.2 N", "37.1 N"),
+        "truck": ("truck-1", "truck-2", "truck-12", "truck-21", "truck-1-2"),
+        "depot": ("north", "north", "south", "north", "south"), "position": ("37.1 N", "37.2 N", "37.1 N"),
     }),
     System("clicks", "session", {
-        "session": ("a1", "a11", "b1", "A1", "a1b"), "country": ("KR", "KR", "KR", "KR", "DE"),
-        "page": ("/", "/cart", "/pay"),
+        "session": ("a1", "a11", "b1", "A1", "a1b", "a1-1", "b-1"),
+        "country": ("KR", "KR", "KR", "KR", "DE"), "page": ("/", "/cart", "/pay"),
     }),
     System("machines", "machine", {
-        "factory": ("busan", "busan", "busan", "seoul"), "machine": ("press 1", "press 11", "saw 1", "press 112"),
-        "value": ("20", "21", "20"),
+        "machine": ("press 1", "press 11", "saw 1", "press 112", "press 11 2"),
+        "factory": ("busan", "busan", "busan", "seoul"), "value": ("20", "21", "20"),
     }),
 )  # fmt: skip
 

@@ -13,13 +13,14 @@ from lablib.exercises.case import counted, cut, flag, knobs, scaled, some
 from lablib.exercises.case import number as numbered
 from lablib.exercises.partners import Partner, WorkFailed
 from lablib.exercises.stage import Problem, Stage
-from lablib.exercises.streams import STREAM, inside, make_stream, put_by_shop
+from lablib.exercises.streams import STREAM, empty_reads, inside, make_stream, put_by_shop
 from lablib.kernel import Row
 
 # ---- 05.consumer -----------------------------------------------------------------------------------------------------
 
 _EVERY = 20  # records: a checkpoint must come at least so often
 _SECONDS = 0.05  # of work on a record
+_SILENCE = 670.0  # seconds without a new record: an iterator is good for 300
 _EVENTS = (
     Event("CheckpointWritten", "{actor} notes that {resource} is done up to this record"),
     Event("CheckpointRead", "{actor} asks how far {resource} is done"),
@@ -96,13 +97,40 @@ class RecordWork(Partner):
         self.perform(_SECONDS, finish)
 
 
+def _unread(stage: Stage, number: str) -> str:
+    """Why nobody worked on this record, in words: how the reading of its shard ended. "" when that never began, or
+    began behind the record.
+    """
+    shards = inside(stage).shards.values()
+    shard, at = next(
+        (shard, shard.first + n)
+        for shard in shards
+        for n, record in enumerate(shard.records)
+        if record.sequence_number == number
+    )
+    brought, reads = 0, stage.trace.where(("RecordsRead", "ReadBroughtNothing"), resource=f"{STREAM}/{shard.id}")
+    for row in reads:
+        how, behind = "was empty", row.detail
+        if row.kind == "RecordsRead":
+            first, count, behind, _ = row.detail
+            if first <= at < first + count:
+                return f"It came with the answer of {row.time:.2f} s."
+            how, brought = "ended before it", max(brought, first)
+    if not reads or brought > at:
+        return ""
+    return (
+        f"The last answer of {shard.id} {how}, and MillisBehindLatest was {behind:,}: more records follow. Go on with "
+        "NextShardIterator until that is 0, or until a closed shard has none."
+    )
+
+
 def all_done(stage: Stage) -> Iterator[Problem]:
     """Every record was worked on. `stage.given` is the work."""
     for number, name in stage.labels.items():
         if not stage.given.done[number]:
             tried = stage.trace.where("WorkStarted", subject=number)
             failed = stage.trace.where("WorkFailed", subject=number)
-            why = "No work on it was begun."
+            why = f"No work on it was begun. {_unread(stage, number)}".rstrip()
             if failed:
                 why = f"Its work failed at {failed[-1].time:.2f} s, and nobody tried it again. It stays in the shard."
             elif tried:
@@ -127,8 +155,8 @@ def few_again(stage: Stage) -> Iterator[Problem]:
     if len(again) > _EVERY * max(stops, 0):
         yield Problem(
             f"{counted(len(again), 'record')} were done more than once, with {counted(stops, 'interruption')}: "
-            f"{_EVERY} a time are allowed. Write a checkpoint at least every {_EVERY} records, and read it when you "
-            "start.",
+            f"{_EVERY} a time are allowed, of all shards together. Write a checkpoint at least every {_EVERY} records, "
+            "and before you go on to another shard, and read it when you start.",
             again[:1],
         )
 
@@ -158,25 +186,28 @@ class Consumer(Exercise):
     id = "05.consumer"
     signature = "consumer(kinesis, stream_name, checkpoints, process)"
     knobs = knobs(
+        empty=empty_reads(),
         records=numbered("record", 0, 90),
         shards=numbered("shard", 1, 3),
         fails=scaled("the work fails at record number {:d}", 40),
         more=some("more failure{s} of the same record", 6),
         crash=scaled("a crash right after record number {:d} is done", 60),
-        late=flag("records that come after five minutes of silence"),
+        late=flag("records that come after eleven minutes of silence"),
     )
     harmless = {"records": 12, "shards": 1}
     also = (
         {"records": 60, "shards": 2, "crash": 50}, {"records": 60, "shards": 1, "fails": 30},
         {"records": 12, "shards": 1, "fails": 5, "more": 6},
         {"records": 8, "shards": 2, "late": 1}, {"records": 1, "shards": 3},
+        {"records": 12, "shards": 2, "empty": 4}, {"records": 90, "shards": 2, "crash": 52},
     )  # fmt: skip
     examples = 40
+    events = 12_000
     causes = (in_the_order_of_the_shard,)
     faults = (all_done, few_again)
 
     def play(self, stage: Stage, case: Any) -> None:
-        kinesis = make_stream(stage, case.shards)
+        kinesis = make_stream(stage, case.shards, case.empty)
         for n in range(case.records):
             put_by_shop(stage, f"record-{n + 1}", f"customer-{n % 7}")
         work = RecordWork(stage, 2 * case.crash, case.fails, case.more)
@@ -185,14 +216,20 @@ class Consumer(Exercise):
         stage.keep_running("consumer-1", kinesis, STREAM, table, work, survives=(WorkFailed,))
         begun = stage.cloud.now
         if case.late:
-            stage.run(begun + 330)
+            stage.run(begun + _SILENCE)
             for n in range(case.records, case.records + 5):
                 put_by_shop(stage, f"record-{n + 1}", f"customer-{n % 7}")
-        stage.run(stage.cloud.now + 120, lambda: len(work.done) == len(stage.labels))
+        stage.run(stage.cloud.now + 120 * (1 + 4 * (case.empty > 0)), lambda: len(work.done) == len(stage.labels))
         stage.run(stage.cloud.now + 5)
 
 
 # ---- 05.reshard ------------------------------------------------------------------------------------------------------
+
+_REFUSED = 10  # calls, in a stream that is read once
+_RATE = (
+    "A shard answers five GetRecords calls a second, for all who poll it together: others are refused as well. Sleep "
+    "between two calls, and leave Limit high."
+)
 
 
 def keys_in_order(stage: Stage) -> Iterator[Problem]:
@@ -220,11 +257,24 @@ def each_record_once(stage: Stage) -> Iterator[Problem]:
         if done[number] != 1:
             times = "not done" if not done[number] else f"done {done[number]} times"
             closed = sum(shard.end is not None for shard in inside(stage).shards.values())
-            yield Problem(
-                f"{stage.labels[number]} was {times}. The stream has {counted(len(inside(stage).shards), 'shard')}, "
-                f"{closed} of them closed; a closed one keeps its records, and ListShards names it.",
-                [number],
+            why = (
+                f"The stream has {counted(len(inside(stage).shards), 'shard')}, {closed} of them closed; a closed one "
+                "keeps its records, and ListShards names it."
             )
+            yield Problem(
+                f"{stage.labels[number]} was {times}. {(not done[number] and _unread(stage, number)) or why}", [number]
+            )
+
+
+def within_the_rate(stage: Stage) -> Iterator[Problem]:
+    """Hardly any call is refused. Where answers are empty, who asks again at once is forgiven."""
+    refused = stage.trace.where("ReadThrottled")
+    if len(refused) > _REFUSED and not stage.case.empty:
+        yield Problem(
+            f"{len(refused)} of {len(stage.api_calls('GetRecords'))} GetRecords calls were refused, and sent again by "
+            f"boto3. {_RATE}",
+            calls=refused[:3],
+        )
 
 
 class Reshard(Exercise):
@@ -233,18 +283,23 @@ class Reshard(Exercise):
     id = "05.reshard"
     signature = "read(kinesis, stream_name, process)"
     knobs = knobs(
+        empty=empty_reads(),
         changes=some("change{s} of the shards", 4),
         shards=numbered("shard{s} at first", 1, 3),
-        records=numbered("record{s} between two changes", 1, 12),
+        records=numbered("record{s} between two changes", 1, 40),
         merges=flag("merges too"),
     )
     harmless = {"records": 4}
-    also = ({"changes": 1, "records": 4}, {"changes": 4, "shards": 2, "merges": 1, "records": 6})
+    also = (
+        {"changes": 1, "records": 4}, {"changes": 4, "shards": 2, "merges": 1, "records": 6},
+        {"changes": 2, "shards": 2, "records": 12, "empty": 4}, {"changes": 2, "records": 40},
+    )  # fmt: skip
     examples = 40
-    faults = (keys_in_order, each_record_once)
+    advice = {"ProvisionedThroughputExceeded": _RATE}
+    faults = (keys_in_order, each_record_once, within_the_rate)
 
     def play(self, stage: Stage, case: Any) -> None:
-        kinesis, chance = make_stream(stage, case.shards), stage.cloud.chance.stream("shop")
+        kinesis, chance = make_stream(stage, case.shards, case.empty), stage.cloud.chance.stream("shop")
         keys: dict[str, str] = {}
         for change in range(case.changes + 1):
             for _ in range(case.records):
@@ -256,7 +311,7 @@ class Reshard(Exercise):
         stage.run(stage.cloud.now + 5)
         work = RecordWork(stage, 0, 0)
         stage.given = work.order, keys
-        stage.call("reader", kinesis, STREAM, work, until=stage.cloud.now + 600)
+        stage.call("reader", kinesis, STREAM, work, until=stage.cloud.now + 3600)
         stage.reach("changes", case.changes)
 
     def _change(self, stage: Stage, kinesis: Any, merge: bool) -> None:

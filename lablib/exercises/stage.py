@@ -70,6 +70,7 @@ class Stage:
         self.queues: dict[str, dict[str, Any]] = {}  # by URL, the attributes with which a queue was made
         self.trace = self.cloud.trace  # what is judged and replayed
         self.given: Any = None  # what this exercise's faults want to know
+        self.unit = "message"  # what calls handle
         self.forgiving = False  # does a program that ends because a call was refused start again?
         self.hopeless: set[str] = set()  # orders on which all work fails
         self.learners: list[str] = []  # names of the processes that run the learner's function
@@ -314,7 +315,7 @@ class Stage:
         if not may_end:
             self.fail(
                 f"Your function returned at {self.cloud.now:.2f} s. A consumer "
-                "runs for ever: it asks for messages again and again."
+                f"runs for ever: it asks for {self.unit}s again and again."
             )
 
     def fail(self, what: str, *subjects: str) -> None:

@@ -5,13 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from lablib.aws.service import Request
+from lablib.exercises.case import Knob, scaled
 from lablib.exercises.stage import Stage
 
 STREAM = "orders"
+_FIFTHS = 20  # percent
 
 
-def make_stream(stage: Stage, shards: int) -> Any:
-    """Make the stream, wait until it is active, and return the client."""
+def empty_reads() -> Knob:
+    """How many of the reads that should bring records bring none."""
+    return scaled("{:d} % of the answers empty though records follow", 4, step=_FIFTHS)
+
+
+def make_stream(stage: Stage, shards: int, empty: int = 0) -> Any:
+    """Make the stream, wait until it is active, and return the client. `empty`: the knob of `empty_reads`."""
+    stage.unit = "record"
+    stage.cloud.quotas["kinesis.empty_reads"] = empty * _FIFTHS / 100
     kinesis = stage.cloud.client("kinesis")
     kinesis.create_stream(StreamName=STREAM, ShardCount=shards)
     stage.run(stage.cloud.now + 30, lambda: inside(stage).status == "ACTIVE")

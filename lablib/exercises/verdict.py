@@ -73,6 +73,7 @@ class Replay:
     calls: tuple[int, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
     learners: tuple[str, ...] = ()
+    unit: str = "message"  # what calls handle
 
     @property
     def seed(self) -> int:
@@ -84,7 +85,9 @@ class Replay:
         """Series and numbers of this run."""
         from lablib.measures import Measures
 
-        return Measures(self.trace, until=self.until)
+        found = Measures(self.trace, until=self.until)
+        found.unit = self.unit
+        return found
 
     @cached_property
     def topology(self) -> Topology:
@@ -98,7 +101,7 @@ class Replay:
 
     def _lines(self) -> list[str]:
         return [
-            f"{row.time:9.3f} s  {_label(row, self.trace, self.labels)}{_words(row, self.trace)}"
+            f"{row.time:9.3f} s  {_label(row, self.trace, self.labels)}{_words(row, self.trace, self.unit)}"
             for row in _story(self)
         ]
 
@@ -144,10 +147,10 @@ def _story(replay: Replay) -> list[Row]:
     return [trace[i] for i in sorted(rows)]
 
 
-def _words(row: Row, trace: Trace) -> str:
+def _words(row: Row, trace: Trace, unit: str) -> str:
     if not trace.is_api(row.index):
         return _MESSAGE_ID.sub(r"...\1", trace.describe(row))
-    answer = counted(row.detail, "message") if isinstance(row.detail, int) else row.detail
+    answer = counted(row.detail, unit) if isinstance(row.detail, int) else row.detail
     if answer == "CallerGone":
         answer = "gone before the answer came"
     return f"{row.actor} calls {row.kind}: {answer}"
@@ -178,7 +181,7 @@ def make_replay(stage: Stage, id: str, problem: Problem) -> Replay:
     until = stage.trace[-1].time if len(stage.trace) else 0.0
     calls = (*problem.calls, *(row.index for row in stage.crash_rows))
     told = problem.what, stage.trace, until, problem.subjects, calls
-    return Replay(id, stage.case, *told, stage.labels, tuple(stage.learners))
+    return Replay(id, stage.case, *told, stage.labels, tuple(stage.learners), stage.unit)
 
 
 def passed_with(id: str, reached: Sequence[Mapping[str, float]]) -> str:

@@ -31,6 +31,8 @@ class Case(Protocol):
     def subjects(self) -> tuple[str, ...]: ...
     @property
     def calls(self) -> tuple[int, ...]: ...
+    @property
+    def unit(self) -> str: ...
 
 
 class _CaseRun(Run):
@@ -49,6 +51,7 @@ class FailingCase(Scenario):
     def __init__(self, case: Case) -> None:
         super().__init__()
         object.__setattr__(self, "_case", case)
+        object.__setattr__(self, "unit", case.unit)
         made = _CaseRun(self, case.seed, (), case.until, "2023", case.trace, quota_values(), topology_of(case.trace))
         object.__setattr__(self, "_run", made)
 

@@ -4,6 +4,9 @@ import math
 import re
 import time
 
+from exercises.lab05_answers import _entries, _iterator, _shards
+from exercises.lab05_more_answers import _round_robin
+
 # ---- 05.keys ---------------------------------------------------------------------------------------------------------
 
 
@@ -19,11 +22,11 @@ def keys_of_eight_characters(system, record):  # once passed
     return _name(system, record)[:8]
 
 
+def keys_of_letters_and_digits(system, record):  # once passed
+    return re.sub("[- ]", "", _name(system, record))
+
+
 # ---- 05.producer -----------------------------------------------------------------------------------------------------
-
-
-def _entries(records):
-    return [{"Data": record["data"], "PartitionKey": record["key"]} for record in records]
 
 
 def _pieces(entries, most=500):
@@ -96,38 +99,85 @@ def put_refused_ones_at_the_end(kinesis, stream_name, records):
 # ---- 05.consumer -----------------------------------------------------------------------------------------------------
 
 
-def _iterator(kinesis, stream_name, shard, done=None):
-    where = {"ShardIteratorType": "TRIM_HORIZON"}
-    if done:
-        where = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": done}
-    return kinesis.get_shard_iterator(StreamName=stream_name, ShardId=shard, **where)["ShardIterator"]
-
-
 def _trying(tries):
     """A record is tried so often, then it is left out."""
 
-    def consumer(kinesis, stream_name, checkpoints, process):
-        shards = [shard["ShardId"] for shard in kinesis.list_shards(StreamName=stream_name)["Shards"]]
-        at = {shard: _iterator(kinesis, stream_name, shard, checkpoints.get(shard)) for shard in shards}
-        while True:
-            for shard in at:
-                answer = kinesis.get_records(ShardIterator=at[shard], Limit=20)
-                for record in answer["Records"]:
-                    for _ in range(tries):
-                        try:
-                            process(record)
-                            break
-                        except Exception:
-                            time.sleep(0.5)
-                    checkpoints.put(shard, record["SequenceNumber"])
-                at[shard] = answer["NextShardIterator"]
-            time.sleep(1)
+    @_round_robin
+    def consumer(records, process, done):
+        for record in records:
+            for _ in range(tries):
+                try:
+                    process(record)
+                    break
+                except Exception:
+                    time.sleep(0.5)
+            done(record["SequenceNumber"])
 
     return consumer
 
 
 consumer_tries_twice = _trying(2)  # once passed
 consumer_tries_five_times = _trying(5)  # once passed
+
+
+def _noting(notes, limit=20, silent=None):
+    """All shards in turn. `notes(done, shard)`: what is to be noted after a record of this shard, by shard, of the
+    numbers of all that is done, the latest last. After `silent` seconds without a record it ends.
+    """
+
+    def consumer(kinesis, stream_name, checkpoints, process):
+        at = {s: _iterator(kinesis, stream_name, s, checkpoints.get(s)) for s in _shards(kinesis, stream_name)}
+        done, latest = {shard: [] for shard in at}, time.time()
+        while silent is None or time.time() - latest < silent:
+            for shard in at:
+                answer = kinesis.get_records(ShardIterator=at[shard], Limit=limit)
+                for record in answer["Records"]:
+                    process(record)
+                    done[shard].append(record["SequenceNumber"])
+                    latest = time.time()
+                    for other, number in notes(done, shard).items():
+                        checkpoints.put(other, number)
+                at[shard] = answer["NextShardIterator"]
+            time.sleep(1)
+
+    return consumer
+
+
+def _each(done, shard):
+    return {shard: done[shard][-1]}
+
+
+def _twentieth_of_all(done, shard):
+    return {} if sum(map(len, done.values())) % 20 else _each(done, shard)
+
+
+def _twentieth_of_the_shard(done, shard):
+    return {} if len(done[shard]) % 20 else _each(done, shard)
+
+
+def _all_at_every_twentieth(done, shard):
+    return {other: numbers[-1] for other, numbers in done.items() if numbers and _twentieth_of_all(done, shard)}
+
+
+consumer_notes_one_shard_every_twenty = _noting(_twentieth_of_all)  # once passed
+consumer_notes_one_shard_every_twenty_of_all = _noting(_twentieth_of_all, 10_000)  # once passed
+consumer_counts_for_each_shard = _noting(_twentieth_of_the_shard)
+consumer_ends_after_ten_minutes = _noting(_each, silent=600)  # once passed
+consumer_notes_all_shards_every_twenty = _noting(_all_at_every_twentieth)  # right: 20 at most, of all shards together
+
+
+def consumer_leaves_a_shard_at_an_empty_answer(kinesis, stream_name, checkpoints, process):
+    at = {s: _iterator(kinesis, stream_name, s, checkpoints.get(s)) for s in _shards(kinesis, stream_name)}
+    while True:
+        for shard in list(at):
+            answer = kinesis.get_records(ShardIterator=at[shard], Limit=20)
+            for record in answer["Records"]:
+                process(record)
+                checkpoints.put(shard, record["SequenceNumber"])
+            at[shard] = answer["NextShardIterator"]
+            if checkpoints.get(shard) and not answer["Records"]:
+                del at[shard]
+        time.sleep(1)
 
 
 def consumer_drains_a_shard_at_a_time(kinesis, stream_name, checkpoints, process):
@@ -174,35 +224,57 @@ def read_equal_ones_once(kinesis, stream_name, process):  # once passed
             seen.add((record["PartitionKey"], record["Data"]))
 
 
-def read_behind_the_first_parent(kinesis, stream_name, process):
-    """It forgets AdjacentParentShardId."""
-    shards, done = {s["ShardId"]: s for s in kinesis.list_shards(StreamName=stream_name)["Shards"]}, set()
+def _behind(*parents):
+    """From the youngest shard back to these of its parents."""
 
-    def visit(id):
-        if id in shards and id not in done:
-            done.add(id)
-            visit(shards[id].get("ParentShardId"))
-            for record in _records(kinesis, stream_name, shards[id]):
-                process(record)
+    def read(kinesis, stream_name, process):
+        shards, done = {s["ShardId"]: s for s in kinesis.list_shards(StreamName=stream_name)["Shards"]}, set()
 
-    for id in reversed(shards):
-        visit(id)
+        def visit(id):
+            if id in shards and id not in done:
+                done.add(id)
+                for parent in parents:
+                    visit(shards[id].get(parent))
+                for record in _records(kinesis, stream_name, shards[id]):
+                    process(record)
+
+        for id in reversed(shards):
+            visit(id)
+
+    return read
 
 
-def read_parents_first(kinesis, stream_name, process):
-    """Right, from the youngest shard back to its parents."""
-    shards, done = {s["ShardId"]: s for s in kinesis.list_shards(StreamName=stream_name)["Shards"]}, set()
+read_behind_the_first_parent = _behind("ParentShardId")
+read_parents_first = _behind("ParentShardId", "AdjacentParentShardId")
 
-    def visit(id):
-        if id in shards and id not in done:
-            done.add(id)
-            visit(shards[id].get("ParentShardId"))
-            visit(shards[id].get("AdjacentParentShardId"))
-            for record in _records(kinesis, stream_name, shards[id]):
-                process(record)
 
-    for id in reversed(shards):
-        visit(id)
+def _reading(goes_on, limit=10_000, pause=0.25):
+    """Shard by shard, in order. `goes_on(answer, empty)`: after this answer, and so many empty ones in a row?"""
+
+    def read(kinesis, stream_name, process):
+        for shard in _shards(kinesis, stream_name):
+            at, empty = _iterator(kinesis, stream_name, shard), 0
+            while at:
+                answer = kinesis.get_records(ShardIterator=at, Limit=limit)
+                for record in answer["Records"]:
+                    process(record)
+                at = answer.get("NextShardIterator") if goes_on(answer, empty) else None
+                empty = 0 if answer["Records"] else empty + 1
+                time.sleep(pause)
+
+    return read
+
+
+def _behind_the_tip(answer, empty):
+    return answer["Records"] or answer["MillisBehindLatest"]
+
+
+read_once_each_shard = _reading(lambda answer, empty: False)  # once passed
+read_until_an_empty_answer = _reading(lambda answer, empty: answer["Records"])  # once passed
+read_until_three_empty_answers = _reading(lambda answer, empty: answer["Records"] or empty < 2)
+read_one_by_one_without_a_pause = _reading(_behind_the_tip, limit=1, pause=0)  # once passed
+read_one_by_one = _reading(_behind_the_tip, limit=1)  # right: slow, and within the five calls a second
+read_without_a_pause = _reading(_behind_the_tip, pause=0)  # right: an answer brings all there is
 
 
 # ---- 05.size ---------------------------------------------------------------------------------------------------------
@@ -227,12 +299,38 @@ size_of_the_hours_with_records = _sizing(open_for=lambda load: sum(s for s, rate
 WRONG = [
     ("05.keys", keys_in_capitals, ["Session 'a1' and session 'A1' have the same key 'A1'"]),
     ("05.keys", keys_of_eight_characters, ["Machine 'press 11' and machine 'press 112' have the same key 'press 11'"]),
+    ("05.keys", keys_of_letters_and_digits, ["Truck 'truck-12' and truck 'truck-1-2' have the same key 'truck12'"]),
     ("05.producer", put_in_five_tries, [r"records? of \d+ are not in the stream", "[5-9] calls in which a part"]),
     ("05.producer", put_eighty, ["Records size exceeds 5 MB limit", "52 kB and of 1 MB"]),
     ("05.producer", put_the_last_piece_again, ["are not in the stream", "Put those with an ErrorCode again"]),
     ("05.producer", put_the_refused_ones_together, ["5 MB limit|less than or equal to 500"]),
     ("05.consumer", consumer_tries_twice, ["but record-1 is not done", "more failures? of the same record"]),
     ("05.consumer", consumer_tries_five_times, ["but record-1 is not done", "[45] more failures of the same record"]),
+    ("05.consumer", consumer_notes_one_shard_every_twenty, ["done more than once", "20 a time .* all shards together"]),
+    ("05.consumer", consumer_notes_one_shard_every_twenty_of_all, ["done more than once", "all shards together"]),
+    ("05.consumer", consumer_counts_for_each_shard, ["done more than once", "before you go on to another shard"]),
+    (
+        "05.consumer",
+        consumer_ends_after_ten_minutes,
+        ["it asks for records again and again", "eleven minutes of silence"],
+    ),
+    (
+        "05.consumer",
+        consumer_leaves_a_shard_at_an_empty_answer,
+        ["is not done after", "No work on it was begun. The last answer of shardId"],
+    ),
+    (
+        "05.reshard",
+        read_once_each_shard,
+        ["was not done. The last answer of shardId-0+ was empty", "0 % of the answers empty"],
+    ),
+    (
+        "05.reshard",
+        read_until_an_empty_answer,
+        ["was empty, and MillisBehindLatest was [1-9]", "more records follow. Go on with NextShardIterator"],
+    ),
+    ("05.reshard", read_until_three_empty_answers, ["was empty, and MillisBehindLatest was [1-9]"]),
+    ("05.reshard", read_one_by_one_without_a_pause, ["GetRecords calls were refused", "Sleep between two calls"]),
     ("05.reshard", read_in_the_order_of_their_numbers, ["was done after", "in a shard that is closed now"]),
     ("05.reshard", read_equal_ones_once, ["record-.* was not done"]),
     ("05.reshard", read_behind_the_first_parent, ["was done after", "merges too"]),
@@ -242,6 +340,9 @@ WRONG = [
 RIGHT = [
     ("05.producer", put_refused_ones_at_the_end),
     ("05.consumer", consumer_drains_a_shard_at_a_time),
+    ("05.consumer", consumer_notes_all_shards_every_twenty),
     ("05.reshard", read_parents_first),
+    ("05.reshard", read_one_by_one),
+    ("05.reshard", read_without_a_pause),
     ("05.size", _sizing()),
 ]

@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lab import assumed
 
 from lablib.actors.agent import Agent
 from lablib.actors.kcl import SHARD_END, TRIM_HORIZON, LeaseLost, LeaseTable, Worker
@@ -25,8 +26,8 @@ USER_RECORDS = st.builds(
 class Stream:
     """A cloud with a stream, and what tests look at."""
 
-    def __init__(self, shards=2, seed=1):
-        self.cloud = Cloud(seed=seed)
+    def __init__(self, shards=2, seed=1, **assume):
+        self.cloud = Cloud(seed=seed, assume=assumed("kinesis", assume))
         self.kinesis = self.cloud.client("kinesis")
         self.kinesis.create_stream(StreamName="rides", ShardCount=shards)
         self.cloud.advance(60)
@@ -274,6 +275,20 @@ def test_joined_records_in_the_wrong_shard_vanish(stream):
     stream.cloud.spawn(stream.worker("w", LeaseTable(), seen).run)
     stream.cloud.advance(30)
     assert sorted(data.decode() for *_, data in seen) == [key for key in keys if belongs[key]]
+
+
+@pytest.mark.ours
+def test_a_worker_goes_on_behind_empty_answers():
+    stream, seen = Stream(shards=1, empty_reads=0.7), []
+    fill(stream, 30)
+    stream.split("shardId-000000000000")
+    stream.cloud.advance(60)
+    fill(stream, 30)
+    stream.cloud.spawn(stream.worker("w", LeaseTable(), seen, max_records=10).run)
+    stream.cloud.advance(200)
+    assert sorted(int(data) for *_, data in seen) == sorted([*range(30)] * 2)
+    assert stream.cloud.trace.where("ReadBroughtNothing")
+    stream.cloud.close()
 
 
 @pytest.mark.guide

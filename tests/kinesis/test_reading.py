@@ -81,6 +81,47 @@ def test_a_record_can_be_read_a_moment_after_it_was_put(lab):
     assert len(lab.kinesis.get_records(ShardIterator=iterator)["Records"]) == 1
 
 
+@pytest.mark.guide
+def test_an_answer_can_be_empty_though_records_follow():
+    """API reference, GetRecords: "It might take multiple calls to get to a portion of the shard that contains
+    records". How often is assumed; nothing is lost, nothing comes twice, and MillisBehindLatest tells.
+    """
+    lab = Lab(empty_reads=0.5, read_delay=0)
+    lab.put(*(b"%d" % n for n in range(12)))
+    lab.split()
+    answers, iterator = [], lab.iterator()
+    while iterator:
+        answers.append(lab.get(iterator, Limit=2))
+        iterator = answers[-1].get("NextShardIterator")
+    found = [record["Data"] for answer in answers for record in answer["Records"]]
+    assert found == [b"%d" % n for n in range(12)]
+    empty = [answer for answer in answers if not answer["Records"]]
+    assert 2 <= len(empty) < len(answers)
+    assert all(answer["MillisBehindLatest"] > 0 and "ChildShards" not in answer for answer in empty)
+    told = lab.rows("ReadBroughtNothing")
+    assert len(told) == len(empty)
+    assert "though this one follows, 6" in lab.cloud.trace.explain(told[0].subject)
+
+
+@pytest.mark.ours
+def test_an_empty_answer_at_once_behind_a_record_says_so_too():
+    lab = Lab(empty_reads=0.9, read_delay=0)
+    iterator = lab.iterator()
+    lab.put(b"x")
+    answer = lab.kinesis.get_records(ShardIterator=iterator)
+    assert not answer["Records"] and answer["MillisBehindLatest"] > 0
+
+
+@pytest.mark.ours
+def test_no_answer_is_empty_in_vain_unless_it_is_assumed(lab):
+    lab.put(*[b"x"] * 40)
+    iterator = lab.iterator()
+    for _ in range(40):
+        answer = lab.get(iterator, Limit=1)
+        assert len(answer["Records"]) == 1
+        iterator = answer["NextShardIterator"]
+
+
 # ---- limits ----------------------------------------------------------------------------------------------------------
 
 

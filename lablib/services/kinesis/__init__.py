@@ -3,7 +3,9 @@
 Operations, parameters and constraints: API reference (2013-12-02) as shipped in botocore. The shards are in `shards`, a
 stream and its resharding in `stream`, registered consumers in `fanout`, the operations on streams in `control`; here is
 what writes and reads records. Assumed, because AWS gives no number: how long it takes to create and to reshard a
-stream, and until a record can be read. Texts of errors: recorded from AWS where `checks` and the tests say so.
+stream, and until a record can be read; and how often a read brings nothing though records follow, by default never (API
+reference, GetRecords: "It might take multiple calls to get to a portion of the shard that contains records"). Texts of
+errors: recorded from AWS where `checks` and the tests say so.
 """
 
 from __future__ import annotations
@@ -167,6 +169,10 @@ class Kinesis(Control):
         position = max(iterator.position, shard.oldest)
         until = now - self.world.quotas["kinesis.read_delay"]
         records = shard.slice(position, limit, self.world.quotas["kinesis.read_size"], until)
+        share = self.world.quotas["kinesis.empty_reads"]
+        kept_back = records[0] if records and share and request.chance.coin(share) else None
+        if kept_back:
+            records = []
         if any(record.encrypted for record in records):
             self._decrypt(stream, request)
         size = sum(record.size for record in records)
@@ -176,7 +182,7 @@ class Kinesis(Control):
         at_end = shard.end is not None and behind is None
         answer: Document = {
             "Records": [self._document(record) for record in records],
-            "MillisBehindLatest": 0 if behind is None else round((now - behind) * 1000),
+            "MillisBehindLatest": 0 if behind is None else max(bool(kept_back), round((now - behind) * 1000)),
         }
         if at_end:
             answer["ChildShards"] = [stream.shards[id].as_child() for id in shard.children]
@@ -186,6 +192,9 @@ class Kinesis(Control):
             detail = [position, len(records), answer["MillisBehindLatest"], size]
             last = records[-1].sequence_number
             self.world.trace.add("RecordsRead", stream.place(shard), last, request.caller, request.row, detail)
+        elif kept_back:
+            told = stream.place(shard), kept_back.sequence_number, request.caller, request.row
+            self.world.trace.add("ReadBroughtNothing", *told, answer["MillisBehindLatest"])
         return answer
 
     def subscribe_to_shard(

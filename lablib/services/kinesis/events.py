@@ -38,6 +38,12 @@ EVENTS = (
     ),
     Event("RecordExpired", "older than the retention period of {resource}: gone", ends="expired", counts="expired"),
     Event("RecordsRead", _read, "{actor} read up to {message}", holder="reads"),
+    Event(
+        "ReadBroughtNothing",
+        lambda row, trace: (
+            f"{row.resource} gave {row.actor} nothing, though this one follows, {row.detail / 1000:.1f} s behind"
+        ),
+    ),
     Event("RecordsPushed", _read, "{actor} was sent all up to {message}", holder="reads"),
     Event(
         "WriteThrottled",

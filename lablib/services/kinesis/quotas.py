@@ -51,6 +51,9 @@ QUOTAS: tuple[Quota, ...] = (
     assumed(
         "kinesis.read_delay", 0.06, "s", "until a record can be polled; guide: about 200 ms with one consumer", 0, 60
     ),
+    assumed(
+        "kinesis.empty_reads", 0, "share", "of reads that bring nothing though records follow; API: GetRecords", 0, 0.9
+    ),
     assumed("kinesis.push_delay", 0.06, "s", "until a record is pushed; guide: about 70 ms with fan-out", 0, 60),
     assumed("kinesis.push_idle", 5, "s", "between two events of a subscription to which nothing comes", 0.1, 300),
     assumed("kinesis.create_time", 15, "s", "CREATING", 0, 3600),
