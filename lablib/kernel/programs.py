@@ -16,6 +16,7 @@ from functools import cached_property
 from random import Random
 from typing import Any
 
+from lablib.kernel.loop import Signal
 from lablib.kernel.process import Process, current_process
 
 
@@ -32,6 +33,8 @@ class Program:
         self.ending = False
         self.counts: Counter[str] = Counter()  # names with numbers count within the program
         self.signal_handlers: dict[int, Any] = {}
+        self.signalled: Signal | None = None  # fires after a handler, for signal.pause()
+        self.wakeup_fd = -1  # signal.set_wakeup_fd's
         self.at_exit: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
         self.file_names: Any = None  # tempfile's
         self.last_uuid1: int | None = None

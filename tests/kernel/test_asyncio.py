@@ -1,7 +1,9 @@
 """asyncio inside a process: its own code, on virtual time and the virtual network. Outside it stays real."""
 
 import asyncio
+import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -177,16 +179,39 @@ def test_outside_asyncio_is_real_also_beside_a_running_cloud():
     assert real > 0.015
 
 
-def test_signals_are_refused_where_programs_expect_it(kernel):
-    """Programs write `except NotImplementedError` around add_signal_handler, which Windows has not."""
-    import signal
+def test_a_loop_hears_of_signals(kernel):
+    """asyncio's guide, "Set signal handlers for SIGINT and SIGTERM"."""
 
     async def main():
-        with pytest.raises(NotImplementedError, match="set_wakeup_fd"):
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, print)
-        return True
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        threading.Timer(3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        async with asyncio.timeout(10):
+            await stop.wait()
+        assert loop.remove_signal_handler(signal.SIGTERM)
+        return time.monotonic()
 
-    assert run(kernel, main)
+    assert run(kernel, main) == pytest.approx(3, abs=1e-3)
+
+
+def test_an_interrupt_cancels_what_asyncio_runs(kernel):
+    """asyncio.run: at SIGINT the main task is cancelled, and then KeyboardInterrupt is raised."""
+    ended = []
+
+    async def waiting():
+        threading.Timer(3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        try:
+            await asyncio.sleep(10)
+        finally:
+            ended.append(time.monotonic())
+
+    def program():
+        with pytest.raises(KeyboardInterrupt):
+            asyncio.run(waiting())
+
+    kernel.spawn(program)
+    kernel.advance(20)
+    assert ended == [pytest.approx(3, abs=1e-3)]
 
 
 CELLS = [

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from lablib.kernel.process import unsimulated
-from lablib.kernel.stdlib import clocks, exits, patching, randomness, refusals, threads, variables
+from lablib.kernel.stdlib import clocks, exits, patching, randomness, refusals, signals, threads, variables
 
 _installed = False
 
@@ -24,6 +24,7 @@ def install() -> None:
     threads.patch_threading()
     randomness.patch_random()
     refusals.patch_os()
+    signals.patch_signal()
     variables.patch_environ()
     exits.patch_atexit()
     for name, patch in {

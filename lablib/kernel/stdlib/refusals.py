@@ -27,30 +27,17 @@ def refuse(what: str, instead: str) -> Callable[..., Any]:
 
 
 def patch_os() -> None:
-    """The modules `os` and `signal`. Each program is alone on its machine, as in a container: its process id is 1."""
+    """The modules `os` and `signal`."""
     names = (
         "fork", "forkpty", "system", "popen", "posix_spawn", "posix_spawnp", "execv", "execve", "spawnv", "spawnve",
     )  # fmt: skip
     virtualize(os, {name: refuse(f"os.{name}", _SPAWN) for name in names})
-    virtualize(os, {name: refuse(f"os.{name}", _EVENT) for name in ("kill", "killpg", "abort")})
-    virtualize(os, {"getpid": lambda process: 1, "getppid": lambda process: 0, "cpu_count": lambda process: _CPUS})
-    virtualize(os, {"process_cpu_count": lambda process: _CPUS})
-    virtualize(signal, {"signal": _set_handler, "getsignal": _handler})
+    virtualize(os, {name: refuse(f"os.{name}", _EVENT) for name in ("killpg", "abort")})
+    virtualize(os, dict.fromkeys(("cpu_count", "process_cpu_count"), lambda process: _CPUS))
+    virtualize(os, {"uname": _uname(os.uname)} if hasattr(os, "uname") else {})
     virtualize(signal, {name: refuse(f"signal.{name}", _TIMER) for name in ("alarm", "setitimer")})
-    waits = ("pause", "sigwait", "sigwaitinfo", "sigtimedwait", "set_wakeup_fd", "raise_signal", "pthread_kill")
+    waits = ("sigwait", "sigwaitinfo", "sigtimedwait")
     virtualize(signal, {name: refuse(f"signal.{name}", _EVENT) for name in waits})
-
-
-def _handler(process: Process, number: int) -> Any:
-    default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
-    return program_of(process).signal_handlers.get(number, default)
-
-
-def _set_handler(process: Process, number: int, handler: Any) -> Any:
-    """A handler of a program; nobody sends it signals. The host's own handlers stay what they are."""
-    before = _handler(process, number)
-    program_of(process).signal_handlers[number] = handler
-    return before
 
 
 def _patch_subprocess(subprocess: Any) -> None:
@@ -109,7 +96,25 @@ def _host(real: Callable[..., Any]) -> Callable[..., Any]:
     return ask
 
 
+def _node(process: Process) -> str:
+    from lablib.kernel.network import network_of  # when it is needed
+
+    return network_of(process.kernel).host_of(program_of(process)).name
+
+
+def _uname(real: Callable[[], Any]) -> Callable[..., Any]:
+    """The virtual side of `os.uname`: this machine's, under the name of the program's host."""
+
+    def uname(process: Process) -> Any:
+        system, _, *others = real()
+        return os.uname_result((system, _node(process), *others))
+
+    return uname
+
+
 def _patch_platform(platform: Any) -> None:
+    ask = _host(platform.uname)  # it keeps what it once found
+    virtualize(platform, {"uname": lambda process: ask(process)._replace(node=_node(process)), "node": _node})
     processor = getattr(platform, "_Processor", None)  # `platform.platform()` asks it, which runs `uname -p`
     if processor is not None:
         virtualize(processor, {"from_subprocess": _host(processor.from_subprocess)})
