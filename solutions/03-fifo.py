@@ -68,7 +68,8 @@ for name, run in (("standard", standard), ("FIFO", fifo)):
 # two consumers that have two positions of one truck do not wait for each other. (The model's servers fail far more often
 # than those of AWS, so that you see duplicates within a minute.)
 #
-# Two positions that came too late, the first by a copy that came back, the second by long work:
+# Two positions that came too late, the first by a copy that came back, the second by long work: the truck's next
+# position was drawn meanwhile.
 
 # %%
 jumps = [row.subject for row in jumps_back(standard)]
@@ -118,7 +119,7 @@ views.sweep(sizes, drawn, x_title="consumers", y_title="positions drawn a second
 # **What to notice.** With a group for each truck, six consumers do all that arrives, and twelve groups could keep twelve
 # at work. With one group the second consumer already changes nothing.
 #
-# ### One slow message
+# ### One slow truck
 #
 # The positions of truck 1 now take six times the work, longer than it takes the next one to come.
 
@@ -142,12 +143,18 @@ for group in ("truck", "one"):
     )
 
 # %% [markdown]
+# **What to notice.** Five positions of the other trucks are just being drawn when the run ends. Without a slow truck it is
+# the same. In one group, all wait behind truck 1.
+#
 # ### Try it: the missions above the picture, and these
 #
-# 1. Open **What if**, and set *message group* to "one". How many consumers work in the FIFO lane? Set it back.
-# 2. Play, stop, and do *Crash a consumer* while one of the FIFO lane has a position. Its truck stands still on the map until the
-#    visibility timeout ends (30 s). All others go on. Click a position that waits: its card
-#    says why.
+# Do the missions first. Then run the cell of the workbench again: its settings are as at first, and what you have met
+# stays met.
+#
+# 1. Open **What if**, and set *message group* to "one". How many consumers work in the FIFO lane? Set it back to "truck".
+# 2. Play, stop while a consumer of the FIFO lane has a position, and do *Crash a consumer* with that consumer. Its truck
+#    stands still on the map until the visibility timeout ends (30 s). All others go on. Click a position that waits: its
+#    card says why.
 # 3. Set *consumers* to 40. Why do most of them have nothing to do? Twelve groups can keep at most twelve at work.
 # 4. Set *trucks* to 100 and *consumers* to 100. That is the course's example: **100 trucks, one FIFO queue, group id =
 #    truck id, up to 100 consumers.** A later lab puts the same trucks on a Kinesis stream with 5 shards.

@@ -91,6 +91,9 @@ print(f"{order} is known to: {', '.join(sorted(known(alone)[order]))}")
 #
 # ### Try it: the missions above the picture, and these
 #
+# Do the missions first. Then run the cell of the workbench again: its settings are as at first, and what you have met
+# stays met.
+#
 # 1. **Break it.** Open **What if** and set *shop crashes* to 0. Play, stop, and do *Crash the shop*. Look at the next
 #    order in both lanes.
 # 2. **Ask why.** Click a message in a queue of the upper lane. Its life names what was published, and the other copies.

@@ -49,7 +49,8 @@ predict("04b.shared")
 # ### Look
 #
 # The same photos twice. Below, the bucket tells one queue. Above, it tells a topic, and each program has a queue of its
-# own. Press **Play** (or the space bar), and look at the board on the right: a column is a photo.
+# own. Press **Play** (or the space bar), and look at the board on the right: a column is a photo. (The message that waits
+# below before the first photo is a *test event*: S3 tries whether the queue lets it in. There is no photo in it.)
 
 # %%
 bench = workbench(Uploads, seed=7, way="one queue", compare={"way": "a topic"})
@@ -68,6 +69,9 @@ for way in ("one queue", "a topic"):
 # for two programs. Nobody gets an error: each program is busy, and each has only a part of the photos.
 #
 # ### Try it: the missions above the picture, and these
+#
+# Do the missions first. Then run the cell of the workbench again: its settings are as at first, and what you have met
+# stays met.
 #
 # 1. **Hold one program up.** Open **What if**, play, stop, and do *Freeze a consumer*, `faces-1`, 60 s, and then the same
 #    with `faces-2`. What waits in the upper lane? Who gets the photos of that minute in the lower one?
