@@ -571,6 +571,67 @@ def test_tls_meets_a_plain_server_and_a_plain_client_meets_tls(kernel):
     assert run(other, plain_client, tls_echo)[:1] == b"\x15"
 
 
+def test_a_handshake_that_nobody_answers_ends(kernel):
+    """By the timeout of the socket, or because the other end closes."""
+
+    def hangs_up(port=7):
+        socket.create_server(("", port)).accept()[0].close()
+
+    def client():
+        began = time.monotonic()
+        with socket.create_connection(("srv", 7), timeout=3) as s, pytest.raises(TimeoutError, match="handshake"):
+            ssl.create_default_context().wrap_socket(s, server_hostname="srv")
+        return time.monotonic() - began
+
+    assert run(kernel, client, silent) == pytest.approx(3, abs=0.1)
+    other = Kernel()
+
+    def met_by_an_end():
+        with socket.create_connection(("srv", 7)) as s, pytest.raises((ssl.SSLEOFError, ConnectionResetError)):
+            ssl.create_default_context().wrap_socket(s, server_hostname="srv")
+        return True
+
+    assert run(other, met_by_an_end, hangs_up)
+    other.close()
+
+
+def test_what_a_tls_connection_says_of_itself(kernel):
+    def client():
+        context = ssl.create_default_context()
+        with socket.create_connection(("srv", 7)) as s:
+            with pytest.raises(ValueError, match="check_hostname requires server_hostname"):
+                context.wrap_socket(s)
+            tls = context.wrap_socket(s, server_hostname="srv", do_handshake_on_connect=False)
+        with tls:
+            tls.do_handshake()
+            tls.do_handshake()
+            said = tls.version(), tls.cipher()[1], tls.compression(), tls.selected_alpn_protocol(), tls.session
+            return said, bool(tls.getpeercert(binary_form=True)), tls.session_reused
+
+    assert run(kernel, client, tls_echo) == (("TLSv1.3", "TLSv1.3", None, None, None), True, False)
+
+
+def test_a_handshake_on_a_socket_that_does_not_block_is_done_by_hand(kernel):
+    def client():
+        with socket.create_connection(("srv", 7)) as s:
+            s.setblocking(False)
+            context = ssl.create_default_context()
+            with pytest.raises(ValueError, match="should not be specified for non-blocking sockets"):
+                context.wrap_socket(s, server_hostname="srv")
+            tls, waits = context.wrap_socket(s, server_hostname="srv", do_handshake_on_connect=False), 0
+        with tls:
+            while True:
+                try:
+                    tls.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    waits += 1
+                    select.select([tls], [], [])
+            return waits, tls.getpeercert()["subjectAltName"]
+
+    assert run(kernel, client, tls_echo) == (1, (("DNS", "srv"),))
+
+
 def test_tls_over_memory_is_refused(kernel):
     kernel.spawn(lambda: ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO()))
     with pytest.raises(NotImplementedError, match="TLS over memory"):

@@ -163,10 +163,10 @@ class Socket(_RealSocket):
         return len(data)
 
     def recvfrom(self, size: int, flags: int = 0) -> tuple[bytes, Any]:
-        return self.recv(size, flags), self.end.peer_name
+        return self.recv(size, flags), None  # Linux tells no address of a connection's bytes
 
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
-        return self.recv_into(buffer, nbytes, flags), self.end.peer_name
+        return self.recv_into(buffer, nbytes, flags), None
 
     def recvmsg(self, size: int, *_: Any) -> tuple[bytes, list[Any], int, Any]:
         return self.recv(size), [], 0, None
@@ -284,6 +284,13 @@ def _pair(process: Process, family: int | None = None, type: int = 1, proto: int
     return a, b
 
 
+def _close(process: Process, fd: int) -> None:
+    end = network_of(process.kernel).fds.get(fd)
+    if end is None:
+        raise failure(errno.EBADF)
+    end.close()
+
+
 def patch_socket(module: Any) -> None:
     """The module `socket`."""
 
@@ -298,6 +305,7 @@ def patch_socket(module: Any) -> None:
     virtualize(
         module,
         {
+            "close": _close,
             "getaddrinfo": _addresses,
             "socketpair": _pair,
             "gethostbyname": _address,
