@@ -214,6 +214,27 @@ def test_an_interrupt_cancels_what_asyncio_runs(kernel):
     assert ended == [pytest.approx(3, abs=1e-3)]
 
 
+def test_the_order_of_addresses_does_not_show(kernel):
+    """as_completed makes a set of what it is given; `wait` gives sets, also of futures that an executor made."""
+
+    async def note(n, begun):
+        begun.append(n)
+        return n
+
+    async def main():
+        begun, loop = [], asyncio.get_running_loop()
+        order, coroutines = random.sample(range(40), 40), [note(n, begun) for n in range(40)]
+        ended = [await each for each in asyncio.as_completed([coroutines[n] for n in order])]
+        first, second = loop.create_future(), loop.create_future()
+        assert isinstance(first, asyncio.Future)
+        with pytest.raises(TypeError):
+            list(asyncio.as_completed(first))
+        assert begun == ended == order
+        return -hash(first) + hash(second)
+
+    assert run(kernel, main) == 1
+
+
 CELLS = [
     """
 import asyncio, queue, threading, time

@@ -173,7 +173,7 @@ def test_freezegun_works_inside_and_outside(kernel):
 def test_log_lines_bear_virtual_times(kernel):
     out = io.StringIO()
     handler = logging.StreamHandler(out)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(threadName)s %(process)d %(message)s"))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(relativeCreated)d %(threadName)s %(process)d %(message)s"))
     logger = logging.getLogger("tests.kernel.clocks")
     logger.addHandler(handler)
     logger.propagate = False
@@ -181,7 +181,7 @@ def test_log_lines_bear_virtual_times(kernel):
         inside(kernel, lambda: logger.warning("low"))
     finally:
         logger.removeHandler(handler)
-    assert out.getvalue() == "2023-04-02 06:00:05,000 <lambda> 1 low\n"
+    assert out.getvalue() == "2023-04-02 06:00:05,000 108005000 <lambda> 1 low\n"
 
 
 def test_a_clock_as_an_attribute_of_a_class_is_not_bound():

@@ -12,6 +12,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from functools import wraps
 from types import MethodType, ModuleType
 from typing import Any
 
@@ -100,8 +101,18 @@ def patch_time() -> None:
 
 
 def patch_logging(logging: Any) -> None:
-    """The module `logging`: a class attribute, which no scan finds."""
+    """The module `logging`: a class attribute, which no scan finds, and the time since logging was imported."""
     logging.Formatter.converter = time.localtime
+    real = logging.LogRecord.__init__
+
+    @wraps(real)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        real(self, *args, **kwargs)
+        process = current_process()
+        if process is not None:
+            self.relativeCreated = process.kernel.now * 1000
+
+    logging.LogRecord.__init__ = __init__
 
 
 def patch_urllib3(connection: Any) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import _thread
 import threading
 from collections.abc import Callable
+from functools import wraps
 from types import ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -180,11 +181,24 @@ def patch_futures(base: Any) -> None:
 
 
 def patch_asyncio(asyncio: Any) -> None:
-    """The package `asyncio`: its own loop runs over virtual sockets and clocks. `wait` and `all_tasks` give sets."""
+    """The package `asyncio`: its own loop runs over virtual sockets and clocks. `wait` and `all_tasks` give sets of
+    tasks and futures, `as_completed` begins coroutines in the order of a set."""
     event_loops.follow(asyncio)
-    asyncio.Task = asyncio.tasks.Task = type(
-        "Task", (asyncio.Task,), {"__hash__": steady_hash, "__module__": "asyncio"}
-    )
+    steady = {"__hash__": steady_hash, "__module__": "asyncio"}
+    future = type("Future", (asyncio.Future,), steady)
+    asyncio.base_events.BaseEventLoop.create_future = lambda loop: future(loop=loop)
+    real_as_completed = asyncio.as_completed
+
+    @wraps(real_as_completed)
+    def as_completed(fs: Any, *, timeout: float | None = None) -> Any:
+        single = asyncio.isfuture(fs) or asyncio.iscoroutine(fs)  # which is an error
+        if current_process() is not None and asyncio._get_running_loop() is not None and not single:
+            fs = [asyncio.ensure_future(each) for each in dict.fromkeys(fs)]
+        return real_as_completed(fs, timeout=timeout)
+
+    for module in (asyncio.tasks, asyncio):
+        replace(module, "as_completed", as_completed)
+    asyncio.Task = asyncio.tasks.Task = type("Task", (asyncio.Task,), steady)
     asyncio.log.logger.addFilter(_not_killed)  # of a loop whose program was killed: nobody is there to be told
 
 

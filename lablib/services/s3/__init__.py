@@ -73,6 +73,7 @@ class S3(Uploads):
     batches = frozenset(("DeleteObjects",))
     quirks = {
         "copy sources are documents": (),
+        "None if it is missing": ("LocationConstraint",),
         "transfers without threads": ("copy", "download_file", "download_fileobj", "upload_file", "upload_fileobj"),
     }
     quotas = QUOTAS
@@ -199,8 +200,7 @@ class S3(Uploads):
         return {"BucketRegion": self._bucket(bucket).region}
 
     def get_bucket_location(self, request: Request, *, bucket: str) -> Document:
-        location = self._bucket(bucket).location
-        return {"LocationConstraint": location} if location else {}
+        return {"LocationConstraint": location} if (location := self._bucket(bucket).location) else {}
 
     # ---- objects -----------------------------------------------------------------------------------------------------
 
