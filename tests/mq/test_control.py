@@ -128,6 +128,29 @@ def test_a_new_user_waits_for_a_reboot(broker):
 
 
 @pytest.mark.guide
+def test_a_changed_user_waits_for_a_reboot_too_and_is_described_with_what_waits(broker):
+    """API reference, DescribeUser: `Pending` holds the access to the console and the groups that will be."""
+    mq, about = broker.mq, {"BrokerId": broker.id, "Username": "shop"}
+    before = mq.describe_user(**about)
+    with pytest.raises(mq.exceptions.BadRequestException, match="12 to 250 characters"):
+        mq.update_user(**about, Password="short")
+    mq.update_user(**about, Password="another long password", ConsoleAccess=True, Groups=["staff"])
+    mq.update_user(**about, Groups=["staff", "night"])  # what it leaves out stays as it was planned
+    described = mq.describe_user(**about)
+    assert described["Pending"] == {"PendingChange": "UPDATE", "ConsoleAccess": True, "Groups": ["staff", "night"]}
+    assert described["ConsoleAccess"] == before["ConsoleAccess"]
+    assert logs_in(broker, "shop", USER["Password"])
+    mq.reboot_broker(BrokerId=broker.id)
+    broker.cloud.advance(400)
+    described = mq.describe_user(**about)
+    assert "Pending" not in described and described["Groups"] == ["staff", "night"]
+    assert logs_in(broker, "shop", "another long password")
+    assert not logs_in(broker, "shop", USER["Password"])
+    mq.delete_user(**about)
+    assert mq.describe_user(**about)["Pending"] == {"PendingChange": "DELETE"}
+
+
+@pytest.mark.guide
 def test_a_change_waits_for_the_weekly_window(pair):
     """The run begins on Saturday, 1 April 2023, 00:00 UTC; the window of this broker on Sunday at 03:00."""
     first = pair.engine.active.name

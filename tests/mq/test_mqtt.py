@@ -67,6 +67,31 @@ def test_a_message_goes_to_all_who_subscribed_and_stomp_hears_it_too(broker):
     assert stomp_heard.bodies == ["20"]
 
 
+@pytest.mark.parametrize("clean", [True, False])
+def test_who_unsubscribes_hears_no_more_and_nothing_is_kept(broker, clean):
+    """MQTT 3.1.1, 3.10 and 4.1: a subscription of a session that is not clean would have kept what comes meanwhile."""
+
+    def program():
+        device, sender = Device(broker, "device", clean), Device(broker, "sender")
+        device.client.subscribe([("t", 1), ("u", 1)])
+        time.sleep(1)
+        sender.client.publish("t", "first", qos=1)
+        time.sleep(1)
+        device.client.unsubscribe(["t", "never subscribed"])
+        time.sleep(1)
+        device.stop()
+        sender.client.publish("t", "second", qos=1)
+        sender.client.publish("u", "third", qos=1)
+        time.sleep(1)
+        again = Device(broker, "device", clean)
+        again.client.subscribe("t", 1)
+        time.sleep(1)
+        return device.payloads, again.payloads
+
+    kept = [] if clean else ["third"]
+    assert broker.cloud.run(program, name="devices") == (["first"], kept)
+
+
 @pytest.mark.reported
 @pytest.mark.parametrize(("clean", "subscribed", "published"), list(itertools.product([True, False], [0, 1], [0, 1])))
 def test_two_things_make_an_offline_subscriber_whole_and_a_third_makes_it_safe(broker, clean, subscribed, published):

@@ -479,6 +479,39 @@ def test_dead_letters_say_where_they_have_been_and_why(stage):
     assert "moved from shop/queue/q to shop/queue/dead" in stage.cloud.explain("m1")
 
 
+@guide  # RabbitMQ: dead letter exchanges
+def test_a_dead_letter_goes_to_all_queues_of_its_exchange(stage):
+    def play(channel):
+        channel.exchange_declare("graveyard", "fanout")
+        for name in ("for people", "for the log"):
+            channel.queue_declare(name)
+            channel.queue_bind(name, "graveyard")
+        channel.queue_declare("q", arguments={"x-dead-letter-exchange": "graveyard"})
+        channel.basic_publish("", "q", b"bad", pika.BasicProperties(message_id="m"))
+        channel.basic_reject(channel.basic_get("q")[0].delivery_tag, requeue=False)
+        channel.connection.sleep(1)
+        return taken(channel, "for people"), taken(channel, "for the log"), taken(channel, "q")
+
+    assert in_channel(stage, play) == ([("bad", False)], [("bad", False)], [])
+    assert "graveyard" in stage.cloud.explain("m")
+
+
+@guide  # AMQP 0-9-1, queue.purge: what waits is gone, what is out stays out
+def test_a_purge_takes_what_is_ready(stage):
+    def play(channel):
+        channel.queue_declare("q")
+        for n in range(3):
+            channel.basic_publish("", "q", str(n))
+        tag = channel.basic_get("q")[0].delivery_tag
+        count = channel.queue_purge("q").method.message_count
+        channel.basic_nack(tag)
+        channel.connection.sleep(1)
+        return count, taken(channel, "q")
+
+    assert in_channel(stage, play) == (2, [("0", True)])
+    assert [row.detail for row in stage.cloud.trace.where("Discarded")] == ["the queue was purged"] * 2
+
+
 @guide
 def test_a_circle_without_a_rejection_ends_and_one_with_goes_on(stage):
     def play(channel):

@@ -1,12 +1,14 @@
 """What RabbitMQ refuses, and in which words. Most of it was asked of RabbitMQ 3.10.8 on 28 November 2026."""
 
+import contextlib
 import struct
 
+import amqp
 import pika
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mq.rabbitmq import Stage, taken
+from mq.rabbitmq import PASSWORD, USER, Stage, taken
 from pika import frame, spec
 
 from lablib.services.mq.rabbitmq import codec
@@ -290,6 +292,25 @@ def test_who_is_not_let_in(stage, change, text):
         return repr(error.value)
 
     assert text in stage.run(program, name="intruder")
+
+
+@guide  # RabbitMQ, "Access control": PLAIN, and AMQPLAIN of AMQP 0-8, which py-amqp prefers
+@pytest.mark.parametrize(
+    ("mechanism", "password", "text"),
+    [("AMQPLAIN", PASSWORD, ""), ("AMQPLAIN", "no", "ACCESS_REFUSED"), ("EXTERNAL", PASSWORD, "EXTERNAL")],
+)
+def test_py_amqp_logs_in_with_the_mechanisms_that_are_offered(stage, mechanism, password, text):
+    def program():
+        about = {"userid": USER, "password": password, "login_method": mechanism}
+        with contextlib.closing(amqp.Connection(f"{stage.host}:5671", ssl=True, **about)) as connection:
+            try:
+                connection.connect()
+            except (amqp.AMQPError, OSError) as error:
+                return str(error)
+            return "" if connection.connected else "not connected"
+
+    said = stage.run(program)
+    assert text in said and bool(said) == bool(text)
 
 
 def open_socket(stage):
