@@ -625,6 +625,15 @@ def test_sets_of_futures_have_the_same_order_in_every_run():
     assert sorted(results[0][0]) == list(range(40))
 
 
+def test_a_set_of_threads_has_the_same_order_in_every_run(kernel):
+    def program():
+        threads = {threading.Thread(target=time.sleep, args=(1,), name=str(n)) for n in range(40)}
+        return [thread.name for thread in threads]
+
+    assert run(kernel, program) == run(Kernel(), program)
+    assert len({threading.Thread(), threading.current_thread()}) == 2  # and outside
+
+
 def test_an_error_in_a_pool_reaches_whoever_asks_for_the_result(kernel):
     def program():
         with ThreadPoolExecutor(1) as pool:

@@ -99,6 +99,7 @@ def patch_threading() -> None:
     """The module `threading`."""
     thread: Any = threading.Thread
     thread._lab_process = None
+    thread.__hash__ = steady_hash  # programs keep their threads in sets
     for name, method in {"start": _start, "join": _join, "is_alive": _is_alive}.items():
         setattr(thread, name, method)
     replace(threading.Event, "is_set", _is_set)
