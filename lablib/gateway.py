@@ -122,7 +122,7 @@ class Gateway:
         name: str,
         params: dict[str, Any],
         operation: str,
-        read_timeout: float = 60.0,
+        read_timeout: float | None = 60.0,
         principal: Principal | None = None,
         cause: int = -1,
         travels: bool = True,
@@ -148,7 +148,10 @@ class Gateway:
             if travels:
                 kernel.pass_time(latency[int(random() * _QUANTILES)])
             fault = self.faults.pick(caller, operation, operation in service.batches) if self.faults.active else None
-            if fault is None and principal is None and not service.has_policies:
+            patience = read_timeout if travels and operation in service.slow else None
+            if patience is not None and service.longest(operation, params) >= patience:
+                answer = self._meanwhile(fault, service, name, operation, params, request, patience)
+            elif fault is None and principal is None and not service.has_policies:
                 answer = handler(request, **params)
             else:
                 answer = self._handle(fault, service, name, operation, params, request)
@@ -171,6 +174,7 @@ class Gateway:
             detail = error.code
             raise
         except AnswerLost:
+            detail = _LOST["lost_answer"] if detail == "CallerGone" else detail
             raise
         except Exception as error:
             detail = type(error).__name__
@@ -227,6 +231,39 @@ class Gateway:
         if request.principal is not None or service.has_policies:
             service = self._admit(service, operation, params, request)
         return service.operation(name)(request, **params)
+
+    def _meanwhile(
+        self,
+        fault: Fault | None,
+        service: Service,
+        name: str,
+        operation: str,
+        params: dict[str, Any],
+        request: Request,
+        read_timeout: float,
+    ) -> dict[str, Any]:
+        """A request that may take longer than its caller waits: it is handled in a process of its own, which goes on
+        when the caller has given up. Raises AnswerLost then."""
+        outcome: list[dict[str, Any] | Exception] = []
+
+        def handle() -> None:
+            try:
+                outcome.append(self._handle(fault, service, name, operation, params, request))
+            except Exception as error:  # the caller's, if it still waits
+                outcome.append(error)
+
+        process = self._kernel.spawn(handle, name=f"{request.caller}/{operation}")
+        try:
+            answered = self._kernel.wait(process.done, read_timeout)
+        except BaseException:  # the caller ends, and with it its connection
+            self._kernel.kill(process)
+            raise
+        if not answered:
+            raise AnswerLost(took_effect=True)
+        (found,) = outcome
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def _admit(self, service: Service, operation: str, params: dict[str, Any], request: Request) -> Service:
         """Let access policies decide. Returns the service of the account that owns the resource.

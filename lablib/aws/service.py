@@ -220,6 +220,7 @@ class Service:
     fresh_answers: ClassVar[frozenset[str]] = (
         frozenset()
     )  # of which operations nothing in the answer is kept: no copies
+    slow: ClassVar[frozenset[str]] = frozenset()  # operations that may take long to answer, see `longest`
     quirks: ClassVar[Mapping[str, Collection[str]]] = {}  # what boto3 does for it beyond its model (clients.boto)
     arn_parameter: ClassVar[str] = "resource_arn"  # in which most operations take their resource
     absent: ClassVar[dict[str, str]] = {}  # operations that AWS has and the lab has not, each with what to know of it
@@ -231,6 +232,11 @@ class Service:
     world: World
     operations: dict[str, Handler] = field(default_factory=dict, repr=False)
     has_policies: bool = False
+
+    def longest(self, operation: str, params: dict[str, Any]) -> float:
+        """Seconds that an operation in `slow` can take with these parameters. Who does not wait so long is left
+        without an answer, and the operation goes on."""
+        return 0.0
 
     @property
     def now(self) -> float:

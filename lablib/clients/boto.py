@@ -169,7 +169,7 @@ class SimulatedClient:
 
     _door: Door
     _service: Service
-    _read_timeout: float
+    _read_timeout: float | None
     _principal: Principal | None
     _validated: bool
     _listened: Any

@@ -7,6 +7,8 @@ from itertools import pairwise
 
 import pytest
 from aws_errors import code
+from botocore.config import Config
+from botocore.exceptions import ReadTimeoutError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lab import ACCOUNT, OTHER
@@ -392,6 +394,26 @@ def test_s3_needs_the_function_s_permission(lab):
     s3.put_object(Bucket="photos-of-spring", Key="b.jpg", Body=b"x")
     lab.cloud.advance(60)
     assert [row.detail for row in lab.cloud.trace.where("EventDropped")] == ["AccessDeniedException"]
+
+
+@pytest.mark.guide
+@pytest.mark.parametrize(("read_timeout", "runs"), [(60, 2), (120, 1), (None, 1)])
+def test_a_caller_that_does_not_wait_for_the_function_invokes_it_again(lab, read_timeout, runs):
+    """API: Invoke, "your client might disconnect during synchronous invocation while it waits for a response". boto3
+    waits for 60 seconds, and tries again; the function knows nothing of it."""
+    lab.deploy(timeout=300)
+    patient = lab.cloud.client("lambda", config=Config(read_timeout=read_timeout, retries={"total_max_attempts": 2}))
+    event = {"sleep": 90, "answer": "done"}
+
+    def program():
+        try:
+            return json.load(patient.invoke(FunctionName="resize", Payload=json.dumps(event))["Payload"])
+        except ReadTimeoutError:
+            return "gave up"
+
+    assert lab.cloud.run(program) == ("done" if runs == 1 else "gave up")
+    lab.cloud.advance(200)
+    assert len(lab.seen) == runs
 
 
 def test_sns_invokes_a_function(lab):

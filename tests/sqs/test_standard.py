@@ -5,10 +5,13 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError, ReadTimeoutError
 from lab import Lab as Base
 
 from lablib.aws.service import NotSimulated
 from lablib.cloud import Cloud
+from lablib.measures.tokens import fold
 
 pytestmark = pytest.mark.ours  # where a test names no source
 
@@ -772,6 +775,55 @@ def test_every_transition_has_words():
         text = lab.cloud.trace.describe(row)
         assert text
         assert "None" not in text
+
+
+# ---- a caller that does not wait so long -----------------------------------------------------------------------------
+
+
+@pytest.mark.guide
+def test_a_long_poll_that_outlasts_the_read_timeout_hides_a_message_from_everybody(lab):
+    """API: ReceiveMessage, "ensure that the HTTP response timeout is longer than the WaitTimeSeconds parameter". That
+    the poll goes on without its caller is our assumption; what it takes is in nobody's hands."""
+    impatient = lab.cloud.client("sqs", config=Config(read_timeout=5, retries={"total_max_attempts": 1}))
+    began = lab.cloud.now
+    with pytest.raises(ReadTimeoutError):
+        impatient.receive_message(QueueUrl=lab.url, WaitTimeSeconds=20)
+    assert lab.cloud.now - began == pytest.approx(5, abs=0.2)
+    lab.send()
+    lab.cloud.advance(1)
+    assert lab.queue.in_flight == 1
+    assert lab.cloud.trace.where("ReceiveMessage")[-1].detail == "AnswerLost"
+    assert not any(token.state == "held" for token in fold(lab.cloud.trace).tokens)
+    assert lab.receive(wait=0) == []
+    lab.cloud.advance(30)
+    assert len(lab.receive()) == 1
+
+
+@pytest.mark.guide
+def test_a_long_poll_that_is_answered_in_time_is_answered(lab):
+    impatient = lab.cloud.client("sqs", config=Config(read_timeout=5))
+
+    def sender():
+        time.sleep(3)
+        lab.send()
+
+    lab.cloud.spawn(sender)
+    (message,) = impatient.receive_message(QueueUrl=lab.url, WaitTimeSeconds=20)["Messages"]
+    assert message["Body"] == "hello" and 3 < lab.cloud.now < 4
+    assert impatient.receive_message(QueueUrl=lab.url, WaitTimeSeconds=4).get("Messages") is None
+    with pytest.raises(ClientError, match="WaitTimeSeconds"):
+        impatient.receive_message(QueueUrl=lab.url, WaitTimeSeconds=21)
+
+
+def test_the_long_poll_of_a_consumer_that_ends_ends_with_it(lab):
+    impatient = lab.cloud.client("sqs", config=Config(read_timeout=15))
+    consumer = lab.cloud.spawn(lambda: impatient.receive_message(QueueUrl=lab.url, WaitTimeSeconds=20))
+    lab.cloud.advance(2)
+    lab.cloud.kill(consumer)
+    lab.send()
+    lab.cloud.advance(1)
+    assert lab.queue.in_flight == 0
+    assert lab.cloud.trace.where("ReceiveMessage")[-1].detail == "CallerGone"
 
 
 # ---- not simulated ---------------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ class Lambda(Sources):
 
     name = "lambda"
     arn_parameter = "function_name"
-    throttle = ("TooManyRequestsException", "Rate Exceeded.")
+    throttle, slow = ("TooManyRequestsException", "Rate Exceeded."), frozenset(("Invoke",))
     access_denied = ("AccessDeniedException", 403)
     quotas = QUOTAS
     events = EVENTS
@@ -73,6 +73,12 @@ class Lambda(Sources):
         owner, of = arn.account if arn else self.world.account, self.arn(f"function:{name}") if name else "*"
         policy = function.policy if function else None
         return Target(name, owner, actions, of, policy, function is not None or not name)
+
+    def longest(self, operation: str, params: Document) -> float:
+        """A synchronous invocation (API: Invoke, "your client might be disconnected during synchronous invocation")."""
+        function = self._functions.get(function_name(str(params.get("function_name", ""))))
+        waits = params.get("invocation_type", "RequestResponse") == "RequestResponse"
+        return float(function.timeout if function and waits else 0)
 
     def function(self, name: str) -> Function:
         """The function itself, to look into. Raises KeyError when there is none."""

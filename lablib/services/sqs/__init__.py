@@ -38,6 +38,7 @@ from lablib.services.sqs.events import EVENTS
 from lablib.services.sqs.fifo import FifoQueue
 from lablib.services.sqs.keys import QueueKeys
 from lablib.services.sqs.message import SYSTEM_ATTRIBUTES
+from lablib.services.sqs.polls import LongPolling
 from lablib.services.sqs.quotas import QUOTAS
 from lablib.services.sqs.redrive import MoveTasks, check_target
 from lablib.services.sqs.standard import StandardQueue
@@ -47,7 +48,7 @@ _ARN_FORM = "arn:<partition>:<service>:<region>:<account-id>:<resource-id>"
 _OPTIONAL = ["DelaySeconds", "MessageAttributes", "MessageSystemAttributes", "MessageGroupId", "MessageDeduplicationId"]
 
 
-class Sqs(Refusing, Billed):
+class Sqs(Refusing, Billed, LongPolling):
     """Amazon SQS in one region."""
 
     name, arn_parameter, throttle = "sqs", "source_arn", ("RequestThrottled", "Rate exceeded")
@@ -401,9 +402,7 @@ class Sqs(Refusing, Billed):
                 raise bad_value(wait, "WaitTimeSeconds", f"Must be >= 0 and <= {longest}, if provided.")
         if receive_request_attempt_id is not None:
             checks.check_fifo_id(receive_request_attempt_id, "ReceiveRequestAttemptId", quotas, queue.fifo)
-        system = attribute_names or message_system_attribute_names or []
-        if attribute_names and message_system_attribute_names:
-            system = attribute_names + message_system_attribute_names
+        system = [*(attribute_names or ()), *(message_system_attribute_names or ())]
         for name in system:
             if name not in SYSTEM_ATTRIBUTES:
                 raise unknown_attribute(name)
