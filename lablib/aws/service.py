@@ -222,6 +222,8 @@ class Service:
     )  # of which operations nothing in the answer is kept: no copies
     slow: ClassVar[frozenset[str]] = frozenset()  # operations that may take long to answer, see `longest`
     quirks: ClassVar[Mapping[str, Collection[str]]] = {}  # what boto3 does for it beyond its model (clients.boto)
+    asked_anyway: ClassVar[Mapping[str, Any]] = {}  # parameters whose value asks for what is so anyway
+    said_anyway: ClassVar[Mapping[str, Any]] = {}  # what all answers say that have a place for it
     arn_parameter: ClassVar[str] = "resource_arn"  # in which most operations take their resource
     absent: ClassVar[dict[str, str]] = {}  # operations that AWS has and the lab has not, each with what to know of it
     quotas: ClassVar[tuple[Quota, ...]] = ()  # its quotas and prices, and what its model assumes

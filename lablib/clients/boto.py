@@ -81,8 +81,8 @@ class _Operation:
     """One row of the dispatch table: the model's shapes, and for each parameter its spelling in Python and its rule."""
 
     __slots__ = (
-        "blanks", "body", "copies", "decode", "input_shape", "members", "missing", "model", "name", "output_shape",
-        "required", "streamed",
+        "asked_anyway", "body", "copies", "decode", "input_shape", "members", "missing", "model", "name",
+        "output_shape", "required", "said_anyway", "streamed",
     )  # fmt: skip
 
     def __init__(self, model: Any, service: Service) -> None:
@@ -96,7 +96,9 @@ class _Operation:
         self.required = frozenset(model.input_shape.required_members if model.input_shape else ())
         answers = model.output_shape.members if model.output_shape else {}
         self.streamed = next((name for name, member in answers.items() if "eventstream" in member.serialization), "")
-        self.blanks = {name: None for name in quirks.get("None if it is missing", ()) if name in answers}
+        self.said_anyway = {name: value for name, value in service.said_anyway.items() if name in answers}
+        anyway = {} if "CopySource" in members else service.asked_anyway  # a copy to itself asks for a change by them
+        self.asked_anyway = {name: value for name, value in anyway.items() if name in members}
         self.decode = partial(json_decode_policies, model=model) if "policies are documents" in quirks else None
         self.copies = "copy sources are documents" in quirks and "CopySource" in members
         self.body = model.input_shape.serialization.get("payload", "") if model.has_streaming_input else ""
@@ -109,6 +111,8 @@ class _Operation:
         So it is asked only when our quick test, which says yes only to what it would accept, does not say yes.
         """
         members, params = self.members, {}
+        if self.asked_anyway:
+            given = {name: value for name, value in given.items() if self.asked_anyway.get(name, Unsure) != value}
         if self.copies:
             given = dict(given)
             handle_copy_source_param(given)
@@ -246,8 +250,8 @@ class SimulatedClient:
             self._check_answer(answer, operation)
         if operation.decode is not None:
             operation.decode(answer)
-        if operation.blanks:
-            answer = operation.blanks | answer
+        if operation.said_anyway:
+            answer = operation.said_anyway | answer
         if operation.streamed:
             source = answer[operation.streamed]
             answer = answer | {operation.streamed: EventStream(source, self._failed_stream, operation_name)}

@@ -4,6 +4,7 @@
 "reported" that users quote the text; "ours" that none was found.
 """
 
+import io
 import json
 
 import pytest
@@ -11,6 +12,7 @@ from aws_errors import refused
 from botocore.exceptions import ClientError
 
 from lablib import Cloud
+from lablib.aws.service import NotSimulated
 
 pytestmark = pytest.mark.guide  # where a test names no other source
 
@@ -136,6 +138,23 @@ class TestBuckets:
             s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": place})
             assert s3.get_bucket_location(Bucket=name)["LocationConstraint"] == place
             assert s3.head_bucket(Bucket=name)["BucketRegion"] == region
+
+    def test_objects_are_encrypted_and_who_asks_for_it_gets_what_is(self, cloud):
+        """User guide, "Setting default server-side encryption behavior": SSE-S3 for all since 5 January 2023."""
+        s3 = cloud.client("s3")
+        s3.create_bucket(Bucket="at-home")
+        about = {"Bucket": "at-home", "Key": "k"}
+        asked = {"ServerSideEncryption": "AES256", "StorageClass": "STANDARD"}
+        answers = [
+            s3.put_object(**about), s3.put_object(**about, **asked), s3.get_object(**about), s3.head_object(**about),
+            s3.copy_object(Bucket="at-home", Key="copy", CopySource=about),
+            s3.create_multipart_upload(Bucket="at-home", Key="large", **asked),
+        ]  # fmt: skip
+        assert [answer["ServerSideEncryption"] for answer in answers] == ["AES256"] * 6
+        s3.upload_fileobj(io.BytesIO(b"x"), "at-home", "sent", ExtraArgs=asked)
+        for other in ({"ServerSideEncryption": "aws:kms"}, {"StorageClass": "GLACIER"}):
+            with pytest.raises(NotSimulated, match="is not simulated"):
+                s3.put_object(**about, **other)
 
     def test_how_many(self):
         """Guide: 100 in the notes' time, 10,000 since November 2024."""

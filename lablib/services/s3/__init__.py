@@ -68,16 +68,15 @@ class S3(Uploads):
     """Amazon S3, at the endpoint of one region."""
 
     name = "s3"
-    throttle = ("SlowDown", "Please reduce your request rate.")
-    access_denied = ("AccessDenied", 403)
-    batches = frozenset(("DeleteObjects",))
+    throttle, access_denied = ("SlowDown", "Please reduce your request rate."), ("AccessDenied", 403)
+    batches, events, quotas = frozenset(("DeleteObjects",)), EVENTS, QUOTAS
+    # Objects are encrypted since 5 January 2023 (user guide, "Default encryption"). boto3 says None for no location.
+    asked_anyway = {"ServerSideEncryption": "AES256", "StorageClass": "STANDARD"}
+    said_anyway = {"LocationConstraint": None, "ServerSideEncryption": "AES256"}
     quirks = {
         "copy sources are documents": (),
-        "None if it is missing": ("LocationConstraint",),
         "transfers without threads": ("copy", "download_file", "download_fileobj", "upload_file", "upload_fileobj"),
     }
-    quotas = QUOTAS
-    events = EVENTS
 
     @classmethod
     def bill(
