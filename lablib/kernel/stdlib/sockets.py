@@ -59,7 +59,11 @@ class Socket(_RealSocket):
             self._end = network_of(process.kernel).fds[fileno]
             return
         if family not in (-1, socket.AF_INET) or type & 0xF not in (15, socket.SOCK_STREAM):
-            raise NotImplementedError(f"only TCP over IPv4 is simulated, not {family!r} with {type!r}")
+            asked = [getattr(one, "name", str(one)) for one in (family, type) if one != -1]
+            raise NotImplementedError(
+                f"only TCP over IPv4 is simulated, not {' with '.join(asked)}; "
+                "socket.socket(socket.AF_INET, socket.SOCK_STREAM) is"
+            )
         self._end = Endpoint(process)
         if type != -1 and type & getattr(socket, "SOCK_NONBLOCK", 0):
             self._timeout = 0.0
