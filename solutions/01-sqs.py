@@ -79,8 +79,8 @@ print(queued)
 #
 # ### Try it: the missions above the picture, and these
 #
-# Above the picture stand **missions (임무)**, one after the other. Each shows the settings that it needs; all the
-# others are behind **What if**. On the way, try these:
+# Above the picture stand **missions (임무)**, one after the other. Each shows the settings and the actions that it
+# needs; all the others are behind **What if**. On the way, try these:
 #
 # 1. **A crash.** Stop in the spike, point at a worker of the queue's lane that is busy, and crash it (the lightning
 #    bolt). What happens to the video it was working on?

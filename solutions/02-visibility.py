@@ -133,6 +133,9 @@ views.sweep(
 #
 # ### Try it: the missions above the picture, and these
 #
+# Do the missions first. Then run the cell of the workbench again: its settings are as at first, and what you have met
+# stays met.
+#
 # 1. **Too short.** Open **What if**, and set *visibility timeout* to 10. How many jobs are done twice? Does the backlog
 #    ever drain? Set it back to 30.
 # 2. **A pause.** Stop, point at a worker that is busy, and **freeze** it. A program that pauses (for garbage collection,

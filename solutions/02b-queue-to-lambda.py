@@ -120,6 +120,9 @@ for way in ("raises", "reports", "reports, not asked"):
 #
 # ### Try it: the missions above the picture, and these
 #
+# Do the missions first. Then run the cell of the workbench again: its settings are as at first, and what you have met
+# stays met.
+#
 # 1. Open **What if**, and set *of a bad order the function* to "reports". How many orders are done again now?
 # 2. Set it to "reports, not asked", and *receives before the dead-letter queue* to 3. What is in the dead-letter queue?
 #

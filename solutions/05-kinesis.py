@@ -98,6 +98,9 @@ for workers in (2, 5, 10, 40):
 #
 # ### Try it: the missions above the picture, and these
 #
+# Do the missions first. Then run the cell of the workbench again: its settings are as at first, and what you have met
+# stays met.
+#
 # 1. **One key for all.** Open **What if**, and set *partition key* to "constant". Where do the records go? How many
 #    workers have something to do? Set it back to "truck".
 # 2. **A crash.** Play, stop, and do *Crash a consumer*. Who reads its shard, and from where on? Look at the map.

@@ -278,6 +278,9 @@ bench
 #
 # ### Try it: the missions above the picture, and these
 #
+# Do the missions first. Then run the cell of the workbench again: its settings are as at first, and what you have met
+# stays met.
+#
 # 1. Play, stop at about 20 s, and do *Crash the active broker*. Play on. Which messages are lost? Who has no broker, and
 #    what is each client waiting for?
 # 2. Set *persistent* to "yes". What lies in the store now, and what happens to it in the crash? Then set *receipts* to
