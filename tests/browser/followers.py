@@ -98,7 +98,8 @@ def press(bench: Bench, lane: int, actor: int, what: str) -> None:
     at, canvas = bench.spot(f"{lane}a{actor}"), bench.canvas.bounding_box()
     assert canvas
     bench.page.mouse.move(canvas["x"] + at["x"], canvas["y"] + at["y"])  # what appears there may lie under the pointer
-    bench.box.get_by_role("button", name=re.compile(f"^{what} ")).click()
+    there = bench.box.get_by_role("group", name="What can be done here")  # a mission may have such a button too
+    there.get_by_role("button", name=re.compile(f"^{what} ")).click()
     bench.settled()
 
 

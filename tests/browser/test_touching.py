@@ -84,7 +84,8 @@ def test_a_click_on_a_message_in_a_hand_asks_about_it_and_does_nothing_to_its_wo
     before = bench.run()
     for _, x, y, left in held:
         bench.page.mouse.move(*at(bench, left, y))  # the buttons of the worker come
-        expect(bench.box.get_by_role("button", name=re.compile("^Crash "))).to_be_visible()
+        there = bench.box.get_by_role("group", name="What can be done here")
+        expect(there.get_by_role("button", name=re.compile("^Crash "))).to_be_visible()
         bench.page.mouse.click(*at(bench, x, y))
         bench.settled()
         expect(bench.card).to_be_visible()
