@@ -258,7 +258,7 @@ class Gateway:
         except BaseException:  # the caller ends, and with it its connection
             self._kernel.kill(process)
             raise
-        if not answered:
+        if not answered or not outcome:  # too late, or ended by somebody
             raise AnswerLost(took_effect=True)
         (found,) = outcome
         if isinstance(found, Exception):

@@ -10,7 +10,9 @@ import itertools
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import inf
+from operator import contains
 from typing import Any
 
 from lablib.actors.fleet import Worker
@@ -123,7 +125,7 @@ class Clients:
                     continue
                 if not receipt:
                     break
-                line.wait(lambda line=line, order=order: order in line.receipts)  # type: ignore[misc]
+                line.wait(partial(contains, line.receipts, order))
                 if order in line.receipts:
                     self._trace.add("OrderConfirmed", QUEUE, order, name)
                     break
@@ -139,7 +141,7 @@ class Clients:
             prefetch = {"activemq.prefetchSize": str(self._values["prefetch"])}
             line.connection.subscribe(QUEUE, id="1", ack=self._values["ack"], headers=prefetch)
             while (line.messages and auto) or not line.gone:
-                line.wait(lambda line=line: bool(line.messages))  # type: ignore[misc]
+                line.wait(partial(bool, line.messages))
                 if not line.messages or (line.gone and not auto):
                     continue
                 frame = line.messages.popleft()

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from argparse import Namespace
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -156,7 +157,7 @@ def jupyters_own() -> str:
 def checks(folder: Path) -> Iterator[Callable[[], str]]:
     yield python
     for need in run_time_requirements():
-        yield lambda need=need: package(need)  # type: ignore[misc]
+        yield partial(package, need)
     yield widgets
     yield kernel
     yield settings

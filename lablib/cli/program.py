@@ -24,14 +24,14 @@ from lablib.aws.quotas import Edition
 from lablib.aws.service import NotSimulated
 from lablib.cli.copies import Problem
 from lablib.cloud import Cloud
-from lablib.gateway import Fault
+from lablib.gateway import Fault, FaultKind
 from lablib.kernel import Process, Trace
 from lablib.kernel.interrupt import RealTimeExceeded
 from lablib.kernel.process import Stuck
 
 UNTIL = 3600.0  # virtual seconds
 PATIENCE = 20.0  # real seconds that a program may take without waiting
-AT_THE_DOOR = ("throttle", "lost_request", "lost_answer", "partial")
+AT_THE_DOOR: tuple[FaultKind, ...] = ("throttle", "lost_request", "lost_answer", "partial")
 FAULTS = ("crash", "outage", *AT_THE_DOOR)
 _SHARE = 0.05  # of the calls, for each fault at the front door
 _RESTART = 1.0  # seconds after a crash
@@ -87,7 +87,7 @@ class Program:
         length = self.run(seed, until, limits).until if "crash" in faults else until
         assume = {"sqs.outages_per_hour": _OUTAGES} if "outage" in faults else {}
         cloud = Cloud(seed, limits=limits, assume=assume)
-        cloud.faults.add(*(Fault(kind, probability=_SHARE) for kind in AT_THE_DOOR if kind in faults))  # type: ignore[arg-type]
+        cloud.faults.add(*(Fault(kind, probability=_SHARE) for kind in AT_THE_DOOR if kind in faults))
         outcome = Outcome(self.path.name, seed, cloud)
         with self._as_main() as module, cloud:
             runner = _Runner(self, cloud, outcome, module)

@@ -209,8 +209,9 @@ class Exercise:
     def _failed(
         self, fn: Callable[..., Any], case: Case, outcome: _Outcome, memory: learner.Memory, searched: bool
     ) -> Verdict:
-        assert outcome.replay is not None
-        text = failure_text(outcome.replay, self.id, searched)
+        first = outcome.replay
+        assert first is not None
+        text = failure_text(first, self.id, searched)
         if memory.changed:
             names = ", ".join(f"`{name}`" for name in memory.changed)
             text += (
@@ -221,7 +222,7 @@ class Exercise:
         def again() -> Replay:
             with contextlib.redirect_stdout(_Nowhere()):
                 replay = self._try(fn, case, learner.Memory(fn)).replay
-            return replay or outcome.replay  # type: ignore[return-value]
+            return replay or first
 
         return Verdict(self.id, "failed", text, case, None, again)
 

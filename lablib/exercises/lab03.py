@@ -373,8 +373,11 @@ class Throughput(Exercise):
         running = stage.given = [
             stage.start(f"sender-{n}", stage.sqs, url, mine, case.senders) for n, mine in enumerate(lists, 1)
         ]
-        many = lambda: len(stage.trace.where("Throttled")) > 300  # noqa: E731
-        stage.run(until=30, settled=lambda: not any(p.alive for p in running) or many(), every=0.1)
+
+        def settled() -> bool:
+            return not any(p.alive for p in running) or len(stage.trace.where("Throttled")) > 300
+
+        stage.run(until=30, settled=settled, every=0.1)
 
 
 EXERCISES = (Groups(), Producer(), Throughput())
