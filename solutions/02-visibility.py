@@ -653,11 +653,11 @@ limits("sqs").loc[[f"sqs.{name}" for name in here]]
 # ## What the model leaves out (extra)
 #
 # - **An old receipt handle never deletes here.** AWS promises less: it "might" not delete.
-# - **The HTTP connection.** On AWS a long poll is an open connection. Your client's read timeout must be longer than the
-#   wait time; boto3's default of 60 seconds is.
+# - **The HTTP connection.** A client whose read timeout is shorter than the wait gives up, here as on AWS (boto3's
+#   default of 60 seconds is long enough). That the poll goes on without its caller, and may hide a message, is assumed.
 # - **The number of servers** (8, of which a short poll asks 3) is assumed. AWS says only "a subset".
-# - **Time in one thread.** Real heartbeats run in a second thread. Here a worker's heart beats beside its work in the
-#   workbench, and between two steps in your code.
+# - **Heartbeats.** Those of real consumers run in a second thread. Yours can too; in the workbench a worker's heart beats
+#   beside its work.
 # - **Metrics are exact and immediate.** CloudWatch's come once a minute, and are approximate.
 #
 # ## Cost (extra)
