@@ -48,8 +48,11 @@ def test_a_reload_with_a_living_kernel_brings_the_workbench_back(notebook):
     expect(bench).to_have_count(1)
     before = bench.locator(".ml-now").inner_text()
     assert before.startswith("12.5")
+    bench.focus()
+    page.keyboard.press("b")  # alone it is the workbench's; JupyterLab would add a cell
     page.keyboard.press("Control+s")
     expect(page.get_by_text("Saving completed")).to_be_visible()
+    expect(page.locator(".jp-CodeCell")).to_have_count(len(CELLS))
     page.reload()
     expect(bench).to_be_visible()
     expect(page.locator(".jp-Notebook")).to_have_count(1)  # and no notebook of another test beside it

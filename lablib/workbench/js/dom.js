@@ -98,3 +98,16 @@ export function tabs(label, list) {
   open(list[0].id);
   return { element, open };
 }
+
+/**
+ * Keys that are typed in an element are not JupyterLab's commands; but those with Ctrl or Cmd are (save, search, palette),
+ * save for the ones that edit what stands in a field. The window hears a key before the document, where JupyterLab does.
+ */
+export function keepKeys(element) {
+  const mark = (event) => {
+    const theirs = (event.ctrlKey || event.metaKey) && !event.altKey && /^[^acvxyz]$/i.test(event.key);
+    element.toggleAttribute("data-lm-suppress-shortcuts", !theirs);
+  };
+  addEventListener("keydown", mark, true);
+  return () => removeEventListener("keydown", mark, true);
+}

@@ -9,6 +9,7 @@ export const heard = (widget, whole = false) => ({
   ...widget,
   async initialize(given) {
     const model = itself(given.model);
+    setTimeout(showAgain, 2500, model.widget_manager);
     if (await late(model)) {
       const caughtUp = listenAgain(model);
       if (whole) await caughtUp;
@@ -50,3 +51,24 @@ const listenAgain = (model) => new Promise((done) => {
   });
   model.comm.send({ method: "request_state" }, model.callbacks());
 });
+
+/**
+ * An output waits two seconds for its model (jupyterlab_widgets 3.0.16, `get_model`). When the page stands still for so
+ * long, it does not look once more, and says for good that there is none. Its wait began before this module was loaded,
+ * and timers end in the order in which they are due, so what it says is said by now.
+ */
+function showAgain(manager) {
+  const gone = [...document.querySelectorAll(".jp-OutputArea-output.jupyter-widgets")];
+  if (!manager.context || !gone.some((box) => box.textContent.endsWith("model not found"))) return;
+  for (const { outputs } of manager.context.model.cells) {
+    for (let n = 0; n < (outputs?.length ?? 0); n++) {
+      const output = outputs.get(n);
+      const shown = output.data["application/vnd.jupyter.widget-view+json"]?.model_id;
+      if (shown && manager.has_model(shown)) {
+        manager.get_model(shown).then((model) => {
+          if (!Object.keys(model.views ?? {}).length) outputs.set(n, output.toJSON());
+        });
+      }
+    }
+  }
+}

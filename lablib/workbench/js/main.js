@@ -8,7 +8,7 @@ import { Stage } from "./stage.js";
 import { actionsFor, touch } from "./touch.js";
 import { actorCard, messageCard, orderCard, placeCard } from "./card.js";
 import { allInstants, instants, neighbour, openRun, unpack } from "./model.js";
-import { button, h, icon, iconButton, refill } from "./dom.js";
+import { button, h, icon, iconButton, keepKeys, refill } from "./dom.js";
 import { HANDS } from "./layout.js";
 import { KIT } from "./kit.js";
 import { curveOf, momentOf, sayNow } from "./told.js";
@@ -82,7 +82,7 @@ export function mount(root, store) {
     button("?", () => signs.open(col), { class: "ml-button ml-quiet", "aria-label": "Keys and signs (?)", title: "Keys and signs" }));
   head.append(h("h3", {}, form.title), tools);
   const foot = h("div", { class: "ml-foot" }, drive, scrub.element, speed), line = h("div", { class: "ml-say" }, sentence, lift);
-  const box = h("div", { class: `ml-workbench ${only ? "ml-only" : ""}`, tabIndex: -1, "data-lm-suppress-shortcuts": "true", role: "region",
+  const box = h("div", { class: `ml-workbench ${only ? "ml-only" : ""}`, tabIndex: -1, role: "region",
     "aria-label": form.title },
     only ? null : head, tasks.element, tasks.controls, alarm, h("div", { class: "ml-main" }, h("div", { class: "ml-view" }, picture, foot, line),
       store.live ? panel.element : null),
@@ -485,7 +485,7 @@ export function mount(root, store) {
     found(e);
   });
 
-  const sizes = new ResizeObserver(() => size());
+  const free = keepKeys(box), sizes = new ResizeObserver(() => size());
   sizes.observe(box); sizes.observe(foot);
   const sight = new IntersectionObserver((news) => { visible = news.at(-1).isIntersecting; if (visible) { plot(); wake(); } else settle(); });
   sight.observe(box);
@@ -500,7 +500,7 @@ export function mount(root, store) {
   show(false).then(() => { refresh(); size(); plot(); takeFocus(box); });
   return () => {
     cancelAnimationFrame(frame); frame = -1; settle();
-    forget(); sizes.disconnect(); sight.disconnect(); themes.disconnect(); DARK.removeEventListener("change", repaint);
+    free(); forget(); sizes.disconnect(); sight.disconnect(); themes.disconnect(); DARK.removeEventListener("change", repaint);
     removeEventListener("resize", size);
     chart.close(); box.remove();
   };

@@ -1,6 +1,6 @@
 // What belongs to the page around a workbench: its theme, the focus, and a prediction in a cell of its own.
 import { PALETTE, dress } from "./theme.js";
-import { h } from "./dom.js";
+import { h, keepKeys } from "./dom.js";
 import { predict } from "./predict.js";
 
 export const STILL = matchMedia("(prefers-reduced-motion: reduce)");
@@ -29,7 +29,7 @@ export function takeFocus(box) {
 export function mountPrediction(root, store) {
   const card = h("div", { class: "ml-predict", role: "group", "aria-label": "Prediction" }),
     alarm = h("div", { class: "ml-alarm", role: "alert", hidden: true });
-  const box = h("div", { class: "ml-workbench", "data-lm-suppress-shortcuts": "true" }, card, alarm);
+  const box = h("div", { class: "ml-workbench" }, card, alarm), free = keepKeys(box);
   const show = () => {
     const state = store.get("state");
     dress(box, theme());
@@ -40,5 +40,5 @@ export function mountPrediction(root, store) {
   themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
   root.append(box);
   show();
-  return () => { forget(); themes.disconnect(); box.remove(); };
+  return () => { free(); forget(); themes.disconnect(); box.remove(); };
 }
