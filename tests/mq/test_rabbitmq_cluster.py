@@ -465,7 +465,7 @@ def test_a_mirror_takes_over_at_once_and_nothing_is_lost(mirrored):
 
 
 @ours
-@pytest.mark.parametrize(("first", "second"), itertools.permutations((1, 2, 3), 2))
+@pytest.mark.parametrize(("first", "second"), list(itertools.permutations((1, 2, 3), 2)))
 def test_who_comes_back_before_it_is_missed_has_missed_something(first, second):
     """Erlang: monitors of the processes of a node say "noconnection" at the latest when it connects anew. Two nodes
     lose their power for 40 s, and the others would miss them after a minute.
