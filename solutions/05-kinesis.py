@@ -103,8 +103,8 @@ for workers in (2, 5, 10, 40):
 #
 # 1. **One key for all.** Open **What if**, and set *partition key* to "constant". Where do the records go? How many
 #    workers have something to do? Set it back to "truck".
-# 2. **A crash.** Play, stop, and do *Crash a consumer*. Who reads its shard, and from where on? Look at the map.
-# 3. **More workers.** Set *consumers* to 8. How many work? Then set *shards* to 8.
+# 2. **A crash.** Play, stop, and do *Crash a worker*. Who reads its shard, and from where on? Look at the map.
+# 3. **More workers.** Set *workers* to 8. How many work? Then set *shards* to 8.
 #
 # ## 2. Your first stream
 #

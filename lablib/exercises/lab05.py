@@ -136,7 +136,8 @@ def every_record_is_there(stage: Stage) -> Iterator[Problem]:
         yield Problem(f"{text} It was never put. Two records can be equal, and are still two records.", calls=calls[:1])
     yield Problem(
         f"{text} PutRecords can succeed while some of its records are refused: FailedRecordCount says how many, and "
-        "Records lists the results in the order of your request. Put those with an ErrorCode again.",
+        "Records lists the results in the order of your request. Put those with an ErrorCode again, until none is "
+        "left.",
         calls=calls[:1],
     )
 

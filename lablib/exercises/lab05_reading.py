@@ -20,6 +20,7 @@ from lablib.kernel import Row
 
 _EVERY = 20  # records: a checkpoint must come at least so often
 _SECONDS = 0.05  # of work on a record
+_LONG = 60.0  # seconds without a call: records come late for no other reason
 _SILENCE = 670.0  # seconds without a new record: an iterator is good for 300
 _EVENTS = (
     Event("CheckpointWritten", "{actor} notes that {resource} is done up to this record"),
@@ -97,17 +98,21 @@ class RecordWork(Partner):
         self.perform(_SECONDS, finish)
 
 
+def _where(stage: Stage, number: str) -> tuple[Any, int]:
+    """The shard of a record, and the record's place in it."""
+    return next(
+        (shard, shard.first + n)
+        for shard in inside(stage).shards.values()
+        for n, record in enumerate(shard.records)
+        if record.sequence_number == number
+    )
+
+
 def _unread(stage: Stage, number: str) -> str:
     """Why nobody worked on this record, in words: how the reading of its shard ended. "" when that never began, or
     began behind the record.
     """
-    shards = inside(stage).shards.values()
-    shard, at = next(
-        (shard, shard.first + n)
-        for shard in shards
-        for n, record in enumerate(shard.records)
-        if record.sequence_number == number
-    )
+    shard, at = _where(stage, number)
     brought, reads = 0, stage.trace.where(("RecordsRead", "ReadBroughtNothing"), resource=f"{STREAM}/{shard.id}")
     for row in reads:
         how, behind = "was empty", row.detail
@@ -130,12 +135,20 @@ def all_done(stage: Stage) -> Iterator[Problem]:
         if not stage.given.done[number]:
             tried = stage.trace.where("WorkStarted", subject=number)
             failed = stage.trace.where("WorkFailed", subject=number)
-            why = f"No work on it was begun. {_unread(stage, number)}".rstrip()
+            why = f"No work on it was begun. {_unread(stage, number) or _asked_last(stage)}".rstrip()
             if failed:
                 why = f"Its work failed at {failed[-1].time:.2f} s, and nobody tried it again. It stays in the shard."
             elif tried:
                 why = "Its work was begun, and cut off by a crash. After a crash begin behind the last checkpoint."
             yield Problem(f"{name} is not done after {stage.cloud.now:.0f} s. {why}", [number])
+
+
+def _asked_last(stage: Stage) -> str:
+    """When the program asked for records the last time, if that was long ago: in words."""
+    calls = stage.api_calls("GetRecords")
+    if not calls or stage.cloud.now - calls[-1].time < _LONG:
+        return ""
+    return f"The last GetRecords call was at {calls[-1].time:.2f} s. Ask for new records at least once a minute."
 
 
 def few_again(stage: Stage) -> Iterator[Problem]:
@@ -255,15 +268,34 @@ def each_record_once(stage: Stage) -> Iterator[Problem]:
     done = Counter(order)
     for number in keys:
         if done[number] != 1:
-            times = "not done" if not done[number] else f"done {done[number]} times"
-            closed = sum(shard.end is not None for shard in inside(stage).shards.values())
-            why = (
-                f"The stream has {counted(len(inside(stage).shards), 'shard')}, {closed} of them closed; a closed one "
-                "keeps its records, and ListShards names it."
-            )
-            yield Problem(
-                f"{stage.labels[number]} was {times}. {(not done[number] and _unread(stage, number)) or why}", [number]
-            )
+            if done[number]:
+                what, why = f"done {done[number]} times", _too_often(stage, number)
+            else:
+                what, why = "not done", _unread(stage, number) or _not_brought(stage, number)
+            yield Problem(f"{stage.labels[number]} was {what}. {why}", [number])
+
+
+def _too_often(stage: Stage, number: str) -> str:
+    """Why the work on this record was done again, in words."""
+    shard, at = _where(stage, number)
+    reads = stage.trace.where("RecordsRead", resource=f"{STREAM}/{shard.id}")
+    if sum(row.detail[0] <= at < sum(row.detail[:2]) for row in reads) > 1:
+        return f"{shard.id} was read again. Read each shard once, also when two others lead to it."
+    return "One answer brought it, and process was called again with it."
+
+
+def _not_brought(stage: Stage, number: str) -> str:
+    """Where a record lies that no answer brought, in words."""
+    (shard, _), shards = _where(stage, number), inside(stage).shards.values()
+    if shard.end is None:
+        return (
+            f"It lies in {shard.id}, which is open, and no answer brought it. Read each shard from its oldest record."
+        )
+    closed = sum(shard.end is not None for shard in shards)
+    return (
+        f"The stream has {counted(len(shards), 'shard')}, {closed} of them closed; a closed one keeps its records, and "
+        "ListShards names it."
+    )
 
 
 def within_the_rate(stage: Stage) -> Iterator[Problem]:

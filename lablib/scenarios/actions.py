@@ -79,7 +79,9 @@ class Targets(NamedTuple):
 
 @dataclass(frozen=True)
 class Declared:
-    """What `@action` says of a method. The functions are asked with the stage, when it is built."""
+    """What `@action` says of a method. The functions are asked with the stage, when it is built; `{worker}` in the
+    label is the stage's word.
+    """
 
     label: str
     help: str
@@ -93,7 +95,7 @@ class Declared:
         later = frozenset(self.targets.later(stage)) - set(first) if self.targets else frozenset()
         if not self.when(stage) or (self.targets and not first and not later):
             return None
-        return ActionSpec(kind, self.label, first, self.value, self.help, later)
+        return ActionSpec(kind, self.label.format(worker=stage.worker), first, self.value, self.help, later)
 
 
 def action(

@@ -177,8 +177,7 @@ def jumps_back(run: Run) -> list[Row]:
 
     Newer means: the queue took it later. A position that is drawn twice is a jump only when a newer one came between.
     """
-    truck = run.trace.column("actor")
-    return [run.trace[row] for row in run.measures.jumps_back(truck.__getitem__)]
+    return [run.trace[row] for row in run.measures.jumps_back(run.sender)]
 
 
 def at_work(run: Run) -> int:

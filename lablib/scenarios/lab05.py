@@ -34,8 +34,7 @@ def shares(run: Run) -> dict[str, float]:
 
 def jumps_back(run: Run) -> list[Row]:
     """The positions that reached the map after a newer one of the same truck: their rows WorkEnded, in order."""
-    truck = run.trace.column("actor")
-    return [run.trace[row] for row in run.measures.jumps_back(truck.__getitem__)]
+    return [run.trace[row] for row in run.measures.jumps_back(run.sender)]
 
 
 def delays(run: Run, reader: str) -> list[float]:
@@ -146,7 +145,9 @@ class TruckStream(Scenario):
     hot: float = number(1.0, 1.0, 100.0, "times", step=1, live=True, log=True).says(
         "hot truck", "Truck-1 sends so many positions where the others send one."
     )
-    consumers: int = CONSUMERS.but(default=5, high=20, help="Workers of the application that draws the map.")
+    consumers: int = CONSUMERS.but(default=5, high=20, unit="workers").says(
+        "workers", "Programs of the application that draws the map."
+    )
     work: float = WORK.but(default=0.15, high=10.0, help="Half of the positions take less than this, half take more.")
     spread: float = SPREAD.but(default=2.0)
     batch_size: int = whole(1000, 1, 10_000, "records", aws="Limit", log=True, step=None).says(
@@ -196,6 +197,7 @@ class TruckStream(Scenario):
 
 
 class _StreamStage(Stage):
+    worker = "worker"
     events = (
         Event(
             "PositionLost",

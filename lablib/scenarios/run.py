@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from lablib.measures import Measures, Notable
     from lablib.measures.tokens import Tokens
 
+_AGAIN = re.compile(r"(.+-[0-9]+)-[0-9]+$")
 _LONGEST = 10  # a run may last this many times its scenario's duration: a pasted text must not keep a machine busy
 _MOST_ACTIONS = 200
 _MOST_EVENTS = 150_000  # of a trace; ours: every scenario at its highest settings has room, and none takes minutes
@@ -49,6 +51,13 @@ class Run:
     def title(self) -> str:
         """What the scenario shows, in one line."""
         return self.scenario.title
+
+    def sender(self, row: int) -> str:
+        """Who sent what this row is about. A truck that sends again before it is done has a number behind its name
+        ("truck-1-2"), and is the same truck.
+        """
+        trace = self.trace
+        return _AGAIN.sub(r"\1", trace.name(trace.column("actor")[row]))
 
     @cached_property
     def measures(self) -> Measures:

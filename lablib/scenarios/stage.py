@@ -65,6 +65,7 @@ class Stage:
         "batch_size": 1, "wait_time": 20, "pause": 1.0, "restart": 20.0, "work": 1.0, "spread": 1.0,
     }  # fmt: skip
     events: ClassVar[tuple[Event, ...]] = ()  # what the rows mean that only this stage writes
+    worker: ClassVar[str] = "consumer"  # what one of its fleets is called in words
     layout: ClassVar[str] = ""  # the name of a layout of its own, for the picture
 
     def __init__(self, cloud: Cloud, scenario: Scenario | None = None) -> None:
@@ -290,13 +291,13 @@ class Stage:
 
     WORKERS: ClassVar = Targets(workers, possible_workers)
 
-    @action("Crash a consumer", "It dies at once. What it has in hand stays undone.", targets=WORKERS)
+    @action("Crash a {worker}", "It dies at once. What it has in hand stays undone.", targets=WORKERS)
     def crash(self, worker: str) -> None:
         """End a worker where it stands."""
         self._fleet_of(worker).crash(worker)
 
     @action(
-        "Freeze a consumer", "It stops for a while, then goes on as if nothing had happened.", _30_S, targets=WORKERS
+        "Freeze a {worker}", "It stops for a while, then goes on as if nothing had happened.", _30_S, targets=WORKERS
     )
     def freeze(self, worker: str, seconds: float) -> None:
         """Stop a worker's progress for `seconds`."""

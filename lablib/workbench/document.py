@@ -14,7 +14,7 @@ from typing import Any
 from lablib.measures.document import describe as plain
 from lablib.scenarios import Run, Scenario
 
-GROUPS_NAMED = 24  # of more groups or senders only the first are named on the page: the picture has no room for them
+GROUPS_NAMED = 24  # of more groups only the first are named on the page: the picture has no room for them
 _NARROW = (("u1", "B", 0, 255), ("i1", "b", -128, 127), ("u2", "H", 0, 65_535), ("i2", "h", -32_768, 32_767))
 _KINDS = {"d": "f8", "f": "f4", "i": "i4", "h": "i2", "H": "u2", "b": "i1", "B": "u1", "l": "i8", "q": "i8"}
 _FINE = 2_000.0  # seconds: in a longer run a float of four bytes would tell instants apart too coarsely
@@ -145,9 +145,8 @@ def _lens(run: Run, tokens: dict[str, Any]) -> dict[str, Any]:
         return {"lens": lens}
     names: dict[str, int] = {}
     of: dict[int, int] = {}
-    actors = run.trace.column("actor")
     for message, row in zip(tokens["message"], tokens["row"], strict=True):
         if message not in of:
-            of[message] = names.setdefault(run.trace.name(actors[row]), len(names))
+            of[message] = names.setdefault(run.sender(row), len(names))
     hues = array("i", [of.get(m, -1) for m in range(max(of, default=-1) + 1)])
-    return {"lens": lens, "hues": {"count": len(names), "names": list(names)[:GROUPS_NAMED], "of": small(hues)}}
+    return {"lens": lens, "hues": {"count": len(names), "names": list(names), "of": small(hues)}}

@@ -276,12 +276,12 @@ def one_key_for_all(bench: Bench) -> None:
 @follows("05", 2)
 def somebody_else_reads_on(bench: Bench) -> None:
     stop_at(bench, 10)
-    changes(bench, lambda: do(bench, "Crash a consumer", "worker-1"))
+    changes(bench, lambda: do(bench, "Crash a worker", "worker-1"))
 
 
 @follows("05", 3)
 def more_workers_than_shards(bench: Bench) -> None:
-    changes(bench, lambda: put(bench, "consumers", 8))
+    changes(bench, lambda: put(bench, "workers", 8))
     changes(bench, lambda: put(bench, "shards", 8))
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import numpy as np
-from exercises.lab05_answers import _entries, _iterator, _open, _place, _shards, size_like_ours
+from exercises.lab05_answers import _entries, _iterator, _open, _place, _read_shard, _shards, size_like_ours
 
 # ---- 05.keys ---------------------------------------------------------------------------------------------------------
 
@@ -88,6 +88,15 @@ def put_the_last_ones_again(kinesis, stream_name, records):
             time.sleep(0.5)
 
 
+def put_again_four_times(kinesis, stream_name, records):
+    for piece in _in_pieces(records, _size_in_bytes):
+        for _ in range(5):
+            if piece:
+                results = kinesis.put_records(StreamName=stream_name, Records=piece)["Records"]
+                piece = [entry for entry, result in zip(piece, results, strict=True) if "ErrorCode" in result]
+                time.sleep(1)
+
+
 def put_by_key(kinesis, stream_name, records):
     _putting()(kinesis, stream_name, list({record["key"]: record for record in records}.values()))
 
@@ -163,6 +172,18 @@ def consumer_begins_at_the_checkpoint_each_time(kinesis, stream_name, checkpoint
         time.sleep(1)
 
 
+def consumer_asks_every_six_minutes(kinesis, stream_name, checkpoints, process):
+    at = {s: _iterator(kinesis, stream_name, s, checkpoints.get(s)) for s in _shards(kinesis, stream_name)}
+    while True:
+        for shard in at:
+            answer = kinesis.get_records(ShardIterator=at[shard], Limit=20)
+            for record in answer["Records"]:
+                process(record)
+                checkpoints.put(shard, record["SequenceNumber"])
+            at[shard] = answer["NextShardIterator"]
+        time.sleep(360)
+
+
 # ---- 05.reshard ------------------------------------------------------------------------------------------------------
 
 
@@ -199,6 +220,35 @@ def read_and_sort(kinesis, stream_name, process):
         _do_shard(kinesis, stream_name, shard, records.append)
     for record in sorted(records, key=lambda record: int(record["SequenceNumber"])):
         process(record)
+
+
+def read_the_parents_of_each_open_shard(kinesis, stream_name, process):
+    """Two children have the same parent."""
+    shards = {shard["ShardId"]: shard for shard in kinesis.list_shards(StreamName=stream_name)["Shards"]}
+
+    def go(shard):
+        for parent in ("ParentShardId", "AdjacentParentShardId"):
+            if parent in shards[shard]:
+                go(shards[shard][parent])
+        _read_shard(kinesis, stream_name, shard, process)
+
+    for shard, about in shards.items():
+        if "EndingSequenceNumber" not in about["SequenceNumberRange"]:
+            go(shard)
+
+
+def read_closed_shards_only(kinesis, stream_name, process):
+    for shard in kinesis.list_shards(StreamName=stream_name)["Shards"]:
+        if "EndingSequenceNumber" in shard["SequenceNumberRange"]:
+            _read_shard(kinesis, stream_name, shard["ShardId"], process)
+
+
+def read_and_process_twice(kinesis, stream_name, process):
+    records = []
+    for shard in sorted(_shards(kinesis, stream_name)):
+        _read_shard(kinesis, stream_name, shard, records.append)
+        for record in records:
+            process(record)
 
 
 # ---- 05.size ---------------------------------------------------------------------------------------------------------
@@ -312,11 +362,16 @@ WRONG = [
     ("05.producer", put_with_keys_in_characters, ["exceeds 5 MB limit", r"key\.encode\(\)"]),
     ("05.producer", put_throttled_ones_only, ["are not in the stream", "Put those with an ErrorCode again"]),
     ("05.producer", put_without_a_wait, ["met a full shard", "in the next second: wait before you put again"]),
+    ("05.producer", put_again_four_times, ["records of", "are not in the stream", "again, until none is left"]),
     ("05.producer", put_the_last_ones_again, ["not in the stream", "in the order of your request"]),
     ("05.producer", put_by_key, ["are not in the stream", "It was never put"]),
     ("05.producer", put_refused_ones_singly, ["500 records took 2.. calls; 51 are allowed", "up to 500 records"]),
     ("05.consumer", consumer_goes_on_behind_a_failure, ["Its work failed at", "and nobody tried it again"]),
     ("05.consumer", consumer_notes_in_any_case, ["but record-1 is not done", "never what was only read"]),
+    ("05.consumer", consumer_asks_every_six_minutes, ["No work on it was begun. The last GetRecords call was at"]),
+    ("05.reshard", read_the_parents_of_each_open_shard, ["was done 2 times. shardId-0+ was read again"]),
+    ("05.reshard", read_closed_shards_only, ["record-1 was not done. It lies in shardId-0+, which is open"]),
+    ("05.reshard", read_and_process_twice, ["was done . times. One answer brought it"]),
     ("05.reshard", read_all_at_once, ["was done after", "Read a parent to its end"]),
     ("05.reshard", read_in_the_order_of_the_ranges, ["was done after", "in a shard that is closed now"]),
     (

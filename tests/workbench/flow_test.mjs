@@ -13,7 +13,7 @@ import { actionsFor } from "../../lablib/workbench/js/touch.js";
 import { followed, laneOf } from "../../lablib/workbench/js/lanes.js";
 import { fromSlider, tidy, toSlider } from "../../lablib/workbench/js/settings.js";
 import { hands } from "../../lablib/workbench/js/painters/hands.js";
-import { handled } from "../../lablib/workbench/js/painters/map.js";
+import { handled, map } from "../../lablib/workbench/js/painters/map.js";
 import { isMet, replyTo } from "../../lablib/workbench/js/missions.js";
 import { momentOf, sayNow } from "../../lablib/workbench/js/told.js";
 import { KIT } from "../../lablib/workbench/js/kit.js";
@@ -236,6 +236,10 @@ test("a truck that jumps back is told", { skip: !named("standard") }, () => {
   const jumps = handled(open(named("standard").file)).filter((d) => d.back);
   assert.ok(jumps.length > 0);
   for (const d of jumps) assert.ok(d.seq < d.newest);
+  for (const { text } of map.events(open(named("standard").file))) {
+    const [, truck, seq, newer] = /^(truck-\d+) jumps back: position (\d+) is drawn after (\d+)\.$/.exec(text) ?? [];
+    assert.ok(truck && Number(seq) < Number(newer), text);
+  }
   assert.equal(handled(open(named("groups").file)).filter((d) => d.back).length, 0, "FIFO keeps the order");
 });
 

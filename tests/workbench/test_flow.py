@@ -293,6 +293,13 @@ def test_hues_are_those_of_the_senders():
     assert all(hues["names"][hue] == sender[subject] for subject, hue in zip(subjects, hues["of"], strict=True))
 
 
+def test_a_truck_that_sends_again_before_it_is_done_is_one_truck():
+    run = TruckStream(hot=100.0, every=1.0).run(seed=7, until=40.0)
+    hues = document.describe(run)["hues"]
+    assert any(row.actor == "truck-1-2" for row in run.trace.where(kind="RecordPut"))
+    assert set(hues["names"]) == {f"truck-{n}" for n in range(1, 101)} and hues["count"] == 100
+
+
 def test_bytes_of_a_step_of_a_slider_with_two_lanes():
     """The budget of the table in DESIGN.md: 150 kB."""
     lanes = [VideoQueue(mode=mode, rate=1.6).run(seed=7) for mode in ("queue", "direct")]

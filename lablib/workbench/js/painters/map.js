@@ -1,5 +1,5 @@
 // Lens: the map that the consumers draw. Each sender is a truck on a route of its own; it stands at the last position that was handled.
-// A message handled after a later one of its sender is a jump back: a red kink that stays.
+// A message handled after a later one of its sender is a jump back: a red kink that stays, from that one.
 import { box, circle, fitting, text, width } from "../glyph.js";
 import { alpha, plural } from "../theme.js";
 
@@ -46,7 +46,7 @@ export const map = {
       for (let k = 0; k <= parts; k++) { const [x, y] = point(i, from + ((d.seq - from) * k) / parts); if (k) g.lineTo(x, y); else g.moveTo(x, y); }
       g.strokeStyle = alpha(col.groups[i % COLOURS], 0.32); g.lineWidth = 4; g.stroke();
     }
-    for (const d of handled(run)) if (d.back && d.t <= t) kink(g, point(d.truck, d.from), point(d.truck, d.seq), v, d);
+    for (const d of handled(run)) if (d.back && d.t <= t) kink(g, point(d.truck, d.newest), point(d.truck, d.seq), v, d);
     g.lineCap = "butt";
     for (const [i, d] of at) truck(g, point, i, d, v);
     g.restore();
@@ -66,7 +66,7 @@ export const map = {
   },
   events: (run) => handled(run).filter((d) => d.back).map((d) => ({ t: d.t, kind: "jump back", big: 1, lens: true, message: d.m, place: -1,
     actor: d.holder,
-    text: `${run.hues.names[d.truck] ?? "A truck"} jumps back: position ${d.seq} is drawn after ${d.from}.` })),
+    text: `${run.hues.names[d.truck]} jumps back: position ${d.seq} is drawn after ${d.newest}.` })),
   say: (runs, t) => runs.map((run, i) => { const n = handled(run).filter((d) => d.back && d.t <= t).length;
     return `${runs.length > 1 ? `${"AB"[i]}: ` : ""}${n ? `${plural(n, "jump")} back` : runs.length > 1 ? "no jump back" : "No jump back"}.`; }).join("  "),
   anchor: (e, lane) => (e.lens ? { x: lane.lensBox.x + lane.lensBox.w / 2, y: lane.lensBox.y + 34, r: 2 } : null),
