@@ -29,12 +29,12 @@ _WORDS = {
     "title": "Photo by photo",
     "foot": "a column is a photo, a cell a program that is done with it",
     "all": "done by all",
-    "some": "by some",
-    "nobody": "by nobody",
-    "curve": "photos that only some have worked on",
-    "one": "photo that only some have worked on",
-    "many": "photos that only some have worked on",
-    "none": "no photo that only some have worked on",
+    "some": "missed by some",
+    "open": "still open",
+    "curve": "photos that a program misses",
+    "one": "photo that a program misses",
+    "many": "photos that a program misses",
+    "none": "no photo that a program misses",
 }
 
 
@@ -106,6 +106,7 @@ class Uploads(Scenario):
                 "t": photo["t"],
                 "ended": None,
                 "open": photo["state"] in ("open", "nobody"),
+                "settled": photo["over"],
                 "wanted": [True] * len(names),
                 "told": [photo["done"].get(name) for name in names],
                 "says": f"Nobody but {' and '.join(photo['done'])} will work on {key.removeprefix(_PREFIX)}.",
@@ -273,7 +274,7 @@ def keys_in(text: str) -> list[str]:
 
 def photos(run: Run) -> dict[str, dict[str, Any]]:
     """Each object under photos/: "t", when it was stored; "done", when each program was first done with it; "state":
-    done by "all", "some" or "nobody", or "open" while somebody may still get it.
+    done by "all", "some" or "nobody", or "open" while somebody may still get it; "over": since when nobody may.
     """
     trace, scenario = run.trace, run.scenario
     assert isinstance(scenario, Uploads)
@@ -288,20 +289,22 @@ def photos(run: Run) -> dict[str, dict[str, Any]]:
         key = row.subject
         if key.startswith(_PREFIX):
             had = done.get(key, {})
-            state = "all" if len(had) == wanted else "open" if ends[key] < told else "some" if had else "nobody"
-            found[key] = {"t": row.time, "done": had, "state": state}
+            state = "all" if len(had) == wanted else "open" if len(ends[key]) < told else "some" if had else "nobody"
+            over = None if state == "open" else max(ends[key], default=None)
+            found[key] = {"t": row.time, "done": had, "state": state, "over": over}
     return found
 
 
-def _ends(run: Run) -> Counter[str]:
-    """How many of those that were told of an object have no more to do with it: deleted, done, or given up."""
+def _ends(run: Run) -> dict[str, list[float]]:
+    """When each of those that were told of an object had no more to do with it: deleted, done, or given up."""
     trace = run.trace
     sent = {row.subject: row.index for row in trace.where("Sent")}
-    counts: Counter[str] = Counter()
+    ends: dict[str, list[float]] = defaultdict(list)
     for row in trace.where(("Deleted", "InvocationEnded", "EventDiscarded")):
         causes = [cause for cause in trace.chain(sent.get(row.subject, row.index)) if cause.kind == "ObjectCreated"]
-        counts.update(cause.subject for cause in causes[-1:])  # a thumbnail comes of a photo, and counts for itself
-    return counts
+        for cause in causes[-1:]:  # a thumbnail comes of a photo, and counts for itself
+            ends[cause.subject].append(row.time)
+    return ends
 
 
 def worked(run: Run) -> Counter[str]:

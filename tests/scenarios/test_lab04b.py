@@ -79,6 +79,11 @@ def test_the_function_is_tried_again_after_one_minute_and_after_two_more_and_the
     failures = [row.time for row in gone.trace.where("InvocationFailed", subject=lost.subject)]
     assert [b - a for a, b in pairwise(failures)] == pytest.approx([60.5, 120.5], abs=1.0)
     assert worked(gone)["some"] > 5
+    board = gone.scenario.lens(gone)["orders"]
+    missed = [column["settled"] for column in board if not column["open"] and None in column["told"]]
+    given_up = [row.time for row in gone.trace.where("EventDiscarded")]
+    assert sorted(missed) == given_up and len(missed) == worked(gone)["some"]  # missed when given up, and not before
+    assert [token.start for token in gone.tokens.tokens if token.state == "lost"] == given_up
 
 
 def test_a_second_trouble_of_the_catalogue_prolongs_the_first():

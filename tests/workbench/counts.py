@@ -111,7 +111,7 @@ def streamed(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
                 taken[origin[row.subject].resource] += 1
         elif row.kind == "WorkEnded":
             work.pop(row.actor, None)
-            truck, place = origin[row.subject].actor, origin[row.subject].index
+            truck, place = "-".join(origin[row.subject].actor.split("-")[:2]), origin[row.subject].index
             back += place < newest.get(truck, -1)
             newest[truck] = max(place, newest.get(truck, -1))
             trucks.add(truck)

@@ -35,6 +35,7 @@ class Invocation:
     request_id: str
     done: Signal
     then: Callable[[Invocation], None] | None = None
+    again: Callable[[], float] | None = None  # of an event: when it is tried again, should this run fail; 0: never
     over: bool = False
     payload: bytes = b""
     error: str = ""
@@ -160,7 +161,8 @@ class Runner:
         world.kernel.processes.pop(invocation.key, None)
         kind = "InvocationFailed" if reason else "InvocationEnded"
         why = reason.partition("\n")[0] or None  # further lines may be a traceback, with this machine's paths in it
-        world.trace.add(kind, function.name, invocation.request_id, function.actor, invocation.row, why)
+        until = invocation.again() if reason and invocation.again else 0.0
+        world.trace.add(kind, function.name, invocation.request_id, function.actor, invocation.row, why, until)
         if invocation.then:
             invocation.then(invocation)
         invocation.done.fire()
@@ -231,7 +233,8 @@ class EventQueue:
             return
         try:
             then, header = partial(self._ended, event), event.trace_header
-            self._runner.start(function, event.payload, event.cause, event.request_id, then, header)
+            run = self._runner.start(function, event.payload, event.cause, event.request_id, then, header)
+            run.again = partial(self._next, event, function)
         except ServiceError:
             event.throttles += 1
             pause = min(2.0 ** (event.throttles - 1), self._world.quotas["lambda.throttle_backoff_max"])
@@ -244,6 +247,14 @@ class EventQueue:
             self._exhausted(event, function, "EventAgeExceeded")
         else:
             self._world.kernel.after(pause, self._attempt, event)
+
+    def _next(self, event: Pending, function: Function) -> float:
+        """When the event is tried again after one more failure; 0: never."""
+        config, failures = self._config(function), event.failures + 1
+        if failures > config.retries:
+            return 0.0
+        at: float = self._world.kernel.now + self._world.quotas[f"lambda.event_pause_{failures}"]
+        return at if at - event.accepted <= config.age else 0.0
 
     def _config(self, function: Function) -> EventConfig:
         quotas = self._world.quotas

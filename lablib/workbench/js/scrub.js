@@ -141,7 +141,7 @@ export class Scrub {
     const order = [...this.actions ?? []].map((a, i) => [a.at, i]).sort((a, b) => a[0] - b[0]);
     order.forEach(([at, i], n) => {
       const item = this.flags.children[i], next = order[n + 1] ? this.X(order[n + 1][0]) : this.W, left = Math.min(this.X(at), this.W - 30);
-      item.style.left = `${left}px`; item.style.maxWidth = `${Math.max(26, Math.min(240, next - left - 3))}px`;
+      item.style.left = `${left}px`; item.style.maxWidth = `${Math.max(26, Math.min(420, next - left - 3))}px`;
     });
   }
 

@@ -9,19 +9,20 @@ const wordsOf = (run) => run.lens.words ?? WORDS;
 
 /**
  * What each order's receivers know and when: [{t, wanted, told: Map receiver -> t, state, settled}]. `lens.orders`: [{t, ended,
- * wanted, told}], by receiver; `open`: it may still come to more of them; `says`: what to say when only some have it in the end.
+ * wanted, told}], by receiver; `open`: it may still come to more of them; `settled`: when that was over; `says`: what to say when only some
+ * have it in the end.
  */
 const ordersOf = (run) => run.once("orders", () => run.lens.orders.map((o) => {
   const must = run.lens.receivers.map((r, i) => i).filter((i) => run.lens.receivers[i].must && o.wanted[i]),
     told = must.filter((i) => o.told[i] !== null);
   const state = o.open ? "open" : told.length === must.length ? "all" : told.length ? "some" : "nobody";
-  return { ...o, state, settled: Math.max(o.t, o.ended ?? 0, ...told.map((i) => o.told[i])) };
+  return { ...o, state, settled: Math.max(o.t, o.ended ?? 0, o.settled ?? 0, ...told.map((i) => o.told[i])) };
 }));
 
-/** How many orders are known to all, to some, to nobody at t. */
+/** How many orders are known to all, to some, to nobody at t, and of how many that is still open. */
 export function known(run, t) {
   const n = { all: 0, some: 0, nobody: 0, open: 0 };
-  for (const o of ordersOf(run)) if (o.settled <= t && (o.state !== "nobody" || o.ended !== null)) n[o.state] += 1;
+  for (const o of ordersOf(run)) if (o.t <= t) n[o.settled <= t && (o.state !== "nobody" || o.ended !== null) ? o.state : "open"] += 1;
   return n;
 }
 
@@ -42,7 +43,7 @@ export const board = {
     let x = b.x + b.w - 12;
     const words = wordsOf(run);
     const short = b.w < fs * 24, said = (state) => `${short ? words[state].split(" ").pop() : words[state]} ${n[state]}`;
-    for (const [state, color, weight] of [["nobody", col.soft, 500], ["some", n.some ? col.again : col.soft, n.some ? 700 : 500], ["all", col.waiting, 650]]) {
+    for (const [state, color, weight] of [[words.open ? "open" : "nobody", col.soft, 500], ["some", n.some ? col.again : col.soft, n.some ? 700 : 500], ["all", col.waiting, 650]]) {
       x -= text(g, said(state), x, b.y + 15, { size: fs - (b.w < 420 ? 1 : 0), weight, color, align: "right" }) + (short ? 8 : 14);
     }
     if (width(g, words.title, fs + 1, 650) <= x - b.x - 16) text(g, words.title, b.x + 11, b.y + 15, { size: fs + 1, weight: 650, color: col.ink });

@@ -14,7 +14,7 @@ export const producer = {
       { size: fs, weight: 650, color: down ? col.again : col.ink, max: b.w - 14, least: 8.5 });
     const size = Math.min(34, b.h * 0.32, (b.w - 20) / (0.62 * n.length));
     text(g, n, b.x + b.w / 2, middle + fs * 0.4, { size, weight: 700, color: col.ink, align: "center" });
-    if (b.h > fs * 5) text(g, down ? "crashed" : "sent", b.x + b.w / 2, middle + size * 0.62 + fs,
+    if (b.h > fs * 5) text(g, down ? "crashed" : fitting(g, [run.lens?.sent ?? "sent", "sent"], b.w - 12, fs - 1), b.x + b.w / 2, middle + size * 0.62 + fs,
       { size: fs - 1, weight: down ? 700 : 400, color: down ? col.again : col.soft, align: "center" });
     for (const m of lane.marksIn(b.place)) {             // what a program sends itself, and could not deliver yet
       if (run.delivers(m.k)) continue;
