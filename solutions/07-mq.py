@@ -730,8 +730,8 @@ exercise("07.night").check(settings)
 #
 # A packer speaks STOMP. It calls `pack(body)` for each message, and acknowledges it after that. When `pack` raises
 # ValueError, nobody can ever pack this order: it sends a NACK, which moves the message to the dead-letter queue at
-# once. After any other error it does nothing, and the message comes again later. While it works on a message, nobody
-# else has it.
+# once. After any other error it does nothing and goes on, and the message comes again later. While it works on a
+# message, nobody else has it.
 #
 # Write the same for SQS. Work takes a second; the queue's visibility timeout is 5 s. Several packers can run.
 

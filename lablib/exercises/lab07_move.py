@@ -29,6 +29,14 @@ class UnknownArticle(ValueError):
 
 _FOR_NOW = ((_NoTape, "the packer has no tape"), (_NoShelf, "the shelf is empty"), (_NoLight, "there is no light"))
 _NEVER = (ValueError, UnknownArticle)
+_GO_ON = (
+    "The packer has ended with it, and nobody starts it again. After an error for now the STOMP program went on: catch "
+    "it, leave the message as it is, and ask for the next one. It comes again."
+)
+_NO_NACK = (
+    "The packer has ended with it. SQS has no NACK: catch the ValueError, send the order to the dead-letter queue, "
+    "then delete it here, and go on."
+)
 
 
 class Pack(Partner):
@@ -126,12 +134,10 @@ def _why_not_packed(stage: Stage, body: str) -> str:
     ids = stage.messages_with(body)
     rows = [row for id in ids for row in stage.trace.where(subject=id)]
     received = [row for row in rows if row.kind == "Received"]
+    count = counted(len(stage.trace.where("Received")), "message")
+    again = "Ask again as soon as the work is done; with WaitTimeSeconds=20 SQS waits for you."
     if not received:
-        count = len(stage.trace.where("Received"))
-        return (
-            f"It was never received: in that time your packers received {counted(count, 'message')}. Ask again as soon "
-            "as the work is done; with WaitTimeSeconds=20 SQS waits for you."
-        )
+        return f"It was never received: in that time your packers received {count}. {again}"
     deleted = next((row for row in rows if row.kind == "Deleted"), None)
     if deleted and not any(row.kind == "WorkFailed" and row.time <= deleted.time for row in rows):
         return f"It was deleted at {deleted.time:.2f} s, before it was packed. An acknowledgement comes after the work."
@@ -141,6 +147,8 @@ def _why_not_packed(stage: Stage, body: str) -> str:
             f"It is hidden until {hidden:.0f} s: whoever crashes or fails gives nothing back, and a message comes "
             "again when its visibility timeout is over. Do not hide it for much longer than the work takes."
         )
+    if not deleted:
+        return f"It waits in the queue: in that time your packers received {count}. {again}"
     return (
         "An error for now is no NACK: what was not acknowledged came again by itself, and what is not deleted does. "
         "Delete only what is packed or in the dead-letter queue."
@@ -169,6 +177,7 @@ class Move(Exercise):
     )  # fmt: skip
     examples = 25
     faults = (as_before, idle_calls(5))
+    advice = dict.fromkeys((text for _, text in _FOR_NOW), _GO_ON) | {"nobody can read": _NO_NACK}
 
     def play(self, stage: Stage, case: Any) -> None:
         url, dead = stage.queue("orders", VisibilityTimeout=5), stage.queue("dead")
@@ -178,7 +187,7 @@ class Move(Exercise):
         work = Pack(stage, bad, case.fails, case.crash)
         stage.given = work, bad, url, dead
         stage.fault("throttle", ("SendMessage", "SendMessageBatch"), case.refused * GIVES_UP)
-        stage.consumers(case.consumers, stage.sqs, url, dead, work, survives=(WorkFailed, ValueError))
+        stage.consumers(case.consumers, stage.sqs, url, dead, work)
         stage.run_until_empty(url, until=600, after=60)  # one may still be at work on what another has done meanwhile
         stage.run(stage.cloud.now + 300, every=10.0)
 

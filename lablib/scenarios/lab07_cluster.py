@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -50,6 +51,11 @@ def leads(run: Run) -> list[tuple[float, float, str]]:
         if begins:
             found.append((row.time, run.until, home))
     return found
+
+
+def lasting(spans: Iterable[Iterable[Any]], until: float) -> list[tuple[Any, ...]]:
+    """Spans for a painter, for which one ends before its end: what there is at the end of the run goes on after it."""
+    return [(begin, end + (end == until), *more) for begin, end, *more in spans]
 
 
 def stopped(run: Run) -> float | None:
@@ -117,10 +123,10 @@ class Cluster(Scenario):
         return {
             "painter": "cluster",
             "nodes": list(NODES),
-            "up": {name: _spans(rows, name, run.until) for name in NODES},
+            "up": {name: lasting(_spans(rows, name, run.until), run.until) for name in NODES},
             "paused": [(row.time, row.actor) for row in run.trace.where("NodePaused")],
             "cuts": [(row.time, row.actor, row.detail) for row in run.trace.where(("CutOff", "Rejoined"))],
-            "leads": leads(run),
+            "leads": lasting(leads(run), run.until),
             "copies": copies(run),
             "quorum": self.queue == "quorum",
             "mirrored": self.queue == "classic" and bool(run.trace.where("Replicated")),
@@ -128,7 +134,7 @@ class Cluster(Scenario):
                 {
                     "name": name,
                     "orders": [(made, done) for made, done, who in orders if who == name],
-                    "up": _connected(run, name),
+                    "up": lasting(_connected(run, name), run.until),
                     "waits": _waits(run, name),
                 }
                 for name in shops

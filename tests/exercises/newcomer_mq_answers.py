@@ -144,6 +144,17 @@ def move_looks_at_the_type(sqs, queue_url, dead_url, pack):  # once passed: ever
     _packing(sqs, queue_url, dead_url, pack, lambda error: type(error) is ValueError)
 
 
+def move_lets_other_errors_out(sqs, queue_url, dead_url, pack):  # once passed: whoever ended was started again
+    while True:
+        answer = sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=20)
+        for message in answer.get("Messages", []):
+            try:
+                pack(message["Body"])
+            except ValueError:
+                sqs.send_message(QueueUrl=dead_url, MessageBody=message["Body"])
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
 def move_asks_what_it_is(sqs, queue_url, dead_url, pack):
     """Right, in another way."""
     _packing(sqs, queue_url, dead_url, pack, lambda error: isinstance(error, ValueError))
@@ -159,6 +170,7 @@ WRONG = [
     ),
     ("07.routes", wire_until_the_last_consumer, ["There is no queue", "A consumer came and went", "auto_delete"]),
     ("07.night", settings_without_jitter, ["Your dict lacks 'jitter'"]),
+    ("07.move", move_lets_other_errors_out, ["Your function raised", "nobody starts it again", "went on: catch it"]),
     ("07.move", move_looks_at_the_type, ["pack raised UnknownArticle", "except ValueError catches both"]),
 ]
 

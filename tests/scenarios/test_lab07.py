@@ -151,6 +151,23 @@ def test_a_mission_can_be_met_and_not_by_what_comes_near(key):
         assert wanted.at(fresh(scenario, actions=actions)) is None, scenario
 
 
+def test_what_one_mission_leaves_behind_spoils_no_other():
+    """A learner does one after the other, and puts nothing back that a mission does not show."""
+    left = Warehouse()
+    for mission in Warehouse.missions:
+        wanted = MET[mission.key][0].values()
+        left = left.replace(**{name: wanted[name] for name in mission.controls if name in wanted})
+        assert mission.at(fresh(left, actions=[CRASH])) is not None, f"{mission.key} in {left}"
+
+
+def test_at_the_end_of_the_run_there_is_what_there_was_just_before():
+    """A painter takes the end of a span for the end of what it shows."""
+    run = fresh(Warehouse(), actions=[CRASH])
+    lens = run.scenario.lens(run)
+    assert lens["serves"][-1][1] > run.until
+    assert all(client["up"][-1][1] > run.until for client in lens["clients"])
+
+
 def test_each_mission_has_its_cases_its_words_and_controls_that_exist():
     assert sorted(MET) == sorted(NEAR) == sorted(mission.key for mission in Warehouse.missions)
     kinds = {spec.kind for spec in Warehouse().actions()}

@@ -82,6 +82,14 @@ def test_a_classic_queue_is_on_one_node():
     assert sum(counts[-1][1] > 0 for counts in copies(run).values()) == 1
 
 
+def test_at_the_end_of_the_run_there_is_what_there_was_just_before():
+    """A painter takes the end of a span for the end of what it shows."""
+    run = fresh()
+    lens = run.scenario.lens(run)
+    assert lens["leads"][-1][1] > run.until
+    assert all(spans[-1][1] > run.until for spans in [*lens["up"].values(), *(shop["up"] for shop in lens["shops"])])
+
+
 def test_what_the_picture_gets_is_small():
     lens = Cluster().lens(fresh(*TWO_OFF))
     assert [shop["name"] for shop in lens["shops"]] == ["shop-1", "shop-2", "shop-3"]
