@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from lablib.aws.service import ServiceError
 from lablib.exercises.base import Exercise
-from lablib.exercises.case import counted, cut, flag, knobs, one_of, scaled, some
+from lablib.exercises.case import counted, cut, flag, knobs, one_of, scaled, some, there
 from lablib.exercises.case import number as numbered
 from lablib.exercises.lab05_reading import EXERCISES as READING
 from lablib.exercises.lab05_sizing import EXERCISES as SIZING
@@ -153,7 +153,7 @@ def none_is_there_twice(stage: Stage) -> Iterator[Problem]:
     twice = [r.sequence_number for r in _stored(stage) if (r.key, r.data) == extra[0]][:3]
     n = stage.given.index(extra[0]) + 1 if extra[0] in stage.given else 0
     yield Problem(
-        f"{counted(len(extra), 'record')} of {len(rows)} in the stream are there once more than they should be, such "
+        f"Of {len(rows)} records in the stream {there(len(extra), 'record')} there once too often, such "
         f"as record {n}: it was accepted, and put again. Put only what was refused: the results stand in the order of "
         "your request.",
         twice,

@@ -136,9 +136,10 @@ def the_lines_are_in_s3(stage: Stage) -> Iterator[Problem]:
         try:
             documents.append(json.loads(line))
         except ValueError:
-            glued = "}{" in line.decode(errors="replace")
-            more = "Firehose puts nothing between two records: end each with a newline." if glued else ""
-            yield Problem(f"A line of the object in S3 is no JSON document: {cut(line, 80)}. {more}".rstrip())
+            shown = line.decode(errors="replace")
+            more = " Firehose puts nothing between two records: end each with a newline." * ("}{" in shown)
+            more += " So Python shows a dict: json.dumps makes JSON of it." * shown.startswith("{'")
+            yield Problem(f"A line of the object in S3 is no JSON document: {cut(line, 80)}.{more}")
     if text and not text.endswith(b"\n"):
         yield Problem(
             f"The object in S3 ends with {text[-30:]!r}. The next record of another object would stand on the same "
@@ -311,6 +312,8 @@ def what_is_too_big_is_returned(stage: Stage) -> Iterator[Problem]:
             f"Your function returned {json.dumps(small[0]):.60}, which has {size:,} bytes with its newline: that is "
             "not too big. An event that was refused must be put again, until it is accepted."
         )
+    if strange := [each for each in returned or () if each not in events]:
+        yield Problem(f"Your function returned {cut(strange[0])}, which is none of the events. Return each as it came.")
     if list(returned or ()) != big:
         yield Problem(
             f"{counted(len(big), 'event')} of this case {'is' if len(big) == 1 else 'are'} too big for a record "
@@ -416,10 +419,6 @@ def in_s3_within(load: float) -> float:
     return min(measured()["S3"][1], _MIB / load + 0.5)
 
 
-def _dollars(way: str, system: dict[str, Any], quotas: dict[str, Any]) -> float:
-    return monthly(way, system["records"], system["bytes"], quotas)
-
-
 def misses(way: str, system: dict[str, Any]) -> str:
     """What the system lacks that way, in words; "" when it has all."""
     load = system["records"] * system["bytes"]
@@ -481,9 +480,10 @@ class Choose(Exercise):
             raise Problem(f"{said}: you chose {answer!r}. {lacks} {numbers}")
         quotas = stage.cloud.quotas
         able = [way for way in _WAYS if not misses(way, system)]
-        simplest = min(able, key=lambda way: (way == "both", _dollars(way, system, quotas)))
+        dollars = {way: monthly(way, system["records"], system["bytes"], quotas) for way in _WAYS}
+        simplest = min(able, key=lambda way: (way == "both", dollars[way]))
         if answer == "both" and simplest != "both":
-            cost, less = _dollars(answer, system, quotas), _dollars(simplest, system, quotas)
+            cost, less = dollars[answer], dollars[simplest]
             raise Problem(
                 f"{said}: you chose 'both', for ${cost:,.0f} a month. {simplest!r} has all that is wanted, for "
                 f"${less:,.0f}, and is one thing less to watch."

@@ -10,7 +10,7 @@ from typing import Any
 
 from lablib.aws.event import Event
 from lablib.exercises.base import Exercise
-from lablib.exercises.case import counted, cut, flag, knobs, one_of, scaled, some
+from lablib.exercises.case import counted, cut, flag, knobs, one_of, scaled, some, there
 from lablib.exercises.case import number as numbered
 from lablib.exercises.deliveries import BUCKET, NAME, delivered, make_delivery, objects
 from lablib.exercises.partners import Partner
@@ -122,15 +122,29 @@ class Feed:
 
     def __init__(self, stage: Stage, plan: list[tuple[float, dict[str, Any]]]) -> None:
         self._stage, self._plan = stage, plan
+        self.given: list[tuple[float, str, float]] = []  # when, what (an event, None, the end), and its `at`
+
+    def _note(self, what: str, at: float = 0.0) -> None:
+        kernel = self._stage.cloud.kernel
+        self.given.append((kernel.now, what, at - kernel.epoch))
 
     def __iter__(self) -> Iterator[dict[str, Any] | None]:
         kernel = self._stage.cloud.kernel
         for time, event in self._plan:
             while time - kernel.now > 1:
                 kernel.sleep(1)
+                self._note("None")
                 yield None
             kernel.sleep(max(0.0, time - kernel.now))
+            self._note("event", event["at"])
             yield dict(event)
+        self._note("end")
+
+    def looked_before(self, known: float, time: float) -> bool:
+        """Had it, since a minute was known, given another item like the one at which that minute was emitted?"""
+        given = [(when, what, at) for when, what, at in self.given if when <= time]
+        (*before, (_, kind, _)) = given
+        return any(what == kind and when > known and (at > known or what != "event") for when, what, at in before)
 
 
 class Emit(Partner):
@@ -158,8 +172,8 @@ class Emit(Partner):
 
 
 def each_minute_once(stage: Stage) -> Iterator[Problem]:
-    """Every minute that had riders is there once, with the right number. `stage.given`: wanted, the table, events."""
-    wanted, table, plan = stage.given
+    """Every minute that had riders is there once, with the right number. `stage.given`: see play."""
+    wanted, table, plan, _ = stage.given
     written, epoch = table.written, stage.cloud.kernel.epoch
     minutes = Counter(minute for _, minute, _ in written)
     for time, minute, riders in written:
@@ -194,7 +208,7 @@ def _riders(number: Any) -> str:
 
 
 def _why_wrong(stage: Stage, minute: int, riders: Any, time: float) -> str:
-    wanted, _, plan = stage.given
+    wanted, _, plan, _ = stage.given
     epoch = stage.cloud.kernel.epoch
     mine = [(come, event) for come, event in plan if event["at"] // 60 == minute]
     after = [come for come, _ in mine if come > time]
@@ -216,7 +230,7 @@ def _why_wrong(stage: Stage, minute: int, riders: Any, time: float) -> str:
 
 def in_good_time(stage: Stage) -> Iterator[Problem]:
     """A minute is emitted when it is complete, not much later."""
-    wanted, table, plan = stage.given
+    wanted, table, plan, feed = stage.given
     epoch, end = stage.cloud.kernel.epoch, max((come for come, _ in plan), default=0.0)
     for time, minute, _ in table.written:
         known = (minute + 1) * 60 - epoch + _LATE
@@ -226,7 +240,9 @@ def in_good_time(stage: Stage) -> Iterator[Problem]:
                 f"Minute {minute - min(wanted)} (counted from the first) was complete at {known:.0f} s, and you "
                 f"emitted it at {time:.1f} s; {allowed} s are allowed. "
                 + (
-                    "Nobody was silent for a second, so no None came: look at the clock at each event, too."
+                    f"Nothing comes later than {_LATE} s after it happened: do not wait longer than that."
+                    if feed.looked_before(known, time)
+                    else "Nobody was silent for a second, so no None came: look at the clock at each event, too."
                     if stage.case.busy
                     else "While nobody passes you get None once a second: look at the clock then, too."
                 )
@@ -290,8 +306,9 @@ class Windows(Exercise):
         plan.sort(key=lambda pair: (pair[0], pair[1]["id"]))
         emit = Emit(stage, case.fails)
         wanted = Counter(int((epoch + time) // 60) for time in times)
-        stage.given = dict(wanted), emit, plan
-        stage.call("counter", Feed(stage, plan), emit, until=stage.cloud.now + 900)
+        feed = Feed(stage, plan)
+        stage.given = dict(wanted), emit, plan, feed
+        stage.call("counter", feed, emit, until=stage.cloud.now + 900)
         stage.reach("riders", case.riders)
 
 
@@ -366,7 +383,7 @@ def little_is_done_twice(stage: Stage) -> Iterator[Problem]:
         yield Problem(f"The stream was given {cut(foreign[0])}, which nobody asked for.")
     if extra and (not interrupted or max(given["accepted"].values()) > 1 + interrupted):
         yield Problem(
-            f"{counted(extra.total(), 'record')} were delivered once more than they should be, such as "
+            f"{there(extra.total(), 'record')} in the stream once too often, such as "
             f"{cut(next(iter(extra)), 50)}. Put again only what was refused."
         )
 
@@ -377,8 +394,8 @@ def the_errors_are_cleared(stage: Stage) -> Iterator[Problem]:
     if given["left"]:
         pages = " A list has up to 1,000 names: ask for the next page, or list again." if stage.case.many else ""
         yield Problem(
-            f"{counted(len(given['left']), 'object')} of {given['objects']} are left under errors/, the first is "
-            f"{given['left'][0]}. Delete an object when all of its records are accepted.{pages}"
+            f"Of {counted(given['objects'], 'object')} {there(len(given['left']), 'object')} left under errors/, the "
+            f"first is {given['left'][0]}. Delete an object when all of its records are accepted.{pages}"
         )
     if given["riders"] != 1:
         yield Problem("An object under riders/ is gone. It is none of those that failed: ask with Prefix='errors/'.")
@@ -405,7 +422,7 @@ class Redeliver(Exercise):
         {"objects": 3, "records": 5, "crash": 7}, {"objects": 1, "records": 1, "many": 1}, {"objects": 0},
         {"objects": 1, "records": 6, "crash": 6, "hopeless": 1}, {"objects": 1, "long": 1},
         {"objects": 3, "records": 2, "hopeless": 3, "cleared": 1},
-        {"objects": 3, "records": 2, "hopeless": 3, "cleared": 2},
+        {"objects": 3, "records": 2, "hopeless": 3, "cleared": 2}, {"objects": 1, "records": 3, "hopeless": 2},
     )  # fmt: skip
     examples = 20
     events = 30_000
@@ -439,10 +456,12 @@ class Redeliver(Exercise):
         good: list[bytes] = []
         bad: list[bytes] = []
         put(request, bucket=BUCKET, key="riders/2023/04/01/09/before", body=b"")
+        among = max(1, case.objects)  # the hopeless lie in the objects one after the other, and then two in one
+        spots = {(k % among, (k % among + k // among) % case.records) for k in range(case.hopeless)}
         for n in range(case.objects + 1005 * case.many):
             lines = []
             for m in range(_LONG if case.long and not n else case.records if n < case.objects else 1):
-                hopeless = len(bad) <= n < case.hopeless and m == n % case.records
+                hopeless = (n, m) in spots
                 data = f'{"?" if hopeless else "!"}rider {n}.{m} ä,"x"\n'.encode()
                 (bad if hopeless else good).append(data)
                 lines.append({

@@ -117,7 +117,7 @@ def few_orders_twice(stage: Stage) -> Iterator[Problem]:
     ends = len(stage.trace.where("NodeGone")) - 1
     if len(extra) > _UNDER_WAY * ends:
         yield Problem(
-            f"{counted(len(extra), 'order')} are there once more than they should be, with {counted(ends, 'crash{s}')} "
+            f"{there(len(extra), 'order')} in the store once too often, with {counted(ends, 'crash{s}')} "
             f"before the end. Send again only what was not confirmed: order {orders.index(extra[0]) + 1} had its "
             "receipt long before."
             if ends

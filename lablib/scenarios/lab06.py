@@ -77,7 +77,7 @@ def firehose_role(cloud: Cloud, service: str = "firehose") -> str:
 # ---- missions --------------------------------------------------------------------------------------------------------
 
 
-@mission("06.full", "rate", "size", "buffer_size")
+@mission("06.full", "rate", "buffer_size")
 def always_full(run: Run) -> bool:
     """At least five objects, and each of them left because the buffer was full."""
     reasons = [why for _, why in objects(run)]
@@ -86,7 +86,7 @@ def always_full(run: Run) -> bool:
 
 @mission("06.goal", "buffer_size", "buffer_time", "rate")
 def large_and_fresh(run: Run) -> bool:
-    """No object is smaller than 1 MB, and no record waits longer than two minutes."""
+    """With the load as it is given, no object is smaller than 1 MB, and no record waits longer than two minutes."""
     sizes, waits = [row.detail["bytes"] for row, _ in objects(run)], [wait for _, wait, _ in delivery_waits(run)]
     load = as_given(run, "rate", "size", "rush", "way", "outage", "transform")
     return lasted(run) and load and len(sizes) > 2 and min(sizes) >= MIB and max(waits) <= 120
@@ -111,15 +111,18 @@ def set_aside(run: Run) -> float | None:
 
 @mission("06.replay", "way", "replay")
 def read_again(run: Run) -> float | None:
-    """Your code gets the first hundred riders twice. S3 has each once."""
+    """Your code gets the first hundred riders twice. S3 has each once: the broken ones under the error prefix."""
     first = [row.subject for row in run.trace.where("RecordPut")[:100]]
-    count: Counter[str] = Counter()
-    stored = Counter(row.subject for row in run.trace.where("RecordDelivered", resource=DELIVERY))
-    if len(first) < 100 or not stored or max(stored.values()) > 1:
+    read: Counter[str] = Counter()
+    stored: Counter[str] = Counter()
+    if len(first) < 100:
         return None
-    for row in run.trace.where("WorkEnded"):
-        count[row.subject] += 1
-        if all(count[subject] > 1 for subject in first):
+    for row in run.trace.where(("WorkEnded", "RecordDelivered")):
+        if row.kind == "WorkEnded":
+            read[row.subject] += 1
+        elif row.resource in (DELIVERY, f"{DELIVERY}/errors"):
+            stored[row.subject] += 1
+        if all(read[subject] > 1 and stored[subject] == 1 for subject in first):
             return row.time
     return None
 

@@ -507,7 +507,7 @@ WRONG = [
         put_and_hope,
         ["are not in the stream; the first is record 1", "Put those with an ErrorCode again"],
     ),
-    ("05.producer", put_the_whole_batch_again, ["there once more than they should be", "Put only what was refused"]),
+    ("05.producer", put_the_whole_batch_again, ["there once too often", "Put only what was refused"]),
     ("05.producer", put_again_once_only, ["1 record of 3 are not in the stream", "2 calls in which a part"]),
     ("05.producer", put_all_in_one_call, ["5 MB limit|less than or equal to 500"]),
     ("05.producer", put_five_hundred_of_any_size, ["Records size exceeds 5 MB limit", "records of 52 kB and of 1 MB"]),

@@ -86,7 +86,68 @@ def put_and_count(firehose, stream_name, events):
     return len(put_compact(firehose, stream_name, events))
 
 
+def put_returns_lines(firehose, stream_name, events):
+    lines = [json.dumps(event).encode() + b"\n" for event in events]
+    _put(firehose, stream_name, [line for line in lines if len(line) <= 1_024_000])
+    return [line for line in lines if len(line) > 1_024_000]
+
+
+def transform_shows_a_dict(event, context):
+    results = []
+    for record in event["records"]:
+        entry = {"recordId": record["recordId"], "result": "ProcessingFailed", "data": record["data"]}
+        try:
+            rider = json.loads(b64decode(record["data"]))
+            line = str({"gate": rider["gate"], "minute": int(rider["at"] // 60)}) + "\n"
+            entry["result"] = "Dropped" if rider["rider"] == "test" else "Ok"
+            entry["data"] = b64encode(line.encode()).decode()
+        except Exception:
+            pass
+        results.append(entry)
+    return {"records": results}
+
+
+def count_ten_seconds_more(events, emit):
+    """Looks at the clock as it should, and waits for longer than an event can be late."""
+    riders, done = {}, set()
+    for event in events:
+        if event:
+            riders.setdefault(int(event["at"] // 60), set()).add(event["id"])
+        for minute in sorted(riders.keys() - done):
+            if time.time() > (minute + 1) * 60 + 40:
+                _write(emit, minute, len(riders[minute]))
+                done.add(minute)
+    for minute in sorted(riders.keys() - done):
+        _write(emit, minute, len(riders[minute]))
+
+
+def _write(emit, minute, count):
+    while True:
+        try:
+            return emit(minute, count)
+        except ConnectionError:
+            time.sleep(1)
+
+
+def deliver_one_hopeless_of_an_object(s3, firehose, bucket, stream_name, repair):
+    """Once passed: no object had two that cannot be repaired."""
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="errors/"):
+        for entry in page.get("Contents", ()):
+            key, good = entry["Key"], []
+            for line in s3.get_object(Bucket=bucket, Key=key)["Body"].read().splitlines():
+                try:
+                    good.append(repair(b64decode(json.loads(line)["rawData"])))
+                except ValueError:
+                    s3.put_object(Bucket=bucket, Key=f"hopeless/{key}", Body=line)
+            _put(firehose, stream_name, good)
+            s3.delete_object(Bucket=bucket, Key=key)
+
+
 WRONG = [
+    ("06.producer", put_returns_lines, ["Your function returned b", "none of the events"]),
+    ("06.transform", transform_shows_a_dict, ["is no JSON document", "json.dumps makes JSON"]),
+    ("06.windows", count_ten_seconds_more, ["was complete at", "do not wait longer than that"]),
+    ("06.redeliver", deliver_one_hopeless_of_an_object, ["lies nowhere under hopeless/", "was written twice"]),
     ("06.producer", put_and_count, ["Your function returned", "Return the list of the events that are too big"]),
     ("06.producer", put_without_repetitions, ["events of 500 are not in S3", "still two events"]),
     ("06.producer", put_but_for_the_newline, ["ValidationException", "with the newline"]),

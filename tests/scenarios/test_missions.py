@@ -232,6 +232,8 @@ CASES = {
         (SkiLift(outage=100.0), 7),
         (SkiLift(outage=20.0), 7),
         (SkiLift(rate=8.0), 7),  # large, and nothing was away
+        (SkiLift(outage=60.0), 7),  # larger than the buffer, and not twice as large
+        (SkiLift(outage=200.0), 7),  # the next try is after the end
         (SkiLift(outage=100.0), 7, [], 150.0),  # it is still away
     ],
     "06.poison": [
@@ -244,6 +246,7 @@ CASES = {
         (SkiLift(way="both"), 7, [Action("replay", 150.0)]),
         (SkiLift(way="stream"), 7, [Action("replay", 150.0)]),
         (SkiLift(way="both"), 7, [Action("replay", 20.0)]),  # not yet a hundred
+        (SkiLift(way="both", transform=True), 7, [Action("replay", 70.0)], 100.0),  # S3 has none of them yet
         (SkiLift(way="both"), 7),
     ],
 }
