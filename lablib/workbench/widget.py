@@ -72,7 +72,7 @@ class Workbench(CellWidget):
     `run`.
 
     All that the page can do can be done in code: `set`, `act`, `move`, `take_back`, `seek`, `compare`, `keep`,
-    `stop_comparing`, `many`, `restore`.
+    `stop_comparing`, `many`, `restore`, `begin_again`.
     """
 
     _esm = bundle.script()
@@ -90,7 +90,8 @@ class Workbench(CellWidget):
 
     def __init__(self, session: Session, asking: Asking | None = None, lanes: bool = False) -> None:
         self._parts: dict[str, Any] = {}
-        self._session, self._focus = session, ""
+        self._first = self._session = session
+        self._focus = ""
         self._many = ManyRuns(self._band_changed, self._failed)
         self._progress = Progress(self._publish)
         run, kept = session.runs()
@@ -152,6 +153,11 @@ class Workbench(CellWidget):
             raise ValueError(f"this text is of {name}; write workbench(text) in a cell to see it")
         self._show(session)
         self.seek(cursor or 0.0)
+
+    def begin_again(self) -> None:
+        """Show the first instant of the run that it was made with: its settings, seed, actions and lanes."""
+        self._show(self._first)
+        self.seek(0.0)
 
     def share(self) -> str:
         """A short text that holds this very picture: both lanes, and the instant shown."""
@@ -228,6 +234,7 @@ class Workbench(CellWidget):
     verbs = CellWidget.verbs | {
         "set": set, "act": act, "move": move, "take_back": take_back, "compare": compare, "keep": keep,
         "stop_comparing": stop_comparing, "seek": seek, "many": many, "restore": restore, "why": _why,
+        "begin_again": begin_again,
         "share": lambda self: {"text": self.share()},
         "numbers": lambda self: {"summary": summary_document(self.run)},
         "table": lambda self: table_document(self.run),

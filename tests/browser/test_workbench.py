@@ -289,6 +289,18 @@ def test_one_click_on_a_setting_compares(bench):
     assert bench.ask("w => w.other") is None
 
 
+def test_one_button_begins_again(bench):
+    before = bench.run()
+    bench.seek(42)
+    bench.open("What if")
+    bench.side.get_by_role("slider", name="consumers", exact=True).press("ArrowRight")
+    bench.settled()
+    assert bench.run() != before
+    bench.side.get_by_role("button", name="Begin again", exact=True).click()
+    bench.settled()
+    assert (bench.run(), bench.time()) == (before, 0)
+
+
 def test_a_shared_text_restores_the_run_and_a_bad_one_changes_nothing(bench):
     bench.seek(42)
     panel, before = bench.tab("Share"), bench.run()

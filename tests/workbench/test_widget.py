@@ -255,6 +255,24 @@ def test_a_shared_text_restores_the_same_picture(bench, sent):
     assert (drawn(third), third.cursor) == (drawn(bench), 75.25)
 
 
+def test_it_can_begin_again(bench, sent):
+    """As it was made, lanes included; and after a shared text of something else, too."""
+    made = workbench(VideoQueue, seed=7, compare={"mode": "direct"})
+    first = drawn(made)
+    made.set(consumers=5)
+    made.act("crash", "consumer-2", at=70.0)
+    made.stop_comparing()
+    made.restore(bench.share())
+    made.seek(20.0)
+    made.begin_again()
+    assert (drawn(made), made.cursor, made.consumers) == (first, 0.0, VideoQueue().consumers)
+    before = drawn(bench)
+    sent("set", name="seed", value=8)
+    assert drawn(bench) != before
+    sent("begin_again", cursor=12.0)
+    assert (drawn(bench), bench.cursor) == (before, 0.0)
+
+
 def test_a_text_of_another_scenario_says_what_to_do(bench, sent):
     reply = sent("restore", text=Promises().run(seed=1).share())
     assert "this text is of Promises" in reply["error"]

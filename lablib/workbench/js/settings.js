@@ -98,7 +98,8 @@ export function settings(form, ask, duration) {
   const limits = select("Quotas of AWS", [["2023", "AWS in 2023"], ["today", "AWS today"]], "2023",
     (value) => ask({ do: "set", name: "limits", value }));
   const chance = h("div", { class: "ml-row" }, h("label", {}, "seed ", seed),
-    form.limits?.length ? h("label", { title: form.limits.join("\n") }, "quotas ", limits) : null);
+    form.limits?.length ? h("label", { title: form.limits.join("\n") }, "quotas ", limits) : null,
+    button("Begin again", () => ask({ do: "begin_again" }), { title: "Settings, seed and actions as at first. What you have met stays met." }));
   const when = h("strong", {}), now = actionForm(form, ask);
   const actions = h("fieldset", { class: "ml-actions" }, h("legend", {}, "Do something now"), now.element,
     h("p", { class: "ml-hint" }, "At ", when, " the future forks; the past stays. What was done stands as a flag on the curve."));
