@@ -733,7 +733,8 @@ exercise("07.night").check(settings)
 # once. After any other error it does nothing and goes on, and the message comes again later. While it works on a
 # message, nobody else has it.
 #
-# Write the same for SQS. Work takes a second; the queue's visibility timeout is 5 s. Several packers can run.
+# Write the same for SQS. Work takes a second; the queue's visibility timeout is 5 s. Several packers can run. Each asks
+# an empty queue as seldom as SQS allows.
 
 
 # %%

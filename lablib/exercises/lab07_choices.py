@@ -282,11 +282,16 @@ def _why(broker: Broker, queue: str) -> str:
                 "It cannot be bound to what nobody else gets: a pattern sees only its own key. Give the exchange an "
                 "alternate exchange, and bind the queue to that."
             )
-        kind = f"a {exchanges[orders.alternate].type}" if orders.alternate in exchanges else "not there"
+        if orders.alternate not in exchanges:
+            return (
+                f"The alternate exchange {orders.alternate!r} is not there. Declare it with durable=True: one that is "
+                "not durable goes when the broker restarts, with all that is bound to it."
+            )
+        kind = exchanges[orders.alternate].type
         at = ", ".join(f"{name!r} with {key!r}" for name, key in bindings) or "nothing"
         return (
-            f"It is bound to {at}; the alternate exchange {orders.alternate!r} is {kind}. Make that a fanout of its "
-            "own, and bind only this queue to it."
+            f"It is bound to {at}; the alternate exchange {orders.alternate!r} is a {kind}. Make that a fanout of "
+            "its own, and bind only this queue to it."
         )
     keys = " and ".join(repr(key) for name, key in bindings if name == "orders")
     if not keys:

@@ -52,7 +52,11 @@ def compare(a: Run, b: Run) -> Comparison:
 def _numbers(run: Run) -> dict[str, Number]:
     """A run's results by label."""
     found = {(label := _SAME.get(n.label, n.label)): n._replace(label=label) for n in run.measures.summary()}
-    return found if "lost" in found else {**found, "lost": number("lost", run.measures.lost)}
+    return (
+        found
+        if any(label == "lost" or label.endswith(" lost") for label in found)
+        else {**found, "lost": number("lost", run.measures.lost)}
+    )
 
 
 def _parting(a: Run, b: Run) -> Notable | None:

@@ -26,12 +26,14 @@ def summary(m: Measures) -> list[Number]:
             n("longest wait", age.max, "s"), n("throughput", m.throughput, f"{m.unit}s/s"),
         ]  # fmt: skip
     topics = m.fanout
+    mine = own(m)
+    lost = [] if any(row.label.endswith(" lost") for row in mine) else [n("lost", m.lost)]  # a scenario may know better
     failed = n("failed attempts", sum(branch.failed_attempts for branch in topics.branches))
     return [
-        *own(m),
+        *mine,
         *([n("published", len(topics.published))] if topics.published else []),
         *([n("filtered out", topics.filtered), failed] if topics.branches else []),
-        n("sent", m.sent), n("done", m.done), n("still waiting", m.waiting), n("lost", m.lost),
+        n("sent", m.sent), n("done", m.done), n("still waiting", m.waiting), *lost,
         *([n("dead letters", m.dead)] if m.dead else []),
         n("duplicates", m.duplicates()), n("out of order", m.order_violations()), *speed,
         n("highest backlog", m.depth().max, f"{m.unit}s"), n("highest age of oldest", age.max, "s"),

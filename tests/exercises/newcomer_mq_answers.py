@@ -160,7 +160,22 @@ def move_asks_what_it_is(sqs, queue_url, dead_url, pack):
     _packing(sqs, queue_url, dead_url, pack, lambda error: isinstance(error, ValueError))
 
 
+def wire_with_an_alternate_that_goes(channel):
+    channel.exchange_declare("other", "fanout")
+    channel.exchange_declare("orders", "topic", durable=True, arguments={"alternate-exchange": "other"})
+    for queue_, key in {"korea": "kr.#", "payments": "*.payment.#", "urgent": "#.high"}.items():
+        channel.queue_declare(queue_, durable=True)
+        channel.queue_bind(queue_, "orders", key)
+    channel.queue_declare("rest", durable=True)
+    channel.queue_bind("rest", "other")
+
+
 WRONG = [
+    (
+        "07.routes",
+        wire_with_an_alternate_that_goes,
+        ["'other' is not there", "not durable goes when the broker restarts"],
+    ),
     ("07.producer", send_in_transactions_without_receipts, ["not in the store in the end", "Ask for a receipt"]),
     ("07.consumer", consumer_cleans_the_name, ["charge was called with", "frame.body, as it came"]),
     (

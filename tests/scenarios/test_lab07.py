@@ -168,6 +168,13 @@ def test_at_the_end_of_the_run_there_is_what_there_was_just_before():
     assert all(client["up"][-1][1] > run.until for client in lens["clients"])
 
 
+def test_its_numbers_tell_once_how_many_are_lost():
+    """What went with a memory nobody can tell from the messages alone: they counted none as lost, beside 16 orders."""
+    found = [row for row in fresh(Warehouse(), actions=[CRASH]).measures.summary() if "lost" in row.label]
+    assert [row.label for row in found] == ["orders lost"]
+    assert found[0].value > 10
+
+
 def test_each_mission_has_its_cases_its_words_and_controls_that_exist():
     assert sorted(MET) == sorted(NEAR) == sorted(mission.key for mission in Warehouse.missions)
     kinds = {spec.kind for spec in Warehouse().actions()}
