@@ -38,7 +38,7 @@ _FILTER = {"total": [{"numeric": [">=", _BIG]}]}
 
 @mission("04.half", "way")
 def nothing_half_known(run: Run) -> bool:
-    """The shop crashes at about one order in five, and none is known to some only."""
+    """The shop crashes at one order in five, and none is known to some only."""
     crashes = run.scenario.values()["shop_crashes"] >= 0.2 and as_given(run, "rate")
     return crashes and lasted(run) and not told(run)["some"]
 

@@ -29,7 +29,7 @@ _WORDS = {
     "title": "Photo by photo",
     "foot": "a column is a photo, a cell a program that is done with it",
     "all": "done by all",
-    "some": "missed by some",
+    "some": "missed",
     "open": "still open",
     "curve": "photos that a program misses",
     "one": "photo that a program misses",

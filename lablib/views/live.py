@@ -83,7 +83,7 @@ def show_cursor(figure: Any, run: Run, cursor: float) -> None:
 
 
 def _spec(run: Run, kept: Run | None, theme: Theme | None) -> dict[str, Any]:
-    spec = paint(panels.overview(run, kept), check(theme))
+    spec = paint(panels.overview(run, kept, names="BA"), check(theme))  # what was kept is A
     spec["layout"] |= {"height": 320, "meta": type(run.scenario).__name__}
     return spec
 

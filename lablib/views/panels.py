@@ -91,7 +91,9 @@ def curves(measures: Measures, duration: float) -> tuple[tuple[str, tuple[Curve,
     )
 
 
-def _trace(curve: Curve, panel: int, run: Run, scale: float, kept: bool, compared: bool) -> dict[str, Any]:
+def _trace(
+    curve: Curve, panel: int, run: Run, scale: float, kept: bool, compared: bool, other: str = "B"
+) -> dict[str, Any]:
     series = thin(curve.series, run.until)
     number = panel + 1 if panel else ""
     trace: dict[str, Any] = {
@@ -102,13 +104,13 @@ def _trace(curve: Curve, panel: int, run: Run, scale: float, kept: bool, compare
         "xaxis": "x",
         "yaxis": f"y{number}",
         "meta": curve.colour,
-        "name": f"{'B: ' if kept else ''}{curve.words}",
+        "name": f"{f'{other}: ' if kept else ''}{curve.words}",
         "line": {
             "shape": "hv" if series.shape == "step" else "linear",
             "width": 1.3 if kept else _WIDTHS[curve.dash] if compared else 1.8,
             "dash": "dash" if kept else "solid" if compared else curve.dash,
         },
-        "hovertemplate": f"%{{y:.4g}}<extra>{'B: ' if kept else ''}{curve.words}</extra>",
+        "hovertemplate": f"%{{y:.4g}}<extra>{f'{other}: ' if kept else ''}{curve.words}</extra>",
         "opacity": 0.75 if kept else 1.0,
     }
     if curve.fill and not kept:
@@ -116,11 +118,12 @@ def _trace(curve: Curve, panel: int, run: Run, scale: float, kept: bool, compare
     return trace
 
 
-def overview(run: Run, other: Run | None = None, band: Band | None = None) -> dict[str, Any]:
+def overview(run: Run, other: Run | None = None, band: Band | None = None, names: str = "AB") -> dict[str, Any]:
     """The overview as plotly's own description, {"data": ..., "layout": ...}, with arrays; colours by name in `meta`.
 
     `other`: a run to compare with, drawn thin and dashed; then `run` is drawn solid, its curves told apart by their
-    width, so that the dash says which run it is. `band`: many runs, drawn behind the first curve, the waiting messages.
+    width, so that the dash says which run it is. `names`: what the two are called. `band`: many runs, drawn behind the
+    first curve, the waiting messages.
     """
     duration = max(run.until, other.until if other else 0.0)
     scale, unit = time_unit(duration)
@@ -128,14 +131,14 @@ def overview(run: Run, other: Run | None = None, band: Band | None = None) -> di
     data = _band(band, scale) if band else []
     if other:
         data += [
-            _trace(c, i, other, scale, True, True)
+            _trace(c, i, other, scale, True, True, names[1])
             for i, (_, cs) in enumerate(curves(other.measures, duration))
             for c in cs
             if _shown(c)
         ]
     drawn = [(i, c) for i, (_, cs) in enumerate(panels) for c in cs if _shown(c)]
     data += [_trace(c, i, run, scale, False, other is not None) for i, c in drawn]
-    return {"data": data, "layout": _layout(panels, duration * scale, unit, other is not None, band)}
+    return {"data": data, "layout": _layout(panels, duration * scale, unit, names if other else "", band)}
 
 
 def _shown(curve: Curve) -> bool:
@@ -163,7 +166,7 @@ _GLYPHS = {"solid": "━", "dot": "┅", "dash": "╍"}
 _STROKES = {"solid": "─", "dot": "━", "dash": "▬"}  # the same curves of run A in a comparison, by their width
 
 
-def _layout(panels: Any, end: float, unit: str, compared: bool, band: Band | None) -> dict[str, Any]:
+def _layout(panels: Any, end: float, unit: str, compared: str, band: Band | None) -> dict[str, Any]:
     layout: dict[str, Any] = {
         "height": 248,
         "margin": {"l": 46, "r": 10, "t": 16, "b": 30},
@@ -191,7 +194,7 @@ def _layout(panels: Any, end: float, unit: str, compared: bool, band: Band | Non
             if _shown(c)
         ]
         if i == 0 and compared:
-            words.append("<i>solid: A, dashed: B</i>")
+            words.append(f"<i>solid: {compared[0]}, dashed: {compared[1]}</i>")
         if i == 0 and band:
             words.append(f"<i>grey: {group[0].words}, 30 seeds</i>")
         layout["annotations"].append({

@@ -11,7 +11,7 @@ from lablib.measures import Series, band
 from lablib.scenarios import Action
 from lablib.scenarios.lab01 import SCENARIOS, Promises, VideoQueue
 from lablib.scenarios.lab04 import FanOut
-from lablib.views import panels, theme
+from lablib.views import live, panels, theme
 
 RUN = VideoQueue().run(seed=7)
 DIRECT = VideoQueue(mode="direct").run(seed=7)
@@ -125,6 +125,13 @@ def test_a_comparison_draws_a_solid_and_names_the_dashed_curves_of_b():
     dashed = next(t for t in data if t.name == "B: waiting")
     assert (solid.line.dash, dashed.line.dash) == ("solid", "dash")
     assert solid.y.max() == RUN.measures.depth().max != DIRECT.measures.depth().max == dashed.y.max()
+
+
+def test_in_the_workbench_what_was_kept_is_a_and_dashed():
+    figure = live.live(RUN, DIRECT, 0.0, lambda seconds: None)
+    dashed = {trace.name for trace in figure.data if trace.line.dash == "dash"}
+    assert dashed and all(name.startswith("A: ") for name in dashed)
+    assert "solid: B, dashed: A" in figure.layout.annotations[0].text
 
 
 def test_a_run_without_messages_has_figures_too():

@@ -20,7 +20,8 @@ export function heapGround(g, b, lane, v) {
   if (b.low && b.h < b.fs * 2.9) {
     b.free = b.x + b.fs * 7;
     const w = text(g, fitting(g, [short, bare], Math.min(b.fs * 6, b.w - 40), b.fs, 650), b.x + 9, b.y + b.h / 2, { size: b.fs, ...bold, max: Math.min(b.fs * 6, b.w - 40), least: 8 });
-    if (w < b.fs * 5.6) text(g, brief(waiting), b.x + 9 + Math.max(w + 8, b.fs * 5.4), b.y + b.h / 2, { size: b.fs, weight: 600, color: hue });
+    const most = b.x + b.w - 6 - width(g, brief(waiting), b.fs, 600);
+    if (w < b.fs * 5.6) text(g, brief(waiting), Math.min(most, b.x + 9 + Math.max(w + 8, b.fs * 5.4)), b.y + b.h / 2, { size: b.fs, weight: 600, color: hue });
     return;
   }
   if (b.low) {
@@ -40,8 +41,8 @@ export function heapGround(g, b, lane, v) {
 /** The servers of a queue, a small box each at the foot: orange and open while one is away. */
 function servers(g, b, n, down, col) {
   if (!down.size) return;
-  const size = b.fs - 1.5, forms = [`${down.size} of ${n} servers away`, `${down.size} of ${n} away`, `${down.size} away`];
-  const step = Math.max(4, Math.min(12, (b.w - 30 - width(g, forms.at(-1), size, 600)) / n)), x0 = b.x + 17 + n * step, room = b.x + b.w - 13 - x0;
+  const size = b.fs - 1.5, forms = [`${down.size} of ${n} servers away`, `${down.size} of ${n} away`, `${down.size} away`, `${down.size}`];
+  const step = Math.max(4, Math.min(12, (b.w - 30 - width(g, forms[2], size, 600)) / n)), x0 = b.x + 17 + n * step, room = b.x + b.w - 13 - x0;
   for (let i = 0; i < n; i++) {
     const away = down.has(i), x = b.x + 13 + i * step;
     box(g, x, b.y + b.h - 14, step - 3, 7, 2, { fill: away ? null : col.edge, stroke: away ? col.again : null, dash: away ? [2, 2] : null, line: 1.4 });

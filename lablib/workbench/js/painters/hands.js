@@ -143,13 +143,15 @@ function cell(g, c, a, lane, v) {
 function crashed(g, c, lane, v, st) {
   const { col, t } = v, { b } = c, fs = b.fs;
   if (b.crowd) { mark(g, c.mx, c.my, b.handSize * 0.9, { shape: "cross", color: col.again }); return; }
-  text(g, "crashed", c.mx - b.handSize / 2, c.my, { size: fs, weight: 700, color: col.again });
+  const wide = width(g, "crashed", fs, 700), left = Math.min(c.mx - b.handSize / 2, c.x + c.w - 8 - wide);
+  if (left < c.x + b.tight + fs * 1.4) { mark(g, c.mx, c.my, b.handSize * 0.9, { shape: "cross", color: col.again }); return; }
+  text(g, "crashed", left, c.my, { size: fs, weight: 700, color: col.again });
   if (st.until === null) return;
-  const left = st.until - t, r = Math.min(9, c.h * 0.2), x = c.x + c.w - 18, room = x - r - 14 - (c.mx - b.handSize / 2) - width(g, "crashed", fs, 700),
+  const still = st.until - t, r = Math.min(9, c.h * 0.2), x = c.x + c.w - 18, room = x - r - 14 - left - wide,
     below = c.my + fs * 0.6 + r + 5;                     // a narrow cell has its ring under the word, and a low one none
   if (room < -10 && below + r > c.y + c.h - 2) return;
-  ring(g, x, room < -10 ? below : c.my, r, left / Math.max(1e-6, st.until - st.from), col.again, alpha(col.again, 0.2), 2.6);
-  text(g, fitting(g, [`starts again in ${seconds(left)}`, seconds(left), ""], room, fs - 1), x - r - 7, c.my,
+  ring(g, x, room < -10 ? below : c.my, r, still / Math.max(1e-6, st.until - st.from), col.again, alpha(col.again, 0.2), 2.6);
+  text(g, fitting(g, [`starts again in ${seconds(still)}`, seconds(still), ""], room, fs - 1), x - r - 7, c.my,
     { size: fs - 1, color: col.soft, align: "right" });
 }
 
