@@ -30,7 +30,7 @@ def drawn(run: Run, kept: Run | None = None) -> dict[str, bytes]:
 
 def figure_document(run: Run, kept: Run | None = None, many: Band | None = None) -> bytes:
     """What the page plots, packed. It is fetched when it is looked at."""
-    figure = overview(run, kept, many)
+    figure = overview(run, kept, many, "BA")  # what was kept is A
     for trace in figure["data"]:  # a picture needs no more digits
         trace |= {"x": trace["x"].astype("f4"), "y": trace["y"].astype("f4")}
     return document.pack({**figure, "scale": time_unit(run.until)[0]})

@@ -12,6 +12,7 @@ from lablib.scenarios import Action
 from lablib.scenarios.lab01 import SCENARIOS, Promises, VideoQueue
 from lablib.scenarios.lab04 import FanOut
 from lablib.views import live, panels, theme
+from lablib.workbench.page_state import figure_document
 
 RUN = VideoQueue().run(seed=7)
 DIRECT = VideoQueue(mode="direct").run(seed=7)
@@ -132,6 +133,7 @@ def test_in_the_workbench_what_was_kept_is_a_and_dashed():
     dashed = {trace.name for trace in figure.data if trace.line.dash == "dash"}
     assert dashed and all(name.startswith("A: ") for name in dashed)
     assert "solid: B, dashed: A" in figure.layout.annotations[0].text
+    assert b"solid: B, dashed: A" in figure_document(RUN, DIRECT)
 
 
 def test_a_run_without_messages_has_figures_too():
