@@ -40,6 +40,7 @@ def install() -> None:
         "select": _later("polls", "patch_select"),
         "selectors": _later("polls", "patch_selectors"),
         "socket": _later("sockets", "patch_socket"),
+        "sqlite3": _later("databases", "patch_sqlite"),
         "ssl": _later("tls", "patch_ssl"),
         "tempfile": randomness.patch_tempfile,
         "urllib.request": _later("sockets", "patch_proxies"),

@@ -23,7 +23,7 @@ def _random(process: Process) -> Random:
     return program_of(process).random if not process.importing else _at_import(process)
 
 
-def _entropy(process: Process) -> Random:
+def entropy(process: Process) -> Random:
     return program_of(process).entropy if not process.importing else _at_import(process)
 
 
@@ -33,7 +33,7 @@ def _at_import(process: Process) -> Random:
 
 def _seed(self: Random, a: Any = None, version: int = 2) -> None:
     process = current_process() if a is None else None
-    _real_seed(self, a if process is None else _entropy(process).getrandbits(128), version)
+    _real_seed(self, a if process is None else entropy(process).getrandbits(128), version)
 
 
 def patch_random() -> None:
@@ -44,7 +44,7 @@ def patch_random() -> None:
     virtualize(random, {name: _drawing(name) for name in drawn})
 
     def urandom(process: Process, size: int) -> bytes:
-        return _entropy(process).randbytes(size)
+        return entropy(process).randbytes(size)
 
     virtualize(os, {"urandom": urandom, "getrandom": lambda process, size, flags=0: urandom(process, size)})
 
@@ -61,7 +61,7 @@ def patch_uuid(uuid: Any) -> None:
         program = program_of(process)
         others, uuid._last_timestamp = uuid._last_timestamp, program.last_uuid1
         try:
-            sequence = _entropy(process).getrandbits(14) if clock_seq is None else clock_seq
+            sequence = entropy(process).getrandbits(14) if clock_seq is None else clock_seq
             return real(uuid.getnode() if node is None else node, sequence)
         finally:
             program.last_uuid1, uuid._last_timestamp = uuid._last_timestamp, others
