@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from functools import partial
 from typing import Any
 
 from lablib.actors.application import Application
@@ -334,14 +335,24 @@ class _StreamStage(Stage):
             kernel.sleep(1 / self.values["polls"])
 
     def _register(self) -> None:
+        """As many at a time as AWS takes: five calls a second, five consumers in CREATING."""
         for n in range(1, self.values["dashboards"] + 1):
             params = {"stream_arn": self.stream.arn, "consumer_name": f"dashboard-{n}"}
-            self.ask("kinesis", "register_stream_consumer", **params)
+            ask = partial(self.ask, "kinesis", "register_stream_consumer", **params)
+            if n > 5:
+                self.cloud.kernel.after((n - 1) // 5 * self._registering, ask)
+            else:
+                ask()
+
+    @property
+    def _registering(self) -> float:
+        """Seconds until the next can be registered."""
+        return max(1.0, self.cloud.quotas["kinesis.register_time"])
 
     def _subscribe(self, dashboard: int, shard: str) -> None:
         """Take what a shard sends, and subscribe again when a subscription is over."""
         kernel, start = self.cloud.kernel, {"Type": "TRIM_HORIZON"}
-        kernel.sleep(2 * self.cloud.quotas["kinesis.register_time"])
+        kernel.sleep(2 * self._registering)
         consumer = self.stream.consumers[f"dashboard-{dashboard}"]
         while True:
             try:

@@ -95,6 +95,15 @@ def test_replay_draws_everything_again():
     assert all(again[row.subject] == 2 for row in run.trace.where("RecordPut") if row.time < 20)
 
 
+def test_six_dashboards_register_as_aws_lets_them():
+    """Five calls a second, and five consumers in CREATING (API: RegisterStreamConsumer): the sixth comes later, and
+    gets all from the start.
+    """
+    run = fresh(TruckStream(dashboards=6, pipes="own"), 7)
+    read = {n: delays(run, f"dashboard-{n}") for n in (1, 6)}
+    assert len(read[6]) == len(read[1]) > 100
+
+
 def test_pollers_share_a_shard_and_fan_out_does_not():
     shared = fresh(TruckStream(dashboards=5, polls=2.0), 7)
     own = fresh(TruckStream(dashboards=5, pipes="own"), 7)
