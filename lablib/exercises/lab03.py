@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from itertools import combinations, pairwise
 from typing import Any, NamedTuple
 
@@ -42,7 +43,8 @@ _SYSTEMS = (
         "order": _ORDERS[n % 3], "customer": _PEOPLE[n % 3 // 2], "event": _EVENTS[n // 3],
     }),
     System("trucks", "truck", lambda n: {
-        "truck": _TRUCKS[n % 4], "depot": ("north", "south")[n % 4 // 2], "position": f"{37 + n / 100:.2f} N",
+        "truck": _TRUCKS[n % 4], "depot": ("north", "south")[(n % 4 // 2 + n // 8) % 2],
+        "position": f"{37 + n / 100:.2f} N",
     }),
     System("chat", "room", lambda n: {
         "room": _ROOMS[n % 2], "user": _PEOPLE[n // 2 % 3], "text": f"line {n // 2 + 1}",
@@ -182,9 +184,12 @@ def each_once(stage: Stage) -> Iterator[Problem]:
         if stage.case.failing and failed:
             why = "A call can succeed while entries of it fail: the answer lists them under Failed. Send those again."
         elif dropped:
+            id = f"the deduplication id of an earlier message, {cut(dropped[0].detail, 40)}"
+            if dropped[0].detail == sha256(text.encode()).hexdigest():
+                id = "no deduplication id, and the id that SQS makes from the body was that of an earlier message"
             why = (
-                f"SQS dropped a send at {dropped[0].time:.2f} s, because it had the deduplication id of an earlier "
-                f"message, {cut(dropped[0].detail, 40)}. These were two orders, so they need two ids."
+                f"SQS dropped a send at {dropped[0].time:.2f} s, because it had {id}. These were two orders, so they "
+                "need two ids."
             )
         yield Problem(
             f"{orders}, but {counted(len(mine), 'message')}. {why}", about, failed if stage.case.failing else ()

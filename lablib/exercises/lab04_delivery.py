@@ -13,7 +13,7 @@ from lablib.exercises.case import crashes, cut, knobs, number, one_of
 from lablib.exercises.faults import why_gone
 from lablib.exercises.partners import Partner, in_hand
 from lablib.exercises.stage import Problem, Stage
-from lablib.exercises.story import once
+from lablib.exercises.story import Story, once
 from lablib.exercises.wiring import copies, missing, text_of
 
 # ---- 04.flaky --------------------------------------------------------------------------------------------------------
@@ -84,9 +84,13 @@ class WebPartner(Partner):
         refused = len(self._inbox.refused)
         if refused > _POSTS:
             every = (stage.cloud.now - _DOWN) / refused
+            shown = [row for row in stage.trace.where("VisibilityChanged") if row.until <= row.time]
+            cure = "Leave the message in a queue: it comes back when its visibility timeout ends."
+            if len(shown) > refused / 2:
+                cure = "It made the message visible again at once, with VisibilityTimeout=0: hide it for a minute."
             stage.fail(
                 f"Your function posted {refused:,} times to a partner that was down, once every {every:.1f} s. That "
-                "does not help it. Leave the message in a queue: it comes back when its visibility timeout ends."
+                f"does not help it. {cure}"
             )
         return answer
 
@@ -183,9 +187,20 @@ def _fate(stage: Stage, queue: str, copy: str) -> str:
     if here and any(row.detail == here for row in stage.trace.where("SentToDeadLetterQueue", resource="orders")):
         return f"SNS gave up on the partner, and it lies in the dead-letter queue {here!r}. It was {times}."
     if here:
-        since = _left_behind(stage, here)
+        since = _left_behind(stage, here) or _hidden(stage, story)
         return f"it is still in queue {here!r} after {stage.cloud.now:.0f} s. It was {times}.{since}"
     return f"{'' if story.deleted else f'it was {times}, and '}{why_gone(story, 'the partner had it')}."
+
+
+def _hidden(stage: Stage, story: Story) -> str:
+    """For how long nobody can receive an order that is still in a queue, as a sentence; it may be empty."""
+    given = sorted([*story.received, *story.hidden])[-1:]
+    if not given or given[0].until <= stage.cloud.now:
+        return ""
+    return (
+        f" {given[0].actor} has hidden it until {given[0].until:.0f} s: nobody can receive it before, also after a "
+        "crash. Hide it for minutes, not for hours."
+    )
 
 
 def _left_behind(stage: Stage, queue: str) -> str:

@@ -29,6 +29,7 @@ from lablib.exercises.wiring import (
     queues_made,
     service,
     text_of,
+    topic_itself,
     why_denied,
 )
 from lablib.kernel import Row
@@ -49,6 +50,7 @@ _UPLOADS = (  # key, and how it comes into the bucket
 )
 _NO_KEY = "no such key"
 _GAP = 5.0  # seconds between two uploads
+_AWAY = 30.0  # seconds for which save fails, from its first call on: less than Lambda waits before it tries again
 _RETRIES = 240.0  # seconds: Lambda tries a failed event again after one minute and after two more
 
 _ONE_RULE = "Let one rule name the topic; the queues and the function subscribe to the topic."
@@ -73,12 +75,12 @@ class SaveFailed(Exception):
 
 
 class Catalogue(Partner):
-    """`save(key)`: enters a photo into the catalogue, which takes 0.3 s. The first `failing` calls fail."""
+    """`save(key)`: enters a photo into the catalogue, which takes 0.3 s. With `failing` it fails for a while."""
 
     def __init__(self, stage: Stage, failing: int) -> None:
         super().__init__(stage)
         stage.trace.declare(_EVENTS)
-        self._failing = failing
+        self._failing, self._back = failing, 0.0
 
     def __call__(self, key: str = "", *more: Any, **named: Any) -> None:
         if more or named:
@@ -92,8 +94,8 @@ class Catalogue(Partner):
         if not isinstance(key, str) or stage.cloud.service("s3").bucket(BUCKET).find(key) is None:
             self.note("SaveFailed", BUCKET, f"{key}", cause, _NO_KEY)
             raise NoSuchKey(f"bucket {BUCKET!r} has no object with the key {cut(key, 80)}")
-        if self._failing:
-            self._failing -= 1
+        self._back = self._back or stage.cloud.now + _AWAY * self._failing
+        if stage.cloud.now < self._back:
             self.note("SaveFailed", BUCKET, key, cause, "the catalogue is away")
             raise SaveFailed("the catalogue is away")
         self.note("Saved", BUCKET, key, cause)
@@ -198,7 +200,8 @@ class Outcome:
             rules = self._rules()
             cure = " A copy is another event than an upload; s3:ObjectCreated:* is all of them."
             if how != "copy" or "ObjectCreated:Put" not in rules:
-                cure = ""
+                pattern = "*" in rules.partition(" with prefix ")[2]
+                cure = " S3 takes a * as it stands: a prefix or a suffix is no pattern." * pattern
             yield self._problem(key, f"was {came}, and no event went to your topic. {rules}{cure}")
             return
         for queue in QUEUES:
@@ -241,11 +244,12 @@ class Outcome:
             form = "S3's event is the text event['Records'][0]['Sns']['Message'], JSON: SNS has wrapped it."
             hint = f". {form}" if _WRONG_FORM.match(last.detail) else ""
             return self._problem(key, f"was not saved: your function failed{times}. {last.detail}{hint}")
-        if any(row.subject == key for row in failed):
+        times = sum(row.subject == key for row in failed)
+        if times:
             return self._problem(
                 key,
-                "was not saved: save failed once, and your function caught the exception. Lambda took this for a "
-                "success. Let it out: Lambda tries again after a minute.",
+                f"was not saved: save failed {once(times)}, and your function caught the exception. Lambda took this "
+                "for a success. Let it out: Lambda tries again after a minute.",
             )
         if self._trace.where("SaveFailed", subject=key):
             return self._problem(
@@ -270,6 +274,16 @@ class Outcome:
             if self._count(queue, key, "ObjectRemoved"):
                 yield self._problem(
                     key, f"was deleted, and queue {queue!r} got a message about it. It is for uploads. {self._rules()}"
+                )
+
+    def own_uploads(self) -> Iterator[Problem]:
+        """The function put no photo into the bucket to try it out."""
+        for row in self._trace.where("ObjectCreated", BUCKET):
+            if self._stage.program(row.actor) in self._stage.learners and wanted(row.subject):
+                yield self._problem(
+                    row.subject,
+                    f"was put into the bucket by your function at {row.time:.2f} s, and it went through the pipeline "
+                    "like the photo of a visitor. Upload and send nothing yourself.",
                 )
 
     def test_event(self) -> Iterator[Problem]:
@@ -338,6 +352,10 @@ def nobody_else_comes_in(stage: Stage) -> Iterator[Problem]:
     name = "Name your topic: add_permission(..., SourceArn=the ARN of your topic)."
     intruders = [*people(only_sns), *other_topics(topic, name)]
     yield from check_refused(stage, f"invoke function {FUNCTION!r}", function, "invoke", invoke, intruders)
+    least = "All that a topic needs is add_permission(..., Action='lambda:InvokeFunction')."
+    itself = Intruder("Your topic has to invoke, and nothing else. But it", topic_itself(topic), least)
+    look, ask = f"read the settings of function {FUNCTION!r}", {"function_name": function}
+    yield from check_refused(stage, look, function, "get_function_configuration", ask, [itself])
 
 
 def _bucket(arn: Arn, account: str = ACCOUNT) -> Principal:
@@ -354,6 +372,7 @@ def every_upload(stage: Stage) -> Iterator[Problem]:
         yield from outcome.photo(key, how) if wanted(key) else outcome.other(key)
     if removed:
         yield from outcome.removal(removed)
+    yield from outcome.own_uploads()
     yield from outcome.test_event()
 
 
@@ -364,7 +383,7 @@ class Pipeline(Exercise):
     signature = "pipeline(cloud, bucket, save)"
     knobs = knobs(
         uploads=number("upload", 1, len(_UPLOADS)),
-        failing=flag("the first call of save fails"),
+        failing=flag("save fails for 30 seconds"),
         deleted=flag("the first photo is deleted later"),
         seeds=10,
     )

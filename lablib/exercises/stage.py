@@ -132,7 +132,8 @@ class Stage:
         self.bodies[message_id] = body
         self._ids.setdefault(body, []).append(message_id)
         self._names[message_id] = name
-        self.labels[message_id] = f"message {len(self.bodies)}"
+        count = len(self.sent[name])
+        self.labels[message_id] = f"{name} #{count}" if count > 1 else name
 
     def orders(self, url: str, count: int, wild: int = 0, repeats: bool = False) -> list[str]:
         """The shop sends so many orders, called order-1, order-2, ... Their texts are their names, or wild ones, of
@@ -417,10 +418,13 @@ class Stage:
         if len(refused) < GIVES_UP or self.trace.where("Crashed"):
             return ""
         row = refused[-1]
-        return (
-            f"AWS refused {row.kind} {counted(len(refused), 'time')}, the last time at {row.until:.2f} s, and your "
-            "code went on as if nothing were. Let the exception out, or send the same again."
-        )
+        cure = "your code went on as if nothing were. Let the exception out, or send the same again."
+        if self.trace.where("ThreadFailed"):
+            cure = (
+                "the exception ended a thread of its own, where nobody saw it. To join a thread raises nothing; "
+                "result() of a ThreadPoolExecutor does. Let it out, or send the same again."
+            )
+        return f"AWS refused {row.kind} {counted(len(refused), 'time')}, the last time at {row.until:.2f} s, and {cure}"
 
     def api_calls(self, *operations: str, since: float = 0.0) -> list[Row]:
         """The API calls of the learner's processes since then, of these operations (all when none is named)."""

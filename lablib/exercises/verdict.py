@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from lablib.measures import Measures
 
 _HEAD, _TAIL = 7, 8  # lines of a story that are told when it is too long
-_MESSAGE_ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{4}([0-9a-f]{8})\b")  # its end tells it apart
+_MESSAGE = re.compile(  # the words before its id, the id, and the end of it, which tells it apart
+    r"(, where it is )?(message )?\b([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{4}([0-9a-f]{8}))\b"
+)
 # Answers to calls that the case made go wrong, or that are part of a crash: no mistake of the learner's.
 _OURS = ("CallerGone", "RequestLost", "AnswerLost", *REFUSALS)
 
@@ -100,10 +102,32 @@ class Replay:
         return "\n".join(self._lines())
 
     def _lines(self) -> list[str]:
+        rows = _story(self)
+        names = [self._name(row) for row in rows]
+        width = max(map(len, names), default=0)
         return [
-            f"{row.time:9.3f} s  {_label(row, self.trace, self.labels)}{_words(row, self.trace, self.unit)}"
-            for row in _story(self)
+            f"{row.time:9.3f} s  {f'{name:{width}}  ' if width else ''}{self._words(row)}"
+            for row, name in zip(rows, names, strict=True)
         ]
+
+    def _name(self, row: Row) -> str:
+        """What the verdict calls the subject of a row; empty when it has no name for it."""
+        own = self.labels.get(row.subject, "")
+        return own or (self.labels.get(self.trace.parent(row.subject), "") if row.subject else "")
+
+    def _words(self, row: Row) -> str:
+        """What happened, with the names that the verdict has for messages."""
+        if not self.trace.is_api(row.index):
+            return _MESSAGE.sub(self._called, self.trace.describe(row))
+        answer = counted(row.detail, self.unit) if isinstance(row.detail, int) else row.detail
+        if answer == "CallerGone":
+            answer = "gone before the answer came"
+        return f"{row.actor} calls {row.kind}: {answer}"
+
+    def _called(self, found: re.Match[str]) -> str:
+        """A message in the words of a row. Where a delivery has a name, that stands before its other rows."""
+        where, noun, id, end = found.groups(default="")
+        return ("" if where else self.labels[id]) if id in self.labels else f"{where}{noun}...{end}"
 
     def explain(self, subject: str) -> str:
         """The life of one message (MessageId) or order in words."""
@@ -145,21 +169,6 @@ def _story(replay: Replay) -> list[Row]:
         crashes = [row for row in trace.where(("Crashed", "Restarted")) if row.actor in actors]
         rows |= {row.index for row in crashes if row.index > about[0].index}
     return [trace[i] for i in sorted(rows)]
-
-
-def _words(row: Row, trace: Trace, unit: str) -> str:
-    if not trace.is_api(row.index):
-        return _MESSAGE_ID.sub(r"...\1", trace.describe(row))
-    answer = counted(row.detail, unit) if isinstance(row.detail, int) else row.detail
-    if answer == "CallerGone":
-        answer = "gone before the answer came"
-    return f"{row.actor} calls {row.kind}: {answer}"
-
-
-def _label(row: Row, trace: Trace, labels: dict[str, str]) -> str:
-    width = max(map(len, labels.values()), default=0)
-    name = labels.get(row.subject) or (labels.get(trace.parent(row.subject), "") if row.subject else "")
-    return f"{name:{width}}  " if width else ""
 
 
 def failure_text(replay: Replay, id: str, searched: bool) -> str:

@@ -158,6 +158,11 @@ def other_topics(topic_arn: str, remedy: str) -> list[Intruder]:
     return [Intruder(who, service("sns.amazonaws.com", arn), remedy) for who, arn in intruders.items()]
 
 
+def topic_itself(topic_arn: str) -> Principal:
+    """SNS, for this topic."""
+    return service("sns.amazonaws.com", _arn(topic_arn))
+
+
 def _arn(text: str) -> Arn:
     found = Arn.parse(text)
     assert found, text
@@ -214,7 +219,6 @@ def check_queue_policy(stage: Stage, queue: str, topic_arn: str) -> Iterator[Pro
     ]
     yield from check_refused(stage, f"send into queue {queue!r}", arn, "send_message", spam, intruders)
     least = 'All that a topic needs is "Action": "sqs:SendMessage".'
-    itself = service("sns.amazonaws.com", _arn(topic_arn))
-    topic = Intruder("Your topic has to send, and nothing else. But it", itself, least)
+    topic = Intruder("Your topic has to send, and nothing else. But it", topic_itself(topic_arn), least)
     what, ask = f"receive messages from queue {queue!r}", {"queue_url": queue}
     yield from check_refused(stage, what, arn, "receive_message", ask, [topic])

@@ -741,6 +741,16 @@ def test_a_repeated_receive_after_a_crash_says_that_nobody_came_back(lab):
     assert "and consumer-2 never came back to it" in lab.cloud.explain(message_id)
 
 
+def test_who_receives_it_again_himself_did_come_back_to_it(lab):
+    message_id = lab.send()
+    lab.cloud.spawn(lambda: [lab.receive(wait=20) for _ in range(3)], name="consumer-1")
+    lab.cloud.advance(60)
+    story = lab.cloud.explain(message_id)
+    assert "received again by consumer-1" in story
+    assert "and consumer-1 had not deleted it" in story
+    assert "never came back" not in story
+
+
 def test_a_duplicate_is_explained_by_the_server_that_was_away(lab):
     message_id = lab.send()
     (message,) = lab.receive()

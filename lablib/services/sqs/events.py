@@ -71,7 +71,7 @@ def _meanwhile(earlier: Row, row: Row, trace: Trace) -> str:
         was = "were" if earlier.actor == "you" else "was"
         return f"while {earlier.actor} {was} still working on it until {_at(late.time)}"
     own = next((r for r in later if r.actor == earlier.actor and r.index < row.index), None)
-    if own:
+    if own or earlier.actor == row.actor:
         return f"and {earlier.actor} had not deleted it"
     return f"and {earlier.actor} never came back to it"
 
