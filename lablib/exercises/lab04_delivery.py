@@ -25,6 +25,7 @@ _DOWN = 50.0  # seconds until it is
 _FIRST = 60.0  # seconds until the first order
 _LATER = 1200.0  # seconds after the partner is back
 _HIDDEN = 7200.0  # seconds for which a function may hide an order, and have it tried again
+_LONG = 3600.0  # seconds: who hides an order for longer is told so
 _POSTS = 1_500  # refused posts that the partner puts up with
 _AGAIN = 3  # times that the partner may get an order
 
@@ -195,7 +196,7 @@ def _fate(stage: Stage, queue: str, copy: str) -> str:
 def _hidden(stage: Stage, story: Story) -> str:
     """For how long nobody can receive an order that is still in a queue, as a sentence; it may be empty."""
     given = sorted([*story.received, *story.hidden])[-1:]
-    if not given or given[0].until <= stage.cloud.now:
+    if not given or given[0].until < max(stage.cloud.now, given[0].time + _LONG):
         return ""
     return (
         f" {given[0].actor} has hidden it until {given[0].until:.0f} s: nobody can receive it before, also after a "
