@@ -316,8 +316,8 @@ views.sweep(
 #
 # 4. Set *receivers are told* to "by topic" and *partner is away for* to 120 s. Press **A|B** beside *partner gets it by*:
 #    one lane has the web server, the other a queue. Watch what stays at the topic: each mark waits for its next attempt.
-# 5. Play, stop, and do *Take a queue's policy away*, the queue `mail`, 60 s. Who gets an error? What is lost? Then switch
-#    *dead-letter queue* on.
+# 5. Set *partner is away for* to 0 again. Play, stop, and do *Take a queue's policy away*, the queue `mail`, 60 s. Who
+#    gets an error? What is lost? Then switch *dead-letter queue* on.
 # 6. Stop the time and do *Partner is slow*: it takes each order, but answers after 20 s. SNS waits for 15 s.
 
 # %%

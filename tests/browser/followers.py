@@ -226,6 +226,7 @@ def web_server_or_queue(bench: Bench) -> None:
 
 @follows("04", 5)
 def take_a_policy_away(bench: Bench) -> None:
+    changes(bench, lambda: put(bench, "partner is away for", 0))
     to(bench, 110.0)
     changes(bench, lambda: do(bench, "Take a queue's policy away", "mail", 60))
     changes(bench, lambda: put(bench, "dead-letter queue", True))
