@@ -437,8 +437,8 @@ cluster
 #
 # 1. Play, stop at about 20 s, and do *Power off a node* with the one that leads. Play on. For how long is nothing
 #    confirmed? What does the node miss?
-# 2. At about 30 s do *Power off a node* with another one. The third node still takes an order. Why does nobody confirm
-#    it?
+# 2. At about 30 s do *Power off a node* with the one that follows. The one that leads still takes an order. Why does
+#    nobody confirm it?
 # 3. Play until the machines are repaired. What becomes of the orders that waited?
 # 4. Do *Cut a node off* with the one that leads. Two nodes go on. What happens to a shop that is connected to the third?
 #

@@ -244,11 +244,11 @@ class Outcome:
             form = "S3's event is the text event['Records'][0]['Sns']['Message'], JSON: SNS has wrapped it."
             hint = f". {form}" if _WRONG_FORM.match(last.detail) else ""
             return self._problem(key, f"was not saved: your function failed{times}. {last.detail}{hint}")
-        times = sum(row.subject == key for row in failed)
-        if times:
+        tries = sum(row.subject == key for row in failed)
+        if tries:
             return self._problem(
                 key,
-                f"was not saved: save failed {once(times)}, and your function caught the exception. Lambda took this "
+                f"was not saved: save failed {once(tries)}, and your function caught the exception. Lambda took this "
                 "for a success. Let it out: Lambda tries again after a minute.",
             )
         if self._trace.where("SaveFailed", subject=key):
