@@ -56,10 +56,17 @@ class Progress:
     def shown(self, cursor: float) -> None:
         """An instant of the run is shown: what was met until then is kept."""
         self._cursor = cursor
-        new = [one for one in self.document if one["met"] and one["at"] <= cursor and not one["kept"]]
-        for one in new:
-            one["kept"] = True
-            Kept(MISSIONS).put(one["key"], self._run and self._run.share())
+        self._keep(lambda one: one["at"] <= cursor)
+
+    def met(self, key: str) -> None:
+        """The page showed that this mission is met: it may have shown more of the run than the instant where it is."""
+        self._keep(lambda one: one["key"] == key)
+
+    def _keep(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
+        for one in self.document:
+            if one["met"] and not one["kept"] and wanted(one):
+                one["kept"] = True
+                Kept(MISSIONS).put(one["key"], self._run and self._run.share())
 
     def stop(self) -> None:
         """Do not look at a run any more."""

@@ -234,7 +234,7 @@ class Workbench(CellWidget):
     verbs = CellWidget.verbs | {
         "set": set, "act": act, "move": move, "take_back": take_back, "compare": compare, "keep": keep,
         "stop_comparing": stop_comparing, "seek": seek, "many": many, "restore": restore, "why": _why,
-        "begin_again": begin_again,
+        "begin_again": begin_again, "met": lambda self, key: self._progress.met(key),
         "share": lambda self: {"text": self.share()},
         "numbers": lambda self: {"summary": summary_document(self.run)},
         "table": lambda self: table_document(self.run),

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from lablib.scenarios import Action
 from lablib.scenarios.lab01 import VideoQueue
+from lablib.scenarios.lab03 import Trucks
 from lablib.workbench import to_html
 
 pytestmark = pytest.mark.browser
@@ -507,6 +508,19 @@ def test_the_whole_view_fits_and_nothing_is_cut(kept, width, height, large):
         .filter(b => b.x < 0 || b.y < 0 || b.x + b.w > w.stage.size[0] + 1 || b.y + b.h > w.stage.size[1] + 1)
         .map(b => b.role)"""
     assert bench.ask(inside) == []
+
+
+@pytest.mark.parametrize("width", [640, 900])
+def test_the_first_of_each_group_can_be_clicked_in_a_narrow_place(kept, width):
+    """Beside an open drawer a queue is no wider: a card says why the first of a group waits, or who has it."""
+    bench = kept(Trucks().run(seed=7), viewport={"width": width, "height": 720})
+    bench.seek(15)
+    groups = """w => [w.stage.lanes[0].marks.filter(m => m.place >= 0).map(m => m.m),
+        w.hits.filter(h => /^0m/.test(h.id)).map(h => h.pick.m)]
+        .map(all => [...new Set(all.map(m => w.run.group(m)))].sort())"""
+    there, drawn = bench.ask(groups)
+    assert there
+    assert drawn == there
 
 
 def test_a_kept_page_plays_and_scrubs_without_a_kernel_or_network(chromium, tmp_path):

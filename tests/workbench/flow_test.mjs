@@ -214,6 +214,19 @@ test("the number of a worker stands beside what it holds, and trucks stand in th
   assert.ok(numbers > 20 && trucks > 500, `${numbers} numbers, ${trucks} trucks`);
 });
 
+test("the numbers of a crowd do not run into each other: each is inside its cell, or not written", { skip: !named("a hundred at work") }, () => {
+  for (const [W, H] of [[950, 341], [574, 341]]) {
+    const { file, checks } = named("a hundred at work"), run = open(file), stage = new Stage(), g = recorder();
+    stage.layout(W, H, false); stage.show([{ run, label: "A" }, { run, label: "B" }]);
+    stage.draw(g, view(checks[3].t, PALETTE.light));
+    for (const c of stage.lanes[0].cells.values()) for (const [call, words, x, y] of g.calls) {
+      if (call !== "fillText" || !/^\d+$/.test(words) || !inside({ x, y, w: 0, h: 0 }, c, 0)) continue;
+      const beyond = x > c.x + 5.5 ? words.length * 3 : words.length * 6;    // in the middle of its cell, or from its left edge
+      assert.ok(x + beyond <= c.x + c.w, `${W}: ${words} does not leave its cell of ${c.w.toFixed(0)}`);
+    }
+  }
+});
+
 test("however many workers, and however small their box: a cell of its own for each, with its mark inside, and a ring only where it fits", () => {
   for (const n of [1, 2, 7, 20, 50, 100, 200]) for (const w of [70, 125, 240, 600]) for (const h of [90, 230, 700]) for (const low of [false, true]) {
     const actors = Array.from({ length: n }, (_, a) => a), b = { x: 3, y: 5, w, h, fs: 13, head: 30, low, place: 0 };

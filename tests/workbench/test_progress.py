@@ -61,6 +61,16 @@ def test_a_mission_counts_when_the_instant_was_shown_and_then_stays_met(home):
     assert missions(workbench(Visibility, seed=6))["02.often"]["kept"]
 
 
+def test_a_mission_that_the_page_shows_as_met_is_kept_wherever_its_instant_is(home):
+    """Show all shows the whole run, and the instant stays where it is."""
+    bench = workbench(Visibility, seed=5, visibility_timeout=10)
+    assert missions(bench)["02.often"]["at"] > bench.cursor
+    bench._do("met", {"key": "02.often"})
+    assert list(json.loads((home / "missions.json").read_text())) == ["02.often"]
+    bench._do("met", {"key": "02.crowd"})
+    assert list(json.loads((home / "missions.json").read_text())) == ["02.often"], "only what this run meets"
+
+
 def test_what_happened_before_the_instant_shown_is_met_at_once():
     bench = workbench(Visibility, seed=5)
     bench.seek(299)

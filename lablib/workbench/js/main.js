@@ -62,7 +62,8 @@ export function mount(root, store) {
   const sentence = h("span", { class: "ml-sentence", role: "status", "aria-live": "polite" }),
     lift = button("Show all", () => { time.lift(); tellTime("lift"); wake(); }, { class: "ml-lift" });
   const head = h("div", { class: "ml-head" }), alarm = h("div", { class: "ml-alarm", role: "alert", hidden: true });
-  const panel = settings(form, ask, () => run.duration), tasks = missions(store.live ? panel.controlsFor : () => []);
+  const panel = settings(form, ask, () => run.duration),
+    tasks = missions(store.live ? panel.controlsFor : () => [], (key) => ask({ do: "met", key }));
   const behind = more(form, ask, { seek: (t) => { time.play(false); seek(t, true); }, choose: (m) => choose({ m, lane: mine() }),
     messages: () => run.messages }, store.live);
   const lives = new Lanes({ choose: (m) => choose({ m, lane: mine() }), seek: (t) => { time.play(false); seek(t); } });

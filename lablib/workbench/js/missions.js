@@ -21,9 +21,9 @@ function widthOf(text, count) {
 
 /**
  * Returns {element, controls, show(list), check(view), fit()}: `check` gives the words of a mission that was just met; `fit` is to be called when
- * there is more or less room. `controlsFor(names)` makes controls.
+ * there is more or less room. `controlsFor(names)` makes controls, `keep(key)` remembers that a mission was met.
  */
-export function missions(controlsFor) {
+export function missions(controlsFor, keep) {
   const element = h("ol", { class: "ml-missions", "aria-label": "Missions", hidden: true }),
     controls = h("div", { class: "ml-mission-controls", hidden: true });
   const met = new Set();
@@ -64,6 +64,7 @@ export function missions(controlsFor) {
       const now = list.findIndex((m, i) => !met.has(i));
       if (now < 0 || !isMet(list[now], view)) return "";
       met.add(now);
+      if (!list[now].kept) keep(list[now].key);
       paint(now);
       return replyTo(list[now], view);
     },

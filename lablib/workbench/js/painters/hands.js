@@ -21,6 +21,7 @@ export const hands = {
     b.crowd = cols > 1 && cw < b.fs * 15;              // small cells: number, mark, ring, bar; the words are in the card
     b.shared = cols > 1;                               // one pipe for all
     b.tight = b.crowd && cw < 60 ? 5 : 10;             // from the left edge to the number
+    b.longest = Math.max(1, ...actors.map((a) => lane.run.actors[a].name.split(/[-.]/).pop().length + (b.low ? 1 : 0)));
     const beside = cw - b.tight * 1.6 - b.fs * 1.2 - 3;  // for the ring: as much larger than its mark as `reach` says
     b.handSize = Math.max(Math.min(6, cw * 0.65, ch * 0.65), Math.min(lane.handSize, (ch - 12) * 0.64, b.crowd ? Math.min(beside - 9, beside / 1.48) : Infinity));
     const words = Math.max(0, ...actors.map((a) => lane.run.actors[a].name.length)) * b.fs * 0.66;
@@ -107,7 +108,11 @@ function cell(g, c, a, lane, v) {
     short = b.low && own !== name ? name[0] + own : own;   // no heading says whose worker it is
   const shown = b.crowd ? short : fitting(g, [name, short], space, fs, 600),
     color = st.state === "down" ? col.again : mine.length ? col.ink : col.soft;
-  if (!b.crowd || !mine.length || c.w > fs * 2.8) text(g, shown, c.x + b.tight, mid, { size: fs - (b.crowd ? (b.tight < 10 ? 2 : 1) : 0), weight: mine.length ? 600 : 400, color, max: Math.max(space, fs * 1.2), least: 8 });
+  const font = { size: fs - (b.crowd ? (b.tight < 10 ? 2 : 1) : 0), weight: mine.length ? 600 : 400, color, least: 8 },
+    wide = (size) => width(g, "8".repeat(b.longest), size), tiny = b.crowd && b.tight + wide(font.size) > c.w;   // as wide as the cell, or not written
+  const beside = !b.crowd || (st.state === "down" ? c.x + b.tight + wide(font.size) < c.mx - b.handSize / 2 : !mine.length || c.w > fs * 2.8);
+  if (beside && !tiny) text(g, shown, c.x + b.tight, mid, { ...font, max: Math.max(space, fs * 1.2) });
+  else if (tiny && !mine.length && st.state !== "down" && wide(8) <= c.w - 2) text(g, shown, c.x + c.w / 2, mid, { ...font, max: c.w - 2, align: "center" });
   if (st.state === "down") { crashed(g, c, lane, v, st); g.globalAlpha = 1; return; }
   if (v.aggregate) {
     const busy = run.busy(a, Math.max(0, t - Math.max(1, v.speed)), t), x = b.crowd ? c.x + 26 : c.mx - b.handSize / 2,

@@ -12,9 +12,11 @@ export const lines = {
     const n = lane.run.groups.count, high = (b.h - b.head - 6) / n;
     b.line = (i) => b.y + b.head + high * (i + 0.5);
     b.high = high;
-    b.size = lane.size;
-    b.full = b.x + Math.max(b.w * 0.3, b.fs * 4);          // no marks from here to the left: a name, and how many more there are
-    b.spot = (k) => [b.x + b.w - 40 - (k.rank ?? 0) * b.size * 1.45, b.line(lane.run.group(k.m))];
+    b.size = Math.min(lane.size, b.w * 0.11);
+    b.lock = Math.min(16, high * 0.82);
+    const front = b.x + b.w - 22 - b.lock / 2 - b.size / 2;              // the first of a line stands beside the lock, in a narrow place too
+    b.full = Math.min(b.x + Math.max(b.w * 0.3, b.fs * 4), front - b.size / 2 - 1); // no marks from here to the left: a name, and how many more
+    b.spot = (k) => [front - (k.rank ?? 0) * b.size * 1.45, b.line(lane.run.group(k.m))];
   },
   ground(g, b, lane, v) {
     heapGround(g, b, lane, v);
@@ -24,8 +26,8 @@ export const lines = {
       box(g, b.x + 8, y - b.high / 2 + 1, b.w - 16, b.high - 2, 4, { fill: alpha(hue, 0.07) });
       const size = Math.min(b.fs - 1.5, b.high - 2), room = Math.max(b.full - b.x - 36, size * 1.7);
       const tall = b.high > 4 * size, above = tall ? size - b.high / 2 : 0, wide = tall ? b.w - 50 : room;     // above its marks, where there is room
-      if (b.high > 8) text(g, fitting(g, [name, name.split("-").pop()], wide, size, 600), b.x + 14, y + above, { size, color: hue, weight: 600, max: wide });
-      lock(g, b.x + b.w - 20, y + 1, Math.min(16, b.high * 0.82), locked.has(i) ? hue : alpha(col.edge, 0.75), !locked.has(i));
+      if (b.high > 8) text(g, fitting(g, [name, name.split("-").pop()], wide, size, 600), b.x + Math.min(14, b.w * 0.14), y + above, { size, color: hue, weight: 600, max: wide });
+      lock(g, b.x + b.w - 20, y + 1, b.lock, locked.has(i) ? hue : alpha(col.edge, 0.75), !locked.has(i));
     });
   },
   paint(g, b, lane, v) {
