@@ -96,7 +96,8 @@ print(f"{order} is known to: {', '.join(sorted(known(alone)[order]))}")
 #
 # 1. **Break it.** Open **What if** and set *shop crashes* to 0. Play, stop, and do *Crash the shop*. Look at the next
 #    order in both lanes.
-# 2. **Ask why.** Click a message in a queue of the upper lane. Its life names what was published, and the other copies.
+# 2. **Ask why.** Click a message in a queue of the upper lane. Its life names the original, which was published. Click
+#    that: it names all copies.
 # 3. **Add a receiver.** Switch *analytics comes later* on, stop at about 100 s, and do *Add analytics*. Which orders
 #    does it get? What had to change in the shop, in which lane?
 #
