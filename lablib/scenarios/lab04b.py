@@ -35,6 +35,14 @@ _WORDS = {
     "one": "photo that a program misses",
     "many": "photos that a program misses",
     "none": "no photo that a program misses",
+    "card": {
+        "born": "it is in the bucket",
+        "told": "done with it",
+        "not": "not yet",
+        "never": "misses it",
+        "all": "Every program is done with it.",
+        "open": "Not every program is done with it.",
+    },
 }
 
 
@@ -103,6 +111,7 @@ class Uploads(Scenario):
         names = self.receivers()
         board = [
             {
+                "name": key.removeprefix(_PREFIX),
                 "t": photo["t"],
                 "ended": None,
                 "open": photo["state"] in ("open", "nobody"),

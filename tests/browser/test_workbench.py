@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from lablib.scenarios import Action
 from lablib.scenarios.lab01 import VideoQueue
 from lablib.scenarios.lab03 import Trucks
+from lablib.scenarios.lab04b import Uploads
 from lablib.workbench import to_html
 
 pytestmark = pytest.mark.browser
@@ -583,3 +584,13 @@ def test_reduced_motion_shows_still_frames(kept):
                      " await new Promise(requestAnimationFrame); } return [...seen]; }")  # fmt: skip
     steps = [b - a for a, b in itertools.pairwise(seen[1:])]
     assert all(step >= 0.5 * bench.ask("w => w.time.speed") - 0.01 for step in steps), "twice a second at most"
+
+
+def test_the_card_of_a_photo_tells_of_a_photo_and_of_no_order(kept):
+    bench = kept(Uploads(way="one queue").run(seed=7))
+    bench.seek(60)
+    bench.click("0o0")
+    for words in ("photo-1.jpg", "will work on photo-1.jpg", "it is in the bucket", "done with it", "misses it"):
+        expect(bench.card).to_contain_text(words)
+    for words in ("Order", "customer", "shop"):
+        expect(bench.card).not_to_contain_text(words)

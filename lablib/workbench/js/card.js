@@ -176,17 +176,20 @@ export function placeCard(run, p, { t }) {
       `In the last ${span(w)}: ${inn.toFixed(1)} came and ${out.toFixed(1)} were taken a second. ${Math.abs(inn - out) < 0.15 ? "It keeps its length." : inn > out ? "It grows." : "It shrinks."}`)];
 }
 
+// What an order's card says, unless the scenario's lens has `words.card` of its own.
+const ORDER = { born: "a customer orders", told: "told", not: "not yet", never: "never told", all: "The shop told of it without a crash.",
+  open: "The shop told of it without a crash." };
+
 /** An order's card, of the board. */
 export function orderCard(run, i, { t, watched }) {
-  const o = run.lens.orders[i], rows = run.lens.receivers.map(({ label }, r) => [o.told[r] !== null && o.told[r] <= watched ? o.told[r] : null,
-    o.told[r] !== null && o.told[r] <= watched ? `${label}: told` : !o.wanted[r] ? `${label}: does not want it` : o.ended !== null &&
-      o.ended <= watched ? `${label}: never told` : `${label}: not yet`]);
-  const ended = o.ended !== null && o.ended <= watched;
-  return [h("h4", {}, `Order ${i + 1}`),
-    h("p", { class: "ml-why" },
-      ended ? "The shop crashed while it told of this order. Nobody repeats the rest." : "The shop told of it without a crash."),
-    h("ol", { class: "ml-clauses" }, h("li", {}, h("b", {}, clock(o.t, run.duration)), h("span", {}, "a customer orders")),
-      rows.map(([at, words]) => h("li", {}, h("b", {}, at === null ? "–" : clock(at, run.duration)), h("span", {}, words))),
-      ended ? h("li", { class: "ml-current" }, h("b", {}, clock(o.ended, run.duration)), h("span", {}, "the shop crashes")) : null),
-        t < o.t ? null : null].filter(Boolean);
+  const o = run.lens.orders[i], words = run.lens.words?.card ?? ORDER, seen = (at) => (at ?? null) !== null && at <= watched;
+  const over = seen(o.ended) || (!o.open && seen(o.settled)), missed = over && o.told.some((at, r) => o.wanted[r] && !seen(at));
+  const rows = run.lens.receivers.map(({ label }, r) => [seen(o.told[r]) ? o.told[r] : null,
+    `${label}: ${seen(o.told[r]) ? words.told : !o.wanted[r] ? "does not want it" : over ? words.never : words.not}`]);
+  return [h("h4", {}, o.name ?? `Order ${i + 1}`),
+    h("p", { class: "ml-why" }, seen(o.ended) ? "The shop crashed while it told of this order. Nobody repeats the rest." : missed && o.says ? o.says
+      : o.told.every((at, r) => !o.wanted[r] || seen(at)) ? words.all : words.open),
+    h("ol", { class: "ml-clauses" }, h("li", {}, h("b", {}, clock(o.t, run.duration)), h("span", {}, words.born)),
+      rows.map(([at, told]) => h("li", {}, h("b", {}, at === null ? "–" : clock(at, run.duration)), h("span", {}, told))),
+      seen(o.ended) ? h("li", { class: "ml-current" }, h("b", {}, clock(o.ended, run.duration)), h("span", {}, "the shop crashes")) : null)];
 }
