@@ -347,7 +347,7 @@ def test_comparing_names_the_first_event_that_differs():
     other = base.fork(Action("crash", 30.0, "consumer-2"))
     compared = compare(base, other)
     assert compared.first_divergence.time == 30.0
-    assert compared.first_divergence.text == "The runs part at 30.000 s: in the second one, consumer-2 crashed."
+    assert compared.first_divergence.text == "The runs part at 30.000 s: in B, consumer-2 crashed."
     assert other.trace[compared.first_divergence.row].kind == "Crashed"
     assert first_difference(base.trace, other.trace) == first_difference(other.trace, base.trace)
 
@@ -370,7 +370,7 @@ def test_the_parting_says_which_message_it_is_about():
     first = one.trace.where("Received")[0]
     sent = one.trace.where("Sent", subject=first.subject)[0]
     text = compare(one, other).first_divergence.text
-    assert text.startswith(f"The runs part at {first.time:.3f} s: in the second one, the message that was sent at ")
+    assert text.startswith(f"The runs part at {first.time:.3f} s: in B, the message that was sent at ")
     assert f"sent at {sent.time:.3f} s: received by {first.actor}" in text
 
 
@@ -394,7 +394,7 @@ def test_the_difference_is_told_in_numbers():
     assert sentence.startswith("Done ")
     assert " against " in sentence
     both = compare(VideoQueue().run(1), VideoQueue(mode="direct").run(1))
-    told = "Refused 93 in the second only; timed out 100 in the second only; done 605 against 412; lost 0 against 193;"
+    told = "Lost 0 against 193; refused 93 in B only; timed out 100 in B only; done 605 against 412;"
     assert both.sentence.startswith(told)
 
 

@@ -70,12 +70,12 @@ def _parting(a: Run, b: Run) -> Notable | None:
         event = run.trace.events[about.kind]
         word = "sent" if event.counts in ("sent", "published") else event.past
         text = f"the message that was {word} at {about.time:.3f} s: {text}"
-    return Notable(row.time, row.index, "parting", f"The runs part at {row.time:.3f} s: in the {which} one, {text}.")
+    return Notable(row.time, row.index, "parting", f"The runs part at {row.time:.3f} s: in {which}, {text}.")
 
 
 def _parted(a: Run, b: Run, index: int) -> list[tuple[Run, str, Row]]:
-    """The events at which two runs part, the second's first. When only the scenery differs, its first row: `index`."""
-    rows = [(run, which, _played(run.trace)) for run, which in ((b, "second"), (a, "first"))]
+    """The events at which two runs part, that of B first. When only the scenery differs, its first row: `index`."""
+    rows = [(run, which, _played(run.trace)) for run, which in ((b, "B"), (a, "A"))]
     at = _first_unequal(*(_told(run.trace, played, _by_appearance()) for run, _, played in rows))
     found = [(run, which, run.trace[played[at]]) for run, which, played in rows if at < len(played)]
     return found or [(run, which, run.trace[index]) for run, which, _ in rows if index < len(run.trace)]
@@ -129,12 +129,15 @@ def first_difference(a: Trace, b: Trace) -> int | None:
 
 
 def _sentence(a: dict[str, Number], b: dict[str, Number], parted: Notable | None, first: set[str]) -> str:
-    """The difference in words; the labels `first` are the scenario's point, and come before all others."""
+    """The difference in words. The labels `first` are the scenario's point, and come before all others; so does what
+    was lost.
+    """
     if parted is None:
         return "The two runs are the same."
+    first = first | {label for label in a if label == "lost" or label.endswith(" lost")}
     changed = [x.label for x in a.values() if x.label in first and _differ(x, b.get(x.label))]
     told = [f"{label} {a[label].text} against {b[label].text}" for label in changed]
-    told += [f"{x.label} {x.text} in the second only" for x in b.values() if x.label not in a and x.value > 0]
+    told += [f"{x.label} {x.text} in B only" for x in b.values() if x.label not in a and x.value > 0]
     told += [
         f"{x.label} {x.text} against {b[x.label].text}"
         for x in a.values()

@@ -74,10 +74,11 @@ def costly_crash(run: Run) -> float | None:
 
 @mission("02.poison", "poison", "max_receives", "visibility_timeout")
 def sorted_out(run: Run) -> bool:
-    """Poison goes to the dead-letter queue after three receives at most, and nothing else does."""
+    """Of few jobs that always fail: they go to the dead-letter queue after three receives at most, and nothing else."""
     moved = {row.subject for row in run.trace.where("MovedToDeadLetterQueue")}
     failed = {row.subject for row in run.trace.where("WorkEnded") if row.detail == "failed"}
-    return lasted(run) and bool(moved) and moved <= failed and _received(run, 4) is None
+    few = run.scenario.values()["poison"] <= 0.2
+    return few and lasted(run) and bool(moved) and moved <= failed and _received(run, 4) is None
 
 
 class Visibility(QueueScenario):

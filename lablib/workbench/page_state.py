@@ -120,7 +120,8 @@ def differences(a: Setup, b: Setup) -> tuple[str, str]:
     mine = [words(x, a.scenario) for x in a.actions if x not in b.actions]
     yours = [words(x, b.scenario) for x in b.actions if x not in a.actions]
     if mine or yours:
-        pairs.append(("; ".join(mine) or "no action", "; ".join(yours) or "no action"))
+        none, no = ("without that" if setup.actions else "no action" for setup in (a, b))
+        pairs.append(("; ".join(mine) or none, "; ".join(yours) or no))
     if not pairs:
         return "this run", "the same run"
     first, second = zip(*pairs[:3], strict=True)

@@ -6,6 +6,7 @@ import html
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import anywidget
 import ipywidgets
 
 from lablib.workbench.cell_widget import close_belongings, only_one
@@ -23,14 +24,40 @@ class Verdict(Protocol):
     def replay(self) -> Case: ...
 
 
+class _Eye(anywidget.AnyWidget):
+    """Nothing to see. Told to, it scrolls one of those beside it into view, once that is there."""
+
+    _esm = """
+    export default { render({ model, el }) {
+      const look = ({ look: at }) => {
+        let part = el, height = 0, frames = 0;
+        while (part && !part.parentElement?.classList.contains("widget-vbox")) part = part.parentElement;
+        const step = () => {
+          const found = part?.parentElement?.children[at], now = found?.offsetHeight ?? 0;
+          if (now > 20 && now !== height) {
+            const page = found.closest(".jp-WindowedPanel-outer, .jp-Notebook")?.clientHeight ?? innerHeight;
+            found.scrollIntoView({ block: now > page * 0.6 ? "start" : "nearest" });
+            height = now;
+          }
+          if ((frames += 1) < (height ? 90 : 600)) requestAnimationFrame(step);
+        };
+        step();
+      };
+      model.on("msg:custom", look);
+      return () => model.off("msg:custom", look);
+    } };
+    """
+
+
 class VerdictView(ipywidgets.VBox):
-    """A failed verdict with its buttons. What a button brings appears below; there is one of each at a time."""
+    """A failed verdict with its buttons. What a button brings comes into view below; there is one of each."""
 
     def __init__(self, verdict: Verdict) -> None:
         self._verdict = verdict
         self._below: dict[str, ipywidgets.Widget] = {}
         self.buttons = {name: self._button(name, words, tip) for name, (words, tip) in _BUTTONS.items()}
-        self._always = [_text(verdict.text), ipywidgets.HBox(list(self.buttons.values()))]
+        self._eye = _Eye()
+        self._always = [_text(verdict.text), ipywidgets.HBox(list(self.buttons.values())), self._eye]
         super().__init__(self._always)
 
     def _button(self, name: str, words: str, tip: str) -> ipywidgets.Button:
@@ -48,6 +75,7 @@ class VerdictView(ipywidgets.VBox):
             _close(old)
         self._below[name] = new
         self.children = [*self._always, *self._below.values()]
+        self._eye.send({"look": len(self.children) - 1})
 
     def _hint(self) -> ipywidgets.Widget:
         return _text(self._exercise().hint_text())

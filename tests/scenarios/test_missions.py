@@ -88,6 +88,7 @@ CASES = {
         (Visibility(poison=0.1, heartbeat=10.0), 5),
         (Visibility(poison=0.1, max_receives=5, heartbeat=10.0), 5),
         (Visibility(visibility_timeout=8, max_receives=1), 5),  # good jobs go there
+        (Visibility(poison=1.0, max_receives=3, heartbeat=10.0), 5),  # all jobs fail, not a tenth
     ],
     "02b.company": [
         (QueueToFunction(bad=0.05), 7),

@@ -64,12 +64,26 @@ function whyWaiting(run, waits, t, direct) {
   if (direct && waits.vu !== null &&
     t >= waits.vu) return `Its caller gave up at ${clock(waits.vu, run.duration)}. It still waits, and will be worked on in vain.`;
   if (["topic", "bucket"].includes(place.role)) return `The ${place.role} passes it on.`;
+  if (place.role === "dead-letter") return whyDead(run, waits);
   const first = waits.copy ? `Waiting again since ${since}: nobody deleted it before its visibility timeout ended.` : `Waiting for ${span(t - waits.t0)} in ${place.label}.`;
   const group = run.group(waits.m), mine = group < 0 ? [] : marksAt(run, t).filter((x) => x.place === waits.place && x.m < waits.m && run.group(x.m) === group);
   const before = new Set(mine.map((x) => x.m)).size;
   if (before) return `${first} Before it, ${before === 1 ? `one ${run.unit}` : plural(before, run.unit)} of its group must be deleted.`;
   if (t - waits.t0 < 2 * run.medianWork || !hands) return first;
   return `${first} ${ahead ? `${plural(ahead, run.unit)} waited already when it came, for ${plural(hands, "worker")}.` : `There are ${plural(hands, "worker")}.`}`;
+}
+
+/** It waits for nobody there; where it was received before, that is why it came. */
+function whyDead(run, waits) {
+  const all = run.of.get(waits.m), since = clock(Math.min(...all.filter((k) => k.place === waits.place).map((k) => k.t0)), run.duration);
+  const received = all.some((k) => k.state === "hidden" && k.t0 < waits.t0 && run.places[k.place].role === "queue");
+  return `In the dead-letter queue since ${since}${received ? ": it was received too often without a delete" : ""}.`;
+}
+
+/** A place's name where there is little room: its kind is left out, or its end. */
+function brieflyCalled({ label, role }) {
+  const short = label.length <= 16 ? label : role === "dead-letter" ? "Dead letters" : cap(label.replace(/^(Queue|Topic) /, ""));
+  return short.length > 16 ? `${short.slice(0, 15)}…` : short;
 }
 
 function howDone(run, m, tokens, end) {
@@ -85,12 +99,12 @@ function life(run, m, t, watched, col) {
   const stop = Math.max(...known.map((k) => Math.min(k.t1, run.duration, watched))), to = Math.max(stop, t, from + 1),
     X = (x) => LEFT + ((W - LEFT - 8) * (x - from)) / (to - from);
   const rows = [...new Set(known.map((k) => (k.holder >= 0 ? `a${k.holder}` : `p${k.place}`)))], height = rows.length * 17 + 20;
-  const label = (key) => (key[0] === "a" ? run.actors[key.slice(1)].name : run.places[key.slice(1)].label);
+  const label = (key) => (key[0] === "a" ? brieflyCalled({ label: run.actors[key.slice(1)].name }) : brieflyCalled(run.places[key.slice(1)]));
   const bar = (x0, x1, y, high, fill, more = {}) => s("rect", { x: X(x0).toFixed(1), y, width: Math.max(1.5, X(x1) - X(x0)).toFixed(1), height: high,
     rx: 2, fill, ...more });
   const parts = rows.flatMap((key, i) => {
     const y = 4 + i * 17;
-    return [s("text", { x: 0, y: y + 10, "font-size": 11, fill: col.soft }, label(key).slice(0, 16)),
+    return [s("text", { x: 0, y: y + 10, "font-size": 11, fill: col.soft }, label(key)),
       ...known.filter((k) => (k.holder >= 0 ? `a${k.holder}` : `p${k.place}`) === key).flatMap((k) => {
       const end = Math.min(k.t1, to);
       if (k.state === "hidden") return [bar(k.t0, end, y + 1.5, 9, "none", { stroke: col.edge, "stroke-dasharray": "3 2" })];

@@ -245,12 +245,14 @@ export function mount(root, store) {
       b = place !== undefined ? stage.lanes[lane]?.boxes.get(place) : null;
     const at = m !== undefined ? stage.find(m, lane, time.t) ?? { x: W / 2, y: 30, r: 10 } : cell ? { x: cell.mx, y: cell.my,
       r: 20 } : b ? { x: b.x + Math.min(90, b.w / 2), y: b.y + 26, r: 8 } : { x: select.x ?? W / 2, y: select.y ?? 60, r: 8 };
-    const room = 16 + at.r, right = at.x + room + card.offsetWidth < W - 4, x = right ? at.x + room : at.x - room - card.offsetWidth;
+    const room = 16 + at.r;
+    card.style.width = `${clamp(Math.max(at.x, W - at.x) - room - 8, 400, 480)}px`;
+    const right = at.x + room + card.offsetWidth < W - 4, x = right ? at.x + room : at.x - room - card.offsetWidth;
     card.style.left = `${clamp(x, 4, Math.max(4, W - card.offsetWidth - 4))}px`;
     card.style.top = `${clamp(at.y - 40, 4, Math.max(4, H - card.offsetHeight - 4))}px`;
     select.at = at;
     const current = card.querySelector("[aria-current]");
-    if (current) current.parentElement.scrollTop = current.offsetTop - current.parentElement.offsetTop - 40;
+    if (current) current.parentElement.scrollTop = current.offsetTop - (current.parentElement.clientHeight - current.offsetHeight) / 2;
     if (!quiet && m !== undefined) lives.pin(m, true);
   }
   lives.choose = (m) => { if (select?.m !== m) choose({ m, lane: mine() }, true); };
@@ -389,17 +391,19 @@ export function mount(root, store) {
   function size() {
     box.classList.toggle("ml-narrow", box.clientWidth < 820);
     tasks.fit();
-    const ratio = Math.min(2, devicePixelRatio || 1), two = lanes().length > 1,
-      rest = head.offsetHeight + tasks.element.offsetHeight + tasks.controls.offsetHeight + foot.offsetHeight + line.offsetHeight + alarm.offsetHeight + 26;
+    const ratio = Math.min(2, devicePixelRatio || 1), two = lanes().length > 1;
+    line.classList.toggle("ml-two", two);
+    const rest = head.offsetHeight + tasks.element.offsetHeight + tasks.controls.offsetHeight + foot.offsetHeight + line.offsetHeight + alarm.offsetHeight + 26;
     const seen = seenHeight(box) - (store.live ? 24 : 34), most = only ? form.height ?? 360 : Math.max(two ? 300 : 250, seen - rest);
     const most2 = Math.min(most, two ? 900 : 560);
     picture.style.height = `${Math.round(most2)}px`;
     W = picture.clientWidth; H = picture.clientHeight;
-    if (canvas.width !== Math.round(W * ratio) || canvas.height !== Math.round(H * ratio)) { canvas.width = Math.round(W * ratio);
-      canvas.height = Math.round(H * ratio); }
+    const wide = Math.round(W * ratio), high = Math.round(H * ratio), resized = canvas.width !== wide || canvas.height !== high;
+    if (resized) Object.assign(canvas, { width: wide, height: high });
     stage.layout(W, H, big); scrub.resize(ratio); chart.resize();
     if (select) fill(true);
     wake();
+    if (resized && frame) { cancelAnimationFrame(frame); tick(performance.now()); }   // a canvas of a new size is empty until it is painted
   }
 
   function repaint() {

@@ -145,9 +145,10 @@ function fetched(ask, what, make, box) {
  * time(t, watched, playing)}.
  */
 export function more(form, ask, on, live) {
+  let duration = 0, state = null;
   const parts = {
     events: events(on), why: find(on), compare: compare(form, ask, on), many: many(ask), share: share(ask),
-    numbers: fetched(ask, "numbers", (found) => table("The whole run", ["", "value"], found.summary ?? []), h("div", { class: "ml-columns" })),
+    numbers: fetched(ask, "numbers", (found) => table(state?.comparison ? "The whole run B" : "The whole run", ["", "value"], found.summary ?? []), h("div", { class: "ml-columns" })),
     data: fetched(ask, "table", (found) => table(found.caption, found.heads, found.rows),
       h("div", { class: "ml-scroll", tabIndex: 0, role: "region", "aria-label": "Data table" })),
   };
@@ -155,7 +156,6 @@ export function more(form, ask, on, live) {
     ["share", "Share"], ["data", "Data"]];
   const kept = live ? list : list.filter(([id]) => ["events", "why", "numbers", "compare", "data"].includes(id));
   const made = tabs("More about this run", kept.map(([id, label]) => ({ id, label, panel: parts[id].panel, shown: parts[id].shown })));
-  let duration = 0, state = null;
   parts.compare.controls.hidden = !live;
   const element = h("section", { class: "ml-more", "aria-label": "More about this run", hidden: true }, made.element);
   const fog = (on) => { parts.numbers.refresh(on); parts.data.refresh(on); if (state) parts.compare.refresh(state, duration, on); };

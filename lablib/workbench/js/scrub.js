@@ -281,7 +281,7 @@ export class Scrub {
     const step = T > 7200 ? nice(T / 3600 / 7) * 3600 : nice(T / 7);
     for (let t = 0; t <= T + 1e-6; t += step) {
       const at = this.X(t), label = T > 172800 ? `${Math.round(t / 8640) / 10} d` : T > 7200 ? `${Math.round(t / 360) / 10} h` : T > 900 ? clock(t,
-        T) : String(Number(t.toFixed(1)));
+        T) : String(Number(t.toFixed(Math.max(1, Math.ceil(-Math.log10(step))))));
       g.fillStyle = col.edge; g.fillRect(at - 0.5, a.y + a.h + 1, 1, 4);
       text(g, label, at, this.H - 5, { size: fs - 1, color: col.soft, align: t < 1e-6 ? "left" : T - t < step / 4 ? "right" : "center" });
     }

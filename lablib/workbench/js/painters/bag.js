@@ -15,7 +15,7 @@ export function heapGround(g, b, lane, v) {
     `${brief(waiting)} ${dead ? "dead" : "waiting"}`, brief(waiting)];
   const label = run.places[b.place].label, bold = { weight: 650, color: col.ink },
     down = run.places[b.place].parts ? run.serversDown(b.place, t) : null;
-  const short = dead ? "Dead letters" : cap(label.replace(/^(Queue|Topic) /, "")), bare = dead ? "Dead" : short.replace(/\.fifo$/, "");
+  const short = dead ? "Dead letters" : cap(label.replace(/^(Queue|Topic) /, "")), bare = dead ? "Dead" : cap(short.replace(/\.fifo$/, "").replace(/^\S+'s? /, ""));
   b.free = b.x + 6;                                    // marks begin to the right of it
   if (b.low && b.h < b.fs * 2.9) {
     b.free = b.x + b.fs * 7;

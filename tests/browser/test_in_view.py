@@ -1,0 +1,79 @@
+"""On a small screen: what was asked for comes into view, whole, and the picture is never empty."""
+
+import re
+
+import pytest
+from browser.bench import Bench
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+SMALL = {"width": 1280, "height": 720}
+VERDICT = (
+    """
+from lablib import exercise
+def consumer(sqs, queue_url, process):
+    while True:
+        sqs.receive_message(QueueUrl=queue_url)
+"""
+    + "# more\n" * 24
+    + 'exercise("01.consumer").check(consumer)'
+)
+LETTERS = (
+    "from lablib.scenarios.lab02b import QueueToFunction\n"
+    "workbench(QueueToFunction, seed=7, reserved=1, max_receives=3, compare={'bad': 0.0})"
+)
+# The parts of the card that are covered by its last row, or lie outside of it.
+CUT = """card => { const row = card.lastElementChild.getBoundingClientRect();
+    const low = x => x.getBoundingClientRect().bottom > row.top + 1;
+    return [...card.children].slice(1, -1).filter(low).map(x => x.textContent); }"""
+# In the frame in which the picture gets another size: is something painted on it?
+PAINTED = """async box => { const canvas = box.querySelector(".ml-stage canvas");
+    const before = canvas.height;
+    box.querySelector(".ml-head").style.paddingBottom = "30px";
+    box.style.width = `${box.clientWidth - 40}px`;
+    await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
+    const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    return [before !== canvas.height, data.some(x => x)]; }"""
+
+
+def test_what_a_button_of_a_verdict_brings_comes_into_view(run_cells):
+    page = run_cells(VERDICT, **SMALL).page
+    for name, brought in (("Hint", "Hint 1 of"), ("Solution", "press Solution once more")):
+        page.get_by_role("button", name=name, exact=True).click()
+        expect(page.get_by_text(re.compile(brought))).to_be_in_viewport(ratio=1)
+    page.get_by_role("button", name="Replay", exact=True).click()
+    expect(page.get_by_role("button", name="Play (Space)")).to_be_in_viewport(ratio=1)
+
+
+def test_the_card_of_a_dead_letter_says_so_and_is_whole(run_cells):
+    bench = Bench(run_cells(LETTERS, **SMALL))
+    bench.skip_question()
+    bench.seek(238)
+    dead = bench.ask("w => w.run.at(w.time.t).filter(k => w.run.places[k.place].role === 'dead-letter').map(k => k.m)")
+    bench.click(f"1m{dead[0]}")
+    expect(bench.card.locator(".ml-why")).to_have_text(
+        re.compile(r"^In the dead-letter queue since \d+\.\d s: it was received too often without a delete\.$")
+    )
+    sentence = bench.card.locator(".ml-hint")
+    expect(sentence).to_contain_text("Sent at")
+    assert bench.card.evaluate(CUT) == []
+    expect(bench.card.locator("[aria-current]")).to_be_in_viewport(ratio=0.9)
+    assert "Dead letters" in bench.card.get_by_role("img", name="Its life so far").text_content()
+
+
+def test_why_a_message_came_again_can_be_read_at_once(run_cells):
+    bench = Bench(run_cells("workbench(Visibility, seed=5, crashes=0.1, compare={'visibility_timeout': 240})", **SMALL))
+    bench.skip_question()
+    bench.seek(120)
+    bench.click("1m12")
+    sentence = bench.card.locator(".ml-hint")
+    expect(sentence).to_contain_text("received again at 148.174 s because")
+    assert bench.card.evaluate(CUT) == []
+    assert sentence.evaluate("p => p.clientHeight") >= 70  # four lines
+
+
+def test_a_picture_that_changes_its_size_is_never_empty(run_cells):
+    bench = Bench(run_cells("workbench(VideoQueue, seed=7)", **SMALL))
+    bench.skip_question()
+    assert bench.box.evaluate(PAINTED) == [True, True]
