@@ -5,6 +5,7 @@ import pytest
 from lablib.scenarios import Action
 from lablib.scenarios.lab01 import VideoQueue
 from lablib.workbench import workbench
+from lablib.workbench.page_state import differences
 from lablib.workbench.setup import Session, Setup
 
 CRASH, LATER = Action("crash", 20.0, "consumer-1"), Action("crash", 40.0, "consumer-2")
@@ -74,3 +75,10 @@ def test_what_the_share_tab_prints_runs_as_it_is_printed(one):
     bench.seek(61.0)
     again = eval(f"workbench({bench.share()!r})", {"workbench": workbench})
     assert (again.run, again.kept, again.cursor) == (bench.run, bench.kept, 61.0)
+
+
+def test_a_run_that_lacks_one_action_of_two_is_not_said_to_have_none():
+    one, two = (Action("crash", 75.0, f"consumer-{n}") for n in (1, 2))
+    mine, without = Setup(VideoQueue(), actions=(one, two)), Setup(VideoQueue(), actions=(one,))
+    assert differences(without, mine) == ("without that", "75.0 s: Crash a consumer: consumer-2")
+    assert differences(Setup(VideoQueue()), without)[0] == "no action"
