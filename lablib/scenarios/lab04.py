@@ -137,12 +137,20 @@ class FanOut(Scenario):
     def lens(self, run: Run) -> dict[str, Any]:
         """The board: which receiver had which order when, who wants it, and when the shop's program for it crashed."""
         crashed = {row.actor: row.time for row in run.trace.where("Crashed")}
-        known = news(run)
+        known, trying, over = news(run), run.measures.on_their_way, _given_up(run)
         all_of_them = not self.values()["filter"]
+
+        def says(order: str) -> str | None:
+            missed = " and ".join(QUEUES[name] for name in _MUST_KNOW if name not in known[order])
+            return f"{order.replace('order-', 'Order ')} does not reach {missed}." if order in over and missed else None
+
         orders = [
             {
                 "t": row.time,
                 "ended": crashed.get(row.actor),
+                "open": row.subject in trying,
+                "settled": over.get(row.subject),
+                "says": says(row.subject),
                 "wanted": [name != "analytics" or all_of_them or row.detail >= _BIG for name in QUEUES],
                 "told": [known[row.subject].get(name) for name in QUEUES],
             }
@@ -410,6 +418,12 @@ def news(run: Run) -> dict[str, dict[str, float]]:
     names = {**{name: name for name in QUEUES}, PARTNER: "partner"}
     reached = run.measures.reached(orders)
     return {order: {names[name]: t for name, t in reached[order].items() if name in names} for order in orders}
+
+
+def _given_up(run: Run) -> dict[str, float]:
+    """The orders of which a delivery was given up, and when: until then it may still come."""
+    rows = run.trace.where(("DeliveryDropped", "SentToDeadLetterQueue"))
+    return {origin: row.time for row in rows for origin in run.trace.ancestors(row.subject)}
 
 
 def known(run: Run) -> dict[str, set[str]]:

@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from lablib.scenarios import Action
 from lablib.scenarios.lab01 import VideoQueue
 from lablib.scenarios.lab03 import Trucks
+from lablib.scenarios.lab04 import FanOut
 from lablib.scenarios.lab04b import Uploads
 from lablib.workbench import to_html
 
@@ -594,3 +595,22 @@ def test_the_card_of_a_photo_tells_of_a_photo_and_of_no_order(kept):
         expect(bench.card).to_contain_text(words)
     for words in ("Order", "customer", "shop"):
         expect(bench.card).not_to_contain_text(words)
+
+
+def test_what_a_web_server_has_and_has_not_answered_is_drawn_in_it_and_retries_stand_under_the_topics_name(kept):
+    late = """w => { const {run, marks} = w.stage.lanes[0], one = role => run.places.findIndex(p => p.role === role);
+        const there = marks.filter(m => run.delivers(m.k) && w.time.t - m.k.t0 > 1).map(m => m.m);
+        const box = w.stage.lanes[0].boxes.get(one("endpoint")), topic = w.stage.lanes[0].boxes.get(one("topic"));
+        const inside = (h, b) => h.x > b.x && h.x < b.x + b.w && h.y > b.y && h.y < b.y + b.h;
+        const marked = b => w.hits.filter(h => /^0m/.test(h.id) && inside(h, b));
+        return [there, marked(box).map(h => h.pick.m), marked(topic).map(h => Math.round(h.y - topic.y))]; }"""
+    slow = kept(FanOut().run(7, [Action("partner_slow", 60.0, value=60.0)]))
+    slow.seek(74)
+    there, drawn, _ = slow.ask(late)
+    assert there
+    assert sorted(drawn) == sorted(there)
+    away = kept(FanOut(outage=120.0, dead_letters=True).run(7), FanOut(outage=120.0).run(7))
+    away.seek(118)
+    below = away.ask(late)[2]
+    assert below
+    assert min(below) > 30, "not over the words"

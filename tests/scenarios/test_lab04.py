@@ -1,5 +1,7 @@
 """Lab 04's scenario: one order, many receivers, as the lab tells it."""
 
+import re
+
 import pytest
 
 from lablib.scenarios import Action
@@ -117,6 +119,18 @@ def test_a_web_server_that_is_away_loses_what_its_retries_do_not_reach():
     assert not missing & late
     assert len(run.trace.where("DeliveryDropped")) == len(missing) == run.measures.lost
     assert all(row.detail["attempt"] <= 4 for row in run.trace.where("DeliveryFailed"))
+
+
+@pytest.mark.parametrize("more", [{}, {"dead_letters": True}, {"way": "one by one"}])
+def test_an_order_is_open_on_the_board_until_its_delivery_is_given_up(more):
+    run = FanOut(outage=120.0, **more).run(seed=7)
+    rows = run.trace.where("SentToDeadLetterQueue" if "dead_letters" in more else "DeliveryDropped")
+    half = [one for one in run.scenario.lens(run)["orders"] if one["settled"]]
+    assert sorted(one["settled"] for one in half) == [row.time for row in rows]
+    assert all(one["settled"] > one["t"] + 1 for one in half)
+    assert all(re.fullmatch(r"Order \d+ does not reach Partner.", one["says"]) for one in half)
+    tried = FanOut(outage=240.0, **more).run(seed=7, until=100.0)
+    assert sum(one["open"] for one in tried.scenario.lens(tried)["orders"]) == told(tried)["on its way"] > 0
 
 
 def test_the_others_get_theirs_in_time():

@@ -96,12 +96,17 @@ export const node = {
     if (space > 0) text(g, label.slice(space + 1), b.x + 8, b.y + 14 + b.fs * 1.2, { size: b.fs - 1, color: col.soft, max: b.w - k - 8, least: 8.5 });
     for (const x of lane.run.began(v.t, v.back)) if (x.place === b.place && v.since(x.t0) >= 0 && v.since(x.t0) < 0.5 && x.t1 <= v.t) mark(g,
       ...b.spot(x), Math.min(15, lane.handSize), { color: col.waiting });
-    for (const m of lane.marksIn(b.place)) {
-      if (lane.run.delivers(m.k)) continue;            // it is on its way
-      const [x, y] = b.spot(m.k), retry = m.k.state === "retrying";
-      mark(g, x, y, Math.min(15, lane.handSize), { color: retry ? col.again : lane.hue(m, col), shape: retry ? "diamond" : m.sign });
-      v.hits.push({ x, y, r: 11, id: `${lane.i}m${m.m}`, pick: { m: m.m, lane: lane.i } });
-    }
+    const here = lane.marksIn(b.place).filter((m) => !lane.run.delivers(m.k)), s = Math.min(11, lane.handSize), step = s * 1.3;   // the others are on their way
+    const top = b.y + 14 + b.fs * (space > 0 ? 1.9 : 0.8), cols = Math.max(1, Math.floor((b.w - k - 12) / step)),
+      rows = Math.max(1, Math.floor((b.y + b.h - 4 - top) / step)), most = here.length > cols * rows ? Math.max(1, cols * rows - Math.ceil(20 / step)) : here.length;
+    here.slice(0, most).forEach((m, i) => {
+      const x = b.x + 8 + s / 2 + (i % cols) * step, y = Math.min(top + s / 2 + Math.floor(i / cols) * step, b.y + b.h - s / 2 - 3), again = m.k.state === "retrying";
+      mark(g, x, y, s, { color: again ? col.again : lane.hue(m, col), shape: again ? "diamond" : m.sign });
+      v.halo(g, m, x, y, s / 2 + 2);
+      v.hits.push({ x, y, r: s * 0.65, id: `${lane.i}m${m.m}`, pick: { m: m.m, lane: lane.i } });
+    });
+    if (here.length > most) text(g, `+${here.length - most}`, b.x + b.w - k - 2, Math.min(top + s / 2 + (rows - 1) * step, b.y + b.h - s / 2 - 3),
+      { size: b.fs - 2, weight: 700, color: col.again, align: "right" });
   },
 };
 
@@ -122,6 +127,14 @@ export const inbox = {
       b.y + (low ? b.h / 2 : b.h / 2 - b.fs * (0.6 + 1.2 * (all.length - 1 - i))), { size: b.fs, weight: 650, color: col.ink, max: room, least: 8.5 }));
     text(g, words, low ? b.x + b.w - (b.w < b.fs * 12 ? 8 : 28) : b.x + 10, b.y + (low ? b.h / 2 : b.h / 2 + b.fs * 0.7),
       { size: b.fs - 1, color: col.soft, align: low ? "right" : "left" });
+    const open = low ? [] : lane.marks.filter((m) => run.delivers(m.k) && run.to[m.m] === b.place && v.t - m.k.t0 > 1), y = b.y + b.h / 2 + b.fs * 0.7,
+      left = b.x + 16 + width(g, words, b.fs - 1), fit = Math.max(0, Math.floor((b.x + b.w - 6 - left) / 11)), most = open.length > fit ? Math.max(0, fit - 2) : open.length;
+    open.slice(0, most).forEach((m, i) => {               // it has these, and has not answered
+      const x = b.x + b.w - 12 - i * 11;
+      mark(g, x, y, 9, { color: col.waiting, hollow: true, ground: col.card });
+      v.hits.push({ x, y, r: 6, id: `${lane.i}m${m.m}`, pick: { m: m.m, lane: lane.i } });
+    });
+    if (open.length > most) text(g, `+${open.length - most}`, b.x + b.w - 8 - most * 11, y, { size: b.fs - 2, weight: 700, color: col.waiting, align: "right" });
     if (last && v.since(last.t1) < 0.6) circle(g, ...b.spot(), 6, { fill: run.outcome(last) === "told" ? col.done : col.again });
   },
 };
