@@ -597,6 +597,19 @@ def test_the_card_of_a_photo_tells_of_a_photo_and_of_no_order(kept):
         expect(bench.card).not_to_contain_text(words)
 
 
+def test_from_a_delivery_to_its_original_which_was_passed_on_and_escape_closes(run_cells):
+    """The button that led there is gone, and with it the focus would be."""
+    bench = Bench(run_cells("from lablib.scenarios.lab04 import FanOut\nworkbench(FanOut, seed=7)"))
+    bench.skip_question()
+    bench.seek(60)
+    held = bench.ask("w => w.run.at(w.time.t).filter(k => k.holder >= 0).map(k => k.m)")
+    bench.click(f"0m{held[0]}")
+    bench.card.get_by_role("button", name=re.compile("the original")).click()
+    expect(bench.card.locator(".ml-why")).to_have_text(re.compile(r"^Passed on at \d+\.\d s\.$"))
+    bench.page.keyboard.press("Escape")
+    expect(bench.card).to_be_hidden()
+
+
 def test_what_a_web_server_has_and_has_not_answered_is_drawn_in_it_and_retries_stand_under_the_topics_name(kept):
     late = """w => { const {run, marks} = w.stage.lanes[0], one = role => run.places.findIndex(p => p.role === role);
         const there = marks.filter(m => run.delivers(m.k) && w.time.t - m.k.t0 > 1).map(m => m.m);

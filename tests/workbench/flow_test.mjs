@@ -87,6 +87,7 @@ for (const { name, file, checks, crowded, counted } of files) {
       for (const m of [...run.of.keys()].slice(0, 60)) {
         const why = whyNow(run, m, t), lane = laneOf(run, m);
         assert.ok(why && !/undefined|NaN|Infinity/.test(why), why);
+        if (!run.of.get(m).some((k) => k.t0 <= t && t < k.t1)) assert.doesNotMatch(why, /^Since .*(being passed on|waiting)/);
         for (const bar of [...lane.work, ...lane.hidden, ...lane.waits]) assert.ok(bar.to >= bar.from - 1e-6 && bar.to <= run.duration + 1e-6);
       }
       assert.ok(followed(run, t, 12, [], 0).length <= 12);

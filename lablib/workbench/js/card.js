@@ -35,6 +35,7 @@ export function whyNow(run, m, t) {
   if (delayed) return `Delayed: it is visible at ${clock(delayed.t1, run.duration)}.`;
   if (end) return howDone(run, m, tokens, end);
   const last = tokens.at(-1);
+  if (last.ended && last.t1 <= t) return `${cap(run.said[last.ended] ?? last.ended)} at ${clock(last.t1, run.duration)}.`;
   return `Since ${clock(last.t0, run.duration)}: ${run.said[last.state] ?? last.state}.`;
 }
 

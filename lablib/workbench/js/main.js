@@ -240,7 +240,7 @@ export function mount(root, store) {
     const kept = card.contains(document.activeElement) ? document.activeElement.textContent : null;
     refill(card, iconButton("close", "Close (Escape)", () => { close(); box.focus({ preventScroll: true }); }, { class: "ml-icon ml-x" }), ...parts);
     card.hidden = false;
-    if (kept) [...card.querySelectorAll("button")].find((b) => b.textContent === kept)?.focus({ preventScroll: true });
+    if (kept !== null) ([...card.querySelectorAll("button")].find((b) => b.textContent === kept) ?? box).focus({ preventScroll: true });
     const cell = actor !== undefined ? stage.lanes[lane]?.cells.get(actor) : null,
       b = place !== undefined ? stage.lanes[lane]?.boxes.get(place) : null;
     const at = m !== undefined ? stage.find(m, lane, time.t) ?? { x: W / 2, y: 30, r: 10 } : cell ? { x: cell.mx, y: cell.my,
