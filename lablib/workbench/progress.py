@@ -23,6 +23,7 @@ class Progress:
         self._later: asyncio.TimerHandle | None = None
         self._run: Run | None = None
         self._cursor = 0.0
+        self._found: dict[str, str] = {}  # by the key of a mission: the first run that met it, as a text
         self.document: list[dict[str, Any]] = []
 
     def look(self, run: Run) -> None:
@@ -44,6 +45,9 @@ class Progress:
         assert self._run
         self._later = None
         self.document = [mission.document(self._run) for mission in self._run.scenario.missions]
+        for one in self.document:
+            if one["met"] and one["key"] not in self._found:
+                self._found[one["key"]] = self._run.share()
         self._mark()
         self.shown(self._cursor)
         self._changed()
@@ -56,17 +60,19 @@ class Progress:
     def shown(self, cursor: float) -> None:
         """An instant of the run is shown: what was met until then is kept."""
         self._cursor = cursor
-        self._keep(lambda one: one["at"] <= cursor)
+        self._keep(lambda one: one["met"] and one["at"] <= cursor)
 
     def met(self, key: str) -> None:
-        """The page showed that this mission is met: it may have shown more of the run than the instant where it is."""
+        """The page showed that this mission is met: it may have shown more of the run than the instant where it is, and
+        the run may be another by now.
+        """
         self._keep(lambda one: one["key"] == key)
 
     def _keep(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
         for one in self.document:
-            if one["met"] and not one["kept"] and wanted(one):
+            if one["key"] in self._found and not one["kept"] and wanted(one):
                 one["kept"] = True
-                Kept(MISSIONS).put(one["key"], self._run and self._run.share())
+                Kept(MISSIONS).put(one["key"], self._found[one["key"]])
 
     def stop(self) -> None:
         """Do not look at a run any more."""

@@ -54,9 +54,10 @@ export function missions(controlsFor, keep) {
   return {
     element, controls, fit,
     show(next) {
-      if (next?.map((m) => m.text).join("|") !== list.map((m) => m.text).join("|")) met.clear();
+      const first = next?.map((m) => m.text).join("|") !== list.map((m) => m.text).join("|");
+      if (first) met.clear();
       list = next ?? [];
-      list.forEach((m, i) => { if (m.kept && !m.met) met.add(i); });
+      list.forEach((m, i) => { if (m.kept && (first || !m.met)) met.add(i); });   // what is met now, too, is told by `check`
       paint();
     },
     /** The first open mission that is met now: its words, or "". */
