@@ -85,6 +85,8 @@ def show_cursor(figure: Any, run: Run, cursor: float) -> None:
 def _spec(run: Run, kept: Run | None, theme: Theme | None) -> dict[str, Any]:
     spec = paint(panels.overview(run, kept, names="BA"), check(theme))  # what was kept is A
     spec["layout"] |= {"height": 320, "meta": type(run.scenario).__name__}
+    for trace in spec["data"]:  # of an array, plotly's answer from the page raises a ValueError in the kernel
+        trace |= {axis: list(trace[axis]) for axis in "xy"}
     return spec
 
 

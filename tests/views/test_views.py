@@ -136,6 +136,13 @@ def test_in_the_workbench_what_was_kept_is_a_and_dashed():
     assert b"solid: B, dashed: A" in figure_document(RUN, DIRECT)
 
 
+def test_a_live_figure_has_lists_and_no_arrays():
+    """plotly 6 sends the page's values back, and compares: of an array, `not values` raises in the kernel."""
+    figure = live.live(RUN, DIRECT, 0.0, lambda seconds: None)
+    live.show(figure, DIRECT, RUN, lambda seconds: None)
+    assert all(isinstance(values, tuple) for trace in figure.data for values in (trace.x, trace.y))
+
+
 def test_a_run_without_messages_has_figures_too():
     run = VideoQueue(consumers=0, rate=0.1).run(seed=1, until=0.001)
     assert views.overview(run).data
