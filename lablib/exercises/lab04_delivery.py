@@ -240,7 +240,10 @@ class Flaky(Exercise):
         names = [f"order-{n + 1}" for n in range(case.orders)]
         for n, name in enumerate(names):
             stage.cloud.kernel.at(_FIRST + 30 * n, stage.publish, topic, name, name)
-        there = lambda: all(map(partner.taken, names))  # noqa: E731
+
+        def there() -> bool:
+            return all(map(partner.taken, names))
+
         if not stage.run(partner.back + _LATER, there, every=10.0):  # whoever hides orders for long tries them later
             stage.run(stage.cloud.now + 2 * min(stage.longest_hidden(), _HIDDEN), there, every=10.0)
         stage.run(stage.cloud.now + 150, every=10.0)

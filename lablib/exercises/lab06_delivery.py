@@ -433,10 +433,12 @@ class Redeliver(Exercise):
         good, bad = self._fail(stage, case)
         stage.fault("partial", ("PutRecordBatch",), case.failing, share=0.5)
         repair = Repair(stage)
-        crash = None
-        if case.crash or case.cleared:
-            kind, count = ("Repaired", case.crash) if case.crash else ("ObjectRemoved", case.cleared)
-            crash = lambda: len(stage.trace.where(kind)) >= count  # noqa: E731
+        kind, count = ("Repaired", case.crash) if case.crash else ("ObjectRemoved", case.cleared)
+
+        def so_far() -> bool:
+            return len(stage.trace.where(kind)) >= count
+
+        crash = so_far if count else None
         stage.call("deliver", s3, firehose, BUCKET, NAME, repair, until=stage.cloud.now + 900, crash=crash)
         delivered(stage)
         raw = objects(stage, "errors/")

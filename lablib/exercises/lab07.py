@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 from lablib.aws.event import Event
@@ -163,9 +164,8 @@ class Producer(Exercise):
         stage.function = program
         process = stage.start("producer", broker.connect, list(orders))
         if case.cut:  # what the program sends as soon as it is connected is under way then
-            connected = lambda: len(stage.trace.where("ClientConnected")) >= case.cut  # noqa: E731
-            off = lambda: stage.cloud.kernel.after(_JUST_AFTER, broker.power_off)  # noqa: E731
-            broker.after(connected, process, 300, off)
+            off = partial(stage.cloud.kernel.after, _JUST_AFTER, broker.power_off)
+            broker.after(lambda: len(stage.trace.where("ClientConnected")) >= case.cut, process, 300, off)
         for wanted in (case.gone, 3) if case.again else (case.gone,):
             if case.gone:
                 broker.after(lambda n=wanted: broker.taken() >= n, process, 300, broker.crash)  # type: ignore[misc]

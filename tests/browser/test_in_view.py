@@ -23,10 +23,9 @@ LETTERS = (
     "from lablib.scenarios.lab02b import QueueToFunction\n"
     "workbench(QueueToFunction, seed=7, reserved=1, max_receives=3, compare={'bad': 0.0})"
 )
-# The parts of the card that are covered by its last row, or lie outside of it.
-CUT = """card => { const row = card.lastElementChild.getBoundingClientRect();
-    const low = x => x.getBoundingClientRect().bottom > row.top + 1;
-    return [...card.children].slice(1, -1).filter(low).map(x => x.textContent); }"""
+# No part of the card is covered by its last row, or lies outside of it.
+WHOLE = """card => { const row = card.lastElementChild.getBoundingClientRect();
+    return [...card.children].slice(1, -1).every(x => x.getBoundingClientRect().bottom <= row.top + 1); }"""
 # In the frame in which the picture gets another size: is something painted on it?
 PAINTED = """async box => { const canvas = box.querySelector(".ml-stage canvas");
     const before = canvas.height;
@@ -35,6 +34,11 @@ PAINTED = """async box => { const canvas = box.querySelector(".ml-stage canvas")
     await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
     const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     return [before !== canvas.height, data.some(x => x)]; }"""
+
+
+def nothing_is_cut(bench):
+    """Wait until the card is whole: it grows when what Python says has come."""
+    bench.page.wait_for_function(WHOLE, arg=bench.card.element_handle())
 
 
 def test_what_a_button_of_a_verdict_brings_comes_into_view(run_cells):
@@ -57,9 +61,9 @@ def test_the_card_of_a_dead_letter_says_so_and_is_whole(run_cells):
     )
     sentence = bench.card.locator(".ml-hint")
     expect(sentence).to_contain_text("Sent at")
-    assert bench.card.evaluate(CUT) == []
+    nothing_is_cut(bench)
     expect(bench.card.locator("[aria-current]")).to_be_in_viewport(ratio=0.9)
-    assert "Dead letters" in bench.card.get_by_role("img", name="Its life so far").text_content()
+    expect(bench.card.get_by_role("img", name="Its life so far")).to_contain_text("Dead letters")
 
 
 def test_why_a_message_came_again_can_be_read_at_once(run_cells):
@@ -69,8 +73,8 @@ def test_why_a_message_came_again_can_be_read_at_once(run_cells):
     bench.click("1m12")
     sentence = bench.card.locator(".ml-hint")
     expect(sentence).to_contain_text("received again at 148.174 s because")
-    assert bench.card.evaluate(CUT) == []
-    assert sentence.evaluate("p => p.clientHeight") >= 70  # four lines
+    nothing_is_cut(bench)
+    bench.page.wait_for_function("p => p.clientHeight >= 70", arg=sentence.element_handle())  # four lines
 
 
 def test_a_picture_that_changes_its_size_is_never_empty(run_cells):
