@@ -22,10 +22,13 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[harness.Lab]:
 
 @pytest.fixture(scope="module")
 def open_notebook(chromium: Browser, lab: harness.Lab) -> Iterator[Callable[..., harness.Notebook]]:
-    """A function that opens a notebook of the lab's folder, by name, in a fresh page; closed after the file's tests."""
+    """A function that opens a notebook of the lab's folder, by name, in a fresh page, as a new learner; closed after the
+    file's tests.
+    """
     opened: list[harness.Notebook] = []
 
     def open_one(name: str, **view: Any) -> harness.Notebook:
+        lab.forget()
         opened.append(harness.open_notebook(chromium, lab, name, **view))
         return opened[-1]
 

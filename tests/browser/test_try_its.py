@@ -64,7 +64,7 @@ def test_the_missions_can_be_done_one_after_the_other(open_notebook, bench):
         met = page.box.locator(f".ml-missions li:nth-child({number + 1}).ml-met")
         for name, value in step.settings.items():
             control = shown.locator("label").get_by_text(labels[name], exact=True)
-            expect(control.or_(met).first).to_be_visible(timeout=10_000)
+            expect(control.or_(met).first).to_be_visible()
             put(page, labels[name], value)
             page.lift()
         for action in step.actions:
@@ -75,7 +75,7 @@ def test_the_missions_can_be_done_one_after_the_other(open_notebook, bench):
                 do_here(shown, actions[action.kind], action)
             page.settled()
         page.lift()
-        expect(pill).to_have_class(MET, timeout=10_000)
+        expect(pill).to_have_class(MET)
     # What was met stays met when the cell runs again, though only "Show all" has shown the instant of it.
     again = opened(open_notebook, bench.notebook, page.notebook)
     expect(again.box.locator(".ml-missions li.ml-met")).to_have_count(again.box.locator(".ml-missions li").count())

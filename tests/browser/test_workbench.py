@@ -27,8 +27,9 @@ def notebook(run_cells):
 
 
 @pytest.fixture
-def bench(notebook):
+def bench(notebook, lab):
     """A workbench as it is when it is new; the console stayed silent."""
+    lab.forget()
     notebook.run_all()
     made = Bench(notebook)
     yield made
