@@ -22,8 +22,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[harness.Lab]:
 
 @pytest.fixture(scope="module")
 def open_notebook(chromium: Browser, lab: harness.Lab) -> Iterator[Callable[..., harness.Notebook]]:
-    """A function that opens a notebook of the lab's folder, by name, in a fresh page, as a new learner; closed after the
-    file's tests.
+    """A function that opens a notebook of the lab's folder, by name, in a fresh page, as a new learner. Closed after
+    the file's tests.
     """
     opened: list[harness.Notebook] = []
 

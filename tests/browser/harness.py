@@ -68,7 +68,7 @@ class Lab:
         return f"{self.base}/lab/workspaces/{own}/tree/{notebook}?token={self.token}&reset"
 
     def forget(self) -> None:
-        """From here on a learner who has guessed, met and passed nothing: what one test did must not show in another."""
+        """From here on one who has guessed, met and passed nothing: what one test did does not show in another."""
         for file in ("missions.json", "predictions.json", "progress.json"):
             (self.folder / ".messaging-lab" / file).unlink(missing_ok=True)
 
