@@ -52,7 +52,7 @@ predict("02.too-short")
 #
 # Two runs, **the same jobs and the same luck**. Above, messages are hidden for 240 seconds, below for 30. Press
 # **Play** (or the space bar). Below the picture each message of the lower run has a **lane**: it shows when the message
-# waits, when it is hidden, and when somebody works on it. Point at it to read why it was delivered again.
+# waits, when it is hidden, and when somebody works on it. Click it to read why it was delivered again.
 
 # %%
 bench = workbench(
@@ -97,7 +97,7 @@ print(views.life(long, job.subject).sentence)
 #
 # ### Between them
 #
-# We let the same load run with many timeouts, with ten seeds each.
+# We let the same load run with many timeouts, with ten seeds each and eight workers.
 
 # %%
 timeouts = [5, 10, 15, 20, 30, 40, 50, 60, 90, 120, 180, 240]
@@ -216,7 +216,7 @@ for hour in range(1, 13):
     try:
         sqs.change_message_visibility(**target, VisibilityTimeout=2 * 3600)
     except sqs.exceptions.ClientError as error:
-        print(f"{hour - 1} hours after the receive, 2 more: ...{str(error)[-80:]}")
+        print(f"{hour - 1} hours after the receive, 2 more:", error)
         break
     cloud.advance(3600)
 

@@ -22,7 +22,7 @@ def summary(m: Measures) -> list[Number]:
         refused, late = len(m.counted("refused")), len(m.counted("timed out"))
         return [
             n("requests", m.sent), n("answered", m.done), n("refused", refused), n("timed out", late),
-            n("still waiting", m.waiting), *speed,
+            n("open at the end", m.waiting), *speed,
             n("longest wait", age.max, "s"), n("throughput", m.throughput, f"{m.unit}s/s"),
         ]  # fmt: skip
     topics = m.fanout
@@ -33,7 +33,7 @@ def summary(m: Measures) -> list[Number]:
         *mine,
         *([n("published", len(topics.published))] if topics.published else []),
         *([n("filtered out", topics.filtered), failed] if topics.branches else []),
-        n("sent", m.sent), n("done", m.done), n("still waiting", m.waiting), *lost,
+        n("sent", m.sent), n("done", m.done), n("open at the end", m.waiting), *lost,
         *([n("dead letters", m.dead)] if m.dead else []),
         n("duplicates", m.duplicates()), n("out of order", m.order_violations()), *speed,
         n("highest backlog", m.depth().max, f"{m.unit}s"), n("highest age of oldest", age.max, "s"),

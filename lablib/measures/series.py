@@ -155,14 +155,18 @@ def number(label: str, value: float, unit: str = "") -> Number:
         return Number(label, value, unit, "none")
     if unit == "$":
         return Number(label, value, unit, f"${value:.6f}")
-    text = (
-        f"{value:,.0f}"
-        if unit in ("", "messages", "records")
-        else f"{value:,.3f}"
-        if abs(value) < 1
-        else f"{value:,.1f}"
-    )
-    return Number(label, value, unit, f"{text} {unit}".strip())
+    text = f"{value:,.0f}" if not unit or _counts(unit) else f"{value:,.3f}" if abs(value) < 1 else f"{value:,.1f}"
+    return Number(label, value, unit, f"{text} {of_one(unit) if text == '1' else unit}".strip())
+
+
+def _counts(unit: str) -> bool:
+    """Is it a name of things that are counted, such as "messages"?"""
+    return len(unit) > 2 and unit.isalpha() and unit.endswith("s")
+
+
+def of_one(unit: str) -> str:
+    """A unit as it is said of one: a message, not a messages."""
+    return unit.removesuffix("s") if _counts(unit) else unit
 
 
 def late(handled: Iterable[tuple[int, int, Any]]) -> list[int]:

@@ -54,7 +54,7 @@ def live(
     `show_cursor` change it in place.
     """
     figure = _class(module)(_spec(run, kept, theme))
-    figure._config = {**figure._config, **QUIET}
+    figure._config = {**figure._config, **QUIET, "responsive": True}  # as wide as its box
     _listen(figure, run, clicked)
     show_cursor(figure, run, cursor)
     return figure

@@ -21,6 +21,7 @@ import numpy as np
 
 from lablib import texts
 from lablib.measures import Series
+from lablib.measures.series import of_one
 from lablib.scenarios import Run
 from lablib.workbench.kept import GUESSES, Kept
 
@@ -89,9 +90,7 @@ class Number:
         return {"truth": self.words(truth), "reply": reply, "right": right}
 
     def words(self, value: float) -> str:
-        plural = len(self.unit) > 1 and self.unit.isalpha()
-        unit = self.unit.removesuffix("s") if value == 1 and plural else self.unit
-        return f"{value:,.4g} {unit}".strip()
+        return f"{value:,.4g} {of_one(self.unit) if value == 1 else self.unit}".strip()
 
 
 @dataclass(frozen=True)

@@ -363,6 +363,14 @@ def test_lanes_show_work_and_visibility_as_two_things(run_cells):
     expect(lanes.get_by_role("row", name=re.compile("^1 ")).first).to_contain_text("received")
 
 
+def test_a_click_on_a_lane_brings_the_card_into_view(run_cells):
+    bench = Bench(run_cells("workbench(Visibility, seed=5, at=40, lanes=True)", width=1280, height=720))
+    canvas = bench.box.locator(".ml-lanes-canvas")
+    canvas.evaluate("it => it.scrollIntoView({block: 'end'})")
+    canvas.click(position={"x": 60, "y": 12})
+    expect(bench.card.get_by_role("heading")).to_be_in_viewport(ratio=0.99)
+
+
 # ---- questions -------------------------------------------------------------------------------------------------------
 
 

@@ -217,7 +217,7 @@ def test_the_life_of_an_order_that_the_shop_tells_of_itself_names_who_knows_it_a
         order = crash.actor.removeprefix("shop/")
         told, sent = lives[order], run.trace.where("Sent", actor=crash.actor)
         assert f"crashed at {crash.time:.3f} s, and told nobody after that" in told.sentence
-        assert "still waiting" not in told.sentence
+        assert "open at the end" not in told.sentence
         for row in sent:
             assert f"{row.resource} at {row.time:.3f} s" in told.sentence
             assert views.life(run, row.subject).related[0] == (order, "the original at shop")

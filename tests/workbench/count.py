@@ -34,13 +34,14 @@ class Count:
     frozen: set[str] = field(default_factory=set)
     sent: set[str] = field(default_factory=set)
     done: set[str] = field(default_factory=set)
+    coming: list[tuple[float, int, str, str, Hand]] = field(default_factory=list)  # answers that are under way
     lost: int = 0
 
 
 def count(run: Run, t: float) -> Count:
     """What is where at `t`."""
     trace, now = run.trace, Count()
-    arrivals: list[tuple[float, int, str, str, Hand]] = []  # answers that are still under way
+    arrivals = now.coming
     rows = [row for row in trace if row.time <= t]
     for row in rows:
         _land(now, arrivals, row.time)
@@ -114,7 +115,8 @@ def drawn(run: Run, t: float, numbers: dict[str, int]) -> dict[str, Any]:
         heaps[places[queue]] += [[numbers[s], "diamond" if s in again else "dot"] for s in subjects]
     for queue, subjects in now.hidden.items():
         for subject in subjects:
-            mine = [a for (a, s), hand in now.hands.items() if s == subject and hand.delivery == now.received[subject]]
+            hands = [*((a, s, hand) for (a, s), hand in now.hands.items()), *(row[2:] for row in now.coming)]
+            mine = [a for a, s, hand in hands if s == subject and hand.delivery == now.received[subject]]
             held = any(actor not in now.frozen for actor in mine)
             heaps[places[queue]].append([numbers[subject], "held" if held else "nobody"])
     hands = [

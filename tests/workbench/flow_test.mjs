@@ -117,6 +117,18 @@ test("a crashed worker's message is hidden, in nobody's hands, with seconds left
   assert.ok(lane.hidden.some((x) => x.to > cut.to + 30), "the message stays hidden");
   assert.match(whyNow(run, orphan.m, 41.5), /Nobody works on it\. consumer-1 crashed with it in hand/);
   assert.ok(spent(run, 60).dark > 20 && spent(run, 60).crashed > 0);
+  assert.match(sayNow([{ run, i: 0 }], 41.5), /busy\. One has crashed\. One message is hidden/);
+});
+
+test("the work of a frozen worker stands still, counts for nobody, and takes as much longer", { skip: !named("frozen") }, () => {
+  const run = open(named("frozen").file), mark = (t) => model.marksAt(run, t).find((m) => m.holder >= 0 && run.actors[m.holder].name === "consumer-4");
+  const [before, first, last, near] = [49.9, 50, 79.9, 84.9].map((t) => mark(t).bar), actor = mark(50).holder;
+  assert.ok(before < first && first < 0.75 && first === last && near > 0.95 && near < 1, [before, first, last, near].join());
+  const total = (t) => { const { good, now } = spent(run, t); return good + now - run.actors.reduce((s, _, a) => s + (a === actor ? 0 : run.busy(a, 0, t) * t), 0); };
+  assert.ok(Math.abs(total(79.9) - total(50)) < 1e-6 && Math.abs(run.busy(actor, 50, 80)) < 1e-9);
+  const others = new Set(model.marksAt(run, 52).filter((m) => m.holder >= 0 && m.holder !== actor).map((m) => m.holder)).size;
+  assert.match(sayNow([{ run, i: 0 }], 52), new RegExp(`^${["No worker is", "One of four workers"][others]} busy. One is frozen. One message is hidden, in nobody's hands.`));
+  assert.match(whyNow(run, mark(52).m, 52), /consumer-4 has it, and is frozen: nobody works on it\. Nobody else can see it for 46 s more/);
 });
 
 test("a position waits for those of its group that came before it, and for no other", { skip: !named("groups") }, () => {

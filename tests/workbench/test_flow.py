@@ -36,6 +36,7 @@ RUNS = {
     "trouble": lambda: VideoQueue(outages=100, visibility_timeout=5).run(3, CRASHES),
     "four": lambda: Visibility(visibility_timeout=8, rate=0.1).run(seed=5),
     "crash": lambda: Visibility(visibility_timeout=45).run(7, (Action("crash", 38.0, "consumer-1"),)),
+    "frozen": lambda: Visibility(visibility_timeout=60).run(5, (Action("freeze", 50.0, "consumer-4", 30.0),)),
     "heartbeat": lambda: Visibility(heartbeat=8.0, visibility_timeout=20).run(seed=2),
     "promises": lambda: Promises().run(seed=1),
     "fleet": lambda: Fleet().run(seed=2),

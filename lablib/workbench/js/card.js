@@ -50,6 +50,7 @@ function whoHas(run, held, t, direct) {
   if (mark?.hollow && direct) return `${name} works on it, though its caller has gone: in vain.`;
   if (mark?.hollow) return `${name} still has it, but its receipt has expired: if another one takes the message, the delete of ${name} will be ignored.`;
   const more = left === null ? "" : ` for ${seconds(left)} more`;
+  if (run.stateOf(k.holder, t).state === "frozen") return `${name} has it, and is frozen: nobody works on it. Nobody else can see it${more}.`;
   return direct ? `${name} works on it; the caller waits${more}.` : `${name} has it. Nobody else can see it${more}.`;
 }
 
@@ -178,7 +179,7 @@ export function placeCard(run, p, { t }) {
     `${plural(run.count("sent", t), run.unit)} sent; ${run.rate("sent", t, w).toFixed(1)} a second in the last ${span(w)}.`)];
   if (HANDS.has(place.role)) {
     const there = run.actors.map((_, a) => a).filter((a) => run.actors[a].place === p && !["", "gone"].includes(run.stateOf(a, t).state));
-    const busy = new Set(marksAt(run, t).filter((m) => m.place === p && m.bar !== null).map((m) => m.holder)).size;
+    const busy = new Set(marksAt(run, t).filter((m) => m.place === p && run.isAtWork(m, t)).map((m) => m.holder)).size;
     return [h("h4", {}, place.label), h("p", { class: "ml-why" }, h("strong", {}, `${busy} of ${there.length} busy.`),
       ` In the last ${span(w)} they took ${run.rate("taken", t, w, p).toFixed(1)} ${run.unit}s a second.`)];
   }

@@ -2,7 +2,7 @@
 // things: two workers on one message are two bars.
 import { button, h, refill, table } from "./dom.js";
 import { NUMBERED, alpha, cap, clock, span } from "./theme.js";
-import { text, width } from "./glyph.js";
+import { box, text, width } from "./glyph.js";
 import { upTo } from "./model.js";
 
 const COUNT = 12, ROW = 24, LEFT = 4;
@@ -113,7 +113,7 @@ export class Lanes {
     const now = this.x(t);
     g.globalAlpha = 0.6; g.fillStyle = col.page; g.fillRect(now, 0, w - now, COUNT * ROW); g.globalAlpha = 1;
     g.fillStyle = col.ink; g.fillRect(now - 0.75, 0, 1.5, COUNT * ROW);
-    if (this.dressed !== col.name) this.legend(col);
+    if (this.dressed !== col.name || this.keyOf !== this.run) this.legend(col);
   }
 
   lane(g, m, top, col, chosen) {
@@ -134,7 +134,12 @@ export class Lanes {
       const y = top + 7 + k.row * high, cut = k.late ?? k.to;
       g.fillStyle = k.copy > 1 ? col.again : col.hand; g.fillRect(this.x(k.from), y, Math.max(1.2, this.x(cut) - this.x(k.from)), high - 1.5);
       if (cut < k.to) { g.fillStyle = col.pale; g.fillRect(this.x(cut), y, this.x(k.to) - this.x(cut), high - 1.5); }
-      const name = this.run.actors[k.actor]?.name ?? "", room = this.x(cut) - Math.max(this.x(k.from), LEFT) - 8;
+      let clear = cut;                                 // the name stands before what is frozen
+      for (const [from, to, state] of this.run.actors[k.actor]?.spans ?? []) if (state === "frozen" && from < k.to && (to ?? k.to) > k.from) {
+        const a = this.x(Math.max(from, k.from)), b = this.x(Math.min(to ?? k.to, k.to));
+        box(g, a, y + 1, Math.max(1, b - a), high - 3.5, 0, { fill: col.page, stroke: col.control });
+        clear = Math.min(clear, Math.max(from, k.from)); }
+      const name = this.run.actors[k.actor]?.name ?? "", room = this.x(clear) - Math.max(this.x(k.from), LEFT) - 8;
       if (high >= 9 && room > 12) text(g, [name, name.split("-").pop()].find((s) => width(g, s, 10.5, 600) < room) ?? "", Math.max(this.x(k.from), LEFT) + 4,
         y + high / 2 - 0.5, { size: 10.5, weight: 600, color: col.onmark });
       if (k.outcome === "crashed" || k.outcome === "vain") this.cross(g, this.x(k.to), y + high / 2 - 0.7, col.again);
@@ -176,11 +181,11 @@ export class Lanes {
   said(m) {
     const { t, run } = this, now = (run.of.get(m) ?? []).filter((k) => k.t0 <= t && t < k.t1), held = now.filter((k) => k.state === "held"),
       hidden = now.find((k) => k.state === "hidden"), at = (x) => clock(x, run.duration);
-    const { end } = this.story(m), k = held[0] ?? now[0];
-    if (!k) return [`${m + 1}`, end && end.t <= t ? end.kind : "not sent yet", end && end.t <= t ? at(end.t) : "", "", "", ""];
-    const copies = Math.max(0, ...run.of.get(m).filter((x) => x.t0 <= t).map((x) => x.copy));
+    const { end } = this.story(m), k = held[0] ?? now[0], copies = Math.max(0, ...run.of.get(m).filter((x) => x.t0 <= t).map((x) => x.copy)),
+      received = copies ? `received ${copies === 1 ? "once" : `${copies} times`}` : "";
+    if (!k) return [`${m + 1}`, end && end.t <= t ? end.kind : "not sent yet", end && end.t <= t ? at(end.t) : "", "", "", received];
     return [`${m + 1}`, run.said[k.state] ?? k.state, `since ${at(k.t0)}`, held.map((x) => run.actors[x.holder].name).join(" and "),
-      hidden?.vu ? `hidden until ${at(hidden.vu)}` : "", copies ? `received ${copies === 1 ? "once" : `${copies} times`}` : ""];
+      hidden?.vu ? `hidden until ${at(hidden.vu)}` : "", received];
   }
 
   tell() {
@@ -191,11 +196,12 @@ export class Lanes {
   }
 
   legend(col) {
-    this.dressed = col.name;
+    Object.assign(this, { dressed: col.name, keyOf: this.run });
     const sign = (words, style) => h("span", {}, h("i", { style }), words);
     refill(this.key, sign("waits", `height:3px;background:${col.waiting}`), sign("hidden", `height:0;border-top:2px dashed ${col.soft}`),
       sign("work", `height:${NUMBERED - 8}px;background:${col.hand}`),
       sign("again", `height:10px;background:${col.again}`), sign("receipt expired", `height:10px;background:${col.pale}`),
+      ...(this.run.actors.some((a) => a.spans.some(([, , state]) => state === "frozen")) ? [sign("frozen", `height:10px;border:1px solid ${col.control}`)] : []),
         h("span", {}, h("b", { style: `color:${col.again}` }, "✕ "), "crash, in vain"),
           h("span", {}, h("b", { style: `color:${col.done}` }, "● "), "done"));
   }

@@ -255,7 +255,7 @@ export function mount(root, store) {
     if (current) current.parentElement.scrollTop = current.offsetTop - (current.parentElement.clientHeight - current.offsetHeight) / 2;
     if (!quiet && m !== undefined) lives.pin(m, true);
   }
-  lives.choose = (m) => { if (select?.m !== m) choose({ m, lane: mine() }, true); };
+  lives.choose = async (m) => { if (select?.m === m) return; await choose({ m, lane: mine() }, true); card.scrollIntoView({ block: "nearest" }); };
 
   function close() { select = null; following = false; card.hidden = true; opened = false; wake(); }
 

@@ -63,7 +63,7 @@ export class Run {
     this.cache = new Map();
     this.of = new Map();
     for (const k of this.list) { if (!this.of.has(k.m)) this.of.set(k.m, []); this.of.get(k.m).push(k); }
-    for (const list of this.of.values()) join(list);
+    for (const list of this.of.values()) join(this, list);
     this.starts = this.list.map((k) => k.t0);
     this.ends = this.list.filter((k) => k.t1 < Infinity).sort((a, b) => a.t1 - b.t1);
     this.endTimes = this.ends.map((k) => k.t1);
@@ -106,12 +106,22 @@ export class Run {
   most(name, place = -1) { return this.once(`most ${name}/${place}`, () => this.series(name, place).y.reduce((a, b) => Math.max(a, b), 0)); }
   rate(name, t, w, place = -1) { return (this.count(name, t, place) - this.count(name, Math.max(0, t - w), place)) / Math.min(w, Math.max(t, 1e-6)); }
 
+  /** Seconds of work on a token between two instants: without those in which its holder was frozen. */
+  worked(k, from, to) {
+    const a = Math.max(from, k.wf), b = Math.min(to, k.wu ?? k.t1, k.t1);
+    const frozen = this.once(`frozen ${k.holder}`, () => (this.actors[k.holder]?.spans ?? []).filter(([, , state]) => state === "frozen"));
+    return Math.max(0, b - a - frozen.reduce((s, [begin, end]) => s + Math.max(0, Math.min(b, end ?? b) - Math.max(a, begin)), 0));
+  }
+
   /** The share of the time between two instants in which an actor worked; for a function, how many calls ran at a time. */
   busy(actor, from, to) {
     let s = 0;
-    for (const k of this.hands.get(actor)) if (k.wf !== null) s += Math.max(0, Math.min(to, k.wu ?? k.t1) - Math.max(from, k.wf)) * partOf(k);
+    for (const k of this.hands.get(actor)) if (k.wf !== null) s += this.worked(k, from, to) * partOf(k);
     return s / Math.max(1e-6, to - from);
   }
+
+  /** Is a mark, of those at t, in a hand that works on it now? */
+  isAtWork(mark, t) { return mark.bar !== null && !["down", "frozen"].includes(this.stateOf(mark.holder, t).state); }
 
   /** An actor's state at t, {state, from, until}; "" before it exists, "gone" after. */
   stateOf(actor, t) {
@@ -169,7 +179,6 @@ function tokens({ tokens: c, states, reasons, duration }) {
   const rings = new Map();                             // a clock goes on through tokens that differ in other things
   for (const k of list) {
     if (k.t1 >= duration) k.t1 = Infinity;
-    k.planned ??= k.wu;
     const key = `${k.m}/${k.copy}/${k.state}/${k.holder}/${k.vu}`;
     k.ring = rings.get(key) ?? k.t0;
     rings.set(key, k.ring);
@@ -178,12 +187,13 @@ function tokens({ tokens: c, states, reasons, duration }) {
 }
 
 /** What the tokens of one message tell each other: how long its caller waits, why it was lost, how long its work was going to take. */
-function join(list) {
+function join(run, list) {
   const asked = list.find((k) => k.state === "asking"), known = list.find((k) => k.wu !== null);
   for (const k of list) {
     if (asked && ["waiting", "held"].includes(k.state)) { k.vu ??= asked.vu; k.ring = asked.t0; }
     if (k.state === "lost" && !k.ended) k.ended = list.filter((x) => x !== k && x.t1 <= k.t0 + 1e-6).sort((a, b) => a.t1 - b.t1).at(-1)?.ended ?? "";
-    if (k.wf !== null && k.planned === null && known) k.planned = k.wf + known.wu - known.wf;
+    const like = k.wu === null ? known : k;
+    if (k.wf !== null && k.planned === null && like) k.planned = k.wf + run.worked(like, like.wf, like.wu);
   }
 }
 
@@ -280,7 +290,7 @@ export function marksAt(run, t) {
     const base = { k, m: k.m, place: k.place, holder: k.holder, hollow: false, again: k.copy > 1, ring: null, left: null, bar: null, cut: null };
     const ticking = { ring: clockRuns ? (k.vu - t) / Math.max(1e-9, k.vu - k.ring) : null, left: clockRuns ? k.vu - t : null };
     if (k.state === "held") marks.push({ ...base, ...ticking, sign: k.copy > 1 ? "diamond" : "square", hollow: late,
-      ...workOf(k, t, late, run.medianWork) });
+      ...workOf(run, k, t, late) });
     else if (k.state === "hidden") marks.push({ ...base, ...ticking, sign: k.orphan !== null && k.orphan <= t ? "orphan" : "socket" });
     else marks.push({ ...base, ...(direct ? ticking : {}), sign: k.copy > 0 || k.state === "retrying" ? "diamond" : "dot", again: k.copy > 0,
       hollow: direct && late });
@@ -289,10 +299,11 @@ export function marksAt(run, t) {
 }
 
 /** How far the work is, and where in it the message's right ended. */
-function workOf(k, t, late, usual) {
+function workOf(run, k, t, late) {
   if (k.wf === null || t < k.wf) return { bar: null, cut: null };
-  const whole = Math.max(1e-9, (k.planned ?? k.wf + usual) - k.wf);
-  return { bar: Math.min(1, (t - k.wf) / whole), cut: late ? Math.min(1, Math.max(0, (k.vu - k.wf) / whole)) : null };
+  const whole = Math.max(1e-9, (k.planned ?? k.wf + run.medianWork) - k.wf);
+  const part = (until) => (k.wu !== null && until >= k.wu ? 1 : Math.min(1, run.worked(k, k.wf, until) / whole));
+  return { bar: part(t), cut: late ? part(k.vu) : null };
 }
 
 /** The messages that several hold at t: [message, actors]. */

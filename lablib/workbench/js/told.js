@@ -30,9 +30,10 @@ function callsAt(run, t) {
 /** What is remarkable in a run at t: not its counters. */
 function remarkable(run, t) {
   const role = (actor) => run.places[run.actors[actor]?.place]?.role, calls = callsAt(run, t);
-  const marks = marksAt(run, t), working = marks.filter((m) => m.bar !== null && run.stateOf(m.holder, t).state !== "down"), atWork = working.filter((m) => role(m.holder) !== "function"),
+  const marks = marksAt(run, t), working = marks.filter((m) => run.isAtWork(m, t)), atWork = working.filter((m) => role(m.holder) !== "function"),
     busy = new Set(atWork.map((m) => m.holder)).size, different = new Set(atWork.map((m) => m.m)).size;
-  const all = run.actors.filter((_, i) => HANDS.has(role(i)) && role(i) !== "function" && !["", "gone"].includes(run.stateOf(i, t).state)).length;
+  const states = run.actors.map((_, i) => (HANDS.has(role(i)) && role(i) !== "function" ? run.stateOf(i, t).state : ""));
+  const all = states.filter((state) => !["", "gone"].includes(state)).length, [down, frozen] = ["down", "frozen"].map((x) => states.filter((state) => state === x).length);
   const late = working.filter((m) => m.hollow).length, orphans = marks.filter((m) => m.sign === "orphan").length, lost = run.count("lost", t) + upTo(run.lens?.lost ?? [], t),
     sent = run.count("sent", t);
   const waiting = run.places.reduce((n, place, p) => n + (HEAPS.has(place.role) && place.role !== "dead-letter" ? run.count("waiting", t, p) : 0),
@@ -40,7 +41,9 @@ function remarkable(run, t) {
   const parts = [];
   if (!sent) return "Nothing has been sent yet.";
   const few = different < atWork.length ? `, on only ${said(different)} different ${run.unit}${different === 1 ? "" : "s"}` : "";
-  if (all) parts.push(busy ? `${cap(said(busy))} of ${said(all)} worker${all === 1 ? "" : "s"} busy${few}.` : "All workers wait for work.");
+  if (all) parts.push(busy ? `${cap(said(busy))} of ${said(all)} worker${all === 1 ? "" : "s"} busy${few}.` : down + frozen ? "No worker is busy." : "All workers wait for work.");
+  if (down) parts.push(`${cap(said(down))} ${down === 1 ? "has" : "have"} crashed.`);
+  if (frozen) parts.push(`${cap(said(frozen))} ${frozen === 1 ? "is" : "are"} frozen.`);
   if (calls !== null) parts.push(calls ? `${cap(said(calls))} call${calls === 1 ? " of the function runs" : "s of the function run"}.` : "No call of the function runs.");
   const some = late === 1 ? "One of them works" : `${cap(said(late))} of them work`;
   if (late) parts.push(`${some} ${direct ? "for a caller who has gone" : "with an expired receipt"}.`);

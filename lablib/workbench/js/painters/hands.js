@@ -36,7 +36,7 @@ export const hands = {
 
   ground(g, b, lane, v) {
     const { col, t } = v, { run } = lane, actors = lane.actorsAt(b.place),
-      busy = new Set(lane.marksIn(b.place).filter((m) => m.bar !== null && run.stateOf(m.holder, t).state !== "down").map((m) => m.holder)).size;
+      busy = new Set(lane.marksIn(b.place).filter((m) => run.isAtWork(m, t)).map((m) => m.holder)).size;
     const alive = actors.filter((a) => !["", "gone"].includes(run.stateOf(a, t).state));
     if (!b.low) {
       const late = actors.every((a) => onlyReads(run, a)) ? [...behind(run, t)].reduce((n, [a, x]) => n + (actors.includes(a) ? x : 0), 0) : -1;
@@ -163,16 +163,17 @@ function crashed(g, c, lane, v, st) {
 function held(g, c, lane, v, m, x, i, n, frozen) {
   const { col, t } = v, { run } = lane, { b } = c, fs = b.fs, s = b.handSize, y = c.my, rr = reach(b);
   const hue = lane.hue(m, col, m.again && !lane.direct ? col.again : col.hand), color = m.hollow ? col.vain : hue;
-  g.globalAlpha = v.lit(m) ? 1 : 0.3;
+  g.globalAlpha = !v.lit(m) ? 0.3 : frozen ? 0.45 : 1;
   const round = 2 * rr <= c.w;                         // a cell of a great crowd has no room for a ring
-  if (round && m.ring !== null) ring(g, x, y, rr, m.ring, hue, alpha(hue, 0.2), Math.max(2.2, s * 0.13));
+  if (round && m.ring !== null && !frozen) ring(g, x, y, rr, m.ring, hue, alpha(hue, 0.2), Math.max(2.2, s * 0.13));
   else if (round && m.hollow) circle(g, x, y, rr, { stroke: col.pale, line: 1.4, dash: [2.5, 3.5] });
   mark(g, x, y, s, { shape: m.sign, color, hollow: m.hollow, ground: col.well, n: s >= NUMBERED ? m.m + 1 : null, ink: col.onmark });
+  g.globalAlpha = v.lit(m) ? 1 : 0.3;
   v.halo(g, m, x, y, rr + 4);
   if (i === 0 && !b.crowd) words(g, c, lane, v, m, x + rr + 9 + (n - 1) * Math.min(s * 2.2, 30), hue, frozen);
-  if (i === 0 && m.bar !== null) work(g, c, lane, v, m);
+  if (i === 0 && m.bar !== null) work(g, c, lane, v, m, frozen);
   const end = [x + rr * Math.sin((1 - (m.ring ?? 0)) * 2 * Math.PI), y - rr * Math.cos((1 - (m.ring ?? 0)) * 2 * Math.PI)];
-  const grip = m.ring !== null && !lane.direct && lane.touchRing;
+  const grip = m.ring !== null && !frozen && !lane.direct && lane.touchRing;
   if (grip && v.hover?.touch?.message === m.m) circle(g, ...end, 4.5, { fill: col.page, stroke: hue, line: 2 });
   v.hits.push({ x, y, r: rr + 4, id: `${lane.i}h${c.actor}m${m.m}`, touch: { message: m.m, lane: lane.i, actor: c.actor, at: c,
     ring: grip ? { x, y, r: rr, mark: m } : null }, pick: { m: m.m, lane: lane.i } });
@@ -198,11 +199,11 @@ function words(g, c, lane, v, m, x, hue, frozen) {
   text(g, fitting(g, [long, short, ""], room, fs - 1, 600), x, c.my + fs * 0.68, fine);
 }
 
-function work(g, c, lane, v, m) {
+function work(g, c, lane, v, m, frozen) {
   const { col } = v, inset = Math.min(8, c.w * 0.15), x = c.x + inset, w = c.w - 2 * inset, y = c.y + c.h - (c.h > 40 ? 9 : Math.min(6, c.h * 0.25)), h = c.h > 40 ? 5 : 3;
-  bar(g, x, y, w, h, m.bar, m.hollow ? col.pale : col.done, alpha(col.edge, 0.22));
+  bar(g, x, y, w, h, m.bar, frozen ? alpha(col.control, 0.5) : m.hollow ? col.pale : col.done, alpha(col.edge, 0.22));
   if (m.cut === null || m.cut <= 0 || m.cut >= 1) return;
-  bar(g, x, y, w * m.cut, h, Math.min(1, m.bar / m.cut), col.done);
+  bar(g, x, y, w * m.cut, h, Math.min(1, m.bar / m.cut), frozen ? alpha(col.control, 0.5) : col.done);
   g.fillStyle = col.again; g.fillRect(x + w * m.cut - 1, y - 2.5, 2, h + 5);
 }
 

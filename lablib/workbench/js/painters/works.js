@@ -11,7 +11,7 @@ export function spent(run, t) {
     if (k.t0 > t) break;
     if (k.state === "hidden" && k.orphan !== null && k.orphan < t) found.dark += Math.min(k.t1, t) - k.orphan;
     if (k.wf === null || k.wf > t) continue;
-    const end = Math.min(k.wu ?? k.t1, k.t1, t), s = Math.max(0, end - k.wf) * partOf(k), kind = k.t1 > t ? "" : run.outcome(k);
+    const s = run.worked(k, k.wf, t) * partOf(k), kind = k.t1 > t ? "" : run.outcome(k);
     found[kind === "done" ? "good" : kind === "vain" ? "twice" : kind === "crashed" ? "crashed" : "now"] += s;
   }
   return found;
