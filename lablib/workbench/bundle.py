@@ -49,14 +49,15 @@ def script(only: str = "") -> str:
 
 
 def patient(module: str) -> str:
-    """The module of another widget, minified, whose default export makes the widget: it may load late, as ours may. One
-    that exports in another way stays as it is.
+    """The module of a figure, minified, whose default export makes the widget: it may load late, as ours may, and is as
+    wide as its box. One that exports in another way stays as it is.
     """
     found = max(_MAKES.finditer(module), key=lambda match: match.start(), default=None)  # others stand in texts of it
     if found is None:
         return module
     before, after = module[: found.start()], module[found.end() :]
-    late = f"{_wrapped('late.js')}\nexport default () => {_name('late.js')}.heard({found['make']}(), true);\n"
+    name = _name("late.js")
+    late = f"{_wrapped('late.js')}\nexport default () => {name}.heard({name}.fitted({found['make']}()), true);\n"
     return f"{before}export{{{found['others']}}}{after}\n{late}"
 
 

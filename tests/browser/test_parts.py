@@ -42,6 +42,13 @@ def test_the_stage_is_the_picture_without_heads_and_missions(notebook):
     expect(part.get_by_role("button", name="More")).to_have_count(0)
 
 
+def test_the_figure_is_as_wide_as_the_picture(notebook):
+    stage, plot = notebook.page.locator(".ml-workbench").last, notebook.page.locator(".js-plotly-plot .main-svg").first
+    wide = stage.bounding_box()["width"]
+    plot = plot.element_handle()
+    notebook.page.wait_for_function(f"plot => Math.abs(plot.getBoundingClientRect().width - {wide}) < 30", arg=plot)
+
+
 def test_no_two_things_on_the_page_have_the_same_id(notebook):
     ids = notebook.page.evaluate("() => [...document.querySelectorAll('.ml-workbench [id]')].map(x => x.id)")
     assert len(ids) > 10

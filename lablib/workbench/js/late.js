@@ -18,6 +18,21 @@ export const heard = (widget, whole = false) => ({
   },
 });
 
+/**
+ * Plotly asks how wide a figure's box is when it draws, mostly before the box stands in the page, and again only when
+ * the window changes.
+ */
+export const fitted = (widget) => ({
+  ...widget,
+  async render(given) {
+    let wide = 0;
+    const fit = () => { if (wide !== given.el.clientWidth) { wide = given.el.clientWidth; dispatchEvent(new Event("resize")); } };
+    const drawn = await widget.render(given);
+    new ResizeObserver(fit).observe(given.el);
+    return drawn;
+  },
+});
+
 /** A module is given only a few methods of its model; an event names the model. */
 function itself(few) {
   let model;
