@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from lablib.aws.event import Event
@@ -25,14 +25,14 @@ _SEEN = (
 
 
 class Desk:
-    """`process(body)`: work on one order, for `seconds`. Those of `stage.hopeless` always fail, `first` the first time.
+    """`process(body)`: work on one order, for `seconds`. Those of `stage.hopeless` always fail, `shaky` the first time.
 
     It notes which order was done or failed, and in which call of the function.
     """
 
-    def __init__(self, stage: Stage, seconds: float, first: str = "") -> None:
+    def __init__(self, stage: Stage, seconds: float, shaky: Sequence[str] = ()) -> None:
         stage.trace.declare(_SEEN)
-        self._stage, self._seconds, self._first = stage, seconds, first
+        self._stage, self._seconds, self._shaky = stage, seconds, shaky
         self._tried: set[str] = set()
         self._begun: Counter[str] = Counter()  # by message: orders of the same text are taken in turn
 
@@ -47,7 +47,7 @@ class Desk:
         self._begun[id] += 1
         stage.cloud.kernel.sleep(self._seconds)
         order = stage.name_of(id)
-        fails = order in stage.hopeless or (order == self._first and order not in self._tried)
+        fails = order in stage.hopeless or (order in self._shaky and order not in self._tried)
         self._tried.add(order)
         call = stage.trace.where("InvocationStarted")[-1]
         kind = "OrderFailed" if fails else "OrderDone"
@@ -75,19 +75,17 @@ def order_lost(stage: Stage) -> Iterator[Problem]:
         fine, failed = _rows(stage, story, "OrderDone"), _rows(stage, story, "OrderFailed")
         if fine or story.left_in:
             continue
+        alike = len(stage.messages_with(stage.bodies[story.ids[0]])) > 1
         if failed:
             yield Problem(
-                f"{story.name} is lost: process failed at {failed[0].time:.2f} s, and the function's answer did not "
+                f"{story.name} is lost: process failed at {failed[0].time:.2f} s, and {_answer(stage)} did not "
                 "name it, so Lambda deleted it with the rest of the batch. Name it under batchItemFailures, as "
-                "itemIdentifier with the messageId of its record.",
+                "itemIdentifier with the messageId of its record." + _ALIKE * alike,
                 story.ids,
             )
-        alike = len(stage.messages_with(stage.bodies[story.ids[0]])) > 1
         yield Problem(
             f"{story.name} is lost: process was never called with it, and Lambda deleted it, because the function "
-            "succeeded without naming it. Work on every record of the event."
-            + " Two orders can have the same text, and are still two."
-            * alike,
+            "succeeded without naming it. Work on every record of the event." + _ALIKE * alike,
             story.ids,
         )
 
@@ -112,8 +110,18 @@ def order_again(stage: Stage) -> Iterator[Problem]:
         )
 
 
+_ALIKE = " Two orders can have the same text, and are still two."
 _ONLY = "Only what has failed is to come again."
 _SAY = "Return {'batchItemFailures': [{'itemIdentifier': messageId of the record}, ...]}."
+
+
+def _answer(stage: Stage) -> str:
+    """The function's answer, in words: whole, when what Lambda looks for is not at its top."""
+    other = next((x for x in stage.given if isinstance(x, dict) and x and "batchItemFailures" not in x), None)
+    return f"the function's answer, {cut(other)}, has no batchItemFailures at its top, and" if other else _PLAIN
+
+
+_PLAIN = "the function's answer"
 
 
 def _misunderstood(stage: Stage) -> str:
@@ -190,6 +198,7 @@ class Batch(Exercise):
         {"orders": 2, "shaky": 1, "size": 10},
         {"orders": 10, "wild": 1, "size": 10},
         {"orders": 4, "alike": 1, "bad": 1, "size": 10},
+        {"orders": 2, "alike": 1, "shaky": 1, "size": 10},
     )
     faults = (changed_settings(), order_lost, order_again, order_dead)
     advice = {
@@ -205,7 +214,9 @@ class Batch(Exercise):
         url = stage.queue("orders", VisibilityTimeout=60, RedrivePolicy=policy)
         names = [f"order-{n + 1}" for n in range(case.orders)]
         stage.hopeless = set(names[: case.bad])
-        desk = Desk(stage, 0.5, names[-1] if case.shaky else "")
+        alike = case.alike and case.bad + 1 < case.orders
+        twins = names[-2:] if alike else names[-1:]  # of the same kind: which of them is done does not matter
+        desk = Desk(stage, 0.5, twins if case.shaky else ())
         errors: list[Exception] = []
         stage.given = []
 
@@ -232,8 +243,8 @@ class Batch(Exercise):
         _connect(stage, url, BatchSize=case.size, FunctionResponseTypes=["ReportBatchItemFailures"])
         stage.run(4)  # until the mapping is enabled, so that the orders come together
         bodies = texts(case.orders, case.wild)
-        if case.alike and case.bad + 1 < case.orders - case.shaky:  # good ones: which is done does not matter
-            bodies[case.bad + 1] = bodies[case.bad]
+        if alike:
+            bodies[-2] = bodies[-1]
             stage.reach("alike", 2)
         for name, body in zip(names, bodies):
             stage.send(url, body, name)
@@ -312,6 +323,21 @@ def dies_unseen(stage: Stage) -> Iterator[Problem]:
             f"{received}. {cure}",
             story.ids,
         )
+
+
+def not_seen(stage: Stage) -> Iterator[Problem]:
+    """Nothing leaves the queue before the function has seen it."""
+    for story in stage.stories():
+        if story.left_in or _rows(stage, story, "OrderDone", "OrderFailed"):
+            continue
+        filtered = _rows(stage, story, "RecordFiltered")
+        why = (
+            f"the mapping's filter did not let it pass ({filtered[0].detail}), and Lambda deletes what no filter "
+            "wants. Make the mapping without FilterCriteria."
+            if filtered
+            else "it left the queue before the function was called for it."
+        )
+        yield Problem(f"{story.name} is lost: {why}", story.ids)
 
 
 def poison_stays(stage: Stage) -> Iterator[Problem]:
@@ -397,7 +423,7 @@ class Connect(Exercise):
     events = 30_000
     causes = ()
     faults = (
-        connected, the_function_is_as_it_was, stopped, dies_unseen, poison_stays, begun_twice, six_times,
+        connected, the_function_is_as_it_was, not_seen, stopped, dies_unseen, poison_stays, begun_twice, six_times,
     )  # fmt: skip
 
     def play(self, stage: Stage, case: Any) -> None:
@@ -407,7 +433,7 @@ class Connect(Exercise):
         names = [f"order-{n + 1}" for n in range(case.orders)]
         stage.hopeless, stage.given = set(names[: case.bad]), case.reserved
         timeout = _TIMEOUTS[case.timeout]
-        desk = Desk(stage, timeout / 4, names[-1] if case.shaky else "")
+        desk = Desk(stage, timeout / 4, names[-1:] if case.shaky else ())
         stage.cloud.deploy(_FUNCTION, _reporting(desk), timeout=timeout)
         functions = stage.cloud.client("lambda")
         functions.put_function_concurrency(FunctionName=_FUNCTION, ReservedConcurrentExecutions=case.reserved)

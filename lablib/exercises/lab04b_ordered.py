@@ -12,6 +12,7 @@ from typing import Any
 
 from lablib.aws.event import Event
 from lablib.aws.service import Handler, Request
+from lablib.exercises import learner
 from lablib.exercises.base import Exercise
 from lablib.exercises.case import cut, flag, knobs, number, scaled, some
 from lablib.exercises.stage import GIVES_UP, Problem, Stage
@@ -118,19 +119,21 @@ def _every_event(
     for event, mine in found.items():
         if len(mine) > 1:
             about = [id for message in mine for id in (origins[message.id], message.id)]
-            yield Problem(f"{event} is in queue {queue!r} {once(len(mine))}. {_why_twice(mine)}", about)
+            yield Problem(f"{event} is in queue {queue!r} {once(len(mine))}. {_why_twice(mine, stage.function)}", about)
         if not mine:
             yield _absent(stage, queue, event, publications)
     yield from _in_groups(stage, queue, {event: mine[0] for event, mine in found.items() if mine}, events)
 
 
-def _why_twice(messages: list[Any]) -> str:
+def _why_twice(messages: list[Any], function: Any) -> str:
     one, two = messages[:2]
     texts = [text_of(message.body) for message in (one, two)]
     again = "It was published again, and SNS could not know that it was the same event:"
     if one.deduplication_id == hashlib.sha256(texts[0].encode()).hexdigest():
         return f"{again} the deduplication ids are made from the texts, and these were {texts[0]!r} and {texts[1]!r}."
-    return f"{again} the deduplication ids were {cut(one.deduplication_id, 50)} and {cut(two.deduplication_id, 50)}."
+    ids = f"the deduplication ids were {cut(one.deduplication_id, 50)} and {cut(two.deduplication_id, 50)}."
+    salted = " hash() of a text is another number in each process: an event's own id is always the same."
+    return f"{again} {ids}{salted * learner.uses(function, 'hash')}"
 
 
 def _absent(stage: Stage, queue: str, event: str, publications: Publications) -> Problem:

@@ -156,7 +156,7 @@ class Memory:
         function = _function(self._fn)
         if function is None:
             return self._fn
-        fn = _Own(function.__globals__).of(self._fn)
+        fn = _Own(function.__globals__, len(self._programs)).of(self._fn)
         places = _all_places(fn)
         self._programs.append((places, [_copy(get()) for _, get, _ in places]))
         self._note(name for part in _parts(_function(fn), []) for name, value in _named(part) if _holds_back(value))
@@ -265,10 +265,11 @@ def _refill(value: Any, saved: Any) -> Any:
 class _Own:
     """Copies that share with no other program what can change: functions of the learner's module with their global
     variables, containers, locks and their kin, instances. All else, such as modules and clients, stays the same object.
+    Their `hash` gives numbers of the `number`-th program.
     """
 
-    def __init__(self, home: dict[str, Any]) -> None:
-        self._home, self._mine = home, dict(home)
+    def __init__(self, home: dict[str, Any], number: int) -> None:
+        self._home, self._mine = home, {"hash": functools.partial(_hash, number), **home}
         self._memo: dict[int, Any] = {}  # by the identity of what was copied, as copy.deepcopy has it
 
     def of(self, value: Any) -> Any:
@@ -357,6 +358,17 @@ class _Own:
         made.__kwdefaults__ = {name: self.of(x) for name, x in (function.__kwdefaults__ or {}).items()} or None
         made.__dict__.update({name: self.of(x) for name, x in vars(function).items()})
         return made
+
+
+def _hash(program: int, value: Any) -> int:
+    """`hash` in a program: what is made from a text is another number in each (Python's documentation of __hash__)."""
+    plain = hash(value)
+    return plain if value is None or isinstance(value, numbers.Number) else hash((program, plain))
+
+
+def uses(fn: Any, name: str) -> bool:
+    """Does the function, or a helper of it, use this name?"""
+    return any(name in _names(part.__code__) for part in _parts(_function(fn), []))
 
 
 def _holds_back(value: Any) -> bool:

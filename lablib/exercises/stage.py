@@ -247,6 +247,7 @@ class Stage:
         self.reach("crash")
         self.run(self.cloud.now + _RESTART)
         self._memory.forget()
+        self.function = self._memory.program()  # another process of Python: its `hash` gives other numbers
         restarted = self.trace.add("Restarted", actor=name, cause=crashed)
         self.crash_rows += [*self.api_calls()[-1:], self.trace[crashed], self.trace[restarted]]
         return self.start(name, *args)

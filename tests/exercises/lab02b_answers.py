@@ -95,6 +95,28 @@ def batch_once_a_text(event, process):
     return {"batchItemFailures": failed}
 
 
+def batch_by_text(event, process):  # once passed
+    """It finds the messageId by the text."""
+    ids = {record["body"]: record["messageId"] for record in event["Records"]}
+    failed = []
+    for record in event["Records"]:
+        try:
+            process(record["body"])
+        except Exception:
+            failed.append({"itemIdentifier": ids[record["body"]]})
+    return {"batchItemFailures": failed}
+
+
+def batch_as_a_web_answer(event, process):
+    failed = []
+    for record in event["Records"]:
+        try:
+            process(record["body"])
+        except Exception:
+            failed.append({"itemIdentifier": record["messageId"]})
+    return {"statusCode": 200, "body": json.dumps({"batchItemFailures": failed})}
+
+
 def batch_remembers(event, process, done=set()):  # noqa: B006
     """What was done once is not done again, it thinks."""
     failed = []
@@ -205,6 +227,8 @@ WRONG = [  # the exercise, the answer, and patterns of which the verdict must sh
     ("02b.batch", batch_in_capitals, ["KeyError: 'Body'", r"record\['body'\]", r"line \d+"]),
     ("02b.batch", batch_passes_the_record, ["process was called with the whole record"]),
     ("02b.batch", batch_once_a_text, ["never called with it", "can have the same text", "two orders with the same"]),
+    ("02b.batch", batch_by_text, ["is lost: process failed", "can have the same text", "2 orders"]),
+    ("02b.batch", batch_as_a_web_answer, ["'statusCode': 200", "has no batchItemFailures at its top"]),
     ("02b.batch", batch_remembers, ["never called with it", "can have the same text", "keeps something in `done`"]),
     (
         "02b.connect",
@@ -224,6 +248,11 @@ WRONG = [  # the exercise, the answer, and patterns of which the verdict must sh
         ["nothing wrong with it", "a poller that is throttled", "MaximumConcurrency"],
     ),
     ("02b.connect", _connecting(FunctionResponseTypes=None), ["Lambda deleted it", "the mapping does not listen"]),
+    (
+        "02b.connect",  # once passed wherever no order was bad
+        _connecting(FilterCriteria={"Filters": [{"Pattern": json.dumps({"body": {"order": [{"exists": True}]}})}]}),
+        ["order-1 is lost: the mapping's filter did not let it pass", "5 orders"],
+    ),
     ("02b.connect", _connecting(BatchSize=10), ["stopped a call of the function in the middle", "Task timed out"]),
     ("02b.connect", _connecting(times=1), ["too short", "six times"]),
     ("02b.connect", _connecting(hidden=43_200), ["too long", "six times"]),

@@ -33,6 +33,7 @@ ordered_by_content_with_the_time = _publishing(
     id=None, text=lambda event: json.dumps(event | {"sent": time.time()}), **_BY_CONTENT
 )
 ordered_by_content_without_the_switch = _publishing(id=None)
+ordered_id_is_a_hash = _publishing(id=lambda event: str(hash(event["id"])))  # once passed
 ordered_id_of_the_customer = _publishing(id=lambda event: event["customer"])
 ordered_id_of_the_text = _publishing(id=lambda event: event["text"])
 ordered_one_group = _publishing(group=lambda event: "events")
@@ -91,6 +92,11 @@ WRONG = [
         "04b.ordered",
         ordered_by_content_without_the_switch,
         ["ContentBasedDeduplication enabled or", r"line \d+: sns.pub"],
+    ),
+    (
+        "04b.ordered",
+        ordered_id_is_a_hash,
+        ["event-1 is in queue 'stock.fifo' twice", "is another number in each process", "1 event, .* crash"],
     ),
     ("04b.ordered", ordered_id_of_the_customer, ["event-4 is not in queue", "id 'ann'", "Two events need two ids"]),
     (
