@@ -42,7 +42,7 @@ def about(spec: ParamSpec) -> str:
     elif spec.kind is bool:
         allowed = "yes | no"
     else:
-        allowed = f"{spec.low:.9g} to {spec.high:.9g}{' ' + spec.unit if spec.unit else ''}"
+        allowed = spec.range
     default = ("yes" if spec.default else "no") if spec.kind is bool else spec.default
     aws = f"; AWS: {spec.aws}" if spec.aws else ""
     return f"{spec.help or spec.label} ({allowed}; default {default}{aws})".replace("%", "%%")

@@ -41,6 +41,17 @@ class _Search:
         for row in trace:
             if row.subject and row.kind in trace.events:
                 self._follow(row)
+        if not self.places:
+            self._callers()
+
+    def _callers(self) -> None:
+        """Where nothing was stored: what was made, and the programs that called it."""
+        for name in self.resources:
+            self._resource(name, "", False)
+        for row in self.trace:
+            if self.trace.is_api(row.index) and row.actor not in ("", "you") and row.resource in self.resources:
+                link = Link(self._program(row.actor, "producer"), row.resource)
+                self.links.setdefault((link.source, link.target), link)
 
     def _follow(self, row: Row) -> None:
         """One row about a message: where it lies now, or who has it."""

@@ -97,7 +97,7 @@ class Visibility(QueueScenario):
         "work time", "Half of the jobs take less than this, half take more."
     )
     spread: float = SPREAD
-    crashes: float = CRASHES.but(help="The chance that a worker crashes in the middle of a job. 0.1: one time in ten.")
+    crashes: float = CRASHES.but(help="The chance that a worker crashes in the middle of a job. 10 %: one time in ten.")
     restart: float = RESTART.but(help="When a crashed worker starts again. 0: never.")
     heartbeat: float = seconds(0.0, 0.0, 600.0, live=True, aws="ChangeMessageVisibility").says(
         "heartbeat every", "While it works, a worker hides the message again at this interval. 0: no heartbeat."

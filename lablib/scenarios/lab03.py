@@ -102,7 +102,7 @@ class Trucks(QueueScenario):
         "slow truck", "The positions of truck-1 take so many times the work. 1: the same as the others."
     )
     crashes: float = CRASHES.but(high=0.5, step=0.01).says(
-        "crashes", "The chance that a consumer crashes while it works on a position. 0.1: one time in ten."
+        "crashes", "The chance that a consumer crashes while it works on a position. 10 %: one time in ten."
     )
     restart: float = RESTART.but(default=5.0)
     batch_size: int = BATCH_SIZE

@@ -101,7 +101,7 @@ class FanOut(Scenario):
     shop_crashes: float = share(0.0, live=True).says(
         "shop crashes",
         "The chance that the shop's program crashes while it tells of an order: before, between or after its calls. "
-        "0.1: one order in ten.",
+        "10 %: one order in ten.",
     )
     partner: str = choice("web server", "queue", aws="Protocol").says(
         "partner gets it by",

@@ -165,7 +165,7 @@ class SkiLift(Scenario):
         "transform", "A Lambda function takes the rider's name out of each record."
     )
     poison: float = share(0.0, step=0.01).says(
-        "broken records", "The chance that a turnstile sends half a record. 0.1: one in ten."
+        "broken records", "The chance that a turnstile sends half a record. 10 %: one in ten."
     )
     backup: bool = switch(False, aws="S3BackupMode").says("backup", "Firehose copies every record to a second bucket.")
     outage: float = seconds(0.0, 0.0, 1800.0, step=10).says(

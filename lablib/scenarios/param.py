@@ -46,13 +46,26 @@ class ParamSpec:
         return replace(self, **changes)
 
     @property
+    def scale(self) -> float:
+        """What a value is multiplied by to be shown in `unit`: a share is from 0 to 1, and shown in %."""
+        return 100.0 if self.unit == "%" else 1.0
+
+    @property
+    def range(self) -> str:
+        """What a number may be, in words: "0.1 to 50 messages/s"."""
+        unit = ": a share, 0.1 is 10 %" if self.scale != 1 else f" {self.unit}" if self.unit else ""
+        return f"{self.low:.9g} to {self.high:.9g}{unit}"
+
+    @property
     def kind(self) -> type:
         """bool, int, float or str: the type of the values."""
         return type(self.default)
 
     def said(self, value: Value) -> str:
         """The parameter with a value, in words: "order rate 0.3 orders/s"."""
-        shown = ("off", "on")[value] if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else value
+        shown = ("off", "on")[value] if isinstance(value, bool) else value
+        if isinstance(value, float):
+            shown = f"{value * self.scale:g}"
         unit = "" if self.unit == self.label else _ONE.get(self.unit, self.unit) if value == 1 else self.unit
         return f"{self.label} {shown} {unit}".rstrip()
 
@@ -86,9 +99,7 @@ class ParamSpec:
         if self.kind is bool:
             return "True or False"
         what = "a whole number" if self.kind is int else "a number"
-        if self.low is None or self.high is None:
-            return what
-        return f"{what} from {self.low:.9g} to {self.high:.9g}{self.unit and ' '}{self.unit}"
+        return what if self.low is None or self.high is None else f"{what} from {self.range}"
 
 
 def Param(default: Any, **more: Any) -> Any:
@@ -123,8 +134,8 @@ def seconds(default: float, low: float, high: float, **more: Any) -> Any:
 
 
 def share(default: float, high: float = 1.0, **more: Any) -> Any:
-    """A part of the whole, or a chance: from 0 to `high`, at most 1."""
-    return Param(float(default), low=0.0, high=high, **{"step": 0.05} | more)
+    """A part of the whole, or a chance: from 0 to `high`, at most 1. Pages show it in %."""
+    return Param(float(default), low=0.0, high=high, unit="%", **{"step": 0.05} | more)
 
 
 def choice(default: str, *others: str, **more: Any) -> Any:

@@ -29,7 +29,7 @@ SPREAD = number(2.0, 1.0, 10.0, "times", step=0.5).says(
     "spread of the work time", "One message in 20 takes more than this many times the work time. 1: all take the same."
 )
 CRASHES = share(
-    0.0, live=True, help="The chance that a worker crashes in the middle of its work. 0.1: one time in ten."
+    0.0, live=True, help="The chance that a worker crashes in the middle of its work. 10 %: one time in ten."
 )
 RESTART = seconds(20.0, 0.0, 600.0).says("restart after", "When a crashed consumer starts again. 0: never.")
 BATCH_SIZE = whole(1, 1, 10, "messages", live=True, aws="MaxNumberOfMessages", quota="sqs.batch_entries").says(

@@ -55,7 +55,7 @@ def spec_document(spec: ParamSpec) -> dict[str, Any]:
     """A parameter as the page needs it."""
     return {
         "name": spec.name, "label": spec.label, "low": spec.low, "high": spec.high, "step": spec.step,
-        "unit": spec.unit,
+        "unit": spec.unit, "scale": spec.scale,
         "help": spec.help, "aws": spec.aws, "choices": list(spec.choices), "log": spec.log, "kind": spec.kind.__name__,
         "whole": spec.kind is int, "value": spec.default,
     }  # fmt: skip

@@ -24,6 +24,7 @@ from lablib.measures import Series
 from lablib.measures.series import of_one
 from lablib.scenarios import Run
 from lablib.workbench.kept import GUESSES, Kept
+from lablib.workbench.setup import Setup
 
 _RIGHT = " (right)"
 
@@ -227,12 +228,13 @@ class Guesses:
 class Asking:
     """One question being asked: open, answered, or skipped. `key` names it in the learner's folder.
 
-    `is_shown`: whether a run has shown the answer. Until then nothing is said about a guess.
+    `is_shown`: whether a run has shown the answer. Until then nothing is said about a guess. `about`: the run that is
+    asked about, None when there is no other.
     """
 
-    def __init__(self, question: Question, key: str, is_shown: bool = True) -> None:
+    def __init__(self, question: Question, key: str, is_shown: bool = True, about: Run | None = None) -> None:
         self.question, self.is_shown = question, is_shown
-        self._key = key
+        self._key, self._about = key, about and Setup.of(about)
         self.first, self.guess = self._kept()
         self.state = "open" if self.guess is None else "answered"
 
@@ -240,10 +242,10 @@ class Asking:
     def of(cls, asked: Question | str | bool, run: Run, kept: Run | None) -> Asking:
         """Ask a question, or the one with that key in the texts, about a run. True: the scenario's own guess."""
         if isinstance(asked, bool):
-            return cls(drawing(run, kept), run.scenario.guess)
+            return cls(drawing(run, kept), run.scenario.guess, about=run)
         if isinstance(asked, str):
-            return cls(question(asked), asked)
-        return cls(asked, f"{type(run.scenario).__name__}: {asked.text}")
+            return cls(question(asked), asked, about=run)
+        return cls(asked, f"{type(run.scenario).__name__}: {asked.text}", about=run)
 
     def _kept(self) -> tuple[Any, Any]:
         found = Guesses().get(self._key)
@@ -274,7 +276,8 @@ class Asking:
         asked = self.question
         shown = {"kind": asked.kind, "text": asked.text, "state": self.state, "shown": self.is_shown, **asked.ask()}
         if self.state != "answered":
-            return shown
+            return shown | {"mine": True}
+        shown["mine"] = run is None or self._about in (None, Setup.of(run))
         shown |= {"answer": self.guess, "said": asked.words(self.guess)}
         if self.first != self.guess:
             shown["first"] = asked.words(self.first)

@@ -325,6 +325,6 @@ def the_stream_is_read_again(bench: Bench) -> None:
 @follows("06", 3, 4, 5)
 def something_fails(bench: Bench) -> None:
     changes(bench, lambda: put(bench, "transform", True))
-    changes(bench, lambda: put(bench, "broken records", 0.1))
+    changes(bench, lambda: put(bench, "broken records", 10))
     changes(bench, lambda: put(bench, "backup", True))
     changes(bench, lambda: put(bench, "S3 does not answer for", 120))

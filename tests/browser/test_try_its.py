@@ -56,7 +56,8 @@ def test_the_missions_can_be_done_one_after_the_other(open_notebook, bench):
     """
     page = opened(open_notebook, bench.notebook)
     page.lift()
-    labels = {name: spec.label for name, spec in type(bench.scenario).params().items()}
+    specs = type(bench.scenario).params()
+    labels = {name: spec.label for name, spec in specs.items()}
     actions = {spec.kind: spec.label for step in learner.steps(bench, GOOD) for spec in step.scenario.actions()}
     shown = page.box.locator(".ml-mission-controls")
     for number, step in enumerate(learner.steps(bench, GOOD)):
@@ -65,7 +66,7 @@ def test_the_missions_can_be_done_one_after_the_other(open_notebook, bench):
         for name, value in step.settings.items():
             control = shown.locator("label").get_by_text(labels[name], exact=True)
             expect(control.or_(met).first).to_be_visible()
-            put(page, labels[name], value)
+            put(page, labels[name], value * specs[name].scale if isinstance(value, float) else value)
             page.lift()
         for action in step.actions:
             to(page, action.at)

@@ -6,7 +6,7 @@ import re
 import pytest
 from browser import harness
 from browser.bench import Bench
-from browser.followers import put
+from browser.followers import do, put
 from playwright.sync_api import expect
 
 from lablib.scenarios import Action
@@ -256,6 +256,37 @@ def test_enter_takes_what_was_typed_and_an_empty_field_changes_nothing(bench):
     bench.settled()
     assert '"VideoQueue' in bench.run()
     assert bench.run() != before
+
+
+def test_a_share_is_typed_in_percent_and_what_is_out_of_range_is_refused_beside_it(run_cells):
+    bench = Bench(
+        run_cells("from lablib.scenarios.lab02b import QueueToFunction\nworkbench(QueueToFunction, bad=0.05)")
+    )
+    bench.open("What if")
+    field = bench.side.get_by_label("bad orders, exact value")
+    assert field.input_value() == "5"
+    field.fill("10")
+    field.press("Enter")
+    bench.settled()
+    assert bench.ask("w => w.run.values.bad") == 0.1
+    field.fill("1000")
+    field.press("Enter")
+    bench.settled()
+    expect(bench.box.get_by_role("alert")).to_have_text("bad=10: must be a number from 0 to 1: a share, 0.1 is 10 %")
+    assert field.input_value() == "10"
+
+
+def test_flags_of_one_instant_do_not_cover_each_other(bench):
+    bench.lift()
+    for at in (100, 100, 102, 299, 299):
+        bench.ask("(w, t) => w.time.seek(t, true)", at)
+        do(bench, "Crash a consumer", "consumer-1" if at < 102 else "consumer-2")
+    flags = bench.box.locator(".ml-flags li").evaluate_all(
+        "all => all.map(e => e.getBoundingClientRect()).map(r => [r.left, r.top, r.right, r.bottom])"
+    )
+    assert len(flags) == 5
+    for (a, b, c, d), (e, f, g, h) in itertools.combinations(flags, 2):
+        assert a >= g or e >= c or b >= h or f >= d, flags
 
 
 @pytest.mark.parametrize("name", ["consumers, exact value", "Seed", "How much"])

@@ -1,5 +1,6 @@
 """The topology of a trace that no stage made: it is what the stage would have said, as far as messages came there."""
 
+import contextlib
 from fnmatch import fnmatchcase
 
 import pytest
@@ -80,6 +81,24 @@ def test_a_cloud_of_ones_own():
         ("shop", "producer"), ("Queue orders", "queue"), ("worker", "consumer"), ("Done", "done"),
     ]  # fmt: skip
     assert place_of(found, "worker-2").label == "worker"
+
+
+def test_nothing_was_stored():
+    """What there was, and who called it, stand in the picture all the same."""
+    with Cloud() as cloud:
+        sqs = cloud.client("sqs")
+        url = sqs.create_queue(QueueName="orders")["QueueUrl"]
+
+        def shop():
+            entries = [{"Id": str(n), "MessageBody": "order"} for n in range(11)]
+            with contextlib.suppress(sqs.exceptions.TooManyEntriesInBatchRequest):
+                sqs.send_message_batch(QueueUrl=url, Entries=entries)
+
+        cloud.spawn(shop)
+        cloud.advance(1)
+        found = topology_of(cloud.trace)
+    assert [(place.label, place.role) for place in found.places] == [("shop", "producer"), ("Queue orders", "queue")]
+    assert [(link.source, link.target) for link in found.links] == [("shop (program)", "orders")]
 
 
 def test_nothing_happened():

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lablib.scenarios import Action, Param, ParamSpec, Scenario, find
 from lablib.scenarios.lab01 import Fleet, Promises, VideoQueue
+from lablib.scenarios.param import share
 from lablib.services import quotas
 
 ALL = [VideoQueue, VideoQueue(mode="direct"), Promises, Fleet]
@@ -77,6 +78,14 @@ def test_a_bad_value_is_answered_in_one_line(values, error, text):
     with pytest.raises(error) as caught:
         Toy(**values)
     assert str(caught.value) == text
+
+
+def test_a_share_is_shown_in_percent():
+    spec = share(0.05, label="bad orders", name="bad")
+    assert spec.said(0.05) == "bad orders 5 %"
+    assert spec.range == "0 to 1: a share, 0.1 is 10 %"
+    with pytest.raises(ValueError, match=r"bad=10: must be a number from 0 to 1: a share, 0.1 is 10 %"):
+        spec.check(10)
 
 
 def test_numpy_numbers_are_numbers():

@@ -131,6 +131,18 @@ test("the work of a frozen worker stands still, counts for nobody, and takes as 
   assert.match(whyNow(run, mark(52).m, 52), /consumer-4 has it, and is frozen: nobody works on it\. Nobody else can see it for 46 s more/);
 });
 
+test("work that failed was for nothing", { skip: !named("function") }, () => {
+  const run = open(named("function").file), s = spent(run, run.duration);
+  assert.ok(s.again > 0 && s.good > s.again, JSON.stringify(s));
+});
+
+test("events that Lambda keeps for another try have each a place at its function", { skip: !named("tried again") }, () => {
+  const run = open(named("tried again").file), place = run.places.findIndex((p) => p.role === "function"), { gathers } = model.executionsOf(run, place);
+  const kept = model.marksAt(run, 200).filter((m) => m.place === place && m.holder < 0);
+  assert.ok(kept.length > 10 && gathers >= kept.length);
+  assert.equal(new Set(kept.map((m) => m.k.gather)).size, kept.length);
+});
+
 test("a position waits for those of its group that came before it, and for no other", { skip: !named("groups") }, () => {
   const run = open(named("groups").file), done = (k, t) => run.outcome(k) === "done" && k.t1 <= t, seen = new Set();
   const before = (m, t) => [...run.of].filter(([x, tokens]) => x < m && run.group(x) === run.group(m) && tokens[0].t0 <= t && !tokens.some((k) => done(k, t))).length;
@@ -417,7 +429,7 @@ test("numbers and times for people", () => {
 test("the curve names both runs, however narrow it is", () => {
   for (const width of [900, 500, 380]) {
     const g = recorder(), run = (label, strong) => ({ label, strong, color: "again" }), series = [run("A the bucket tells a topic", false), run("B one queue", true)];
-    Scrub.prototype.axis.call({ label: "photos that only some have worked on", series, top: 2, H: 90, X: (t) => t }, g, PALETTE.light ?? PALETTE,
+    Scrub.prototype.axis.call({ label: "photos that only some have worked on", series, top: 2, H: 90, time: { t: 0 }, X: (t) => t }, g, PALETTE.light ?? PALETTE,
       { x: 0, y: 20, w: width, h: 50 }, 11.5, series[1], 60);
     for (const letter of ["A", "B"]) {
       const named = g.calls.filter(([name, words]) => name === "fillText" && words.startsWith(letter));

@@ -21,6 +21,7 @@ from lablib.scenarios.lab02 import Visibility
 from lablib.scenarios.lab02b import QueueToFunction
 from lablib.scenarios.lab03 import Trucks
 from lablib.scenarios.lab04 import FanOut
+from lablib.scenarios.lab04b import Uploads
 from lablib.scenarios.lab05 import TruckStream
 from lablib.scenarios.lab06 import LongOutage, SkiLift
 from lablib.scenarios.lab07 import Warehouse
@@ -52,6 +53,7 @@ OTHERS = {
     "orders": lambda: FanOut(shop_crashes=0.15).run(seed=7),
     "one by one": lambda: FanOut(way="one by one", outage=60.0).run(seed=7),
     "function": lambda: QueueToFunction(bad=0.05, failures="reports", max_receives=3).run(seed=7),
+    "tried again": lambda: Uploads(catalogue=True).run(7, (Action("catalogue_away", 60.0, value=200.0),)),
     "stream": lambda: TruckStream(dashboards=2).run(7, (Action("split", 20.0, "shard-1"),), 60.0),
     "stream with a hot shard": lambda: TruckStream(hot=100.0, every=1.0).run(seed=7, until=40.0),
     "pipeline": lambda: PipelineForTests().run(seed=3),

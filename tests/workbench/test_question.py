@@ -87,6 +87,16 @@ def test_an_answer_that_cannot_be_is_one_line_and_the_question_stays_open(questi
     assert bench._state["question"]["state"] == "open"
 
 
+def test_a_drawing_is_about_the_run_that_was_asked_about():
+    bench = workbench(VideoQueue, seed=7, predict=SHAPE)
+    bench.answer([10.0] * 6)
+    assert bench._state["question"]["mine"]
+    bench.consumers = 6
+    assert not bench._state["question"]["mine"]
+    bench.begin_again()
+    assert bench._state["question"]["mine"]
+
+
 def test_the_first_guess_is_kept_beside_the_last(home):
     workbench(VideoQueue, seed=7, predict=WHO).answer("the visitor")
     key = "VideoQueue: Who waits?"

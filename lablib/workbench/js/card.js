@@ -112,7 +112,10 @@ function life(run, m, t, watched, col) {
       if (k.state === "hidden") return [bar(k.t0, end, y + 1.5, 9, "none", { stroke: col.edge, "stroke-dasharray": "3 2" })];
       if (k.holder < 0) return [bar(k.t0, end, y + 1, 10, k.copy ? col.again : k.state === "waiting" ? col.waiting : col.soft)];
       const cut = k.vu === null ? end : Math.min(end, Math.max(k.t0, k.vu)), sign = end < to || k.t1 <= t;
-      return [bar(k.t0, cut, y, 11, k.copy > 1 ? col.again : col.hand), cut < end ? bar(cut, end, y, 11, col.pale) : null,
+      const hue = k.copy > 1 ? col.again : col.hand,
+        begun = run.places[k.place]?.role === "function" ? Math.min(cut, k.wf ?? Infinity) : k.t0;   // before, no call works on it
+      return [begun > k.t0 ? bar(k.t0, begun, y + 1, 9, "none", { stroke: hue }) : null, begun < cut ? bar(begun, cut, y, 11, hue) : null,
+        cut < end ? bar(cut, end, y, 11, col.pale) : null,
         sign && k.t1 <= to ? ending(run, k, X(k.t1), y + 5.5, col) : null];
     })].filter(Boolean);
   });

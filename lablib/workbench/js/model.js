@@ -244,12 +244,12 @@ export const partOf = (k) => (k.call ? 1 / k.call.tokens.length : 1);
 
 /**
  * The calls of the function at a place: {list: [{from, to, tokens, slot}], most (at the same time), largest (batch), gathers (the most that
- * are gathered for a batch)}. A call and its batch begin together and end together. Each token knows its call, or its place while it is gathered.
+ * are gathered for a batch, or wait for another try)}. A call and its batch begin together and end together. Each token knows its call, or its place while it has none.
  */
 export const executionsOf = (run, place) => run.once(`calls ${place}`, () => {
   const calls = new Map(), gathered = [];
   for (const k of run.list) {
-    if (k.place !== place || k.state !== "held") continue;
+    if (k.place !== place || !["held", "retrying"].includes(k.state)) continue;
     if (k.wf === null || k.wf > k.t0) gathered.push({ from: k.t0, to: k.wf ?? k.t1, k });
     if (k.wf === null) continue;
     const key = `${k.wf}/${k.wu ?? k.t1}`, call = calls.get(key) ?? { from: k.wf, to: k.t1, tokens: [] };

@@ -1,6 +1,7 @@
 // Behind "More": what happened, the numbers, the comparison, many runs, sharing, the data. What was not watched is not told.
 import { button, h, iconButton, refill, select, table, tabs } from "./dom.js";
 import { clock } from "./theme.js";
+import { said } from "./settings.js";
 
 const MOST = 400;                                       // events that are listed
 const FOG = "Watch the run to its end first, or show all of it: what comes of it is told then.";
@@ -53,11 +54,11 @@ function compare(form, ask, on) {
     const p = form.params.find((x) => x.name === pick.value), words = p.kind === "bool" ? ["true", "false"] : p.choices;
     field.hidden = words.length; choice.hidden = !words.length;
     if (words.length) refill(choice, words.filter((c) => c !== String(values[p.name])).map((c) => h("option", { value: c }, c)));
-    else field.value = values[p.name];
+    else field.value = said(p, values[p.name]);
   }
   const go = () => {
     const p = form.params.find((x) => x.name === pick.value);
-    const value = p.kind === "bool" ? choice.value === "true" : p.choices.length ? choice.value : p.whole ? Math.round(field.valueAsNumber) : field.valueAsNumber;
+    const value = p.kind === "bool" ? choice.value === "true" : p.choices.length ? choice.value : p.whole ? Math.round(field.valueAsNumber) : field.valueAsNumber / (p.scale ?? 1);
     if (Number.isNaN(value)) return suit();            // an empty field gets its value back
     return ask({ do: "compare", name: p.name, value });
   };

@@ -6,6 +6,7 @@ import { stepAt, valueAt } from "./model.js";
 import { text, width } from "./glyph.js";
 
 const BINS = 240;
+const FLAG = 19;                                       // px from one row of flags to the next
 
 export class Scrub {
   /** `on`: seek(t), moved(index, t) and removed(index) for an action, changed() after each change of the guess. `clock`: the Clock. */
@@ -35,14 +36,14 @@ export class Scrub {
       for (let i = 0; i < s.t.length && s.t[i] <= this.scaled; i++) most = Math.max(most, s.y[i]);
       return most;
     };
-    const top = nice(Math.max(Math.max(1, ...this.series.map(highest)) * 1.02, this.question?.kind === "curve" ? this.question.high : 0));
+    const top = nice(Math.max(Math.max(1, ...this.series.map(highest)) * 1.02, this.question?.mine ? this.question.high : 0));
     if (top !== this.top) this.made = null;
     this.top = top;
   }
 
-  /** A question {kind: "curve", high, xs, state, answer}: while it is open, the fog takes a drawing. */
+  /** A question {kind: "curve", high, xs, state, answer, mine}: while it is open, the fog takes a drawing. `mine`: is it about this run? */
   asks(question) {
-    const same = this.question?.text === question?.text && this.question?.state === question?.state;
+    const same = ["text", "state", "mine"].every((key) => this.question?.[key] === question?.[key]);
     this.question = question?.kind === "curve" ? question : null;
     if (!same && (!this.question || this.question.state === "open" || this.question.state === "skipped")) this.guess = null;
     if (this.question?.state === "answered" && !this.guess) this.guess = spread(this.question.answer);
@@ -74,7 +75,7 @@ export class Scrub {
   /** The share of the area that guess and truth have in common, and the two peaks, as far as was watched; null without a guess. */
   score() {
     const truth = this.series.find((s) => s.strong) ?? this.series[0];
-    if (!this.guess || !truth) return null;
+    if (!this.guess || !this.question?.mine || !truth) return null;
     let off = 0, all = 0, mine = [0, 0], real = [0, 0], n = 0;
     this.guess.forEach((p, b) => {
       const t = (b / BINS) * this.time.duration;
@@ -136,13 +137,19 @@ export class Scrub {
     return item;
   }
 
-  /** Puts the flags where they belong; those that would cover the next one are cut. */
+  /** Puts the flags where they belong, one that would cover another in a row of its own; many are cut, so that all have room. */
   settle() {
-    const order = [...this.actions ?? []].map((a, i) => [a.at, i]).sort((a, b) => a[0] - b[0]);
-    order.forEach(([at, i], n) => {
-      const item = this.flags.children[i], next = order[n + 1] ? this.X(order[n + 1][0]) : this.W, left = Math.min(this.X(at), this.W - 30);
-      item.style.left = `${left}px`; item.style.maxWidth = `${Math.max(26, Math.min(420, next - left - 3))}px`;
-    });
+    if (!this.W) return;
+    const flags = [...this.actions ?? []].map((a, i) => ({ x: this.X(a.at), item: this.flags.children[i] })).sort((a, b) => a.x - b.x);
+    const ends = new Array(clamp(Math.floor((this.H - 36) / FLAG), 1, 3)).fill(0), most = clamp((ends.length * this.W) / flags.length - 3, 26, 420);
+    for (const { item } of flags) item.style.maxWidth = `${most}px`;
+    for (const flag of flags) flag.w = flag.item.offsetWidth;
+    for (const { x, item, w } of flags) {
+      const wanted = Math.max(0, Math.min(x, this.W - w)), free = ends.findIndex((end) => end <= wanted),
+        row = free < 0 ? ends.indexOf(Math.min(...ends)) : free, left = Math.min(Math.max(wanted, ends[row]), Math.max(0, this.W - 26));
+      item.style.left = `${left}px`; item.style.top = `${row * FLAG}px`;
+      ends[row] = left + w + 3;
+    }
   }
 
   resize(ratio) {
@@ -219,7 +226,7 @@ export class Scrub {
       g.restore();
     }
     if (time.fog || this.drawing) this.mist(g, col, a, at, fs, wall, reduced);
-    if (this.guess) this.guessed(g, col, a, fs, at, strong);
+    if (this.guess && this.question?.mine) this.guessed(g, col, a, fs, at, strong);
     this.axis(g, col, a, fs, strong, T);
     for (const e of this.events) {
       if (!e.big || e.t > time.watched + 1e-3) continue;
@@ -244,7 +251,7 @@ export class Scrub {
       for (let i = 0; i <= n; i++) { const u = i / 40, px = x - w / 2 + u * w, py = y + 14 - Math.sin(u * 9) * 5 * (1 - u * 0.3);
         if (i) g.lineTo(px, py); else g.moveTo(px, py); }
       g.stroke(); g.lineCap = "butt";
-    } else if (!this.guess && room > 110) text(g, "not watched yet", x, y, { size: fs + 1, color: col.soft, align: "center", italic: true });
+    } else if (!(this.guess && this.question?.mine) && room > 110) text(g, "not watched yet", x, y, { size: fs + 1, color: col.soft, align: "center", italic: true });
   }
 
   /** The guess, and its distance from the truth as far as that was watched. */
@@ -276,8 +283,9 @@ export class Scrub {
       x += 35 + text(g, words(s), x + 21, 8, { size: fs, color: col.soft });
     }
     const top = brief(this.top), wide = width(g, top, fs - 1) + 4;   // readable where the curve goes through it, too
-    g.fillStyle = alpha(col.fog, 0.85); g.fillRect(a.x + a.w - wide, a.y, wide, fs + 1);
-    text(g, top, a.x + a.w - 1, a.y + 6, { size: fs - 1, color: col.soft, align: "right" });
+    const right = a.x + a.w, now = this.X(this.time.t), edge = now > right - wide - 3 ? now - 5 : right;   // beside the cursor, not under it
+    g.fillStyle = alpha(col.fog, 0.85); g.fillRect(edge - wide, a.y, wide, fs + 1);
+    text(g, top, edge - 1, a.y + 6, { size: fs - 1, color: col.soft, align: "right" });
     const step = T > 7200 ? nice(T / 3600 / 7) * 3600 : nice(T / 7);
     for (let t = 0; t <= T + 1e-6; t += step) {
       const at = this.X(t), label = T > 172800 ? `${Math.round(t / 8640) / 10} d` : T > 7200 ? `${Math.round(t / 360) / 10} h` : T > 900 ? clock(t,

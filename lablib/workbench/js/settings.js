@@ -20,6 +20,15 @@ export function tidy(spec, raw) {
   return Math.min(spec.high, Math.max(spec.low, Number(near.toFixed(6))));
 }
 
+/** A value as it is shown and typed: a share in %. */
+export const said = (spec, value) => (value === undefined ? value : Number((value * (spec.scale ?? 1)).toPrecision(9)));
+
+/** What somebody typed, as a value. What is out of range stays as it is: Python says what is allowed. */
+export function meant(spec, typed) {
+  const value = typed / (spec.scale ?? 1);
+  return value < spec.low || value > spec.high ? value : tidy(spec, value);
+}
+
 /** One setting's control. `change(value)` is called on every move. Returns {element, set(value)}. */
 function control(spec, change, explain) {
   const id = freshId(), note = { onfocusin: () => explain(spec), onpointerenter: () => explain(spec), onpointerleave: () => explain(null),
@@ -38,15 +47,15 @@ function control(spec, change, explain) {
   const slider = h("input", { type: "range", id, min: "0", max: String(STEPS), step: "any",
     oninput: () => { const v = fromSlider(spec, slider.valueAsNumber); show(v); change(v); },
     onkeydown: (event) => nudge(event) });
-  const field = numberField((typed) => { const before = now, v = Number.isNaN(typed) ? now : tidy(spec, typed); show(v); if (v !== before) change(v);
+  const field = numberField((typed) => { const before = now, v = Number.isNaN(typed) ? now : meant(spec, typed); show(v); if (v !== before) change(v);
     },
-    { min: String(spec.low), max: String(spec.high), step: "any", "aria-label": `${spec.label}, exact value` });
+    { min: String(said(spec, spec.low)), max: String(said(spec, spec.high)), step: "any", "aria-label": `${spec.label}, exact value` });
   let now = spec.value;
   function show(value) {
     now = value;
-    slider.value = toSlider(spec, value); field.show(value);
+    slider.value = toSlider(spec, value); field.show(said(spec, value));
     slider.style.setProperty("--done", `${toSlider(spec, value) / 10}%`);
-    slider.setAttribute("aria-valuetext", `${value} ${spec.unit}`);
+    slider.setAttribute("aria-valuetext", `${said(spec, value)} ${spec.unit}`);
   }
   function nudge(event) {
     const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[event.key];
@@ -147,11 +156,11 @@ function actionForm(form, ask, only = "") {
     const p = param(), some = p?.choices?.length;
     field.hidden = unit.hidden = !p || some; choice.hidden = !some;
     if (some) refill(choice, p.choices.map((c) => h("option", { value: c }, c)));
-    else if (p) { field.min = p.low; field.max = p.high; unit.textContent = p.unit;
-      if (typed !== about()) { typed = ""; field.value = spec().kind === "set" ? values[p.name] ?? p.value : p.value; } }
+    else if (p) { field.min = said(p, p.low); field.max = said(p, p.high); unit.textContent = p.unit;
+      if (typed !== about()) { typed = ""; field.value = said(p, spec().kind === "set" ? values[p.name] ?? p.value : p.value); } }
   }
   const act = () => {
-    const p = param(), value = !p ? null : p.choices.length ? choice.value : p.whole ? Math.round(field.valueAsNumber) : field.valueAsNumber;
+    const p = param(), value = !p ? null : p.choices.length ? choice.value : p.whole ? Math.round(field.valueAsNumber) : field.valueAsNumber / (p.scale ?? 1);
     typed = "";
     if (Number.isNaN(value)) return fit();             // an empty field gets its value back
     ask({ do: "act", kind: kind.value, target: target.value, value });

@@ -39,7 +39,7 @@ function remarkable(run, t) {
   const waiting = run.places.reduce((n, place, p) => n + (HEAPS.has(place.role) && place.role !== "dead-letter" ? run.count("waiting", t, p) : 0),
     0), direct = run.places.some((p) => p.role === "direct");
   const parts = [];
-  if (!sent) return "Nothing has been sent yet.";
+  if (!sent) return t < run.duration ? "Nothing has been sent yet." : `No ${run.unit} was stored in this run.`;
   const few = different < atWork.length ? `, on only ${said(different)} different ${run.unit}${different === 1 ? "" : "s"}` : "";
   if (all) parts.push(busy ? `${cap(said(busy))} of ${said(all)} worker${all === 1 ? "" : "s"} busy${few}.` : down + frozen ? "No worker is busy." : "All workers wait for work.");
   if (down) parts.push(`${cap(said(down))} ${down === 1 ? "has" : "have"} crashed.`);

@@ -1,5 +1,6 @@
 // A function: a cell for each call that runs, with the batch that it was called with, a ring (until the batch is visible again) and a bar
-// (the share of the work done). Above the cells: what Lambda has received and still gathers for the next batch.
+// (the share of the work done). Above the cells: what Lambda has received and still gathers for the next batch, and events that it keeps
+// until it tries them again.
 import { bar, box, circle, fitting, mark, ring, text, width } from "../glyph.js";
 import { NUMBERED, alpha, clamp, plural } from "../theme.js";
 import { executionsOf } from "../model.js";
@@ -41,7 +42,8 @@ export const executions = {
     box(g, b.x, b.y, b.w, b.h, 10, { fill: col.well, stroke: on ? col.ink : col.edge, line: on ? 1.8 : 1.3 });
     v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, touch: { actor, lane: lane.i, at: b }, pick: { actor, lane: lane.i } });
     const y = b.y + (b.low ? fs * 0.95 : b.head / 2 + 2), short = label.replace(/^Function /, ""), beside = (size) => b.w - 34 - width(g, short, size, 650);
-    const words = [`${plural(now, "call")} at the same time`, plural(now, "call")].find((s) => width(g, s, fs, 600) <= Math.min(b.w * 0.5, beside(fs + 0.5)))
+    const later = run.count("retrying", t, b.place), calls = plural(now, "call");
+    const words = (later ? [`${calls}, ${later} wait for another try`, `${calls}, ${later} wait`, `${later} wait`] : [`${calls} at the same time`, calls]).find((s) => width(g, s, fs, 600) <= Math.min(b.w * (later ? 1 : 0.5), beside(fs + 0.5)))
       ?? fitting(g, [`${now}`, ""], beside(8.5), fs, 600);
     const room = b.w - 30 - text(g, words, b.x + b.w - 11, y, { size: fs, weight: now ? 600 : 400, color: now ? col.hand : col.soft, align: "right" });
     text(g, fitting(g, [label, short], room, fs + 0.5, 650), b.x + 11, y, { size: fs + 0.5, weight: 650, color: col.ink, max: room, least: 8.5 });
@@ -53,6 +55,7 @@ export const executions = {
     const { col, t } = v, c = b.calls, { run } = lane, calls = new Map(), [actor] = lane.actorsAt(b.place), { list } = executionsOf(run, b.place);
     for (const m of lane.marksIn(b.place)) if (m.k.call && t >= m.k.wf) calls.set(m.k.call, [...(calls.get(m.k.call) ?? []), m]);
       else one(g, b, lane, v, m, c.small.s, actor);
+    for (const m of lane.here.get(b.place) ?? []) one(g, b, lane, v, m, c.small.s, actor);
     if (v.aggregate) { share(g, b, list, v); return; }
     let unseen = 0;
     for (const [call, marks] of calls) {
@@ -75,12 +78,13 @@ export function cellOf(b, { slot }) {
 }
 
 function one(g, b, lane, v, m, s, actor) {
-  const { col } = v, [x, y] = b.spot(m.k), color = m.hollow ? col.vain : lane.hue(m, col, m.again ? col.again : col.hand);
+  const { col } = v, [x, y] = b.spot(m.k), color = m.hollow ? col.vain : lane.hue(m, col, m.again || m.holder < 0 ? col.again : col.hand);
   g.globalAlpha = v.lit(m) ? 1 : 0.3;
   mark(g, x, y, s, { shape: m.sign, color, hollow: m.hollow, ground: col.card, n: s >= NUMBERED ? m.m + 1 : null, ink: col.onmark });
   v.halo(g, m, x, y, s * 0.5 + 3);
   g.globalAlpha = 1;
-  v.hits.push({ x, y, r: Math.max(4, s * 0.6), id: `${lane.i}h${actor}m${m.m}`, touch: { message: m.m, lane: lane.i, actor, at: b }, pick: { m: m.m, lane: lane.i } });
+  v.hits.push({ x, y, r: Math.max(4, s * 0.6), id: `${lane.i}${m.holder < 0 ? "" : `h${actor}`}m${m.m}`,
+    touch: { message: m.m, lane: lane.i, actor, at: b }, pick: { m: m.m, lane: lane.i } });
 }
 
 /** Calls too short to see: for each cell the share of the last while in which a call ran there. */

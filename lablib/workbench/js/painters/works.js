@@ -1,18 +1,18 @@
-// Lens: what was the work for? Seconds of work that counted, that were paid twice, that a crash lost; and how long messages lay
+// Lens: what was the work for? Seconds of work that counted, that failed or was done twice, that a crash lost; and how long messages lay
 // hidden though nobody worked on them.
 import { box, fitting, text, width } from "../glyph.js";
 import { brief, clamp, nice, span } from "../theme.js";
 import { partOf, upTo } from "../model.js";
 
-/** The seconds of work and of waiting so far: {good, twice, crashed, dark}. */
+/** The seconds of work and of waiting so far: {good, again (it failed, or was done twice), crashed, dark}. */
 export function spent(run, t) {
-  const found = { good: 0, twice: 0, crashed: 0, dark: 0, now: 0 };
+  const found = { good: 0, again: 0, crashed: 0, dark: 0, now: 0 };
   for (const k of run.list) {
     if (k.t0 > t) break;
     if (k.state === "hidden" && k.orphan !== null && k.orphan < t) found.dark += Math.min(k.t1, t) - k.orphan;
     if (k.wf === null || k.wf > t) continue;
     const s = run.worked(k, k.wf, t) * partOf(k), kind = k.t1 > t ? "" : run.outcome(k);
-    found[kind === "done" ? "good" : kind === "vain" ? "twice" : kind === "crashed" ? "crashed" : "now"] += s;
+    found[{ done: "good", vain: "again", failed: "again", crashed: "crashed" }[kind] ?? "now"] += s;
   }
   return found;
 }
@@ -24,7 +24,7 @@ export const works = {
   paint(g, b, lane, v, lanes) {
     const { col, t } = v, { run } = lane, fs = b.fs, s = spent(run, t), lost = upTo(run.lens.lost ?? [], t), done = brief(run.count("done", t) - lost),
       size = b.below ? 0 : Math.min(32, b.h * 0.16);
-    const top = nice(Math.max(30, ...lanes.map((l) => { const x = totals(l.run); return Math.max(x.good, x.twice + x.crashed, x.dark); })));
+    const top = nice(Math.max(30, ...lanes.map((l) => { const x = totals(l.run); return Math.max(x.good, x.again + x.crashed, x.dark); })));
     box(g, b.x, b.y, b.w, b.h, 10, { fill: col.card, stroke: col.edge });
     if (!b.below) text(g, "Done", b.x + 11, b.y + 16, { size: fs + 0.5, weight: 650, color: col.ink });
     if (!b.below) text(g, done, b.x + 11, b.y + fs * 1.6 + size * 0.7, { size, weight: 750, color: col.done });
@@ -33,7 +33,7 @@ export const works = {
       what = lost ? `${brief(lost)} lost` : again ? `${brief(again)} came again` : "", wide = width(g, what, fs - 1, 650);
     if (what && !b.below && (lost || wide < Math.max(beside, above))) text(g, what, b.x + b.w - 11, wide < beside ? b.y + fs * 1.6 + size * 0.75 : b.y + 16,
       { size: fs - 1, weight: 650, color: col.again, align: "right" });
-    const rows = [[["work that counted", "counted"], s.good, col.done], [["work for nothing", "for nothing"], s.twice + s.crashed, col.again],
+    const rows = [[["work that counted", "counted"], s.good, col.done], [["work for nothing", "for nothing"], s.again + s.crashed, col.again],
       [["hidden, in nobody's hands", "in nobody's hands", "in no hands"], s.dark, col.vain]];
     const y0 = b.y + (b.below ? 6 : fs * 2.4 + size * 1.1), room = Math.min(fs * 4.2, (b.y + b.h - y0 - 6) / rows.length),
       h = clamp(room - fs * 1.6, 4, 16);
