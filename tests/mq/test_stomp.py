@@ -453,6 +453,27 @@ def test_a_client_that_is_silent_longer_than_it_said_is_cut_off(broker):
     assert first.gone == 1  # and it has noticed itself
 
 
+def test_a_heart_beat_that_comes_just_after_the_broker_looked_is_no_silence(broker):
+    """ActiveMQ's AbstractInactivityMonitor lets one look pass without a byte, and cuts off at the next one."""
+    heard, cloud = Heard(), broker.cloud
+
+    def busy():
+        c = broker.connection(listener=heard, heartbeats=(1000, 1000))
+        looks = cloud.trace.where("ClientConnected")[-1].time
+        time.sleep(looks + 5 - 0.00052 - cloud.now)  # it takes half a millisecond: the next heart-beat is 30 us late
+        c.send("/queue/orders", "one")
+        time.sleep(60)
+
+    cloud.spawn(busy, name="busy")
+    cloud.advance(20)
+    assert heard.gone == 0
+    cloud.network.partition("busy", "warehouse")
+    cut = cloud.now
+    cloud.advance(10)
+    (gone,) = cloud.trace.where("ClientGone")
+    assert 1 <= gone.time - cut <= 3 and gone.detail == "nothing came from it for 2 s"
+
+
 def test_without_heart_beats_a_half_open_client_keeps_its_messages(broker):
     first, second = Heard(), Heard()
     cloud = broker.cloud

@@ -33,7 +33,7 @@ class Session(Generic[Item]):
         self._inbox: deque[Item] = deque()
         self._blocked = False
         self._slot = False  # the processor's time for the next message is there
-        self._heard = True  # something has come since it was last looked
+        self._silent = 0  # how often it was looked since something came
         self._is_there = True
         self._left_because = ""  # it has closed its connection, and what it had sent before is not handled yet
         connection.on_data, connection.on_end, connection.on_drain = self._data, self._ended, self._drained
@@ -67,7 +67,7 @@ class Session(Generic[Item]):
     # ---- one after the other -----------------------------------------------------------------------------------------
 
     def _data(self, data: bytes) -> None:
-        self._heard = True
+        self._silent = 0
         try:
             self._inbox += self.decode(data)
         except ValueError as error:
@@ -125,16 +125,16 @@ class Session(Generic[Item]):
 
     # ---- silence, the end --------------------------------------------------------------------------------------------
 
-    def check_silence(self, interval: float) -> None:
-        """From now on, a client of which nothing comes for so many seconds is cut off (InactivityMonitor)."""
+    def check_silence(self, interval: float, times: int = 1) -> None:
+        """Look every `interval` seconds, from now on: a client of which nothing came for `times` intervals is cut off."""
         if not self._is_there:
             return
-        if not self._heard and not self._blocked:
+        if self._silent >= times and not self._blocked:
             self.connection.abort()
-            self.gone(f"nothing came from it for {interval:g} s")
+            self.gone(f"nothing came from it for {interval * times:g} s")
             return
-        self._heard = False
-        self.serving.node.after(interval, self.check_silence, interval)
+        self._silent += 1
+        self.serving.node.after(interval, self.check_silence, interval, times)
 
     def is_clogged(self) -> bool:
         """Does it read nothing at the moment?"""

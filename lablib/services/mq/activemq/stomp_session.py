@@ -137,8 +137,8 @@ class StompSession(Session[Frame]):
         answer = {"session": self.client_id, "version": self.version, "heart-beat": f"{writes},{reads}"}
         answer["server"] = f"ActiveMQ/{self.serving.broker.version}"
         self.connection.send(Frame("CONNECTED", answer).encode("1.0"))
-        if reads:
-            self.serving.node.after(min(reads, writes or reads) / 1000, self.check_silence, reads / 1000)
+        if reads:  # the first look without a byte is no silence yet: readCheck of ActiveMQ's AbstractInactivityMonitor
+            self.serving.node.after(min(reads, writes or reads) / 1000, self.check_silence, reads / 1000, 2)
         if writes:
             self.serving.node.after(writes / 1000, self._beat, writes / 1000)
 
