@@ -27,8 +27,8 @@ _FIRST = 0.1  # seconds: the first wait
 _BEAT = 1000  # ms between two heart-beats: over TLS stomp.py 9 sees the end of a connection only when it sends
 _NAME, _PASSWORD = "shop", "warehouse-42"
 RECONNECTED = Event(
-    "Reconnected", "{actor} is connected again, after {detail:.1f} s", label="back",
-    notable="{actor} is connected again, after {detail:.1f} s.",
+    "Reconnected", "{actor} is connected again, after trying for {detail:.1f} s", label="back",
+    notable="{actor} is connected again, after trying for {detail:.1f} s.",
 )  # fmt: skip
 
 

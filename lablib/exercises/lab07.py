@@ -42,7 +42,8 @@ def every_order_is_kept(stage: Stage) -> Iterator[Problem]:
     foreign = [body for body in stored if body not in orders]
     if missing:
         text = (
-            f"{len(missing)} of {there(len(orders), 'order')} not in the store in the end; the first is order "
+            f"{len(missing)} of {counted(len(orders), 'order')} {'is' if len(missing) == 1 else 'are'} not in the "
+            "store in the end; the first is order "
             f"{orders.index(missing[0]) + 1}. "
         )
         if foreign:
@@ -191,6 +192,9 @@ _EVENTS = (
 )
 
 
+_ASKS = 0.02  # seconds
+
+
 class Book(Partner):
     """The book of charges: it survives every crash. Each call takes some virtual time."""
 
@@ -201,7 +205,7 @@ class Book(Partner):
 
     def charged(self, order: str) -> bool:
         """Is this order charged?"""
-        self.stage.cloud.kernel.sleep(0.02)
+        self.stage.cloud.kernel.sleep(_ASKS)
         self.note("Asked", "book", order, -1, self.charges[order] > 0)
         return self.charges[order] > 0
 
@@ -261,10 +265,16 @@ def _why_twice(stage: Stage, order: str) -> str:
     charges = stage.trace.where("Charged", subject=order)
     asked = [row for row in stage.trace.where("Asked", subject=order) if row.time < charges[1].time]
     gone = [row for row in stage.trace.where(("NodeGone", "Crashed")) if row.time <= charges[1].time]
-    if not gone and len([row for row in asked if row.time < charges[0].time]) > 1:
+    before = [row for row in asked if row.time < charges[0].time]
+    if not gone and len(before) > 1 and before[1].time - before[0].time < _ASKS:
         return (
             " Two threads of your program asked the book before one of them had charged, and both heard no. Work on "
             "one message after the other."
+        )
+    if not gone and len(before) > 1:
+        return (
+            f" Your program had asked the book {len(before)} times before the first charge, and heard no each time. "
+            "Ask right before each charge, and finish one message before you ask for the next."
         )
     why = " It had been sent twice."
     if gone:
@@ -272,10 +282,12 @@ def _why_twice(stage: Stage, order: str) -> str:
         why = f" At {gone[-1].time:.2f} s {who} had crashed."
     if not asked:
         return f"{why} Ask the book before each charge: it knows what was charged, whatever crashed."
-    return (
-        f"{why} A message can come again without being marked as redelivered, so the mark decides nothing: ask the "
-        "book before each charge."
-    )
+    if before == asked:
+        return (
+            f"{why} Nobody asked the book before the second charge. A message can come again without being marked as "
+            "redelivered, so the mark decides nothing: ask the book before each charge."
+        )
+    return f"{why} Your program had asked the book, and heard that it is charged: then charge nothing."
 
 
 def _why_not_charged(stage: Stage, order: str, broker: Broker) -> str:

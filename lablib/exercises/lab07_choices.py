@@ -372,9 +372,10 @@ class Night(Exercise):
                         f"them, {1.5 * chosen['heartbeat']:g} s. Send heart-beats more often."
                     )
                 )
-            if time - serving > _DARK:
+            took = ceil(100 * (time - serving)) / 100  # 5.001 s are more than 5 s, and are written so
+            if took > _DARK:
                 raise Problem(
-                    f"{name} was connected {time - serving:.1f} s after the standby had begun to serve, and "
+                    f"{name} was connected {took:g} s after the standby had begun to serve, and "
                     f"{_DARK:g} s are allowed. {_why_late(stage, name, chosen, begun, serving)}"
                 )
         tries = Counter(row.actor for row in stage.trace.where("Tried") if row.time > begun)

@@ -27,6 +27,7 @@ class UnknownArticle(ValueError):
     """A ValueError too, as a program's own errors often are."""
 
 
+_AT_ONCE = 0.5  # seconds: who begins later has left the message lying
 _FOR_NOW = ((_NoTape, "the packer has no tape"), (_NoShelf, "the shelf is empty"), (_NoLight, "there is no light"))
 _NEVER = (ValueError, UnknownArticle)
 _GO_ON = (
@@ -119,11 +120,23 @@ def as_before(stage: Stage) -> Iterator[Problem]:
     if len(again) > stage.reached["crash"]:
         yield Problem(
             f"order {cut(again[0], 30)} was packed {work.packed[again[0]]} times, and nothing had crashed. While "
-            "somebody works on a message, nobody else may have it: it must be hidden for longer than the work takes.",
+            f"somebody works on a message, nobody else may have it: {_why_twice(stage, again[0])}",
             stage.messages_with(again[0])[:1],
         )
     if left:
         yield Problem(f"{there(len(left), 'message')} still in the queue. SQS acknowledges nothing by itself.")
+
+
+def _why_twice(stage: Stage, body: str) -> str:
+    rows = [row for id in stage.messages_with(body) for row in stage.trace.where(subject=id)]
+    for got in (row for row in rows if row.kind == "Received"):
+        begun = [r.time for r in rows if r.kind == "WorkStarted" and r.actor == got.actor and r.time >= got.time]
+        if begun and begun[0] - got.time > _AT_ONCE:
+            return (
+                f"{got.actor} had received it {begun[0] - got.time:.1f} s before it began to work on it, and it is "
+                "hidden from the receive on. Take one at a time, or hide each again when its turn comes."
+            )
+    return "it must be hidden for longer than the work takes."
 
 
 def _waits(stage: Stage, body: str, left: list[str]) -> bool:

@@ -2,6 +2,8 @@
 
 import queue
 import threading
+import time
+from contextlib import suppress
 
 import stomp
 from exercises.lab07_answers import _settings
@@ -46,6 +48,78 @@ def send_with_a_mailbox(connect, orders):
             if told[1] == f"r{n}":
                 break
             connection = connected()
+
+
+class Mailbox(stomp.ConnectionListener):
+    """Keeps what comes. `ask(frame)` is called for each message as it comes, and what it gives is kept with it."""
+
+    def __init__(self, ask=lambda frame: None):
+        self.ask, self.messages, self.receipts = ask, [], set()
+
+    def on_message(self, frame):
+        self.messages.append((frame, self.ask(frame)))
+
+    def on_receipt(self, frame):
+        self.receipts.add(frame.headers["receipt-id"])
+
+
+def _in_batches(connect, orders, size, receipts_for, left):
+    """Send so many at once, wait for receipts, and send again what is `left` without one."""
+    box = Mailbox()
+    connection = connect(box)
+    for begin in range(0, len(orders), size):
+        todo = {f"r{begin + n}": order for n, order in enumerate(orders[begin : begin + size])}
+        while todo:
+            wanted = receipts_for(todo)
+            for receipt, order in todo.items():
+                sure = {"persistent": "true"} | ({"receipt": receipt} if receipt in wanted else {})
+                with suppress(stomp.exception.StompException):
+                    connection.send("/queue/orders", order, headers=sure)
+            while connection.is_connected() and not wanted <= box.receipts:
+                time.sleep(0.01)
+            todo = left(todo, box.receipts)
+            if todo:
+                connection = connect(box)
+
+
+def send_the_last_of_ten_again(connect, orders):
+    def left(todo, receipts):
+        last = list(todo)[-1]
+        return {} if last in receipts else {last: todo[last]}
+
+    _in_batches(connect, orders, 10, lambda todo: {list(todo)[-1]}, left)
+
+
+def send_in_batches(connect, orders):
+    """Right, in another way: five at once, and again what has no receipt."""
+    _in_batches(connect, orders, 5, set, lambda todo, got: {key: todo[key] for key in todo if key not in got})
+
+
+def _charge_unless(connect, book, ask, is_charged):
+    """`ask(frame)` as a message comes, `is_charged(what that gave, frame, how many came before it)` in its turn."""
+    while True:
+        box = Mailbox(ask)
+        connection = connect(box)
+        connection.subscribe("/queue/orders", id="1", ack="client-individual")
+        count = 0
+        while connection.is_connected():
+            if len(box.messages) == count:
+                time.sleep(0.05)
+                continue
+            frame, said = box.messages[count]
+            if not is_charged(said, frame, count):
+                book.charge(frame.body)
+            count += 1
+            with suppress(stomp.exception.StompException):
+                connection.ack(frame.headers["ack"])
+
+
+def consumer_asks_as_it_comes(connect, book):  # was told of two threads
+    _charge_unless(connect, book, lambda frame: book.charged(frame.body), lambda said, frame, n: said)
+
+
+def consumer_asks_for_the_first(connect, book):
+    _charge_unless(connect, book, lambda frame: None, lambda said, frame, n: n == 0 and book.charged(frame.body))
 
 
 def _charging(connect, handle):
@@ -117,6 +191,10 @@ def wire_through_another_exchange(channel):
         channel.queue_bind(name, exchange, pattern)
 
 
+def settings_just_too_long(hosts):  # "was connected 5.0 s after", and 5 s are allowed
+    return {"hosts": hosts, "first": 0.01, "longest": 5.0, "jitter": True, "heartbeat": 1.0}
+
+
 def settings_without_jitter(hosts):  # was told of all five, and of none that it lacked
     chosen = _settings(hosts)
     del chosen["jitter"]
@@ -177,6 +255,9 @@ WRONG = [
         ["'other' is not there", "not durable goes when the broker restarts"],
     ),
     ("07.producer", send_in_transactions_without_receipts, ["not in the store in the end", "Ask for a receipt"]),
+    ("07.producer", send_the_last_of_ten_again, ["of 2 orders (is|are) not in the store", "send again what has none"]),
+    ("07.consumer", consumer_asks_as_it_comes, ["asked the book 2 times before the first charge", "heard no each"]),
+    ("07.consumer", consumer_asks_for_the_first, ["Nobody asked the book before the second charge"]),
     ("07.consumer", consumer_cleans_the_name, ["charge was called with", "frame.body, as it came"]),
     (
         "07.consumer",
@@ -184,6 +265,7 @@ WRONG = [
         ["still in orders. At .* answered with an error", 'headers\\["ack"'],
     ),
     ("07.routes", wire_until_the_last_consumer, ["There is no queue", "A consumer came and went", "auto_delete"]),
+    ("07.night", settings_just_too_long, [r"was connected 5\.\d+ s after", "make the longest wait shorter"]),
     ("07.night", settings_without_jitter, ["Your dict lacks 'jitter'"]),
     ("07.move", move_lets_other_errors_out, ["Your function raised", "nobody starts it again", "went on: catch it"]),
     ("07.move", move_looks_at_the_type, ["pack raised UnknownArticle", "except ValueError catches both"]),
@@ -191,6 +273,7 @@ WRONG = [
 
 RIGHT = [
     ("07.producer", send_with_a_mailbox),
+    ("07.producer", send_in_batches),
     ("07.consumer", consumer_acknowledges_in_transactions),
     ("07.routes", wire_through_another_exchange),
     ("07.move", move_asks_what_it_is),

@@ -223,9 +223,10 @@ def told(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
 
 
 def clustered(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
-    """A cluster: who leads and can decide, which nodes are there, how many messages each has on its disk, and how many
-    orders of each shop are confirmed."""
+    """A cluster: who leads and can decide, which nodes are there, how many messages each has on its disk, how many
+    orders of each shop are confirmed; what the sentence says of the nodes, and which of those there is cut off."""
     there: set[str] = set()
+    cut: set[str] = set()
     disks = dict.fromkeys((f"warehouse-{n}" for n in (1, 2, 3)), 0)
     done: dict[str, int] = defaultdict(int)
     leader = home = ""
@@ -254,7 +255,12 @@ def clustered(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
             disks[home] += 1
         elif row.kind == "OrderConfirmed":
             done[who] += 1
-    return {"t": t, "leader": leader, "there": sorted(there), "disks": disks, "confirmed": done}
+        elif row.kind == "CutOff":
+            cut.add(who)
+        elif row.kind == "Rejoined":
+            cut.discard(who)
+    nodes: dict[str, Any] = {"leader": leader, "there": sorted(there), "said": len(there), "cut": sorted(cut & there)}
+    return {"t": t, "disks": disks, "confirmed": done, **nodes}
 
 
 def brokered(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:

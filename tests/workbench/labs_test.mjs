@@ -9,7 +9,8 @@ import { Stage } from "../../lablib/workbench/js/stage.js";
 import { behind, tape as shard } from "../../lablib/workbench/js/painters/tape.js";
 import { cellOf } from "../../lablib/workbench/js/painters/executions.js";
 import { filled } from "../../lablib/workbench/js/painters/buffer.js";
-import { nodeAt, owner, unconnected } from "../../lablib/workbench/js/painters/brokers.js";
+import { brokersStage, nodeAt, owner, unconnected } from "../../lablib/workbench/js/painters/brokers.js";
+import { clusterLens } from "../../lablib/workbench/js/painters/cluster.js";
 import { recorder, view } from "./canvas.mjs";
 
 const scenes = process.env.RUNS ? JSON.parse(readFileSync(process.env.RUNS)) : [];
@@ -102,7 +103,9 @@ const PAINTED = {
       if (!words.some((s) => /^(no power|sees a minority|pauses)/.test(s))) there.push(name);
     });
     run.lens.shops.forEach((shop, i) => { const n = number(wordsIn(g, st.cells[i]), /^([\d,]+) confirmed/); if (n) confirmed[shop.name] = n; });
-    return { leader, there: there.sort(), disks, confirmed };
+    const said = clusterLens.say([run], t).match(/(\d) of 3 nodes (?:is|are) there(?:, but (\S+) is cut off)?/);
+    const cut = said?.[2] ? [said[2]] : [];
+    return { leader, there: there.sort(), disks, confirmed, said: said ? Number(said[1]) : null, cut };
   },
   brokered({ g, v, lane, t }) {
     const { run } = lane, st = lane.brokers, n = owner(run, t), hands = {}, done = {};
@@ -123,6 +126,7 @@ const PAINTED = {
 
 /** What was counted, in the form in which it is painted: a number where no single marks are. */
 function asPainted(kind, { t, ...wanted }, found) {
+  if (kind === "clustered" && found.said === null) Object.assign(wanted, { said: null, cut: [] });   // the queue is not declared yet
   if (kind === "called") for (const name of ["waiting", "hidden", "dead"]) if (typeof found[name] === "number") wanted[name] = wanted[name].length;
   if (kind === "collected") {
     wanted.title = wanted.inside.length;
@@ -133,6 +137,22 @@ function asPainted(kind, { t, ...wanted }, found) {
   if (kind === "streamed") wanted.fed = Object.fromEntries(Object.entries(wanted.fed).map(([id, share]) => [id, filling(share)]));
   if (kind === "brokered") wanted.hands = Object.fromEntries(Object.entries(wanted.hands).map(([who, mine]) => [who, mine.length]));
   return wanted;
+}
+
+/** In a low lane, too, nothing lies over anything else: brokers, the ways to the second one, the lock, the store; and a shop's signs over its words. */
+for (const [W, H, count] of [[470, 290, 2], [940, 290, 2], [940, 330, 1], [700, 420, 2], [1300, 620, 2], [560, 250, 1]]) {
+  const scene = scenes.find((s) => s.kind === "brokered" && s.files.length === count);
+  if (scene) test(`brokers in ${W} x ${H}, ${count} lanes`, () => {
+    const lanes = scene.files.map((file, i) => ({ i, run: model.openRun(model.unpack(readFileSync(file))), label: count > 1 ? "AB"[i] : "" }));
+    brokersStage.layout(lanes, W, H, false);
+    for (const lane of lanes) {
+      const { b, drum, free, cells, ring, top, h } = lane.brokers, bottom = b[0].y + b[0].h;
+      assert.ok(free >= 12 && bottom + free <= drum.y + 0.01, `${free} px between brokers and store`);
+      assert.ok(b[0].y >= top - 0.01 && drum.y + drum.h <= top + h + 0.01, "all of it is in its lane");
+      assert.ok(b.every((k) => k.h >= 40), "a broker has room for its name and its state");
+      assert.ok(cells.length < 2 || cells[1].y - cells[0].y >= 2 * ring, "a clock does not lie over the next one");
+    }
+  });
 }
 
 for (const { name, kind, files, checks } of scenes) test(`${name}: what is painted at random instants is what the trace says`, () => {

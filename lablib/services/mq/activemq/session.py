@@ -126,7 +126,7 @@ class Session(Generic[Item]):
     # ---- silence, the end --------------------------------------------------------------------------------------------
 
     def check_silence(self, interval: float, times: int = 1) -> None:
-        """Look every `interval` seconds, from now on: a client of which nothing came for `times` intervals is cut off."""
+        """Look every `interval` seconds from now on, and cut it off when nothing came for `times` of them."""
         if not self._is_there:
             return
         if self._silent >= times and not self._blocked:

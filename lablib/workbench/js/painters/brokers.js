@@ -28,17 +28,18 @@ export function unconnected(run, t) {
 function place(lane, y, H, W, big) {
   const { run } = lane, { clients, nodes } = run.lens, fs = big ? 16 : W < 760 ? 12 : 13, narrow = W < 760, n = clients.length;
   const top = y + (lane.label ? fs * 1.7 : 4), h = H - (top - y) - 4, cw = narrow ? (big ? 164 : 132) : big ? 260 : 212, cx = cw + (narrow ? 60 : 126);
-  const zone = narrow ? 8 : 18, room = W - cx - 4,
-    hw = Math.min(Math.max(290, room * 0.3), (room - (nodes.length > 1 ? 4 : 2) * zone - 10) / nodes.length), bh = clamp(h * 0.4, 74, 176);
+  const flat = h < fs * 17, zone = narrow || flat ? 8 : 18, room = W - cx - 4,   // flat: a low lane, with room for words and little else
+    hw = Math.min(Math.max(290, room * 0.3), (room - (nodes.length > 1 ? 4 : 2) * zone - 10) / nodes.length),
+    dh = flat ? clamp(h * 0.36, 34, 64) : clamp(h * 0.3, 58, 150), free = clamp(h * 0.17, 12, 34), bh = flat ? h - dh - free : clamp(h * 0.4, 74, 176);
   const gap = nodes.length > 1 ? Math.min(Math.max(110, room * 0.16), room - 2 * hw - 2 * zone) : 0,
     left = cx + (room - nodes.length * hw - gap) / 2;
-  const b = nodes.map((_, i) => ({ x: left + i * (hw + gap), y: top + (narrow ? 8 : 20), w: hw, h: bh }));
-  const dw = Math.min(Math.max(620, room * 0.62), room - 8), dh = clamp(h * 0.3, 58, 150), drum = { x: cx + (room - dw) / 2, y: top + h - dh, w: dw, h: dh };
+  const b = nodes.map((_, i) => ({ x: left + i * (hw + gap), y: top + (flat ? 0 : narrow ? 8 : 20), w: hw, h: bh }));
+  const dw = Math.min(Math.max(620, room * 0.62), room - 8), drum = { x: cx + (room - dw) / 2, y: top + h - dh, w: dw, h: dh, ry: flat ? 8 : 11 };
   const step = h / Math.max(1, n), cells = clients.map((c, i) => ({ x: 1, y: top + i * step, w: cw, h: Math.min(112, step - Math.min(8, step * 0.14)) }));
   const down = b.map((k, i) => { const x0 = k.x + k.w / 2, y0 = k.y + k.h, x3 = drum.x + drum.w * (nodes.length > 1 ? (i ? 0.7 : 0.3) : 0.5), y3 = drum.y + 5;
     return { x0, y0, x1: x0, y1: y0 + (y3 - y0) * 0.5, x2: x3, y2: y3 - (y3 - y0) * 0.5, x3, y3 }; });
-  const s = sizeOf(run, big ? 24 : h < 300 ? 15 : 19, drum, b[0], fs);
-  lane.brokers = { fs, narrow, b, drum, cells, down, zone, top, h, s, W, small: Math.max(8.5, Math.min(fs, step * 0.64)) };
+  const s = sizeOf(run, flat ? 9 : big ? 24 : h < 300 ? 15 : 19, drum, b[0], fs), below = drum.y - b[0].y - bh;
+  lane.brokers = { fs, flat, narrow, b, drum, cells, down, zone, top, h, s, W, free: below, ring: Math.min(9, step * 0.4), small: Math.max(8.5, Math.min(fs, step * 0.64)) };
 }
 
 /** The most messages that lie in the store, and in a broker's memory alone, at the same time. */
@@ -49,21 +50,21 @@ const crowds = (run) => run.once("crowds of brokers", () => {
   return { stored: of(true), memory: of(false) };
 });
 
-const grid = (d, s, fs) => [Math.max(1, Math.floor((d.w - 36) / (s * 1.32))), Math.max(1, Math.floor((d.h - 22 - fs * 1.5 - 10) / (s * 1.32)))];
-const gridIn = (b, s, fs) => [Math.max(1, Math.floor((b.w - 24) / (s * 1.32))), Math.max(1, Math.floor((b.h - fs * 5 - 6) / (s * 1.32)))];
+const grid = (d, s, fs) => [Math.max(1, Math.floor((d.w - 36) / (s * 1.32))), Math.max(1, Math.floor((d.h - 2 * d.ry - fs * 1.5 - 10) / (s * 1.32)))];
+const gridIn = (b, s, fs) => [Math.max(1, Math.floor((b.w - 24) / (s * 1.32))), Math.max(0, Math.floor((b.h - fs * 5 - 6) / (s * 1.32)))];
 
 /** One size of mark for the whole run: the largest with which the fullest store and the fullest memory have room. */
 function sizeOf(run, most, drum, home, fs) {
-  const n = crowds(run), fits = ([per, high], count) => per * high >= count;
+  const n = crowds(run), fits = ([per, high], count) => !high || per * high >= count;
   for (let s = most; s > 4; s -= 1) if (fits(grid(drum, s, fs), n.stored) && fits(gridIn(home, s, fs), n.memory)) return s;
   return 4;
 }
 
 /** A client's way to a node: to the first one straight, to the second one below the first, so that it crosses no words. */
 function line(st, i, n) {
-  const c = st.cells[i], b = st.b[n], x0 = c.x + c.w, y0 = c.y + c.h / 2, y3 = b.y + 30 + (i + 0.5) * ((b.h - 40) / st.cells.length);
+  const c = st.cells[i], b = st.b[n], x0 = c.x + c.w, y0 = c.y + c.h / 2, lead = st.flat ? 6 : 30, y3 = b.y + lead + (i + 0.5) * ((b.h - lead - 10) / st.cells.length);
   if (!n) return [curve(x0, y0, b.x, y3)];
-  const a = st.b[0], low = a.y + a.h + 8 + i * Math.min(6, 40 / st.cells.length), xa = a.x - 6, xm = a.x + a.w + 4;
+  const a = st.b[0], edge = Math.min(8, st.free * 0.2), low = a.y + a.h + edge + i * Math.min(6, 40 / st.cells.length, (st.free - 2 * edge) / st.cells.length), xa = a.x - 6, xm = a.x + a.w + 4;
   return [curve(x0, y0, xa, low), curve(xa, low, xm, low), curve(xm, low, b.x, y3, 0.55)];
 }
 
@@ -78,8 +79,9 @@ function theLock(g, lane, v) {
   st.down.forEach((c, n) => pipe(g, c, has === n ? 12 : 8, col, { state: nodeAt(lane.run, n, t).is === "gone" ? "broken" : "open" }));
   const home = has < 0 ? lens.serves.filter((s) => s[1] <= t).at(-1) : null;
   const n = has >= 0 ? has : Math.max(0, lens.nodes.indexOf(home?.[2])), [x, y] = along(st.down[n], 0.5), hue = has < 0 ? col.again : col.done;
-  box(g, x - 17, y - 17, 34, 34, 9, { fill: col.page, stroke: hue, line: 1.8, dash: has < 0 ? [4, 3] : null });
-  lock(g, x, y - 3, 22, hue, has < 0);
+  const side = Math.min(34, st.free);
+  box(g, x - side / 2, y - side / 2, side, side, side / 4, { fill: col.page, stroke: hue, line: 1.8, dash: has < 0 ? [4, 3] : null });
+  lock(g, x, y - side * 0.09, side * 0.65, hue, has < 0);
   const words = has < 0 ? ["the lock is free", "free"] : lens.nodes.length > 1 ? ["the lock: one broker only", "the lock"] : ["the lock"];
   const clear = (at) => st.drum.y + 12 - at > st.fs * 1.2;   // in a low picture the sign stands alone, and not over the store's name
   const ways = st.down.map((c) => along(c, 0.5)[0]), room = (from) => Math.min(st.W, ...ways.filter((at) => at > from).map((at) => at - 18)) - from - 4;
@@ -88,16 +90,25 @@ function theLock(g, lane, v) {
     const poll = lens.polls?.[name];
     if (nodeAt(lane.run, i, t).is !== "waits" || !poll || t >= poll[0]) continue;
     const left = (poll[0] - t) % poll[1], [px, py] = along(st.down[i], 0.5);
-    circle(g, px, py, 13, { fill: col.page }); ring(g, px, py, 10, left / poll[1], col.control, alpha(col.control, 0.2), 3);
+    const r = Math.min(10, st.free * 0.4);
+    circle(g, px, py, r + 3, { fill: col.page }); ring(g, px, py, r, left / poll[1], col.control, alpha(col.control, 0.2), 3);
     if (clear(py)) text(g, fitting(g, [`tries the lock in ${seconds(left)}`, seconds(left)], room(px + 17), st.fs - 1),
       px + 17, py, { size: st.fs - 1, color: col.control });
   }
 }
 
+/** What is only in a broker's memory at t (marks), how many messages it lost with its memory, and words for either, longest first. */
+function memory(lane, t, n) {
+  const { run } = lane, { is } = nodeAt(run, n, t), name = run.lens.nodes[n], stored = run.once("stored", () => new Set(run.lens.stored));
+  const soft = owner(run, t) === n ? (lane.here.get(roleOf(run, "queue")[0]) ?? []).filter((m) => !stored.has(m.m)) : [];
+  const lost = is === "serves" ? 0 : run.lens.gone.filter(([at, who]) => at <= t && who === name).length;
+  return { soft, lost, words: soft.length ? [`${soft.length} only in memory`, `${soft.length} in memory`] : lost ? [`${lost} lost with its memory`, `${lost} lost`] : [] };
+}
+
 function house(g, lane, v, n) {
   const { col, t } = v, st = lane.brokers, b = st.b[n], { is, since } = nodeAt(lane.run, n, t), fs = st.fs, p = roleOf(lane.run, "broker")[n];
   const hue = { serves: col.done, reads: col.hand, waits: col.soft, gone: col.again }[is], id = `${lane.i}b${n}`;
-  if (!st.narrow) {
+  if (!st.narrow && !st.flat) {
     box(g, b.x - st.zone, b.y - 19, b.w + 2 * st.zone, b.h + 30, 12, { stroke: alpha(col.edge, 0.6), line: 1.1, dash: [3, 4] });
     text(g, `availability zone ${"ab"[n]}`, b.x + b.w + st.zone - 7, b.y - 9, { size: fs - 2, color: col.soft, align: "right" });
   }
@@ -106,16 +117,17 @@ function house(g, lane, v, n) {
   const words = { serves: since > 0 ? `active for ${seconds(t - since)}` : "active", reads: `reads the store: ${seconds(t - since)}`,
     waits: "standby: waits for the lock", gone: `gone for ${seconds(t - since)}` }[is];
   text(g, lane.run.places[p].label, b.x + 12, b.y + 16, { size: fs + 1.5, weight: 680, color: hue, max: b.w - 20, least: fs - 3 });
-  text(g, fitting(g, [words, words.split(":")[0]], b.w - 20, fs, 600), b.x + 12, b.y + 17 + fs * 1.35, { size: fs, weight: 600, color: hue, max: b.w - 20 });
+  const told = gridIn(b, st.s, fs)[1] ? [] : memory(lane, t, n).words, short = words.split(":")[0];   // no room for marks: their number beside the state
+  const forms = told.length ? [...told.map((x) => `${short}, ${x}`), told.at(-1)] : [words, short];
+  text(g, fitting(g, forms, b.w - 20, fs, 600), b.x + 12, b.y + 17 + fs * 1.35, { size: fs, weight: 600, color: hue, max: b.w - 20 });
   v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, touch: { place: p, lane: lane.i, at: b }, pick: { place: p, lane: lane.i } });
 }
 
 /** Messages that wait: those of the store in the drum, the rest in the memory of who serves; what was lost with a memory stays as a cross. */
 function messages(g, lane, v) {
   const { col, t } = v, { run } = lane, st = lane.brokers, { drum: d, s, fs } = st, queue = roleOf(run, "queue")[0];
-  const stored = run.once("stored", () => new Set(run.lens.stored)), marks = lane.here.get(queue) ?? [], has = owner(run, t), served = within(run.lens.serves, t);
-  const safe = marks.filter((m) => stored.has(m.m)), soft = has < 0 ? [] : marks.filter((m) => !stored.has(m.m));   // nobody serves: no memory
-  const ry = 11, step = s * 1.32;
+  const stored = run.once("stored", () => new Set(run.lens.stored)), served = within(run.lens.serves, t);
+  const safe = (lane.here.get(queue) ?? []).filter((m) => stored.has(m.m)), { ry } = d, step = s * 1.32;
   g.beginPath(); g.ellipse(d.x + d.w / 2, d.y + ry, d.w / 2, ry, 0, Math.PI, 0); g.lineTo(d.x + d.w, d.y + d.h - ry);
   g.ellipse(d.x + d.w / 2, d.y + d.h - ry, d.w / 2, ry, 0, 0, Math.PI); g.closePath();
   g.fillStyle = col.tray; g.fill(); g.strokeStyle = col.ink; g.lineWidth = 1.7; g.stroke();
@@ -134,32 +146,26 @@ function messages(g, lane, v) {
     return Math.max(0, list.length - per * rows);
   };
   const [per, rows] = grid(d, s, fs);
-  const more = sit(safe, d.x + 18 + s / 2, d.y + 2 * ry + 8 + s / 2, per, rows, false);
+  const more = sit(safe, d.x + 18 + s / 2, d.y + 2 * ry + (st.flat ? 4 : 8) + s / 2, per, rows, false);
   const inStore = `${plural(safe.length, "message")} on the disk`;
   text(g, fitting(g, more ? [`${inStore}, ${more} not drawn`, inStore] : [inStore], d.w - 20, fs - 1), d.x + d.w / 2, d.y + d.h - fs * 0.9,
     { size: fs - 1, color: col.soft, align: "center", italic: true });
-  const home = st.b[Math.max(0, has)], [wide, high] = gridIn(home, s, fs);
-  if (soft.length) {
-    const extra = sit(soft, home.x + 14 + s / 2, home.y + fs * 3.1 + 8 + s / 2, wide, high, true);
-    const lies = `${soft.length} only in memory`, room = (home.w - 20) * 0.96;   // slanted words are a little wider
-    text(g, fitting(g, extra ? [`${lies}, ${extra} not drawn`, lies, `${soft.length} in memory`] : [lies, `${soft.length} in memory`], room, fs - 1), home.x + 12,
-      home.y + home.h - fs * 0.85, { size: fs - 1, color: col.soft, italic: true, max: home.w - 20, least: 8 });
-  }
-  for (const [i, name] of run.lens.nodes.entries()) {
-    const n = run.lens.gone.filter(([at, who]) => at <= t && who === name).length, b = st.b[i];
-    if (!n || nodeAt(run, i, t).is === "serves") continue;
-    const rowsHere = Math.min(n, wide * high);
-    for (let k = 0; k < rowsHere; k++) {
-      const x = b.x + 14 + s / 2 + (k % wide) * step, y = b.y + fs * 3.1 + 8 + s / 2 + Math.floor(k / wide) * step;
+  for (const [i, b] of st.b.entries()) {
+    const [wide, high] = gridIn(b, s, fs), { soft, lost, words } = memory(lane, t, i), y0 = b.y + fs * 3.1 + 8 + s / 2;
+    if (!high || !words.length) continue;
+    const extra = soft.length ? sit(soft, b.x + 14 + s / 2, y0, wide, high, true) : 0, fresh = soft.length > 0;
+    for (let k = 0; !fresh && k < Math.min(lost, wide * high); k++) {
+      const x = b.x + 14 + s / 2 + (k % wide) * step, y = y0 + Math.floor(k / wide) * step;
       circle(g, x, y, s / 2, { stroke: alpha(col.again, 0.55), dash: [3, 3] }); mark(g, x, y, s * 0.85, { shape: "cross", color: col.again });
     }
-    text(g, fitting(g, [`${n} lost with its memory`, `${n} lost`], b.w - 20, fs - 1, 650), b.x + 12, b.y + b.h - fs * 0.85, { size: fs - 1, weight: 650, color: col.again, max: b.w - 20 });
+    text(g, fitting(g, extra ? [`${words[0]}, ${extra} not drawn`, ...words] : words, (b.w - 20) * 0.96, fs - 1, fresh ? 400 : 650), b.x + 12, b.y + b.h - fs * 0.85,   // slanted words are a little wider
+      { size: fs - 1, weight: fresh ? 400 : 650, color: fresh ? col.soft : col.again, italic: fresh, max: b.w - 20, least: 8 });
   }
 }
 
 /** A shop or a packer, with what it keeps; and its connection. */
 function client(g, lane, v, i) {
-  const { col, t } = v, { run } = lane, st = lane.brokers, c = run.lens.clients[i], b = st.cells[i], low = b.h < st.fs * 3.6, fs = low ? st.small : st.fs, mid = b.y + b.h / 2;
+  const { col, t } = v, { run } = lane, st = lane.brokers, c = run.lens.clients[i], b = st.cells[i], low = b.h < st.fs * 3.25, fs = low ? st.small : st.fs, mid = b.y + b.h / 2;
   const now = within(c.up, t), born = c.up.length && c.up[0][0] <= t, actor = run.once(`actor ${c.name}`, () => run.actors.findIndex((a) => a.name === c.name));
   const down = actor >= 0 && run.stateOf(actor, t).state === "down", on = now || !born;
   const before = c.up.filter((u) => u[1] <= t).at(-1), n = now ? run.lens.nodes.indexOf(now[2]) : before ? run.lens.nodes.indexOf(before[2]) : 0;
@@ -172,16 +178,17 @@ function client(g, lane, v, i) {
     g.save(); g.globalAlpha = v.reduced ? 0.3 : 0.75 - 0.5 * u; g.strokeStyle = col.again; g.lineWidth = 1.6; g.setLineDash([5, 6]);
     stroke(g, line(st, i, Math.max(0, n))); g.restore();
     const wait = c.tries.find(([from, to]) => from <= t && t < to), x = b.x + b.w + 18, w = st.narrow ? 36 : 96;
-    circle(g, x, mid, 12, { fill: col.page });
+    circle(g, x, mid, st.ring + 3, { fill: col.page });
     if (wait) {
-      ring(g, x, mid, 9, (wait[1] - t) / (wait[1] - wait[0]), col.again, alpha(col.again, 0.2), 3);
+      ring(g, x, mid, st.ring, (wait[1] - t) / (wait[1] - wait[0]), col.again, alpha(col.again, 0.2), Math.min(3, st.ring / 3));
       if (!low || st.cells.length < 14) text(g, fitting(g, [`tries in ${seconds(wait[1] - t)}`, seconds(wait[1] - t)], w, fs - 1), x + 14, mid,
         { size: fs - 1, weight: 600, color: col.again });
     }
   }
   const id = `${lane.i}c${i}`, place = run.places.findIndex((p) => p.role === (c.sends ? "producer" : "consumer"));
-  box(g, b.x, b.y, b.w, b.h, Math.min(8, b.h / 3), { fill: col.well, stroke: on && !down ? col.edge : col.again, line: v.hover?.id === id ? 2.2 : on ? 1.2 : 1.7,
-    dash: on && !down ? null : [6, 4] });
+  const well = on && !down, tight = b.h < 16 && v.hover?.id !== id;   // a dashed frame would lie over the words of a low cell
+  box(g, b.x, b.y, b.w, b.h, Math.min(8, b.h / 3), { fill: tight && !well ? alpha(col.again, 0.12) : col.well, stroke: well ? col.edge : tight ? null : col.again,
+    line: v.hover?.id === id ? 2.2 : on ? 1.2 : 1.7, dash: well ? null : [6, 4] });
   v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, touch: { place, lane: lane.i, actor, at: b }, pick: actor >= 0 ? { actor, lane: lane.i } :
     { place, lane: lane.i } });
   const y1 = low ? mid : b.y + fs * 1.05, right = b.x + b.w - 9;
@@ -195,7 +202,7 @@ function client(g, lane, v, i) {
     const s = Math.min(14, b.h * 0.24, (b.w - 20) / 1.15 / Math.max(8, kept)), fits = Math.floor((b.w - 20) / (s * 1.15)), y = mid + (vain ? 0.5 : fs * 0.5);
     for (let k = 0; k < Math.min(kept, fits); k++) mark(g, b.x + 10 + s / 2 + k * s * 1.15, y, s, { color: col.waiting });
     if (vain) {
-      for (let k = 0; !kept && k < Math.min(vain, fits); k++) mark(g, b.x + 10 + s / 2 + k * s * 1.15, mid + fs * 0.3, s * 0.8, { shape: "cross", color: col.again });
+      for (let k = 0; !kept && k < Math.min(vain, fits); k++) mark(g, b.x + 10 + s / 2 + k * s * 1.15, y, s * 0.8, { shape: "cross", color: col.again });
       text(g, fitting(g, [`${vain} sent into a dead connection`, `${vain} sent in vain`], b.w - 18, fs - 1.5, 600), b.x + 10, b.y + b.h - fs * 0.8, { size: fs - 1.5, weight: 600, color: col.again, max: b.w - 16 });
     }
     return;

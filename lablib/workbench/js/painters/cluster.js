@@ -26,6 +26,14 @@ export function safe(run, t) {
   return run.lens.quorum ? counts[1] : counts[0];
 }
 
+/** How many nodes reach another one at t, and words for it. A node that is cut off is there, and reaches nobody. */
+export function together(run, t) {
+  const all = run.lens.nodes.map((name, n) => ({ name, ...nodeAt(run, n, t) })), up = all.filter((k) => k.is === "leads" || k.is === "follows"),
+    cut = up.filter((k) => k.cut), reach = up.length - cut.length > 1 ? up.length - cut.length : 0;
+  const but = !cut.length || up.length < 2 ? "" : reach ? `, but ${cut[0].name} is cut off` : ", but none reaches another";
+  return { reach, words: `${up.length} of ${all.length} nodes ${up.length === 1 ? "is" : "are"} there${but}` };
+}
+
 /** How many orders are made at t and not confirmed. */
 export const waiting = (run, t) => run.lens.shops.reduce((sum, shop) =>
   sum + shop.orders.filter(([made, done]) => made <= t && (done === null || done > t)).length, 0);
@@ -50,8 +58,9 @@ function node(g, lane, v, n) {
     follows: [run.lens.quorum ? "follows" : run.lens.mirrored ? "mirrors it" : "has no copy"],
     paused: [`sees a minority, and pauses: ${seconds(t - since)}`, "pauses: a minority"], gone: [`no power for ${seconds(t - since)}`, "no power"] }[is];
   const at = b.x + 12 + text(g, name, b.x + 12, b.y + fs * 1.1, { size: fs + 1.5, weight: 680, color: hue }) + 14;
-  const declared = run.lens.leads.some(([from]) => from <= t), led = is === "follows" && !declared ? [""] : is === "follows" && !within(run.lens.leads, t) && run.lens.quorum ? (run.lens.nodes.filter((_, i) => { const k = nodeAt(run, i, t); return ["leads", "follows"].includes(k.is) && !k.cut; }).length > 1 && !cut
-      ? ["misses its leader: an election", "no leader"] : ["no majority: decides nothing", "no majority"]) : words;
+  const declared = run.lens.leads.some(([from]) => from <= t), lost = run.lens.quorum && (cut || !within(run.lens.leads, t));
+  const led = is !== "follows" ? words : !declared ? [""] : !lost ? words : cut || !together(run, t).reach
+    ? ["no majority: decides nothing", "no majority"] : ["misses its leader: an election", "no leader"];
   const wide = text(g, fitting(g, led, b.w * 0.42, fs, 600), at, b.y + fs * 1.1, { size: fs, weight: 600, color: led === words ? hue : col.again });
   if (cut) text(g, fitting(g, ["cut off from the others", "cut off"], b.x + b.w - at - wide - 30, fs, 650), b.x + b.w - 12, b.y + fs * 1.1,
     { size: fs, weight: 650, color: col.again, align: "right" });
@@ -105,10 +114,10 @@ function shop(g, lane, v, i) {
   }
   if (low) return;
   if (late) {
-    const s = Math.min(14, b.h * 0.24), fits = Math.max(1, Math.floor((b.w - 20) / (s * 1.15)));
+    const s = Math.max(5, Math.min(14, b.h * 0.24, (b.w - 20) / 1.15 / kept)), fits = Math.max(1, Math.floor((b.w - 20) / (s * 1.15)));
     for (let k = 0; k < Math.min(kept, fits); k++) mark(g, b.x + 10 + s / 2 + k * s * 1.15, mid + fs * 0.1, s, { color: col.again, hollow: true, ground: col.well });
   }
-  text(g, late ? fitting(g, [`waits for a confirm: ${seconds(t - oldest)}`, `waits ${seconds(t - oldest)}`], b.w - 20, fs - 1) : now ? "" : made.length ? "no connection" : "",
+  text(g, late ? fitting(g, [`${kept} wait${kept === 1 ? "s" : ""} for a confirm: ${seconds(t - oldest)}`, `${kept} wait${kept === 1 ? "s" : ""}: ${seconds(t - oldest)}`], b.w - 20, fs - 1) : now ? "" : made.length ? "no connection" : "",
     b.x + 10, b.y + b.h - fs * 0.85, { size: fs - 1, italic: true, color: col.again, max: b.w - 18 });
 }
 
@@ -140,9 +149,8 @@ export const clusterLens = {
     return { label: "orders without a confirm", color: "again", ...steps([[0, 0], ...pairs]) };
   },
   say: (runs, t) => runs.map((run, i) => {
-    const head = runs.length > 1 ? `${"AB"[i]}: ` : "", led = within(run.lens.leads, t), late = waiting(run, t), all = run.lens.nodes.map((_, n) => nodeAt(run, n, t));
-    const there = all.filter((k) => k.is === "leads" || k.is === "follows").length, tail = late ? ` ${plural(late, "order")} wait${late === 1 ? "s" : ""} for a confirm.` : "";
-    if (led) return `${head}${led[2]} ${run.lens.quorum || run.lens.mirrored ? "leads" : "has the queue"}; ${there} of 3 nodes are there.${tail}`;
-    return `${head}${run.lens.leads.some(([at]) => at <= t) ? `Nobody leads: ${there} of 3 nodes ${there === 1 ? "is" : "are"} there.` : "The queue is not declared yet."}${tail}`;
+    const head = runs.length > 1 ? `${"AB"[i]}: ` : "", led = within(run.lens.leads, t), late = waiting(run, t), { words } = together(run, t), tail = late ? ` ${plural(late, "order")} wait${late === 1 ? "s" : ""} for a confirm.` : "";
+    if (led) return `${head}${led[2]} ${run.lens.quorum || run.lens.mirrored ? "leads" : "has the queue"}; ${words}.${tail}`;
+    return `${head}${run.lens.leads.some(([at]) => at <= t) ? `Nobody leads: ${words}.` : "The queue is not declared yet."}${tail}`;
   }).join("  "),
 };
