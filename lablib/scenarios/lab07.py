@@ -278,6 +278,7 @@ class Warehouse(Scenario):
         """What became of the orders, and how long clients had no broker."""
         longest = max(dark(run).values(), default=0.0)
         return {
+            "orders done": sum(bool(order.done) for order in orders(run).values()),
             "orders lost": len(lost(run)),
             "orders done twice": len(twice(run)),
             "longest time without a broker, s": round(longest),

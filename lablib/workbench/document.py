@@ -23,6 +23,7 @@ _SPARSE = ("left", "work_from", "work_until", "work_end", "visible_until", "orph
 OUTCOMES = {
     "deleted": "done",
     "done": "done",
+    "acknowledged": "done",
     "ignored": "vain",
     "in vain": "vain",
     "crashed": "crashed",

@@ -5,7 +5,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from browser.bench import Bench
-from browser.followers import do, put, stop_at
+from browser.followers import do, put, stop_at, to
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 LAB = Path(__file__).parents[2] / "labs" / "07-mq.ipynb"
@@ -34,6 +35,15 @@ def test_failover(open_notebook):
     stop_at(bench, 20)
     changes(bench, lambda: do(bench, "Crash the active broker"))
     stop_at(bench, 32)
+    name = "w => w.run.lens.clients.findIndex(c => c.name === 'packer-1')"
+    done = bench.ask(f"w => w.run.lens.clients[({name})(w)].done.filter(at => at <= w.time.t).length")
+    top = bench.ask("(w, id) => w.hits.find(x => x.id === id).y", f"0c{bench.ask(name)}")
+    bench.canvas.click(position={"x": 40, "y": top + 10})  # on its name: below it are a mark and its buttons
+    expect(bench.card).to_contain_text(f"{done} messages done.")
+    bench.page.keyboard.press("Escape")
+    bench.click("0b0")
+    expect(bench.card).to_contain_text("Gone for 12 s. 0 clients connected. Messages: 13 lost with its memory.")
+    bench.page.keyboard.press("Escape")
     changes(bench, lambda: put(bench, "persistent", "yes"))
     changes(bench, lambda: put(bench, "receipts", "yes"))
     changes(bench, lambda: put(bench, "clients know", "first"))
@@ -57,5 +67,12 @@ def test_cluster(open_notebook):
     assert bench.ask(LED) == ""
     stop_at(bench, 80)
     assert bench.ask(LED)
-    changes(bench, lambda: do(bench, "Cut a node off", bench.ask(LED), 30))
+    cut = bench.ask(LED)
+    changes(bench, lambda: do(bench, "Cut a node off", cut, 30))
+    to(bench, 82)
+    expect(bench.say).to_contain_text(f"{cut} leads; 3 of 3 nodes are there, but {cut} is cut off.")
+    to(bench, 87)
+    assert bench.ask(LED) not in ("", cut)
+    bench.click(f"0n{int(cut[-1]) - 1}")
+    expect(bench.card).to_contain_text("No majority: decides nothing, cut off from the others.")
     assert bench.notebook.console_errors == []

@@ -154,11 +154,12 @@ export function messageCard(run, m, { t, watched, col, told, on, following }) {
 
 /** A worker's card: what it did with its time so far. */
 export function actorCard(run, a, { t, col }) {
-  const mine = run.hands.get(a).filter((k) => k.t0 <= t && k.state !== "reading"), over = mine.filter((k) => k.t1 <= t),
+  const had = run.hands.get(a).filter((k) => k.t0 <= t && k.state !== "reading"), worked = had.filter((k) => k.wf !== null && k.wf <= t);
+  const mine = worked.length ? worked : had, over = mine.filter((k) => k.t1 <= t),   // what only lay in its hands took none of its time
     n = (what) => over.filter((k) => run.outcome(k) === what).length;
   const X = (x) => (W * x) / Math.max(t, 1), color = (k) => (k.t1 > t ? col.hand : { done: col.done, vain: col.pale,
     crashed: col.pale }[run.outcome(k)] ?? col.hand);
-  const bars = mine.map((k) => s("rect", { x: X(k.t0).toFixed(1), y: 4, width: Math.max(1, X(Math.min(k.t1, t)) - X(k.t0) - 0.8).toFixed(1),
+  const bars = mine.map((k) => s("rect", { x: X(k.wf ?? k.t0).toFixed(1), y: 4, width: Math.max(1, X(Math.min(k.wu ?? k.t1, t)) - X(k.wf ?? k.t0) - 0.8).toFixed(1),
     height: 16, rx: 1.5, fill: color(k) }));
   const down = run.actors[a].spans.filter(([from, , state]) => from <= t && ["down", "frozen"].includes(state)).map(([from, to]) =>
     s("rect", { x: X(from), y: 4, width: Math.max(2, X(Math.min(to ?? t, t)) - X(from)), height: 16, fill: "none", stroke: col.again,
@@ -175,9 +176,11 @@ export function actorCard(run, a, { t, col }) {
         s("text", { x: W, y: 33, "font-size": 10.5, "text-anchor": "end", fill: col.soft }, clock(t, run.duration)))];
 }
 
-/** A place's card: what goes in and out, and how old the oldest is. */
-export function placeCard(run, p, { t }) {
-  const place = run.places[p], waiting = run.count("waiting", t, p), hidden = run.count("hidden", t, p), w = Math.min(t, 20) || 1;
+/** A place's card: what its lens says `about` it ([what matters, more]), or what goes in and out, and how old the oldest is. */
+export function placeCard(run, p, { t }, about = null) {
+  const place = run.places[p];
+  if (about) return [h("h4", {}, place.label), h("p", { class: "ml-why" }, h("strong", {}, about[0]), ` ${about[1]}`)];
+  const waiting = run.count("waiting", t, p), hidden = run.count("hidden", t, p), w = Math.min(t, 20) || 1;
   if (place.role === "producer") return [h("h4", {}, place.label), h("p", { class: "ml-why" },
     `${plural(run.count("sent", t), run.unit)} sent; ${run.rate("sent", t, w).toFixed(1)} a second in the last ${span(w)}.`)];
   if (HANDS.has(place.role)) {

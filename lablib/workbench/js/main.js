@@ -236,7 +236,7 @@ export function mount(root, store) {
     const on = { step: (by) => stepLife(by), choose: (other) => choose({ m: other, lane }),
       follow: () => { following = !following; if (following) go(true); fill(); } };
     const parts = m !== undefined ? messageCard(r, m, { ...view, told: select.told, on, following }) : actor !== undefined ? actorCard(r, actor,
-      view) : order !== undefined ? orderCard(r, order, view) : placeCard(r, place, view);
+      view) : order !== undefined ? orderCard(r, order, view) : placeCard(r, place, view, lensOf(r.lens)?.about?.(r, place, time.t));
     const kept = card.contains(document.activeElement) ? document.activeElement.textContent : null;
     refill(card, iconButton("close", "Close (Escape)", () => { close(); box.focus({ preventScroll: true }); }, { class: "ml-icon ml-x" }), ...parts);
     card.hidden = false;

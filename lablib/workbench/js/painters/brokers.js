@@ -64,7 +64,8 @@ function sizeOf(run, most, drum, home, fs) {
 function line(st, i, n) {
   const c = st.cells[i], b = st.b[n], x0 = c.x + c.w, y0 = c.y + c.h / 2, lead = st.flat ? 6 : 30, y3 = b.y + lead + (i + 0.5) * ((b.h - lead - 10) / st.cells.length);
   if (!n) return [curve(x0, y0, b.x, y3)];
-  const a = st.b[0], edge = Math.min(8, st.free * 0.2), low = a.y + a.h + edge + i * Math.min(6, 40 / st.cells.length, (st.free - 2 * edge) / st.cells.length), xa = a.x - 6, xm = a.x + a.w + 4;
+  const a = st.b[0], edge = Math.min(8, st.free * 0.2), apart = Math.min(6, Math.min(40, st.free - 2 * edge) / st.cells.length);
+  const low = a.y + a.h + edge + i * apart, xa = a.x - 6, xm = a.x + a.w + 4;
   return [curve(x0, y0, xa, low), curve(xa, low, xm, low), curve(xm, low, b.x, y3, 0.55)];
 }
 
@@ -97,16 +98,25 @@ function theLock(g, lane, v) {
   }
 }
 
-/** What is only in a broker's memory at t (marks), how many messages it lost with its memory, and words for either, longest first. */
-function memory(lane, t, n) {
-  const { run } = lane, { is } = nodeAt(run, n, t), name = run.lens.nodes[n], stored = run.once("stored", () => new Set(run.lens.stored));
-  const soft = owner(run, t) === n ? (lane.here.get(roleOf(run, "queue")[0]) ?? []).filter((m) => !stored.has(m.m)) : [];
+/** Words for what a node does at t, longest first. */
+function doing(run, n, t) {
+  const { is, since } = nodeAt(run, n, t), words = { serves: since > 0 ? `active for ${seconds(t - since)}` : "active", reads: `reads the store: ${seconds(t - since)}`,
+    waits: "standby: waits for the lock", gone: `gone for ${seconds(t - since)}` }[is];
+  return [words, words.split(":")[0]];
+}
+
+const inQueue = (lane) => lane.here.get(roleOf(lane.run, "queue")[0]) ?? [];
+
+/** What is only in a broker's memory at t (of what is `here`, in the queue), how many messages it lost with its memory, and words for either, longest first. */
+function memory(run, t, n, here) {
+  const { is } = nodeAt(run, n, t), name = run.lens.nodes[n], stored = run.once("stored", () => new Set(run.lens.stored));
+  const soft = owner(run, t) === n ? here.filter((m) => !stored.has(m.m)) : [];
   const lost = is === "serves" ? 0 : run.lens.gone.filter(([at, who]) => at <= t && who === name).length;
   return { soft, lost, words: soft.length ? [`${soft.length} only in memory`, `${soft.length} in memory`] : lost ? [`${lost} lost with its memory`, `${lost} lost`] : [] };
 }
 
 function house(g, lane, v, n) {
-  const { col, t } = v, st = lane.brokers, b = st.b[n], { is, since } = nodeAt(lane.run, n, t), fs = st.fs, p = roleOf(lane.run, "broker")[n];
+  const { col, t } = v, st = lane.brokers, b = st.b[n], { is } = nodeAt(lane.run, n, t), fs = st.fs, p = roleOf(lane.run, "broker")[n];
   const hue = { serves: col.done, reads: col.hand, waits: col.soft, gone: col.again }[is], id = `${lane.i}b${n}`;
   if (!st.narrow && !st.flat) {
     box(g, b.x - st.zone, b.y - 19, b.w + 2 * st.zone, b.h + 30, 12, { stroke: alpha(col.edge, 0.6), line: 1.1, dash: [3, 4] });
@@ -114,10 +124,9 @@ function house(g, lane, v, n) {
   }
   box(g, b.x, b.y, b.w, b.h, 9, { fill: is === "serves" ? alpha(col.done, 0.07) : is === "gone" ? alpha(col.again, 0.07) : col.card, stroke: hue,
     line: is === "waits" ? 1.3 : v.hover?.id === id ? 2.8 : 2.1, dash: is === "gone" ? [6, 5] : null });
-  const words = { serves: since > 0 ? `active for ${seconds(t - since)}` : "active", reads: `reads the store: ${seconds(t - since)}`,
-    waits: "standby: waits for the lock", gone: `gone for ${seconds(t - since)}` }[is];
+  const [words, short] = doing(lane.run, n, t);
   text(g, lane.run.places[p].label, b.x + 12, b.y + 16, { size: fs + 1.5, weight: 680, color: hue, max: b.w - 20, least: fs - 3 });
-  const told = gridIn(b, st.s, fs)[1] ? [] : memory(lane, t, n).words, short = words.split(":")[0];   // no room for marks: their number beside the state
+  const told = gridIn(b, st.s, fs)[1] ? [] : memory(lane.run, t, n, inQueue(lane)).words;   // no room for marks: their number beside the state
   const forms = told.length ? [...told.map((x) => `${short}, ${x}`), told.at(-1)] : [words, short];
   text(g, fitting(g, forms, b.w - 20, fs, 600), b.x + 12, b.y + 17 + fs * 1.35, { size: fs, weight: 600, color: hue, max: b.w - 20 });
   v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, touch: { place: p, lane: lane.i, at: b }, pick: { place: p, lane: lane.i } });
@@ -125,9 +134,9 @@ function house(g, lane, v, n) {
 
 /** Messages that wait: those of the store in the drum, the rest in the memory of who serves; what was lost with a memory stays as a cross. */
 function messages(g, lane, v) {
-  const { col, t } = v, { run } = lane, st = lane.brokers, { drum: d, s, fs } = st, queue = roleOf(run, "queue")[0];
+  const { col, t } = v, { run } = lane, st = lane.brokers, { drum: d, s, fs } = st;
   const stored = run.once("stored", () => new Set(run.lens.stored)), served = within(run.lens.serves, t);
-  const safe = (lane.here.get(queue) ?? []).filter((m) => stored.has(m.m)), { ry } = d, step = s * 1.32;
+  const safe = inQueue(lane).filter((m) => stored.has(m.m)), { ry } = d, step = s * 1.32;
   g.beginPath(); g.ellipse(d.x + d.w / 2, d.y + ry, d.w / 2, ry, 0, Math.PI, 0); g.lineTo(d.x + d.w, d.y + d.h - ry);
   g.ellipse(d.x + d.w / 2, d.y + d.h - ry, d.w / 2, ry, 0, 0, Math.PI); g.closePath();
   g.fillStyle = col.tray; g.fill(); g.strokeStyle = col.ink; g.lineWidth = 1.7; g.stroke();
@@ -151,14 +160,15 @@ function messages(g, lane, v) {
   text(g, fitting(g, more ? [`${inStore}, ${more} not drawn`, inStore] : [inStore], d.w - 20, fs - 1), d.x + d.w / 2, d.y + d.h - fs * 0.9,
     { size: fs - 1, color: col.soft, align: "center", italic: true });
   for (const [i, b] of st.b.entries()) {
-    const [wide, high] = gridIn(b, s, fs), { soft, lost, words } = memory(lane, t, i), y0 = b.y + fs * 3.1 + 8 + s / 2;
+    const [wide, high] = gridIn(b, s, fs), { soft, lost, words } = memory(run, t, i, inQueue(lane)), y0 = b.y + fs * 3.1 + 8 + s / 2;
     if (!high || !words.length) continue;
     const extra = soft.length ? sit(soft, b.x + 14 + s / 2, y0, wide, high, true) : 0, fresh = soft.length > 0;
     for (let k = 0; !fresh && k < Math.min(lost, wide * high); k++) {
       const x = b.x + 14 + s / 2 + (k % wide) * step, y = y0 + Math.floor(k / wide) * step;
       circle(g, x, y, s / 2, { stroke: alpha(col.again, 0.55), dash: [3, 3] }); mark(g, x, y, s * 0.85, { shape: "cross", color: col.again });
     }
-    text(g, fitting(g, extra ? [`${words[0]}, ${extra} not drawn`, ...words] : words, (b.w - 20) * 0.96, fs - 1, fresh ? 400 : 650), b.x + 12, b.y + b.h - fs * 0.85,   // slanted words are a little wider
+    const forms = extra ? [`${words[0]}, ${extra} not drawn`, ...words] : words, room = (b.w - 20) * 0.96;   // slanted words are a little wider
+    text(g, fitting(g, forms, room, fs - 1, fresh ? 400 : 650), b.x + 12, b.y + b.h - fs * 0.85,
       { size: fs - 1, weight: fresh ? 400 : 650, color: fresh ? col.soft : col.again, italic: fresh, max: b.w - 20, least: 8 });
   }
 }
@@ -276,6 +286,13 @@ export const brokersStage = {
 
 export const brokersLens = {
   wide: 0,
+  about(run, p, t) {
+    const n = roleOf(run, "broker").indexOf(p), queue = roleOf(run, "queue")[0];
+    if (n < 0) return null;
+    const [words] = doing(run, n, t), here = run.at(t).filter((k) => k.place === queue && k.holder < 0), [more] = memory(run, t, n, here).words;
+    const clients = run.lens.clients.filter((c) => within(c.up, t)?.[2] === run.lens.nodes[n]).length;
+    return [`${words[0].toUpperCase()}${words.slice(1)}.`, `${plural(clients, "client")} connected.${more ? ` Messages: ${more}.` : ""}`];
+  },
   curve(run) {
     const ends = run.lens.clients.flatMap((c) => c.up.flatMap(([from, to], i) => [...(i ? [[from, -1]] : []), ...(to < run.duration ? [[to, 1]] : [])]));
     return { label: "clients without a broker", color: "again", ...steps([[0, 0], ...ends]) };

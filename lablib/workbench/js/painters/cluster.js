@@ -47,21 +47,27 @@ function place(lane, y, H, W, big) {
   lane.cluster = { fs, narrow, b, cells, top, h, W, nh, s: clamp(nh * 0.16, 7, big ? 20 : 15) };
 }
 
+/** Words for what a node does at t, longest first; `bad`: it can decide nothing. */
+function doing(run, n, t) {
+  const { is, since, cut } = nodeAt(run, n, t), alone = !run.lens.quorum && !run.lens.mirrored ? "has the queue" : "leads";
+  if (is === "follows") {
+    if (!run.lens.leads.some(([from]) => from <= t)) return { forms: [""] };   // it is not declared yet
+    if (!run.lens.quorum || (!cut && within(run.lens.leads, t))) return { forms: [run.lens.quorum ? "follows" : run.lens.mirrored ? "mirrors it" : "has no copy"] };
+    return { bad: true, forms: cut || !together(run, t).reach ? ["no majority: decides nothing", "no majority"] : ["misses its leader: an election", "no leader"] };
+  }
+  return { forms: { leads: since > 1.5 && t - since < 600 ? [`${alone} for ${seconds(t - since)}`, alone] : [alone],
+    paused: [`sees a minority, and pauses: ${seconds(t - since)}`, "pauses: a minority"], gone: [`no power for ${seconds(t - since)}`, "no power"] }[is] };
+}
+
 function node(g, lane, v, n) {
-  const { col, t } = v, { run } = lane, st = lane.cluster, b = st.b[n], { is, since, cut } = nodeAt(run, n, t), fs = st.fs, name = run.lens.nodes[n];
+  const { col, t } = v, { run } = lane, st = lane.cluster, b = st.b[n], { is, cut } = nodeAt(run, n, t), fs = st.fs, name = run.lens.nodes[n];
   const hue = { leads: col.done, follows: col.ink, paused: col.control, gone: col.again }[is], id = `${lane.i}n${n}`, off = is === "gone" || is === "paused";
   const p = run.places.findIndex((q) => q.label === name);
   box(g, b.x, b.y, b.w, b.h, 9, { fill: is === "leads" ? alpha(col.done, 0.08) : is === "gone" ? alpha(col.again, 0.07) : col.card, stroke: hue,
     line: is === "leads" ? 2.6 : v.hover?.id === id ? 2.4 : 1.4, dash: off ? [6, 5] : null });
-  const alone = !run.lens.quorum && !run.lens.mirrored ? "has the queue" : "leads";
-  const words = { leads: since > 1.5 && t - since < 600 ? [`${alone} for ${seconds(t - since)}`, alone] : [alone],
-    follows: [run.lens.quorum ? "follows" : run.lens.mirrored ? "mirrors it" : "has no copy"],
-    paused: [`sees a minority, and pauses: ${seconds(t - since)}`, "pauses: a minority"], gone: [`no power for ${seconds(t - since)}`, "no power"] }[is];
+  const { forms, bad } = doing(run, n, t);
   const at = b.x + 12 + text(g, name, b.x + 12, b.y + fs * 1.1, { size: fs + 1.5, weight: 680, color: hue }) + 14;
-  const declared = run.lens.leads.some(([from]) => from <= t), lost = run.lens.quorum && (cut || !within(run.lens.leads, t));
-  const led = is !== "follows" ? words : !declared ? [""] : !lost ? words : cut || !together(run, t).reach
-    ? ["no majority: decides nothing", "no majority"] : ["misses its leader: an election", "no leader"];
-  const wide = text(g, fitting(g, led, b.w * 0.42, fs, 600), at, b.y + fs * 1.1, { size: fs, weight: 600, color: led === words ? hue : col.again });
+  const wide = text(g, fitting(g, forms, b.w * 0.42, fs, 600), at, b.y + fs * 1.1, { size: fs, weight: 600, color: bad ? col.again : hue });
   if (cut) text(g, fitting(g, ["cut off from the others", "cut off"], b.x + b.w - at - wide - 30, fs, 650), b.x + b.w - 12, b.y + fs * 1.1,
     { size: fs, weight: 650, color: col.again, align: "right" });
   const count = inNode(run, name, t), sure = safe(run, t), s = st.s, step = s * 1.3, per = Math.max(1, Math.floor((b.w - 24) / step));
@@ -117,7 +123,8 @@ function shop(g, lane, v, i) {
     const s = Math.max(5, Math.min(14, b.h * 0.24, (b.w - 20) / 1.15 / kept)), fits = Math.max(1, Math.floor((b.w - 20) / (s * 1.15)));
     for (let k = 0; k < Math.min(kept, fits); k++) mark(g, b.x + 10 + s / 2 + k * s * 1.15, mid + fs * 0.1, s, { color: col.again, hollow: true, ground: col.well });
   }
-  text(g, late ? fitting(g, [`${kept} wait${kept === 1 ? "s" : ""} for a confirm: ${seconds(t - oldest)}`, `${kept} wait${kept === 1 ? "s" : ""}: ${seconds(t - oldest)}`], b.w - 20, fs - 1) : now ? "" : made.length ? "no connection" : "",
+  const waits = `${kept} wait${kept === 1 ? "s" : ""}`, long = seconds(t - oldest);
+  text(g, late ? fitting(g, [`${waits} for a confirm: ${long}`, `${waits}: ${long}`], b.w - 20, fs - 1) : now ? "" : made.length ? "no connection" : "",
     b.x + 10, b.y + b.h - fs * 0.85, { size: fs - 1, italic: true, color: col.again, max: b.w - 18 });
 }
 
@@ -144,6 +151,14 @@ export const clusterStage = {
 
 export const clusterLens = {
   wide: 0,
+  about(run, p, t) {
+    const n = run.lens.nodes.indexOf(run.places[p].label);
+    if (n < 0) return null;
+    const [words] = doing(run, n, t).forms, has = inNode(run, run.lens.nodes[n], t), behind = safe(run, t) - has, cut = nodeAt(run, n, t).cut;
+    const shops = run.lens.shops.filter((c) => within(c.up, t)?.[2] === run.lens.nodes[n]).length;
+    return [`${words ? `${words[0].toUpperCase()}${words.slice(1)}` : "Waits"}${cut ? ", cut off from the others" : ""}.`,
+      `${plural(has, "message")} on its disk${behind > 0 ? `, ${behind} missing` : ""}. ${plural(shops, "shop")} connected.`];
+  },
   curve(run) {
     const pairs = run.lens.shops.flatMap((s) => s.orders.flatMap(([made, done]) => [[made, 1], ...(done === null ? [] : [[done, -1]])]));
     return { label: "orders without a confirm", color: "again", ...steps([[0, 0], ...pairs]) };
