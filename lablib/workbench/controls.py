@@ -56,7 +56,7 @@ def _of_parameter(spec: ParamSpec, value: Any) -> ipywidgets.Widget:
         return ipywidgets.FloatLogSlider(min=low, max=high, step=(high - low) / _STEPS, **words)
     step = spec.step or (spec.high - spec.low) / _STEPS
     if spec.scale != 1:
-        words["readout_format"] = ".1~%"
+        words["readout_format"] = ".1%"
     return ipywidgets.FloatSlider(min=spec.low, max=spec.high, step=step, **words)
 
 

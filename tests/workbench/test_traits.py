@@ -209,6 +209,11 @@ def test_every_parameter_of_a_scenario_has_a_control_whose_ends_are_allowed():
         bench.close()
 
 
+def test_the_control_of_a_share_shows_percent():
+    made = workbench(Visibility, poison=0.05).control("poison")
+    assert (made.value, made.readout_format) == (0.05, ".1%")
+
+
 def test_a_control_follows_the_workbench_and_the_workbench_the_control(bench):
     rate = bench.control("rate")
     rate.value = 3.0
