@@ -263,7 +263,7 @@ for line in stored(s3, "errors/")[0].splitlines():
 #
 # ### Try it: the missions of the first workbench, and these
 #
-# 3. Open **What if**. Switch *transform* on, and set *broken records* to 0.1. Its function answers for each record, so
+# 3. Open **What if**. Switch *transform* on, and set *broken records* to 10 %. Its function answers for each record, so
 #    only the broken ones are set aside. And records wait twice: first for the function, then in the buffer.
 # 4. Switch *backup* on. Which records are in the second bucket?
 # 5. Set *S3 does not answer for* to 120 s. How large is the object that comes afterwards?

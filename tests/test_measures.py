@@ -107,7 +107,7 @@ def test_the_summary_and_the_table(story):
     assert texts["sent"] == "2"
     assert texts["median latency"] == "10.0 s"
     assert texts["cost"] == "$0.000003"
-    assert story.line() == "2 sent, 1 done, 1 waiting, 1 duplicate, age of oldest 18.0 s"
+    assert story.line() == "2 sent, 1 done, 1 waiting, 1 duplicate, highest age of oldest 18.0 s"
     table = story.table(points=5)
     assert table.index.tolist() == [0, 5, 10, 15, 20]
     assert table["messages waiting (messages)"].tolist() == [0, 0, 1, 1, 1]
@@ -120,7 +120,7 @@ def test_nothing_happened():
     assert measures.age_of_oldest().at([0, 10]).tolist() == [0, 0]
     assert math.isnan(measures.p(50))
     assert {n.label: n.text for n in measures.summary()}["median latency"] == "none"
-    assert measures.line() == "0 sent, 0 done, 0 waiting, 0 duplicates, age of oldest 0.0 s"
+    assert measures.line() == "0 sent, 0 done, 0 waiting, 0 duplicates, highest age of oldest 0.0 s"
     assert Measures(Book().trace).table().shape[0] == 61
 
 

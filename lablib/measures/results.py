@@ -84,4 +84,4 @@ def line(m: Measures) -> str:
     ends = f"{m.done} done, {m.waiting} waiting{lost}, {twice} duplicate{'s' * (twice != 1)}"
     published = len(m.counted("published"))
     head = f"{published} published, " if published else ""
-    return f"{head}{m.sent} sent, {ends}, age of oldest {age.last:.1f} s"
+    return f"{head}{m.sent} sent, {ends}, highest age of oldest {age.max:.1f} s"
