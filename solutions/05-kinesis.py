@@ -94,7 +94,7 @@ for workers in (2, 5, 10, 40):
 # %% [markdown]
 # **What to notice.** The stream has as many workers at work as it has shards; more shards mean more workers. The queue
 # with a group for each truck can keep up to a hundred at work, and takes 300 calls (3,000 messages in batches) a second.
-# A shard takes 1,000 records or 1 MB a second, and five shards take five times that.
+# A shard takes 1,000 records or 1 MiB a second, and five shards take five times that.
 #
 # ### Try it: the missions above the picture, and these
 #
@@ -193,9 +193,10 @@ for every in (1, 10, 100, 1000):
     print(f"a checkpoint every {every:4} records: {again:3} positions drawn twice")
 
 # %% [markdown]
-# **What to notice.** With 100 and with 1,000 the worker had not written any checkpoint yet: all of its work was done
-# again. A stream is *at least once*, as a queue is. The work must be **idempotent** (멱등), or the effect and the
-# checkpoint must be written together.
+# **What to notice.** A worker notes how far it is at the end of each read, too. With 100 and with 1,000 it does no more
+# than that: no read got as far as its hundredth record. The shard changed hands twice, ten seconds after the crash and
+# when worker-5 was back, and each time what came behind the last checkpoint was done again. A stream is *at least once*,
+# as a queue is. The work must be **idempotent** (멱등), or the effect and the checkpoint must be written together.
 #
 # Records are kept for 24 hours (you can pay for up to 365 days). In the workbench above, open **What if**, choose
 # *Replay* and press *Do it*: the workers begin at the oldest record again, and nobody had to keep a copy.
@@ -223,7 +224,7 @@ for name, run in (("as it was", calm), ("after a split", split)):
     print(f"{name:14} {late} records refused in the last half minute")
 
 # %% [markdown]
-# **What to notice.** A split gives the neighbours room. One key stays in one shard, and gets no more than 1 MB a
+# **What to notice.** A split gives the neighbours room. One key stays in one shard, and gets no more than 1 MiB a
 # second. Only another key helps, and then the order of this truck is gone.
 #
 # ## 5. Many readers
@@ -243,7 +244,7 @@ for dashboards, pipes in ((1, "shared"), (5, "shared"), (5, "own")):
     print(f"{dashboards}, {pipes:6}: half after {half:.2f} s, {refused} reads refused")
 
 # %% [markdown]
-# **What to notice.** A shard gives 2 MB and five reads a second, to all who poll together. With *enhanced fan-out*
+# **What to notice.** A shard gives 2 MiB and five reads a second, to all who poll together. With *enhanced fan-out*
 # (향상된 팬아웃) each registered consumer has a pipe of its own: about 70 ms, and \$0.015 an hour for each consumer and
 # shard.
 #
@@ -617,7 +618,7 @@ limits("kinesis", changed=True)
 # - **Times.** AWS gives no number for CREATING, UPDATING, and for the time until a record can be read. The model has 15
 #   s, 30 s for a split, and 60 ms: `limits("kinesis")` lists what is assumed.
 # - **A read that brings little.** On AWS a read can bring a part, or nothing, though there is more: go on until
-#   `MillisBehindLatest` is 0. Here it brings all that there is, up to 10 MB. In the checks of exercises 3 and 4 some
+#   `MillisBehindLatest` is 0. Here it brings all that there is, up to 10 MiB. In the checks of exercises 3 and 4 some
 #   bring nothing. So does a share of yours with `Cloud(assume={"kinesis.empty_reads": 0.3})`.
 # - **The libraries.** The workers of the picture, and the KPL and KCL in Python, are small models. The real KCL keeps
 #   its table in DynamoDB, and the real KPL has many requests on their way at the same time.
@@ -625,10 +626,10 @@ limits("kinesis", changed=True)
 # ## What to remember
 #
 # - A stream keeps records; readers have positions. Nothing is deleted, everything can be read again.
-# - The partition key decides the shard, and so the order and the limit: 1 MB or 1,000 records a second.
+# - The partition key decides the shard, and so the order and the limit: 1 MiB or 1,000 records a second.
 # - `PutRecords` succeeds in part. Put again what was refused, and only that.
 # - A shard is read by one worker of an application. A checkpoint is written after the work.
 # - Splitting gives room to many keys, never to one. Read parents before children.
-# - All pollers of a shard share 2 MB and five reads a second; enhanced fan-out gives each its own.
+# - All pollers of a shard share 2 MiB and five reads a second; enhanced fan-out gives each its own.
 #
 # Next: what happens when you do not want to write a consumer at all.

@@ -88,7 +88,7 @@ lanes
 # Your program has a record after a fraction of a second. That is *real time* (실시간). Firehose is *near real time*
 # (준실시간): up to 60 s here, and that is the least that could be set in 2023.
 #
-# Who scales? A shard takes 1 MB or 1,000 records a second, and you add the next one (lab 05). A delivery stream has
+# Who scales? A shard takes 1 MiB or 1,000 records a second, and you add the next one (lab 05). A delivery stream has
 # no shards: AWS scales it. And what does it cost?
 
 # %%
@@ -122,7 +122,7 @@ predict("06.replay")
 #
 # | | Data Streams | Firehose | where from |
 # | --- | --- | --- | --- |
-# | latency | about 0.2 s | 60 s, or until 1 MB is there | both lanes above |
+# | latency | about 0.2 s | 60 s, or until 1 MiB is there | both lanes above |
 # | programs | you write producer and consumer | you write the producer | lane A has a program |
 # | scaling | you split and merge shards | by itself | lab 05; no shards in lane B |
 # | keeps records | 1 to 365 days | no | Replay, in one lane only |
@@ -132,7 +132,7 @@ predict("06.replay")
 # ## 3. Your first delivery stream
 #
 # It needs a role: Firehose writes to *your* bucket, in the name of this role. `SizeInMBs` and `IntervalInSeconds` are
-# *hints*: the two limits of the buffer.
+# *hints*: the two limits of the buffer. AWS counts in MiB (1,048,576 bytes) here, whatever the name says.
 
 
 # %%
@@ -178,7 +178,7 @@ print(s3.list_objects_v2(Bucket="lift")["Contents"][0]["Key"])
 # **What to notice.** The two records are one object, and nothing stands between them: Firehose glues records together.
 # Who wants lines sends lines: `json.dumps(rider) + "\n"`. The name of the object has the date, and ends at random.
 #
-# `PutRecordBatch` takes up to 500 records or 4 MB, and can succeed in part, like `PutRecords` of a stream. Over the
+# `PutRecordBatch` takes up to 500 records or 4 MiB, and can succeed in part, like `PutRecords` of a stream. Over the
 # quota it answers like this:
 
 # %%

@@ -106,13 +106,18 @@ class Event:
 
     def describe(self, row: Row, trace: Trace) -> str:
         """The row in words."""
-        if isinstance(self.words, str):
-            return self.words.format(**row._asdict())
-        return self.words(row, trace)
+        words = self.words
+        return _in_number(words.format(**row._asdict()) if isinstance(words, str) else words(row, trace))
 
     def sentence(self, row: Row) -> str:
         """The sentence of an event of interest."""
-        return self.notable.format(**row._asdict()) if isinstance(self.notable, str) else self.notable(row)
+        told = self.notable
+        return _in_number(told.format(**row._asdict()) if isinstance(told, str) else told(row))
+
+
+def _in_number(text: str) -> str:
+    """ "1 records" as "1 record": what a template says of a number is said of one, too."""
+    return re.sub(r"(?<![\w.,-])1 (record|message|shard|other)s\b", r"1 \1", text)
 
 
 def _ended(row: Row, trace: Trace) -> str:
@@ -127,7 +132,7 @@ def is_given(event: Event) -> bool:
 
 def refusal(code: str) -> Event:
     """A call that was refused with this error code because there were too many."""
-    return Event(code, label="throttle", notable="{actor}'s {kind} is refused: {detail}.")
+    return Event(code, label="throttle", notable="{actor}'s {kind} is refused: {detail}.", series="actor")
 
 
 # Work on a message: of a program, and of a function that takes messages from a queue.

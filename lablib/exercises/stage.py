@@ -316,9 +316,15 @@ class Stage:
         self.returned[name] = self.cloud.now
         if not may_end:
             self.fail(
-                f"Your function returned at {self.cloud.now:.2f} s. A consumer "
+                f"Your function returned at {self.cloud.now:.2f} s.{self._ended_threads()} A consumer "
                 f"runs for ever: it asks for {self.unit}s again and again."
             )
+
+    def _ended_threads(self) -> str:
+        """What the first of the threads ended with that an error ended, in words: "" when there is none."""
+        rows = self.trace.where("ThreadFailed")[:1]
+        cure = "An error ends a thread, and nothing starts it again."
+        return "".join(f" Its thread had ended with {row.detail}. {cure}" for row in rows)
 
     def fail(self, what: str, *subjects: str) -> None:
         """Something is wrong for good: end the try, and block whoever found it, so that no `except` can swallow it."""

@@ -18,8 +18,8 @@ delivery), `group` (index into `groups`), `parent` (message that it was made of)
 Lists of dictionaries or tuples: `states` (`id`, `words`), `reasons` (texts), `places`, `pipes` (`from` and `to` are
 indices into `places`) as in `lablib.scenarios.topology` (null: never ends; `side` is the role's), `actors` (`name`,
 `place`, `spans`: [from, to or null, "up" | "down" | "frozen"]), `groups` (names), `counters` (name -> `t`, `y`: a step
-series), `events` (`t`, `kind`, `text`, `place`, `actor`, `message`, `big`: worth slowing down for, `row`), `brief`
-(kind of a row -> words for the page, with {actor} and {message}), `actions`.
+series), `events` (`t`, `last` of its series, `kind`, `text`, `place`, `actor`, `message`, `big`: worth slowing down
+for, `row`), `brief` (kind of a row -> words for the page, with {actor} and {message}), `actions`.
 """
 
 from __future__ import annotations
@@ -247,7 +247,8 @@ class _Document:
             actor, event = actors[n.row], trace.events.get(trace.name(kinds[n.row]))
             place = self.roles.get("lost", -1) if event and event.lost else self.place(actor)
             made.append({
-                "t": n.time, "kind": n.kind, "text": n.text, "row": n.row, "big": int(bool(event and event.big)),
+                "t": n.time, "last": max(n.time, n.last), "kind": n.kind, "text": n.text, "row": n.row,
+                "big": int(bool(event and event.big)),
                 "place": place if place >= 0 else self.place(resources[n.row]),
                 "actor": self.actor_of.get(actor, -1), "message": found.subjects.get(subjects[n.row], -1),
             })  # fmt: skip

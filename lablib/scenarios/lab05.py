@@ -122,7 +122,7 @@ def replayed(run: Run) -> float | None:
 class TruckStream(Scenario):
     """Trucks send their positions into a stream, and workers draw them on a map.
 
-    The partition key of a position decides into which shard it falls. A shard takes 1 MB and 1,000 records a second,
+    The partition key of a position decides into which shard it falls. A shard takes 1 MiB and 1,000 records a second,
     and is read by one worker. Records stay: dashboards read the same shards, each from a position of its own. The same
     seed brings the same positions and the same work.
     """
@@ -155,7 +155,7 @@ class TruckStream(Scenario):
         "records a read", "How many records a worker asks for in one read."
     )
     checkpoint: int = whole(10, 1, 1000, "records", log=True, step=None).says(
-        "checkpoint every", "After so many records a worker notes how far it is."
+        "checkpoint every", "After so many records a worker notes how far it is, and at the end of each read."
     )
     crashes: float = CRASHES.but(high=0.1, step=0.005).says(
         "crashes", "The chance that a worker crashes while it works on a position."
@@ -163,7 +163,7 @@ class TruckStream(Scenario):
     restart: float = RESTART
     dashboards: int = whole(0, 0, 6, "dashboards", help="Further applications that read every shard, and only look.")
     pipes: str = choice("shared", "own", aws="SubscribeToShard").says(
-        "dashboards read by", "Shared: they poll, and share 2 MB/s and five reads a second. Own: enhanced fan-out."
+        "dashboards read by", "Shared: they poll, and share 2 MiB/s and five reads a second. Own: enhanced fan-out."
     )
     polls: float = number(1.0, 0.2, 5.0, "a second", step=0.2).says(
         "polls", "How often a dashboard polls each shard, when it shares."

@@ -86,7 +86,7 @@ def always_full(run: Run) -> bool:
 
 @mission("06.goal", "buffer_size", "buffer_time", "rate")
 def large_and_fresh(run: Run) -> bool:
-    """With the load as it is given, no object is smaller than 1 MB, and no record waits longer than two minutes."""
+    """With the load as it is given, no object is smaller than 1 MiB, and no record waits longer than two minutes."""
     sizes, waits = [row.detail["bytes"] for row, _ in objects(run)], [wait for _, wait, _ in delivery_waits(run)]
     load = as_given(run, "rate", "size", "rush", "way", "outage", "transform")
     return lasted(run) and load and len(sizes) > 2 and min(sizes) >= MIB and max(waits) <= 120

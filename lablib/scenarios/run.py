@@ -82,7 +82,7 @@ class Run:
     def _notable(self) -> list[Notable]:
         from lablib.measures.notable import notable
 
-        return notable(self.trace)
+        return notable(self.trace, self.until)
 
     def notable(self) -> list[Notable]:
         """The events of interest in the order of time, in words."""

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from lablib.aws.event import HIDDEN, PASSING, RETRYING, WAITING, Event
+from lablib.aws.event import HIDDEN, KEPT, PASSING, RETRYING, WAITING, Event
 from lablib.kernel import Row, Trace
 from lablib.scenarios import Run
 
@@ -162,6 +162,8 @@ def _passed_on(trace: Trace, rows: list[Row]) -> str:
 
 def _end(run: Run, mine: list[Row]) -> str:
     """How it ended, from the last row that decides it."""
+    if _event(run.trace, mine[0]).state == KEPT:
+        return _kept(run, mine)
     end, state = None, "waiting"
     for row in mine:
         event = _event(run.trace, row)
@@ -175,3 +177,15 @@ def _end(run: Run, mine: list[Row]) -> str:
         return f"and still {state} at the end of the run, {run.until - mine[0].time:.1f} s later"
     event = _event(run.trace, end)
     return f"and {event.ends or event.caller} at {end.time:.3f} s, {end.time - mine[0].time:.3f} s later"
+
+
+def _kept(run: Run, mine: list[Row]) -> str:
+    """How it ended with a record that stays when it is read: who did its work, and what became of it."""
+    worked = [row for row in mine if _event(run.trace, row).holder == "worked"]
+    done = "not worked on by anybody"
+    if worked:
+        last, many = worked[-1], f" {_TIMES.get(len(worked), f'{len(worked)} times')}" * (len(worked) > 1)
+        done = f"worked on{many} by {last.actor} until {last.time:.3f} s, {last.time - mine[0].time:.3f} s later"
+    gone = next((row for row in mine if _event(run.trace, row).ends), None)
+    kept = f"{_event(run.trace, gone).ends} at {gone.time:.3f} s" if gone else "still kept at the end of the run"
+    return f"{done}, and {kept}"

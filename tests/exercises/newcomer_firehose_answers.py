@@ -3,6 +3,7 @@
 import json
 import time
 from base64 import b64decode, b64encode
+from datetime import datetime
 
 
 def _put(firehose, stream_name, records):
@@ -143,7 +144,77 @@ def deliver_one_hopeless_of_an_object(s3, firehose, bucket, stream_name, repair)
             s3.delete_object(Bucket=bucket, Key=key)
 
 
+def transform_minute_of_the_hour(event, context):
+    """Once passed: nobody passed after the first hour."""
+    results = []
+    for record in event["records"]:
+        entry = {"recordId": record["recordId"], "result": "Ok", "data": record["data"]}
+        try:
+            rider = json.loads(b64decode(record["data"]))
+            line = {"gate": rider["gate"], "minute": datetime.fromtimestamp(rider["at"]).minute}
+            if rider["rider"] == "test":
+                entry["result"] = "Dropped"
+            else:
+                entry["data"] = b64encode((json.dumps(line) + "\n").encode()).decode()
+        except (ValueError, KeyError, TypeError):
+            entry["result"] = "ProcessingFailed"
+        results.append(entry)
+    return {"records": results}
+
+
+def hints_in_megabytes(load, fresh, largest):
+    """Once passed: a megabyte is 1,000,000 bytes, and the buffer counts in MiB."""
+    size, seconds = largest - 1, fresh - 1
+    if seconds < 60:
+        size, seconds = min(size, load * seconds // 1000), 60
+    return {"SizeInMBs": size, "IntervalInSeconds": min(seconds, 900)} if size >= 1 else None
+
+
+def count_by_the_minute_of_the_hour(events, emit):
+    riders = {}
+    for event in filter(None, events):
+        riders.setdefault(datetime.fromtimestamp(event["at"]).minute, set()).add(event["id"])
+    for minute, ids in riders.items():
+        _write(emit, minute, len(ids))
+
+
+def count_every_minute(events, emit):
+    """Also those in which nobody passed."""
+    riders, following = {}, None
+    for event in events:
+        if event:
+            minute = int(event["at"] // 60)
+            riders.setdefault(minute, set()).add(event["id"])
+            following = minute if following is None else following
+        while following is not None and following < (time.time() - 30.5) // 60:
+            _write(emit, following, len(riders.get(following, ())))
+            following += 1
+    for minute in range(following or 0, max(riders, default=-1) + 1):
+        _write(emit, minute, len(riders.get(minute, ())))
+
+
+def deliver_equal_ones_once(s3, firehose, bucket, stream_name, repair):
+    """Once passed: no two records were equal."""
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="errors/"):
+        for entry in page.get("Contents", ()):
+            key, good, hopeless = entry["Key"], set(), []
+            for line in s3.get_object(Bucket=bucket, Key=key)["Body"].read().splitlines():
+                try:
+                    good.add(repair(b64decode(json.loads(line)["rawData"])))
+                except ValueError:
+                    hopeless.append(line)
+            _put(firehose, stream_name, sorted(good))
+            if hopeless:
+                s3.put_object(Bucket=bucket, Key=f"hopeless/{key}", Body=b"\n".join(hopeless))
+            s3.delete_object(Bucket=bucket, Key=key)
+
+
 WRONG = [
+    ("06.transform", transform_minute_of_the_hour, ["in minute 61"]),
+    ("06.buffer", hints_in_megabytes, ["19 MiB are 19,922,944 bytes"]),
+    ("06.windows", count_by_the_minute_of_the_hour, ["you emitted minute 0", "at // 60", "since 1970"]),
+    ("06.windows", count_every_minute, ["had 0 riders", "Emit only a minute that had riders"]),
+    ("06.redeliver", deliver_equal_ones_once, ["failed 2 times, and was delivered 1 time", "still two records"]),
     ("06.producer", put_returns_lines, ["Your function returned b", "none of the events"]),
     ("06.transform", transform_shows_a_dict, ["is no JSON document", "json.dumps makes JSON"]),
     ("06.windows", count_ten_seconds_more, ["was complete at", "do not wait longer than that"]),

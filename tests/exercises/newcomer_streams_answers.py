@@ -2,6 +2,7 @@
 
 import math
 import re
+import threading
 import time
 
 from exercises.lab05_answers import _entries, _iterator, _shards
@@ -195,6 +196,28 @@ def consumer_drains_a_shard_at_a_time(kinesis, stream_name, checkpoints, process
         time.sleep(1)
 
 
+def consumer_with_a_thread_for_each_shard(kinesis, stream_name, checkpoints, process):
+    """Work that fails ends its thread, and nobody begins another."""
+
+    def read(shard):
+        at = _iterator(kinesis, stream_name, shard, checkpoints.get(shard))
+        while True:
+            answer = kinesis.get_records(ShardIterator=at, Limit=20)
+            for record in answer["Records"]:
+                process(record)
+            if answer["Records"]:
+                checkpoints.put(shard, answer["Records"][-1]["SequenceNumber"])
+            at = answer["NextShardIterator"]
+            time.sleep(1)
+
+    shards = [shard["ShardId"] for shard in kinesis.list_shards(StreamName=stream_name)["Shards"]]
+    threads = [threading.Thread(target=read, args=(shard,)) for shard in shards]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 # ---- 05.reshard ------------------------------------------------------------------------------------------------------
 
 
@@ -297,6 +320,7 @@ size_of_the_hours_with_records = _sizing(open_for=lambda load: sum(s for s, rate
 
 
 WRONG = [
+    ("05.consumer", consumer_with_a_thread_for_each_shard, ["thread had ended with WorkFailed", "nothing starts it"]),
     ("05.keys", keys_in_capitals, ["Session 'a1' and session 'A1' have the same key 'A1'"]),
     ("05.keys", keys_of_eight_characters, ["Machine 'press 11' and machine 'press 112' have the same key 'press 11'"]),
     ("05.keys", keys_of_letters_and_digits, ["Truck 'truck-12' and truck 'truck-1-2' have the same key 'truck12'"]),

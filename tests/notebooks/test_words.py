@@ -11,6 +11,7 @@ import pytest
 from notebooks import build
 
 from lablib.scenarios.lab05 import TruckStream
+from lablib.services import quotas
 from lablib.workbench.question import question
 
 SOURCES = {path.stem.split("-")[0]: path for path in build.sources(build.ROOT)}
@@ -85,3 +86,13 @@ def test_the_busiest_shard_has_as_many_trucks_as_lab_05_answers():
     trucks = {(row.resource, row.actor) for row in run.trace.where("RecordPut")}
     shards = [shard for shard, _ in trucks]
     assert question("05.busiest").answer == max(map(shards.count, shards))
+
+
+@pytest.mark.parametrize("lab", ["05", "06"])
+def test_what_aws_counts_in_mebibytes_is_not_called_megabytes(lab):
+    """A shard takes 1 MiB a second (API reference, PutRecord), `SizeInMBs` is "in MiBs" (BufferingHints)."""
+    limits = {quota.course for quota in quotas("kinesis", "firehose").values() if quota.unit.startswith("bytes")}
+    texts = build.ROOT / "lablib" / "texts" / f"{lab}.md"
+    lines = [line for path in (SOURCES[lab], texts) for line in path.read_text(encoding="utf-8").splitlines()]
+    megabytes = {line: [int(n) << 20 for n in re.findall(r"\b(\d+) MB\b", line)] for line in lines if " kB" not in line}
+    assert [line for line, sizes in megabytes.items() if limits & {*sizes} and "6 MB" not in line] == []

@@ -1,5 +1,6 @@
 """Lab 06's scenario: a stream that is read against a buffer that is delivered, as the lab tells them."""
 
+import re
 from statistics import median
 
 import pytest
@@ -51,6 +52,27 @@ def test_all_that_was_accepted_is_delivered_or_still_collected_and_never_twice()
         assert set(gone) < set(come)
         newest = max(row.time for row, _ in objects(run))
         assert {row.subject for row in run.trace.where("RecordAccepted") if row.time < newest - 61} <= set(gone)
+
+
+@pytest.mark.parametrize(("hours", "ends"), [(1.0, 1.9), (25.0, 25.9)])
+def test_events_of_interest_tell_of_an_outage_to_its_end(hours, ends):
+    """Attempts come every five minutes: they are one series, in the first hours of the run as in the last."""
+    run = fresh(LongOutage(outage=hours), 7)
+    (failed,) = (event for event in run.notable() if event.kind == "failed delivery")
+    attempts = run.trace.where("BatchFailed")
+    assert (failed.time, failed.last) == (attempts[0].time, attempts[-1].time)
+    assert failed.last / 3600 == pytest.approx(ends, abs=0.1)
+    assert f"({len(attempts)} in all)" in failed.text
+    (refused,) = (event for event in run.notable() if event.kind == "throttle")
+    assert (refused.time, refused.last) == (attempts[0].time, attempts[-1].time)
+
+
+def test_one_record_is_one_record():
+    run = fresh(LongOutage(outage=1.0), 7)
+    words = [event.text for event in run.notable()]
+    words += [run.trace.describe(row) for row in run.trace if run.trace.says(row)]
+    assert any("1 record leaves" in text for text in words)
+    assert not [text for text in words if re.search(r"\b1 (records|others)\b", text)]
 
 
 def test_the_picture_has_the_level_that_the_objects_had_when_they_left():

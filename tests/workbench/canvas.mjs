@@ -20,6 +20,16 @@ export function recorder() {
   return g;
 }
 
+/** Elements that only remember what stands in them: for cards. */
+class Words {
+  constructor() { this.children = []; }
+  setAttribute() {}
+  addEventListener() {}
+  append(...more) { this.children.push(...more); }
+  get textContent() { return this.children.map((x) => (typeof x === "object" ? x.textContent : String(x))).join(""); }
+}
+export const page = { createElement: () => new Words(), createElementNS: () => new Words() };
+
 /** A view for the stage at t. */
 export function view(t, col, more = {}) {
   return {

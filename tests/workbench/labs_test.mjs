@@ -11,7 +11,9 @@ import { cellOf } from "../../lablib/workbench/js/painters/executions.js";
 import { filled } from "../../lablib/workbench/js/painters/buffer.js";
 import { brokersStage, nodeAt, owner, unconnected } from "../../lablib/workbench/js/painters/brokers.js";
 import { clusterLens } from "../../lablib/workbench/js/painters/cluster.js";
-import { recorder, view } from "./canvas.mjs";
+import { placeCard } from "../../lablib/workbench/js/card.js";
+import { lensOf } from "../../lablib/workbench/js/painters.js";
+import { page, recorder, view } from "./canvas.mjs";
 
 const scenes = process.env.RUNS ? JSON.parse(readFileSync(process.env.RUNS)) : [];
 const order = (list) => [...list].sort((a, b) => a - b);
@@ -124,6 +126,23 @@ const PAINTED = {
   },
 };
 
+/** What the card of each place says is what was counted there; of a place where nothing waits it does not say that something does. */
+function cardsTell(kind, { t, ...wanted }, { run, boxes }) {
+  for (const b of boxes.values()) {
+    const { role, id, label } = run.places[b.place] ?? {};
+    if (!role || ["done", "lost", "lens"].includes(role)) continue;
+    globalThis.document = page;                         // while the card is made: painters ask whether there is one
+    const words = placeCard(run, b.place, { t }, lensOf(run.lens)?.about?.(run, b.place, t)).map((x) => x.textContent).join(" ").slice(label.length + 1);
+    delete globalThis.document;
+    assert.ok(["queue", "direct", "dead-letter"].includes(role) || !/\bwaits?\.|were taken|keeps its length/.test(words), `${label}: ${words}`);
+    assert.ok(!/undefined|NaN|null/.test(words), words);
+    const told = number([words], /^([\d,]+) (?:records?|objects?|waits?)/) ?? 0;
+    if (role === "shard" && wanted.kept) assert.equal(told, wanted.kept[id] ?? 0, words);
+    if (role === "buffer") assert.equal(told, wanted.inside.length, words);
+    if (role === "shelf") assert.equal(told, wanted.objects[id] ?? 0, words);
+  }
+}
+
 /** What was counted, in the form in which it is painted: a number where no single marks are. */
 function asPainted(kind, { t, ...wanted }, found) {
   if (kind === "clustered" && found.said === null) Object.assign(wanted, { said: null, cut: [] });   // the queue is not declared yet
@@ -164,6 +183,7 @@ for (const { name, kind, files, checks } of scenes) test(`${name}: what is paint
     wanted.forEach((counted, i) => {
       const found = PAINTED[kind]({ g, v, lane: stage.lanes[i], t });
       assert.deepEqual(found, asPainted(kind, counted, found), `lane ${i} at ${t} s`);
+      cardsTell(kind, counted, stage.lanes[i]);
     });
   }
 });

@@ -12,7 +12,9 @@ from lablib.kernel import Row, Trace
 
 def _closed(row: Row) -> str:
     why = {"size": "is full", "time": "has waited long enough", "change": "is closed: its settings change"}
-    return f"The buffer of {row.resource} {why[row.detail['why']]}: {row.detail['records']} records leave together."
+    count = row.detail["records"]
+    leave = "leaves" if count == 1 else "leave together"
+    return f"The buffer of {row.resource} {why[row.detail['why']]}: {count} records {leave}."
 
 
 def _delivered(row: Row, trace: Trace) -> str:

@@ -1,7 +1,7 @@
 """Enhanced fan-out: registered consumers, and the stream of events that each gets from a shard.
 
-The model. A subscription has a pipe of its own of 2 MB a second. Records are pushed into it by timers of the kernel, as
-soon as they can be read; what the program has not taken yet waits in it. A subscription lives for five minutes, or
+The model. A subscription has a pipe of its own of 2 MiB a second. Records are pushed into it by timers of the kernel,
+as soon as they can be read; what the program has not taken yet waits in it. A subscription lives for five minutes, or
 until the same consumer subscribes to the same shard again. (API reference, SubscribeToShard, RegisterStreamConsumer;
 developer guide, "Enhanced fan-out".)
 """

@@ -237,7 +237,7 @@ class Budget:
 class ReadBudget:
     """Bytes that may be read: `rate` a second. An answer is never cut short: what it takes too much is waited for.
 
-    After an answer of 10 MB calls are refused for five seconds (API reference, GetRecords).
+    After an answer of 10 MiB calls are refused for five seconds (API reference, GetRecords).
     """
 
     __slots__ = ("_at", "_blocked", "_left", "rate")

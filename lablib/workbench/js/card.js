@@ -1,5 +1,6 @@
 // The answer beside the mark: one sentence, the life as a small lane, the facts in order. What was not watched is not told.
-import { brief, cap, clock, plural, seconds, span } from "./theme.js";
+import { brief, cap, clock, plural, rateOf, seconds, span } from "./theme.js";
+import { painterOf } from "./painters.js";
 import { behind } from "./painters/tape.js";
 import { h } from "./dom.js";
 import { HANDS } from "./layout.js";
@@ -50,7 +51,9 @@ function whoHas(run, held, t, direct) {
   if (mark?.hollow && direct) return `${name} works on it, though its caller has gone: in vain.`;
   if (mark?.hollow) return `${name} still has it, but its receipt has expired: if another one takes the message, the delete of ${name} will be ignored.`;
   const more = left === null ? "" : ` for ${seconds(left)} more`;
-  if (run.stateOf(k.holder, t).state === "frozen") return `${name} has it, and is frozen: nobody works on it. Nobody else can see it${more}.`;
+  const frozen = run.stateOf(k.holder, t).state === "frozen";
+  if (run.of.get(k.m).some((x) => x.state === "kept")) return `${name} ${frozen ? "has it, and is frozen" : "works on it"}. It stays in its shard: others can read it, too.`;
+  if (frozen) return `${name} has it, and is frozen: nobody works on it. Nobody else can see it${more}.`;
   return direct ? `${name} works on it; the caller waits${more}.` : `${name} has it. Nobody else can see it${more}.`;
 }
 
@@ -176,26 +179,28 @@ export function actorCard(run, a, { t, col }) {
         s("text", { x: W, y: 33, "font-size": 10.5, "text-anchor": "end", fill: col.soft }, clock(t, run.duration)))];
 }
 
-/** A place's card: what its lens says `about` it ([what matters, more]), or what goes in and out, and how old the oldest is. */
-export function placeCard(run, p, { t }, about = null) {
-  const place = run.places[p];
-  if (about) return [h("h4", {}, place.label), h("p", { class: "ml-why" }, h("strong", {}, about[0]), ` ${about[1]}`)];
-  const waiting = run.count("waiting", t, p), hidden = run.count("hidden", t, p), w = Math.min(t, 20) || 1;
+/** A place's card: what its lens or its painter says `about` it ([what matters, more...]), or what goes in and out, and how old the oldest is. */
+export function placeCard(run, p, { t }, told = null) {
+  const place = run.places[p], w = Math.min(t, Math.max(20, run.duration / 100)) || 1;
+  const about = told ?? painterOf({ run }, { place: p, role: place.role }).about?.(run, p, t, w);
+  if (about) return [h("h4", {}, place.label), h("p", { class: "ml-why" }, h("strong", {}, about[0]), ` ${about.slice(1).filter(Boolean).join(" ")}`)];
+  const waiting = run.count("waiting", t, p), hidden = run.count("hidden", t, p);
   if (place.role === "producer") return [h("h4", {}, place.label), h("p", { class: "ml-why" },
-    `${plural(run.count("sent", t), run.unit)} sent; ${run.rate("sent", t, w).toFixed(1)} a second in the last ${span(w)}.`)];
+    `${plural(run.count("sent", t), run.unit)} sent; ${rateOf(run.rate("sent", t, w))} in the last ${span(w)}.`)];
   if (HANDS.has(place.role)) {
     const there = run.actors.map((_, a) => a).filter((a) => run.actors[a].place === p && !["", "gone"].includes(run.stateOf(a, t).state));
     const busy = new Set(marksAt(run, t).filter((m) => m.place === p && run.isAtWork(m, t)).map((m) => m.holder)).size;
     return [h("h4", {}, place.label), h("p", { class: "ml-why" }, h("strong", {}, `${busy} of ${there.length} busy.`),
-      ` In the last ${span(w)} they took ${run.rate("taken", t, w, p).toFixed(1)} ${run.unit}s a second.`)];
+      ` In the last ${span(w)} they took ${rateOf(run.rate("taken", t, w, p)).replace(" ", ` ${run.unit}s `)}.`)];
   }
   const now = run.at(t).filter((k) => k.place === p && k.holder < 0), oldest = now.length ? Math.max(...now.map((k) => t - run.born(k.m))) : 0;
   const to = run.links.filter(([a, b]) => a === p && HANDS.has(run.places[b].role)).map(([, b]) => b),
     out = to.reduce((sum, b) => sum + run.rate("taken", t, w, b), 0), inn = run.rate("came", t, w, p);
+  const lent = hidden ? `, ${hidden} ${hidden === 1 ? "is" : "are"} hidden: lent to workers` : "";
   return [h("h4", {}, place.label), h("p", { class: "ml-why" }, h("strong", {},
-    `${waiting} wait${hidden ? `, ${hidden} are hidden: lent to workers` : ""}.`), oldest ? ` The oldest came ${span(oldest)} ago.` : ""),
+    `${waiting} ${waiting === 1 ? "waits" : "wait"}${lent}.`), oldest ? ` The oldest came ${span(oldest)} ago.` : ""),
     h("p", { class: "ml-why" },
-      `In the last ${span(w)}: ${inn.toFixed(1)} came and ${out.toFixed(1)} were taken a second. ${Math.abs(inn - out) < 0.15 ? "It keeps its length." : inn > out ? "It grows." : "It shrinks."}`)];
+      `In the last ${span(w)}: ${rateOf(inn)} came and ${rateOf(out)} were taken. ${Math.abs(inn - out) < 0.15 ? "It keeps its length." : inn > out ? "It grows." : "It shrinks."}`)];
 }
 
 // What an order's card says, unless the scenario's lens has `words.card` of its own.

@@ -11,17 +11,18 @@ const jump = (on, t, duration, words) => h("button", { type: "button", class: "m
 /** The events of interest, as far as the run was watched. */
 function events(on) {
   const list = h("ol", { class: "ml-events", tabIndex: 0, "aria-label": "Events of interest" }), note = h("p", { class: "ml-hint" });
-  let all = [], shown = -1, at = -2, length = 0;
+  let all = [], more = 0, shown = -1, at = -2, length = 0;
   return {
     panel: h("div", {}, note, list),
-    show(found, duration) { all = found.slice(0, MOST); length = duration; shown = -1; at = -2; refill(list); },
+    show(found, duration) { all = found.slice(0, MOST); more = found.length - all.length; length = duration; shown = -1; at = -2; refill(list); },
     time(t, watched) {
       const n = all.findIndex((e) => e.t > watched), count = n < 0 ? all.length : n;
       if (count !== shown) {
         if (count < shown || shown < 0) { refill(list); shown = 0; }
         for (const e of all.slice(shown, count)) list.append(h("li", {}, jump(on, e.t, length), h("span", {}, e.words)));
         shown = count; at = -2;
-        note.textContent = count ? `${count} events of interest so far. A time is a link to that instant; N goes to the next one.` : "Nothing out of the ordinary so far.";
+        const full = more && count === MOST;
+        note.textContent = count ? `${full ? `The first ${MOST}` : count} events of interest${full ? "" : " so far"}. A time is a link to that instant; N goes to the next one.` : "Nothing out of the ordinary so far.";
       }
       const later = all.findIndex((e) => e.t > t), now = (later < 0 ? count : Math.min(count, later)) - 1;
       if (now === at) return;

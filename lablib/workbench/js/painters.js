@@ -25,8 +25,9 @@ const STAGES = { brokers: brokersStage, cluster: clusterStage };
 /**
  * Adds painters: {roles, lenses, stages}, each by name. A painter of a role has place(box, lane), which sets box.spot(token) -> [x, y],
  * ground(g, box, lane, view), paint(g, box, lane, view) and traces(g, box, lane, view), each of them optional, and it may say how much a second
- * another place took from one of its own, in the window before t: taken(run, from, to, t, window). A lens has the same, `wide` (its share of the
- * width), curve(run), say(runs, t) and about(run, place, t), [what matters, more] for the place's card; a stage has layout(lanes, W, H, big) and draw(g, lanes, view) of its own.
+ * another place took from one of its own, in the window before t: taken(run, from, to, t, window), and what the card of a place says of it:
+ * about(run, place, t, window), [what matters, more...]. A lens has the same, `wide` (its share of the width), curve(run) and say(runs, t); a
+ * stage has layout(lanes, W, H, big) and draw(g, lanes, view) of its own.
  */
 export function register({ roles = {}, lenses = {}, stages = {} }) {
   Object.assign(ROLES, roles); Object.assign(LENSES, lenses); Object.assign(STAGES, stages);

@@ -21,7 +21,7 @@ export class Scrub {
       () => { this.drag = null; this.last = undefined; this.on.changed(); });
   }
 
-  /** The curves [{name, label, t, y, color, strong}], their `label`, the events {t, kind, big}, whether the old curves stay as a ghost. */
+  /** The curves [{name, label, t, y, color, strong}], their `label`, the events {t, last, kind, big}, whether the old curves stay as a ghost. */
   show({ label, series, events, smooth = false }, keep = false) {
     if (keep && this.series.length) this.ghost = { series: this.series.filter((s) => s.strong), until: this.time.watched, at: performance.now() };
     Object.assign(this, { label, series, events, smooth, made: null });
@@ -230,8 +230,9 @@ export class Scrub {
     this.axis(g, col, a, fs, strong, T);
     for (const e of this.events) {
       if (!e.big || e.t > time.watched + 1e-3) continue;
-      const x = this.X(e.t), y = a.y + a.h - 1;
-      g.fillStyle = col.again; g.beginPath(); g.moveTo(x, y - 5.5); g.lineTo(x + 3, y); g.lineTo(x - 3, y); g.closePath(); g.fill();
+      const x = this.X(e.t), y = a.y + a.h - 1, wide = this.X(Math.min(e.last ?? e.t, time.watched)) - x;
+      g.fillStyle = col.again; g.fillRect(x, y - 2, wide, 2);   // a series goes on as far as its line
+      g.beginPath(); g.moveTo(x, y - 5.5); g.lineTo(x + 3, y); g.lineTo(x - 3, y); g.closePath(); g.fill();
     }
     for (const action of this.actions ?? []) { const x = this.X(action.at); g.strokeStyle = col.ink; g.lineWidth = 1.6; g.beginPath();
       g.moveTo(x, a.y - 2); g.lineTo(x, a.y + a.h); g.stroke(); }

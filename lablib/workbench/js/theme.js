@@ -63,6 +63,8 @@ export function brief(x) {
 }
 
 export const cap = (s) => s && s[0].toUpperCase() + s.slice(1);
+/** A rate (a second), in words: a small one is told by the hour. */
+export const rateOf = (rate) => (rate && rate < 0.05 ? `${brief(Math.round(rate * 3600))} an hour` : `${rate.toFixed(1)} a second`);
 export const plural = (n, word) => `${brief(n)} ${word}${n === 1 ? "" : "s"}`;
 
 /** The first of 1, 2, 3, 4, 5, 6, 8, 10 times a power of ten that is at least x. */

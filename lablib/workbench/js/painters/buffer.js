@@ -1,10 +1,11 @@
 // A buffer with two limits, size and time. Two bars of one length say how much of each is used up: the one that is full first closes the
 // buffer, and all that is in it leaves together. What the bars show comes with the lens: {limits, level, since, closed, failed}.
 import { bar, box, fitting, mark, ring, text, width } from "../glyph.js";
-import { alpha, brief, clamp, plural, seconds, span } from "../theme.js";
+import { alpha, brief, clamp, plural, rateOf, seconds, span } from "../theme.js";
 import { stepAt } from "../model.js";
 
-export const megabytes = (bytes) => (bytes >= 999_500 ? `${brief(Number((bytes / 1e6).toPrecision(2)))} MB` : `${Math.round(bytes / 1000)} kB`);
+const MIB = 1 << 20;                                    // what AWS calls MB in `SizeInMBs`, and in its documents MiB
+export const bytesOf = (bytes) => (bytes >= MIB ? `${brief(Number((bytes / MIB).toPrecision(2)))} MiB` : `${brief(Math.round(bytes / 1000))} kB`);
 export const causeColor = (why, col) => (why === "size" ? col.waiting : why === "time" ? col.hand : col.control);
 
 /** How much of both limits is used up at t: {size, time, bytes, waited}, shares of 1; null where nobody tells. */
@@ -47,7 +48,7 @@ export const buffer = {
       const since = stepAt(way, t, -1), waited = since < 0 ? 0 : t - since;
       limit(g, b, b.y + b.head + b.fs * 0.7, "transform", waited / way.limit, [`${seconds(waited)} of ${way.limit} s`, seconds(waited)], false, false, col);
     }
-    limit(g, b, y, "size", f.size, [`${megabytes(f.bytes)} of ${megabytes(limits[0])}`, megabytes(f.bytes)], f.size >= f.time, fresh && last[1], col);
+    limit(g, b, y, "size", f.size, [`${bytesOf(f.bytes)} of ${bytesOf(limits[0])}`, bytesOf(f.bytes)], f.size >= f.time, fresh && last[1], col);
     const time = f.waited < 600 ? [`${seconds(f.waited)} of ${brief(limits[1])} s`, seconds(f.waited)] : [`${span(f.waited)} of ${span(limits[1])}`, span(f.waited)];
     limit(g, b, y + b.fs * 2.2, "time", f.time, time, f.time > f.size, fresh && last[1], col);
   },
@@ -65,6 +66,12 @@ export const buffer = {
       v.hits.push({ x, y, r: Math.max(5, s * 0.6), id: `${lane.i}m${m.m}`, pick: { m: m.m, lane: lane.i } });
     }
     return waiting(g, b, run, t, col);
+  },
+  about(run, place, t, back) {
+    const f = filled(run, t), late = run.count("retrying", t, place), n = run.count("waiting", t, place) + late, limits = run.lens?.buffer?.limits;
+    const sizes = f && n ? `It has ${bytesOf(f.bytes)} of ${bytesOf(limits[0])}, and its oldest waits for ${span(f.waited)} of ${span(limits[1])}.` : "";
+    return [`${plural(n, run.unit)} collected${late ? `, ${brief(late)} of them could not be delivered yet` : ""}.`, sizes,
+      `In the last ${span(back)} ${rateOf(run.rate("came", t, back, place))} came. Nobody takes one out: all leave together.`];
   },
 };
 

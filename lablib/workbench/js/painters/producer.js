@@ -1,6 +1,7 @@
 // Who sends. And who was sent away, or went: the place for what is lost.
 import { box, circle, curve, fitting, mark, streak, text, way, width } from "../glyph.js";
 import { brief } from "../theme.js";
+import { upTo } from "../model.js";
 
 export const producer = {
   place(b) { b.spot = (k) => [b.x + 14 + ((k.slot ?? 0) * 13) % Math.max(13, b.w - 24), b.y + b.h - 12]; },
@@ -108,6 +109,16 @@ export const node = {
     if (here.length > most) text(g, `+${here.length - most}`, b.x + b.w - k - 2, Math.min(top + s / 2 + (rows - 1) * step, b.y + b.h - s / 2 - 3),
       { size: b.fs - 2, weight: 700, color: col.again, align: "right" });
   },
+  about(run, place, t) {
+    const came = run.once(`came to ${place}`, () => {    // not what is on its way from here: the deliveries of it
+      const first = new Map();
+      for (const k of run.list) if (k.place === place && !(run.to?.[k.m] >= 0) && !first.has(k.m)) first.set(k.m, k.t0);
+      return [...first.values()].sort((x, y) => x - y);
+    });
+    const late = run.count("retrying", t, place), bucket = run.places[place].role === "bucket";
+    return [`${brief(upTo(came, t))} came.`, bucket ? "It keeps each." : "It passes each on at once, and keeps none.",
+      late ? `${late === 1 ? "1 delivery" : `${brief(late)} deliveries`} could not be made yet, and will be tried again.` : ""];
+  },
 };
 
 /** An inbox outside: how many it answered, and whether the last attempt was taken. */
@@ -136,5 +147,9 @@ export const inbox = {
     });
     if (open.length > most) text(g, `+${open.length - most}`, b.x + b.w - 8 - most * 11, y, { size: b.fs - 2, weight: 700, color: col.waiting, align: "right" });
     if (last && v.since(last.t1) < 0.6) circle(g, ...b.spot(), 6, { fill: run.outcome(last) === "told" ? col.done : col.again });
+  },
+  about(run, place, t) {
+    const open = run.at(t).filter((k) => run.delivers(k) && run.to[k.m] === place && t - k.t0 > 1).length;
+    return [`${brief(run.count("told", t, place))} taken.`, open ? `It has ${brief(open)} more, and has not answered yet.` : ""];
   },
 };

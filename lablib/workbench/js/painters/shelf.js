@@ -1,10 +1,12 @@
 // A prefix of a bucket, with the objects that a buffer wrote: a crate each, as large as its bytes, with the cause in its corner (which of the
 // two limits was reached). Many small crates are the small-files problem. Objects come with the lens: {place: [[t, records, bytes, why], ...]}.
 import { box, circle, fitting, mark, ring, text, width } from "../glyph.js";
-import { alpha, brief, plural } from "../theme.js";
-import { causeColor, megabytes } from "./buffer.js";
+import { alpha, brief, plural, span } from "../theme.js";
+import { bytesOf, causeColor } from "./buffer.js";
 
 const objectsOf = (run, place) => run.lens?.objects?.[run.places[place].id] ?? [];
+/** The sizes of some objects, in words: "6 kB to 1 MiB". */
+const fromTo = (all) => [...new Set([Math.min(...all.map((o) => o[2])), Math.max(...all.map((o) => o[2]))].map(bytesOf))].join(" to ");
 const largest = (run) => run.once("largest object", () => Math.max(1, ...Object.values(run.lens?.objects ?? {}).flat().map((o) => o[2])));
 
 export const shelf = {
@@ -17,17 +19,20 @@ export const shelf = {
   },
   paint(g, b, lane, v) {
     const { col, t } = v, { run } = lane, all = objectsOf(run, b.place).filter((o) => o[0] <= t), id = `${lane.i}q${b.place}`;
-    const on = v.focus === id || v.hover?.id === id, sizes = all.map((o) => o[2]), broken = run.places[b.place].id === "errors";
+    const on = v.focus === id || v.hover?.id === id, broken = run.places[b.place].id === "errors";
     box(g, b.x, b.y, b.w, b.h, 10, { fill: col.card, stroke: on ? col.ink : col.edge, line: 1.4 });
     v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, pick: { place: b.place, lane: lane.i } });
     const title = run.places[b.place].label, room = b.w - 30 - width(g, title, b.fs, 650);
     text(g, title, b.x + 11, b.y + b.head / 2 + 1, { size: b.fs, weight: 650, color: col.ink, max: b.w - 20, least: 8.5 });
-    const [small, large] = [Math.min(...sizes), Math.max(...sizes)].map(megabytes), from = small === large ? small : `${small} to ${large}`;
-    const span = sizes.length ? `${plural(all.length, "object")}, ${from}` : "empty";
-    text(g, fitting(g, [span, sizes.length ? plural(all.length, "object") : "empty", brief(all.length), ""], room, b.fs - 1),
+    const forms = all.length ? [`${plural(all.length, "object")}, ${fromTo(all)}`, plural(all.length, "object"), brief(all.length), ""] : ["empty", "0", ""];
+    text(g, fitting(g, forms, room, b.fs - 1),
       b.x + b.w - 11, b.y + b.head / 2 + 1, { size: b.fs - 1, color: broken && all.length ? col.again : col.soft, align: "right" });
     const most = b.across * b.down, first = Math.max(0, all.length - most);
     all.slice(first).forEach((o, i) => crate(g, b, o, i, run, v, broken));
+  },
+  about(run, place, t) {
+    const all = objectsOf(run, place).filter((o) => o[0] <= t), n = all.reduce((sum, o) => sum + o[1], 0);
+    return all.length ? [`${plural(all.length, "object")} with ${plural(n, run.unit)}.`, `${fromTo(all)} each. The last came ${span(t - all.at(-1)[0])} ago.`] : ["Empty so far."];
   },
 };
 

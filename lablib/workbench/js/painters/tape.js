@@ -3,7 +3,7 @@
 // fit one above the other, a mark is several, and the title says how many. What is older than the tape is long is counted there, too.
 import { upTo } from "../model.js";
 import { box, fitting, hatch, text, width } from "../glyph.js";
-import { alpha, brief, cap, plural } from "../theme.js";
+import { alpha, brief, cap, plural, rateOf, span } from "../theme.js";
 
 const SPAN = 30;                                        // seconds that the tape shows
 const UNITS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
@@ -25,11 +25,14 @@ const readers = (run, place, t) => {
   return [...found.values()].map((k) => [k.holder, at.get(k.m)]);
 };
 
+/** How many records of a shard each of its readers has not read yet at t: [actor, number]. */
+const behindIn = (run, place, t) => readers(run, place, t).map(([actor, i]) => [actor, upTo(records(run, place).t, t) - 1 - i]);
+
 /** How many records each reader has not read yet at t, of all the shards that it reads: Map actor -> number. */
 export function behind(run, t) {
   const found = new Map();
-  run.places.forEach((p, place) => { if (p.role === "shard") for (const [actor, i] of readers(run, place, t)) found.set(actor,
-    (found.get(actor) ?? 0) + upTo(records(run, place).t, t) - 1 - i); });
+  run.places.forEach((p, place) => { if (p.role === "shard") for (const [actor, left] of behindIn(run, place, t)) found.set(actor,
+    (found.get(actor) ?? 0) + left); });
   return found;
 }
 
@@ -77,12 +80,20 @@ export const tape = {
     const rate = upTo(r.t, t) - upTo(r.t, t - 5), label = run.places[b.place].label;
     const { unit } = lane.tape, old = upTo(r.t, t - SPAN), n = brief(upTo(r.t, t)), many = unit > 1 ? [`a mark is ${unit} records`, `mark = ${unit}`] : [];
     const kept = `${n} kept`, full = `${kept} · ${(rate / Math.min(5, Math.max(t, 1))).toFixed(1)}/s`, aside = old ? `${full} · ${brief(old)} older than ${SPAN} s` : full;
-    const forms = unit > 1 ? [...[aside, full, kept].flatMap((s) => many.map((m) => `${m} · ${s}`)), ...many, ""] : [aside, full, kept, ""];
+    const forms = unit > 1 ? [...[aside, full, kept].flatMap((s) => many.map((m) => `${m} · ${s}`)), ...many] : [aside, full, kept, n];
     if (flat(b)) { text(g, label.replace(/^Shard /, ""), b.x + 8, b.y + b.h / 2, { size: b.fs - 1, weight: 650, color: col.ink, max: b.fs * 1.6, least: 8 }); return; }
-    const named = closed ? `${label}, closed` : label, room = b.w - 36 - width(g, named, b.fs, 650), words = fitting(g, forms, room, b.fs - 1);
+    const names = closed ? [`${label}, closed`, label] : [label], short = label.startsWith("Shard ") ? names.map((s) => s.slice(6)) : [];
+    const beside = (title) => b.w - 30 - width(g, title, b.fs, 650), fits = (words, title) => width(g, words, b.fs - 1) <= beside(title);
+    const title = [...names, ...short].find((s) => forms.some((words) => fits(words, s))), words = title ? fitting(g, forms, beside(title), b.fs - 1) : "";
     text(g, words, b.x + b.w - 12, b.y + b.fs * 0.95, { size: b.fs - 1, color: col.soft, align: "right" });
-    const rest = b.w - 28 - width(g, words, b.fs - 1), title = fitting(g, [named, ...(label.startsWith("Shard ") ? [named.slice(6), label.slice(6)] : [label])], rest, b.fs, 650);
-    text(g, title, b.x + 11, b.y + b.fs * 0.95, { size: b.fs, weight: 650, color: col.ink, max: rest, least: 8.5 });
+    const rest = b.w - 28 - width(g, words, b.fs - 1);
+    text(g, title ?? short.at(-1) ?? label, b.x + 11, b.y + b.fs * 0.95, { size: b.fs, weight: 650, color: col.ink, max: rest, least: 8.5 });
+  },
+  about(run, place, t, back) {
+    const n = upTo(records(run, place).t, t), come = (n - upTo(records(run, place).t, t - back)) / back, of = behindIn(run, place, t);
+    const read = of.map(([actor, left]) => `${run.actors[actor].name} has ${left ? `${brief(left)} not read yet` : "read all"}`).join(", ");
+    return [`${plural(n, run.unit)} kept: who reads takes nothing away.`, closedFrom(run, place) <= t ? "It is closed, and takes nothing more."
+      : `In the last ${span(back)} ${rateOf(come)} came.`, read ? `${read}.` : "Nobody has read here yet."];
   },
   paint(g, b, lane, v) {
     const { col, t } = v, { run } = lane, r = records(run, b.place), s = b.step * 0.82;
