@@ -81,3 +81,8 @@ def test_a_picture_that_changes_its_size_is_never_empty(run_cells):
     bench = Bench(run_cells("workbench(VideoQueue, seed=7)", **SMALL))
     bench.skip_question()
     assert bench.box.evaluate(PAINTED) == [True, True]
+
+
+def test_printed_lines_break_between_words(run_cells):
+    printed = run_cells("print('word ' * 60)").page.locator(".jp-OutputArea-output pre").first
+    assert printed.evaluate("pre => getComputedStyle(pre).wordBreak") == "normal"

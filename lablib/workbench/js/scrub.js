@@ -141,14 +141,14 @@ export class Scrub {
   settle() {
     if (!this.W) return;
     const flags = [...this.actions ?? []].map((a, i) => ({ x: this.X(a.at), item: this.flags.children[i] })).sort((a, b) => a.x - b.x);
-    const ends = new Array(clamp(Math.floor((this.H - 36) / FLAG), 1, 3)).fill(0), most = clamp((ends.length * this.W) / flags.length - 3, 26, 420);
+    const ends = new Array(clamp(Math.floor((this.H - 36) / FLAG), 1, 3)).fill(0), most = clamp((0.6 * ends.length * this.W) / flags.length - 3, 26, 420);
     for (const { item } of flags) item.style.maxWidth = `${most}px`;
     for (const flag of flags) flag.w = flag.item.offsetWidth;
     for (const { x, item, w } of flags) {
       const wanted = Math.max(0, Math.min(x, this.W - w)), free = ends.findIndex((end) => end <= wanted),
-        row = free < 0 ? ends.indexOf(Math.min(...ends)) : free, left = Math.min(Math.max(wanted, ends[row]), Math.max(0, this.W - 26));
-      item.style.left = `${left}px`; item.style.top = `${row * FLAG}px`;
-      ends[row] = left + w + 3;
+        row = free < 0 ? ends.indexOf(Math.min(...ends)) : free, left = Math.min(Math.max(wanted, ends[row]), this.W - 26), room = Math.max(26, Math.min(w, this.W - left));
+      item.style.left = `${left}px`; item.style.top = `${row * FLAG}px`; item.style.maxWidth = `${room}px`;
+      ends[row] = left + room + 3;
     }
   }
 
