@@ -137,14 +137,17 @@ def waiting(run):
 
 
 for group in ("truck", "one"):
-    mine, others = waiting(Trucks(group=group, slow=6.0).run(seed=7))
-    print(
-        f"group {group:6} truck 1: {mine:2} positions wait, the other trucks: {others}"
-    )
+    for slow in (1.0, 6.0):
+        mine, others = waiting(Trucks(group=group, slow=slow).run(seed=7))
+        print(
+            f"group {group:5}  truck 1 takes {slow:g} times the work:"
+            f"  {mine:2} of its positions wait, and {others:3} of the others"
+        )
 
 # %% [markdown]
-# **What to notice.** Five positions of the other trucks are just being drawn when the run ends. Without a slow truck it is
-# the same. In one group, all wait behind truck 1.
+# **What to notice.** Five positions of the other trucks are just being drawn when the run ends, with a slow truck and
+# without one. In one group each position waits for all that were sent before it, whosever they are: most of them wait
+# also without a slow truck. With it, all others wait longer, too.
 #
 # ### Try it: the missions above the picture, and these
 #

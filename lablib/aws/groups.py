@@ -31,10 +31,8 @@ def _joined_group(row: Row, trace: Trace) -> str:
 def _deduplicated(row: Row, trace: Trace) -> str:
     begins = trace.kinds(lambda event: event.counts in ("sent", "published"))
     sent = next(iter(trace.where(begins, row.resource, row.subject)), None)
-    first = f" at {sent.time:.1f} s" if sent else ""
-    return (
-        f"{row.actor} sent it once more: accepted, not stored, because the deduplication id is that of the send{first}"
-    )
+    first = f"the send at {sent.time:.1f} s" if sent else "an earlier send"
+    return f"{row.actor} sent with the deduplication id of {first}: accepted, not stored"
 
 
 def _throttled(row: Row, trace: Trace) -> str:

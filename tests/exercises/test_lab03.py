@@ -84,3 +84,9 @@ def test_a_crash_of_the_producer_is_told():
     assert "producer crashed" in story
     assert "producer started again, with an empty memory" in story
     assert story.count("sent to orders.fifo by producer") == 2
+
+
+def test_the_story_of_a_dropped_order_does_not_say_that_it_was_the_same_order():
+    story = exercise("03.producer").check(answers.producer_id_of_the_customer).replay().story
+    assert "producer sent with the deduplication id of the send at" in story
+    assert "once more" not in story

@@ -679,9 +679,7 @@ def test_explain_tells_of_repeats_late_deletes_and_throttles(lab):
     with pytest.raises(lab.sqs.exceptions.ClientError):
         lab.delete(message)
     text = lab.cloud.explain(id)
-    assert (
-        "you sent it once more: accepted, not stored, because the deduplication id is that of the send at 0.0 s" in text
-    )
+    assert "you sent with the deduplication id of the send at 0.0 s: accepted, not stored" in text
     assert "given to you again for the same ReceiveRequestAttemptId, hidden until 30.0 s" in text
     assert "its visibility timeout of 30 s ended at 30.0 s" in text
     assert "the delete by you did nothing: its receipt handle had expired at 30.0 s" in text

@@ -20,6 +20,7 @@ import { KIT } from "../../lablib/workbench/js/kit.js";
 import { recorder, view } from "./canvas.mjs";
 import { register } from "../../lablib/workbench/js/painters.js";
 import { nodeAt, owner, unconnected } from "../../lablib/workbench/js/painters/brokers.js";
+import { lines } from "../../lablib/workbench/js/painters/lines.js";
 import { inNode, nodeAt as memberAt } from "../../lablib/workbench/js/painters/cluster.js";
 import { spent } from "../../lablib/workbench/js/painters/works.js";
 import { whyNow } from "../../lablib/workbench/js/card.js";
@@ -436,5 +437,17 @@ test("the curve names both runs, however narrow it is", () => {
       assert.equal(named.length, 1, `${letter} of ${g.texts}`);
       for (const [, words, x] of named) assert.ok(x + 7 * words.length <= width - 30, `${words} at ${x}`);
     }
+  }
+});
+
+test("how many more wait in a FIFO line stands beside its marks, and not on them", () => {
+  for (let w = 90; w < 400; w += 7) {
+    const g = recorder(), b = { x: 0, y: 0, w, h: 240, head: 26, fs: 12 }, marks = Array.from({ length: 99 }, (_, m) => ({ m, k: {}, sign: "dot" }));
+    const lane = { i: 0, size: 15, run: { groups: { count: 1, names: ["trucks"] }, group: () => 0 }, marksIn: () => marks };
+    lines.place(b, lane);
+    lines.paint(g, b, lane, { col: PALETTE.light ?? PALETTE, lit: () => true, halo() {}, hits: [] });
+    const drawn = g.calls.filter(([name]) => name === "arc").map(([, x, , r]) => x - r), [, words, right] = g.calls.find(([name]) => name === "fillText");
+    assert.ok(drawn.length >= 1 && Math.min(...drawn) >= right, `${w}: ${words} ends at ${right}, the marks begin at ${Math.min(...drawn)}`);
+    assert.equal(Number(words.slice(1)) + drawn.length, 99);
   }
 });

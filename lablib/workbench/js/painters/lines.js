@@ -38,7 +38,7 @@ export const lines = {
       ranks.set(group, rank + 1);
       m.k.rank = rank;
       const [x, y] = b.spot(m.k);
-      if (x < b.full) { left.set(group, (left.get(group) ?? 0) + 1); continue; }
+      if (x - s / 2 - 1 < b.full) { left.set(group, (left.get(group) ?? 0) + 1); continue; }
       g.globalAlpha = v.lit(m) ? 1 : 0.25;
       if (m.sign === "socket") socket(g, x, y, s, hue, 1.6);
       else if (m.sign === "orphan") { socket(g, x, y, s, col.again, 1.8);
