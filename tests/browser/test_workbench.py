@@ -442,6 +442,13 @@ def test_a_mission_that_is_met_says_when_and_only_of_its_own_run(run_cells):
     expect(bench.say).not_to_contain_text("✓")
 
 
+def test_two_missions_that_one_run_meets_are_both_told(run_cells):
+    bench = Bench(run_cells("workbench(Visibility, seed=5, visibility_timeout=5)"))
+    bench.lift()
+    expect(bench.say).to_contain_text(re.compile(r"✓ At .*: Each time, the timeout.* ✓ At .*: The shorter the timeout"))
+    expect(bench.box.locator(".ml-missions .ml-met")).to_have_count(2)
+
+
 def test_a_choice_covers_the_picture_and_the_run_says_the_truth_when_it_was_watched(run_cells):
     question = "Choice('Who waits?', {'visitors': 'Not here.', 'videos': 'Yes.'}, answer=lambda run: 'videos')"
     notebook = run_cells(

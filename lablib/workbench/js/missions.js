@@ -20,7 +20,7 @@ function widthOf(text, count) {
 }
 
 /**
- * Returns {element, controls, show(list), check(view), fit()}: `check` gives the words of a mission that was just met; `fit` is to be called when
+ * Returns {element, controls, show(list), check(view), fit()}: `check` gives the words of missions that were just met; `fit` is to be called when
  * there is more or less room. `controlsFor(names)` makes controls, `keep(key)` remembers that a mission was met.
  */
 export function missions(controlsFor, keep) {
@@ -60,14 +60,16 @@ export function missions(controlsFor, keep) {
       list.forEach((m, i) => { if (m.kept && (first || !m.met)) met.add(i); });   // what is met now, too, is told by `check`
       paint();
     },
-    /** The first open mission that is met now: its words, or "". */
+    /** The open missions that are met now, up to the first that is not: their words, or "". */
     check(view) {
-      const now = list.findIndex((m, i) => !met.has(i));
-      if (now < 0 || !isMet(list[now], view)) return "";
-      met.add(now);
-      if (!list[now].kept) keep(list[now].key);
-      paint(now);
-      return replyTo(list[now], view);
+      const words = [];
+      for (let now; (now = list.findIndex((m, i) => !met.has(i))) >= 0 && isMet(list[now], view);) {
+        met.add(now);
+        if (!list[now].kept) keep(list[now].key);
+        paint(now);
+        words.push(replyTo(list[now], view));
+      }
+      return words.join(" ✓ ");
     },
   };
 }
