@@ -9,7 +9,7 @@ import { Stage } from "../../lablib/workbench/js/stage.js";
 import { behind, tape as shard } from "../../lablib/workbench/js/painters/tape.js";
 import { cellOf } from "../../lablib/workbench/js/painters/executions.js";
 import { filled } from "../../lablib/workbench/js/painters/buffer.js";
-import { brokersStage, nodeAt, owner, unconnected } from "../../lablib/workbench/js/painters/brokers.js";
+import { nodeAt, owner, unconnected } from "../../lablib/workbench/js/painters/brokers.js";
 import { clusterLens } from "../../lablib/workbench/js/painters/cluster.js";
 import { placeCard } from "../../lablib/workbench/js/card.js";
 import { lensOf } from "../../lablib/workbench/js/painters.js";
@@ -159,16 +159,21 @@ function asPainted(kind, { t, ...wanted }, found) {
 }
 
 /** In a low lane, too, nothing lies over anything else: brokers, the ways to the second one, the lock, the store; and a shop's signs over its words. */
-for (const [W, H, count] of [[470, 290, 2], [940, 290, 2], [940, 330, 1], [700, 420, 2], [1300, 620, 2], [560, 250, 1]]) {
+for (const [W, H, count] of [[470, 300, 2], [940, 300, 2], [940, 330, 1], [700, 420, 2], [1300, 620, 2], [560, 250, 1]]) {
   const scene = scenes.find((s) => s.kind === "brokered" && s.files.length === count);
   if (scene) test(`brokers in ${W} x ${H}, ${count} lanes`, () => {
-    const lanes = scene.files.map((file, i) => ({ i, run: model.openRun(model.unpack(readFileSync(file))), label: count > 1 ? "AB"[i] : "" }));
-    brokersStage.layout(lanes, W, H, false);
-    for (const lane of lanes) {
-      const { b, drum, free, cells, ring, top, h } = lane.brokers, bottom = b[0].y + b[0].h;
+    const stage = new Stage(), g = recorder(), v = view(60, PALETTE.light);
+    stage.layout(W, H, false);
+    stage.show(scene.files.map((file, i) => ({ run: model.openRun(model.unpack(readFileSync(file))), label: count > 1 ? "AB"[i] : "" })));
+    stage.draw(g, v);
+    for (const lane of stage.lanes) {
+      const { b, drum, free, cells, ring, top, h, s } = lane.brokers, bottom = b[0].y + b[0].h;
       assert.ok(free >= 12 && bottom + free <= drum.y + 0.01, `${free} px between brokers and store`);
       assert.ok(b[0].y >= top - 0.01 && drum.y + drum.h <= top + h + 0.01, "all of it is in its lane");
       assert.ok(b.every((k) => k.h >= 40), "a broker has room for its name and its state");
+      const [, words, , middle] = g.calls.find(([name, text, x, y]) => name === "fillText" && /on the disk/.test(text) && inside({ x, y }, drum));
+      const low = Math.max(0, ...v.hits.filter((x) => x.pick?.m !== undefined && inside(x, drum)).map((x) => x.y + s / 2));
+      assert.ok(low <= middle - 4, `${words}: its words begin above ${middle}, its marks end at ${low}`);
       assert.ok(cells.length < 2 || cells[1].y - cells[0].y >= 2 * ring, "a clock does not lie over the next one");
     }
   });

@@ -34,7 +34,7 @@ function place(lane, y, H, W, big) {
   const gap = nodes.length > 1 ? Math.min(Math.max(110, room * 0.16), room - 2 * hw - 2 * zone) : 0,
     left = cx + (room - nodes.length * hw - gap) / 2;
   const b = nodes.map((_, i) => ({ x: left + i * (hw + gap), y: top + (flat ? 0 : narrow ? 8 : 20), w: hw, h: bh }));
-  const dw = Math.min(Math.max(620, room * 0.62), room - 8), drum = { x: cx + (room - dw) / 2, y: top + h - dh, w: dw, h: dh, ry: flat ? 8 : 11 };
+  const dw = Math.min(Math.max(620, room * 0.62), room - 8), drum = { x: cx + (room - dw) / 2, y: top + h - dh, w: dw, h: dh, ry: flat ? 8 : 11, clear: flat ? 4 : 8 };
   const step = h / Math.max(1, n), cells = clients.map((c, i) => ({ x: 1, y: top + i * step, w: cw, h: Math.min(112, step - Math.min(8, step * 0.14)) }));
   const down = b.map((k, i) => { const x0 = k.x + k.w / 2, y0 = k.y + k.h, x3 = drum.x + drum.w * (nodes.length > 1 ? (i ? 0.7 : 0.3) : 0.5), y3 = drum.y + 5;
     return { x0, y0, x1: x0, y1: y0 + (y3 - y0) * 0.5, x2: x3, y2: y3 - (y3 - y0) * 0.5, x3, y3 }; });
@@ -50,13 +50,13 @@ const crowds = (run) => run.once("crowds of brokers", () => {
   return { stored: of(true), memory: of(false) };
 });
 
-const grid = (d, s, fs) => [Math.max(1, Math.floor((d.w - 36) / (s * 1.32))), Math.max(1, Math.floor((d.h - 2 * d.ry - fs * 1.5 - 10) / (s * 1.32)))];
+const grid = (d, s, fs) => [Math.max(1, Math.floor((d.w - 36) / (s * 1.32))), Math.max(0, Math.floor((d.h - 2 * d.ry - d.clear - fs * 1.5 - 2) / (s * 1.32)))];
 const gridIn = (b, s, fs) => [Math.max(1, Math.floor((b.w - 24) / (s * 1.32))), Math.max(0, Math.floor((b.h - fs * 5 - 6) / (s * 1.32)))];
 
 /** One size of mark for the whole run: the largest with which the fullest store and the fullest memory have room. */
 function sizeOf(run, most, drum, home, fs) {
-  const n = crowds(run), fits = ([per, high], count) => !high || per * high >= count;
-  for (let s = most; s > 4; s -= 1) if (fits(grid(drum, s, fs), n.stored) && fits(gridIn(home, s, fs), n.memory)) return s;
+  const n = crowds(run), fits = ([per, high], count) => per * high >= count, none = ([, high]) => !high;
+  for (let s = most; s > 4; s -= 1) if (fits(grid(drum, s, fs), n.stored) && (none(gridIn(home, s, fs)) || fits(gridIn(home, s, fs), n.memory))) return s;
   return 4;
 }
 
@@ -155,9 +155,9 @@ function messages(g, lane, v) {
     return Math.max(0, list.length - per * rows);
   };
   const [per, rows] = grid(d, s, fs);
-  const more = sit(safe, d.x + 18 + s / 2, d.y + 2 * ry + (st.flat ? 4 : 8) + s / 2, per, rows, false);
+  const more = sit(safe, d.x + 18 + s / 2, d.y + 2 * ry + d.clear + s / 2, per, rows, false);
   const inStore = `${plural(safe.length, "message")} on the disk`;
-  text(g, fitting(g, more ? [`${inStore}, ${more} not drawn`, inStore] : [inStore], d.w - 20, fs - 1), d.x + d.w / 2, d.y + d.h - fs * 0.9,
+  text(g, fitting(g, more && rows ? [`${inStore}, ${more} not drawn`, inStore] : [inStore], d.w - 20, fs - 1), d.x + d.w / 2, d.y + d.h - fs * 0.9,
     { size: fs - 1, color: col.soft, align: "center", italic: true });
   for (const [i, b] of st.b.entries()) {
     const [wide, high] = gridIn(b, s, fs), { soft, lost, words } = memory(run, t, i, inQueue(lane)), y0 = b.y + fs * 3.1 + 8 + s / 2;
@@ -191,7 +191,7 @@ function client(g, lane, v, i) {
     circle(g, x, mid, st.ring + 3, { fill: col.page });
     if (wait) {
       ring(g, x, mid, st.ring, (wait[1] - t) / (wait[1] - wait[0]), col.again, alpha(col.again, 0.2), Math.min(3, st.ring / 3));
-      if (!low || st.cells.length < 14) text(g, fitting(g, [`tries in ${seconds(wait[1] - t)}`, seconds(wait[1] - t)], w, fs - 1), x + 14, mid,
+      if (!low || st.cells.length < 14) text(g, fitting(g, [`tries in ${seconds(wait[1] - t)}`, seconds(wait[1] - t)], w, fs - 1, 600), x + 14, mid,
         { size: fs - 1, weight: 600, color: col.again });
     }
   }
