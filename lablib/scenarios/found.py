@@ -43,6 +43,9 @@ class _Search:
                 self._follow(row)
         if not self.places:
             self._callers()
+        for name, role in self.resources.items():
+            if role == "queue":  # also one that got nothing: a verdict may be about it
+                self._resource(name, "", False)
 
     def _callers(self) -> None:
         """Where nothing was stored: what was made, and the programs that called it."""

@@ -147,13 +147,13 @@ function plan({ lane, columns: list, forward }, W, H, { fs, head, lensW, lens, b
     boxes.push(b);
   }));
   for (const p of under) {
-    const source = places[p].role === "lost" ? boxes.find((b) => b.role === "producer") ?? boxes[0]
+    const source = places[p].role === "lost" ? boxes.findLast((b) => b.role === "producer") ?? boxes[0]
       : boxes.find((b) => links.some(([a, to]) => to === p && a === b.place)) ?? boxes.at(-1);
     if (!source || (places[p].role === "lost" && !run.list.some((k) => k.place === p))) continue;
     const share = places[p].role === "lost" ? Math.max(fs * 4.6, H * 0.34) : fs * 4.4,
-      bottom = source.role === "producer" ? H - 1 : source.y + source.h;
-    const h = Math.min(share, H * 0.46);
-    const top = source.role === "producer" ? Math.min(source.y, H - h - 9 - Math.min(source.h, H - h - 10)) : source.y;
+      alone = source.role === "producer" && !boxes.some((b) => b !== source && b.column === source.column), bottom = alone ? H - 1 : source.y + source.h;
+    const h = Math.min(share, (alone || places[p].role !== "lost" ? H : source.h) * 0.46);
+    const top = alone ? Math.min(source.y, H - h - 9 - Math.min(source.h, H - h - 10)) : source.y;
     source.y = Math.max(0, top); source.h = Math.min(source.h, bottom - h - 8 - source.y); source.low = source.h < fs * 6.2;
     boxes.push({ place: p, role: places[p].role, column: source.column, under: source, x: 0, w: 0, y: bottom - h, h, fs, head, low: true,
       painter: places[p].painter ?? places[p].role });

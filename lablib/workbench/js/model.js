@@ -74,7 +74,7 @@ export class Run {
     this.crowded = new Set(places.filter((p) => this.most("waiting", p) > BLOCKS_ABOVE));
     this.slots = places.map((p) => slots(this, p));    // how many slots each place needs
     for (const p of places) if (this.places[p].role === "function") executionsOf(this, p);
-    this.width = this.duration / BUCKETS;
+    this.width = this.duration / BUCKETS || 1;            // a case may end at once
     this.buckets = Array.from({ length: BUCKETS + 1 }, () => []);
     for (const k of this.list) {
       if (k.state === "waiting" && this.crowded.has(k.place)) continue;

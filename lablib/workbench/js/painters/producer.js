@@ -111,9 +111,8 @@ export const node = {
   },
   about(run, place, t) {
     const came = run.once(`came to ${place}`, () => {    // not what is on its way from here: the deliveries of it
-      const first = new Map();
-      for (const k of run.list) if (k.place === place && !(run.to?.[k.m] >= 0) && !first.has(k.m)) first.set(k.m, k.t0);
-      return [...first.values()].sort((x, y) => x - y);
+      const here = new Set(run.list.filter((k) => k.place === place).map((k) => k.m));
+      return [...here].filter((m) => !here.has(run.parent?.[m])).map((m) => run.born(m)).sort((x, y) => x - y);
     });
     const late = run.count("retrying", t, place), bucket = run.places[place].role === "bucket";
     return [`${brief(upTo(came, t))} came.`, bucket ? "It keeps each." : "It passes each on at once, and keeps none.",
