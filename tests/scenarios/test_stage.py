@@ -284,7 +284,7 @@ def test_a_cell_that_defines_a_scenario_can_be_run_again():
         (number(3, 0, 9, "m", step=0.5), 3.0, 0.0, 9.0, 0.5, "m"),
         (seconds(3.0, 0.0, 9.0), 3.0, 0.0, 9.0, 1, "s"),
         (seconds(3, 0, 9), 3, 0, 9, 1, "s"),
-        (share(0.5), 0.5, 0.0, 1.0, 0.05, ""),
+        (share(0.5), 0.5, 0.0, 1.0, 0.05, "%"),
     ],
 )
 def test_a_number_in_short(made, default, low, high, step, unit):
