@@ -55,7 +55,8 @@ class Event:
     `resource`, or a resource whose name is the row's `detail`. `ends`: it no longer lies at the resource, and why; with
     a state, it is only passing by. `delays`: when `until` is later than now, it is DELAYED until then. `ages`: does it
     count for the age of the oldest? `lost`: it is lost for good. `whole`: it concerns all subjects at the resource.
-    `group`: `detail` is its group. `joins`: it is a part of what it was made of (a delivery of a message), and is told
+    `group`: `detail` is its group. `copies`: the subject itself is elsewhere; where copies lie, nothing is counted of
+    all places together. `joins`: it is a part of what it was made of (a delivery of a message), and is told
     of with that. `origin`: where a subject that begins here comes from: the row's actor, its resource, or the actor of
     its cause.
 
@@ -84,6 +85,7 @@ class Event:
     whole: bool = False
     group: bool = False
     joins: bool = False
+    copies: bool = False
     origin: Literal["actor", "resource", "cause"] = "actor"
     holder: Literal["", "gets", "works", "worked", "drops", "loses", "reads"] = ""
     caller: str = ""

@@ -146,10 +146,10 @@ class Measures:
     # ---- states ------------------------------------------------------------------------------------------------------
 
     def _of(self, resource: str | None) -> Callable[[Token], bool]:
-        """Which tokens are of this queue; for None, of any that is no dead-letter queue."""
+        """Which tokens are of this queue; for None, of any that is no dead-letter queue and holds no mere copies."""
         if resource is None:
-            dead = self.tokens.dead
-            return lambda token: token.resource not in dead
+            others = self.tokens.dead | self.tokens.copies
+            return lambda token: token.resource not in others
         code = self.tokens.code(resource)
         return lambda token: token.resource == code
 
@@ -298,8 +298,8 @@ class Measures:
         """
         if self.is_stream:
             return sum(1 if comes else -1 for _, _, comes in self.records.unhandled(None))
-        states, dead = (ASKING,) if self.is_direct else _LIES, self.tokens.dead
-        return sum(t.end is None and t.state in states and t.resource not in dead for t in self.tokens.tokens)
+        states, mine = (ASKING,) if self.is_direct else _LIES, self._of(None)
+        return sum(t.end is None and t.state in states and mine(t) for t in self.tokens.tokens)
 
     @property
     def dead(self) -> int:

@@ -70,8 +70,9 @@ class Tokens:
 
     `subjects`: the number of each subject, in the order of appearance. `groups`: the message group of those that have
     one. `turns`: when an actor was "up", "down" or "frozen" again. `parts`: (time, resource, part, up?) of a resource's
-    parts. `pollers`: actors that asked for messages. `dead`: dead-letter queues that got something. `inside`: requests
-    that are work on messages which their actor holds: they have no tokens.
+    parts. `pollers`: actors that asked for messages. `dead`: dead-letter queues that got something. `copies`: where
+    copies lie of what is elsewhere. `inside`: requests that are work on messages which their actor holds: they have no
+    tokens.
     """
 
     trace: Trace
@@ -82,6 +83,7 @@ class Tokens:
     parts: list[tuple[float, int, int, bool]] = field(default_factory=list)
     pollers: set[int] = field(default_factory=set)
     dead: set[int] = field(default_factory=set)
+    copies: set[int] = field(default_factory=set)
     inside: set[int] = field(default_factory=set)
     more_names: list[str] = field(default_factory=list)  # of places at which no row was written
 
@@ -199,6 +201,8 @@ class _Fold:
             self.gets(i, resource, subject, key)
         elif event.holder in ("drops", "loses"):
             self.drops(i, event, subject)
+        if event.copies:
+            self.found.copies.add(resource)
         if event.ends == DEAD_LETTER:
             self.found.dead.add(self.place(str(self.trace.details[i])))
         if event.group:

@@ -114,6 +114,12 @@ def test_when_s3_is_away_for_longer_than_a_day_the_oldest_records_are_lost():
 def test_a_backup_is_a_second_copy_of_all():
     run = fresh(SkiLift(backup=True), 7)
     assert sum(row.detail["records"] for row, _ in objects(run, "backup")) >= 1000
+    found, without = (
+        {n.label: n.text for n in one.measures.summary() if n.label not in ("API calls", "cost")}
+        for one in (run, fresh(SkiLift(), 7))
+    )
+    assert found == without, "a copy is no other record"
+    assert run.measures.sent == run.measures.done + run.measures.waiting
 
 
 def test_firehose_behind_a_stream_leaves_the_records_to_other_readers():
