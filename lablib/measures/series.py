@@ -152,7 +152,7 @@ def ages(events: Iterable[tuple[float, Any, bool]], until: float) -> tuple[array
 
 def number(label: str, value: float, unit: str = "") -> Number:
     if math.isnan(value):
-        return Number(label, value, unit, "none")
+        return Number(label, value, unit, "not known" if unit == "$" else "none")
     if unit == "$":
         return Number(label, value, unit, f"${value:.6f}")
     text = f"{value:,.0f}" if not unit or _counts(unit) else f"{value:,.3f}" if abs(value) < 1 else f"{value:,.1f}"

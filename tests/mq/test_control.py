@@ -269,6 +269,14 @@ def test_the_bill_of_a_broker_is_from_its_creation_to_its_end(pair):
     assert bill == pytest.approx((ended - began) / 3600 * 0.576)
 
 
+def test_a_bill_with_a_price_that_nobody_knows_is_not_known(pair):
+    pair.mq.update_broker(BrokerId=pair.id, HostInstanceType="mq.m4.large")
+    pair.mq.reboot_broker(BrokerId=pair.id)
+    pair.cloud.advance(60)
+    texts = {number.label: number.text for number in Measures(pair.cloud.trace, until=pair.cloud.now).summary()}
+    assert texts["cost"] == "not known"
+
+
 # ---- refusals --------------------------------------------------------------------------------------------------------
 
 LONG = {"Username": "shop", "Password": "correct-horse-battery"}

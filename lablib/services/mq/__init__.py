@@ -8,6 +8,7 @@ virtual network by the names that DescribeBroker gives.
 from __future__ import annotations
 
 from functools import partial
+from math import nan
 from typing import Any
 
 from lablib.aws.arn import Arn
@@ -250,7 +251,8 @@ class Mq(Control):
         return float(count * self.world.quotas["mq.price_large"] * 2 ** steps.index(size))
 
     def _note_price(self, broker: Broker) -> None:
-        self._prices.append((self.now, broker.id, self.price_per_hour(broker.id) or 0.0))
+        price = self.price_per_hour(broker.id)
+        self._prices.append((self.now, broker.id, nan if price is None else price))
 
     def biller(self) -> Bill:
         return partial(bill, self._prices)

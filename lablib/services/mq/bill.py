@@ -17,7 +17,7 @@ def bill(
     until: float,
 ) -> dict[str, float]:
     """Dollars by the price list, from a broker's creation to its end. `prices`: from when on (s) a broker costs how
-    much an hour, in the order of time. Storage is not in it.
+    much an hour, in the order of time; nan: that is not known, and neither is the bill. Storage is not in it.
     """
     running: dict[str, tuple[float, float]] = {}  # since when, and $ an hour
     dollars = 0.0
