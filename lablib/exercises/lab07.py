@@ -167,10 +167,15 @@ class Producer(Exercise):
         if case.cut:  # what the program sends as soon as it is connected is under way then
             off = partial(stage.cloud.kernel.after, _JUST_AFTER, broker.power_off)
             broker.after(lambda: len(stage.trace.where("ClientConnected")) >= case.cut, process, 300, off)
-        for wanted in (case.gone, 3) if case.again else (case.gone,):
-            if case.gone:
-                broker.after(lambda n=wanted: broker.taken() >= n, process, 300, broker.crash)  # type: ignore[misc]
-                stage.run(stage.cloud.now + 0.01)
+
+        def crash_when_it_has(wanted: int) -> None:
+            broker.after(lambda: broker.taken() >= wanted, process, 300, broker.crash)
+            stage.run(stage.cloud.now + 0.01)
+
+        if case.gone:
+            crash_when_it_has(case.gone)
+        if case.gone and case.again:
+            crash_when_it_has(3)
         if not stage.run(stage.cloud.now + 400, lambda: not process.alive):
             raise Problem(
                 f"Your function had not returned after {stage.cloud.now:.0f} s. A receipt that has not come when the "
