@@ -1,12 +1,11 @@
 """The control plane of Kinesis Data Analytics: states and their times, snapshots, updates, scaling, refusals."""
 
 import pytest
-from aws_errors import code_and_message
+from aws_errors import case, code_and_message, guide, ours, reported
 from kinesisanalyticsv2.conftest import ROLE, Lab
 
 from lablib.aws.service import NotSimulated
 
-guide, reported, ours = (getattr(pytest.mark, name) for name in ("guide", "reported", "ours"))
 ARN = "arn:aws:kinesisanalytics:us-east-1:123456789012:application/counts"
 
 
@@ -226,24 +225,24 @@ def test_while_it_is_scaled_only_a_forced_stop_is_accepted(lab):
 NEW = {"ApplicationName": "new", "RuntimeEnvironment": "FLINK-1_15", "ServiceExecutionRole": ROLE}
 NONE = "arn:aws:kinesisanalytics:us-east-1:123456789012:application/none"
 REFUSALS = [
-    (ours, "describe_application", {"ApplicationName": "none"}, "ResourceNotFoundException",
+    case(ours, "describe_application", {"ApplicationName": "none"}, "ResourceNotFoundException",
      f"Application {NONE} not found."),
-    (ours, "create_application", {**NEW, "ApplicationName": "counts"}, "ResourceInUseException",
+    case(ours, "create_application", {**NEW, "ApplicationName": "counts"}, "ResourceInUseException",
      f"Application {ARN} already exists."),
-    (guide, "create_application", {**NEW, "ApplicationName": "a b"}, "ValidationException",
+    case(guide, "create_application", {**NEW, "ApplicationName": "a b"}, "ValidationException",
      "1 validation error detected: Value 'a b' at 'applicationName' failed to satisfy constraint: Member must satisfy "
      "regular expression pattern: [a-zA-Z0-9_.-]+"),
-    (ours, "create_application", {**NEW, "ServiceExecutionRole": "arn:aws:iam::123456789012:role/none"},
+    case(ours, "create_application", {**NEW, "ServiceExecutionRole": "arn:aws:iam::123456789012:role/none"},
      "InvalidArgumentException", "Kinesis Analytics cannot assume the role arn:aws:iam::123456789012:role/none."),
-    (ours, "create_application", {**NEW, "RuntimeEnvironment": "JAVA"}, "InvalidArgumentException",
+    case(ours, "create_application", {**NEW, "RuntimeEnvironment": "JAVA"}, "InvalidArgumentException",
      "RuntimeEnvironment JAVA is not supported."),
-    (reported, "delete_application", {"ApplicationName": "counts", "CreateTimestamp": "2023-04-01T00:00:20Z"},
+    case(reported, "delete_application", {"ApplicationName": "counts", "CreateTimestamp": "2023-04-01T00:00:20Z"},
      "ResourceInUseException", f"Application {ARN} cannot be deleted: it is in state RUNNING."),
-    (ours, "start_application", {"ApplicationName": "counts"}, "ResourceInUseException",
+    case(ours, "start_application", {"ApplicationName": "counts"}, "ResourceInUseException",
      f"Application {ARN} cannot be started: it is in state RUNNING."),
-    (ours, "update_application", {"ApplicationName": "counts", "CurrentApplicationVersionId": 7},
+    case(ours, "update_application", {"ApplicationName": "counts", "CurrentApplicationVersionId": 7},
      "ConcurrentModificationException", "The current version of the application is 1, not 7."),
-    (ours, "describe_application_snapshot", {"ApplicationName": "counts", "SnapshotName": "x"},
+    case(ours, "describe_application_snapshot", {"ApplicationName": "counts", "SnapshotName": "x"},
      "ResourceNotFoundException", f"Snapshot x of application {ARN} not found."),
 ]  # fmt: skip
 
@@ -255,12 +254,9 @@ def running():
     return lab
 
 
-@pytest.mark.parametrize(
-    ("operation", "params", "code", "message"),
-    [pytest.param(*case, marks=mark, id=f"{case[0]} {case[3][:40]}") for mark, *case in REFUSALS],
-)
-def test_a_refusal_in_the_words_of_aws(running, operation, params, code, message):
-    assert code_and_message(getattr(running.analytics, operation), **params) == (code, message)
+@pytest.mark.parametrize("case", REFUSALS)
+def test_a_refusal_in_the_words_of_aws(running, case):
+    case.check(running.analytics)
 
 
 @ours

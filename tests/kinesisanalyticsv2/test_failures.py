@@ -2,12 +2,10 @@
 
 import time
 
-import pytest
+from aws_errors import guide, ours
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kinesisanalyticsv2.conftest import Lab
-
-guide, reported, ours = (getattr(pytest.mark, name) for name in ("guide", "reported", "ours"))
 
 
 def numbers(lab, exactly_once=False):

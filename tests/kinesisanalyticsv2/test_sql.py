@@ -3,13 +3,12 @@
 import json
 
 import pytest
-from aws_errors import code_and_message
+from aws_errors import code_and_message, guide, ours
 from kinesisanalyticsv2.conftest import ROLE, Lab
 
 from lablib.aws.service import NotSimulated
 from lablib.gateway import Fault
 
-guide, ours = pytest.mark.guide, pytest.mark.ours
 SOURCE = '"SOURCE_SQL_STREAM_001"'
 COLUMNS = [("TICKER", "$.ticker", "VARCHAR(8)"), ("PRICE", "$.price", "DOUBLE"), ("EVENT_TIME", "$.time", "TIMESTAMP")]
 

@@ -4,11 +4,11 @@ import json
 from contextlib import suppress
 
 import pytest
+from aws_errors import guide, ours, reported
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kinesisanalyticsv2.conftest import START, Lab
 
-guide, reported, ours = (getattr(pytest.mark, name) for name in ("guide", "reported", "ours"))
 HALF = 2**127
 
 

@@ -6,14 +6,12 @@ import urllib.request
 
 import pytest
 import requests
-from aws_errors import code_and_message
+from aws_errors import case, guide, ours, reported
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opensearch.conftest import Lab
 
 from lablib.aws.service import NotSimulated
-
-recorded, guide, reported, ours = (getattr(pytest.mark, name) for name in ("recorded", "guide", "reported", "ours"))
 
 
 @guide
@@ -271,23 +269,20 @@ def test_a_request_that_is_refused(ready, method, path, body, status, kind, reas
     assert reason is None or answer["error"]["reason"] == reason
 
 
-LONG = "a" * 29
 PATTERN = "failed to satisfy constraint: Member must satisfy regular expression pattern: [a-z][a-z0-9\\-]+"
 REFUSALS = [
-    (reported, "create_domain", {"DomainName": "lifts"}, "ResourceAlreadyExistsException",
-     "Domain/lifts already exists."),
-    (reported, "describe_domain", {"DomainName": "none"}, "ResourceNotFoundException", "Domain not found: none"),
-    (guide, "create_domain", {"DomainName": "Lifts"}, "ValidationException",
+    case(reported, "create_domain", {"DomainName": "lifts"}, "ResourceAlreadyExistsException",
+     "Domain/lifts already exists.", 409),
+    case(reported, "describe_domain", {"DomainName": "none"}, "ResourceNotFoundException", "Domain not found: none",
+         409),
+    case(guide, "create_domain", {"DomainName": "Lifts"}, "ValidationException",
      f"1 validation error detected: Value 'Lifts' at 'domainName' {PATTERN}"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("operation", "params", "code", "message"),
-    [pytest.param(*case, marks=mark, id=case[3]) for mark, *case in REFUSALS],
-)
-def test_a_refusal_in_the_words_of_aws(ready, operation, params, code, message):
-    assert code_and_message(getattr(ready.opensearch, operation), **params) == (code, message)
+@pytest.mark.parametrize("case", REFUSALS)
+def test_a_refusal_in_the_words_of_aws(ready, case):
+    case.check(ready.opensearch)
 
 
 @ours

@@ -4,13 +4,13 @@ import gzip
 import json
 
 import pytest
+from aws_errors import guide, ours, reported
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from redshift.conftest import ROLE, Lab
 
 from lablib.aws.service import NotSimulated
 
-recorded, guide, reported, ours = (getattr(pytest.mark, name) for name in ("recorded", "guide", "reported", "ours"))
 TABLE = "CREATE TABLE rides (lift VARCHAR(5) NOT NULL, riders INT, price DECIMAL(5,2), seen TIMESTAMP, full_up BOOLEAN)"
 FAILED = "ERROR: Load into table 'rides' failed.  Check 'stl_load_errors' system table for details."
 

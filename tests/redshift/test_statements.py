@@ -3,12 +3,10 @@
 import time
 
 import pytest
-from aws_errors import code_and_message
+from aws_errors import case, code_and_message, guide, ours, reported
 from redshift.conftest import ROLE, Lab
 
 from lablib.aws.service import NotSimulated
-
-recorded, guide, reported, ours = (getattr(pytest.mark, name) for name in ("recorded", "guide", "reported", "ours"))
 
 
 @guide
@@ -311,72 +309,69 @@ UNKNOWN = "00000000-0000-0000-0000-000000000000"
 WHERE = {"ClusterIdentifier": "lab", "Database": "dev", "DbUser": "admin"}
 NEW = {"NodeType": "ra3.xlplus", "MasterUsername": "admin", "MasterUserPassword": "Secret123"}
 REFUSALS = [
-    (reported, "data", "execute_statement", {"Sql": "SELECT 1", **WHERE, "ClusterIdentifier": "none"},
+    case(reported, "execute_statement", {"Sql": "SELECT 1", **WHERE, "ClusterIdentifier": "none"},
      "ValidationException", "Redshift endpoint doesn't exist in this region."),
-    (ours, "data", "execute_statement", {"Sql": "SELECT 1", "ClusterIdentifier": "lab"}, "ValidationException",
+    case(ours, "execute_statement", {"Sql": "SELECT 1", "ClusterIdentifier": "lab"}, "ValidationException",
      "Database is required."),
-    (ours, "data", "execute_statement", {"Sql": "SELECT 1", "Database": "dev"}, "ValidationException",
+    case(ours, "execute_statement", {"Sql": "SELECT 1", "Database": "dev"}, "ValidationException",
      "ClusterIdentifier or WorkgroupName is required."),
-    (reported, "data", "execute_statement",
+    case(reported, "execute_statement",
      {"Sql": "SELECT 1", **WHERE, "Parameters": [{"name": "x", "value": "1"}]}, "ValidationException",
      "Parameters list contains unused parameters. Unused parameters: ['x']"),
-    (ours, "data", "execute_statement", {"Sql": "SELECT '" + "x" * 100_000 + "'", **WHERE}, "ValidationException",
+    case(ours, "execute_statement", {"Sql": "SELECT '" + "x" * 100_000 + "'", **WHERE}, "ValidationException",
      "SQL statement is too long. The limit is 100000 bytes."),
-    (reported, "data", "describe_statement", {"Id": UNKNOWN}, "ResourceNotFoundException", "Query does not exist."),
-    (reported, "data", "describe_statement", {"Id": "x"}, "ValidationException",
+    case(reported, "describe_statement", {"Id": UNKNOWN}, "ResourceNotFoundException", "Query does not exist."),
+    case(reported, "describe_statement", {"Id": "x"}, "ValidationException",
      r"id must satisfy regex pattern: ^[a-z0-9]{8}(-[a-z0-9]{4}){3}-[a-z0-9]{12}(:\d+)?$"),
-    (ours, "data", "batch_execute_statement", {"Sqls": ["SELECT 1"] * 41, **WHERE}, "ValidationException",
+    case(ours, "batch_execute_statement", {"Sqls": ["SELECT 1"] * 41, **WHERE}, "ValidationException",
      "The number of SQL statements must be from 1 to 40."),
-    (reported, "redshift", "create_cluster", {"ClusterIdentifier": "lab", **NEW}, "ClusterAlreadyExists",
+    case(reported, "create_cluster", {"ClusterIdentifier": "lab", **NEW}, "ClusterAlreadyExists",
      "Cluster already exists"),
-    (ours, "redshift", "create_cluster", {"ClusterIdentifier": "new", **NEW, "NodeType": "t3.micro"},
+    case(ours, "create_cluster", {"ClusterIdentifier": "new", **NEW, "NodeType": "t3.micro"},
      "InvalidParameterValue", "Invalid node type: t3.micro"),
-    (ours, "redshift", "create_cluster", {"ClusterIdentifier": "new", **NEW, "NumberOfNodes": 201},
+    case(ours, "create_cluster", {"ClusterIdentifier": "new", **NEW, "NumberOfNodes": 201},
      "InvalidParameterValue", "Invalid number of nodes: 201"),
-    (ours, "redshift", "create_cluster", {"ClusterIdentifier": "new", **NEW, "ClusterType": "huge"},
+    case(ours, "create_cluster", {"ClusterIdentifier": "new", **NEW, "ClusterType": "huge"},
      "InvalidParameterValue", "Invalid cluster type: huge"),
-    (ours, "redshift", "create_cluster",
+    case(ours, "create_cluster",
      {"ClusterIdentifier": "new", **NEW, "ClusterType": "single-node", "NumberOfNodes": 2},
      "InvalidParameterCombination", "Number of nodes for cluster type single-node must be 1"),
-    (ours, "redshift", "create_cluster", {"ClusterIdentifier": "new", **NEW, "ClusterType": "multi-node"},
+    case(ours, "create_cluster", {"ClusterIdentifier": "new", **NEW, "ClusterType": "multi-node"},
      "InvalidParameterCombination",
      "Number of nodes for cluster type multi-node must be greater than or equal to 2"),
-    (ours, "redshift", "create_cluster", {"ClusterIdentifier": "new", **NEW, "DBName": "Big Data"},
+    case(ours, "create_cluster", {"ClusterIdentifier": "new", **NEW, "DBName": "Big Data"},
      "InvalidParameterValue",
      "The parameter DBName must contain 1 to 64 lowercase letters, digits or underscores."),
     *(
-        (guide, "redshift", "create_cluster", {"ClusterIdentifier": name, **NEW}, "InvalidParameterValue",
+        case(guide, "create_cluster", {"ClusterIdentifier": name, **NEW}, "InvalidParameterValue",
          "The parameter ClusterIdentifier is not a valid identifier. Identifiers must begin with a letter; must "
          "contain only lowercase ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two "
          "consecutive hyphens.")
         for name in ("1st", "a--b", "a-", "x" * 64)
     ),
     *(
-        (guide, "redshift", "create_cluster", {"ClusterIdentifier": "new", **NEW, "MasterUserPassword": password},
+        case(guide, "create_cluster", {"ClusterIdentifier": "new", **NEW, "MasterUserPassword": password},
          "InvalidParameterValue",
          "The parameter MasterUserPassword must have 8 to 64 characters, among them an uppercase letter, a "
          "lowercase letter and a digit, and none of / @ \" ' \\ or a space.")
         for password in ("Secret1", "secret123", "Secret/123")
     ),
-    (guide, "redshift", "create_cluster", {"ClusterIdentifier": "new", **NEW, "ManageMasterPassword": True},
+    case(guide, "create_cluster", {"ClusterIdentifier": "new", **NEW, "ManageMasterPassword": True},
      "InvalidParameterCombination", "You can't specify MasterUserPassword when ManageMasterPassword is true."),
-    (ours, "data", "execute_statement", {"Sql": "SELECT 1", **WHERE, "SecretArn": "arn:aws:secretsmanager:a:1:s"},
+    case(ours, "execute_statement", {"Sql": "SELECT 1", **WHERE, "SecretArn": "arn:aws:secretsmanager:a:1:s"},
      "ValidationException", "Can not specify both SecretArn and DbUser for credentials."),
-    (guide, "redshift", "create_cluster", {"ClusterIdentifier": "new", "NodeType": "ra3.xlplus", "MasterUsername": "a"},
+    case(guide, "create_cluster", {"ClusterIdentifier": "new", "NodeType": "ra3.xlplus", "MasterUsername": "a"},
      "MissingParameter", "The parameter MasterUserPassword must be provided"),
-    (reported, "redshift", "describe_clusters", {"ClusterIdentifier": "none"}, "ClusterNotFound",
-     "Cluster none not found."),
-    (reported, "redshift", "delete_cluster", {"ClusterIdentifier": "lab"}, "InvalidParameterCombination",
+    case(reported, "describe_clusters", {"ClusterIdentifier": "none"}, "ClusterNotFound",
+     "Cluster none not found.", 404),
+    case(reported, "delete_cluster", {"ClusterIdentifier": "lab"}, "InvalidParameterCombination",
      "FinalClusterSnapshotIdentifier is required unless SkipFinalClusterSnapshot is specified."),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("client", "operation", "params", "code", "message"),
-    [pytest.param(*case, marks=mark, id=f"{case[1]} {case[4][:40]}") for mark, *case in REFUSALS],
-)
-def test_a_refusal_in_the_words_of_aws(tables, client, operation, params, code, message):
-    assert code_and_message(getattr(getattr(tables, client), operation), **params) == (code, message)
+@pytest.mark.parametrize("case", REFUSALS)
+def test_a_refusal_in_the_words_of_aws(tables, case):
+    case.check(tables.data if case.operation.endswith("statement") else tables.redshift)
 
 
 @guide

@@ -111,21 +111,9 @@ def test_a_fresh_topic_has_these_attributes(sns, fifo):
 
 
 @pytest.mark.recorded
-@pytest.mark.parametrize("name", ["", "a" * 257, *(f"name{char}" for char in ":;!@|^% "), "orders.fifo"])
-def test_names(sns, name):
-    """Recorded."""
-    assert refused(sns.create_topic, Name=name) == invalid("Topic Name")
-
-
-@pytest.mark.recorded
 def test_the_longest_name(sns):
     """Recorded."""
     assert sns.create_topic(Name="a" * 256)["TopicArn"].endswith("a" * 256)
-
-
-@pytest.mark.parametrize("name", ["orders2", ".fifo", "with space.fifo"])
-def test_the_name_of_a_fifo_topic_ends_in_fifo(sns, name):
-    assert refused(sns.create_topic, Name=name, Attributes={"FifoTopic": "true"})[0] == "InvalidParameter"
 
 
 @pytest.mark.recorded
@@ -151,52 +139,6 @@ def test_deleting_is_idempotent(sns):
         sns.delete_topic(TopicArn=TOPIC)
     assert refused(sns.get_topic_attributes, TopicArn=TOPIC) == ("NotFound", "Topic does not exist", 404)
     sns.create_topic(Name="orders", Tags=[{"Key": "a", "Value": "b"}])
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize("operation", ["get_topic_attributes", "list_subscriptions_by_topic", "publish", "subscribe"])
-def test_a_topic_that_is_not_there(sns, operation):
-    """Recorded."""
-    more = {"publish": {"Message": "x"}, "subscribe": {"Protocol": "sqs", "Endpoint": QUEUE}}.get(operation, {})
-    call = getattr(sns, operation)
-    assert refused(call, TopicArn=TOPIC + "2", **more) == ("NotFound", "Topic does not exist", 404)
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize(("arn", "parts"), [("orders", 1), ("", 1), ("arn:aws", 2), ("arn:aws:sns:us-east-1:1", 5)])
-@pytest.mark.parametrize("operation", ["get_topic_attributes", "delete_topic", "publish", "subscribe"])
-def test_what_is_no_arn(sns, operation, arn, parts):
-    """Recorded."""
-    more = {"publish": {"Message": "x"}, "subscribe": {"Protocol": "sqs", "Endpoint": QUEUE}}.get(operation, {})
-    expected = invalid(f"TopicArn Reason: An ARN must have at least 6 elements, not {parts}")
-    assert refused(getattr(sns, operation), TopicArn=arn, **more) == expected
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize(
-    ("operation", "more"),
-    [
-        ("publish", {"Message": "x"}),
-        ("publish_batch", {"PublishBatchRequestEntries": [{"Id": "1", "Message": "x"}]}),
-        ("subscribe", {"Protocol": "sqs", "Endpoint": QUEUE}),
-        ("get_topic_attributes", {}),
-        ("set_topic_attributes", {"AttributeName": "DisplayName", "AttributeValue": "x"}),
-        ("list_subscriptions_by_topic", {}),
-        ("delete_topic", {}),
-    ],
-)
-def test_a_topic_is_reached_in_its_own_region_only(cloud, sns, operation, more):
-    """Recorded."""
-    west = cloud.client("sns", "us-west-2")
-    assert refused(getattr(west, operation), TopicArn=TOPIC, **more) == invalid("TopicArn")
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize(("name", "value"), [("FifoTopic", "false"), ("Nonsense", "1"), ("TopicArn", TOPIC)])
-def test_attributes_that_cannot_be_set(sns, name, value):
-    """Recorded (FifoTopic)."""
-    given = {"TopicArn": TOPIC, "AttributeName": name, "AttributeValue": value}
-    assert refused(sns.set_topic_attributes, **given) == invalid("AttributeName")
 
 
 @pytest.mark.recorded
@@ -255,17 +197,11 @@ def test_messages_above_256_kib_are_new(limits, known):
 
 @pytest.mark.recorded
 def test_tags(sns):
-    """Recorded; the limit: API, TagResource."""
-    twice = [{"Key": "k", "Value": "1"}, {"Key": "k", "Value": "2"}]
-    assert refused(sns.tag_resource, ResourceArn=TOPIC, Tags=twice) == invalid("Duplicated keys are not allowed.")
+    """Recorded."""
     sns.tag_resource(ResourceArn=TOPIC, Tags=[{"Key": "k1", "Value": "v1"}, {"Key": "k2", "Value": "v2"}])
     sns.untag_resource(ResourceArn=TOPIC, TagKeys=["k1"])
     sns.tag_resource(ResourceArn=TOPIC, Tags=[{"Key": "k2", "Value": "v2b"}])
     assert sns.list_tags_for_resource(ResourceArn=TOPIC)["Tags"] == [{"Key": "k2", "Value": "v2b"}]
-    many = [{"Key": str(n), "Value": ""} for n in range(50)]
-    assert refused(sns.tag_resource, ResourceArn=TOPIC, Tags=many)[0] == "TagLimitExceeded"
-    missing = ("ResourceNotFound", "Resource does not exist", 404)
-    assert refused(sns.list_tags_for_resource, ResourceArn=TOPIC + "2") == missing
 
 
 # ---- permissions -----------------------------------------------------------------------------------------------------
@@ -277,7 +213,6 @@ def statements(sns):
 
 @pytest.mark.reported
 def test_permissions_are_statements_of_the_policy(sns):
-    """Texts reported."""
     given = {"TopicArn": TOPIC, "Label": "friends", "AWSAccountId": ["444455556666"], "ActionName": ["Publish"]}
     sns.add_permission(**given)
     assert statements(sns)["friends"] == {
@@ -287,21 +222,8 @@ def test_permissions_are_statements_of_the_policy(sns):
         "Action": "SNS:Publish",
         "Resource": TOPIC,
     }
-    assert refused(sns.add_permission, **given) == invalid("Statement already exists")
-    wild = given | {"Label": "more", "ActionName": ["*"]}
-    assert refused(sns.add_permission, **wild) == invalid("Policy statement action out of service scope!")
     sns.remove_permission(TopicArn=TOPIC, Label="friends")
     assert list(statements(sns)) == ["__default_statement_ID"]
-
-
-@pytest.mark.reported
-@pytest.mark.parametrize("action", ["sns:*", "*", "sns:CreateTopic", "sqs:SendMessage"])
-def test_a_topics_policy_speaks_of_eight_actions_only(sns, action):
-    """Reported: not even a wildcard."""
-    statement = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": ["SNS:Publish", action], "Resource": TOPIC}
-    text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    given = {"TopicArn": TOPIC, "AttributeName": "Policy", "AttributeValue": text}
-    assert refused(sns.set_topic_attributes, **given) == invalid("Policy statement action out of service scope!")
 
 
 # ---- subscribing -----------------------------------------------------------------------------------------------------
@@ -375,29 +297,6 @@ def test_a_delivery_policy_of_a_subscription(sns, own, topics, expected):
 
 
 @pytest.mark.recorded
-@pytest.mark.parametrize(
-    ("protocol", "endpoint", "message"),
-    [
-        ("test-protocol", "x", "Invalid parameter: Amazon SNS does not support this protocol string: test-protocol"),
-        ("sqs", f"https://sqs.us-east-1.amazonaws.com/{ACCOUNT}/billing", "Invalid parameter: SQS endpoint ARN"),
-        ("sqs", "arn:aws:lambda:us-east-1:123456789012:function:f", "Invalid parameter: SQS endpoint ARN"),
-        ("sms", "NAA+15551234567", "Invalid SMS endpoint: NAA+15551234567"),
-        ("sqs", f"{QUEUE}.fifo", "Invalid parameter: Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be "
-         "subscribed to standard SNS topics"),
-        ("http", "https://example.com", "Invalid parameter: Endpoint must match the specified protocol"),
-        ("https", "example.com", "Invalid parameter: Endpoint must match the specified protocol"),
-        ("email", "not-an-address", "Invalid parameter: Email address"),
-        ("lambda", QUEUE, "Invalid parameter: Lambda endpoint ARN"),
-    ],
-)  # fmt: skip
-def test_bad_endpoints(sns, protocol, endpoint, message):
-    """Recorded: the first five. Reported: the others."""
-    given = {"TopicArn": TOPIC, "Protocol": protocol, "Endpoint": endpoint}
-    assert refused(sns.subscribe, **given) == ("InvalidParameter", message, 400)
-    assert sns.list_subscriptions()["Subscriptions"] == []
-
-
-@pytest.mark.recorded
 def test_a_queue_that_is_not_there_can_be_subscribed(sns):
     """Recorded."""
     assert subscribe(sns, endpoint=QUEUE + "-unknown").startswith(TOPIC + ":")
@@ -414,52 +313,10 @@ def test_subscribing_again_is_the_same_subscription(sns):
     assert refused(sns.subscribe, **given) == expected
 
 
-REDRIVE = "RedrivePolicy: deadLetterTargetArn is an invalid arn"
-
-
 @pytest.mark.recorded
-@pytest.mark.parametrize(
-    ("name", "value", "text"),
-    [
-        ("fake-attribute", "x", "AttributeName"),
-        ("RawMessageDelivery", "test-ValUe", "RawMessageDelivery: Invalid value [test-ValUe]. Must be true or false."),
-        ("RawMessageDelivery", "", "RawMessageDelivery: Invalid value []. Must be true or false."),
-        ("RedrivePolicy", '{"deadLetterTargetArn": "fake-arn"}', REDRIVE),
-        ("FilterPolicyScope", "RandomValue", "FilterPolicyScope: Invalid value [RandomValue]. Please use either "
-         "MessageBody or MessageAttributes"),
-    ],
-)  # fmt: skip
-def test_bad_attributes_of_a_subscription(sns, name, value, text):
-    """Recorded: SetSubscriptionAttributes says it without the words that Subscribe puts in front."""
-    arn = subscribe(sns)
-    given = {"SubscriptionArn": arn, "AttributeName": name, "AttributeValue": value}
-    assert refused(sns.set_subscription_attributes, **given) == invalid(text)
-    given = {"TopicArn": TOPIC, "Protocol": "sqs", "Endpoint": QUEUE + "2", "Attributes": {name: value}}
-    assert refused(sns.subscribe, **given) == invalid(f"Attributes Reason: {text}")
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize("name", ["RedrivePolicy", "FilterPolicy"])
-def test_attributes_that_are_no_json(sns, name):
-    """Recorded, up to the words of the parser."""
-    given = {"SubscriptionArn": subscribe(sns), "AttributeName": name, "AttributeValue": "{invalidjson}"}
-    code, message, _ = refused(sns.set_subscription_attributes, **given)
-    assert code == "InvalidParameter" and message.startswith(f"Invalid parameter: {name}: failed to parse JSON")
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize(("keys", "ok"), [(5, True), (6, False)])
-def test_the_limits_of_a_filter_policy(sns, keys, ok):
+def test_a_filter_policy_may_have_five_keys(sns):
     """Recorded."""
-    policy = json.dumps({f"key_{n}": ["a"] for n in range(keys)})
-    given = {"TopicArn": TOPIC, "Protocol": "sqs", "Endpoint": QUEUE, "Attributes": {"FilterPolicy": policy}}
-    if ok:
-        sns.subscribe(**given)
-        return
-    expected = "FilterPolicy: Filter policy can not have more than 5 keys"
-    assert refused(sns.subscribe, **given) == invalid(f"Attributes Reason: {expected}")
-    change = {"SubscriptionArn": subscribe(sns), "AttributeName": "FilterPolicy", "AttributeValue": policy}
-    assert refused(sns.set_subscription_attributes, **change) == invalid(expected)
+    assert subscribe(sns, FilterPolicy=json.dumps({f"key_{n}": ["a"] for n in range(5)}))
 
 
 def test_so_many_filter_policies_a_topic(sns, cloud):
@@ -475,100 +332,7 @@ def test_so_many_filter_policies_a_topic(sns, cloud):
     assert refused(sns.set_subscription_attributes, **change)[0] == "FilterPolicyLimitExceeded"
 
 
-@pytest.mark.parametrize(
-    "target",
-    [
-        "arn:aws:sqs:eu-west-1:123456789012:dead",
-        "arn:aws:sqs:us-east-1:444455556666:dead",
-        "arn:aws:sqs:us-east-1:123456789012:dead.fifo",
-    ],
-)
-def test_the_dead_letter_queue_is_in_the_same_region_and_account_and_of_the_same_type(sns, target):
-    """SNS developer guide, "Amazon SNS dead-letter queues". Texts: ours."""
-    policy = json.dumps({"deadLetterTargetArn": target})
-    given = {"SubscriptionArn": subscribe(sns), "AttributeName": "RedrivePolicy", "AttributeValue": policy}
-    code, message, _ = refused(sns.set_subscription_attributes, **given)
-    assert code == "InvalidParameter" and message.startswith("Invalid parameter: RedrivePolicy: ")
-
-
-@pytest.mark.recorded
-def test_a_subscription_that_is_not_there(sns):
-    """Recorded."""
-    arn = subscribe(sns)
-    sns.unsubscribe(SubscriptionArn=arn)
-    sns.unsubscribe(SubscriptionArn=arn)
-    missing = ("NotFound", "Subscription does not exist", 404)
-    assert refused(sns.get_subscription_attributes, SubscriptionArn=arn) == missing
-    given = {"SubscriptionArn": arn, "AttributeName": "RawMessageDelivery", "AttributeValue": "true"}
-    assert refused(sns.set_subscription_attributes, **given) == missing
-    assert refused(sns.get_subscription_attributes, SubscriptionArn=TOPIC) == invalid("SubscriptionId")
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize(
-    ("arn", "text"),
-    [
-        ("randomstring", "SubscriptionArn Reason: An ARN must have at least 6 elements, not 1"),
-        ("arn:aws:sns:us-east-1:random", "SubscriptionArn Reason: An ARN must have at least 6 elements, not 5"),
-        ("arn:aws:sns:us-east-1:111111111111:random", "SubscriptionId"),
-    ],
-)
-def test_unsubscribing_with_a_wrong_arn(sns, arn, text):
-    """Recorded."""
-    assert refused(sns.unsubscribe, SubscriptionArn=arn) == invalid(text)
-
-
-@pytest.mark.recorded
-def test_confirming_with_a_wrong_token(sns):
-    """Recorded."""
-    token = "51b2ff3edb475b7d91550e0ab6edf0c1de2a34e6ebaf6c2262a001bcb7e051c43aa00022ceecce70bd2a67b2042da8d8"
-    assert refused(sns.confirm_subscription, TopicArn=TOPIC, Token="randomtoken") == (
-        "InvalidParameter", "Invalid token", 400,
-    )  # fmt: skip
-    assert refused(sns.confirm_subscription, TopicArn=TOPIC, Token=token) == invalid("Token")
-    assert refused(sns.confirm_subscription, TopicArn=TOPIC + "2", Token=token) == invalid("Token")
-    assert refused(sns.confirm_subscription, TopicArn="orders", Token=token) == invalid("Topic")
-
-
-@pytest.mark.recorded
-def test_a_token_belongs_to_a_region(cloud, sns):
-    """Recorded."""
-    subscribe(sns, "http", URL)
-    cloud.advance(1)
-    token = json.loads(cloud.service("sns").inbox(URL).received[0].body)["Token"]
-    elsewhere = TOPIC.replace("us-east-1", "us-west-2")
-    assert refused(sns.confirm_subscription, TopicArn=elsewhere, Token=token) == invalid("Topic")
-
-
 # ---- publishing ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize(
-    ("more", "text"),
-    [
-        ({"Message": ""}, "Empty message"),
-        ({"Message": "x", "Subject": ""}, "Subject"),
-        ({"Message": "x", "Subject": "two\nlines"}, "Subject"),
-        ({"Message": "x", "Subject": "x" * 101}, "Subject"),
-        ({"Message": "x", "Subject": " begins with a space"}, "Subject"),
-        ({"Message": "x", "Subject": "Grüße"}, "Subject"),
-        ({"Message": "x" * 262_145}, "Message too long"),
-        ({"Message": "x" * 262_140, "MessageAttributes": LETTERS}, "Message too long"),
-        ({"Message": '{"no": "default"}', "MessageStructure": "json"},
-         "Message Structure - No default entry in JSON message body"),
-        ({"Message": '{"default": {"a": 1}}', "MessageStructure": "json"},
-         "Message Structure - No default entry in JSON message body"),
-        ({"Message": "not json", "MessageStructure": "json"},
-         "Message Structure - JSON message body failed to parse"),
-        ({"Message": "x", "MessageDeduplicationId": "1"}, "MessageDeduplicationId Reason: The request includes "
-         "MessageDeduplicationId parameter that is not valid for this topic type"),
-    ],
-)  # fmt: skip
-def test_messages_that_are_refused(cloud, sns, more, text):
-    """Recorded; the rules for subjects: API, Publish."""
-    assert refused(sns.publish, TopicArn=TOPIC, **more) == invalid(text)
-    assert cloud.trace.where("Published") == []
 
 
 def test_messages_that_are_just_right(sns):
@@ -576,55 +340,6 @@ def test_messages_that_are_just_right(sns):
         assert sns.publish(TopicArn=TOPIC, **more)["MessageId"]
     duplicate = '{"default": "a", "default": "b"}'
     assert sns.publish(TopicArn=TOPIC, Message=duplicate, MessageStructure="json")["MessageId"]
-
-
-@pytest.mark.reported
-@pytest.mark.parametrize("given", [{}, {"TopicArn": TOPIC, "PhoneNumber": "+15555550100"}])
-def test_there_is_one_target(sns, given):
-    """Text reported."""
-    expected = invalid("TopicArn or TargetArn Reason: no value for required parameter")
-    assert refused(sns.publish, Message="x", **given) == expected
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize(
-    ("name", "attribute", "text"),
-    [
-        ("attr1", {"DataType": "String", "StringValue": ""}, "The message attribute 'attr1' must contain non-empty "
-         "message attribute value for message attribute type 'String'."),
-        ("attr1", {"DataType": "String"}, "The message attribute 'attr1' must contain non-empty message attribute "
-         "value for message attribute type 'String'."),
-        ("attr1", {"DataType": "Binary", "BinaryValue": b""}, "The message attribute 'attr1' must contain non-empty "
-         "message attribute value for message attribute type 'Binary'."),
-        ("attr1", {"DataType": "String", "BinaryValue": b"x"}, "The message attribute 'attr1' with type 'String' must "
-         "use field 'String'."),
-        ("attr1", {"DataType": "Number", "BinaryValue": b"x"}, "The message attribute 'attr1' with type 'Number' must "
-         "use field 'String'."),
-        ("attr1", {"DataType": "Binary", "StringValue": "x"}, "The message attribute 'attr1' with type 'Binary' must "
-         "use field 'Binary'."),
-        ("attr1", {"DataType": "InvalidType", "StringValue": "x"}, "The message attribute 'attr1' has an invalid "
-         "message attribute type, the set of supported type prefixes is Binary, Number, and String."),
-        ("attr1", {"DataType": "Stringprefixed", "StringValue": "x"}, "The message attribute 'attr1' has an invalid "
-         "message attribute type, the set of supported type prefixes is Binary, Number, and String."),
-        ("a" * 257, {"DataType": "String", "StringValue": "x"},
-         "Length of message attribute name must be less than 256 bytes."),
-        ("a^b", {"DataType": "String", "StringValue": "x"}, "Invalid non-alphanumeric character '#x5E' was found in "
-         "the message attribute name. Can only include alphanumeric characters, hyphens, underscores, or dots."),
-        (".a", {"DataType": "String", "StringValue": "x"},
-         "Invalid message attribute name starting with character '.' was found."),
-        ("a.", {"DataType": "String", "StringValue": "x"},
-         "Invalid message attribute name ending with character '.' was found."),
-        ("a..b", {"DataType": "String", "StringValue": "x"},
-         "Message attribute name can not have successive '.' character."),
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("batch", [False, True])
-def test_attributes_of_messages(sns, name, attribute, text, batch):
-    """Recorded."""
-    more = {"Message": "x", "MessageAttributes": {name: attribute}}
-    call = {"PublishBatchRequestEntries": [{"Id": "1"} | more]} if batch else more
-    operation = sns.publish_batch if batch else sns.publish
-    assert refused(operation, TopicArn=TOPIC, **call) == ("ParameterValueInvalid", text, 400)
 
 
 @pytest.mark.recorded
@@ -645,33 +360,6 @@ def test_too_many_calls(cloud, sns):
 
     once = cloud.client("sns", config=Config(retries={"total_max_attempts": 1}))
     assert refused(once.unsubscribe, SubscriptionArn=f"{TOPIC}:x") == ("Throttling", "Rate exceeded", 400)
-
-
-def batch(*ids, **more):
-    return {"TopicArn": TOPIC, "PublishBatchRequestEntries": [{"Id": id, "Message": "x"} | more for id in ids]}
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize(
-    ("call", "code", "message"),
-    [
-        (batch(*map(str, range(11))), "TooManyEntriesInBatchRequest",
-         "The batch request contains more entries than permissible."),
-        (batch("1", "1"), "BatchEntryIdsNotDistinct", "Two or more batch entries in the request have the same Id."),
-        (batch(), "EmptyBatchRequest", "The batch request doesn't contain any entries."),
-        (batch("a b"), "InvalidBatchEntryId",
-         "The Id of a batch entry in a batch request doesn't abide by the specification."),
-        (batch("1", "2", Message="x" * 131_073), "BatchRequestTooLong",
-         "The length of all the messages put together is more than the limit."),
-        (batch("1", Message="{}", MessageStructure="json"), "InvalidParameter",
-         "Invalid parameter: Message Structure - No default entry in JSON message body"),
-        (batch("1") | {"TopicArn": TOPIC + "2"}, "NotFound", "Topic does not exist"),
-    ],
-)  # fmt: skip
-def test_batches_that_are_refused(cloud, sns, call, code, message):
-    """Recorded, but for the empty batch and the bad id (texts of the API reference)."""
-    assert refused(sns.publish_batch, **call)[:2] == (code, message)
-    assert cloud.trace.where("Published") == []
 
 
 # ---- what arrives ----------------------------------------------------------------------------------------------------
@@ -782,14 +470,6 @@ def test_publishing_to_a_telephone(cloud, sns):
     assert [row.kind for row in cloud.trace.about(id) if cloud.trace.says(row)] == ["Published", "Delivered"]
 
 
-@pytest.mark.recorded
-@pytest.mark.parametrize("number", ["+1a234", "NAA+15551234567", "0123", ""])
-def test_numbers_are_e164(sns, number):
-    """Recorded."""
-    expected = invalid(f"PhoneNumber Reason: {number} is not valid to publish to")
-    assert refused(sns.publish, PhoneNumber=number, Message="x") == expected
-
-
 def test_who_opted_out_gets_nothing(cloud, sns):
     """API: CheckIfPhoneNumberIsOptedOut, ListPhoneNumbersOptedOut, OptInPhoneNumber."""
     service = cloud.service("sns")
@@ -826,7 +506,7 @@ def test_the_money_of_a_month_is_limited(cloud, sns):
 
 
 def test_settings_for_text_messages(cloud, sns):
-    """API: SetSMSAttributes. Texts: ours."""
+    """API: SetSMSAttributes."""
     sns.set_sms_attributes(attributes={"DefaultSenderID": "SHOP", "MonthlySpendLimit": "5"})
     assert sns.get_sms_attributes(attributes=["DefaultSenderID"])["attributes"] == {"DefaultSenderID": "SHOP"}
     sns.publish(PhoneNumber=PHONE, Message="x")
@@ -834,8 +514,6 @@ def test_settings_for_text_messages(cloud, sns):
     sns.publish(PhoneNumber=PHONE, Message="x", MessageAttributes=own)
     cloud.advance(1)
     assert {text.headers["From"] for text in cloud.service("sns").inbox(PHONE).received} == {"SHOP", "OTHER"}
-    for bad in ({"Nonsense": "1"}, {"DefaultSenderID": "too long for one"}, {"DefaultSMSType": "Loud"}):
-        assert refused(sns.set_sms_attributes, attributes=bad)[0] == "InvalidParameter"
 
 
 # ---- mobile push -----------------------------------------------------------------------------------------------------
@@ -908,25 +586,6 @@ def test_publishing_to_a_device(cloud, sns, platform, body):
     assert inbox.received[1].body == '{"own": 1}'
 
 
-@pytest.mark.reported
-@pytest.mark.parametrize(
-    ("message", "text"),
-    [
-        ({"GCM": "no json"}, "Message Reason: Invalid notification for protocol GCM: Notification is malformed"),
-        ({"GCM": "[1]"}, "Message Reason: Invalid notification for protocol GCM: Notification is malformed"),
-        ({"GCM": json.dumps({"data": "x" * 4096})},
-         "Message Reason: Invalid notification for protocol GCM: Notification data is larger than allowed limit"),
-        ({"APNS": "{}"}, "Message Structure - JSON must contain an entry for 'default' or 'GCM'."),
-    ],
-)  # fmt: skip
-def test_payloads_are_checked(cloud, sns, message, text):
-    """Texts reported (too long), ours (the others)."""
-    arn = device(sns, application(sns))
-    given = {"TargetArn": arn, "Message": json.dumps(message), "MessageStructure": "json"}
-    assert refused(sns.publish, **given) == invalid(text)
-    assert cloud.trace.where("Published") == []
-
-
 @pytest.mark.recorded
 def test_devices_that_are_not_there_or_disabled(sns):
     """Recorded: the first. API, Publish: EndpointDisabled, PlatformApplicationDisabled."""
@@ -966,38 +625,6 @@ def test_a_device_can_subscribe(cloud, sns):
     assert refused(sns.subscribe, **given)[0] == "InvalidParameter"
 
 
-@pytest.mark.ours
-@pytest.mark.parametrize(
-    ("given", "text"),
-    [
-        ({"Platform": "PIGEON"}, "Platform Reason: PIGEON is not supported"),
-        ({"Name": "with space"},
-         "with space Reason: must contain only characters 'a'-'z', 'A'-'Z', '0'-'9', '_', '-', and '.'"),
-        ({"Attributes": {"Enabled": "true"}}, "Attributes Reason: PlatformCredential is required for the platform GCM"),
-        ({"Attributes": CREDENTIALS | {"Nonsense": "1"}}, "Attributes Reason: Invalid attribute name: Nonsense"),
-        ({"Attributes": CREDENTIALS | {"Enabled": "maybe"}},
-         "Enabled: Invalid value [maybe]. Must be true or false."),
-    ],
-)  # fmt: skip
-def test_applications_that_are_refused(sns, given, text):
-    """Texts: ours."""
-    whole = {"Name": "shop", "Platform": "GCM", "Attributes": CREDENTIALS} | given
-    assert refused(sns.create_platform_application, **whole) == invalid(text)
-    assert sns.list_platform_applications()["PlatformApplications"] == []
-
-
-@pytest.mark.reported
-def test_tokens_and_user_data_that_are_refused(sns):
-    """Texts reported."""
-    app = application(sns, "APNS")
-    given = {"PlatformApplicationArn": app, "Token": "not hexadecimal"}
-    expected = invalid("Token Reason: iOS device tokens must be no more than 400 hexadecimal characters")
-    assert refused(sns.create_platform_endpoint, **given) == expected
-    given = {"PlatformApplicationArn": app, "Token": "ab", "CustomUserData": "x" * 2049}
-    assert refused(sns.create_platform_endpoint, **given)[0] == "InvalidParameter"
-    assert sns.list_endpoints_by_platform_application(PlatformApplicationArn=app)["Endpoints"] == []
-
-
 @pytest.mark.recorded
 def test_to_subscribe_again_with_the_default_of_an_attribute_is_the_same_subscription(cloud, sns):
     first = subscribe(sns, "sqs", QUEUE)
@@ -1010,21 +637,9 @@ def test_to_subscribe_again_with_the_default_of_an_attribute_is_the_same_subscri
 
 
 @pytest.mark.reported
-@pytest.mark.parametrize(
-    ("statements", "text"),
-    [
-        ([{"Action": "SNS:Receive"}], ""),
-        ([{}, {}], "Every policy statement must have a unique ID"),
-        ([{"Sid": "a"}, {"Sid": "a"}], "Every policy statement must have a unique ID"),
-        ([{"Sid": "a"}, {}], ""),
-        ([{"Resource": [TOPIC, TOPIC + "2"]}], "Policy statement must apply to a single resource!"),
-    ],
-)
-def test_the_statements_of_a_topics_policy(sns, statements, text):
+@pytest.mark.parametrize("statements", [[{"Action": "SNS:Receive"}], [{"Sid": "a"}, {}]])
+def test_the_statements_of_a_topics_policy(sns, statements):
     whole = [{"Effect": "Allow", "Principal": "*", "Action": "sns:Publish", "Resource": TOPIC} | s for s in statements]
     value = json.dumps({"Version": "2012-10-17", "Statement": whole})
     given = {"TopicArn": TOPIC, "AttributeName": "Policy", "AttributeValue": value}
-    if text:
-        assert refused(sns.set_topic_attributes, **given) == invalid(text)
-    else:
-        sns.set_topic_attributes(**given)
+    sns.set_topic_attributes(**given)

@@ -183,35 +183,12 @@ def test_a_batch_is_ordered_and_deduplicated_inside(lab):
 # ---- who may subscribe -----------------------------------------------------------------------------------------------
 
 
-def test_under_the_notes_limits_only_fifo_queues_subscribe(lab):
-    lab.sqs.create_queue(QueueName="standard")
-    code, message = refused(lab.sns.subscribe, TopicArn=lab.topic, Protocol="sqs", Endpoint=QUEUE + "standard")
-    assert code == "InvalidParameter" and "FIFO" in message
-
-
 def test_today_standard_queues_subscribe_too():
     lab = Lab("today")
     lab.subscribed_queue("standard")
     lab.publish("x", id="1")
     lab.cloud.advance(5)
     assert lab.sent("standard") == [(None, "x")]
-
-
-@pytest.mark.parametrize(
-    ("protocol", "endpoint"),
-    [
-        ("https", "https://example.com"),
-        ("email", "ann@example.com"),
-        ("sms", "+15555550100"),
-        ("lambda", "arn:aws:lambda:us-east-1:123456789012:function:f"),
-    ],
-)
-@pytest.mark.parametrize("limits", ["2023", "today"])
-def test_nothing_else_subscribes(limits, protocol, endpoint):
-    lab = Lab(limits)
-    code, _ = refused(lab.sns.subscribe, TopicArn=lab.topic, Protocol=protocol, Endpoint=endpoint)
-    assert code == "InvalidParameter"
-    assert lab.sns.list_subscriptions()["Subscriptions"] == []
 
 
 def test_the_dead_letter_queue_keeps_group_and_id(lab):
@@ -272,11 +249,6 @@ def test_the_throughput_scope_cannot_be_changed_back():
     given = {"TopicArn": lab.topic, "AttributeName": "FifoThroughputScope"}
     lab.sns.set_topic_attributes(**given, AttributeValue="MessageGroup")
     assert refused(lab.sns.set_topic_attributes, **given, AttributeValue="Topic")[0] == "InvalidParameter"
-
-
-def test_the_notes_know_no_throughput_scope(lab):
-    given = {"TopicArn": lab.topic, "AttributeName": "FifoThroughputScope", "AttributeValue": "MessageGroup"}
-    assert refused(lab.sns.set_topic_attributes, **given) == ("InvalidParameter", "Invalid parameter: AttributeName")
 
 
 def test_a_fifo_topic_has_at_most_a_hundred_subscriptions(lab):

@@ -53,37 +53,7 @@ def shop():
     return Shop()
 
 
-def invalid(text):
-    return ("InvalidParameter", f"Invalid parameter: {text}", 400)
-
-
 # ---- errors ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.recorded
-def test_a_message_needs_a_group(shop):
-    """Recorded."""
-    text = "The MessageGroupId parameter is required for FIFO topics"
-    assert refused(shop.sns.publish, TopicArn=TOPIC, Message="x", MessageDeduplicationId="1") == invalid(text)
-
-
-@pytest.mark.recorded
-def test_a_message_needs_an_id_or_a_topic_that_makes_one(shop):
-    """Recorded."""
-    either = "ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
-    found = refused(shop.sns.publish, TopicArn=TOPIC, Message="x", MessageGroupId="ann")
-    assert found == invalid(f"The topic should either have {either}")
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize("missing", ["MessageGroupId", "MessageDeduplicationId"])
-def test_what_one_entry_of_a_batch_lacks_fails_the_batch(shop, missing):
-    """Recorded for the group. Nothing of the batch is stored."""
-    good = {"Message": "x", "MessageGroupId": "ann", "MessageDeduplicationId": "1"}
-    entries = [{"Id": "1"} | good, {"Id": "2"} | {key: value for key, value in good.items() if key != missing}]
-    code, _, status = refused(shop.sns.publish_batch, TopicArn=TOPIC, PublishBatchRequestEntries=entries)
-    assert (code, status) == ("InvalidParameter", 400)
-    assert not shop.cloud.trace.where("Published")
 
 
 @pytest.mark.parametrize(
@@ -102,20 +72,6 @@ def test_only_queues_subscribe(limits, protocol, endpoint):
     code, _, status = refused(shop.sns.subscribe, TopicArn=TOPIC, Protocol=protocol, Endpoint=endpoint)
     assert (code, status) == ("InvalidParameter", 400)
     assert not shop.sns.list_subscriptions_by_topic(TopicArn=TOPIC)["Subscriptions"]
-
-
-@pytest.mark.recorded
-def test_a_standard_topic_takes_no_id(shop):
-    """Recorded."""
-    standard = shop.sns.create_topic(Name="news")["TopicArn"]
-    code, message, _ = refused(shop.sns.publish, TopicArn=standard, Message="x", MessageDeduplicationId="1")
-    assert code == "InvalidParameter" and "MessageDeduplicationId" in message
-
-
-@pytest.mark.parametrize(("name", "attributes"), [("orders", FIFO), ("orders.fifo", {})])
-def test_name_and_attribute_agree(shop, name, attributes):
-    """API: CreateTopic (the name of a FIFO topic ends in .fifo)."""
-    assert refused(shop.sns.create_topic, Name=name, Attributes=attributes) == invalid("Topic Name")
 
 
 # ---- behaviour -------------------------------------------------------------------------------------------------------

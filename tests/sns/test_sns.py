@@ -977,92 +977,12 @@ def test_a_batch_is_as_many_messages(lab):
     assert sorted(lab.texts("billing")) == [f"m{n}" for n in range(10)]
 
 
-def test_one_bad_entry_spoils_the_batch_and_leaves_nothing(lab):
-    lab.subscribed_queue("billing")
-    entries = [{"Id": "1", "Message": "good"}, {"Id": "2", "Message": ""}]
-    assert refused(lab.sns.publish_batch, TopicArn=lab.topic, PublishBatchRequestEntries=entries) == (
-        "InvalidParameter",
-        "Invalid parameter: Empty message",
-    )
-    lab.cloud.advance(5)
-    assert lab.received("billing") == []
-    assert lab.rows("Published") == []
-
-
 def test_single_entries_can_fail_inside_the_service(lab):
     lab.cloud.faults.add(Fault("partial", ("PublishBatch",), probability=0.5))
     entries = [{"Id": str(n), "Message": "x"} for n in range(10)]
     answer = lab.sns.publish_batch(TopicArn=lab.topic, PublishBatchRequestEntries=entries)
     assert answer["Failed"] and answer["Successful"] and len(answer["Failed"]) + len(answer["Successful"]) == 10
     assert len(lab.rows("Published")) == len(answer["Successful"])
-
-
-# ---- bad input leaves nothing ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "attributes",
-    [
-        {"FilterPolicy": "{"},
-        {"RawMessageDelivery": "perhaps"},
-        {"Nonsense": "1"},
-        {"RedrivePolicy": "{}"},
-        {"FilterPolicyScope": "Elsewhere"},
-        {"DeliveryPolicy": "{}"},
-        {"RawMessageDelivery": "true", "FilterPolicy": '{"a": 1}'},
-    ],
-)
-def test_a_subscription_that_is_refused_does_not_exist(lab, attributes):
-    arn = lab.queue("billing")
-    code, message = refused(lab.sns.subscribe, TopicArn=lab.topic, Protocol="sqs", Endpoint=arn, Attributes=attributes)
-    assert code == "InvalidParameter" and message.startswith("Invalid parameter: Attributes Reason: ")
-    assert lab.sns.list_subscriptions()["Subscriptions"] == []
-    assert lab.service.topic("orders").endpoints == {}
-
-
-def test_an_attribute_that_is_refused_changes_nothing(lab):
-    arn = lab.subscribe(lab.queue("billing"), FilterPolicy={"a": [1]})
-    before = lab.sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
-    for name, value in (("FilterPolicy", '{"a": 1}'), ("RawMessageDelivery", ""), ("Nonsense", "x")):
-        refused(lab.sns.set_subscription_attributes, SubscriptionArn=arn, AttributeName=name, AttributeValue=value)
-    assert lab.sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"] == before
-
-
-def test_a_topic_that_is_refused_does_not_exist(lab):
-    for attributes in ({"Nonsense": "1"}, {"DeliveryPolicy": "{"}, {"FifoTopic": "perhaps"}):
-        assert refused(lab.sns.create_topic, Name="new", Attributes=attributes)[0] == "InvalidParameter"
-    assert len(lab.sns.list_topics()["Topics"]) == 1
-
-
-@pytest.mark.parametrize(
-    ("policy", "field"),
-    [
-        ({"healthyRetryPolicy": {"numRetries": 101}}, "healthyRetryPolicy.numRetries must be an integer from 0 to 100"),
-        ({"healthyRetryPolicy": {"minDelayTarget": 30}}, "minDelayTarget must be less than or equal to maxDelayTarget"),
-        ({"healthyRetryPolicy": {"numNoDelayRetries": 4}}, "numRetries must be at least the retries of the other"),
-        ({"healthyRetryPolicy": {"backoffFunction": "cubic"}}, "backoffFunction must be one of linear, arithmetic"),
-        ({"healthyRetryPolicy": {"maxDelayTarget": 3601}}, "maxDelayTarget must be an integer from 1 to 3600"),
-        ({"healthyRetryPolicy": {"maxDelayTarget": 3600, "minDelayTarget": 3600}}, "must not exceed 3600 seconds"),
-        ({"healthyRetryPolicy": {"retries": 3}}, "unexpected field 'retries' in healthyRetryPolicy"),
-        ({"throttlePolicy": {"maxReceivesPerSecond": 0}}, "maxReceivesPerSecond must be an integer from 1"),
-        ({"healthyRetryPolicy": 3}, "healthyRetryPolicy must be a JSON object"),
-        ([], "the policy must be a JSON object"),
-    ],
-)
-def test_a_delivery_policy_that_is_wrong_names_the_field(lab, policy, field):
-    code, message = refused(lab.subscribe, URL, "https", DeliveryPolicy=policy)
-    assert code == "InvalidParameter" and field in message
-    assert lab.sns.list_subscriptions()["Subscriptions"] == []
-
-
-def test_a_policy_that_is_wrong_says_where(lab):
-    text = json.dumps(
-        {"Version": "2012-10-17", "Statement": [{"Effect": "Maybe", "Principal": "*", "Action": "sns:x"}]}
-    )
-    code, message = refused(
-        lab.sns.set_topic_attributes, TopicArn=lab.topic, AttributeName="Policy", AttributeValue=text
-    )
-    assert code == "InvalidParameter" and message.startswith("Invalid parameter: Policy Error: Statement[0].Effect")
 
 
 # ---- not simulated ---------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from base64 import b64encode
 
 import pytest
 from aws_errors import refused
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import ParamValidationError
 
 from lablib.cloud import Cloud
 
@@ -113,51 +113,14 @@ def test_creating_again_with_other_attributes(sqs, url):
     )
 
 
-@pytest.mark.ours
-@pytest.mark.parametrize("name", ["", "a" * 81, "with space", "dot.", "orders.fifo", "ümlaut"])
-def test_a_bad_queue_name(sqs, name):
-    """Text: emulator."""
-    assert refused(sqs.create_queue, QueueName=name) == (
-        "InvalidParameterValue",
-        "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
-        400,
-    )
-
-
 def test_the_longest_queue_name(sqs):
     assert sqs.create_queue(QueueName="a-_9" * 20)["QueueUrl"].endswith("/" + "a-_9" * 20)
-
-
-def test_names_are_case_sensitive(sqs, url):
-    with pytest.raises(sqs.exceptions.QueueDoesNotExist):
-        sqs.get_queue_url(QueueName="Orders")
-
-
-@pytest.mark.recorded
-def test_an_unknown_queue(sqs, url):
-    """Text recorded."""
-    expected = (WIRE + "NonExistentQueue", "The specified queue does not exist.", 400)
-    assert refused(sqs.get_queue_url, QueueName="nope") == expected
-    assert refused(sqs.get_queue_url, QueueName="orders", QueueOwnerAWSAccountId="111111111111") == expected
-    for other in (url.replace("orders", "nope"), url.replace(ACCOUNT, "111111111111")):
-        assert refused(sqs.receive_message, QueueUrl=other) == expected
-        assert refused(sqs.send_message, QueueUrl=other, MessageBody="x") == expected
-        assert refused(sqs.delete_message, QueueUrl=other, ReceiptHandle="x") == expected
 
 
 @pytest.mark.recorded
 def test_a_queues_name_is_enough_and_its_url_may_name_any_host(sqs, url):
     for address in ("orders", f"http://localhost:4566/{ACCOUNT}/orders", url):
         sqs.send_message(QueueUrl=address, MessageBody="x")
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize(
-    "address", ["nothing", "https://example.com/nothing", f"https://sqs.aws.com/{ACCOUNT}/nothing"]
-)
-def test_an_address_of_no_queue(sqs, address):
-    expected = (WIRE + "NonExistentQueue", "The specified queue does not exist.", 400)
-    assert refused(sqs.receive_message, QueueUrl=address) == expected
 
 
 def test_a_deleted_queue_does_not_exist(cloud, sqs, url):
@@ -199,20 +162,6 @@ def test_queues_are_listed_by_prefix_in_pages(sqs):
     assert [u.rpartition("/")[2] for u in urls] == names[:7]
 
 
-@pytest.mark.ours
-@pytest.mark.parametrize("value", [0, 1001])
-def test_the_size_of_a_page(sqs, value):
-    """Text: ours, in AWS's form."""
-    assert refused(sqs.list_queues, MaxResults=value)[:2] == (
-        "InvalidParameterValue",
-        f"Value {value} for parameter MaxResults is invalid. Reason: Must be between 1 and 1000, if provided.",
-    )
-
-
-def test_a_made_up_next_token(sqs, url):
-    assert refused(sqs.list_queues, MaxResults=1, NextToken="?!")[0] == "InvalidParameterValue"
-
-
 # ---- attributes of a queue -------------------------------------------------------------------------------------------
 
 
@@ -239,28 +188,6 @@ def test_the_range_of_an_attribute(sqs, url, name, low, high):
         assert refused(sqs.create_queue, QueueName="new", Attributes={name: str(value)}) == expected
 
 
-@pytest.mark.recorded
-@pytest.mark.parametrize("name", ["FifoQueue", "ContentBasedDeduplication", "Nonsense", "QueueArn", "All"])
-def test_an_unknown_attribute(sqs, url, name):
-    """Text recorded, for FifoQueue and ContentBasedDeduplication."""
-    expected = ("InvalidAttributeName", f"Unknown Attribute {name}.", 400)
-    assert refused(sqs.set_queue_attributes, QueueUrl=url, Attributes={name: "false"}) == expected
-
-
-def test_an_unknown_attribute_is_not_read_either(sqs, url):
-    expected = ("InvalidAttributeName", "Unknown Attribute Nonsense.", 400)
-    assert refused(sqs.get_queue_attributes, QueueUrl=url, AttributeNames=["Nonsense"]) == expected
-    assert refused(sqs.receive_message, QueueUrl=url, AttributeNames=["Nonsense"]) == expected
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize("name", ["DeduplicationScope", "FifoThroughputLimit"])
-def test_attributes_of_fifo_queues(sqs, url, name):
-    """Text recorded, for DeduplicationScope."""
-    expected = ("InvalidAttributeName", f"You can specify the {name} only when FifoQueue is set to true.", 400)
-    assert refused(sqs.set_queue_attributes, QueueUrl=url, Attributes={name: "queue"}) == expected
-
-
 def test_without_names_no_attributes_are_returned(sqs, url):
     assert get(sqs, url) == {}
     assert get(sqs, url, "DelaySeconds", "RedrivePolicy") == {"DelaySeconds": "0"}
@@ -268,48 +195,11 @@ def test_without_names_no_attributes_are_returned(sqs, url):
 
 @pytest.mark.recorded
 def test_only_one_encryption_at_a_time(sqs, url):
-    """Text recorded."""
-    both = {"KmsMasterKeyId": "alias/aws/sqs", "SqsManagedSseEnabled": "true"}
-    assert refused(sqs.set_queue_attributes, QueueUrl=url, Attributes=both) == (
-        "InvalidAttributeName",
-        "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE.",
-        400,
-    )
     names = ("KmsMasterKeyId", "SqsManagedSseEnabled")
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": "key"})
     assert get(sqs, url, *names) == {"KmsMasterKeyId": "key", "SqsManagedSseEnabled": "false"}
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"SqsManagedSseEnabled": "true"})
     assert get(sqs, url, *names) == {"SqsManagedSseEnabled": "true"}
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize(
-    ("policy", "reason"),
-    [
-        ("nonsense", "Redrive policy is not a valid JSON map."),
-        ('["list"]', "Redrive policy is not a valid JSON map."),
-        ('{"maxReceiveCount": 3}', "Redrive policy does not contain mandatory attribute: deadLetterTargetArn."),
-        ('{"deadLetterTargetArn": "dummy", "maxReceiveCount": 42}', "Invalid value for deadLetterTargetArn."),
-        (
-            f'{{"deadLetterTargetArn": "{ARN}nope"}}',
-            "Redrive policy does not contain mandatory attribute: maxReceiveCount.",
-        ),
-        (f'{{"deadLetterTargetArn": "{ARN}nope", "maxReceiveCount": 3}}', "Dead letter target does not exist."),
-        (
-            f'{{"deadLetterTargetArn": "{ARN}nope", "maxReceiveCount": 0}}',
-            "Invalid value for maxReceiveCount: 0, valid values are from 1 to 1000 both inclusive.",
-        ),
-    ],
-)
-def test_a_bad_redrive_policy(sqs, url, policy, reason):
-    """Text recorded for the nonsensical ARN, reported for the others. That a count is needed was recorded."""
-    expected = (
-        "InvalidParameterValue",
-        f"Value {policy} for parameter RedrivePolicy is invalid. Reason: {reason}",
-        400,
-    )
-    assert refused(sqs.set_queue_attributes, QueueUrl=url, Attributes={"RedrivePolicy": policy}) == expected
-    assert refused(sqs.create_queue, QueueName="new", Attributes={"RedrivePolicy": policy}) == expected
 
 
 def test_a_redrive_policy_is_returned_and_removed(sqs, url):
@@ -346,24 +236,6 @@ def test_a_dead_letter_queue_says_who_may_use_it(sqs, url, policy, allowed):
         assert (code, "RedriveAllowPolicy" in message) == ("InvalidParameterValue", True)
 
 
-@pytest.mark.ours
-@pytest.mark.parametrize(
-    "policy",
-    [
-        "nonsense",
-        '{"redrivePermission": "maybe"}',
-        '{"redrivePermission": "byQueue"}',
-        '{"redrivePermission": "allowAll", "sourceQueueArns": ["a"]}',
-        json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [f"{ARN}{n}" for n in range(11)]}),
-    ],
-)
-def test_a_bad_redrive_allow_policy(sqs, url, policy):
-    """Text: ours, in AWS's form."""
-    code, message, _ = refused(sqs.set_queue_attributes, QueueUrl=url, Attributes={"RedriveAllowPolicy": policy})
-    assert code == "InvalidParameterValue"
-    assert message.startswith(f"Value {policy} for parameter RedriveAllowPolicy is invalid. Reason: ")
-
-
 def test_sources_of_a_dead_letter_queue_are_listed_in_pages(sqs, url):
     dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
     assert sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"] == []
@@ -375,16 +247,8 @@ def test_sources_of_a_dead_letter_queue_are_listed_in_pages(sqs, url):
 
 
 @pytest.mark.recorded
-def test_a_bad_policy(sqs, url):
-    """Code and first sentence were recorded; the reason is ours."""
-    code, message, status = refused(sqs.set_queue_attributes, QueueUrl=url, Attributes={"Policy": "nonsense"})
-    assert (code, status) == ("InvalidAttributeValue", 400)
-    assert message.startswith("Invalid value for the parameter Policy. Reason: Policy: is not JSON")
-
-
-@pytest.mark.recorded
 def test_permissions_are_statements_of_the_policy(sqs, url):
-    """The form of the policy and the texts were recorded."""
+    """The form of the policy was recorded."""
     grant = {"QueueUrl": url, "AWSAccountIds": ["111111111111"], "Actions": ["ReceiveMessage"]}
     sqs.add_permission(**grant, Label="one")
     statement = {
@@ -396,11 +260,6 @@ def test_permissions_are_statements_of_the_policy(sqs, url):
     }
     policy = {"Version": "2008-10-17", "Id": f"{ARN}orders/orders", "Statement": [statement]}
     assert json.loads(get(sqs, url, "Policy")["Policy"]) == policy
-    assert refused(sqs.add_permission, **grant, Label="one") == (
-        "InvalidParameterValue",
-        "Value one for parameter Label is invalid. Reason: Already exists.",
-        400,
-    )
     sqs.add_permission(
         QueueUrl=url, Label="two", AWSAccountIds=["111111111111", "222222222222"], Actions=["SendMessage", "*"]
     )
@@ -410,29 +269,6 @@ def test_permissions_are_statements_of_the_policy(sqs, url):
     for label in ("one", "two"):
         sqs.remove_permission(QueueUrl=url, Label=label)
     assert get(sqs, url, "Policy") == {}
-    assert refused(sqs.remove_permission, QueueUrl=url, Label="two") == (
-        "InvalidParameterValue",
-        "Value two for parameter Label is invalid. Reason: can't find label.",
-        400,
-    )
-
-
-@pytest.mark.ours
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [
-        ({"Actions": ["SendMessage"] * 8}, "OverLimit"),
-        ({"Actions": []}, "MissingParameter"),
-        ({"AWSAccountIds": []}, "MissingParameter"),
-        ({"Actions": ["DeleteQueue"]}, "InvalidParameterValue"),
-        ({"AWSAccountIds": ["12"]}, "InvalidParameterValue"),
-        ({"Label": "no spaces"}, "InvalidParameterValue"),
-    ],
-)
-def test_a_bad_permission(sqs, url, change, code):
-    """Texts: emulator."""
-    good = {"QueueUrl": url, "Label": "l", "AWSAccountIds": ["111111111111"], "Actions": ["SendMessage"]}
-    assert refused(sqs.add_permission, **good | change)[0] == code
 
 
 def test_tags(sqs):
@@ -441,13 +277,6 @@ def test_tags(sqs):
     assert sqs.list_queue_tags(QueueUrl=url)["Tags"] == {"a": "3", "b": "2", "c": ""}
     sqs.untag_queue(QueueUrl=url, TagKeys=["a", "b", "c", "never there"])
     assert "Tags" not in sqs.list_queue_tags(QueueUrl=url)
-
-
-@pytest.mark.ours
-def test_bad_tags(sqs, url):
-    """Texts: emulator."""
-    assert refused(sqs.tag_queue, QueueUrl=url, Tags={})[0] == "MissingParameter"
-    assert refused(sqs.tag_queue, QueueUrl=url, Tags={str(n): "" for n in range(51)})[0] == "InvalidParameterValue"
 
 
 @pytest.mark.recorded
@@ -532,127 +361,20 @@ def test_system_attributes(cloud, sqs, url):
     assert list(wanted) == ["SenderId"]
 
 
-@pytest.mark.ours
-def test_only_the_trace_header_may_be_sent_as_a_system_attribute(sqs, url):
-    """Texts: ours, in AWS's form."""
-    for bad in ({"Other": text("x")}, {"AWSTraceHeader": {"DataType": "Number", "StringValue": "1"}}):
-        code = refused(sqs.send_message, QueueUrl=url, MessageBody="x", MessageSystemAttributes=bad)[0]
-        assert code == "InvalidParameterValue"
-
-
 @pytest.mark.recorded
-def test_a_body_over_the_limit(sqs, url):
-    """Text recorded."""
+def test_the_largest_messages(sqs, url):
+    """Names, types and values of attributes count: 4 + 6 + 5 bytes. A batch has the limit of a message."""
     sqs.send_message(QueueUrl=url, MessageBody="x" * 262144)
-    for big in ("x" * 262145, "ü" * 131073):
-        assert refused(sqs.send_message, QueueUrl=url, MessageBody=big) == (
-            "InvalidParameterValue",
-            "One or more parameters are invalid. Reason: Message must be shorter than 262144 bytes.",
-            400,
-        )
-
-
-def test_attributes_count_in_the_size(sqs, url):
-    attributes = {"name": text("value")}  # 4 + 6 + 5 bytes
+    attributes = {"name": text("value")}
     sqs.send_message(QueueUrl=url, MessageBody="x" * (262144 - 15), MessageAttributes=attributes)
-    with pytest.raises(ClientError, match="must be shorter than 262144 bytes"):
-        sqs.send_message(QueueUrl=url, MessageBody="x" * (262144 - 14), MessageAttributes=attributes)
-
-
-@pytest.mark.recorded
-def test_a_queue_may_have_a_lower_limit(sqs, url):
-    """Text recorded."""
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"MaximumMessageSize": "1024"})
-    assert refused(sqs.send_message, QueueUrl=url, MessageBody="x" * 1025)[1] == (
-        "One or more parameters are invalid. Reason: Message must be shorter than 1024 bytes."
-    )
-
-
-@pytest.mark.recorded
-def test_an_empty_body(sqs, url):
-    """Text recorded, for the same error of another parameter."""
-    expected = ("MissingParameter", "The request must contain the parameter MessageBody.", 400)
-    assert refused(sqs.send_message, QueueUrl=url, MessageBody="") == expected
-
-
-@pytest.mark.reported
-@pytest.mark.parametrize("bad", ["\x00", "\x0b", "\x1f", "\ufffe", "\uffff", "\ud800"])
-def test_characters_that_a_body_may_not_have(sqs, url, bad):
-    """Text reported; the set of characters is in the API reference."""
-    with pytest.raises(sqs.exceptions.InvalidMessageContents, match=f"'#x{ord(bad):X}' was found in the message body"):
-        sqs.send_message(QueueUrl=url, MessageBody=f"hello {bad}")
+    whole = [{"Id": "1", "MessageBody": "x" * 262143}, {"Id": "2", "MessageBody": "x"}]
+    assert len(sqs.send_message_batch(QueueUrl=url, Entries=whole)["Successful"]) == 2
 
 
 def test_characters_that_a_body_may_have(sqs, url):
     body = "\t\n\r \ud7ff\ue000\ufffd\U00010000\U0010ffff"
     sqs.send_message(QueueUrl=url, MessageBody=body)
     assert receive(sqs, url)["Body"] == body
-
-
-@pytest.mark.reported
-@pytest.mark.parametrize("value", [-1, 901])
-def test_a_delay_out_of_range(sqs, url, value):
-    """Text reported."""
-    assert refused(sqs.send_message, QueueUrl=url, MessageBody="x", DelaySeconds=value) == (
-        "InvalidParameterValue",
-        f"Value {value} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.",
-        400,
-    )
-
-
-@pytest.mark.recorded
-def test_parameters_of_fifo_queues(sqs, url):
-    """Text recorded, for another parameter. In 2023 a standard queue took no MessageGroupId."""
-    for name in ("MessageGroupId", "MessageDeduplicationId"):
-        expected = ("InvalidParameterValue", f"Value g for parameter {name} is invalid. {NOT_FOR_THIS_TYPE}", 400)
-        assert refused(sqs.send_message, QueueUrl=url, MessageBody="x", **{name: "g"}) == expected
-    assert refused(sqs.receive_message, QueueUrl=url, ReceiveRequestAttemptId="g")[0] == "InvalidParameterValue"
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize(
-    ("attributes", "message"),
-    [
-        (
-            {"ErrorDetails": text("")},
-            "Message (user) attribute 'ErrorDetails' must contain a non-empty value of type 'String'.",
-        ),
-        (
-            {f"a{n}": text("x") for n in range(11)},
-            "Number of message attributes [11] exceeds the allowed maximum [10].",
-        ),
-        ({"AWS.mine": text("x")}, "Message (user) attribute name 'AWS.mine' must not begin with 'AWS.' or 'Amazon.'."),
-        (
-            {"amazon.mine": text("x")},
-            "Message (user) attribute name 'amazon.mine' must not begin with 'AWS.' or 'Amazon.'.",
-        ),
-        ({"a" * 257: text("x")}, "Message (user) attribute name must be 1 to 256 characters long. It has 257."),
-        (
-            {"a b": text("x")},
-            "The message attribute name 'a b' is invalid. Attribute name can contain A-Z, a-z, 0-9, underscore (_), "
-            "hyphen (-), and period (.) characters.",
-        ),
-        (
-            {"a": {"DataType": "Text", "StringValue": "x"}},
-            "The type of message (user) attribute 'a' is invalid. You must use only the following supported type "
-            "prefixes: Binary, Number, String.",
-        ),
-        (
-            {"a": {"DataType": "Number", "StringValue": "many"}},
-            "Can't cast the value of message (user) attribute 'a' to a number.",
-        ),
-        (
-            {"a": {"DataType": "Binary", "StringValue": "x"}},
-            "Message (user) attribute 'a' must contain a non-empty value of type 'Binary'.",
-        ),
-        ({"a": text("\x00")}, "Message (user) attribute 'a' contains a character that is not allowed."),
-    ],
-    ids=["empty", "eleven", "reserved", "reserved too", "long", "characters", "type", "number", "binary", "control"],
-)
-def test_bad_message_attributes(sqs, url, attributes, message):
-    """Text recorded for the empty value; emulator, reported or ours for the others."""
-    parameters = {"QueueUrl": url, "MessageBody": "x", "MessageAttributes": attributes}
-    assert refused(sqs.send_message, **parameters) == ("InvalidParameterValue", message, 400)
 
 
 def test_custom_data_types_are_carried(sqs, url):
@@ -665,61 +387,6 @@ def test_custom_data_types_are_carried(sqs, url):
 
 
 # ---- batches ---------------------------------------------------------------------------------------------------------
-
-
-def batches(sqs):
-    return [
-        (sqs.send_message_batch, "SendMessageBatchRequestEntry", {"MessageBody": "x"}),
-        (sqs.delete_message_batch, "DeleteMessageBatchRequestEntry", {"ReceiptHandle": "x"}),
-        (
-            sqs.change_message_visibility_batch,
-            "ChangeMessageVisibilityBatchRequestEntry",
-            {"ReceiptHandle": "x", "VisibilityTimeout": 1},
-        ),
-    ]
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize("which", range(3), ids=["send", "delete", "visibility"])
-def test_a_batch_as_a_whole(sqs, url, which):
-    """Texts recorded for too many entries and bad ids; emulator for the empty batch and equal ids."""
-    call, kind, content = batches(sqs)[which]
-
-    def entries(*ids):
-        return {"QueueUrl": url, "Entries": [{"Id": i} | content for i in ids]}
-
-    assert refused(call, **entries()) == (
-        WIRE + "EmptyBatchRequest",
-        f"There should be at least one {kind} in the request.",
-        400,
-    )
-    for n in (11, 20):
-        assert refused(call, **entries(*map(str, range(n)))) == (
-            WIRE + "TooManyEntriesInBatchRequest",
-            f"Maximum number of entries per request are 10. You have sent {n}.",
-            400,
-        )
-    assert refused(call, **entries("a", "b", "a")) == (WIRE + "BatchEntryIdsNotDistinct", "Id a repeated.", 400)
-    for bad in ("", "testLongId" * 10, "invalid:id"):
-        assert refused(call, **entries(bad)) == (
-            WIRE + "InvalidBatchEntryId",
-            "A batch entry id can only contain alphanumeric characters, hyphens and underscores. "
-            "It can be at most 80 letters long.",
-            400,
-        )
-
-
-@pytest.mark.recorded
-def test_a_batch_that_is_too_large_in_total(sqs, url):
-    """Text recorded."""
-    whole = {"QueueUrl": url, "Entries": [{"Id": "1", "MessageBody": "x" * 262143}, {"Id": "2", "MessageBody": "x"}]}
-    assert len(sqs.send_message_batch(**whole)["Successful"]) == 2
-    whole["Entries"][1]["MessageBody"] = "xx"
-    assert refused(sqs.send_message_batch, **whole) == (
-        WIRE + "BatchRequestTooLong",
-        "Batch requests cannot be longer than 262144 bytes. You have sent 262145 bytes.",
-        400,
-    )
 
 
 def test_a_batch_succeeds_though_entries_fail(sqs, url):
@@ -794,28 +461,10 @@ def test_an_empty_receive_has_no_messages_member(sqs, url):
 
 
 @pytest.mark.recorded
-@pytest.mark.parametrize(
-    ("parameter", "value", "reason"),
-    [
-        ("MaxNumberOfMessages", 0, "Must be between 1 and 10, if provided."),
-        ("MaxNumberOfMessages", 11, "Must be between 1 and 10, if provided."),
-        ("VisibilityTimeout", -1, "Must be between 0 and 43200, if provided."),
-        ("VisibilityTimeout", 43201, "Must be between 0 and 43200, if provided."),
-        ("WaitTimeSeconds", -1, "Must be >= 0 and <= 20, if provided."),
-        ("WaitTimeSeconds", 21, "Must be >= 0 and <= 20, if provided."),
-    ],
-)
-def test_parameters_of_a_receive_out_of_range(sqs, url, parameter, value, reason):
-    """Text recorded for MaxNumberOfMessages; reported for WaitTimeSeconds."""
-    message = f"Value {value} for parameter {parameter} is invalid. Reason: {reason}"
-    assert refused(sqs.receive_message, QueueUrl=url, **{parameter: value}) == ("InvalidParameterValue", message, 400)
-
-
-@pytest.mark.recorded
 def test_a_made_up_receipt_handle(sqs, url, handle):
     """Text recorded."""
     other = sqs.create_queue(QueueName="other")["QueueUrl"]
-    for bad in ("made up", "", "AQEB", handle[:-4], handle[:-1] + "A", handle.lower(), handle + "====", "ü"):
+    for bad in (handle[:-4], handle[:-1] + "A", handle.lower(), handle + "===="):
         expected = ("ReceiptHandleIsInvalid", f'The input receipt handle "{bad}" is not a valid receipt handle.', 400)
         assert refused(sqs.delete_message, QueueUrl=url, ReceiptHandle=bad) == expected
         assert refused(sqs.change_message_visibility, QueueUrl=url, ReceiptHandle=bad, VisibilityTimeout=1) == expected
@@ -828,20 +477,6 @@ def test_a_receipt_handle_of_the_queue_that_was_deleted_under_the_same_name(clou
     sqs.create_queue(QueueName="orders")
     with pytest.raises(sqs.exceptions.ReceiptHandleIsInvalid):
         sqs.delete_message(QueueUrl=url, ReceiptHandle=handle)
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize("value", [-1, 43201])
-def test_a_visibility_timeout_out_of_range(sqs, url, handle, value):
-    """Text: as recorded for MaxNumberOfMessages."""
-    message = (
-        f"Value {value} for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and 43200, if provided."
-    )
-    assert refused(sqs.change_message_visibility, QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=value) == (
-        "InvalidParameterValue",
-        message,
-        400,
-    )
 
 
 def test_a_message_is_hidden_for_twelve_hours_at_most_in_total(cloud, sqs, url, handle):
@@ -896,55 +531,6 @@ def dead(sqs, url):
 
 
 @pytest.mark.ours
-@pytest.mark.parametrize(
-    ("parameters", "code", "message"),
-    [
-        (
-            {"SourceArn": "nonsense"},
-            "InvalidParameterValue",
-            "You must use this format to specify the SourceArn: "
-            "arn:<partition>:<service>:<region>:<account-id>:<resource-id>",
-        ),
-        (
-            {"SourceArn": ARN + "nope"},
-            "ResourceNotFoundException",
-            "The resource that you specified for the SourceArn parameter doesn't exist.",
-        ),
-        (
-            {"SourceArn": ARN + "orders"},
-            "InvalidParameterValue",
-            "Source queue must be configured as a Dead Letter Queue.",
-        ),
-        (
-            {"SourceArn": ARN + "dead", "DestinationArn": ARN + "nope"},
-            "ResourceNotFoundException",
-            "The resource that you specified for the DestinationArn parameter doesn't exist.",
-        ),
-        (
-            {"SourceArn": ARN + "dead", "DestinationArn": ARN + "dead"},
-            "InvalidParameterValue",
-            "Source queue arn and destination queue arn cannot be the same.",
-        ),
-        (
-            {"SourceArn": ARN + "dead", "MaxNumberOfMessagesPerSecond": 501},
-            "InvalidParameterValue",
-            "Value for parameter MaxNumberOfMessagesPerSecond is invalid. "
-            "Reason: You must enter a number that's between 1 and 500.",
-        ),
-        (
-            {"SourceArn": ARN + "dead", "MaxNumberOfMessagesPerSecond": 0},
-            "InvalidParameterValue",
-            "Value for parameter MaxNumberOfMessagesPerSecond is invalid. "
-            "Reason: You must enter a number that's between 1 and 500.",
-        ),
-    ],
-)
-def test_a_bad_move_task(sqs, dead, parameters, code, message):
-    """Texts: emulator."""
-    assert refused(sqs.start_message_move_task, **parameters)[:2] == (code, message)
-
-
-@pytest.mark.ours
 def test_one_active_move_task_a_source(cloud, sqs, url, dead):
     """Texts: emulator."""
     sqs.send_message(QueueUrl=dead, MessageBody="x")
@@ -985,7 +571,6 @@ def test_move_tasks_are_listed_newest_first_ten_at_most(cloud, sqs, dead):
     tasks = sqs.list_message_move_tasks(SourceArn=ARN + "dead", MaxResults=10)["Results"]
     assert [task["MaxNumberOfMessagesPerSecond"] for task in tasks] == list(range(12, 2, -1))
     assert len(sqs.list_message_move_tasks(SourceArn=ARN + "dead")["Results"]) == 1
-    assert refused(sqs.list_message_move_tasks, SourceArn=ARN + "dead", MaxResults=11)[0] == "InvalidParameterValue"
 
 
 # ---- what botocore refuses before the call ---------------------------------------------------------------------------
