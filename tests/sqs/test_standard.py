@@ -9,6 +9,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 from lab import Lab as Base
 
+from lablib import actors
 from lablib.aws.service import NotSimulated
 from lablib.cloud import Cloud
 from lablib.measures.tokens import fold
@@ -739,6 +740,18 @@ def test_a_repeated_receive_after_a_crash_says_that_nobody_came_back(lab):
     lab.cloud.advance(40)
     lab.receive()
     assert "and consumer-2 never came back to it" in lab.cloud.explain(message_id)
+
+
+@pytest.mark.parametrize(("kind", "said"), [("Crashed", "crashed"), ("Frozen", "froze")])
+def test_a_repeated_receive_names_what_stopped_the_first_receiver(lab, kind, said):
+    message_id = lab.send()
+    lab.cloud.spawn(lab.receive, name="consumer-2")
+    lab.cloud.advance(12)
+    lab.cloud.trace.declare(actors.EVENTS)
+    lab.cloud.trace.add(kind, actor="consumer-2")
+    lab.cloud.advance(28)
+    lab.receive()
+    assert f"and consumer-2 {said} at 12.0 s" in lab.cloud.explain(message_id)
 
 
 def test_who_receives_it_again_himself_did_come_back_to_it(lab):

@@ -63,7 +63,7 @@ _LEFT = {
 
 
 def _meanwhile(earlier: Row, row: Row, trace: Trace) -> str:
-    """What the earlier receiver was doing: it came back with its old receipt handle, or it never did."""
+    """What the earlier receiver was doing: it came back with its old receipt handle, it crashed, or it never did."""
     kinds = ("DeleteIgnored", "VisibilityChanged", "Deleted")
     later = [r for r in trace.where(kinds, subject=row.subject) if r.index > earlier.index]
     late = next((r for r in later if r.kind == "DeleteIgnored" and r.detail == earlier.detail), None)
@@ -73,6 +73,10 @@ def _meanwhile(earlier: Row, row: Row, trace: Trace) -> str:
     own = next((r for r in later if r.actor == earlier.actor and r.index < row.index), None)
     if own or earlier.actor == row.actor:
         return f"and {earlier.actor} had not deleted it"
+    for how, state in (("crashed", "down"), ("froze", "frozen")):
+        halts = trace.where(trace.kinds(lambda event, state=state: event.is_now == state), actor=earlier.actor)
+        if halt := next((r for r in halts if earlier.index < r.index < row.index), None):
+            return f"and {earlier.actor} {how} at {_at(halt.time)}"
     return f"and {earlier.actor} never came back to it"
 
 
