@@ -239,7 +239,7 @@ export class Scrub {
     const x = this.X(time.t), y = this.Y(stepAt(strong, time.t));
     g.strokeStyle = col.ink; g.lineWidth = 1.6; g.beginPath(); g.moveTo(x, a.y - 4); g.lineTo(x, a.y + a.h + 3); g.stroke();
     g.beginPath(); g.arc(x, y, 5.5, 0, 7); g.fillStyle = col[strong.color]; g.fill(); g.strokeStyle = col.page; g.lineWidth = 2; g.stroke();
-    g.beginPath(); g.moveTo(x - 6, a.y + a.h + 10); g.lineTo(x + 6, a.y + a.h + 10); g.lineTo(x, a.y + a.h + 2); g.closePath();
+    g.beginPath(); g.moveTo(x - 5, a.y + a.h + 7); g.lineTo(x + 5, a.y + a.h + 7); g.lineTo(x, a.y + a.h + 1); g.closePath();
     g.fillStyle = col.ink; g.fill();
   }
 

@@ -1,7 +1,7 @@
 // The picture of one or two lanes: lays out, then paints pipes, grounds, the way of what is selected, traces, marks, flights. A frame
 // is a function of the view alone, so that seeking needs no history.
 import { HANDS, HEAPS, TAPES, arrange } from "./layout.js";
-import { box, curve, laneName, mark, pipe, streak, text, way, width } from "./glyph.js";
+import { box, curve, fitting, laneName, mark, pipe, streak, text, way, width } from "./glyph.js";
 import { TIME, alpha } from "./theme.js";
 import { lensOf, painterOf, stageOf } from "./painters.js";
 import { marksAt, there } from "./model.js";
@@ -94,7 +94,7 @@ export class Stage {
     for (const p of open) {                            // above all pipes: none goes through a number
       const rate = v.aggregate && p.words ? rateOf(lane, p, t, window) : 0;
       if (full(p)) tag(g, "full", p.capacity ? [p.c.x3 - width(g, "full", size, 700) / 2 - 4, p.c.y3 - p.w - 5] : p.words, size, col.again, col);
-      else if (rate) tag(g, rate < 0.05 ? `${Math.round(rate * 3600)}/h` : `${rate.toFixed(rate < 10 ? 1 : 0)}/s`, p.words, size, col[p.color], col);
+      else if (rate) tag(g, fitting(g, [...paceForms(rate), ""], Math.abs(p.c.x3 - p.c.x0) - 2, size, 650), p.words, size, col[p.color], col);
     }
     g.globalAlpha = 1;
     for (const b of boxes) b.paint.ground?.(g, b, lane, v);
@@ -146,8 +146,12 @@ function halo(g, v, m, x, y, r) {
   g.beginPath(); g.arc(x, y, r + 1, 0, 7); g.strokeStyle = chosen ? v.col.ink : alpha(v.col.ink, 0.55); g.lineWidth = chosen ? 2.2 : 1.6; g.stroke();
 }
 
-/** Words on a pipe. */
+/** A rate in words, and shorter. */
+const paceForms = (rate) => (rate < 0.05 ? [`${Math.round(rate * 3600)}/h`] : [`${rate.toFixed(rate < 10 ? 1 : 0)}/s`, `${rate.toFixed(rate < 0.95 ? 1 : 0)}/s`]);
+
+/** Words on a pipe, unless there is no room for any. */
 function tag(g, words, [x, y], size, color, col) {
+  if (!words) return;
   const w = width(g, words, size, 650) + 6;
   box(g, x - w / 2, y - size * 0.7, w, size * 1.4, 4, { fill: alpha(col.page, 0.88) });
   text(g, words, x, y, { size, weight: 650, color, align: "center" });

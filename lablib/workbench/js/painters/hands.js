@@ -117,7 +117,7 @@ function cell(g, c, a, lane, v) {
   if (v.aggregate) {
     const busy = run.busy(a, Math.max(0, t - Math.max(1, v.speed)), t), x = b.crowd ? c.x + 26 : c.mx - b.handSize / 2,
       w = b.crowd ? c.w - 34 : c.x + c.w - fs * 4 - x;
-    bar(g, x, mid - 5, w, 10, busy, col.hand, alpha(col.edge, 0.25));
+    if (w >= 10) bar(g, x, mid - 5, w, 10, busy, col.hand, alpha(col.edge, 0.25));   // rounder than long, it would be no bar
     if (!b.crowd) text(g, `${Math.round(busy * 100)} %`, c.x + c.w - 10, mid, { size: fs, weight: 600, color: col.ink, align: "right" });
     g.globalAlpha = 1;
     return;
