@@ -86,3 +86,33 @@ def test_a_picture_that_changes_its_size_is_never_empty(run_cells):
 def test_printed_lines_break_between_words(run_cells):
     printed = run_cells("print('word ' * 60)").page.locator(".jp-OutputArea-output pre").first
     assert printed.evaluate("pre => getComputedStyle(pre).wordBreak") == "normal"
+
+
+def test_a_setting_far_down_is_compared_with_the_picture_in_view(run_cells):
+    code = "from lablib.scenarios.lab07 import Warehouse\nworkbench(Warehouse)"
+    bench = Bench(run_cells(code, **SMALL))
+    bench.skip_question()
+    bench.open("What if")
+    bench.side.get_by_text("more settings").click()
+    bench.side.get_by_role("button", name=re.compile("^Compare with another")).last.click()
+    bench.settled()
+    assert len(bench.ask("w => w.stage.lanes.map(l => l.label)")) == 2
+    expect(bench.box.locator(".ml-stage")).to_be_in_viewport(ratio=1)
+
+
+def test_what_can_be_done_to_a_narrow_cell_leaves_its_words_to_be_read(run_cells):
+    code = "from lablib.scenarios.lab07 import Warehouse\nworkbench(Warehouse)"
+    bench = Bench(run_cells(code, **SMALL))
+    bench.skip_question()
+    bench.open("What if")
+    cell = "0a" + str(bench.ask("w => w.run.actors.findIndex(a => a.name === 'packer-1')"))
+    x, y, wide, high = bench.ask(
+        "(w, id) => { const b = w.hits.find(h => h.id === id).touch.at; return [b.x, b.y, b.w, b.h]; }", cell
+    )
+    stage = bench.box.locator(".ml-stage").bounding_box()
+    bench.page.mouse.move(stage["x"] + x + wide - 20, stage["y"] + y + high / 2)
+    buttons = bench.box.get_by_role("group", name="What can be done here")
+    expect(buttons).to_be_visible()
+    assert buttons.bounding_box()["x"] >= stage["x"] + x + wide - 10
+    buttons.get_by_role("button").first.hover()  # the way there does not lead past them
+    expect(buttons).to_be_visible()

@@ -303,7 +303,10 @@ export function mount(root, store) {
     const w = list.length * 36, right = Math.max(b.x + 2, b.x + b.w - w - 6);
     const covered = hits.filter(({ x, r, touch: own }) => own?.message !== undefined && own.lane === what.lane && own.actor === what.actor && x + r > right);
     const left = Math.min(...covered.map(({ x, r }) => x - r)) - w;           // a click on a message is to ask about it
-    return hand.show(list, covered.length && left > b.x - w ? left : right, b.y + Math.min(b.h / 2 - 14, b.h - 30), what.lane, hit.id);
+    const y = b.y + Math.min(b.h / 2 - 14, b.h - 30), outside = b.x + b.w - 8;
+    const free = outside + w < W && !hits.some((h) => h !== hit && h.w && h.x < outside + w && h.x + h.w > outside + 8 && h.y < y + 28 && h.y + h.h > y);
+    if (b.w < w + 100 && free) return hand.show(list, outside, y, what.lane, hit.id);   // its words stay to be read
+    return hand.show(list, covered.length && left > b.x - w ? left : right, y, what.lane, hit.id);
   }
 
   // ---- the loop ----
