@@ -105,10 +105,10 @@ def test_what_can_be_done_to_a_narrow_cell_leaves_its_words_to_be_read(run_cells
     bench = Bench(run_cells(code, **SMALL))
     bench.skip_question()
     bench.open("What if")
-    cell = "0a" + str(bench.ask("w => w.run.actors.findIndex(a => a.name === 'packer-1')"))
-    x, y, wide, high = bench.ask(
-        "(w, id) => { const b = w.hits.find(h => h.id === id).touch.at; return [b.x, b.y, b.w, b.h]; }", cell
-    )
+    x, y, wide, high = bench.ask("""w => {
+        const actor = w.run.actors.findIndex(a => a.name === 'packer-1');
+        const b = w.hits.find(h => h.touch?.actor === actor).touch.at;
+        return [b.x, b.y, b.w, b.h]; }""")
     stage = bench.box.locator(".ml-stage").bounding_box()
     bench.page.mouse.move(stage["x"] + x + wide - 20, stage["y"] + y + high / 2)
     buttons = bench.box.get_by_role("group", name="What can be done here")
