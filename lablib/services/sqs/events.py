@@ -74,7 +74,8 @@ def _meanwhile(earlier: Row, row: Row, trace: Trace) -> str:
     if own or earlier.actor == row.actor:
         return f"and {earlier.actor} had not deleted it"
     for how, state in (("crashed", "down"), ("froze", "frozen")):
-        halts = trace.where(trace.kinds(lambda event, state=state: event.is_now == state), actor=earlier.actor)
+        halting = tuple(kind for kind, event in trace.events.items() if event.is_now == state)
+        halts = trace.where(halting, actor=earlier.actor)
         if halt := next((r for r in halts if earlier.index < r.index < row.index), None):
             return f"and {earlier.actor} {how} at {_at(halt.time)}"
     return f"and {earlier.actor} never came back to it"
