@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count, takewhile, zip_longest
 from typing import TYPE_CHECKING, Any
 
 from lablib.kernel import Row, Trace
@@ -75,21 +76,28 @@ def _parting(a: Run, b: Run) -> Notable | None:
 
 def _parted(a: Run, b: Run, index: int) -> list[tuple[Run, str, Row]]:
     """The events at which two runs part, that of B first. When only the scenery differs, its first row: `index`."""
-    rows = [(run, which, _played(run.trace)) for run, which in ((b, "B"), (a, "A"))]
-    at = _first_unequal(*(_told(run.trace, played, _by_appearance()) for run, _, played in rows))
-    found = [(run, which, run.trace[played[at]]) for run, which, played in rows if at < len(played)]
+    looked_at: list[list[int]] = [[], []]
+    rows = [(run, which, seen) for (run, which), seen in zip(((b, "B"), (a, "A")), looked_at)]
+    at = _first_unequal(*(_told(run.trace, _played(run.trace, seen), _by_appearance()) for run, _, seen in rows))
+    found = [(run, which, run.trace[seen[at]]) for run, which, seen in rows if at < len(seen)]
     return found or [(run, which, run.trace[index]) for run, which, _ in rows if index < len(run.trace)]
 
 
-def _played(trace: Trace) -> list[int]:
-    """The rows that are events, and not the scenery that is built before a run begins, with what confirms it."""
+def _played(trace: Trace, seen: list[int]) -> Iterator[int]:
+    """The rows that are events, and not the scenery that is built before a run begins, with what confirms it. `seen`
+    gets each: runs part early, and the rest is not looked at.
+    """
     you, subjects = trace.code("you"), trace.column("subject")
-    built = {
-        i for i, (t, actor) in enumerate(zip(trace.column("time"), trace.column("actor"))) if actor == you and not t
-    }
+    start = takewhile(lambda row: not row[1], zip(count(), trace.column("time"), trace.column("actor")))
+    built = {i for i, _, actor in start if actor == you}
     about = {subjects[i] for i in built} - {0}
-    about |= {code for code, row in trace.first_rows().items() if trace.origin(row) in about}
-    return [i for i, subject in enumerate(subjects) if subject not in about and i not in built]
+    is_played = {0: True, **dict.fromkeys(about, False)}
+    for i, subject in enumerate(subjects):
+        if subject not in is_played:
+            is_played[subject] = trace.origin(i) not in about
+        if is_played[subject] and i not in built:
+            seen.append(i)
+            yield i
 
 
 def _told(trace: Trace, rows: Iterable[int], subject: Callable[[int], Any]) -> Iterator[tuple[Any, ...]]:
@@ -112,7 +120,7 @@ def _by_appearance() -> Callable[[int], int]:
 def _first_unequal(a: Iterable[Any], b: Iterable[Any]) -> int:
     """How many items two iterables have in common at their beginnings."""
     at = -1
-    for at, (x, y) in enumerate(zip(a, b)):
+    for at, (x, y) in enumerate(zip_longest(a, b)):
         if x != y:
             return at
     return at + 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from array import array
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from lablib.measures.document import describe as plain
 from lablib.scenarios import Run, Scenario
 
 GROUPS_NAMED = 24  # of more groups only the first are named on the page: the picture has no room for them
-_NARROW = (("u1", "B", 0, 255), ("i1", "b", -128, 127), ("u2", "H", 0, 65_535), ("i2", "h", -32_768, 32_767))
 _KINDS = {"d": "f8", "f": "f4", "i": "i4", "h": "i2", "H": "u2", "b": "i1", "B": "u1", "l": "i8", "q": "i8"}
 _FINE = 2_000.0  # seconds: in a longer run a float of four bytes would tell instants apart too coarsely
 _SPARSE = ("left", "work_from", "work_until", "work_end", "visible_until", "orphan_from")
@@ -72,16 +72,15 @@ def pack(document: Any) -> bytes:
 
 def small(values: array[Any]) -> array[Any]:
     """Whole numbers in the narrowest type that holds them all."""
-    low, high = (min(values), max(values)) if values else (0, 0)
-    for _, code, least, most in _NARROW:
-        if least <= low and high <= most:
+    for code in "BbHh":
+        with suppress(OverflowError):
             return array(code, values)
     return values
 
 
 def describe(run: Run) -> dict[str, Any]:
     """A run as the document that the page plays: that of the measures, without what the page can work out itself."""
-    found = plain(run)
+    found = plain(run, counters=False)
     tokens, messages, parts = found["tokens"], found["messages"], found["parts"]
     time = "f" if found["duration"] <= _FINE else "d"
     columns: dict[str, Any] = {

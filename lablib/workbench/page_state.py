@@ -22,10 +22,12 @@ _MESSAGE = re.compile(r"\bmessage ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\
 
 def drawn(run: Run, kept: Run | None = None) -> dict[str, bytes]:
     """What the page plays, packed: "run" and "other" (the kept run; empty without one)."""
-    return {
-        "run": document.pack(document.describe(run)),
-        "other": document.pack(document.describe(kept)) if kept else b"",
-    }
+    return {"run": _packed(run), "other": _packed(kept) if kept else b""}
+
+
+@lru_cache(maxsize=2)  # the kept one often stays
+def _packed(run: Run) -> bytes:
+    return document.pack(document.describe(run))
 
 
 def figure_document(run: Run, kept: Run | None = None, many: Band | None = None) -> bytes:

@@ -243,6 +243,28 @@ def test_a_setting_runs_again_at_the_same_instant_and_the_curve_shows_it(bench):
     assert bench.run() == before
 
 
+def test_while_only_the_old_curve_fades_the_scene_is_not_painted(bench):
+    bench.open("What if")
+    bench.side.get_by_role("slider", name="consumers", exact=True).press("ArrowRight")
+    bench.settled()
+    frame = "await new Promise(requestAnimationFrame)"
+    scenes, curves, live = bench.ask(f"""async w => {{
+        w.scrub.ghost.at = Infinity;
+        w.scrub.on.changed(true);
+        {frame}; {frame};
+        const {{stage, scrub}} = w, [scene, curve] = [stage.draw, scrub.draw], n = [0, 0];
+        stage.draw = (...of) => {{ n[0] += 1; scene.apply(stage, of); }};
+        scrub.draw = (...of) => {{ n[1] += 1; curve.apply(scrub, of); }};
+        for (let i = 0; i < 10; i++) {frame};
+        const live = Boolean(scrub.live);
+        Object.assign(stage, {{draw: scene}}); Object.assign(scrub, {{draw: curve, ghost: null}});
+        return [...n, live];
+    }}""")
+    assert live and scenes < curves, "news from the kernel may come meanwhile"
+    bench.side.get_by_role("slider", name="consumers", exact=True).press("ArrowLeft")
+    bench.settled()
+
+
 def test_enter_takes_what_was_typed_and_an_empty_field_changes_nothing(bench):
     bench.open("What if")
     field = bench.side.get_by_label("arrival rate, exact value")

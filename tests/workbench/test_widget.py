@@ -112,6 +112,36 @@ def test_a_failure_is_raised_under_test(bench, sent, monkeypatch):
         bench._answer_message({"do": "set", "id": 1, "name": "rate", "value": -1})
 
 
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("collects", [True, False])
+def test_no_garbage_is_collected_while_the_page_waits(bench, sent, monkeypatch, collects, fails):
+    """It takes longer than a run, with all that a notebook has imported. Afterwards it is as before."""
+    seen = []
+
+    def do(self, verb, arguments):
+        seen.append(gc.isenabled())
+        if fails:
+            raise ValueError("no")
+
+    monkeypatch.setattr(Workbench, "_do", do)
+    try:
+        if not collects:
+            gc.disable()
+        sent("set", name="rate", value=3.0)
+        assert (seen, gc.isenabled()) == ([False], collects)
+    finally:
+        gc.enable()
+
+
+def test_a_kept_run_is_described_once(bench, sent, monkeypatch):
+    bench.keep()
+    described, describe = [], document.describe
+    monkeypatch.setattr(document, "describe", lambda run: described.append(run) or describe(run))
+    for rate in (2.0, 3.0, 4.0):
+        sent("set", name="rate", value=rate)
+    assert [run.scenario.rate for run in described] == [2.0, 3.0, 4.0]
+
+
 def test_an_action_forks_at_the_cursor_keeps_the_past_and_can_be_taken_back(bench, sent):
     before = bench.run
     sent("act", kind="crash", target="consumer-1", cursor=62.0)

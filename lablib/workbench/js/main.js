@@ -324,7 +324,8 @@ export function mount(root, store) {
     const moved = time.tick((wall - last) / 1000);
     last = Math.max(last, wall);
     try {
-      if (moved || dirty || time.since < REST || scrub.live || wall < Math.max(bubbleUntil, metUntil) + 300) { dirty = false; paint(wall); }
+      if (moved || dirty || time.since < REST || wall < Math.max(bubbleUntil, metUntil) + 300) { dirty = false; paint(wall); }
+      else if (scrub.live) curve(wall);                // the scene stands still: to paint it takes time from what runs in the kernel
       if (moved) tellTime(time.playing ? "frame" : "mode");
     } catch (error) {                                  // it does not end the frames to come, and it is said
       const words = `This instant cannot be drawn: ${error.message}`;
@@ -334,6 +335,8 @@ export function mount(root, store) {
     if (!moving) settle();
     if (live && visible) frame = requestAnimationFrame(tick);
   }
+
+  function curve(wall) { scrub.draw(col, wall / 1000, { big, reduced: STILL.matches }); }
 
   function paint(wall) {
     const g = canvas.getContext("2d"), ratio = Math.min(2, devicePixelRatio || 1), v = view();
@@ -350,7 +353,7 @@ export function mount(root, store) {
       }
       if (following && time.playing && performance.now() - (fill.last ?? 0) > 400) { fill.last = performance.now(); fill(true); }
     }
-    scrub.draw(col, wall / 1000, { big, reduced: STILL.matches });
+    curve(wall);
     lives.draw(time.t, Math.max(time.watched, time.t), col, select?.m, time.playing, ratio);
     chart.place(time.t, time.fog ? time.watched : Infinity);
     const put = (element, words) => { if (element.textContent !== words) element.textContent = words; },
