@@ -278,12 +278,6 @@ def test_add_permission_lets_an_account_in(lab):
     assert not lab.may_send(guest)
 
 
-@pytest.mark.parametrize("who", [ROLE, f"arn:aws:iam::{ACCOUNT}:user/ann", "*"])
-def test_add_permission_names_accounts_only(lab, who):
-    given = {"QueueUrl": lab.url, "Label": "l", "AWSAccountIds": [who], "Actions": ["SendMessage"]}
-    assert refused(lab.sqs.add_permission, **given)[0] == "InvalidParameterValue"
-
-
 @pytest.mark.recorded
 @pytest.mark.parametrize(
     ("text", "reason"),

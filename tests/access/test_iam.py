@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from aws_errors import refused
+from aws_errors import case, ours, refused, reported
 
 from lablib.aws.service import NotSimulated
 from lablib.cloud import Cloud
@@ -16,6 +16,7 @@ TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
+UNKNOWN = '"AWS": "arn:aws:iam::123456789012:role/nobody"'
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
 
 
@@ -292,109 +293,57 @@ def test_policies_of_aws_that_concern_messaging_can_be_attached(iam, worker):
 
 # ---- errors ----------------------------------------------------------------------------------------------------------
 
-LONG = "x" * 129
+ROLE = {"RoleName": "x", "AssumeRolePolicyDocument": json.dumps(TRUST)}
+OWN = "arn:aws:iam::123456789012:policy/"
+CASES = [
+    *(case(ours, operation, {"RoleName": "no"}, "NoSuchEntity", "The role with name no cannot be found.", 404)
+      for operation in ("get_role", "delete_role")),
+    case(ours, "create_role", {**ROLE, "RoleName": "Worker"}, "EntityAlreadyExists",
+         "Role with name Worker already exists.", 409),
+    *(case(ours, "create_role", {**ROLE, **wrong}, "ValidationError", text)
+      for wrong, text in (
+          ({"RoleName": "a b"}, "The specified value for roleName is invalid. ..."),
+          ({"RoleName": "x" * 65}, "...Member must have length less than or equal to 64..."),
+          ({"Path": "team"}, "The specified value for path is invalid. ..."),
+          ({"MaxSessionDuration": 43201}, "...Value '43201' at 'maxSessionDuration'..."))),
+    case(ours, "create_role", {**ROLE, "AssumeRolePolicyDocument": document("sts:AssumeRole")},
+         "MalformedPolicyDocument", "...Statement[0].Principal: is missing..."),
+    case(ours, "create_role", {**ROLE, "AssumeRolePolicyDocument": json.dumps(TRUST).replace("ec2", "e" * 2049)},
+         "LimitExceeded", "Cannot exceed quota for ACLSizePerRole: 2048", 409),
+    case(reported, "create_role",
+         {**ROLE, "AssumeRolePolicyDocument": json.dumps(TRUST).replace('"Service": "ec2.amazonaws.com"', UNKNOWN)},
+         "MalformedPolicyDocument", f"Invalid principal in policy: {UNKNOWN.replace(' ', '')}"),
+    *(case(ours, "put_role_policy", {"RoleName": "worker", "PolicyName": name, "PolicyDocument": policy}, code, text,
+           status)
+      for name, policy, code, status, text in (
+          ("p", "{}", "MalformedPolicyDocument", 400, "...Syntax errors in policy. Statement: is missing..."),
+          ("p", document("sqs:" + "x" * 10_240), "LimitExceeded", 409,
+           "Maximum policy size of 10240 bytes exceeded for role worker"),
+          ("p" * 129, document("sqs:*"), "ValidationError", 400, "...length less than or equal to 128..."))),
+    case(ours, "get_role_policy", {"RoleName": "worker", "PolicyName": "no"}, "NoSuchEntity",
+         "The role policy with name no cannot be found.", 404),
+    case(ours, "attach_role_policy", {"RoleName": "worker", "PolicyArn": OWN + "Nonsense"}, "NoSuchEntity",
+         f"Policy {OWN}Nonsense does not exist or is not attachable.", 404),
+    case(ours, "detach_role_policy", {"RoleName": "worker", "PolicyArn": READ_ONLY}, "NoSuchEntity",
+         f"Policy {READ_ONLY} was not found.", 404),
+    case(ours, "get_policy", {"PolicyArn": OWN + "no"}, "NoSuchEntity", f"Policy {OWN}no was not found.", 404),
+    case(ours, "get_policy_version", {"PolicyArn": READ_ONLY, "VersionId": "v2"}, "NoSuchEntity", "...version v2...",
+         404),
+    case(ours, "create_policy", {"PolicyName": "p", "PolicyDocument": document("sqs:" + "x" * 6_144)},
+         "LimitExceeded", "Cannot exceed quota for PolicySize: 6144", 409),
+    case(ours, "delete_policy", {"PolicyArn": READ_ONLY}, "AccessDenied", "...is AWS's...", 403),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("operation", "parameters", "code", "status", "text"),
-    [
-        ("get_role", {"RoleName": "no"}, "NoSuchEntity", 404, "The role with name no cannot be found."),
-        ("delete_role", {"RoleName": "no"}, "NoSuchEntity", 404, "The role with name no cannot be found."),
-        (
-            "create_role",
-            {"RoleName": "Worker", "AssumeRolePolicyDocument": json.dumps(TRUST)},
-            *("EntityAlreadyExists", 409, "Role with name Worker already exists."),
-        ),
-        (
-            "create_role",
-            {"RoleName": "a b", "AssumeRolePolicyDocument": json.dumps(TRUST)},
-            *("ValidationError", 400, "The specified value for roleName is invalid."),
-        ),
-        (
-            "create_role",
-            {"RoleName": "x" * 65, "AssumeRolePolicyDocument": json.dumps(TRUST)},
-            *("ValidationError", 400, "Member must have length less than or equal to 64"),
-        ),
-        (
-            "create_role",
-            {"RoleName": "x", "Path": "team", "AssumeRolePolicyDocument": json.dumps(TRUST)},
-            *("ValidationError", 400, "The specified value for path is invalid."),
-        ),
-        (
-            "create_role",
-            {"RoleName": "x", "MaxSessionDuration": 43201, "AssumeRolePolicyDocument": json.dumps(TRUST)},
-            *("ValidationError", 400, "Value '43201' at 'maxSessionDuration'"),
-        ),
-        (
-            "create_role",
-            {"RoleName": "x", "AssumeRolePolicyDocument": document("sts:AssumeRole")},
-            *("MalformedPolicyDocument", 400, "Statement[0].Principal: is missing"),
-        ),
-        (
-            "create_role",
-            {"RoleName": "x", "AssumeRolePolicyDocument": json.dumps(TRUST).replace("ec2", "e" * 2049)},
-            *("LimitExceeded", 409, "Cannot exceed quota for ACLSizePerRole: 2048"),
-        ),
-        (
-            "put_role_policy",
-            {"RoleName": "worker", "PolicyName": "p", "PolicyDocument": "{}"},
-            *("MalformedPolicyDocument", 400, "Syntax errors in policy. Statement: is missing"),
-        ),
-        (
-            "put_role_policy",
-            {"RoleName": "worker", "PolicyName": "p", "PolicyDocument": document("sqs:" + "x" * 10_240)},
-            *("LimitExceeded", 409, "Maximum policy size of 10240 bytes exceeded for role worker"),
-        ),
-        (
-            "put_role_policy",
-            {"RoleName": "worker", "PolicyName": "p" * 129, "PolicyDocument": document("sqs:*")},
-            *("ValidationError", 400, "length less than or equal to 128"),
-        ),
-        (
-            "get_role_policy",
-            {"RoleName": "worker", "PolicyName": "no"},
-            *("NoSuchEntity", 404, "The role policy with name no cannot be found."),
-        ),
-        (
-            "attach_role_policy",
-            {"RoleName": "worker", "PolicyArn": "arn:aws:iam::123456789012:policy/Nonsense"},
-            *(
-                "NoSuchEntity",
-                404,
-                "Policy arn:aws:iam::123456789012:policy/Nonsense does not exist or is not attachable.",
-            ),
-        ),
-        (
-            "detach_role_policy",
-            {"RoleName": "worker", "PolicyArn": READ_ONLY},
-            *("NoSuchEntity", 404, f"Policy {READ_ONLY} was not found."),
-        ),
-        (
-            "get_policy",
-            {"PolicyArn": "arn:aws:iam::123456789012:policy/no"},
-            *("NoSuchEntity", 404, "Policy arn:aws:iam::123456789012:policy/no was not found."),
-        ),
-        ("get_policy_version", {"PolicyArn": READ_ONLY, "VersionId": "v2"}, "NoSuchEntity", 404, "version v2"),
-        (
-            "create_policy",
-            {"PolicyName": "p", "PolicyDocument": document("sqs:" + "x" * 6_144)},
-            *("LimitExceeded", 409, "Cannot exceed quota for PolicySize: 6144"),
-        ),
-        ("delete_policy", {"PolicyArn": READ_ONLY}, "AccessDenied", 403, "is AWS's"),
-    ],
-)
-def test_errors_leave_nothing_behind(cloud, iam, worker, operation, parameters, code, status, text):
-    def state():
+@pytest.mark.parametrize("case", CASES)
+def test_errors_leave_nothing_behind(iam, worker, case):
+    def left():
         return [iam.list_roles()["Roles"], iam.list_policies(Scope="Local")["Policies"]], [
             iam.list_role_policies(RoleName="worker")["PolicyNames"],
             iam.list_attached_role_policies(RoleName="worker")["AttachedPolicies"],
         ]
 
-    before = state()
-    got = refused(getattr(iam, operation), **parameters)
-    assert (got[0], got[2]) == (code, status)
-    assert text in got[1]
-    assert state() == before
+    case.check(iam, left=left)
 
 
 def test_white_space_does_not_count_in_the_size_of_a_policy(iam, worker):

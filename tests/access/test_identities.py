@@ -62,26 +62,6 @@ def test_sns_refuses_it(lab):
     lab.sns.set_topic_attributes(**wrong)
 
 
-@pytest.mark.reported
-def test_kms_refuses_it(lab):
-    expected = ("MalformedPolicyDocumentException", "Policy contains a statement with one or more invalid principals.")
-    assert refused(lab.kms.create_key, Policy=policy("*", "kms:*"))[:2] == expected
-
-
-@pytest.mark.reported
-def test_s3_refuses_it(lab):
-    lab.s3.create_bucket(Bucket="orders")
-    wrong = {"Bucket": "orders", "Policy": policy("arn:aws:s3:::orders/*", "s3:GetObject")}
-    assert refused(lab.s3.put_bucket_policy, **wrong) == ("MalformedPolicy", "Invalid principal in policy", 400)
-
-
-@pytest.mark.reported
-def test_iam_refuses_it_in_a_trust_policy(lab):
-    trust = TRUST.replace(f'"{ACCOUNT}"', f'"{ROLE}"')
-    expected = ("MalformedPolicyDocument", f'Invalid principal in policy: "AWS":"{ROLE}"', 400)
-    assert refused(lab.iam.create_role, RoleName="other", AssumeRolePolicyDocument=trust) == expected
-
-
 @pytest.mark.guide
 def test_a_role_that_is_deleted_and_made_again_has_no_access(lab):
     """IAM user guide, "IAM role principals": the policy has the unique id of the role that was deleted."""

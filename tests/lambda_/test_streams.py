@@ -281,39 +281,8 @@ def test_a_throttled_function_gets_its_batch_later():
     assert line.data() == [["a"]]
 
 
-@pytest.mark.parametrize(
-    ("wrong", "text"),
-    [
-        ({"StartingPosition": None}, "Value null at 'startingPosition'"),
-        ({"BatchSize": 10_001}, "Value '10001' at 'batchSize'"),
-        ({"ParallelizationFactor": 11}, "Value '11' at 'parallelizationFactor'"),
-        ({"MaximumRetryAttempts": 10_001}, "Value '10001' at 'maximumRetryAttempts'"),
-        ({"MaximumRecordAgeInSeconds": 30}, "from 60 to 604800"),
-        ({"StartingPosition": "AT_TIMESTAMP"}, "StartingPositionTimestamp"),
-        ({"ScalingConfig": {"MaximumConcurrency": 5}}, "ScalingConfig is not valid for Kinesis event sources"),
-        ({"EventSourceArn": ARN + "-none"}, f"Stream not found: {ARN}-none"),  # recorded
-    ],
-)
-def test_refusals(wrong, text):
-    with Cloud(seed=1) as cloud:
-        cloud.client("kinesis").create_stream(StreamName="trucks", ShardCount=1)
-        cloud.advance(SETTLE)
-        cloud.deploy("draw", lambda event, context: None)
-        functions = cloud.client("lambda")
-        how = {"EventSourceArn": ARN, "FunctionName": "draw", "StartingPosition": "LATEST"} | wrong
-        with pytest.raises(functions.exceptions.InvalidParameterValueException) as caught:
-            functions.create_event_source_mapping(**{name: value for name, value in how.items() if value is not None})
-        assert text in str(caught.value)
-        assert functions.list_event_source_mappings()["EventSourceMappings"] == []
-
-
-def test_what_a_queue_cannot_have_is_refused_and_windows_of_state_are_not_simulated():
+def test_windows_of_state_are_not_simulated():
     line = Line()
-    url = line.cloud.client("sqs").create_queue(QueueName="orders")["QueueUrl"]
-    assert url
-    queue = "arn:aws:sqs:us-east-1:123456789012:orders"
-    with pytest.raises(line.functions.exceptions.InvalidParameterValueException, match="StartingPosition is not valid"):
-        line.functions.create_event_source_mapping(EventSourceArn=queue, FunctionName="draw", StartingPosition="LATEST")
     with pytest.raises(NotSimulated, match="tumbling_window"):
         line.functions.update_event_source_mapping(UUID=line.made["UUID"], TumblingWindowInSeconds=60)
 

@@ -104,14 +104,6 @@ def test_a_range_that_is_none_gives_the_whole_object(lab, range):
     assert lab.s3.get_object(Bucket=BUCKET, Key="a", Range=range)["Body"].read() == b"hello"
 
 
-@pytest.mark.parametrize("part", [{"PartNumber": 1}, {"ETag": "x"}, {}])
-def test_a_part_has_a_number_and_a_tag(lab, part):
-    upload = {"Bucket": BUCKET, "Key": "a"}
-    upload["UploadId"] = lab.s3.create_multipart_upload(**upload)["UploadId"]
-    with pytest.raises(lab.s3.exceptions.ClientError, match="MalformedXML"):
-        lab.s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [part]})
-
-
 def test_an_object_is_replaced_and_deleted(lab):
     lab.put("a", b"1")
     lab.put("a", b"22")

@@ -140,6 +140,8 @@ CASES = [
       for more, code in (({"Actions": []}, "MissingParameter"), ({"AWSAccountIds": []}, "MissingParameter"),
                          ({"Actions": ["DeleteQueue"]}, VALUE), ({"AWSAccountIds": ["12"]}, VALUE),
                          ({"Label": "no spaces"}, VALUE))),
+    *(case(guide, "add_permission", {**GRANT, "AWSAccountIds": [who]}, VALUE)  # API: it names accounts only
+      for who in (f"arn:aws:iam::{ACCOUNT}:role/worker", f"arn:aws:iam::{ACCOUNT}:user/ann", "*")),
     case(ours, "tag_queue", {**STANDARD, "Tags": {}}, "MissingParameter"),
     case(ours, "tag_queue", {**STANDARD, "Tags": {str(n): "" for n in range(51)}}, VALUE),
     # ---- sending
