@@ -108,7 +108,7 @@ def matching(pattern: str, must: str = "") -> Check:
     return check
 
 
-def json_map(text: str) -> dict[str, Any] | None:
+def json_map(text: str | bytes) -> dict[str, Any] | None:
     """The JSON object in an attribute; None when it is none."""
     try:
         document = read_json(text)

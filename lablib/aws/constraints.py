@@ -21,11 +21,16 @@ class Rule(NamedTuple):
     words: tuple[str, ...] = ()
 
 
-def invalid(*found: str) -> ServiceError:
+def invalid(*found: str, code: str = "ValidationException") -> ServiceError:
     """The error that lists these."""
     count = len(found)
-    text = f"{count} validation error{'s' if count > 1 else ''} detected: {'; '.join(found)}"
-    return ServiceError("ValidationException", text)
+    return ServiceError(code, f"{count} validation error{'s' if count > 1 else ''} detected: {'; '.join(found)}")
+
+
+def check(at: str, value: Any, rule: Rule, code: str = "ValidationException") -> None:
+    """Raise the error with that code for a value that breaks the rule."""
+    if found := [*violations(at, value, rule)]:
+        raise invalid(*found, code=code)
 
 
 def violations(at: str, value: Any, rule: Rule) -> Iterator[str]:

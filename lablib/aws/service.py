@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from lablib.aws.arn import ACCOUNT, Arn
 from lablib.aws.event import Event
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lablib.aws.access.decide import Policy
 
 
+T = TypeVar("T")
 ADMINISTRATOR_ID = "AIDALABSADMINISTRATOR"  # the unique id of the user who calls without a role
 
 
@@ -321,6 +322,13 @@ def _path(path: str) -> str:
     return ".".join(
         f"{step}.member" if key else step[:1].lower() + step[1:] for step, key in zip(steps, maps, strict=False)
     )
+
+
+def named(kind: str, name: str, found: Mapping[str, T]) -> T:
+    """What has that name, to look into. Raises KeyError, which tells the names that there are."""
+    if name not in found:
+        raise KeyError(f"no {kind} is called {name!r}; there are: {', '.join(found) or 'none'}")
+    return found[name]
 
 
 def _is_operation(attribute: Any) -> bool:

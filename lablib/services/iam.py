@@ -19,6 +19,7 @@ from lablib.aws.access.decide import AccessRequest, MalformedPolicy, Policy, dec
 from lablib.aws.access.identities import UnknownPrincipal, assumable, bound, identities
 from lablib.aws.access.managed import MANAGED, SERVICE_ROLES
 from lablib.aws.arn import partition_of
+from lablib.aws.constraints import Rule, check
 from lablib.aws.lists import Tags, page_of
 from lablib.aws.quotas import quota
 from lablib.aws.service import NotSimulated, Principal, Request, Service, ServiceError, Target, World
@@ -162,8 +163,7 @@ class Iam(Service):
     ) -> Document:
         _check_name(role_name, "roleName", 64)
         _check_path(path)
-        if not 3600 <= max_session_duration <= 43_200:
-            raise _invalid(max_session_duration, "maxSessionDuration", "Member must have value from 3600 to 43200")
+        check("maxSessionDuration", max_session_duration, Rule(3600, 43_200), "ValidationError")
         if role_name.lower() in (name.lower() for name in self._roles):
             raise _error("EntityAlreadyExists", f"Role with name {role_name} already exists.", 409)
         self._check_quota(len(self._roles), "iam.roles", "RolesPerAccount")
@@ -413,14 +413,8 @@ def _no_such_entity(message: str) -> ServiceError:
     return _error("NoSuchEntity", message, 404)
 
 
-def _invalid(value: object, parameter: str, constraint: str) -> ServiceError:
-    problem = f"Value '{value}' at '{parameter}' failed to satisfy constraint: {constraint}"
-    return ServiceError("ValidationError", f"1 validation error detected: {problem}")
-
-
 def _check_name(name: str, parameter: str, most: int) -> None:
-    if len(name) > most:
-        raise _invalid(name, parameter, f"Member must have length less than or equal to {most}")
+    check(parameter, name, Rule(high=most), "ValidationError")
     if not _NAME.fullmatch(name):
         allowed = "It must contain only alphanumeric characters and/or the following: +=,.@_-"
         raise ServiceError("ValidationError", f"The specified value for {parameter} is invalid. {allowed}")

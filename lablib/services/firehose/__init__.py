@@ -7,7 +7,7 @@ S3, `source` reads a Kinesis stream, `control` has the operations on streams; he
 
 from __future__ import annotations
 
-from lablib.aws.constraints import invalid
+from lablib.aws.constraints import Rule, check, invalid, violations
 from lablib.aws.service import Request, ServiceError
 from lablib.services.firehose.bill import bill
 from lablib.services.firehose.checks import Document, argument
@@ -38,9 +38,8 @@ class Firehose(Control):
     def put_record(self, request: Request, *, delivery_stream_name: str, record: Document) -> Document:
         stream = self._open(delivery_stream_name)
         data = record["Data"]
-        most = self.world.quotas["firehose.record_size"]
-        if len(data) > most:
-            raise invalid(_too_long("record.data", most))
+        if len(data) > (most := self.world.quotas["firehose.record_size"]):
+            raise invalid(*violations("record.data", data, Rule(high=most)))
         self._use_key(stream, request)
         if not (self._admits_call(stream) and self._admits(stream, len(data))):
             self._throttled(stream, request, 1)
@@ -83,14 +82,11 @@ class Firehose(Control):
     def _check_batch(self, records: list[Document]) -> None:
         quotas = self.world.quotas
         most, largest = quotas["firehose.batch_records"], quotas["firehose.record_size"]
-        if not records or len(records) > most:
-            bound = f"less than or equal to {most}" if records else "greater than or equal to 1"
-            text = f"Value at 'records' failed to satisfy constraint: Member must have length {bound}"
-            raise invalid(text)
+        check("records", records, Rule(1, most))
         sizes = [len(entry["Data"]) for entry in records]
-        long = [_too_long(f"records.{n}.member.data", largest) for n, size in enumerate(sizes, 1) if size > largest]
-        if long:
-            raise invalid(*long)
+        if max(sizes) > largest:
+            data = ((f"records.{number}.member.data", entry["Data"]) for number, entry in enumerate(records, 1))
+            raise invalid(*(text for at, value in data for text in violations(at, value, Rule(high=largest))))
         if sum(sizes) > quotas["firehose.batch_size"]:
             raise argument(f"Records size exceeds {quotas['firehose.batch_size'] >> 20} MB limit")
 
@@ -125,7 +121,3 @@ class Firehose(Control):
 
     def _encrypted(self, stream: DeliveryStream) -> Document:
         return {"Encrypted": stream.encryption["Status"] in ("ENABLED", "DISABLING")}
-
-
-def _too_long(at: str, most: int) -> str:
-    return f"Value at '{at}' failed to satisfy constraint: Member must have length less than or equal to {most}"

@@ -11,7 +11,7 @@ from typing import Any
 from lablib.aws.arn import Arn
 from lablib.aws.keys import DataKeys
 from lablib.aws.lists import Tags
-from lablib.aws.service import AnswerLost, Handler, NotSimulated, Request, Service, ServiceError, Target, World
+from lablib.aws.service import AnswerLost, Handler, NotSimulated, Request, Service, ServiceError, Target, World, named
 from lablib.services.firehose.checks import Document, argument, check, in_use
 from lablib.services.firehose.settings import Destination, read_destination
 from lablib.services.firehose.source import Reader
@@ -39,9 +39,7 @@ class Control(Service):
 
     def stream(self, name: str) -> DeliveryStream:
         """The delivery stream itself, to look into. Raises KeyError when there is none."""
-        if name not in self.streams:
-            raise KeyError(f"no delivery stream is called {name!r}; there are: {', '.join(self.streams) or 'none'}")
-        return self.streams[name]
+        return named("delivery stream", name, self.streams)
 
     # ---- for the front door ------------------------------------------------------------------------------------------
 

@@ -11,12 +11,12 @@ import gzip
 import json
 from base64 import b64encode
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from lablib.aws.arn import Arn
+from lablib.aws.attributes import json_map
 from lablib.aws.dates import moment
-from lablib.aws.documents import read_json
 from lablib.aws.service import AnswerLost, ServiceError, World
 from lablib.services.firehose.checks import Document
 from lablib.services.firehose.records import Batch, Failure, Record, call
@@ -117,14 +117,11 @@ class HttpEndpoint:
         status, answer = found
         if status == 413:
             return Failure("HttpEndpoint.RequestTooLarge", "The endpoint answered 413: it is not tried again.", True)
-        try:
-            document: Any = read_json(answer)
-        except ValueError:
-            document = None
+        document = json_map(answer)
         if status != 200:
-            why = document.get("errorMessage") if isinstance(document, dict) else None
+            why = document and document.get("errorMessage")
             return Failure("HttpEndpoint.DestinationException", f"The endpoint answered {status}: {why or 'no reason'}")
-        if not isinstance(document, dict) or document.get("requestId") != batch.id or "timestamp" not in document:
+        if document is None or document.get("requestId") != batch.id or "timestamp" not in document:
             text = "The response is no JSON document with the requestId of the request and a timestamp."
             return Failure("HttpEndpoint.InvalidResponseFromDestination", text)
         return None
@@ -213,11 +210,8 @@ class OpenSearch:
 
 def _document(data: bytes) -> str | None:
     """A record as one line of JSON; None when it is none."""
-    try:
-        found = read_json(data)
-    except ValueError:
-        return None
-    return json.dumps(found, ensure_ascii=False) if isinstance(found, dict) else None
+    found = json_map(data)
+    return None if found is None else json.dumps(found, ensure_ascii=False)
 
 
 def _monday(time: datetime) -> datetime:

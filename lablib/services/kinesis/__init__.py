@@ -14,7 +14,7 @@ import math
 from collections import Counter
 from datetime import datetime
 
-from lablib.aws.constraints import invalid
+from lablib.aws.constraints import Rule, invalid, violations
 from lablib.aws.service import Request, ServiceError
 from lablib.services.kinesis.base import Document
 from lablib.services.kinesis.bill import bill
@@ -53,7 +53,7 @@ class Kinesis(Control):
         if partition_key is None:
             raise invalid("Value null at 'partitionKey' failed to satisfy constraint: Member must not be null")
         if len(data) > stream.largest:
-            raise invalid(_too_long("data", stream.largest))
+            raise invalid(*violations("data", data, Rule(high=stream.largest)))
         shard = stream.shard_of(_hash(partition_key, explicit_hash_key))
         if stream.key_id:
             self._encrypt(stream, request)
@@ -100,11 +100,12 @@ class Kinesis(Control):
 
     def _check_entries(self, stream: Stream, records: list[Document]) -> tuple[list[int], list[Shard]]:
         """The size and the shard of each entry. One that breaks the rules makes the whole call fail (reported)."""
-        sizes, shards, long = [], [], []
+        sizes, shards = [], []
+        long: list[str] = []
         for number, entry in enumerate(records, 1):
             key, data = entry["PartitionKey"], entry["Data"]
             if len(data) > stream.largest:
-                long.append(_too_long(f"records.{number}.member.data", stream.largest))
+                long += violations(f"records.{number}.member.data", data, Rule(high=stream.largest))
             sizes.append(len(data) + len(key.encode()))
             shards.append(stream.shard_of(_hash(key, entry.get("ExplicitHashKey"))))
         if long:
@@ -318,7 +319,3 @@ def _hash(key: str, explicit: str | None) -> int:
             f"Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was {hash}"
         )
     return hash
-
-
-def _too_long(at: str, most: int) -> str:
-    return f"Value at '{at}' failed to satisfy constraint: Member must have length less than or equal to {most}"

@@ -10,7 +10,7 @@ from functools import wraps
 from typing import Any
 
 from lablib.aws.arn import Arn
-from lablib.aws.service import Handler, Request, Service, ServiceError, Target, TokenBucket, World, count_of
+from lablib.aws.service import Handler, Request, Service, ServiceError, Target, TokenBucket, World, count_of, named
 from lablib.services.kinesis.checks import argument, check, in_use, not_found, too_much
 from lablib.services.kinesis.fanout import Consumer
 from lablib.services.kinesis.iterators import parse
@@ -51,9 +51,7 @@ class KinesisBase(Service):
 
     def stream(self, name: str) -> Stream:
         """The stream itself, to look into. Raises KeyError when there is none."""
-        if name not in self.streams:
-            raise KeyError(f"no stream is called {name!r}; there are: {', '.join(self.streams) or 'none'}")
-        return self.streams[name]
+        return named("stream", name, self.streams)
 
     # ---- for the front door ------------------------------------------------------------------------------------------
 

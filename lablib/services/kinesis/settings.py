@@ -68,15 +68,11 @@ class Settings(KinesisBase):
         """Hours within AWS's bounds (texts: emulator)."""
         quotas = self.world.quotas
         low, high = quotas["kinesis.retention"], quotas["kinesis.retention_max"]
-        if hours < low:
+        if not low <= hours <= high:
+            bound, most, which = ("Minimum", low, "short") if hours < low else ("Maximum", high, "long")
             raise argument(
-                f"Minimum allowed retention period is {low} hours. Requested retention period ({hours} hours) is too "
-                "short."
-            )
-        if hours > high:
-            raise argument(
-                f"Maximum allowed retention period is {high} hours. Requested retention period ({hours} hours) is too "
-                "long."
+                f"{bound} allowed retention period is {most} hours. Requested retention period ({hours} hours) is too "
+                f"{which}."
             )
         self._check_active(stream)
         return hours

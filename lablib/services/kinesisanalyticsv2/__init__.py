@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any
 
 from lablib.aws.arn import Arn
-from lablib.aws.constraints import Rule, invalid, violations
+from lablib.aws.constraints import Rule, check
 from lablib.aws.lists import page_of
-from lablib.aws.service import NotSimulated, Request, Service, ServiceError, Target, World
+from lablib.aws.service import NotSimulated, Request, Service, ServiceError, Target, World, named
 from lablib.services.kinesisanalyticsv2.application import Application, Job, Snapshot
 from lablib.services.kinesisanalyticsv2.dataflow import seconds_of
 from lablib.services.kinesisanalyticsv2.runtime import Checkpoint
@@ -77,9 +77,7 @@ class KinesisAnalyticsV2(Service):
 
     def application(self, name: str) -> Application:
         """The application itself, to look into. Raises KeyError when there is none."""
-        if name not in self.applications:
-            raise KeyError(f"no application is called {name!r}; there are: {', '.join(self.applications) or 'none'}")
-        return self.applications[name]
+        return named("application", name, self.applications)
 
     def _application(self, name: str) -> Application:
         if name not in self.applications:
@@ -101,9 +99,7 @@ class KinesisAnalyticsV2(Service):
         tags: list[dict[str, str]] | None = None,
     ) -> Document:
         """`tags` make no difference here."""
-        found = [*violations("applicationName", application_name, _NAME)]
-        if found:
-            raise invalid(*found)
+        check("applicationName", application_name, _NAME)
         if application_name in self.applications:
             raise _in_use(f"Application {self.arn(f'application/{application_name}')} already exists.")
         if len(self.applications) >= self.world.quotas["kinesisanalyticsv2.applications"]:

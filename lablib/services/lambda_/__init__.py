@@ -15,7 +15,7 @@ from lablib.aws.arn import Arn, partition_of
 from lablib.aws.body import Body
 from lablib.aws.dates import moment
 from lablib.aws.documents import read_json
-from lablib.aws.service import Bill, NotSimulated, Principal, Request, ServiceError, Target, World
+from lablib.aws.service import Bill, NotSimulated, Principal, Request, ServiceError, Target, World, named
 from lablib.services.lambda_.bill import bill
 from lablib.services.lambda_.events import EVENTS
 from lablib.services.lambda_.functions import (
@@ -82,9 +82,7 @@ class Lambda(Sources):
 
     def function(self, name: str) -> Function:
         """The function itself, to look into. Raises KeyError when there is none."""
-        if name not in self._functions:
-            raise KeyError(f"no function is called {name!r}; there are: {', '.join(self._functions) or 'none'}")
-        return self._functions[name]
+        return named("function", name, self._functions)
 
     def _changed(self, function: Function) -> None:
         function.modified = self.now

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from lablib.aws.attributes import json_map
 from lablib.aws.documents import read_json
 from lablib.aws.rules import Branch, MalformedRule, branches, leaves, mismatch
 from lablib.services.lambda_.functions import Document, invalid
@@ -60,8 +61,5 @@ def _read(text: str) -> list[Branch]:
 
 
 def _look_into(body: str) -> Any:
-    try:
-        document = read_json(body)
-    except ValueError:
-        return body
-    return document if isinstance(document, dict) else body
+    document = json_map(body)
+    return body if document is None else document

@@ -15,6 +15,7 @@ from typing import Any
 from lablib.aws.access.decide import MalformedPolicy, Policy
 from lablib.aws.access.identities import UnknownPrincipal, bound
 from lablib.aws.arn import Arn, root_of
+from lablib.aws.constraints import Rule, check
 from lablib.aws.dates import iso, moment
 from lablib.aws.service import Principal, ServiceError, World
 from lablib.kernel import Kernel
@@ -22,13 +23,13 @@ from lablib.kernel import Kernel
 Document = dict[str, Any]
 Handler = Callable[[Any, Any], Any]
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+INVALID = "InvalidParameterValueException"
 _PRINCIPAL_ACCOUNT = re.compile(r"[0-9]{12}")
 
 
 def invalid(message: str) -> ServiceError:
     """Lambda's answer to a parameter that it does not accept."""
-    return ServiceError("InvalidParameterValueException", message)
+    return ServiceError(INVALID, message)
 
 
 def missing(message: str) -> ServiceError:
@@ -168,24 +169,15 @@ class Context:
 
 def check_function(name: str, timeout: int, memory: int, quotas: dict[str, Any]) -> None:
     """Raises InvalidParameterValueException."""
-    if not _NAME.fullmatch(name):
-        raise invalid(
-            f"1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: Member must "
-            "satisfy regular expression pattern: [a-zA-Z0-9-_]{1,64}"
-        )
+    check("functionName", name, Rule(pattern="[a-zA-Z0-9-_]{1,64}"), INVALID)
     check_range(timeout, "timeout", 1, quotas["lambda.timeout_max"])
     check_range(memory, "memorySize", 128, quotas["lambda.memory_max"])
 
 
 def check_range(value: int, name: str, low: int, high: int) -> int:
     """Raises InvalidParameterValueException with the text of AWS's validation."""
-    if low <= value <= high:
-        return value
-    which = f"less than or equal to {high}" if value > high else f"greater than or equal to {low}"
-    raise invalid(
-        f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: Member must have "
-        f"value {which}"
-    )
+    check(name, value, Rule(low, high), INVALID)
+    return value
 
 
 def statement(

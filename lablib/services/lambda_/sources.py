@@ -12,11 +12,13 @@ from typing import Any
 
 from lablib.aws.access.decide import AccessRequest, administrator, decide
 from lablib.aws.arn import Arn
+from lablib.aws.constraints import Rule, check
 from lablib.aws.lists import page_of
 from lablib.aws.service import NotSimulated, Request, Service, ServiceError, World
 from lablib.aws.targets import RIGHTS
 from lablib.services.lambda_.filters import Criteria
 from lablib.services.lambda_.functions import (
+    INVALID,
     Document,
     Function,
     check_range,
@@ -189,11 +191,7 @@ class Sources(Service):
         check_range(mapping.age, "maximumRecordAgeInSeconds", -1, quotas["lambda.batch_age"])
         if -1 < mapping.age < 60:
             raise invalid("MaximumRecordAgeInSeconds must be -1, or from 60 to 604800.")
-        if mapping.start not in _POSITIONS:
-            raise invalid(
-                f"1 validation error detected: Value '{mapping.start}' at 'startingPosition' failed to satisfy "
-                f"constraint: Member must satisfy enum value set: [{', '.join(_POSITIONS)}]"
-            )
+        check("startingPosition", mapping.start, Rule(words=_POSITIONS), INVALID)
         if (mapping.start == "AT_TIMESTAMP") != (mapping.start_time is not None):
             raise invalid("StartingPositionTimestamp must be given with AT_TIMESTAMP, and only then.")
         self._check_target(function, mapping.on_failure, "destination", ("sqs", "sns"))

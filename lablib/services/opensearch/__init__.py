@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from lablib.aws.arn import Arn
+from lablib.aws.constraints import Rule, check
 from lablib.aws.event import KEPT, Event
 from lablib.aws.quotas import assumed, quota
 from lablib.aws.service import NotSimulated, Request, Service, ServiceError, Target, World
@@ -88,12 +89,7 @@ class Opensearch(Service):
         access_policies: str | None = None,
     ) -> Document:
         """`cluster_config` and `ebs_options` are only handed back."""
-        if not re.fullmatch(r"[a-z][a-z0-9-]{2,27}", domain_name):
-            text = (
-                f"1 validation error detected: Value '{domain_name}' at 'domainName' failed to satisfy constraint: "
-                "Member must satisfy regular expression pattern: [a-z][a-z0-9\\-]+"
-            )
-            raise ServiceError("ValidationException", text)
+        check("domainName", domain_name, Rule(3, 28, r"[a-z][a-z0-9\-]+"))
         if not re.fullmatch(r"OpenSearch_\d+\.\d+", engine_version):
             raise NotSimulated(
                 f"opensearch: EngineVersion {engine_version!r} is not simulated; there is OpenSearch_X.Y"

@@ -18,7 +18,7 @@ from lablib.aws.access.identities import UnknownPrincipal, bound
 from lablib.aws.arn import Arn, partition_of
 from lablib.aws.body import Body
 from lablib.aws.lists import read_token, write_token
-from lablib.aws.service import NotSimulated, Request, ServiceError, Target, World, pascal
+from lablib.aws.service import NotSimulated, Request, ServiceError, Target, World, named, pascal
 from lablib.kernel import Trace
 from lablib.services.s3.bill import bill
 from lablib.services.s3.events import EVENTS
@@ -116,9 +116,7 @@ class S3(Uploads):
 
     def bucket(self, name: str) -> Bucket:
         """The bucket itself, to look into. Raises KeyError when there is none."""
-        if name not in self._registry.buckets:
-            raise KeyError(f"no bucket is called {name!r}; there are: {', '.join(self._registry.buckets) or 'none'}")
-        return self._registry.buckets[name]
+        return named("bucket", name, self._registry.buckets)
 
     def _bucket(self, name: str) -> Bucket:
         found = self._registry.buckets.get(name)

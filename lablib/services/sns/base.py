@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from lablib.aws.access.decide import administrator
 from lablib.aws.keys import DataKeys
 from lablib.aws.lists import page_of
-from lablib.aws.service import Request, Service, ServiceError, Target, TokenBucket, World, count_of
+from lablib.aws.service import Request, Service, ServiceError, Target, TokenBucket, World, count_of, named
 from lablib.kernel import Kernel
 from lablib.services.sns.checks import Document, account_of, invalid, not_found, split_arn
 from lablib.services.sns.delivery import Deliverer
@@ -82,10 +82,7 @@ class SnsBase(Service):
 
     def topic(self, name_or_arn: str) -> Topic:
         """The topic itself, to look into. Raises KeyError when there is none."""
-        name = name_or_arn.rpartition(":")[2]
-        if name not in self.topics:
-            raise KeyError(f"no topic is called {name!r}; there are: {', '.join(self.topics) or 'none'}")
-        return self.topics[name]
+        return named("topic", name_or_arn.rpartition(":")[2], self.topics)
 
     def inbox(self, endpoint: str) -> Inbox:
         """What an endpoint outside AWS received: a URL, an e-mail address, a phone number, a device's endpoint ARN."""

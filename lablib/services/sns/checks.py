@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lablib.aws.arn import Arn
-from lablib.aws.documents import TooDeep, read_json
+from lablib.aws.attributes import json_map
+from lablib.aws.documents import TooDeep
 from lablib.aws.messages import Document, is_attribute_name, is_data_type, is_fifo_id, is_number
 from lablib.aws.service import ServiceError
 
@@ -117,11 +118,8 @@ def check_subject(subject: str) -> None:
 
 def parse_structure(message: str) -> dict[str, str]:
     """The texts for the protocols in a message with MessageStructure json. Values that are no strings are ignored."""
-    try:
-        texts = read_json(message)
-    except ValueError:
-        texts = None
-    if not isinstance(texts, dict):
+    texts = json_map(message)
+    if texts is None:
         raise invalid("Message Structure - JSON message body failed to parse")
     return {name: text for name, text in texts.items() if isinstance(text, str)}
 
