@@ -7,6 +7,7 @@ from lablib.aws.groups import EVENTS as GROUP_EVENTS
 from lablib.aws.groups import ahead
 from lablib.kernel import Row, Trace
 
+_HALTS = {"down": "crashed", "frozen": "froze"}
 _SHOWS = ("BecameVisible", "CopyReturned")
 
 
@@ -73,11 +74,9 @@ def _meanwhile(earlier: Row, row: Row, trace: Trace) -> str:
     own = next((r for r in later if r.actor == earlier.actor and r.index < row.index), None)
     if own or earlier.actor == row.actor:
         return f"and {earlier.actor} had not deleted it"
-    for how, state in (("crashed", "down"), ("froze", "frozen")):
-        halting = tuple(kind for kind, event in trace.events.items() if event.is_now == state)
-        halts = trace.where(halting, actor=earlier.actor)
-        if halt := next((r for r in halts if earlier.index < r.index < row.index), None):
-            return f"and {earlier.actor} {how} at {_at(halt.time)}"
+    for halt in trace.where(trace.kinds(lambda event: event.is_now in _HALTS), actor=earlier.actor):
+        if earlier.index < halt.index < row.index:
+            return f"and {earlier.actor} {_HALTS[trace.events[halt.kind].is_now]} at {_at(halt.time)}"
     return f"and {earlier.actor} never came back to it"
 
 
