@@ -143,7 +143,7 @@ export class Scrub {
     const flags = [...this.actions ?? []].map((a, i) => ({ x: this.X(a.at), item: this.flags.children[i] })).sort((a, b) => a.x - b.x);
     const ends = new Array(clamp(Math.floor((this.H - 36) / FLAG), 1, 3)).fill(0), most = clamp((0.6 * ends.length * this.W) / flags.length - 3, 26, 420);
     for (const { item } of flags) item.style.maxWidth = `${most}px`;
-    for (const flag of flags) flag.w = flag.item.offsetWidth;
+    for (const flag of flags) flag.w = Math.ceil(flag.item.getBoundingClientRect().width);   // rounded down, the last letters are cut
     for (const { x, item, w } of flags) {
       const wanted = Math.max(0, Math.min(x, this.W - w)), free = ends.findIndex((end) => end <= wanted),
         row = free < 0 ? ends.indexOf(Math.min(...ends)) : free, left = Math.min(Math.max(wanted, ends[row]), this.W - 26), room = Math.max(26, Math.min(w, this.W - left));

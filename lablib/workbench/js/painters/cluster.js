@@ -71,9 +71,9 @@ function node(g, lane, v, n) {
   if (cut) text(g, fitting(g, ["cut off from the others", "cut off"], b.x + b.w - at - wide - 30, fs, 650), b.x + b.w - 12, b.y + fs * 1.1,
     { size: fs, weight: 650, color: col.again, align: "right" });
   const count = inNode(run, name, t), sure = safe(run, t), s = st.s, step = s * 1.3, per = Math.max(1, Math.floor((b.w - 24) / step));
-  const rows = Math.max(1, Math.floor((b.h - fs * 4.2) / step)), shown = Math.min(count, per * rows), first = count - shown;
+  const rows = Math.max(1, Math.floor((b.h - fs * 4.2) / step)), top = Math.min(fs * 2.3, (b.h + fs * 0.25 - s) / 2), shown = Math.min(count, per * rows), first = count - shown;
   for (let k = 0; k < shown; k++) {
-    const x = b.x + 12 + s / 2 + (k % per) * step, y = b.y + fs * 2.3 + s / 2 + Math.floor(k / per) * step;
+    const x = b.x + 12 + s / 2 + (k % per) * step, y = b.y + top + s / 2 + Math.floor(k / per) * step;
     g.globalAlpha = is === "gone" ? 0.45 : 1;
     if (first + k < sure) mark(g, x, y, s, { color: off ? col.soft : col.waiting });
     else mark(g, x, y, s, { color: col.again, hollow: true, ground: col.card });
