@@ -30,6 +30,9 @@ pytestmark = pytest.mark.browser
 HERE = Path(__file__).parent
 SHOTS = HERE / "shots"
 THEMES = ("light", "dark")
+CUT_FLAGS = (
+    "[...document.querySelectorAll('.ml-flagname')].filter(f => f.scrollWidth > f.clientWidth).map(f => f.textContent)"
+)
 SIZES = ((1280, 720), (1920, 1080), (900, 700))
 LABS = {
     "01-spike": lambda: (VideoQueue().run(seed=7), VideoQueue(mode="direct").run(seed=7), 92),
@@ -142,6 +145,7 @@ def photograph(chromium):
             page.evaluate(f"{BENCH}.settled()")
             page.screenshot(path=SHOTS / f"{name}-{t:g}-{width}-{theme}.png")
             assert page.evaluate(COLOURS) > 6, f"{name} at {t} s is empty"
+            assert width < 1280 or page.evaluate(CUT_FLAGS) == [], f"{name}: there is room for whole flags"
         page.close()
         assert wrong == []
 
