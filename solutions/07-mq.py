@@ -546,6 +546,9 @@ for senders in (1, 10):
 # memory of the program, and go with it. Only a receipt that does not come shows it. In SQS ten programs send ten times
 # as much, each as fast as before.
 #
+# Then watch it: in the workbench of section 4 make the broker stop every shop (its last mission), and crash it while they
+# are stopped. Which orders are lost that no broker ever had? What becomes of them with *receipts* "yes"?
+#
 # ### What it costs (extra)
 #
 # A pair of mq.m5.large costs by the hour, whether it works or not. SQS costs by the request.

@@ -63,8 +63,9 @@ class Event:
     What the row's actor has to do with the subject: "gets" it (a delivery, hidden from others until `until`), "works"
     on it (until about `until`), has "worked", "drops" it (that delivery is over), "loses" it
     (the same, but it goes on with what it works on just now), "reads" a record that stays.
-    `caller`: "asks" for an answer and waits, or why that ended. `is_now`: the actor itself is "up", "down" or "frozen"
-    from now on. `part`: so is the part `detail` of the resource.
+    `caller`: "asks" for an answer and waits, or why that ended. `is_now`: the actor itself is "up", "down", "frozen" or
+    "blocked" (nobody takes what it sends) from now on; "free": it is blocked no longer. `part`: so is the part
+    `detail` of the resource.
 
     What is made of it:
     `counts`: the name of the rate and the counter that it counts for. `label` and `notable`: the kind and the sentence
@@ -89,7 +90,7 @@ class Event:
     origin: Literal["actor", "resource", "cause"] = "actor"
     holder: Literal["", "gets", "works", "worked", "drops", "loses", "reads"] = ""
     caller: str = ""
-    is_now: Literal["", "up", "down", "frozen"] = ""
+    is_now: Literal["", "up", "down", "frozen", "blocked", "free"] = ""
     part: Literal["", "up", "down"] = ""
     counts: str = ""
     label: str = ""

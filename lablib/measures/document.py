@@ -17,9 +17,9 @@ delivery), `group` (index into `groups`), `parent` (message that it was made of)
 
 Lists of dictionaries or tuples: `states` (`id`, `words`), `reasons` (texts), `places`, `pipes` (`from` and `to` are
 indices into `places`) as in `lablib.scenarios.topology` (null: never ends; `side` is the role's), `actors` (`name`,
-`place`, `spans`: [from, to or null, "up" | "down" | "frozen"]), `groups` (names), `counters` (name -> `t`, `y`: a step
-series), `events` (`t`, `last` of its series, `kind`, `text`, `place`, `actor`, `message`, `big`: worth slowing down
-for, `row`), `brief` (kind of a row -> words for the page, with {actor} and {message}), `actions`.
+`place`, `spans`: [from, to or null, "up" | "down" | "frozen" | "blocked", why]), `groups` (names), `counters` (name ->
+`t`, `y`: a step series), `events` (`t`, `last` of its series, `kind`, `text`, `place`, `actor`, `message`, `big`: worth
+slowing down for, `row`), `brief` (kind of a row -> words for the page, with {actor} and {message}), `actions`.
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ class _Document:
             {token.holder for token in found.tokens if token.state in (HELD, READING)}
             | found.pollers
             | self.presence.keys()
+            | {actor for actor, turns in found.turns.items() if any(state == "blocked" for _, state, _ in turns)}
         )
         self.actors = sorted(hands, key=lambda a: (self.place(a), len(found.name(a)), found.name(a)))
         self.actor_of = {actor: i for i, actor in enumerate(self.actors)}
@@ -131,19 +132,19 @@ class _Document:
             "actions": [{"kind": a.kind, "at": a.at, "target": a.target, "value": a.value} for a in run.actions],
         }
 
-    def spans(self, actor: int) -> list[tuple[float, float | None, str]]:
-        """When an actor was there, and how it was then."""
+    def spans(self, actor: int) -> list[tuple[float | str | None, ...]]:
+        """When an actor was there, how it was then, and why it was blocked."""
         actors = self.trace.column("actor")
         there = self.presence.get(actor) or [(self.trace.column("time")[actors.index(actor)], inf)]
-        spans: list[tuple[float, float | None, str]] = []
+        spans: list[tuple[float | str | None, ...]] = []
         for begin, end in there:
-            state = "up"
-            for time, turned in self.found.turns.get(actor, ()):
+            state: tuple[str, ...] = ("up",)
+            for time, *turned in self.found.turns.get(actor, ()):
                 if begin <= time < end:
                     if time > begin:
-                        spans.append((begin, time, state))
-                    begin, state = time, turned
-            spans.append((begin, _never(end), state))
+                        spans.append((begin, time, *state))
+                    begin, state = time, tuple(filter(None, turned))
+            spans.append((begin, _never(end), *state))
         return spans
 
     def tokens(self) -> dict[str, Any]:

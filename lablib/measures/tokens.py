@@ -11,6 +11,7 @@ What a row does to tokens is declared by its `Event` (`lablib.aws.event`); this 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any
@@ -69,23 +70,33 @@ class Tokens:
     """All tokens of a trace in the order of their first rows, and what else the fold has learned.
 
     `subjects`: the number of each subject, in the order of appearance. `groups`: the message group of those that have
-    one. `turns`: when an actor was "up", "down" or "frozen" again. `parts`: (time, resource, part, up?) of a resource's
-    parts. `pollers`: actors that asked for messages. `dead`: dead-letter queues that got something. `copies`: where
-    copies lie of what is elsewhere. `inside`: requests that are work on messages which their actor holds: they have no
-    tokens.
+    one. `turns`: when an actor was "up", "down", "frozen" or "blocked" (and why) again. `parts`: (time, resource, part,
+    up?) of a resource's parts. `pollers`: actors that asked for messages. `dead`: dead-letter queues that got
+    something. `copies`: where copies lie of what is elsewhere. `inside`: requests that are work on messages which their
+    actor holds: they have no tokens.
     """
 
     trace: Trace
     tokens: list[Token] = field(default_factory=list)
     subjects: dict[int, int] = field(default_factory=dict)
     groups: dict[int, str] = field(default_factory=dict)
-    turns: dict[int, list[tuple[float, str]]] = field(default_factory=dict)
+    turns: dict[int, list[tuple[float, str, str]]] = field(default_factory=dict)
     parts: list[tuple[float, int, int, bool]] = field(default_factory=list)
     pollers: set[int] = field(default_factory=set)
     dead: set[int] = field(default_factory=set)
     copies: set[int] = field(default_factory=set)
     inside: set[int] = field(default_factory=set)
     more_names: list[str] = field(default_factory=list)  # of places at which no row was written
+
+    def blocked(self, until: float) -> dict[str, list[tuple[float, float]]]:
+        """When nobody took what an actor sent: (from, to), at most `until`. Who was never blocked is left out."""
+        found: dict[str, list[tuple[float, float]]] = {}
+        for actor, turns in self.turns.items():
+            ends = [time for time, *_ in turns[1:]] + [until]
+            spans = [(at, end) for (at, now, _), end in zip(turns, ends, strict=True) if now == "blocked" and end > at]
+            if spans:
+                found[self.name(actor)] = spans
+        return found
 
     def name(self, code: int) -> str:
         """The name behind a number."""
@@ -120,6 +131,8 @@ class _Fold:
         self.reading: dict[int, Token] = {}  # readers, by resource and reader
         self.deliveries: dict[int, int] = {}
         self.frozen: set[int] = set()
+        self.blocked: Counter[int] = Counter()  # how many block each actor
+        self.why: dict[int, str] = {}  # and why
         self.inside = self.found.inside
 
     def run(self) -> Tokens:
@@ -355,8 +368,17 @@ class _Fold:
     # ---- rows about actors -------------------------------------------------------------------------------------------
 
     def actor_row(self, i: int, event: Event) -> None:
-        time, actor = self.times[i], self.actors[i]
-        self.found.turns.setdefault(actor, []).append((time, event.is_now))
+        time, actor, state = self.times[i], self.actors[i], event.is_now
+        turns = self.found.turns.setdefault(actor, [])
+        if state == "blocked":
+            self.why[actor] = str(self.trace.details[i])
+        if state in ("blocked", "free", "down"):
+            by = self.blocked[actor]
+            self.blocked[actor] = {"blocked": by + 1, "free": max(0, by - 1), "down": 0}[state]
+        if state in ("up", "free"):
+            state = "blocked" if self.blocked[actor] > 0 else "up"
+        if event.is_now not in ("blocked", "free") or not turns or turns[-1][1] not in ("down", "frozen"):
+            turns.append((time, state, self.why[actor] if state == "blocked" else ""))
         mine = self.held.get(actor, {})
         if event.is_now == "down":
             self.frozen.discard(actor)
@@ -369,7 +391,7 @@ class _Fold:
             self.frozen.add(actor)
             for token in mine.values():
                 self.orphan(i, token)
-        elif actor in self.frozen:
+        elif event.is_now == "up" and actor in self.frozen:
             self.frozen.discard(actor)
             for token in mine.values():
                 back = self.rest.get(token.resource * self.size + token.subject)

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
 from lablib.actors.stomp_clients import PORT, QUEUE, RECONNECTED, Clients
 from lablib.aws.event import Event
 from lablib.aws.service import Request
 from lablib.cloud import Cloud
-from lablib.kernel import Row
+from lablib.kernel import Row, Trace
 from lablib.scenarios.actions import action
 from lablib.scenarios.lab07_cluster import Cluster, lasting
 from lablib.scenarios.missions import lasted, mission
-from lablib.scenarios.param import choice, seconds, whole
+from lablib.scenarios.param import choice, number, seconds, whole
 from lablib.scenarios.run import Run
 from lablib.scenarios.scenario import Scenario
 from lablib.scenarios.stage import Stage
 from lablib.scenarios.stages import CONSUMERS, RESTART, SPREAD, WORK
 from lablib.scenarios.topology import ROLES, Role
+from lablib.services.mq.activemq.destinations import HEADERS
 
 BROKER = "warehouse"
 LATE = 10.0  # orders of the last seconds of a run may still be on their way
+MB = 1 << 20  # as ActiveMQ's configuration has it
 ROLES["store"] = Role(35, weight=2.0)
 
 # ---- what a run tells ------------------------------------------------------------------------------------------------
@@ -76,6 +80,7 @@ def lost(run: Run) -> list[Order]:
     alive = {run.tokens.name(t.subject) for t in run.tokens.tokens if t.end is None and t.state != "lost"}
     crashes = [(row.actor, row.time) for row in run.trace.where("Crashed")]
     auto, sure = run.scenario.values()["ack"] == "auto", run.scenario.values()["receipts"] == "yes"
+    waits = {order.name for order, _, end in kept_back(run) if end is None}
 
     def kept(order: Order) -> bool:
         """Does a packer have it still? With auto, what the broker has given out is only there."""
@@ -87,6 +92,7 @@ def lost(run: Run) -> list[Order]:
         if not order.done
         and not (sure and order.confirmed is None)  # the shop keeps it, and sends it again
         and not alive & set(order.messages)
+        and order.name not in waits
         and not kept(order)
         and order.handed[-1] < run.until - LATE
     ]
@@ -115,6 +121,55 @@ def connections(run: Run) -> dict[str, list[tuple[float, float, str]]]:
     for client, begin in up.items():
         found[client].append((begin, run.until, node))
     return dict(found)
+
+
+@lru_cache(maxsize=8)
+def kept_back(run: Run) -> list[tuple[Order, float, float | None]]:
+    """The orders that waited in a connection while their shop was blocked: (order, when it was handed over, when it was
+    read or the connection ended; None: neither)."""
+    arrived = {row.subject: row.time for row in run.trace.where("Enqueued")}
+    stops, found = blocked(run), []
+    for order in orders(run).values() if stops else ():
+        handed, shop = order.handed[-1], order.name.partition(":")[0]
+        read = arrived[order.messages[-1]] if order.messages else -1.0
+        if read < handed:
+            read = next((end for begin, end, _ in connections(run).get(shop, ()) if begin <= handed < end), handed)
+        spans = stops.get(shop, [])
+        next_stop = bisect_right(spans, handed, key=itemgetter(1))  # the first that ends later
+        if next_stop < len(spans) and spans[next_stop][0] < read:
+            found.append((order, handed, read if read < run.until else None))
+    return found
+
+
+def memory(trace: Trace) -> list[tuple[float, int]]:
+    """How many bytes of its memory the broker has used: (from, bytes). What is persistent does not count."""
+    sizes: dict[str, int] = {}
+    found = [(0.0, 0)]
+    for row in trace.where(("Enqueued", "Acknowledged", "Forgotten", "MemoryLost")):
+        if row.kind != "Enqueued":
+            by = -sizes.pop(row.subject, 0)
+        else:
+            by = 0 if row.detail["persistent"] else row.detail["bytes"] + HEADERS
+            sizes[row.subject] = by
+        if by:
+            found.append((row.time, found[-1][1] + by))
+    return found
+
+
+def all_blocked(run: Run) -> float | None:
+    """When the broker read of no shop at all for the first time; None: never."""
+    changes = sorted((at, by) for spans in blocked(run).values() for span in spans for at, by in zip(span, (1, -1)))
+    now = 0
+    for at, by in changes:
+        now += by
+        if now == run.scenario.values()["senders"]:
+            return at
+    return None
+
+
+def blocked(run: Run) -> dict[str, list[tuple[float, float]]]:
+    """When the broker read nothing of a shop, because its memory was full: each shop's (from, to)."""
+    return run.tokens.blocked(run.until)
 
 
 def dark(run: Run) -> dict[str, float]:
@@ -185,6 +240,12 @@ def nobody_comes_back(run: Run) -> float | None:
     return over + 20 if connections(run) and (not back or min(back) > over + 20) else None
 
 
+@mission("07.full", "memory", "consumers", "persistent")
+def nobody_can_send(run: Run) -> float | None:
+    """The broker's memory is full, and it reads nothing from any shop."""
+    return all_blocked(run)
+
+
 def _all_back(run: Run) -> bool:
     return bool(connections(run)) and all(spans[-1][1] == run.until for spans in connections(run).values())
 
@@ -201,7 +262,7 @@ class Warehouse(Scenario):
 
     duration = 90.0
     services = ("mq",)
-    missions = (messages_lost, nothing_lost, done_again, five_seconds, nobody_comes_back)
+    missions = (messages_lost, nothing_lost, done_again, five_seconds, nobody_comes_back, nobody_can_send)
 
     broker: str = choice("pair", "single").says("deployment", "Pair: active and standby. Single: one broker alone.")
     lock_poll: float = seconds(10.0, 0.5, 30.0, step=0.5).says(
@@ -209,6 +270,9 @@ class Warehouse(Scenario):
     )
     repair: float = seconds(45.0, 5.0, 600.0, step=5.0).says(
         "repair takes", "Until a broken broker is there again. Assumed: AWS gives no number."
+    )
+    memory: float = number(1024.0, 0.02, 1024.0, "MB", log=True, step=None).says(
+        "memory for messages", "The broker's limit. An order that is not persistent takes 1 kB of it until it is done."
     )
     senders: int = whole(3, 1, 10, "shops", help="Programs that send orders.")
     every: float = seconds(1.0, 0.2, 10.0, step=0.1).says("an order every", "How often each shop sends an order.")
@@ -240,6 +304,7 @@ class Warehouse(Scenario):
         """Brokers, the lock, connections, and what the store does not have."""
         stored = {row.subject for row in run.trace.where("Enqueued") if row.detail["persistent"]}
         numbers, gone = run.tokens.subjects, lost(run)
+        cut = {order.name: end for order, _, end in kept_back(run) if end is not None and not order.messages}
         senders = {
             str(numbers[run.trace.code(subject)]): order.name.partition(":")[0]
             for order in orders(run).values()
@@ -253,11 +318,22 @@ class Warehouse(Scenario):
             "starts": [(row.time, row.actor) for row in run.trace.where("NodeStarted")],
             "stored": sorted(numbers[code] for code in map(run.trace.code, stored) if code in numbers),
             "clients": [self._client(run, name) for name in clients(run)],
-            "lost": [(o.handed[-1], o.name.partition(":")[0]) for o in gone if not o.messages],
+            "lost": [(cut.get(o.name, o.handed[-1]), o.name.partition(":")[0]) for o in gone if not o.messages],
             "gone": [(end, node) for o in gone if o.messages for end, node in [_end_after(run, o)]],
             "polls": {row.actor: (row.time, self.lock_poll) for row in reversed(run.trace.where("LockTaken"))},
             "from": senders,
+            "room": self._room(run),
+            "held": {
+                str(numbers[run.trace.code(order.messages[-1])]): handed
+                for order, handed, end in kept_back(run)
+                if end is not None and order.messages
+            },
         }
+
+    def _room(self, run: Run) -> dict[str, Any]:
+        """The broker's memory for messages, and how much of it is used."""
+        used = memory(run.trace)
+        return {"limit": self.memory * MB, "t": [at for at, _ in used], "y": [bytes for _, bytes in used]}
 
     def _client(self, run: Run, name: str) -> dict[str, Any]:
         mine = [order for order in orders(run).values() if order.name.startswith(f"{name}:")]
@@ -271,21 +347,29 @@ class Warehouse(Scenario):
             "up": lasting(connections(run).get(name, []), run.until),
             "tries": [(row.time, row.until, row.detail) for row in run.trace.where("ReconnectWaits", actor=name)],
             "orders": handed,
+            "held": [
+                (begin, run.until + 1 if end is None else end)
+                for order, begin, end in kept_back(run)
+                if order.name.startswith(f"{name}:")
+            ],
             "done": [row.time for row in run.trace.where("OrderDone", actor=name)],
         }
 
     def results(self, run: Run) -> dict[str, int]:
         """What became of the orders, and how long clients had no broker."""
         longest = max(dark(run).values(), default=0.0)
+        stopped = sum(end - begin for spans in blocked(run).values() for begin, end in spans)
         return {
             "orders done": sum(bool(order.done) for order in orders(run).values()),
             "orders lost": len(lost(run)),
             "orders done twice": len(twice(run)),
             "longest time without a broker, s": round(longest),
+            **({"time blocked, all shops, s": round(stopped)} if stopped else {}),
         }
 
     def assume(self) -> dict[str, float]:
-        return {"mq.lock_poll": self.lock_poll, "mq.replace_time": self.repair, "mq.restart_time": self.repair}
+        repair = {"mq.replace_time": self.repair, "mq.restart_time": self.repair}
+        return {"mq.lock_poll": self.lock_poll, "mq.memory": self.memory * MB, **repair}
 
     def build(self, cloud: Cloud) -> Stage:
         return _WarehouseStage(cloud, self)

@@ -10,6 +10,8 @@ import pytest
 from mq.brokers import Broker, Heard
 
 from lablib import Cloud
+from lablib.actors import EVENTS
+from lablib.measures.tokens import fold
 from lablib.services.mq.activemq.destinations import Message, matches
 from lablib.services.mq.activemq.selectors import SelectorError, parse
 
@@ -225,6 +227,51 @@ def test_when_the_memory_is_full_producers_are_blocked_and_nothing_is_lost():
         cloud.run(consumer, name="consumer")
         assert len(heard.bodies) == 200
         assert len(cloud.trace.where("ProducerUnblocked")) >= 1
+
+
+@pytest.mark.ours
+def test_a_block_ends_with_the_broker_and_not_with_the_client():
+    """As long as nothing is read from a client, the broker does not see that it has closed its connection."""
+    with Cloud(3, assume={"mq.memory": 20 * 1024}) as cloud:
+        broker = Broker(cloud)
+
+        def producer():
+            c = broker.connection()
+            for _ in range(20):
+                c.send("/queue/orders", "x" * 1024)
+            time.sleep(600)
+
+        one, _ = (cloud.spawn(producer, name=name) for name in ("one", "two"))
+        cloud.advance(10)
+        assert set(fold(cloud.trace).blocked(cloud.now)) == {"one", "two"}
+        cloud.kill(one)
+        cloud.advance(10)
+        assert not cloud.trace.where("ProducerUnblocked")
+        broker.engine.active.fail()
+        cloud.advance(1)
+        assert [row.actor for row in cloud.trace.where("ProducerUnblocked")] == ["one", "two"]
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize(
+    ("rows", "turns"),
+    [
+        ("Blocked Unblocked", "blocked up"),
+        ("Blocked Blocked Unblocked Unblocked", "blocked blocked blocked up"),  # by two of its connections
+        ("Blocked Crashed Unblocked Restarted", "blocked down up"),  # the broker sees later that it is gone
+        ("Blocked Frozen Unblocked Unfrozen", "blocked frozen up"),
+        ("Frozen Blocked Unfrozen Unblocked", "frozen blocked up"),
+    ],
+)
+def test_a_blocked_program_is_first_of_all_crashed_or_frozen(cloud, rows, turns):
+    cloud.service("mq")
+    cloud.trace.declare(EVENTS)
+    for row in rows.split():
+        cloud.advance(1)
+        cloud.trace.add(f"Producer{row}" if row.endswith("locked") else row, "", "", "shop", detail="it is full")
+    found = fold(cloud.trace).turns[cloud.trace.code("shop")]
+    assert [state for _, state, _ in found] == turns.split()
+    assert {why for _, state, why in found if state == "blocked"} == {"it is full"}
 
 
 @pytest.mark.guide  # developer guide of 2023, "storage": about 5,000 messages/s from memory

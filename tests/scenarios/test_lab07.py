@@ -7,8 +7,23 @@ from itertools import pairwise
 
 import pytest
 
+from lablib import Cloud
 from lablib.scenarios import Action
-from lablib.scenarios.lab07 import Warehouse, connections, dark, failed_over, lost, orders, served, twice
+from lablib.scenarios.lab07 import (
+    MB,
+    Warehouse,
+    all_blocked,
+    blocked,
+    connections,
+    dark,
+    failed_over,
+    kept_back,
+    lost,
+    memory,
+    orders,
+    served,
+    twice,
+)
 from lablib.scenarios.run import check, simulate
 
 CRASH = Action("crash_broker", 20.0)
@@ -122,6 +137,7 @@ MET = {
     "07.twice": (Warehouse(persistent="yes"), [CRASH]),
     "07.alone": (Warehouse(hosts="first"), [CRASH]),
     "07.five": (Warehouse(lock_poll=1.0, longest=1.0), [CRASH]),
+    "07.full": (Warehouse(memory=0.03, consumers=1), [CRASH]),
 }
 NEAR = {
     "07.lost": [(Warehouse(), []), (Warehouse(hosts="first"), [CRASH]), (Warehouse(persistent="yes"), [CRASH])],
@@ -139,6 +155,12 @@ NEAR = {
         (Warehouse(lock_poll=1.0, longest=1.0, hosts="first"), [CRASH]),
         (Warehouse(longest=1.0), [CRASH]),
     ],
+    "07.full": [
+        (Warehouse(), []),
+        (Warehouse(memory=0.03, consumers=20), []),  # they keep up
+        (Warehouse(memory=0.03, consumers=1, persistent="yes"), []),  # what is on the disk takes no memory
+        (Warehouse(memory=0.5, consumers=1), []),  # the run is too short to fill it
+    ],
 }
 
 
@@ -149,6 +171,46 @@ def test_a_mission_can_be_met_and_not_by_what_comes_near(key):
     assert wanted.at(fresh(scenario, actions=actions)) is not None
     for scenario, actions in NEAR[key]:
         assert wanted.at(fresh(scenario, actions=actions)) is None, scenario
+
+
+FULL = Warehouse(memory=0.03, consumers=1)
+
+
+def test_a_full_memory_blocks_the_shops_and_loses_nothing():
+    run = fresh(FULL)
+    assert 12 < all_blocked(run) < 18, "30 kB, three orders of 1 kB a second, and one packer"
+    assert set(blocked(run)) == {"shop-1", "shop-2", "shop-3"}
+    assert max(used for _, used in memory(run.trace)) < 0.03 * MB + 1100, "one message more than fits, at most"
+    waiting = [order for order, _, end in kept_back(run) if end is None]
+    assert len(waiting) > 100 and not lost(run) and not any(order.messages for order in waiting)
+    assert all(spans[-1][1] == run.until for spans in blocked(run).values()), "and so it is to the end"
+
+
+def test_no_shop_is_blocked_by_default_and_none_when_the_packers_keep_up():
+    for scenario in (Warehouse(), Warehouse(memory=0.03, consumers=20)):
+        assert not blocked(fresh(scenario)) and not kept_back(fresh(scenario))
+        assert "time blocked, all shops, s" not in scenario.results(fresh(scenario))
+    assert FULL.results(fresh(FULL))["time blocked, all shops, s"] > 200
+
+
+def test_a_crash_ends_the_block_and_loses_what_waited_in_the_connections():
+    run = fresh(FULL, actions=[Action("crash_broker", 40.0)])
+    ended = [begin for spans in blocked(run).values() for begin, end in spans if begin < 40.0 <= end]
+    assert len(ended) == 3 and all(end <= 40.0 for spans in blocked(run).values() for _, end in spans if end < 41)
+    cut = [order for order, _, end in kept_back(run) if end == 40.0]
+    assert cut and all(order in lost(run) for order in cut)
+    sure = fresh(FULL.replace(receipts="yes", persistent="yes"), actions=[Action("crash_broker", 40.0)])
+    assert not lost(sure)
+
+
+def test_its_memory_is_what_the_broker_itself_counts():
+    for scenario in (FULL, FULL.replace(receipts="yes"), Warehouse(memory=0.1, ack="auto", senders=6)):
+        with Cloud(7, assume=scenario.assume()) as cloud:
+            stage = scenario.build(cloud)
+            for _ in range(12):
+                cloud.advance(5.0)
+                assert memory(cloud.trace)[-1][1] == stage.engine.serving.used
+                assert stage.engine.metrics()["MemoryUsage"] == 100 * stage.engine.serving.used / (scenario.memory * MB)
 
 
 def test_what_one_mission_leaves_behind_spoils_no_other():

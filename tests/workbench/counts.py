@@ -265,7 +265,8 @@ def clustered(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
 
 def brokered(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
     """Brokers: who serves, how many that were connected are not, what lies on the disk and what only in memory, what
-    each packer has in hand, and how many it has done."""
+    each packer has in hand, and how many it has done; which shops are blocked, how many orders of each wait in its
+    connection, and how many kB of memory are used, where so much can be used that it shows."""
     on: set[str] = set()
     known: set[str] = set()
     serves = ""
@@ -274,15 +275,25 @@ def brokered(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
     work: dict[str, str] = {}
     done: dict[str, int] = defaultdict(int)
     loose: set[tuple[str, str]] = set()  # in work, though no delivery is open for it
+    blocked: set[str] = set()
+    unread: dict[str, int] = defaultdict(int)
+    bytes: dict[str, int] = {}
     for row in _until(run, t):
         who, subject = row.actor, row.subject
         if row.kind == "NodeServing":
             serves = who
         elif row.kind == "NodeGone":
-            serves, on = "", set()
+            serves, on, blocked = "", set(), set()
+        elif row.kind == "ProducerBlocked":
+            blocked.add(who)
+        elif row.kind == "ProducerUnblocked":
+            blocked.discard(who)
+        elif row.kind == "OrderHanded":
+            unread[who] += 1
         elif row.kind == "ClientConnected":
             on.add(who)
             known.add(who)
+            unread[who] = 0
         elif row.kind == "ClientGone":
             on.discard(who)
         elif row.kind == "Crashed":
@@ -291,6 +302,8 @@ def brokered(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
             work.pop(who, None)
         elif row.kind == "Enqueued":
             there[subject] = row.detail["persistent"]
+            bytes[subject] = row.detail["bytes"] + 1024
+            unread[who] -= 1
         elif row.kind in ("MemoryLost", "Forgotten"):
             there.pop(subject, None)
         elif row.kind == "Dispatched":
@@ -324,4 +337,8 @@ def brokered(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
         "memory": _sorted((s for s, safe in there.items() if not safe), numbers),
         "hands": {who: _sorted(mine, numbers) for who, mine in hands.items() if mine},
         "done": dict(done),
+        "blocked": {who: unread[who] for who in blocked},
+        "used": round(sum(bytes[s] for s, safe in there.items() if not safe) / 1024)
+        if serves and run.scenario.values()["memory"] < 1
+        else None,
     }

@@ -17,13 +17,13 @@ import { handled, map } from "../../lablib/workbench/js/painters/map.js";
 import { isMet, replyTo } from "../../lablib/workbench/js/missions.js";
 import { momentOf, sayNow } from "../../lablib/workbench/js/told.js";
 import { KIT } from "../../lablib/workbench/js/kit.js";
-import { recorder, view } from "./canvas.mjs";
+import { page, recorder, view } from "./canvas.mjs";
 import { register } from "../../lablib/workbench/js/painters.js";
 import { nodeAt, owner, unconnected } from "../../lablib/workbench/js/painters/brokers.js";
 import { lines } from "../../lablib/workbench/js/painters/lines.js";
 import { inNode, nodeAt as memberAt } from "../../lablib/workbench/js/painters/cluster.js";
 import { spent } from "../../lablib/workbench/js/painters/works.js";
-import { whyNow } from "../../lablib/workbench/js/card.js";
+import { actorCard, whyNow } from "../../lablib/workbench/js/card.js";
 import toy from "../toy/painter.js";
 
 const files = process.env.RUNS ? JSON.parse(readFileSync(process.env.RUNS)) : [];
@@ -199,7 +199,17 @@ test("who serves, who has no broker, and what is on the disk is what the trace s
     for (const { t, ...wanted } of checks) {
       const n = owner(run, t), now = n >= 0 && nodeAt(run, n, t).is === "serves" ? run.lens.nodes[n] : "";
       const disk = model.marksAt(run, t).filter((m) => m.place === queue && stored.has(m.m)).length;
-      assert.deepEqual({ serves: now, dark: unconnected(run, t), stored: disk }, wanted, `at ${t} s`);
+      const blocked = run.blocked(t).map((a) => a.name).sort();
+      assert.deepEqual({ serves: now, dark: unconnected(run, t), stored: disk, blocked }, wanted, `at ${t} s`);
+      const said = Number(sayNow([{ run, i: 0 }], t).match(/memory is full: (\d+) shops? (?:is|are) blocked/)?.[1] ?? 0);
+      assert.equal(said, blocked.length);
+      for (const name of blocked) {                    // its card says for how long, and why
+        const a = run.actors.findIndex((x) => x.name === name);
+        globalThis.document = page;
+        const words = actorCard(run, a, { t, col: PALETTE.light }).map((x) => x.textContent).join(" ");
+        delete globalThis.document;
+        assert.match(words, /Blocked for [\d.]+ s: the broker's memory is full\. .* It was blocked for [\d.]+ s of [\d.]+ s\./);
+      }
     }
   }
 });

@@ -110,11 +110,15 @@ const PAINTED = {
     return { leader, there: there.sort(), disks, confirmed, said: said ? Number(said[1]) : null, cut };
   },
   brokered({ g, v, lane, t }) {
-    const { run } = lane, st = lane.brokers, n = owner(run, t), hands = {}, done = {};
+    const { run } = lane, st = lane.brokers, n = owner(run, t), hands = {}, done = {}, blocked = {};
     usesTheWidth(st);
     run.lens.clients.forEach((c, i) => {
       const cell = st.cells[i], words = wordsIn(g, cell);
-      if (c.sends) return;
+      if (c.sends) {
+        const waits = number(words, /^blocked, (\d+) (?:in its connection|wait)$/) ?? number(words, /^blocked for [\d.]+ s: (\d+) in its connection$/);
+        if (words.some((s) => s.startsWith("blocked"))) blocked[c.name] = waits;
+        return;
+      }
       const more = number(words, /^([\d,]+) more in hand/) ?? number(words, /^\+(\d+)$/) ?? 0, low = number(words, /^([\d,]+) in hand/);
       const held = low ?? more + touched(v, lane, cell).length;
       if (held) hands[c.name] = held;
@@ -122,7 +126,8 @@ const PAINTED = {
       if (count) done[c.name] = count;
     });
     return { serves: n >= 0 && nodeAt(run, n, t).is === "serves" ? run.lens.nodes[n] : "", dark: unconnected(run, t), disk: touched(v, lane, st.drum),
-      memory: order(st.b.flatMap((b) => touched(v, lane, b))), hands, done };
+      memory: order(st.b.flatMap((b) => touched(v, lane, b))), hands, done, blocked,
+      used: st.b.map((b) => number(wordsIn(g, b), /^(?:memory: |memory full: |full: )?(\d+)(?: kB)? of/)).find((x) => x !== null) ?? null };
   },
 };
 
@@ -160,8 +165,7 @@ function asPainted(kind, { t, ...wanted }, found) {
 
 /** In a low lane, too, nothing lies over anything else: brokers, the ways to the second one, the lock, the store; and a shop's signs over its words. */
 for (const [W, H, count] of [[470, 300, 2], [940, 300, 2], [940, 330, 1], [700, 420, 2], [1300, 620, 2], [560, 250, 1]]) {
-  const scene = scenes.find((s) => s.kind === "brokered" && s.files.length === count);
-  if (scene) test(`brokers in ${W} x ${H}, ${count} lanes`, () => {
+  for (const scene of scenes.filter((s) => s.kind === "brokered" && s.files.length === count)) test(`${scene.name} in ${W} x ${H}, ${count} lanes`, () => {
     const stage = new Stage(), g = recorder(), v = view(60, PALETTE.light);
     stage.layout(W, H, false);
     stage.show(scene.files.map((file, i) => ({ run: model.openRun(model.unpack(readFileSync(file))), label: count > 1 ? "AB"[i] : "" })));

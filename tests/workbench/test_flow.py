@@ -66,6 +66,7 @@ OTHERS = {
     "failover of a crowd": lambda: Warehouse(senders=10, consumers=20, work=20.0).run(
         7, (Action("crash_broker", 20.0),)
     ),
+    "failover of a full broker": lambda: Warehouse(memory=0.03, consumers=1).run(7, (Action("crash_broker", 40.0),)),
     "cluster": lambda: Cluster().run(
         7, (Action("power_off", 20.0, "warehouse-2"), Action("power_off", 30.0, "warehouse-3")), limits="today"
     ),
@@ -87,10 +88,11 @@ def instants(runs, chance, count=24):
 
 
 def brokers(run, t):
-    """Who serves, how many clients have no connection after their first one, and how many messages lie on the disk."""
+    """Who serves, how many clients have no connection after their first one, how many messages lie on the disk, and
+    which shops are blocked."""
     rows = [row for row in run.trace if row.time <= t]
     on, known, serves = set(), set(), ""
-    stored, there = set(), set()
+    stored, there, blocked = set(), set(), set()
     for row in rows:
         if row.kind == "NodeServing":
             serves = row.actor
@@ -104,9 +106,19 @@ def brokers(run, t):
         elif row.kind == "Enqueued":
             there.add(row.subject)
             stored |= {row.subject} if row.detail["persistent"] else set()
+        elif row.kind == "ProducerBlocked":
+            blocked.add(row.actor)
+        elif row.kind == "ProducerUnblocked":
+            blocked.remove(row.actor)
         elif row.kind in ("Acknowledged", "MemoryLost", "Forgotten"):
             there.discard(row.subject)
-    return {"t": t, "serves": serves, "dark": len(known - on), "stored": len(stored & there)}
+    return {
+        "t": t,
+        "serves": serves,
+        "dark": len(known - on),
+        "stored": len(stored & there),
+        "blocked": sorted(blocked),
+    }
 
 
 def cluster(run, t):

@@ -151,10 +151,11 @@ EVENTS = (
     Event(
         "ProducerBlocked",
         "{actor} is blocked: {resource} takes nothing more ({detail})",
+        is_now="blocked",
         label="flow control",
         notable="{resource} blocks {actor}: {detail}.",
         series="actor",
         big=True,
     ),
-    Event("ProducerUnblocked", "{actor} can send to {resource} again"),
+    Event("ProducerUnblocked", "{actor} is blocked no longer", is_now="free"),
 )

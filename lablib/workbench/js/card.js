@@ -70,7 +70,8 @@ function whyWaiting(run, waits, t, direct) {
     t >= waits.vu) return `Its caller gave up at ${clock(waits.vu, run.duration)}. It still waits, and will be worked on in vain.`;
   if (["topic", "bucket"].includes(place.role)) return `The ${place.role} passes it on.`;
   if (place.role === "dead-letter") return whyDead(run, waits);
-  const first = waits.copy ? `Waiting again since ${since}: nobody deleted it before its visibility timeout ended.` : `Waiting for ${span(t - waits.t0)} in ${place.label}.`;
+  const handed = run.lens?.held?.[waits.m], kept = handed === undefined ? "" : `, after ${span(run.born(waits.m) - handed)} in a connection that was blocked`;
+  const first = waits.copy ? `Waiting again since ${since}: nobody deleted it before its visibility timeout ended.` : `Waiting for ${span(t - waits.t0)} in ${place.label}${kept}.`;
   const group = run.group(waits.m), mine = group < 0 ? [] : marksAt(run, t).filter((x) => x.place === waits.place && x.m < waits.m && run.group(x.m) === group);
   const before = new Set(mine.map((x) => x.m)).size;
   if (before) return `${first} Before it, ${before === 1 ? `one ${run.unit}` : plural(before, run.unit)} of its group must be deleted.`;
@@ -155,8 +156,23 @@ export function messageCard(run, m, { t, watched, col, told, on, following }) {
   ];
 }
 
+/** Who only sends: is it blocked, why, and for how much of its time it was. */
+function senderCard(run, a, { t, col }) {
+  const { name, spans } = run.actors[a], now = run.stateOf(a, t), mine = spans.filter(([from, , state]) => from < t && state === "blocked");
+  const X = (x) => (W * x) / Math.max(t, 1), end = (to) => Math.min(to ?? t, t), all = mine.reduce((s, [from, to]) => s + end(to) - from, 0);
+  return [h("h4", {}, name), h("p", { class: "ml-why" },
+    h("strong", {}, now.state === "blocked" ? `Blocked for ${span(t - now.from)}: ${now.why}.` : "Not blocked."),
+    ` ${now.state === "blocked" ? "What it sends waits in its connection until there is room. " : ""}It was blocked for ${span(all)} of ${span(t)}.`),
+    s("svg", { viewBox: `0 0 ${W} 34`, role: "img", "aria-label": "When it was blocked" },
+      s("rect", { x: 0, y: 4, width: W, height: 16, rx: 3, fill: col.faint }),
+      ...mine.map(([from, to]) => s("rect", { x: X(from).toFixed(1), y: 4, width: Math.max(1, X(end(to)) - X(from)).toFixed(1), height: 16, fill: col.control })),
+      s("text", { x: 0, y: 33, "font-size": 10.5, fill: col.soft }, "0 s"),
+      s("text", { x: W, y: 33, "font-size": 10.5, "text-anchor": "end", fill: col.soft }, clock(t, run.duration)))];
+}
+
 /** A worker's card: what it did with its time so far. */
 export function actorCard(run, a, { t, col }) {
+  if (run.places[run.actors[a].place]?.role === "producer") return senderCard(run, a, { t, col });
   const had = run.hands.get(a).filter((k) => k.t0 <= t && k.state !== "reading"), worked = had.filter((k) => k.wf !== null && k.wf <= t);
   const mine = worked.length ? worked : had, over = mine.filter((k) => k.t1 <= t),   // what only lay in its hands took none of its time
     n = (what) => over.filter((k) => run.outcome(k) === what).length;
@@ -186,7 +202,8 @@ export function placeCard(run, p, { t }, told = null) {
   if (about) return [h("h4", {}, place.label), h("p", { class: "ml-why" }, h("strong", {}, about[0]), ` ${about.slice(1).filter(Boolean).join(" ")}`)];
   const waiting = run.count("waiting", t, p), hidden = run.count("hidden", t, p);
   if (place.role === "producer") return [h("h4", {}, place.label), h("p", { class: "ml-why" },
-    `${plural(run.count("sent", t), run.unit)} sent; ${rateOf(run.rate("sent", t, w))} in the last ${span(w)}.`)];
+    `${plural(run.count("sent", t), run.unit)} sent; ${rateOf(run.rate("sent", t, w))} in the last ${span(w)}.`,
+    run.blocked(t, p).length ? ` ${cap(run.blocked(t, p)[0].name)}${run.blocked(t, p).length > 1 ? ` and ${run.blocked(t, p).length - 1} more are` : " is"} blocked.` : "")];
   if (HANDS.has(place.role)) {
     const there = run.actors.map((_, a) => a).filter((a) => run.actors[a].place === p && !["", "gone"].includes(run.stateOf(a, t).state));
     const busy = new Set(marksAt(run, t).filter((m) => m.place === p && run.isAtWork(m, t)).map((m) => m.holder)).size;

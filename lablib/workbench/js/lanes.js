@@ -9,7 +9,8 @@ const COUNT = 12, ROW = 24, LEFT = 4;
 const ZOOMS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 
 /**
- * One message's lane: {waits: [{from, to, again}], hidden: [{from, to, until}], work: [{from, to, actor, late, outcome, row}], end}. A visibility
+ * One message's lane: {waits: [{from, to, again}], hidden: [{from, to, until}], work: [{from, to, actor, late, outcome, row}], kept: {from, to}
+ * or null (before it was taken, while its sender was blocked), end}. A visibility
  * bar lasts until the message is visible again or gone; a work bar until the worker stops or crashes, whatever the queue thinks. Pure.
  */
 export function laneOf(run, m) {
@@ -32,7 +33,8 @@ export function laneOf(run, m) {
   }
   const done = tokens.find((k) => run.outcome(k) === "done"), gone = tokens.find((k) => k.state === "lost");
   const end = done ? { t: done.t1, kind: "done" } : gone ? { t: gone.t0, kind: "lost", why: gone.ended } : null;
-  return { waits, hidden, work, rows: Math.max(1, free.length), end };
+  const handed = run.lens?.held?.[m], kept = handed === undefined ? null : { from: handed, to: run.born(m) };
+  return { waits, hidden, work, kept, rows: Math.max(1, free.length), end };
 }
 
 /** The messages to show at t: pinned ones, then those to which something happened last, then those that come next. */
@@ -117,9 +119,11 @@ export class Lanes {
   }
 
   lane(g, m, top, col, chosen) {
-    const { waits, hidden, work, rows, end } = this.story(m), middle = top + ROW / 2, to = this.from + this.width;
+    const { waits, hidden, work, kept, rows, end } = this.story(m), middle = top + ROW / 2, to = this.from + this.width;
     if (chosen) { g.fillStyle = col.well; g.fillRect(LEFT, top, this.w, ROW - 1); }
     g.fillStyle = col.faint; g.fillRect(LEFT, top + ROW - 1, this.w, 0.7);
+    if (kept && kept.to >= this.from) box(g, this.x(kept.from), middle - 3, Math.max(1, this.x(kept.to) - this.x(kept.from)), 6, 0,
+      { fill: col.page, stroke: col.control });
     for (const k of waits) if (k.to >= this.from && k.from <= to) { g.fillStyle = k.again ? col.again : col.waiting;
       g.fillRect(this.x(k.from), middle - 1, Math.max(1, this.x(k.to) - this.x(k.from)), 2.4); }
     for (const k of hidden) {                          // the visibility bar: a bracket above the work
@@ -202,6 +206,7 @@ export class Lanes {
       sign("work", `height:${NUMBERED - 8}px;background:${col.hand}`),
       sign("again", `height:10px;background:${col.again}`), sign("receipt expired", `height:10px;background:${col.pale}`),
       ...(this.run.actors.some((a) => a.spans.some(([, , state]) => state === "frozen")) ? [sign("frozen", `height:10px;border:1px solid ${col.control}`)] : []),
+      ...(Object.keys(this.run.lens?.held ?? {}).length ? [sign("sender blocked", `height:6px;border:1px solid ${col.control}`)] : []),
         h("span", {}, h("b", { style: `color:${col.again}` }, "✕ "), "crash, in vain"),
           h("span", {}, h("b", { style: `color:${col.done}` }, "● "), "done"));
   }

@@ -123,11 +123,14 @@ export class Run {
   /** Is a mark, of those at t, in a hand that works on it now? */
   isAtWork(mark, t) { return mark.bar !== null && !["down", "frozen"].includes(this.stateOf(mark.holder, t).state); }
 
-  /** An actor's state at t, {state, from, until}; "" before it exists, "gone" after. */
+  /** An actor's state at t, {state, from, until, why}; "" before it exists, "gone" after. */
   stateOf(actor, t) {
-    for (const [from, to, state] of this.actors[actor].spans) if (from <= t && t < (to ?? Infinity)) return { state, from, until: to };
+    for (const [from, to, state, why] of this.actors[actor].spans) if (from <= t && t < (to ?? Infinity)) return { state, from, until: to, why };
     return { state: this.actors[actor].spans.some(([from]) => from <= t) ? "gone" : "", from: 0, until: null };
   }
+
+  /** The senders at t of whom nobody takes anything: of all, or at a place. */
+  blocked(t, place = -1) { return this.actors.filter((a, i) => (place < 0 || a.place === place) && this.stateOf(i, t).state === "blocked"); }
 
   group(m) { return this.groups?.of[m] ?? -1; }
   hue(m) { return (this.hues ?? this.groups)?.of[m] ?? -1; }
@@ -340,6 +343,6 @@ export function neighbour(sorted, t, by) {
 /** Why a wait at t was long: how many were ahead when it began, and how many hands there were. */
 export function waitOf(run, token, t) {
   const ahead = run.count("waiting", token.t0 - 1e-9, token.place), to = run.links.filter(([from]) => from === token.place).map(([, place]) => place);
-  const hands = run.actors.filter((a, i) => to.includes(a.place) && run.stateOf(i, token.t0).state === "up").length;
+  const hands = run.actors.filter((a, i) => to.includes(a.place) && ["up", "blocked"].includes(run.stateOf(i, token.t0).state)).length;
   return { waited: Math.min(t, token.t1) - token.t0, ahead, hands };
 }

@@ -35,7 +35,7 @@ function remarkable(run, t) {
   const states = run.actors.map((_, i) => (HANDS.has(role(i)) && role(i) !== "function" ? run.stateOf(i, t).state : ""));
   const all = states.filter((state) => !["", "gone"].includes(state)).length, [down, frozen] = ["down", "frozen"].map((x) => states.filter((state) => state === x).length);
   const late = working.filter((m) => m.hollow).length, orphans = marks.filter((m) => m.sign === "orphan").length, lost = run.count("lost", t) + upTo(run.lens?.lost ?? [], t),
-    sent = run.count("sent", t);
+    sent = run.count("sent", t), blocked = run.blocked(t).length;
   const waiting = run.places.reduce((n, place, p) => n + (HEAPS.has(place.role) && place.role !== "dead-letter" ? run.count("waiting", t, p) : 0),
     0), direct = run.places.some((p) => p.role === "direct");
   const parts = [];
@@ -44,6 +44,7 @@ function remarkable(run, t) {
   if (all) parts.push(busy ? `${cap(said(busy))} of ${said(all)} worker${all === 1 ? "" : "s"} busy${few}.` : down + frozen ? "No worker is busy." : "All workers wait for work.");
   if (down) parts.push(`${cap(said(down))} ${down === 1 ? "has" : "have"} crashed.`);
   if (frozen) parts.push(`${cap(said(frozen))} ${frozen === 1 ? "is" : "are"} frozen.`);
+  if (blocked) parts.push(`${cap(said(blocked))} sender${blocked === 1 ? " is" : "s are"} blocked.`);
   if (calls !== null) parts.push(calls ? `${cap(said(calls))} call${calls === 1 ? " of the function runs" : "s of the function run"}.` : "No call of the function runs.");
   const some = late === 1 ? "One of them works" : `${cap(said(late))} of them work`;
   if (late) parts.push(`${some} ${direct ? "for a caller who has gone" : "with an expired receipt"}.`);

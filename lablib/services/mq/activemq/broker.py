@@ -66,10 +66,9 @@ class Serving:
         """A message has left: its memory is free again, and whoever waited for it goes on."""
         if not message.persistent:
             self.used -= message.size
-            while self.blocked and not self.is_full():
-                session = self.blocked.pop(0)
-                self.broker.emit("ProducerUnblocked", actor=session.peer)
-                self.node.after(0, session.unblock)
+            if self.used + message.size >= self.engine.memory > self.used:
+                for session in self.blocked:  # in the order in which they were stopped; who finds no room waits on
+                    self.node.after(0, self._try_again, session)
 
     def is_full(self) -> bool:
         """Is the memory for messages used up?"""
@@ -80,6 +79,16 @@ class Serving:
         if session not in self.blocked:
             self.blocked.append(session)
             self.broker.emit("ProducerBlocked", place, actor=session.peer, detail="the broker's memory is full")
+
+    def _try_again(self, session: AnySession) -> None:
+        if session in self.blocked:
+            session.unblock()
+
+    def let_on(self, session: AnySession) -> None:
+        """There is memory for what a client sends, or the client is gone: it is blocked no longer."""
+        if session in self.blocked:
+            self.blocked.remove(session)
+            self.broker.emit("ProducerUnblocked", actor=session.peer)
 
     # ---- destinations ------------------------------------------------------------------------------------------------
 
@@ -272,7 +281,9 @@ class Serving:
         self.node.after(self.world.quotas["mq.expire_period"], self.look_for_expired)
 
     def end(self) -> None:
-        """The program is over: say what that means for each message."""
+        """The program is over: say what that means for each client that it had stopped, and for each message."""
+        for session in self.blocked.copy():
+            self.let_on(session)
         kept = {id(m) for messages in self.store.queues.values() for m in messages.values()}
         kept |= {id(m) for record in self.store.durables.values() for m in record.messages.values()}
         for source in self.sources():

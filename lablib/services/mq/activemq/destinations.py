@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lablib.services.mq.activemq.broker import Serving
 
 DLQ = "ActiveMQ.DLQ"
+HEADERS = 1024  # bytes that ActiveMQ counts for the headers of a message (Message.getSize)
 
 
 @dataclass(eq=False, slots=True)
@@ -50,7 +51,7 @@ class Message:
     @property
     def size(self) -> int:
         """Bytes that it takes in a broker's memory or on its disk."""
-        return len(self.body) + 1024  # ActiveMQ counts its headers as 1 KB (Message.getSize)
+        return len(self.body) + HEADERS
 
     def copy(self, id: str) -> Message:
         """Another one of the same contents, for one subscriber of a topic."""

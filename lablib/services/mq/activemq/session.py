@@ -93,6 +93,7 @@ class Session(Generic[Item]):
             self.wait()
             serving.block(self, destination.strip("/"))
             return False
+        serving.let_on(self)
         if not self._slot and (wait := serving.work()) > 0:
             self.wait()
             self._slot = True
@@ -163,8 +164,7 @@ class Session(Generic[Item]):
             return
         self._is_there = False
         self.serving.sessions.remove(self)
-        if self in self.serving.blocked:
-            self.serving.blocked.remove(self)
+        self.serving.let_on(self)
         if self.connected:
             self.serving.broker.emit("ClientGone", actor=self.peer, detail=why)
         self.left(why)

@@ -288,11 +288,15 @@ class Connection:
     def unblock(self) -> None:
         """The alarm is over."""
         if self.blocked:
-            self.blocked = False
-            self.broker.emit("ProducerUnblocked", actor=self.peer)
+            self._let_on()
             if self.can("connection.blocked"):
                 self.say(0, "connection.unblocked")
             self.wire.resume()
+
+    def _let_on(self) -> None:
+        if self.blocked:
+            self.blocked = False
+            self.broker.emit("ProducerUnblocked", actor=self.peer)
 
     # ---- the end ----------------------------------------------------------------------------------------------------
 
@@ -341,6 +345,7 @@ class Connection:
         if self.state == "closed":
             return
         self.state = "closed"
+        self._let_on()
         self.wire.close()
         self._release("is gone")
         for timer in self._timers:
@@ -359,5 +364,6 @@ class Connection:
     def vanish(self) -> None:
         """Its node is gone, and nobody there can do anything any more."""
         self.state = "closed"
+        self._let_on()
         for channel in self.channels.values():
             channel.open = False

@@ -1,8 +1,8 @@
 // A stage: two brokers, one store and its lock; clients whose connections break and come back. What lies in the store survives; what is
 // only in the memory of a broker is hollow, and goes with it. The lens of the same name is the curve: how many clients have no broker.
 import { bar, box, circle, curve, fitting, laneName, lock, mark, pipe, ring, socket, streak, text, way, width, along } from "../glyph.js";
-import { alpha, clamp, plural, seconds } from "../theme.js";
-import { steps } from "../model.js";
+import { alpha, brief, clamp, plural, seconds } from "../theme.js";
+import { stepAt, steps } from "../model.js";
 
 const within = (spans, t) => spans.find(([from, to]) => from <= t && t < to);
 const roleOf = (run, role) => run.places.map((p, i) => (p.role === role ? i : -1)).filter((i) => i >= 0);
@@ -115,6 +115,28 @@ function memory(run, t, n, here) {
   return { soft, lost, words: soft.length ? [`${soft.length} only in memory`, `${soft.length} in memory`] : lost ? [`${lost} lost with its memory`, `${lost} lost`] : [] };
 }
 
+const kB = (bytes) => (bytes < 1 << 20 ? `${brief(Math.round(bytes / 1024))} kB` : `${brief(Number((bytes / (1 << 20)).toPrecision(3)))} MB`);
+
+/** How much of its memory for messages node n has used at t: {bytes, limit, share}; null where it does not serve, or never comes near the limit. */
+function room(run, n, t) {
+  const { limit, ...used } = run.lens.room ?? { limit: 0, y: [] };
+  if (Math.max(0, ...used.y) < limit * 0.05 || nodeAt(run, n, t).is !== "serves") return null;
+  const bytes = stepAt(used, t);
+  return { bytes, limit, share: bytes / limit };
+}
+
+/** The shops of which the broker reads nothing at t. */
+const stopped = (run, t) => run.blocked(t).map((a) => a.name);
+
+/** The memory of a broker: how much of it is used, of how much; beside its name. */
+function gauge(g, b, fs, { bytes, limit, share }, full, col) {
+  const w = b.w * 0.46, x = b.x + b.w - 12 - w, hue = full ? col.control : col.soft, [some, all] = [kB(bytes), kB(limit)];
+  const of = some.endsWith(all.slice(-2)) ? `${some.slice(0, -3)} of ${all}` : `${some} of ${all}`;
+  text(g, fitting(g, full ? [`memory full: ${of}`, `full: ${of}`, "full"] : [`memory: ${of}`, of, some], w, fs - 1, full ? 650 : 450), x + w, b.y + 16,
+    { size: fs - 1, weight: full ? 650 : 450, color: hue, align: "right" });
+  bar(g, x, b.y + 17 + fs, w, fs * 0.62, clamp(share, 0, 1), full ? col.control : col.waiting, alpha(full ? col.control : col.waiting, 0.16));
+}
+
 function house(g, lane, v, n) {
   const { col, t } = v, st = lane.brokers, b = st.b[n], { is } = nodeAt(lane.run, n, t), fs = st.fs, p = roleOf(lane.run, "broker")[n];
   const hue = { serves: col.done, reads: col.hand, waits: col.soft, gone: col.again }[is], id = `${lane.i}b${n}`;
@@ -124,11 +146,12 @@ function house(g, lane, v, n) {
   }
   box(g, b.x, b.y, b.w, b.h, 9, { fill: is === "serves" ? alpha(col.done, 0.07) : is === "gone" ? alpha(col.again, 0.07) : col.card, stroke: hue,
     line: is === "waits" ? 1.3 : v.hover?.id === id ? 2.8 : 2.1, dash: is === "gone" ? [6, 5] : null });
-  const [words, short] = doing(lane.run, n, t);
-  text(g, lane.run.places[p].label, b.x + 12, b.y + 16, { size: fs + 1.5, weight: 680, color: hue, max: b.w - 20, least: fs - 3 });
-  const told = gridIn(b, st.s, fs)[1] ? [] : memory(lane.run, t, n, inQueue(lane)).words;   // no room for marks: their number beside the state
+  const [words, short] = doing(lane.run, n, t), used = room(lane.run, n, t), wide = used ? b.w * 0.5 - 16 : b.w - 20;
+  text(g, lane.run.places[p].label, b.x + 12, b.y + 16, { size: fs + 1.5, weight: 680, color: hue, max: wide, least: fs - 3 });
+  if (used) gauge(g, b, fs, used, stopped(lane.run, t).length > 0, col);
+  const told = used || gridIn(b, st.s, fs)[1] ? [] : memory(lane.run, t, n, inQueue(lane)).words;   // no room for marks: their number beside the state
   const forms = told.length ? [...told.map((x) => `${short}, ${x}`), told.at(-1)] : [words, short];
-  text(g, fitting(g, forms, b.w - 20, fs, 600), b.x + 12, b.y + 17 + fs * 1.35, { size: fs, weight: 600, color: hue, max: b.w - 20 });
+  text(g, fitting(g, forms, wide, fs, 600), b.x + 12, b.y + 17 + fs * 1.35, { size: fs, weight: 600, color: hue, max: wide });
   v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, touch: { place: p, lane: lane.i, at: b }, pick: { place: p, lane: lane.i } });
 }
 
@@ -178,11 +201,15 @@ function client(g, lane, v, i) {
   const { col, t } = v, { run } = lane, st = lane.brokers, c = run.lens.clients[i], b = st.cells[i], low = b.h < st.fs * 3.25, fs = low ? st.small : st.fs, mid = b.y + b.h / 2;
   const now = within(c.up, t), born = c.up.length && c.up[0][0] <= t, actor = run.once(`actor ${c.name}`, () => run.actors.findIndex((a) => a.name === c.name));
   const down = actor >= 0 && run.stateOf(actor, t).state === "down", on = now || !born;
+  const full = actor >= 0 && !down && now && run.stateOf(actor, t).state === "blocked", stuck = full ? c.held.filter(([from, to]) => from <= t && t < to).length : 0;
   const before = c.up.filter((u) => u[1] <= t).at(-1), n = now ? run.lens.nodes.indexOf(now[2]) : before ? run.lens.nodes.indexOf(before[2]) : 0;
   if (now) {
     const fresh = now[0] > 1 && v.since(now[0]) < 1, parts = line(st, i, n);
-    g.strokeStyle = col.done; g.lineWidth = fresh ? 4 : st.cells.length > 8 ? 1.6 : 2.4; stroke(g, parts);
-    circle(g, parts.at(-1).x3, parts.at(-1).y3, 3.6, { fill: col.done });
+    g.strokeStyle = full ? col.control : col.done; g.lineWidth = fresh ? 4 : st.cells.length > 8 ? 1.6 : 2.4; stroke(g, parts);
+    const { x3, y3 } = parts.at(-1);
+    const gate = Math.min(7, (st.b[n].h * 0.36) / st.cells.length);
+    if (full) box(g, x3 - 6, y3 - gate, 4, 2 * gate, 1, { fill: col.control });   // it is shut
+    else circle(g, x3, y3, 3.6, { fill: col.done });
   } else if (born && !down) {
     const u = clamp(v.since(before[1]) / 0.8, 0, 1);
     g.save(); g.globalAlpha = v.reduced ? 0.3 : 0.75 - 0.5 * u; g.strokeStyle = col.again; g.lineWidth = 1.6; g.setLineDash([5, 6]);
@@ -197,8 +224,8 @@ function client(g, lane, v, i) {
   }
   const id = `${lane.i}c${i}`, place = run.places.findIndex((p) => p.role === (c.sends ? "producer" : "consumer"));
   const well = on && !down, tight = b.h < 16 && v.hover?.id !== id;   // a dashed frame would lie over the words of a low cell
-  box(g, b.x, b.y, b.w, b.h, Math.min(8, b.h / 3), { fill: tight && !well ? alpha(col.again, 0.12) : col.well, stroke: well ? col.edge : tight ? null : col.again,
-    line: v.hover?.id === id ? 2.2 : on ? 1.2 : 1.7, dash: well ? null : [6, 4] });
+  box(g, b.x, b.y, b.w, b.h, Math.min(8, b.h / 3), { fill: tight && !well ? alpha(col.again, 0.12) : col.well, stroke: full ? col.control : well ? col.edge : tight ? null : col.again,
+    line: v.hover?.id === id ? 2.2 : full ? 1.8 : on ? 1.2 : 1.7, dash: well ? null : [6, 4] });
   v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, touch: { place, lane: lane.i, actor, at: b }, pick: actor >= 0 ? { actor, lane: lane.i } :
     { place, lane: lane.i } });
   const y1 = low ? mid : b.y + fs * 1.05, right = b.x + b.w - 9;
@@ -206,12 +233,20 @@ function client(g, lane, v, i) {
   if (c.sends) {
     const kept = c.orders.filter(([made, gone]) => made <= t && (gone === null || gone > t + 0.05)).length, sent = c.orders.filter(([, gone]) =>
       gone !== null && gone <= t).length, vain = run.lens.lost.filter(([at, who]) => at <= t && who === c.name).length;
-    const words = kept ? fitting(g, [`${kept} kept here`, `${kept} kept`], b.w * 0.48, fs - 1, 650) : fitting(g, [`${sent} sent`, `${sent}`], room, fs - 1);
-    text(g, low && vain ? fitting(g, [`${vain} into a dead connection`, `${vain} sent in vain`, `${vain} in vain`], room, fs - 1) : words, right, y1, { size: fs - 1, weight: kept ? 650 : 400, color: kept || (low && vain) ? col.again : col.soft, align: "right" });
+    const shut = [`blocked, ${stuck} in its connection`, `blocked, ${stuck} wait`, "blocked"];
+    const [forms, wide, hue, weight] = low && full ? [shut, room, col.control, 650]
+      : low && vain ? [[`${vain} into a dead connection`, `${vain} sent in vain`, `${vain} in vain`], room, col.again, 650]
+      : kept ? [[`${kept} kept here`, `${kept} kept`], b.w * 0.48, full ? col.control : col.again, 650] : [[`${sent} sent`, `${sent}`], room, col.soft, 400];
+    text(g, fitting(g, forms, wide, fs - 1, weight), right, y1, { size: fs - 1, weight, color: hue, align: "right" });
     if (low) return;
-    const s = Math.min(14, b.h * 0.24, (b.w - 20) / 1.15 / Math.max(8, kept)), fits = Math.floor((b.w - 20) / (s * 1.15)), y = mid + (vain ? 0.5 : fs * 0.5);
-    for (let k = 0; k < Math.min(kept, fits); k++) mark(g, b.x + 10 + s / 2 + k * s * 1.15, y, s, { color: col.waiting });
-    if (vain) {
+    const three = vain || full, gap = b.h - fs * 3.1;       // between two lines of words
+    const s = Math.min(14, three ? gap : b.h * 0.24, (b.w - 20) / 1.15 / Math.max(8, kept)), fits = Math.floor((b.w - 20) / (s * 1.15)),
+      y = three ? b.y + fs * 1.65 + gap / 2 : mid + fs * 0.5;
+    for (let k = 0; k < Math.min(kept || stuck, fits); k++) mark(g, b.x + 10 + s / 2 + k * s * 1.15, y, s, { color: col.waiting });
+    if (full) {
+      const told = [`blocked for ${seconds(t - run.stateOf(actor, t).from)}: ${stuck} in its connection`, ...shut];
+      text(g, fitting(g, told, b.w - 18, fs - 1.5, 600), b.x + 10, b.y + b.h - fs * 0.8, { size: fs - 1.5, weight: 600, color: col.control, max: b.w - 16 });
+    } else if (vain) {
       for (let k = 0; !kept && k < Math.min(vain, fits); k++) mark(g, b.x + 10 + s / 2 + k * s * 1.15, y, s * 0.8, { shape: "cross", color: col.again });
       text(g, fitting(g, [`${vain} sent into a dead connection`, `${vain} sent in vain`], b.w - 18, fs - 1.5, 600), b.x + 10, b.y + b.h - fs * 0.8, { size: fs - 1.5, weight: 600, color: col.again, max: b.w - 16 });
     }
@@ -291,11 +326,14 @@ export const brokersLens = {
     if (n < 0) return null;
     const [words] = doing(run, n, t), here = run.at(t).filter((k) => k.place === queue && k.holder < 0), [more] = memory(run, t, n, here).words;
     const clients = run.lens.clients.filter((c) => within(c.up, t)?.[2] === run.lens.nodes[n]).length;
-    return [`${words[0].toUpperCase()}${words.slice(1)}.`, `${plural(clients, "client")} connected.${more ? ` Messages: ${more}.` : ""}`];
+    const used = room(run, n, t), shops = stopped(run, t), full = used && shops.length ? ` It is full: nothing is read from ${shops.join(", ")} until an order is done.` : "";
+    return [`${words[0].toUpperCase()}${words.slice(1)}.`, `${plural(clients, "client")} connected.${more ? ` Messages: ${more}.` : ""}`,
+      used ? `Memory for messages: ${kB(used.bytes)} of ${kB(used.limit)}.${full}` : ""];
   },
   curve(run) {
     const ends = run.lens.clients.flatMap((c) => c.up.flatMap(([from, to], i) => [...(i ? [[from, -1]] : []), ...(to < run.duration ? [[to, 1]] : [])]));
-    return { label: "clients without a broker", color: "again", ...steps([[0, 0], ...ends]) };
+    const shut = run.actors.flatMap((a) => a.spans.flatMap(([from, to, state]) => (state === "blocked" ? [[from, 1], ...(to === null ? [] : [[to, -1]])] : [])));
+    return { label: shut.length ? "clients without a broker, or blocked" : "clients without a broker", color: "again", ...steps([[0, 0], ...ends, ...shut]) };
   },
   say: (runs, t) => runs.map((run, i) => {
     const n = owner(run, t), dark = unconnected(run, t), head = runs.length > 1 ? `${"AB"[i]}: ` : "";
@@ -303,6 +341,7 @@ export const brokersLens = {
     const name = run.places[roleOf(run, "broker")[n]]?.label ?? "The broker", alone = dark ? ` ${plural(dark, "client")} ha${dark === 1 ? "s" : "ve"} no connection.` : "";
     if (n < 0) return `${head}Nobody serves${last === undefined ? "" : `, for ${seconds(t - last)}`}.${alone}`;
     if (nodeAt(run, n, t).is === "reads") return `${head}${name} has the lock and reads the store.${alone}`;
-    return `${head}${name} serves.${alone}`;
+    const shut = stopped(run, t).length, full = shut ? ` Its memory is full: ${plural(shut, "shop")} ${shut === 1 ? "is" : "are"} blocked.` : "";
+    return `${head}${name} serves.${full}${alone}`;
   }).join("  "),
 };

@@ -55,7 +55,7 @@ export const hands = {
       const c = lane.cells.get(a), st = run.stateOf(a, t).state, id = `${lane.i}a${a}`, on = v.focus === id || v.hover?.id === id,
         absent = st === "" || st === "gone";
       g.globalAlpha = v.litActor(a, lane) ? 1 : 0.3;
-      const stroke = st === "down" ? col.again : st === "frozen" ? col.control : on ? col.ink : absent ? alpha(col.edge, 0.6) : col.edge;
+      const stroke = st === "down" ? col.again : ["frozen", "blocked"].includes(st) ? col.control : on ? col.ink : absent ? alpha(col.edge, 0.6) : col.edge;
       box(g, c.x, c.y, c.w, c.h, 9, { fill: absent || st === "down" ? col.card : col.well, stroke,
         line: st === "down" || st === "frozen" || on ? 1.8 : 1.2, dash: st === "down" ? [6, 4] : absent ? [2, 4] : null });
       v.hits.push({ x: c.x, y: c.y, w: c.w, h: c.h, id, touch: absent ? null : { actor: a, place: top ? undefined : b.place, lane: lane.i, at: c }, pick: { actor: a, lane: lane.i } });

@@ -7,16 +7,17 @@ export const producer = {
   place(b) { b.spot = (k) => [b.x + 14 + ((k.slot ?? 0) * 13) % Math.max(13, b.w - 24), b.y + b.h - 12]; },
   paint(g, b, lane, v) {
     const { col } = v, { run } = lane, n = brief(run.count("sent", v.t, b.place)), fs = b.fs, middle = b.y + b.h / 2;
-    const down = lane.actorsAt(b.place).some((a) => run.stateOf(a, v.t).state === "down"), key = `${lane.i}p${b.place}`,
+    const down = lane.actorsAt(b.place).some((a) => run.stateOf(a, v.t).state === "down"), blocked = down ? 0 : run.blocked(v.t, b.place).length, key = `${lane.i}p${b.place}`,
       on = v.focus === key || v.hover?.id === key;
-    box(g, b.x, b.y, b.w, b.h, 9, { fill: col.card, stroke: down ? col.again : on ? col.ink : col.edge, dash: down ? [6, 4] : null,
-      line: on ? 1.8 : 1.25 });
+    box(g, b.x, b.y, b.w, b.h, 9, { fill: col.card, stroke: down ? col.again : blocked ? col.control : on ? col.ink : col.edge,
+      dash: down ? [6, 4] : null, line: on || blocked ? 1.8 : 1.25 });
     text(g, run.places[b.place].label, b.x + 10, b.y + Math.min(17, b.h * 0.2),
       { size: fs, weight: 650, color: down ? col.again : col.ink, max: b.w - 14, least: 8.5 });
     const size = Math.min(34, b.h * 0.32, (b.w - 20) / (0.62 * n.length));
     text(g, n, b.x + b.w / 2, middle + fs * 0.4, { size, weight: 700, color: col.ink, align: "center" });
-    if (b.h > fs * 5) text(g, down ? "crashed" : fitting(g, [run.lens?.sent ?? "sent", "sent"], b.w - 12, fs - 1), b.x + b.w / 2, middle + size * 0.62 + fs,
-      { size: fs - 1, weight: down ? 700 : 400, color: down ? col.again : col.soft, align: "center" });
+    if (b.h > fs * 5) text(g, down ? "crashed" : fitting(g, blocked ? [`sent, ${blocked} blocked`, "blocked"] : [run.lens?.sent ?? "sent", "sent"], b.w - 12, fs - 1),
+      b.x + b.w / 2, middle + size * 0.62 + fs,
+      { size: fs - 1, weight: down || blocked ? 700 : 400, color: down ? col.again : blocked ? col.control : col.soft, align: "center" });
     for (const m of lane.marksIn(b.place)) {             // what a program sends itself, and could not deliver yet
       if (run.delivers(m.k)) continue;
       const [x, y] = b.spot(m.k);
