@@ -86,9 +86,8 @@ class Serving:
 
     def let_on(self, session: AnySession) -> None:
         """There is memory for what a client sends, or the client is gone: it is blocked no longer."""
-        if session in self.blocked:
-            self.blocked.remove(session)
-            self.broker.emit("ProducerUnblocked", actor=session.peer)
+        self.blocked.remove(session)
+        self.broker.emit("ProducerUnblocked", actor=session.peer)
 
     # ---- destinations ------------------------------------------------------------------------------------------------
 

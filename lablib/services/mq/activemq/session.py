@@ -93,7 +93,8 @@ class Session(Generic[Item]):
             self.wait()
             serving.block(self, destination.strip("/"))
             return False
-        serving.let_on(self)
+        if self in serving.blocked:
+            serving.let_on(self)
         if not self._slot and (wait := serving.work()) > 0:
             self.wait()
             self._slot = True
@@ -164,7 +165,8 @@ class Session(Generic[Item]):
             return
         self._is_there = False
         self.serving.sessions.remove(self)
-        self.serving.let_on(self)
+        if self in self.serving.blocked:
+            self.serving.let_on(self)
         if self.connected:
             self.serving.broker.emit("ClientGone", actor=self.peer, detail=why)
         self.left(why)
