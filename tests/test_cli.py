@@ -380,6 +380,16 @@ def test_the_token_stands_in_no_command_line_and_no_environment(labs, mine, tmp_
         process.wait(60)
 
 
+def test_the_server_signs_what_was_brought(labs, mine, tmp_path):
+    process, _, _ = started(tmp_path)
+    try:
+        notary = NotebookNotary(data_dir=str(tmp_path / "data"))
+        assert notary.check_signature(nbformat.read(mine / "01-tiny.ipynb", as_version=4))
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP, signal.SIGTERM], ids=str)
 def test_the_server_ends_when_the_command_ends_however_that_comes_about(labs, mine, tmp_path, number):
     process, base, _ = started(tmp_path)
@@ -448,7 +458,7 @@ def test_a_port_that_somebody_takes_at_the_last_moment_is_passed_over(labs, mine
     monkeypatch.setattr(
         server,
         "launch",
-        lambda folder, port, token, log, real_aws: (
+        lambda folder, port, token, log, real_aws, new: (
             tokens.append(token) or (log.write_text("in use") and (ended if port == 8888 else running))
         ),
     )

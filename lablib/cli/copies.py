@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from hashlib import sha256
 from itertools import count
@@ -75,10 +75,13 @@ def _beside(path: Path, word: str) -> Iterator[Path]:
 
 
 class Manifest:
-    """What was delivered last, by path within the folder: the digest of the file as it came."""
+    """What was delivered last, by path within the folder: the digest of the file as it came. `sign` gets each new
+    notebook.
+    """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, sign: Callable[[Path], None] = trust):
         self.folder = folder
+        self.sign = sign
         self.path = folder / ".messaging-lab" / MANIFEST
         try:
             self.digests: dict[str, str] = dict(read(self.path))
@@ -99,21 +102,22 @@ class Manifest:
                 target.rename(old)  # only now: whatever failed before has moved nothing
         self.digests[self.key(target)] = _digest(target)
         if target.suffix == ".ipynb":
-            trust(target)
+            self.sign(target)
 
     def save(self) -> None:
         with whole(self.path) as part:
             part.write_text(json.dumps(self.digests, indent=1, sort_keys=True), encoding="utf-8")
 
 
-def deliver(labs: Path, folder: Path) -> list[str]:
-    """Bring `folder` up to date with `labs`; returns one line for each thing the learner should know.
+def deliver(labs: Path, folder: Path, sign: Callable[[Path], None] = trust) -> list[str]:
+    """Bring `folder` up to date with `labs`; returns one line for each thing the learner should know. `sign` gets each
+    new notebook.
 
     A copy that the learner did not change is replaced. A changed one stays, and a new version is put beside it, once.
     """
     if folder.exists() and not folder.is_dir():
         raise Problem(f"{folder} is not a folder; choose another one with --folder")
-    manifest = Manifest(folder)
+    manifest = Manifest(folder, sign)
     told = []
     for source in sorted(path for path in labs.rglob("*") if path.is_file()):
         relative = source.relative_to(labs)

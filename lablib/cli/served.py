@@ -1,9 +1,12 @@
 """The process of the server: JupyterLab, which learns its token from a pipe, and ends when the command ends.
 
+The pipe tells, too, which notebooks are new, so that Jupyter trusts them.
+
 A token in the command line could be read by everybody on the machine. The pipe stays open as long as `messaging-lab`
 runs: when it is closed, however that came about, the server and its kernels end.
 """
 
+import json
 import os
 import signal
 import sys
@@ -23,12 +26,19 @@ def end_with(pipe: TextIO) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Run JupyterLab with these arguments and the token in the first line of standard input."""
-    token = sys.stdin.readline().strip()
+    """Run JupyterLab with these arguments; standard input tells the token and, in JSON, the new notebooks: a line
+    each.
+    """
+    token, new = sys.stdin.readline().strip(), json.loads(sys.stdin.readline() or "[]")
     threading.Thread(target=end_with, args=(sys.stdin,), daemon=True).start()
     from jupyter_server.serverapp import ServerApp
     from jupyterlab.labapp import LabApp
     from traitlets import default
+
+    from lablib.cli.copies import trust
+
+    for notebook in new:
+        trust(Path(notebook))
 
     class Server(ServerApp):
         """Jupyter's server, which looks for a page's style sheet in the learner's settings, and then in ours."""

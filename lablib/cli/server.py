@@ -1,6 +1,7 @@
 """`messaging-lab start`: JupyterLab on the learner's own copies, on loopback, behind a token."""
 
 import html
+import json
 import os
 import secrets
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 import webbrowser
 from argparse import Namespace
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.request import urlopen
@@ -100,8 +102,10 @@ def environment(folder: Path, real_aws: bool) -> dict[str, str]:
     return kept | ours | NO_AWS
 
 
-def launch(folder: Path, port: int, token: str, log: Path, real_aws: bool = False) -> subprocess.Popen:
-    """Start the server; what it says goes to `log`."""
+def launch(
+    folder: Path, port: int, token: str, log: Path, real_aws: bool = False, new: Sequence[Path] = ()
+) -> subprocess.Popen:
+    """Start the server; what it says goes to `log`. It signs the `new` notebooks: it has loaded what that takes."""
     with log.open("w", encoding="utf-8") as out:
         # Its own session: Ctrl-C reaches this process only, which then ends the server in good order.
         server = subprocess.Popen(
@@ -115,7 +119,7 @@ def launch(folder: Path, port: int, token: str, log: Path, real_aws: bool = Fals
         )
     assert server.stdin
     with suppress(BrokenPipeError):  # it ended at once; `wait_until_up` says why
-        server.stdin.write(f"{token}\n")
+        server.stdin.write(f"{token}\n{json.dumps([str(path) for path in new])}\n")
         server.stdin.flush()  # and stays open: when this process ends, the server does too
     return server
 
@@ -133,7 +137,7 @@ def wait_until_up(server: subprocess.Popen, port: int, token: str, log: Path) ->
             with urlopen(f"http://{HOST}:{port}/api/status?token={token}", timeout=2):
                 return
         except OSError:  # nobody is there yet, or somebody else's server, which does not know the token
-            time.sleep(0.2)
+            time.sleep(0.05)
     raise Problem(f"JupyterLab did not answer within {PATIENCE:.0f} s; see {log}, or run messaging-lab doctor")
 
 
@@ -152,13 +156,15 @@ def _end(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def start(folder: Path, wanted: int | None, real_aws: bool = False) -> tuple[subprocess.Popen, int, str]:
+def start(
+    folder: Path, wanted: int | None, real_aws: bool = False, new: Sequence[Path] = ()
+) -> tuple[subprocess.Popen, int, str]:
     """A server that answers, its port, and its token: a new one at each try, because a port that somebody else took in
     the meantime has seen it. Raises Problem."""
     log = folder / ".messaging-lab" / "jupyterlab.log"
     while True:
         port, token = choose_port(wanted), secrets.token_urlsafe(24)
-        server = launch(folder, port, token, log, real_aws)
+        server = launch(folder, port, token, log, real_aws, new)
         try:
             wait_until_up(server, port, token, log)
             return server, port, token
@@ -193,13 +199,14 @@ def command(args: Namespace, rest: list[str]) -> int:
     """`messaging-lab`, `messaging-lab start`"""
     folder, labs = args.folder.resolve(), labs_folder()
     first = "" if folder.exists() else min(labs.glob(PATTERN)).name
-    for line in deliver(labs, folder):
+    new: list[Path] = []
+    for line in deliver(labs, folder, new.append):
         print(line)
     print("Starting JupyterLab ...", flush=True)
     signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before, server = {number: signal.signal(number, _end) for number in signals}, None
     try:
-        server, port, token = start(folder, args.port, args.real_aws)
+        server, port, token = start(folder, args.port, args.real_aws, new)
         welcome(folder, port, token, first, browser=not args.no_browser)
         code = server.wait()
         print(f"JupyterLab ended with code {code}.")

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from functools import cache
+from typing import TYPE_CHECKING
 
 from lablib.services import quotas
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-class Limits(pd.DataFrame):
-    """The table as a notebook shows it: whole sources, and numbers that can be read."""
 
-    @property
-    def _constructor(self) -> type[pd.DataFrame]:
-        return Limits
+@cache
+def _table() -> type[pd.DataFrame]:
+    """The class of the table: pandas takes as long to import as the lab."""
+    import pandas as pd
 
-    def _repr_html_(self) -> str:
-        def words(value: object) -> str:
-            return f"{value:,}".removesuffix(".0") if isinstance(value, (int, float)) else str(value)
+    class Limits(pd.DataFrame):
+        """The table as a notebook shows it: whole sources, and numbers that can be read."""
 
-        numbers = [name for name in ("course 2023", "today") if name in self]
-        table = pd.DataFrame(self).assign(**{name: self[name].map(words) for name in numbers})
-        with pd.option_context("display.max_colwidth", None):
-            return str(table.rename_axis(None).to_html(border=0, max_rows=None))
+        @property
+        def _constructor(self) -> type[pd.DataFrame]:
+            return Limits
+
+        def _repr_html_(self) -> str:
+            def words(value: object) -> str:
+                return f"{value:,}".removesuffix(".0") if isinstance(value, (int, float)) else str(value)
+
+            numbers = [name for name in ("course 2023", "today") if name in self]
+            table = pd.DataFrame(self).assign(**{name: self[name].map(words) for name in numbers})
+            with pd.option_context("display.max_colwidth", None):
+                return str(table.rename_axis(None).to_html(border=0, max_rows=None))
+
+    return Limits
 
 
 def limits(service: str | None = None, changed: bool = False) -> pd.DataFrame:
@@ -39,4 +50,4 @@ def limits(service: str | None = None, changed: bool = False) -> pd.DataFrame:
         for q in chosen.values()
         if not changed or q.course != q.today
     ]
-    return Limits(rows, columns=["quota", "course 2023", "today", "unit", "source"]).set_index("quota")
+    return _table()(rows, columns=["quota", "course 2023", "today", "unit", "source"]).set_index("quota")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from lablib.measures import Band, Measures, Series
 from lablib.scenarios import Run
 
@@ -41,6 +39,8 @@ def thin(series: Series, until: float, most: int = _MOST_POINTS) -> Series:
 
     It ends at `until`, so that the last value is drawn to the end.
     """
+    import numpy as np
+
     t, y = np.asarray(series.t, dtype=float), np.asarray(series.y, dtype=float)
     if len(t) and t[-1] < until:
         t, y = np.append(t, until), np.append(y, y[-1])
@@ -142,7 +142,7 @@ def overview(run: Run, other: Run | None = None, band: Band | None = None, names
 
 
 def _shown(curve: Curve) -> bool:
-    return curve.words != "delayed" or bool(np.any(curve.series.y))
+    return curve.words != "delayed" or any(map(bool, curve.series.y))
 
 
 def _band(band: Band, scale: float) -> list[dict[str, Any]]:

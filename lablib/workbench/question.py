@@ -17,8 +17,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from lablib import texts
 from lablib.measures import Series
 from lablib.measures.series import of_one
@@ -77,7 +75,7 @@ class Number:
 
     def check(self, guess: Any) -> float:
         """The guess. Raises ValueError for what is not a number."""
-        if isinstance(guess, bool) or not isinstance(guess, (int, float)) or not np.isfinite(guess):
+        if isinstance(guess, bool) or not isinstance(guess, (int, float)) or not math.isfinite(guess):
             raise ValueError(f"answer={guess!r}: must be a number")
         return float(guess)
 
@@ -127,6 +125,8 @@ class Curve:
         return [round(width * (i + 0.5), 3) for i in range(self.columns)]
 
     def reveal(self, guess: list[float], run: Run | None) -> dict[str, Any]:
+        import numpy as np
+
         series, fine = _truth(self.answer, run), 20
         grid = (np.arange(self.columns * fine) + 0.5) * self.duration / (self.columns * fine)
         result = series.at(grid).reshape(self.columns, fine).mean(axis=1).round(3).tolist()
@@ -138,7 +138,7 @@ class Curve:
     def _reply(self, guess: list[float], result: list[float]) -> str:
         if self.reply:
             return self.reply(guess, result)
-        xs, mine, real = self._middles(), int(np.argmax(guess)), int(np.argmax(result))
+        xs, mine, real = self._middles(), guess.index(max(guess)), result.index(max(result))
         return (
             f"You drew a peak of {guess[mine]:.3g} {self.unit} at {xs[mine]:g} s; "
             f"the run has {result[real]:.3g} at {xs[real]:g} s."

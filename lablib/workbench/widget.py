@@ -13,7 +13,6 @@ import traitlets
 from lablib.aws.quotas import Edition
 from lablib.scenarios import Action, ParamSpec, Run, Scenario
 from lablib.scenarios.param import near, one_of
-from lablib.views import live
 from lablib.views.history import life
 from lablib.views.theme import plotly_js
 from lablib.workbench import bundle, controls, document
@@ -206,6 +205,8 @@ class Workbench(CellWidget):
         return self._part(".figure", self._live_figure)
 
     def _live_figure(self) -> Any:
+        from lablib.views import live  # with plotly, which takes a while to import
+
         made = live.live(self.run, self.kept, self.cursor, self.seek, module=bundle.patient)
         self.observe(lambda _: live.show(made, self.run, self.kept, self.seek), ["run", "kept"])
         self.observe(lambda change: live.show_cursor(made, self.run, change["new"]), "cursor")

@@ -4,6 +4,8 @@ import asyncio
 import functools
 import gc
 import json
+import subprocess
+import sys
 import tracemalloc
 import weakref
 
@@ -56,6 +58,23 @@ def test_the_module_can_be_called_whichever_way_it_is_imported():
         made = call(VideoQueue, seed=3)
         assert isinstance(made, Workbench)
         made.close()
+
+
+def test_the_way_to_the_first_workbench_is_light():
+    """What the first cells of a lab import, and a workbench, need no numpy, pandas or plotly: they take longer to
+    import than all else together.
+    """
+    code = (
+        "import sys\n"
+        "from lablib import Action, Cloud, exercise, limits, views, workbench\n"
+        "from lablib.scenarios.lab01 import VideoQueue\n"
+        "from lablib.workbench import predict\n"
+        "predict('01.spike'), workbench(VideoQueue, seed=7, compare={'mode': 'direct'}, predict=True)\n"
+        "found = {'numpy', 'pandas', 'plotly'} & sys.modules.keys()\n"
+        "assert not found, found\n"
+        "assert callable(views.overview) and len(limits('sqs'))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_its_text_is_the_result_in_one_line(bench):
