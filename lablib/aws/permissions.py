@@ -1,4 +1,5 @@
-"""AddPermission and RemovePermission of queues and topics: they write statements into the resource's policy.
+"""AddPermission and RemovePermission of queues and topics: they write statements into the resource's policy. And the
+policy that lets a service in.
 
 From then on the statement decides, as any other of the policy does. It cannot name single users or roles, nor carry
 conditions; the attribute Policy can. (SQS and SNS API references, AddPermission.) The form of a
@@ -12,6 +13,20 @@ import re
 from typing import Any
 
 from lablib.aws.arn import Arn, root_of
+
+
+def let_in(service: str, action: str, resource: str, source: str) -> str:
+    """The policy (JSON) of a resource that lets an AWS service do an action for the topic or bucket with ARN `source`.
+    All are ARNs but the first two: "sns.amazonaws.com", "sqs:SendMessage".
+    """
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": action,
+        "Resource": resource,
+        "Condition": {"ArnEquals": {"aws:SourceArn": source}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 class LabelError(ValueError):

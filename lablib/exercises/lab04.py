@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from lablib.aws.permissions import let_in
 from lablib.aws.service import ServiceError
 from lablib.exercises.base import Exercise
 from lablib.exercises.case import cut, flag, knobs, number, one_of, scaled
@@ -184,14 +185,7 @@ def _checked(asked: Any) -> dict[str, Any]:
 def _subscribe(stage: Stage, topic: str, queue: str, entry: Any) -> None:
     url = stage.queue(queue)
     arn = stage.cloud.service("sqs").queue(queue).arn
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    policy = let_in("sns.amazonaws.com", "sqs:SendMessage", arn, topic)
     stage.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
     attributes = {}
     if entry is not None:

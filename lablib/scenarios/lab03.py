@@ -166,11 +166,6 @@ class _TrucksStage(QueueStage):
         factor = self.values["slow"] if key.startswith("truck-1:") else 1.0
         self.work_or_crash(worker, message_id, key, row, round(self.work_seconds(key) * factor, 6))
 
-    def on_set(self, name: str) -> None:
-        super().on_set(name)
-        if name == "every" and self.arrivals:
-            self.arrivals.changed.fire()
-
 
 def jumps_back(run: Run) -> list[Row]:
     """The positions that reached the map after a newer one of the same truck: their rows WorkEnded, in order.

@@ -11,6 +11,7 @@ from urllib.parse import unquote_plus
 from lablib.actors.fleet import Worker
 from lablib.actors.producers import call_with_retries
 from lablib.aws.event import Event
+from lablib.aws.permissions import let_in
 from lablib.cloud import Cloud
 from lablib.scenarios.actions import action
 from lablib.scenarios.missions import as_given, lasted, mission
@@ -159,7 +160,8 @@ class _UploadsStage(Stage):
             queues = self._by_topic(scenario)
         else:
             one = self.queue("photos", VisibilityTimeout=scenario.visibility_timeout)
-            self._let_in("s3.amazonaws.com", f"arn:aws:s3:::{BUCKET}", one)
+            policy = let_in("s3.amazonaws.com", "sqs:SendMessage", one.arn, f"arn:aws:s3:::{BUCKET}")
+            self.set_queue(one, Policy=policy)
             self.link("bucket", one.place)
             queues = dict.fromkeys(PROGRAMS, one)
             self._tell(QueueConfigurations=[{"QueueArn": one.arn}])
@@ -174,7 +176,7 @@ class _UploadsStage(Stage):
     def _by_topic(self, scenario: Uploads) -> dict[str, Resource]:
         queues = {name: self.queue(name, VisibilityTimeout=scenario.visibility_timeout) for name in PROGRAMS}
         topic = self.topic(TOPIC, id="topic", to=queues.values())
-        policy = self._statement("s3.amazonaws.com", "sns:Publish", topic.arn, f"arn:aws:s3:::{BUCKET}")
+        policy = let_in("s3.amazonaws.com", "sns:Publish", topic.arn, f"arn:aws:s3:::{BUCKET}")
         self.ask("sns", "set_topic_attributes", topic_arn=topic.arn, attribute_name="Policy", attribute_value=policy)
         if scenario.catalogue:
             self._subscribe_function(topic)
@@ -197,20 +199,6 @@ class _UploadsStage(Stage):
         self.ask("sns", "subscribe", topic_arn=topic.arn, protocol="lambda", endpoint=arn)
         self.link("topic", "function")
         self.link("function", "done", "lost")
-
-    @staticmethod
-    def _statement(service: str, what: str, resource: str, source: str) -> str:
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": service},
-            "Action": what,
-            "Resource": resource,
-            "Condition": {"ArnEquals": {"aws:SourceArn": source}},
-        }
-        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-    def _let_in(self, service: str, source: str, queue: Resource) -> None:
-        self.set_queue(queue, Policy=self._statement(service, "sqs:SendMessage", queue.arn, source))
 
     def _tell(self, **configurations: list[dict[str, Any]]) -> None:
         """One rule of the bucket: for all that is stored under photos/."""

@@ -373,10 +373,5 @@ class _StreamStage(Stage):
         self.cloud.trace.add("Rewound", STREAM)
         self.application.rewind()
 
-    def on_set(self, name: str) -> None:
-        super().on_set(name)
-        if name == "every" and self.arrivals:
-            self.arrivals.changed.fire()
-
 
 SCENARIOS: dict[str, type[Scenario]] = {"TruckStream": TruckStream}

@@ -397,11 +397,6 @@ class _LiftStage(Stage):
         now = self.cloud.now
         self.cloud.faults.add(Fault("throttle", ("PutObject",), "firehose/*", now, now + seconds))
 
-    def on_set(self, name: str) -> None:
-        super().on_set(name)
-        if name == "rate" and self.arrivals:
-            self.arrivals.changed.fire()
-
 
 def made_clean(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """The transform: it takes the rider's name out of each record. A Lambda function, as Firehose calls it."""

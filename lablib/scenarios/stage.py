@@ -17,6 +17,7 @@ from lablib.actors.arrivals import Arrivals, Intensity, random_gaps, steady_gaps
 from lablib.actors.consumers import Consumer, Work
 from lablib.actors.fleet import Fleet, Worker
 from lablib.aws.event import Event
+from lablib.aws.permissions import let_in
 from lablib.aws.service import Request
 from lablib.cloud import Cloud
 from lablib.kernel import Row, lognormal
@@ -169,14 +170,8 @@ class Stage:
 
     def let_send(self, topic: Resource, queue: Resource, allowed: bool = True) -> None:
         """Give a queue the policy that lets the topic send to it, or take its policy away."""
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": "sns.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": queue.arn,
-            "Condition": {"ArnEquals": {"aws:SourceArn": topic.arn}},
-        }
-        self.set_queue(queue, Policy={"Version": "2012-10-17", "Statement": [statement]} if allowed else "")
+        policy = let_in("sns.amazonaws.com", "sqs:SendMessage", queue.arn, topic.arn)
+        self.set_queue(queue, Policy=policy if allowed else "")
 
     def subscribe(self, topic: Resource, to: Resource, **attributes: object) -> None:
         """Subscribe a queue or a web server to a topic: what arrives is the message itself. `attributes`: AWS's, such
@@ -322,5 +317,5 @@ class Stage:
         if name == "consumers":
             for fleet in self.fleets.values():
                 fleet.resize(self.values[name])
-        elif name == "rate" and self.arrivals:
+        elif name in ("rate", "every") and self.arrivals:
             self.arrivals.changed.fire()
