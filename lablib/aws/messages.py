@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from hashlib import md5, sha256
+from hashlib import sha256
 from typing import Any
+
+from lablib.aws.digests import md5
 
 Document = dict[str, Any]
 

@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+_YIELDS = inspect.CO_GENERATOR | inspect.CO_COROUTINE
+
 
 class Names:
     """Finds free names. `is_taken(name)` tells whether a running process has a name."""
@@ -40,11 +42,13 @@ def check_program(fn: Any, name: str | None) -> None:
     """Raise TypeError for what cannot run as a process, ValueError for a name that cannot be printed."""
     if not callable(fn):
         raise TypeError(f"fn={fn!r}: must be a function; pass the function itself, without calling it")
+    code = getattr(fn, "__code__", None)
+    plain = code is not None and not code.co_flags & _YIELDS and not fn.__dict__  # nearly always
     for is_one, kind, way in (
         (inspect.iscoroutinefunction, "an async function", "asyncio.run"),
         (inspect.isgeneratorfunction, "a generator", "list"),
     ):
-        if is_one(fn):
+        if not plain and is_one(fn):
             text = f"is {kind}, of which nothing would run; spawn a function that calls {way}(...)"
             raise TypeError(f"fn={getattr(fn, '__name__', fn)}: {text}")
     if name and not name.isprintable():

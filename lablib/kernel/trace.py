@@ -227,14 +227,13 @@ class Trace:
         near.
         """
         rows: list[int] = []
-        who, end = self.code(actor), len(self)
-        wanted = {(self.code(kind), who) for kind in kinds}
+        who, names, end = self.code(actor), self.names, len(self)
         for columns in (self._fresh, self._stored):
-            for pair in zip(reversed(columns["kind"]), reversed(columns["actor"]), strict=True):
+            for kind, by in zip(reversed(columns["kind"]), reversed(columns["actor"]), strict=True):
                 if len(rows) == count:
                     return rows[::-1]
                 end -= 1
-                if pair in wanted:
+                if by == who and names[kind] in kinds:
                     rows.append(end)
         return rows[::-1]
 

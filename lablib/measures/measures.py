@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -76,9 +76,9 @@ class Measures:
     @cached_property
     def _rows(self) -> dict[str, list[int]]:
         """The numbers of the rows of each kind that has an event, and of each operation."""
-        trace, found = self.trace, dict[int, list[int]]()
+        trace, found = self.trace, defaultdict[int, list[int]](list)
         for index, kind in enumerate(trace.column("kind")):
-            found.setdefault(kind, []).append(index)
+            found[kind].append(index)
         return {trace.name(kind): rows for kind, rows in found.items()}
 
     def where(self, wanted: Callable[[Event], object]) -> list[int]:

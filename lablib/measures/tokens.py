@@ -120,10 +120,9 @@ class _Fold:
         self.found = Tokens(trace)
         self.table: dict[int, Event] = {trace.code(kind): event for kind, event in trace.events.items()}
         self.table.pop(-1, None)
-        self.times, self.untils, self.causes, self.kinds = (
-            trace.column(name) for name in ("time", "until", "cause", "kind")
+        self.times, self.untils, self.causes, self.kinds, self.actors = (  # lists are read faster than arrays
+            trace.column(name).tolist() for name in ("time", "until", "cause", "kind", "actor")
         )
-        self.actors = trace.column("actor")
         self.size = len(trace.names) + len(trace)  # more than there are names: numbers of pairs are unique
         self.rest: dict[int, Token] = {}  # what lies at a resource, by resource and subject
         self.held: dict[int, dict[int, Token]] = {}  # what each actor has: by actor, then by subject
@@ -139,7 +138,7 @@ class _Fold:
         table, kinds = self.table, self.kinds
         polls = {code for code, event in table.items() if event.polls}
         rows = [i for i, kind in enumerate(kinds) if kind in table]
-        resources, subjects = self.trace.column("resource"), self.trace.column("subject")
+        resources, subjects = (self.trace.column(name).tolist() for name in ("resource", "subject"))
         for i in rows:
             event, subject = table[kinds[i]], subjects[i]
             if event.is_now:

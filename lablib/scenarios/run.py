@@ -187,25 +187,26 @@ def simulate(scenario: Scenario, seed: int, actions: tuple[Action, ...], until: 
     with Cloud(seed, limits=limits, assume=scenario.assume()) as cloud:
         stage = scenario.build(cloud)
         at_the_start(scenario, stage)
+        _watch(cloud, until)
         for action in actions:
-            _advance(cloud, action.at, until)
+            cloud.kernel.run(action.at)
             stage.act(action)
-        _advance(cloud, until, until)
+        cloud.kernel.run(until)
+        _watch(cloud, until)
         cloud.trace.freeze()  # what closing does to processes is no part of the run
         topology = stage.topology()
     cloud.processes.clear()
     return Run(scenario, seed, actions, until, limits, cloud.trace, cloud.quotas, topology)
 
 
-def _advance(cloud: Cloud, to: float, until: float) -> None:
-    """Run the cloud, in slices: a run that a pasted text asks for ends before it fills the memory."""
-    while cloud.now < to:
-        cloud.kernel.run(min(to, cloud.now + until / _SLICES))
-        if len(cloud.trace) > _MOST_EVENTS:
-            raise ValueError(
-                f"until={until:g}: this run has {len(cloud.trace):,} events in its first {cloud.now:,.0f} s; at most"
-                f" {_MOST_EVENTS:,} are kept. Make it shorter, or what it sends less"
-            )
+def _watch(cloud: Cloud, until: float) -> None:
+    """Look from time to time how large it is: a run that a pasted text asks for ends before it fills the memory."""
+    if len(cloud.trace) > _MOST_EVENTS:
+        raise ValueError(
+            f"until={until:g}: this run has {len(cloud.trace):,} events in its first {cloud.now:,.0f} s; at most"
+            f" {_MOST_EVENTS:,} are kept. Make it shorter, or what it sends less"
+        )
+    cloud.kernel.after(until / _SLICES, _watch, cloud, until)
 
 
 @lru_cache(maxsize=32)

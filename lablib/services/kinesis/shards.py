@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from hashlib import md5
 from typing import Any, NamedTuple, Protocol
 
+from lablib.aws.digests import md5
 from lablib.aws.service import TokenBucket
 
 HASHES = 1 << 128

@@ -13,12 +13,12 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import md5
 from typing import Any
 
 from lablib.aws.access.decide import administrator
 from lablib.aws.arn import Arn
 from lablib.aws.dates import iso, moment
+from lablib.aws.digests import md5
 from lablib.aws.event import is_given
 from lablib.aws.service import AnswerLost, ServiceError, World
 from lablib.aws.targets import hand_over, reason
