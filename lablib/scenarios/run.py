@@ -189,14 +189,20 @@ def simulate(scenario: Scenario, seed: int, actions: tuple[Action, ...], until: 
         at_the_start(scenario, stage)
         _watch(cloud, until)
         for action in actions:
-            cloud.kernel.run(action.at)
+            _advance(cloud, action.at)
             stage.act(action)
-        cloud.kernel.run(until)
+        _advance(cloud, until)
         _watch(cloud, until)
         cloud.trace.freeze()  # what closing does to processes is no part of the run
         topology = stage.topology()
     cloud.processes.clear()
     return Run(scenario, seed, actions, until, limits, cloud.trace, cloud.quotas, topology)
+
+
+def _advance(cloud: Cloud, to: float) -> None:
+    """Run the cloud. An action at the start comes before what is due then, one at the end after it."""
+    if cloud.now < to:
+        cloud.kernel.run(to)
 
 
 def _watch(cloud: Cloud, until: float) -> None:
