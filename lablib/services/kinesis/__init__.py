@@ -24,7 +24,7 @@ from lablib.services.kinesis.events import EVENTS
 from lablib.services.kinesis.fanout import Subscription
 from lablib.services.kinesis.iterators import Iterator, parse
 from lablib.services.kinesis.quotas import QUOTAS
-from lablib.services.kinesis.shards import HASHES, Record, Shard, hash_of
+from lablib.services.kinesis.shards import HASHES, Kept, Shard, hash_of, size_of
 from lablib.services.kinesis.stream import MIB, Stream, shard_number_in
 
 _THROTTLED = "ProvisionedThroughputExceededException"
@@ -62,8 +62,8 @@ class Kinesis(Control):
             self._throttled(stream, shard, request)
             raise ServiceError(_THROTTLED, self._exceeded(stream, shard))
         shard.round_up(size)
-        record = self._put(stream, shard, data, partition_key, size, request)
-        answer = {"ShardId": shard.id, "SequenceNumber": record.sequence_number}
+        number = self._put(stream, shard, data, partition_key, size, request)
+        answer = {"ShardId": shard.id, "SequenceNumber": number}
         return answer | ({"EncryptionType": "KMS"} if stream.key_id else {})
 
     def put_records(
@@ -85,8 +85,8 @@ class Kinesis(Control):
                 answers.append({"ErrorCode": "InternalFailure", "ErrorMessage": "Internal service failure."})
             elif shard.admits(size, now):
                 taken[shard] += size
-                record = self._put(stream, shard, entry["Data"], entry["PartitionKey"], size, request)
-                answers.append({"SequenceNumber": record.sequence_number, "ShardId": shard.id})
+                number = self._put(stream, shard, entry["Data"], entry["PartitionKey"], size, request)
+                answers.append({"SequenceNumber": number, "ShardId": shard.id})
             else:
                 failed += 1
                 refused[shard] += 1
@@ -115,13 +115,11 @@ class Kinesis(Control):
             raise argument(f"Records size exceeds {most // MIB} MB limit")
         return sizes, shards
 
-    def _put(self, stream: Stream, shard: Shard, data: bytes, key: str, size: int, request: Request) -> Record:
-        record = stream.put(shard, data, key, size)
+    def _put(self, stream: Stream, shard: Shard, data: bytes, key: str, size: int, request: Request) -> str:
+        number = stream.put(shard, data, key, size)
         detail = (shard.next - 1, size, key)  # a tuple of plain values costs the garbage collector nothing
-        self.world.trace.add(
-            "RecordPut", stream.place(shard), record.sequence_number, request.caller, request.row, detail
-        )
-        return record
+        self.world.trace.add("RecordPut", stream.place(shard), number, request.caller, request.row, detail)
+        return number
 
     def _throttled(self, stream: Stream, shard: Shard, request: Request, count: int = 1) -> None:
         self.world.trace.add("WriteThrottled", stream.place(shard), "", request.caller, request.row, count)
@@ -174,9 +172,9 @@ class Kinesis(Control):
         kept_back = records[0] if records and share and request.chance.coin(share) else None
         if kept_back:
             records = []
-        if any(record.encrypted for record in records):
+        if any(encrypted for _, _, _, _, encrypted in records):
             self._decrypt(stream, request)
-        size = sum(record.size for record in records)
+        size = size_of(records)
         shard.gives(size, now)
         after = position + len(records)
         behind = shard.time_of(after)
@@ -191,10 +189,10 @@ class Kinesis(Control):
             answer["NextShardIterator"] = self._iterator(stream, shard, after)
         if records:
             detail = [position, len(records), answer["MillisBehindLatest"], size]
-            last = records[-1].sequence_number
+            last = records[-1][0]
             self.world.trace.add("RecordsRead", stream.place(shard), last, request.caller, request.row, detail)
         elif kept_back:
-            told = stream.place(shard), kept_back.sequence_number, request.caller, request.row
+            told = stream.place(shard), kept_back[0], request.caller, request.row
             self.world.trace.add("ReadBroughtNothing", *told, answer["MillisBehindLatest"])
         return answer
 
@@ -297,14 +295,21 @@ class Kinesis(Control):
             )
         return time
 
-    def _document(self, record: Record) -> Document:
+    def _arrival(self, time: float) -> datetime:
+        """To the millisecond. Records come in batches: the latest date is kept."""
+        if time != self._dated[0]:
+            self._dated = time, self._date(math.floor(time * 1000) / 1000)
+        return self._dated[1]
+
+    def _document(self, record: Kept) -> Document:
+        number, time, data, key, encrypted = record
         document = {
-            "SequenceNumber": record.sequence_number,
-            "ApproximateArrivalTimestamp": self._date(math.floor(record.time * 1000) / 1000),
-            "Data": record.data,
-            "PartitionKey": record.key,
+            "SequenceNumber": number,
+            "ApproximateArrivalTimestamp": self._arrival(time),
+            "Data": data,
+            "PartitionKey": key,
         }
-        if record.encrypted:
+        if encrypted:
             document["EncryptionType"] = "KMS"
         return document
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -36,6 +37,7 @@ class KinesisBase(Service):
 
     name = "kinesis"
     batches = frozenset(("PutRecords",))
+    fresh_answers = frozenset(("PutRecord", "PutRecords", "GetRecords"))
     counts = {"GetRecords": count_of("Records"), "PutRecords": _stored}
     arn_parameter = "stream_arn"
     throttle = ("LimitExceededException", "Rate exceeded for account. Please try again later.")
@@ -45,6 +47,7 @@ class KinesisBase(Service):
         self.streams: dict[str, Stream] = {}
         self._serial = 0
         self._iterators = 0  # how many were given out
+        self._dated = math.nan, self._date(0)  # an instant, and its date
         self._rates: dict[str, TokenBucket] = {}
 
     # ---- from inside -------------------------------------------------------------------------------------------------

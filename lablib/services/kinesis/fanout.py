@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lablib.aws.service import ServiceError, World
 from lablib.kernel import Signal
-from lablib.services.kinesis.shards import Record, Shard
+from lablib.services.kinesis.shards import Kept, Shard, size_of
 
 if TYPE_CHECKING:
     from lablib.aws.access.decide import Policy
@@ -57,7 +57,7 @@ class Subscription:
         position: int,
         row: int,
         caller: str,
-        document: Callable[[Record], dict[str, Any]],
+        document: Callable[[Kept], dict[str, Any]],
     ) -> None:
         self._kernel, self._trace, quotas = world.kernel, world.trace, world.quotas
         self._consumer, self._shard, self._row, self._caller = consumer, shard, row, caller
@@ -136,10 +136,10 @@ class Subscription:
         position = max(self._position, shard.oldest)
         records = shard.slice(position, 10_000, _MOST, now - self._delay)
         self._position = position + len(records)
-        size = sum(record.size for record in records)
+        size = size_of(records)
         at_end = shard.end is not None and self._position >= shard.next
         behind = shard.time_of(self._position)
-        last = records[-1].sequence_number if records else stream.sequence_before(shard, self._position)
+        last = records[-1][0] if records else stream.sequence_before(shard, self._position)
         if records:
             detail = [position, len(records), 0 if behind is None else round((now - behind) * 1000), size]
             self._trace.add("RecordsPushed", stream.place(shard), last, self._caller, self._row, detail)

@@ -35,10 +35,14 @@ class Record(NamedTuple):
     key: str
     encrypted: bool
 
-    @property
-    def size(self) -> int:
-        """Bytes of the data and of the partition key, as limits count them."""
-        return len(self.data) + len(self.key.encode())
+
+# A record as shards keep and give it: a million plain tuples of plain values cost the garbage collector nothing.
+Kept = tuple[str, float, bytes, str, bool]
+
+
+def size_of(records: list[Kept]) -> int:
+    """Bytes of the data and of the partition keys, as limits count them."""
+    return sum(len(data) + len(key.encode()) for _, _, data, key, _ in records)
 
 
 class Listener(Protocol):
@@ -66,8 +70,8 @@ class Shard:
         self.end: float | None = None
         self.sequence_base = 0  # what all its sequence numbers have in common
         self.last_sequence: str | None = None  # known when it is closed
-        self.records: list[Record] = []
-        self.first = 0  # the number of records[0]
+        self._kept: list[Kept] = []
+        self.first = 0  # the number of the first one that is kept
         self.listeners: list[Listener] = []
         self._dropped = 0  # records at the front of the list that are gone
         self._taken = TokenBucket(quotas.records, quotas.records, begin)
@@ -94,12 +98,16 @@ class Shard:
         """Records may be so large from now on."""
         self._written.size = max(self._written.rate, float(size))
 
-    def append(self, record: Record) -> int:
-        """Put a record at the end. Returns its number in the shard."""
-        self.records.append(record)
-        return self.first + len(self.records) - 1
+    def append(self, record: Kept) -> None:
+        """Put a record at the end."""
+        self._kept.append(record)
 
     # ---- reading -----------------------------------------------------------------------------------------------------
+
+    @property
+    def records(self) -> list[Record]:
+        """All that are kept."""
+        return list(map(Record._make, self._kept))
 
     @property
     def oldest(self) -> int:
@@ -109,12 +117,16 @@ class Shard:
     @property
     def next(self) -> int:
         """The number that the next record will have."""
-        return self.first + len(self.records)
+        return self.first + len(self._kept)
 
-    def drop_before(self, time: float) -> list[Record]:
+    def begins_before(self, time: float) -> bool:
+        """Did the first record that is kept arrive before that instant?"""
+        return self._kept[0][1] < time
+
+    def drop_before(self, time: float) -> list[Kept]:
         """Drop the records that arrived before that instant, and return those that were still there."""
-        records, at = self.records, self._dropped
-        while at < len(records) and records[at].time < time:
+        records, at = self._kept, self._dropped
+        while at < len(records) and records[at][1] < time:
             at += 1
         gone, self._dropped = records[self._dropped : at], at
         if at > _TRIM:
@@ -125,33 +137,30 @@ class Shard:
     def time_of(self, number: int) -> float | None:
         """When the record of that number arrived; None for one that is still to come."""
         at = number - self.first
-        return self.records[at].time if at < len(self.records) else None
+        return self._kept[at][1] if at < len(self._kept) else None
 
     def since(self, time: float) -> int:
         """The number of the first record that arrived at `time` or later."""
-        return max(self.oldest, self.first + bisect_left(self.records, time, key=lambda record: record.time))
+        return max(self.oldest, self.first + bisect_left(self._kept, time, key=lambda record: record[1]))
 
     def find(self, sequence_number: str) -> int:
         """The number of the record with that sequence number, or of the first one after it."""
         wanted = (len(sequence_number), sequence_number)
-        key = lambda record: (len(record.sequence_number), record.sequence_number)  # noqa: E731
-        return max(self.oldest, self.first + bisect_left(self.records, wanted, key=key))
+        return max(
+            self.oldest, self.first + bisect_left(self._kept, wanted, key=lambda record: (len(record[0]), record[0]))
+        )
 
     def holds(self, number: int, sequence_number: str) -> bool:
         """Has the record of that number that sequence number?"""
-        return number < self.next and self.records[number - self.first].sequence_number == sequence_number
+        return number < self.next and self._kept[number - self.first][0] == sequence_number
 
-    def slice(self, number: int, most: int, most_bytes: float, until: float) -> list[Record]:
+    def slice(self, number: int, most: int, most_bytes: float, until: float) -> list[Kept]:
         """The records from `number` on that arrived before `until`: at most `most`, and as many as fit into
         `most_bytes`, but always one."""
-        records, size = self.records, 0.0
-        found: list[Record] = []
-        for at in range(max(number, self.oldest) - self.first, min(len(records), number - self.first + most)):
-            record = records[at]
-            if record.time > until:
-                break
-            size += len(record.data)
-            if size > most_bytes and found:
+        size, found, at = 0.0, list[Kept](), max(number, self.oldest) - self.first
+        for record in self._kept[at : max(at, number - self.first + most)]:
+            size += len(record[2])
+            if record[1] > until or (size > most_bytes and found):
                 break
             found.append(record)
         return found

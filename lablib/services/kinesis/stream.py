@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lablib.aws.service import World
-from lablib.services.kinesis.shards import HASHES, Limits, Record, Shard, hash_of
+from lablib.services.kinesis.shards import HASHES, Limits, Shard, hash_of
 
 if TYPE_CHECKING:
     from lablib.aws.access.decide import Policy
@@ -93,19 +93,19 @@ class Stream:
 
     # ---- records -----------------------------------------------------------------------------------------------------
 
-    def put(self, shard: Shard, data: bytes, key: str, size: int) -> Record:
-        """Store a record that the shard has admitted; `size` is that of data and key."""
+    def put(self, shard: Shard, data: bytes, key: str, size: int) -> str:
+        """Store a record that the shard has admitted; `size` is that of data and key. Returns its sequence number."""
         now = self._kernel.now
-        record = Record(self._sequence_number(shard, shard.next, now), now, data, key, bool(self.key_id))
-        shard.append(record)
+        number = self._sequence_number(shard, shard.next, now)
+        shard.append((number, now, data, key, bool(self.key_id)))
         if shard.listeners:
             for listener in shard.listeners:
                 listener.arrived()
         if self.on_demand:
             self._watch(shard, size)
-        if shard.records[0].time < now - self.retention * HOUR:
+        if shard.begins_before(now - self.retention * HOUR):
             self.trim(shard)
-        return record
+        return number
 
     def _sequence_number(self, shard: Shard, index: int, now: float) -> str:
         return str(shard.sequence_base + (index + 1 << _INDEX) + (int(self._kernel.epoch + now) << _TIME))
@@ -121,7 +121,7 @@ class Stream:
     def trim(self, shard: Shard) -> None:
         """Drop what is older than the retention period."""
         for record in shard.drop_before(self._kernel.now - self.retention * HOUR):
-            self._trace.add("RecordExpired", self.place(shard), record.sequence_number)
+            self._trace.add("RecordExpired", self.place(shard), record[0])
 
     def keep_for(self, hours: int) -> None:
         """Change the retention period. What is gone stays gone; what a shorter period drops goes at once."""
