@@ -380,14 +380,31 @@ def test_the_token_stands_in_no_command_line_and_no_environment(labs, mine, tmp_
         process.wait(60)
 
 
-def test_the_server_signs_what_was_brought(labs, mine, tmp_path):
-    process, _, _ = started(tmp_path)
+def test_the_server_signs_what_was_brought_and_looks_for_nothing_else(labs, mine, tmp_path):
+    process, base, token = started(tmp_path)
     try:
+        page = urlopen(f"{base}/lab?token={token}", timeout=60).read().decode()
+        assert '"buildAvailable": false' in page and '"buildCheck": false' in page, "a search for a compiler of pages"
+        with pytest.raises(HTTPError, match="404"):
+            urlopen(f"{base}/lsp/status?token={token}", timeout=60)
         notary = NotebookNotary(data_dir=str(tmp_path / "data"))
         assert notary.check_signature(nbformat.read(mine / "01-tiny.ipynb", as_version=4))
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)
+
+
+def test_the_server_builds_no_grammar_of_addresses_when_it_starts():
+    with subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "lablib.cli.served", "--version"],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdin and process.stderr
+        process.stdin.write("token\n[]\n")
+        process.stdin.flush()  # and it stays open
+        imported = process.stderr.read()
+    assert "jsonschema._format" in imported
+    assert "rfc3987_syntax." not in imported
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP, signal.SIGTERM], ids=str)

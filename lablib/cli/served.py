@@ -31,6 +31,9 @@ def main(arguments: list[str]) -> None:
     """
     token, new = sys.stdin.readline().strip(), json.loads(sys.stdin.readline() or "[]")
     threading.Thread(target=end_with, args=(sys.stdin,), daemon=True).start()
+    # jsonschema imports it if it is there, and it builds a grammar then, for longer than all else takes; the server's
+    # schemas have no internationalized addresses.
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     from jupyter_server.serverapp import ServerApp
     from jupyterlab.labapp import LabApp
     from traitlets import default
@@ -46,6 +49,11 @@ def main(arguments: list[str]) -> None:
         @default("static_custom_path")
         def _default_static_custom_path(self) -> list[str]:
             return [*super()._default_static_custom_path(), str(STYLE)]
+
+        def find_server_extensions(self) -> None:
+            """All but that of language servers: the lab brings none, and to look for them takes a while."""
+            self.jpserver_extensions["jupyter_lsp"] = False
+            super().find_server_extensions()
 
     LabApp.serverapp_class = Server
     LabApp.launch_instance([*arguments, f"--IdentityProvider.token={token}"])
