@@ -6,13 +6,13 @@ number counts, and else the argument.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
 from lablib.services.mq.rabbitmq.codec import AmqpError
+from lablib.services.mq.rabbitmq.patterns import Pattern, Unfit, found
 
 OVERFLOWS = ("drop-head", "reject-publish", "reject-publish-dlx")
 # What is compared when a queue is declared again (rabbit_amqqueue, check_declare_arguments).
@@ -51,11 +51,9 @@ class Policy:
             return f"priority should be a number, actually was {self.priority!r}"
         arguments = {f"x-{name}": value for name, value in self.definition.items()}
         try:
-            re.compile(self.pattern)
+            Pattern(self.pattern)
             check_arguments({"x-queue-type": "quorum", **arguments}, f"policy '{self.name}'")
-        except re.error as error:
-            return f"pattern is not a valid regular expression: {error}"
-        except AmqpError as error:
+        except (Unfit, AmqpError) as error:
             return str(error)
         return ""
 
@@ -63,7 +61,7 @@ class Policy:
         """Is it for that queue?"""
         if self.apply_to not in ("all", "queues", "quorum_queues" if quorum else "classic_queues"):
             return False
-        return re.search(self.pattern, queue) is not None
+        return found(self.pattern, queue)
 
 
 @dataclass
