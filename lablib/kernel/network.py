@@ -43,6 +43,7 @@ class Host:
         self.listeners: dict[int, Endpoint] = {}
         self.certificate = Certificate((name,))
         self.lets_in: Callable[[Host, int], bool] | None = None  # a firewall: who may connect to which port
+        self.wires: dict[Host, _Wire] = {}  # to each host that it has to do with; the same one at its other end
         self._ports = itertools.cycle(range(_FIRST_PORT, _LAST_PORT + 1))
 
     def free_port(self) -> int:
@@ -85,7 +86,7 @@ class Network:
         self._names: dict[str, Host] = {}
         self._balanced: dict[str, Callable[[], Host | None]] = {}
         self._next_fd = itertools.count(FIRST_FD)
-        self._wires: dict[frozenset[str], _Wire] = {}
+        self._wires: list[_Wire] = []
         self._latency = _LATENCY
         self._held: list[_Parcel] = []
 
@@ -156,7 +157,7 @@ class Network:
             self._wire(self._known(a), self._known(b)).latency = seconds
             return
         self._latency = seconds
-        for wire in self._wires.values():
+        for wire in self._wires:
             wire.latency = seconds
 
     def slow(self, bytes_per_second: float, a: str, b: str) -> None:
@@ -211,48 +212,54 @@ class Network:
         size: int = 0,
     ) -> None:
         """Call `deliver(*args)` at the other side, after what the same endpoint has sent before."""
-        self._carry(_Parcel(source, target, sender, deliver, args, size))
-
-    def _carry(self, parcel: _Parcel) -> None:
-        wire = self._wire(parcel.source, parcel.target)
-        if not self._passes(wire, parcel):
+        wire = source.wires.get(target) or self._wire(source, target)
+        if wire.cut or not target.up:
+            self._hold(_Parcel(source, target, sender, deliver, args, size))
             return
-        now, sender = self.kernel.now, parcel.sender
-        if parcel.source is parcel.target and (sender is None or sender.last_arrival <= now):
-            parcel.deliver(*parcel.args)  # within a machine there is no wire
+        at = now = self.kernel.now
+        if source is not target or (sender is not None and sender.last_arrival > now):
+            at += wire.latency
+            if sender is not None:
+                at = sender.last_arrival = max(at, sender.last_arrival) + size / wire.bytes_per_second
+            else:
+                at += size / wire.bytes_per_second
+            self.kernel.at(at, self._arrive, wire, source, target, sender, deliver, args, size)
+        else:
+            deliver(*args)  # within a machine there is no wire
+
+    def _arrive(
+        self,
+        wire: _Wire,
+        source: Host,
+        target: Host,
+        sender: Endpoint | None,
+        deliver: Callable[..., None],
+        args: tuple[Any, ...],
+        size: int,
+    ) -> None:
+        if wire.cut or not target.up:
+            self._hold(_Parcel(source, target, sender, deliver, args, size))
             return
-        at = now + wire.latency
         if sender is not None:
-            at = max(at, sender.last_arrival)
-        at += parcel.size / wire.bytes_per_second
-        if sender is not None:
-            sender.last_arrival = at
-        self.kernel.at(at, self._arrive, wire, parcel)
+            sender.answered()
+        deliver(*args)
 
-    def _arrive(self, wire: _Wire, parcel: _Parcel) -> None:
-        if self._passes(wire, parcel):
-            if parcel.sender is not None:
-                parcel.sender.answered()
-            parcel.deliver(*parcel.args)
-
-    def _passes(self, wire: _Wire, parcel: _Parcel) -> bool:
-        if parcel.target.up and not wire.cut:
-            return True
+    def _hold(self, parcel: _Parcel) -> None:
         self._held.append(parcel)
         if parcel.sender is not None:
             parcel.sender.unanswered()
-        return False
 
     def _send_again(self) -> None:
         held, self._held = self._held, []
-        for parcel in held:
-            self._carry(parcel)
+        for p in held:
+            self.carry(p.source, p.target, p.sender, p.deliver, *p.args, size=p.size)
 
     def _wire(self, a: Host, b: Host) -> _Wire:
-        pair = frozenset((a.name, b.name))
-        if pair not in self._wires:
-            self._wires[pair] = _Wire(self._latency)
-        return self._wires[pair]
+        wire = a.wires.get(b)
+        if wire is None:
+            wire = a.wires[b] = b.wires[a] = _Wire(self._latency)
+            self._wires.append(wire)
+        return wire
 
     def register(self, end: Endpoint) -> int:
         """The number (fd) of a new socket."""

@@ -71,9 +71,11 @@ class Endpoint:
 
     def changed(self) -> None:
         """Wake whoever waits for this socket."""
-        self.signal.fire()
-        for watcher in tuple(self.watchers):
-            watcher.fire()
+        if self.signal:
+            self.signal.fire()
+        if self.watchers:
+            for watcher in tuple(self.watchers):
+                watcher.fire()
 
     def events(self) -> int:
         """What poll(2) says of it now."""
@@ -188,8 +190,9 @@ class Endpoint:
             raise failure(errno.EBADF)
         if self.state != "connected":
             raise failure(errno.ENOTCONN)
-        self.until(OUT, timeout)
-        self.raise_error()
+        if self.unread >= _WINDOW:
+            self.until(OUT, timeout)
+            self.raise_error()
         if self.sent_eof or self.peer is None:
             raise failure(errno.EPIPE)
         part = bytes(data[: _WINDOW - self.unread])
@@ -217,7 +220,7 @@ class Endpoint:
             self.raise_error()
             self._at_end()
             return b""
-        data = bytes(self.received[:size])
+        data = bytes(self.received) if len(self.received) <= size else bytes(self.received[:size])
         if not peek and self.peer is not None:
             del self.received[:size]
             was_full, self.peer.unread = self.peer.unread >= _WINDOW, self.peer.unread - len(data)

@@ -84,13 +84,22 @@ def test_a_policy_changes_queues_at_once(stage):
 @guide  # PCRE's match_limit
 def test_a_policy_whose_pattern_would_take_for_ever_does_not_fit(stage):
     name = "a" * 60
-    stage.spawn("declarer", lambda: stage.connect().channel().queue_declare(name))
+
+    def declare():
+        connection = stage.connect()
+        connection.channel().queue_declare(name, exclusive=True)
+        connection.sleep(30)
+        connection.close()
+
+    stage.spawn("declarer", declare)
     stage.cloud.advance(2)
     policy = {"pattern": "^a/b|^(a+)+b", "definition": {"max-length": 1}}
     assert asked(stage, "PUT", "/api/policies/%2F/slow", json.dumps(policy))[0] == 201
     limits = {queue.name: queue.settings.max_length for queue in stage.engine.vhost.queues.values()}
     assert limits["a/b c"] == 1 and limits[name] > 1e9
     assert asked(stage, "DELETE", "/api/policies/%2F/slow")[0] == 204
+    stage.cloud.advance(40)
+    assert name not in stage.engine.vhost.queues
 
 
 @guide

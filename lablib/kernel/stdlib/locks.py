@@ -37,7 +37,10 @@ class Lock:
             return self._lock.acquire(blocking, timeout)  # raises what Python raises
         process = current_process()
         if process is not None:
-            look(process)
+            if process.looked_at != process.kernel.now:  # as `look`, which is called so often that it shows
+                process.looked_at, process.looks = process.kernel.now, 1
+            else:
+                look(process)
         if self._lock.acquire(False):
             self._owner = _thread.get_ident() if process is None else process
             return True

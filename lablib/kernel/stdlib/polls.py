@@ -38,17 +38,24 @@ def _wait(process: Process, wanted: dict[int, int], timeout: float | None, chang
         look(process)
     until = None if timeout is None or timeout < 0 else kernel.now + timeout + (SLACK if timeout else 0.0)
     while True:
-        ends = [(fd, fds[fd], mask) for fd, mask in wanted.items() if fd in fds]
-        found = [(fd, got) for fd, end, mask in ends if (got := end.events() & (mask | ERR | HUP))]
-        left = None if until is None else until - kernel.now
-        if found or (left is not None and left <= 0):
+        ends, found = [], []
+        for fd, mask in wanted.items():
+            end = fds.get(fd)
+            if end is not None:
+                ends.append(end)
+                if got := end.events() & (mask | ERR | HUP):
+                    found.append((fd, got))
+        if found:
             return found
-        for _, end, _ in ends:
+        left = None if until is None else until - kernel.now
+        if left is not None and left <= 0:
+            return found
+        for end in ends:
             end.watchers.append(changed)
         try:
             kernel.wait(changed, left)
         finally:
-            for _, end, _ in ends:
+            for end in ends:
                 end.watchers.remove(changed)
 
 

@@ -24,6 +24,7 @@ from lablib.kernel.tcp import IN, OUT, Endpoint, failure
 _RealSocket = socket.socket
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 7200, "TCP_KEEPINTVL": 75, "TCP_KEEPCNT": 9}  # Linux's defaults, tcp(7)
 _USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", -1)
+_PEEK = int(socket.MSG_PEEK)
 _LOCAL = ("", "localhost", "127.0.0.1", "0.0.0.0", "::1")
 
 
@@ -144,11 +145,11 @@ class Socket(_RealSocket):
     # ---- bytes ------------------------------------------------------------------------------------------------------
 
     def send(self, data: Any, flags: int = 0) -> int:
-        view = memoryview(data).cast("B")
+        view = _bytes_of(data)
         return self.end.send(view, self._timeout) if len(view) else 0
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        view = memoryview(data).cast("B")
+        view = _bytes_of(data)
         while len(view):
             view = view[self.send(view) :]
 
@@ -159,7 +160,10 @@ class Socket(_RealSocket):
         return self._sendfile_use_send(file, offset, count)  # type: ignore[attr-defined]
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        return self.end.recv(size, self._timeout, bool(flags & socket.MSG_PEEK))
+        end = self._end
+        if end is None:
+            raise failure(errno.EBADF)
+        return end.recv(size, self._timeout, flags != 0 and flags & _PEEK != 0)
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         view = memoryview(buffer).cast("B")
@@ -236,6 +240,11 @@ class Socket(_RealSocket):
 
     def get_inheritable(self) -> bool:
         return False
+
+
+def _bytes_of(data: Any) -> memoryview:
+    view = memoryview(data)
+    return view if view.format == "B" and view.ndim == 1 and view.contiguous else view.cast("B")
 
 
 def _adopt(end: Endpoint) -> Socket:

@@ -110,18 +110,18 @@ class TlsSocket(Socket, ssl.SSLSocket):  # type: ignore[misc]
         return self._ctx.wrap_socket(sock, server_side=True, do_handshake_on_connect=False), address
 
     def recv(self, size: int = 1024, flags: int = 0) -> bytes:
-        self._ready(IN, ssl.SSLWantReadError, ssl.SSL_ERROR_WANT_READ)
+        if not self._done:
+            self.do_handshake()
+        if self._timeout == 0.0 and not self.end.events() & IN:
+            raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, _INCOMPLETE)  # pika looks at args[0], and nowhere else
         return super().recv(size, flags)
 
     def send(self, data: Any, flags: int = 0) -> int:
-        self._ready(OUT, ssl.SSLWantWriteError, ssl.SSL_ERROR_WANT_WRITE)
-        return super().send(data, flags)
-
-    def _ready(self, mask: int, error: type[ssl.SSLError], number: int) -> None:
         if not self._done:
             self.do_handshake()
-        if self._timeout == 0.0 and not self.end.events() & mask:
-            raise error(number, _INCOMPLETE)  # pika looks at args[0], and nowhere else
+        if self._timeout == 0.0 and not self.end.events() & OUT:
+            raise ssl.SSLWantWriteError(ssl.SSL_ERROR_WANT_WRITE, _INCOMPLETE)
+        return super().send(data, flags)
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:
         return self.recv(len) if buffer is None else self.recv_into(buffer, len)

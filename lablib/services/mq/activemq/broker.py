@@ -40,6 +40,7 @@ class Serving:
         self.connections = 0  # how many there ever were
         self.used = 0  # bytes of memory that messages take
         self.born_ms = self.now_ms
+        self.memory, self._per_message = engine.memory, 1 / engine.rate
         self._free_at = 0.0  # when the processor has done what it has to do
         self._recover()
 
@@ -54,7 +55,7 @@ class Serving:
         """The processor takes on one more message; the seconds until it can begin with it."""
         now = self.world.kernel.now
         wait = max(0.0, self._free_at - now)
-        self._free_at = now + wait + 1 / self.engine.rate
+        self._free_at = now + wait + self._per_message
         return wait
 
     def took(self, message: Message) -> None:
@@ -66,13 +67,13 @@ class Serving:
         """A message has left: its memory is free again, and whoever waited for it goes on."""
         if not message.persistent:
             self.used -= message.size
-            if self.used + message.size >= self.engine.memory > self.used:
+            if self.used + message.size >= self.memory > self.used:
                 for session in self.blocked:  # in the order in which they were stopped; who finds no room waits on
                     self.node.after(0, self._try_again, session)
 
     def is_full(self) -> bool:
         """Is the memory for messages used up?"""
-        return self.used >= self.engine.memory
+        return self.used >= self.memory
 
     def block(self, session: AnySession, place: str) -> None:
         """Producer flow control: read nothing more of this client until there is memory."""

@@ -140,7 +140,7 @@ class Source:
 
     def dispatch(self) -> None:
         """Hand out what can be handed out."""
-        if self._dispatching:  # a consumer that acknowledges at once makes room while we are at it
+        if self._dispatching or not self.waiting:  # a consumer that acknowledges at once makes room meanwhile
             return
         self._dispatching = True
         try:

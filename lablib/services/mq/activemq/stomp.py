@@ -29,9 +29,14 @@ class Frame:
 
     def encode(self, version: str) -> bytes:
         """Its bytes in a version of the protocol."""
-        escape = _as_it_is if version == "1.0" else _escaped
-        lines = [self.command, *(f"{key}:{escape(value)}" for key, value in self.headers.items()), "", ""]
-        return "\n".join(lines).encode() + self.body + b"\0\n"
+        headers = self.headers
+        if version == "1.0":
+            lines = [f"{key}:{value}" for key, value in headers.items()]
+        else:
+            odd = "".join(headers.values())
+            escape = _escaped if "\\" in odd or "\n" in odd else _with_colons_escaped
+            lines = [f"{key}:{escape(value)}" for key, value in headers.items()]
+        return "\n".join((self.command, *lines, "", "")).encode() + self.body + b"\0\n"
 
 
 class Decoder:
@@ -79,15 +84,19 @@ class Decoder:
         buffer = self._buffer
         if buffer and buffer[0] in b"\r\n \t":  # between frames: heart-beats
             del buffer[: len(buffer) - len(buffer.lstrip(b"\r\n \t"))]
+        if not buffer:
+            return False
         lines, at = self._head_lines()
         if not lines:
             return False
-        frame = Frame(lines[0].decode(errors="replace").strip())
+        frame, old = Frame(lines[0].decode(errors="replace").strip()), self.version == "1.0"
+        headers = frame.headers
         for line in lines[1:]:
             name, _, value = line.decode(errors="replace").partition(":")
-            value = _unescaped(value)
-            frame.headers.setdefault(name, value.strip() if self.version == "1.0" else value)
-        length = frame.headers.get("content-length")
+            if name not in headers:
+                value = _unescaped(value) if "\\" in value else value
+                headers[name] = value.strip() if old else value
+        length = headers.get("content-length")
         if length is not None and frame.command in _WITH_LENGTH:
             if not is_whole(length.strip(), 10):
                 raise BrokenFrame("Specified content-length is not a valid integer")
@@ -143,8 +152,8 @@ def detect_version(headers: dict[str, str]) -> str:
     raise BrokenFrame(f"Invalid Protocol version[{accepted}], supported versions are: [{', '.join(VERSIONS)}]")
 
 
-def _as_it_is(text: str) -> str:
-    return text
+def _with_colons_escaped(text: str) -> str:
+    return text.replace(":", "\\c")
 
 
 def _escaped(text: str) -> str:
@@ -152,8 +161,6 @@ def _escaped(text: str) -> str:
 
 
 def _unescaped(text: str) -> str:
-    if "\\" not in text:
-        return text
     parts, escapes = text.split("\\\\"), (("\\n", "\n"), ("\\c", ":"))
     for written, meant in escapes:
         parts = [part.replace(written, meant) for part in parts]

@@ -54,6 +54,7 @@ class StompSession(Session[Frame]):
         self._decoder = Decoder()
         self._subscriptions: list[_Subscription] = []
         self._acks: dict[str, tuple[str, _Subscription]] = {}
+        self._ack_ids_of: dict[str, list[str]] = {}  # by the id of the message
         self._transactions: dict[str, _Transaction] = {}
         self._sent = self._ack_ids = 0
 
@@ -245,8 +246,9 @@ class StompSession(Session[Frame]):
             frame.headers["subscription"] = subscription.id
         if self.version == "1.2" and subscription.mode != "auto":
             self._ack_ids += 1
-            frame.headers["ack"] = f"{self.id}:ack:{self._ack_ids}"
-            self._acks[frame.headers["ack"]] = (message.id, subscription)
+            ack = frame.headers["ack"] = f"{self.id}:ack:{self._ack_ids}"
+            self._acks[ack] = (message.id, subscription)
+            self._ack_ids_of.setdefault(message.id, []).append(ack)
         self._send(frame)
 
     # ---- acknowledgements --------------------------------------------------------------------------------------------
@@ -304,9 +306,9 @@ class StompSession(Session[Frame]):
         return None, str(message_id)
 
     def _forget_acks(self, messages: list[Message]) -> None:
-        if self._acks:
-            gone = {message.id for message in messages}
-            self._acks = {key: known for key, known in self._acks.items() if known[0] not in gone}
+        for message in messages:
+            for ack in self._ack_ids_of.pop(message.id, ()):
+                del self._acks[ack]
 
     # ---- transactions ------------------------------------------------------------------------------------------------
 
