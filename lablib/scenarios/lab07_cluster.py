@@ -12,7 +12,7 @@ from lablib.cloud import Cloud
 from lablib.kernel import Row
 from lablib.kernel.network import network_of
 from lablib.scenarios.actions import Targets, action
-from lablib.scenarios.param import choice, duration_of, seconds, whole
+from lablib.scenarios.param import choice, duration_of, number, seconds, whole
 from lablib.scenarios.run import Run
 from lablib.scenarios.scenario import Scenario
 from lablib.scenarios.stage import Stage
@@ -114,6 +114,10 @@ class Cluster(Scenario):
     repair: float = seconds(40.0, 10.0, 600.0, step=5.0).says(
         "repair takes", "Until a machine without power is there again. Assumed: AWS gives no number."
     )
+    memory: float = number(400.0, 0.02, 400.0, "MB", log=True, step=None).says(
+        "memory watermark",
+        "With more messages in a node's memory RabbitMQ raises an alarm. An order takes 0.7 kB.",
+    )
 
     def lens(self, run: Run) -> dict[str, Any]:
         """Nodes, the leader, what each node has, and what each shop waits for."""
@@ -152,7 +156,7 @@ class Cluster(Scenario):
         }
 
     def assume(self) -> dict[str, float]:
-        return {"mq.replace_time": self.repair}
+        return {"mq.replace_time": self.repair, "mq.rabbitmq_memory": self.memory * 1e6}
 
     def build(self, cloud: Cloud) -> Stage:
         return _ClusterStage(cloud, self)

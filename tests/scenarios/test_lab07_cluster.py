@@ -94,3 +94,17 @@ def test_what_the_picture_gets_is_small():
     lens = Cluster().lens(fresh(*TWO_OFF))
     assert [shop["name"] for shop in lens["shops"]] == ["shop-1", "shop-2", "shop-3"]
     assert set(lens["up"]) == set(lens["copies"]) == set(NODES)
+
+
+def test_a_full_memory_blocks_every_shop_and_a_large_one_nobody():
+    """The alarm is of the whole cluster, and nobody receives: it stays."""
+    run = fresh(memory=0.1)
+    (alarm,) = run.trace.where("AlarmRaised")
+    blocked = run.tokens.blocked(run.until)
+    assert alarm.detail == "memory" and set(blocked) == {"shop-1", "shop-2", "shop-3"}
+    assert all(
+        alarm.time <= spans[0][0] <= alarm.time + 1.1 and spans[-1][1] == run.until for spans in blocked.values()
+    )
+    stored = sum(row.detail["bytes"] + 700 for row in run.trace.where("Enqueued") if row.time < alarm.time)
+    assert 0.097e6 < stored < 0.103e6
+    assert not fresh().tokens.blocked(120.0)

@@ -224,11 +224,13 @@ def told(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
 
 def clustered(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
     """A cluster: who leads and can decide, which nodes are there, how many messages each has on its disk, how many
-    orders of each shop are confirmed; what the sentence says of the nodes, and which of those there is cut off."""
+    orders of each shop are confirmed, and which shops are blocked; what the sentence says of the nodes and of blocked
+    shops, and which of those there is cut off."""
     there: set[str] = set()
     cut: set[str] = set()
     disks = dict.fromkeys((f"warehouse-{n}" for n in (1, 2, 3)), 0)
     done: dict[str, int] = defaultdict(int)
+    blocked: set[str] = set()
     leader = home = ""
     classic = run.scenario.values()["queue"] == "classic"
     for row in _until(run, t):
@@ -257,10 +259,14 @@ def clustered(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
             done[who] += 1
         elif row.kind == "CutOff":
             cut.add(who)
+        elif row.kind == "ProducerBlocked":
+            blocked.add(who)
+        elif row.kind == "ProducerUnblocked":
+            blocked.discard(who)
         elif row.kind == "Rejoined":
             cut.discard(who)
     nodes: dict[str, Any] = {"leader": leader, "there": sorted(there), "said": len(there), "cut": sorted(cut & there)}
-    return {"t": t, "disks": disks, "confirmed": done, **nodes}
+    return {"t": t, "disks": disks, "confirmed": done, "blocked": sorted(blocked), "stopped": len(blocked), **nodes}
 
 
 def brokered(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:

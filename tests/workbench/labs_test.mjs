@@ -96,7 +96,7 @@ const PAINTED = {
   },
   clustered({ g, lane, t }) {
     usesTheWidth(lane.cluster);
-    const { run } = lane, st = lane.cluster, disks = {}, confirmed = {}, there = [];
+    const { run } = lane, st = lane.cluster, disks = {}, confirmed = {}, there = [], blocked = [];
     let leader = "";
     run.lens.nodes.forEach((name, n) => {
       const words = wordsIn(g, st.b[n]);
@@ -104,10 +104,12 @@ const PAINTED = {
       if (words.some((s) => /^(leads|has the queue)/.test(s))) leader = name;
       if (!words.some((s) => /^(no power|sees a minority|pauses)/.test(s))) there.push(name);
     });
-    run.lens.shops.forEach((shop, i) => { const n = number(wordsIn(g, st.cells[i]), /^([\d,]+) confirmed/); if (n) confirmed[shop.name] = n; });
+    run.lens.shops.forEach((shop, i) => { if (wordsIn(g, st.cells[i]).some((s) => /^blocked/.test(s))) blocked.push(shop.name);
+      const n = number(wordsIn(g, st.cells[i]), /^([\d,]+) confirmed/); if (n) confirmed[shop.name] = n; });
+    const stopped = Number(clusterLens.say([run], t).match(/(\d+) shops? (?:is|are) blocked: low on memory/)?.[1] ?? 0);
     const said = clusterLens.say([run], t).match(/(\d) of 3 nodes (?:is|are) there(?:, but (\S+) is cut off)?/);
     const cut = said?.[2] ? [said[2]] : [];
-    return { leader, there: there.sort(), disks, confirmed, said: said ? Number(said[1]) : null, cut };
+    return { leader, there: there.sort(), disks, confirmed, said: said ? Number(said[1]) : null, cut, blocked: blocked.sort(), stopped };
   },
   brokered({ g, v, lane, t }) {
     const { run } = lane, st = lane.brokers, n = owner(run, t), hands = {}, done = {}, blocked = {};

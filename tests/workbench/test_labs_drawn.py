@@ -82,6 +82,7 @@ SCENES = {
         lambda: [Uploads(way="one queue", rate=1.0, consumers=1).run(5, (Action("crash", 40.0, "resize-1"),))],
     ),
     "a cluster": (clustered, lambda: [Cluster().run(7, DARK, limits="today"), Cluster(queue="classic").run(7, DARK)]),
+    "a cluster whose memory is full": (clustered, lambda: [Cluster(memory=0.1).run(7, OFF)]),
     "a mirrored queue": (clustered, lambda: [Cluster(queue="classic", repair=70.0).run(7, OFF)]),
     "a cluster of 2023": (clustered, lambda: [Cluster(senders=6, every=0.5).run(3, CUT)]),
     "brokers": (brokered, lambda: [Warehouse().run(7, CRASH)]),

@@ -99,21 +99,24 @@ function wires(g, lane, v) {
 
 function shop(g, lane, v, i) {
   const { col, t } = v, { run } = lane, st = lane.cluster, c = run.lens.shops[i], b = st.cells[i], low = b.h < st.fs * 3.4, fs = st.fs, mid = b.y + b.h / 2;
-  const now = within(c.up, t), n = now ? run.lens.nodes.indexOf(now[2]) : -1, there = n >= 0 && ["leads", "follows"].includes(nodeAt(run, n, t).is);
+  const actor = run.once(`actor ${c.name}`, () => run.actors.findIndex((a) => a.name === c.name)), state = actor >= 0 ? run.stateOf(actor, t) : {};
+  const now = within(c.up, t), full = now && state.state === "blocked", n = now ? run.lens.nodes.indexOf(now[2]) : -1, there = n >= 0 && ["leads", "follows"].includes(nodeAt(run, n, t).is);
   if (now && n >= 0) {
     const k = st.b[n], w = curve(b.x + b.w, mid, k.x, k.y + k.h * ((i + 1) / (run.lens.shops.length + 1)));
     g.beginPath(); g.moveTo(w.x0, w.y0); g.bezierCurveTo(w.x1, w.y1, w.x2, w.y2, w.x3, w.y3);
-    g.strokeStyle = there ? col.done : col.again; g.lineWidth = there ? 2.2 : 1.6; g.setLineDash(there ? [] : [5, 6]); g.stroke(); g.setLineDash([]);
-    circle(g, w.x3, w.y3, 3.4, { fill: there ? col.done : col.again });
+    g.strokeStyle = !there ? col.again : full ? col.control : col.done; g.lineWidth = there ? 2.2 : 1.6; g.setLineDash(there ? [] : [5, 6]); g.stroke(); g.setLineDash([]);
+    if (there && full) box(g, w.x3 - 6, w.y3 - 7, 4, 14, 1, { fill: col.control });   // it is shut
+    else circle(g, w.x3, w.y3, 3.4, { fill: there ? col.done : col.again });
   }
   const wait = now ? null : within(c.waits, t), made = c.orders.filter(([at]) => at <= t), done = made.filter(([, at]) => at !== null && at <= t).length, kept = made.length - done;
   const oldest = made.filter(([, at]) => at === null || at > t).reduce((least, [at]) => Math.min(least, at), t), late = t - oldest > 0.5;
-  const actor = run.once(`actor ${c.name}`, () => run.actors.findIndex((a) => a.name === c.name)), id = `${lane.i}s${i}`, p = run.places.findIndex((q) => q.role === "producer");
-  box(g, b.x, b.y, b.w, b.h, Math.min(8, b.h / 3), { fill: col.well, stroke: late ? col.again : col.edge, line: late ? 1.8 : 1.2, dash: now || !made.length ? null : [6, 4] });
+  const id = `${lane.i}s${i}`, p = run.places.findIndex((q) => q.role === "producer");
+  box(g, b.x, b.y, b.w, b.h, Math.min(8, b.h / 3), { fill: col.well, stroke: full ? col.control : late ? col.again : col.edge, line: late || full ? 1.8 : 1.2, dash: now || !made.length ? null : [6, 4] });
   v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, touch: { place: p, lane: lane.i, actor, at: b }, pick: actor >= 0 ? { actor, lane: lane.i } : { place: p, lane: lane.i } });
   const y1 = low ? mid : b.y + fs * 1.05;
-  text(g, c.name, b.x + 10, y1, { size: fs, weight: 650, color: late ? col.again : col.ink, max: b.w * 0.4, least: 9 });
-  text(g, fitting(g, [`${done} confirmed`, `${done}`], b.w * 0.55, fs - 1), b.x + b.w - 9, y1, { size: fs - 1, color: col.soft, align: "right" });
+  text(g, c.name, b.x + 10, y1, { size: fs, weight: 650, color: full ? col.control : late ? col.again : col.ink, max: b.w * 0.4, least: 9 });
+  text(g, fitting(g, low && full ? [`blocked, ${done} confirmed`, "blocked"] : [`${done} confirmed`, `${done}`], b.w * 0.55, fs - 1), b.x + b.w - 9, y1,
+    { size: fs - 1, weight: low && full ? 650 : 400, color: low && full ? col.control : col.soft, align: "right" });
   if (wait) {
     ring(g, b.x + b.w + 16, mid, 9, (wait[1] - t) / (wait[1] - wait[0]), col.again, alpha(col.again, 0.2), 3);
     if (!st.narrow) text(g, "nobody answers", b.x + b.w + 30, mid, { size: fs - 1, weight: 600, color: col.again, max: 84, least: 8 });
@@ -121,10 +124,13 @@ function shop(g, lane, v, i) {
   if (low) return;
   if (late) {
     const s = Math.max(5, Math.min(14, b.h * 0.24, (b.w - 20) / 1.15 / kept)), fits = Math.max(1, Math.floor((b.w - 20) / (s * 1.15)));
-    for (let k = 0; k < Math.min(kept, fits); k++) mark(g, b.x + 10 + s / 2 + k * s * 1.15, mid + fs * 0.1, s, { color: col.again, hollow: true, ground: col.well });
+    for (let k = 0; k < Math.min(kept, fits); k++) mark(g, b.x + 10 + s / 2 + k * s * 1.15, mid + fs * 0.1, s,
+      { color: full ? col.control : col.again, hollow: true, ground: col.well });
   }
   const waits = `${kept} wait${kept === 1 ? "s" : ""}`, long = seconds(t - oldest);
-  text(g, late ? fitting(g, [`${waits} for a confirm: ${long}`, `${waits}: ${long}`], b.w - 20, fs - 1) : now ? "" : made.length ? "no connection" : "",
+  const shut = [`blocked, ${state.why}: ${waits}`, `blocked: ${waits}`, "blocked"];
+  if (full) text(g, fitting(g, shut, b.w - 20, fs - 1, 600), b.x + 10, b.y + b.h - fs * 0.85, { size: fs - 1, weight: 600, color: col.control, max: b.w - 18 });
+  else text(g, late ? fitting(g, [`${waits} for a confirm: ${long}`, `${waits}: ${long}`], b.w - 20, fs - 1) : now ? "" : made.length ? "no connection" : "",
     b.x + 10, b.y + b.h - fs * 0.85, { size: fs - 1, italic: true, color: col.again, max: b.w - 18 });
 }
 
@@ -164,7 +170,9 @@ export const clusterLens = {
     return { label: "orders without a confirm", color: "again", ...steps([[0, 0], ...pairs]) };
   },
   say: (runs, t) => runs.map((run, i) => {
-    const head = runs.length > 1 ? `${"AB"[i]}: ` : "", led = within(run.lens.leads, t), late = waiting(run, t), { words } = together(run, t), tail = late ? ` ${plural(late, "order")} wait${late === 1 ? "s" : ""} for a confirm.` : "";
+    const head = runs.length > 1 ? `${"AB"[i]}: ` : "", led = within(run.lens.leads, t), late = waiting(run, t), { words } = together(run, t), shut = run.blocked(t);
+    const tail = (shut.length ? ` ${plural(shut.length, "shop")} ${shut.length === 1 ? "is" : "are"} blocked: ${run.stateOf(run.actors.indexOf(shut[0]), t).why}.` : "") +
+      (late ? ` ${plural(late, "order")} wait${late === 1 ? "s" : ""} for a confirm.` : "");
     if (led) return `${head}${led[2]} ${run.lens.quorum || run.lens.mirrored ? "leads" : "has the queue"}; ${words}.${tail}`;
     return `${head}${run.lens.leads.some(([at]) => at <= t) ? `Nobody leads: ${words}.` : "The queue is not declared yet."}${tail}`;
   }).join("  "),
