@@ -394,6 +394,20 @@ def test_the_server_signs_what_was_brought_and_looks_for_nothing_else(labs, mine
         process.wait(60)
 
 
+def test_the_kernel_of_the_first_notebook_is_on_its_way_when_the_page_loads(labs, mine, tmp_path):
+    """The page connects to the session of its notebook's path; asked for one, the server gives that."""
+    process, base, token = started(tmp_path)
+    try:
+        address, patience = f"{base}/api/sessions?token={token}", time.monotonic() + 60
+        while not (sessions := json.load(urlopen(address, timeout=60))) and time.monotonic() < patience:
+            time.sleep(0.1)
+        (session,) = sessions
+        assert (session["path"], session["type"], session["kernel"]["name"]) == ("01-tiny.ipynb", "notebook", "python3")
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
 def test_the_server_builds_no_grammar_of_addresses_when_it_starts():
     with subprocess.Popen(
         [sys.executable, "-X", "importtime", "-m", "lablib.cli.served", "--version"],

@@ -14,7 +14,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from lablib.cli.copies import HOME, PATTERN, Problem, deliver, home, labs_folder
 
@@ -195,6 +195,14 @@ def welcome(folder: Path, port: int, token: str, notebook: str, browser: bool) -
     print(f"Your work is saved in {folder}. Ctrl-C here ends the lab.", flush=True)
 
 
+def prepare(port: int, token: str, notebook: str) -> None:
+    """Start the kernel of the notebook that the address opens, while the page loads; the page connects to it."""
+    wanted = {"path": notebook, "name": notebook, "type": "notebook", "kernel": {"name": "python3"}}
+    address = f"http://{HOST}:{port}/api/sessions?token={token}"
+    with suppress(OSError):  # then the page starts it
+        urlopen(Request(address, json.dumps(wanted).encode(), method="POST"), timeout=PATIENCE).close()
+
+
 def command(args: Namespace, rest: list[str]) -> int:
     """`messaging-lab`, `messaging-lab start`"""
     folder, labs = args.folder.resolve(), labs_folder()
@@ -208,6 +216,8 @@ def command(args: Namespace, rest: list[str]) -> int:
     try:
         server, port, token = start(folder, args.port, args.real_aws, new)
         welcome(folder, port, token, first, browser=not args.no_browser)
+        if first:
+            prepare(port, token, first)
         code = server.wait()
         print(f"JupyterLab ended with code {code}.")
         return 0 if code == 0 else 1
