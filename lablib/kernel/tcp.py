@@ -195,7 +195,8 @@ class Endpoint:
             self.raise_error()
         if self.sent_eof or self.peer is None:
             raise failure(errno.EPIPE)
-        part = bytes(data[: _WINDOW - self.unread])
+        room = _WINDOW - self.unread
+        part = bytes(data if len(data) <= room else data[:room])
         self.unread += len(part)
         self.network.carry(self.host, self.peer.host, self, self.peer._data, part, size=len(part))
         return len(part)

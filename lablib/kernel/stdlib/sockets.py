@@ -145,13 +145,17 @@ class Socket(_RealSocket):
     # ---- bytes ------------------------------------------------------------------------------------------------------
 
     def send(self, data: Any, flags: int = 0) -> int:
-        view = _bytes_of(data)
+        view = data if data.__class__ is memoryview else memoryview(data)
+        if view.format != "B" or view.ndim != 1 or not view.c_contiguous:
+            view = view.cast("B")
         return self.end.send(view, self._timeout) if len(view) else 0
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        view = _bytes_of(data)
-        while len(view):
-            view = view[self.send(view) :]
+        view = memoryview(data)
+        if view.format != "B" or view.ndim != 1:
+            view = view.cast("B")
+        while (sent := self.send(view) if len(view) else 0) < len(view):
+            view = view[sent:]
 
     def sendmsg(self, buffers: Iterable[Any], *_: Any) -> int:
         return self.send(b"".join(bytes(b) for b in buffers))
@@ -240,11 +244,6 @@ class Socket(_RealSocket):
 
     def get_inheritable(self) -> bool:
         return False
-
-
-def _bytes_of(data: Any) -> memoryview:
-    view = memoryview(data)
-    return view if view.format == "B" and view.ndim == 1 and view.contiguous else view.cast("B")
 
 
 def _adopt(end: Endpoint) -> Socket:

@@ -102,17 +102,17 @@ class StompSession(Session[Frame]):
     # ---- commands ----------------------------------------------------------------------------------------------------
 
     def _do(self, frame: Frame) -> None:
-        command = frame.command
-        if command in ("CONNECT", "STOMP"):
-            return self._connect(frame)
-        if command == "DISCONNECT":
-            return self._disconnect(frame)
-        if command not in _COMMANDS:
+        command, do = frame.command, _COMMANDS.get(frame.command)
+        if do is None:
+            if command in ("CONNECT", "STOMP"):
+                return self._connect(frame)
+            if command == "DISCONNECT":
+                return self._disconnect(frame)
             self._error(f"Unknown STOMP action: {command}", frame)
             return self.close("unknown command")  # the one mistake after which a real broker hangs up
         if not self.connected:
             raise Refused("Not connected.", PROTOCOL)
-        _COMMANDS[command](self, frame)
+        do(self, frame)
 
     def _connect(self, frame: Frame) -> None:
         if self.connected:
