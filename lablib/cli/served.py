@@ -50,11 +50,6 @@ def main(arguments: list[str]) -> None:
         def _default_static_custom_path(self) -> list[str]:
             return [*super()._default_static_custom_path(), str(STYLE)]
 
-        def find_server_extensions(self) -> None:
-            """All but that of language servers: the lab brings none, and to look for them takes a while."""
-            self.jpserver_extensions["jupyter_lsp"] = False
-            super().find_server_extensions()
-
     LabApp.serverapp_class = Server
     LabApp.launch_instance([*arguments, f"--IdentityProvider.token={token}"])
 
