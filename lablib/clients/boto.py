@@ -31,6 +31,7 @@ from botocore.client import ClientMeta
 from botocore.config import Config
 from botocore.handlers import handle_copy_source_param, json_decode_policies
 from botocore.hooks import EventAliaser, HierarchicalEmitter
+from botocore.utils import parse_to_aware_datetime
 from botocore.validate import ParamValidator
 
 from lablib.aws.service import NotSimulated, Principal, Service, ServiceError
@@ -134,7 +135,8 @@ class _Operation:
                 if validated:
                     raise ParamValidationError(report=report.generate_report()) from None
                 raise self._refusal(given, report.generate_report()) from None
-            return {members[name][0]: as_sent(value, shape.members[name]) for name, value in given.items()}
+            sent = partial(as_sent, dated=parse_to_aware_datetime)
+            return {members[name][0]: sent(value, shape.members[name]) for name, value in given.items()}
         return params
 
     def _refusal(self, given: dict[str, Any], report: str) -> ServiceError:

@@ -101,18 +101,22 @@ def structure_rule(shape: Any) -> Callable[[Any], Any]:
     return copied_structure
 
 
-def as_sent(value: Any, shape: Any) -> Any:
-    """A copy of a value as it goes over the wire: a text that is given for bytes is encoded, and what the model does
-    not know is left out."""
+def as_sent(value: Any, shape: Any, dated: Callable[[Any], Any]) -> Any:
+    """A copy of a value as it goes over the wire: a text that is given for bytes is encoded, a number or a text for a
+    date is one (`dated`), and what the model does not know is left out."""
     kind = shape.type_name
     if kind == "structure" and isinstance(value, dict):
-        return {name: as_sent(item, shape.members[name]) for name, item in value.items() if name in shape.members}
+        return {
+            name: as_sent(item, shape.members[name], dated) for name, item in value.items() if name in shape.members
+        }
     if kind == "list" and isinstance(value, (list, tuple)):
-        return [as_sent(item, shape.member) for item in value]
+        return [as_sent(item, shape.member, dated) for item in value]
     if kind == "map" and isinstance(value, dict):
-        return {key: as_sent(item, shape.value) for key, item in value.items()}
+        return {key: as_sent(item, shape.value, dated) for key, item in value.items()}
     if kind == "blob" and isinstance(value, (str, bytearray)):
         return value.encode() if isinstance(value, str) else bytes(value)
+    if kind == "timestamp":
+        return dated(value)
     return duplicate(value)
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
@@ -442,3 +443,23 @@ def test_the_clients_of_a_session_begin_with_its_handlers(cloud, of):
 
     cloud.client("sqs").create_queue(QueueName="orders")
     assert cloud.run(program) == ["ListQueues"]
+
+
+@pytest.mark.parametrize(
+    "date", [1680307205, 1680307205.0, "1680307205", "2023-04-01T00:00:05Z", datetime(2023, 4, 1, 0, 0, 5, tzinfo=UTC)]
+)
+def test_a_timestamp_is_a_date_a_number_or_a_text_of_one(cloud, date):
+    """botocore.utils.parse_to_aware_datetime."""
+    kinesis = cloud.client("kinesis")
+    kinesis.create_stream(StreamName="s", ShardCount=1)
+    cloud.advance(60)
+    kinesis.put_record(StreamName="s", Data=b"x", PartitionKey="k")
+    cloud.advance(1)
+    where = {"StreamName": "s", "ShardId": "shardId-000000000000", "ShardIteratorType": "AT_TIMESTAMP"}
+    iterator = kinesis.get_shard_iterator(**where, Timestamp=date)["ShardIterator"]
+    assert [record["Data"] for record in kinesis.get_records(ShardIterator=iterator)["Records"]] == [b"x"]
+    cloud.deploy("draw", lambda event, context: None)
+    arn = kinesis.describe_stream_summary(StreamName="s")["StreamDescriptionSummary"]["StreamARN"]
+    how = {"FunctionName": "draw", "StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": date}
+    made = cloud.client("lambda").create_event_source_mapping(EventSourceArn=arn, **how)
+    assert made["StartingPositionTimestamp"] == datetime(2023, 4, 1, 0, 0, 5, tzinfo=UTC)

@@ -177,27 +177,6 @@ def test_a_stream_takes_larger_records_only_when_it_is_told_so():
 
 
 @pytest.mark.reported
-@pytest.mark.parametrize(
-    ("bad", "message"),
-    [
-        (
-            {"PartitionKey": "k" * 257},
-            "at 'records.2.member.partitionKey' failed to satisfy constraint: Member must have ",
-        ),
-        ({"ExplicitHashKey": str(2**128)}, "Invalid ExplicitHashKey. ExplicitHashKey must be in the range"),
-        ({"Data": bytes(KIB * KIB + 1)}, "Value at 'records.2.member.data' failed to satisfy constraint"),
-    ],
-)
-def test_one_invalid_entry_refuses_the_whole_call(lab, bad, message):
-    """Case: partial success is for throttling and internal failures. boto/boto3#1147."""
-    good = {"Data": b"x", "PartitionKey": "k"}
-    with pytest.raises(ClientError) as caught:
-        put_records(lab, [good, good | bad, good])
-    assert message in caught.value.response["Error"]["Message"]
-    assert lab.bodies() == []
-
-
-@pytest.mark.reported
 def test_the_size_of_a_request_counts_data_and_keys():
     """Case: exactly five mebibytes are accepted in 2023, one byte more is not. getmoto/moto#6231."""
     lab = Lab(shards=100)

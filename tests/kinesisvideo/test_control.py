@@ -52,22 +52,6 @@ def test_a_camera_waits_until_the_stream_is_there(lab):
     video.put_media("new", "camera").close()
 
 
-def test_a_name_that_no_stream_can_have_is_not_looked_for(lab):
-    assert code_and_message(lab.video.describe_stream, StreamName="a/b")[0] == "InvalidArgumentException"
-
-
-def test_a_list_of_fragments_needs_a_span_that_has_a_length(lab):
-    lab.film(6)
-    client = lab.at("LIST_FRAGMENTS")
-    assert code_and_message(client.list_fragments, StreamName="gate")[0] == "InvalidArgumentException"
-    epoch = lab.cloud.kernel.epoch
-    span = {"StartTimestamp": epoch + 9, "EndTimestamp": epoch + 3}
-    backwards = {"FragmentSelectorType": "SERVER_TIMESTAMP", "TimestampRange": span}
-    refusal = code_and_message(client.list_fragments, StreamName="gate", FragmentSelector=backwards)
-    assert refusal[0] == "InvalidArgumentException"
-    assert code_and_message(client.list_fragments, StreamName="gate", NextToken="x")[0] == "InvalidArgumentException"
-
-
 def test_the_buffer_of_a_stream_that_stores_nothing_has_a_size():
     """Kinesis Video Streams guide, "data retention": with 0 hours only a host-side buffer of 5 minutes or 200 MB."""
     lab = Lab(hours=0)
