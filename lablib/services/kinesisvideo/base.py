@@ -6,6 +6,7 @@ import copy
 import re
 from typing import Any
 
+from lablib.aws.arn import Arn
 from lablib.aws.service import Service, Target, TokenBucket, World
 from lablib.services.kinesisvideo.stream import VideoStream, refusal
 
@@ -30,6 +31,10 @@ class VideoBase(Service):
         super().__init__(world)
         place = f"kinesisvideo/{world.account}/{world.region}"
         self.streams: dict[str, VideoStream] = world.shared.setdefault(place, {})
+
+    def arn(self, resource: str) -> str:
+        """The ARN of a stream: it names the service, also where one of its further APIs is asked."""
+        return str(Arn("kinesisvideo", self.world.region, self.world.account, resource))
 
     def find(self, name: str | None, arn: str | None) -> VideoStream:
         """The stream of that name or ARN. Raises InvalidArgumentException, ResourceNotFoundException."""
