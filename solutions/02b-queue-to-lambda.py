@@ -120,10 +120,11 @@ for way in ("raises", "reports", "reports, not asked"):
 #
 # ### Try it: the missions above the picture, and these
 #
-# Do the missions first. Then run the cell of the workbench again: its settings are as at first, and what you have met
-# stays met.
+# Do the missions first; the fourth is about section 4, the fifth about section 3, and both can wait until then. Then run
+# the cell of the workbench again: its settings are as at first, and what you have met stays met.
 #
-# 1. Open **What if**, and set *of a bad order the function* to "reports". How many orders are done again now?
+# 1. Open **What if**, and set *of a bad order the function* to "reports". How many orders are done again now? (*Came
+#    again* in the picture counts what is received again: a bad order, too.)
 # 2. Set it to "reports, not asked", and *receives before the dead-letter queue* to 3. What is in the dead-letter queue?
 #
 # ## 3. Batch and window
@@ -175,6 +176,7 @@ predict("02b.throttled")
 settings = {
     "reserved 1": {"reserved": 1},
     "reserved 1, ten receives": {"reserved": 1, "max_receives": 10},
+    "reserved 2": {"reserved": 2},
     "reserved 2, maximum concurrency 2": {"reserved": 2, "most": 2},
 }
 for name, changed in settings.items():
@@ -197,8 +199,9 @@ for name, changed in settings.items():
 #
 # ### Try it (in the workbench of section 2)
 #
-# 3. Set *of a bad order the function* to "reports", *bad orders* to 0, and *reserved concurrency* to 1. Click a message
-#    in the dead-letter queue: how often was it received, and how often was the function called for it?
+# 3. Set *of a bad order the function* to "reports", *bad orders* to 0, *receives before the dead-letter queue* to 3, and
+#    *reserved concurrency* to 1. Click a message in the dead-letter queue: how often was it received, and how often was
+#    the function called for it?
 # 4. Set *reserved concurrency* to 2 and *maximum concurrency* to 2. Who waits now, and where?
 #
 # ## 5. Three things that surprise (extra)

@@ -118,7 +118,7 @@ kinesis.get_waiter("stream_exists").wait(StreamName="orders")
 print(f"active after {cloud.now:.0f} s")
 for name in ("ann", "bob", "ann"):
     answer = kinesis.put_record(StreamName="orders", Data=b"tea", PartitionKey=name)
-    print(name, answer["ShardId"], answer["SequenceNumber"][-12:])
+    print(name, answer["ShardId"], answer["SequenceNumber"])
 
 # %% [markdown]
 # Which shard? You can compute it.

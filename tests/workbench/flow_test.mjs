@@ -137,6 +137,23 @@ test("work that failed was for nothing", { skip: !named("function") }, () => {
   assert.ok(s.again > 0 && s.good > s.again, JSON.stringify(s));
 });
 
+test("a call is one call, though some of its messages are visible again before it ends", { skip: !named("outlasts") }, () => {
+  const run = open(named("outlasts").file), place = run.places.findIndex((p) => p.role === "function"), actor = run.actors.findIndex((a) => a.place === place);
+  const { list, most } = model.executionsOf(run, place), early = run.list.filter((k) => k.call && k.wu === null && k.t1 < Infinity);
+  assert.ok(early.length > 50 && list.length < 25, `${early.length} left early, ${list.length} calls`);
+  assert.ok(list.length <= new Set(list.map((c) => c.from)).size + 1, "hardly two of these calls begin at the same instant");
+  assert.ok(run.busy(actor, 0, run.duration) < most && most < 10, `${most} at the same time`);
+});
+
+test("the card of a function counts the work that was lost as lost", { skip: !named("not asked") }, () => {
+  const run = open(named("not asked").file), place = run.places.findIndex((p) => p.role === "function"), actor = run.actors.findIndex((a) => a.place === place);
+  const lost = run.lens.lost.filter((t) => t <= 200).length, done = run.count("done", 200) - lost;
+  globalThis.document = page;
+  const said = actorCard(run, actor, { t: 200, col: PALETTE.light }).map((x) => x.textContent).join(" ");
+  delete globalThis.document;
+  assert.ok(lost > 10 && said.includes(`${done} messages done, ${lost} lost.`), said);
+});
+
 test("events that Lambda keeps for another try have each a place at its function", { skip: !named("tried again") }, () => {
   const run = open(named("tried again").file), place = run.places.findIndex((p) => p.role === "function"), { gathers } = model.executionsOf(run, place);
   const kept = model.marksAt(run, 200).filter((m) => m.place === place && m.holder < 0);

@@ -53,6 +53,8 @@ OTHERS = {
     "orders": lambda: FanOut(shop_crashes=0.15).run(seed=7),
     "one by one": lambda: FanOut(way="one by one", outage=60.0).run(seed=7),
     "function": lambda: QueueToFunction(bad=0.05, failures="reports", max_receives=3).run(seed=7),
+    "outlasts": lambda: QueueToFunction(batch_size=100, window=42, failures="reports").run(seed=7),
+    "not asked": lambda: QueueToFunction(bad=0.05, failures="reports, not asked").run(seed=7),
     "tried again": lambda: Uploads(catalogue=True).run(7, (Action("catalogue_away", 60.0, value=200.0),)),
     "stream": lambda: TruckStream(dashboards=2).run(7, (Action("split", 20.0, "shard-1"),), 60.0),
     "stream with a hot shard": lambda: TruckStream(hot=100.0, every=1.0).run(seed=7, until=40.0),

@@ -116,7 +116,9 @@ export class Run {
   /** The share of the time between two instants in which an actor worked; for a function, how many calls ran at a time. */
   busy(actor, from, to) {
     let s = 0;
-    for (const k of this.hands.get(actor)) if (k.wf !== null) s += this.worked(k, from, to) * partOf(k);
+    const calls = new Set();
+    for (const k of this.hands.get(actor)) if (k.call) calls.add(k.call); else if (k.wf !== null) s += this.worked(k, from, to);
+    for (const call of calls) s += Math.max(0, Math.min(call.until, to) - Math.max(call.from, from));
     return s / Math.max(1e-6, to - from);
   }
 
@@ -246,20 +248,23 @@ function slots(run, place) {
 export const partOf = (k) => (k.call ? 1 / k.call.tokens.length : 1);
 
 /**
- * The calls of the function at a place: {list: [{from, to, tokens, slot}], most (at the same time), largest (batch), gathers (the most that
- * are gathered for a batch, or wait for another try)}. A call and its batch begin together and end together. Each token knows its call, or its place while it has none.
+ * The calls of the function at a place: {list: [{from, to, until (its work ends), tokens, slot}], most (at the same time), largest (batch), gathers (the most that
+ * are gathered for a batch, or wait for another try)}. The messages of a call begin together; one that is visible again before the call ends
+ * leaves it early, the others end together. Each token knows its call, or its place while it has none.
  */
 export const executionsOf = (run, place) => run.once(`calls ${place}`, () => {
-  const calls = new Map(), gathered = [];
-  for (const k of run.list) {
-    if (k.place !== place || !["held", "retrying"].includes(k.state)) continue;
-    if (k.wf === null || k.wf > k.t0) gathered.push({ from: k.t0, to: k.wf ?? k.t1, k });
-    if (k.wf === null) continue;
-    const key = `${k.wf}/${k.wu ?? k.t1}`, call = calls.get(key) ?? { from: k.wf, to: k.t1, tokens: [] };
-    call.to = Math.max(call.to, k.t1); call.tokens.push(k); calls.set(key, call);
+  const calls = [], begun = new Map(), gathered = [], held = run.list.filter((k) => k.place === place && ["held", "retrying"].includes(k.state));
+  const early = (k) => k.wu === null && k.t1 < Infinity;
+  for (const k of held) if (k.wf === null || k.wf > k.t0) gathered.push({ from: k.t0, to: k.wf ?? k.t1, k });
+  for (const k of held.filter((k) => k.wf !== null).sort((a, b) => early(a) - early(b))) {
+    const others = begun.get(k.wf) ?? [], until = k.wu ?? k.t1;
+    let call = others.find((c) => (early(k) ? c.until >= until || c.open : c.until === until));
+    if (!call) { call = { from: k.wf, to: k.t1, until, open: early(k), tokens: [] }; calls.push(call); begun.set(k.wf, [...others, call]); }
+    call.to = Math.max(call.to, k.t1); call.tokens.push(k);
+    if (call.open) call.until = Math.max(call.until, until);
     k.call = call;
   }
-  const list = [...calls.values()].sort((a, b) => a.from - b.from), most = lowest(list);
+  const list = calls.sort((a, b) => a.from - b.from), most = lowest(list);
   const gathers = lowest(gathered);
   for (const { k, slot } of gathered) k.gather = slot;
   return { list, most, gathers, largest: Math.max(0, ...list.map((c) => c.tokens.length)) };

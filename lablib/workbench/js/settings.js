@@ -75,7 +75,7 @@ function control(spec, change, explain) {
  */
 export function settings(form, ask, duration) {
   const help = h("p", { class: "ml-help" }), idle = "Every change runs the same load again, from the same seed.";
-  const explain = (spec) => refill(help, spec ? [spec.help || spec.label, spec.aws && h("span", { class: "ml-aws" }, ` AWS: ${spec.aws}`)] : idle);
+  const explain = (spec) => refill(help, spec ? [spec.help || spec.label, spec.aws && " ", spec.aws && h("span", { class: "ml-aws" }, `AWS: ${spec.aws}`)] : idle);
   explain(null);
   const sent = new Map();                              // changes under way, by setting: an older answer must not move the knob
   let state = null, extra = [], doing = [];
