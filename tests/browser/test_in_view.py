@@ -100,6 +100,18 @@ def test_a_setting_far_down_is_compared_with_the_picture_in_view(run_cells):
     expect(bench.box.locator(".ml-stage")).to_be_in_viewport(ratio=1)
 
 
+def test_what_a_setting_means_stays_in_view_while_the_drawer_scrolls(run_cells):
+    code = "from lablib.scenarios.lab02b import QueueToFunction\nworkbench(QueueToFunction, seed=7)"
+    bench = Bench(run_cells(code, **SMALL))
+    bench.skip_question()
+    bench.open("What if")
+    bench.side.get_by_text("more settings").click()
+    bench.side.get_by_role("slider").first.focus()
+    meaning = bench.side.locator("p.ml-help")
+    expect(meaning).to_contain_text("AWS: BatchSize")
+    expect(meaning).to_be_in_viewport(ratio=1)
+
+
 def test_what_can_be_done_to_a_narrow_cell_leaves_its_words_to_be_read(run_cells):
     code = "from lablib.scenarios.lab07 import Warehouse\nworkbench(Warehouse)"
     bench = Bench(run_cells(code, **SMALL))
