@@ -36,7 +36,8 @@ def for_lane(actions: Iterable[Action], lane: Lane) -> tuple[Action, ...]:
 class ActionSpec:
     """An action that a scenario knows: a `label` for a button, the `targets` that exist at the start, and what its
     value is (`value_param`; None when it takes none, or when the target decides, as for "set"). `later` are targets
-    that may come during a run.
+    that may come during a run. `at`: the place where an action without targets can be done: its id or
+    its role, or several with spaces between.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class ActionSpec:
     value_param: ParamSpec | None = None
     help: str = ""
     later: frozenset[str] = field(default=frozenset(), repr=False)
+    at: str = "producer"
 
     def check(self, action: Action, params: Mapping[str, ParamSpec], until: float) -> Action:
         """The action with its numbers in the right type. Raises ValueError or TypeError with one line about what is
@@ -88,6 +90,7 @@ class Declared:
     value: ParamSpec | None
     targets: Targets | None
     when: Callable[[Any], object]
+    at: str
 
     def spec(self, kind: str, stage: Any) -> ActionSpec | None:
         """The action on this stage; None when it cannot be done there."""
@@ -95,7 +98,7 @@ class Declared:
         later = frozenset(self.targets.later(stage)) - set(first) if self.targets else frozenset()
         if not self.when(stage) or (self.targets and not first and not later):
             return None
-        return ActionSpec(kind, self.label.format(worker=stage.worker), first, self.value, self.help, later)
+        return ActionSpec(kind, self.label.format(worker=stage.worker), first, self.value, self.help, later, self.at)
 
 
 def action(
@@ -105,14 +108,16 @@ def action(
     *,
     targets: Targets | None = None,
     when: Callable[[Any], object] = lambda stage: True,
+    at: str = "producer",
 ) -> Callable[[Method], Method]:
     """Make a method of a stage an action, whose kind is the method's name: it is called with the target, when it has
     `targets`, and with the value, when it has one. `when`, a function of the stage, says whether it can be done there;
-    where there are no targets, it cannot.
+    where there are no targets, it cannot. `at`: the place in the picture where an action without targets is
+    offered: its id or its role, or several with spaces between.
     """
 
     def declare(method: Method) -> Method:
-        method.action = Declared(label, help, value, targets, when)  # type: ignore[attr-defined]
+        method.action = Declared(label, help, value, targets, when, at)  # type: ignore[attr-defined]
         return method
 
     return declare

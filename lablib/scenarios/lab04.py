@@ -30,6 +30,7 @@ _OUTAGE_BEGINS = 60.0
 _SLOW = 20.0  # seconds that a slow partner takes for an answer
 _TIMEOUT = 15.0  # seconds that the shop's and our own programs wait for it, as SNS does
 _NO_POLICY = "The queue's access policy is gone for a while: the topic may not send to it."
+_IS_SLOW = "For a while, the partner answers after 20 s. SNS waits for 15 s."
 _FILTER = {"total": [{"numeric": [">=", _BIG]}]}
 
 
@@ -371,11 +372,16 @@ class _FanOutStage(Stage):
     def crash_shop(self) -> None:
         self.crashes_next = True
 
-    @action("Partner answers 500", "The partner's web server fails for a while.", duration_of(60.0))
+    @action(
+        "Partner answers 500",
+        "The partner's web server fails for a while.",
+        duration_of(60.0),
+        at="web partner-program",
+    )
     def partner_fails(self, seconds: float) -> None:
         self._partner_fails(seconds)
 
-    @action("Partner is slow", "For a while, the partner answers after 20 s. SNS waits for 15 s.", duration_of(60.0))
+    @action("Partner is slow", _IS_SLOW, duration_of(60.0), at="web partner-program")
     def partner_slow(self, seconds: float) -> None:
         self.inbox.slow(_SLOW)
         self._note(f"For {seconds:g} s the partner's web server answers after {_SLOW:g} s.", PARTNER)

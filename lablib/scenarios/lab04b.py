@@ -247,7 +247,9 @@ class _UploadsStage(Stage):
 
     # ---- what can be done to it --------------------------------------------------------------------------------------
 
-    @action("Catalogue is away", _AWAY, duration_of(60.0), when=lambda stage: "function" in stage._places)
+    @action(
+        "Catalogue is away", _AWAY, duration_of(60.0), when=lambda stage: "function" in stage._places, at="function"
+    )
     def catalogue_away(self, seconds: float) -> None:
         """The function fails for so long."""
         kernel, add = self.cloud.kernel, self.cloud.trace.add

@@ -367,7 +367,7 @@ class _StreamStage(Stage):
             except (ServiceError, AnswerLost):
                 kernel.sleep(1.0)
 
-    @action("Replay", "The workers forget how far they were, and begin at the oldest record again.")
+    @action("Replay", "The workers forget how far they were, and begin at the oldest record again.", at="workers")
     def replay(self) -> None:
         """Rewind the application."""
         self.cloud.trace.add("Rewound", STREAM)

@@ -382,7 +382,9 @@ class _LiftStage(Stage):
     def _reads(self) -> bool:
         return self.values["way"] != "firehose"
 
-    @action("Replay", "Your program forgets how far it was, and begins at the oldest record again.", when=_reads)
+    @action(
+        "Replay", "Your program forgets how far it was, and begins at the oldest record again.", when=_reads, at="code"
+    )
     def replay(self) -> None:
         """Rewind the program."""
         self.cloud.trace.add("Rewound", STREAM)
@@ -390,7 +392,7 @@ class _LiftStage(Stage):
 
     @action(
         "S3 does not answer", "Firehose tries again, with longer and longer pauses.", duration_of(60.0),
-        when=lambda stage: stage.values["way"] != "stream",
+        when=lambda stage: stage.values["way"] != "stream", at="bucket",
     )  # fmt: skip
     def s3_away(self, seconds: float) -> None:
         """S3 refuses each object for `seconds`."""

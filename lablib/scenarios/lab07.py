@@ -430,13 +430,15 @@ class _WarehouseStage(Stage):
     def _serve(self, worker: Any) -> None:
         self.clients.receive_orders(worker, self.work_seconds)
 
-    @action("Crash the active broker", "Its program ends at once, as in a power cut. The lock becomes free.")
+    @action(
+        "Crash the active broker", "Its program ends at once, as in a power cut. The lock becomes free.", at="broker"
+    )
     def crash_broker(self) -> None:
         """End the program that serves."""
         if self.engine.active is not None:
             self.engine.active.fail()
 
-    @action("Reboot the broker", "The active program stops in order, as in a maintenance window.")
+    @action("Reboot the broker", "The active program stops in order, as in a maintenance window.", at="broker")
     def reboot_broker(self) -> None:
         """RebootBroker, as the maintenance window does it."""
         if self.node_of.state == "RUNNING" and self.engine.active is not None:

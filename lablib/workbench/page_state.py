@@ -66,7 +66,8 @@ def spec_document(spec: ParamSpec) -> dict[str, Any]:
 def action_document(spec: ActionSpec) -> dict[str, Any]:
     """A kind of action as the page needs it."""
     value = spec_document(spec.value_param) if spec.value_param else None
-    return {"kind": spec.kind, "label": spec.label, "targets": list(spec.targets), "value": value, "help": spec.help}
+    about = {"kind": spec.kind, "label": spec.label, "targets": list(spec.targets), "at": spec.at}
+    return about | {"value": value, "help": spec.help}
 
 
 def _edition(quota: Quota) -> str:

@@ -33,6 +33,16 @@ def test_any_two_settings_go_together(kind):
         assert run.until == 4.0, settings
 
 
+@pytest.mark.parametrize("kind", SCENARIOS, ids=lambda kind: kind.__name__)
+def test_what_can_be_done_belongs_to_something_in_the_picture(kind):
+    for settings in [{}, *({name: value} for name, spec in kind.params().items() for value in spec.choices)]:
+        scenario = kind(**settings)
+        topology = scenario.run(seed=1, until=1.0).topology
+        there = {word for place in topology.places for word in (place.id, place.role)}
+        for spec in scenario.actions():
+            assert spec.targets or there & set(spec.at.split()), (settings, spec)
+
+
 def test_what_is_tried_together_is_all_that_there_is():
     tried = list(pairs(TruckStream))
     assert {"dashboards": 6, "pipes": "own"} in tried

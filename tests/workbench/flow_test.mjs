@@ -424,17 +424,30 @@ test("settings: sliders and the grid of values", () => {
 
 test("what can be done to a thing", () => {
   const value = { value: 30, unit: "s", name: "value" };
-  const canDo = [{ kind: "crash", label: "Crash a consumer", targets: ["consumer-1"], value: null }, { kind: "freeze", label: "Freeze a consumer", targets: ["consumer-1"], value }, { kind: "burst", label: "Burst", targets: [], value: { value: 30, unit: "messages" } },
+  const canDo = [{ kind: "crash", label: "Crash a consumer", targets: ["consumer-1"], value: null }, { kind: "freeze", label: "Freeze a consumer", targets: ["consumer-1"], value }, { kind: "burst", label: "Burst", targets: [], at: "producer", value: { value: 30, unit: "messages" } },
     { kind: "set", label: "Change a parameter", targets: ["consumers", "rate"], value: null }];
   const run = { actors: [{ name: "consumer-1", place: 2 }, { name: "consumer-2", place: 2 }], places: [{ role: "producer" }, { role: "queue" }, { role: "consumer" }], values: { consumers: 2 } };
   const params = [{ name: "consumers", high: 20 }], of = (what) => actionsFor(canDo, params, run, what).map(({ kind, target, value: v }) => [kind, target, v]);
   assert.deepEqual(of({ actor: 0 }), [["crash", "consumer-1", null], ["freeze", "consumer-1", 30]]);
   assert.deepEqual(of({ actor: 1 }), []);
+  const label = (words, name) => actionsFor([{ kind: "x", label: words, targets: [name], value: null }], params, { ...run, places: [{ id: name }] }, { place: 0 })[0].label;
+  assert.equal(label("Cut a node off", "node-1"), "Cut node-1 off");
+  assert.equal(label("Take a queue's policy away", "mail"), "Take mail's policy away");
   assert.deepEqual(of({ place: 0 }), [["burst", "", 30]]);
+  assert.deepEqual(of({ place: 0, actor: -1 }), [["burst", "", 30]], "a program that nobody saw yet");
   assert.deepEqual(of({ place: 2 }), [["set", "consumers", 3]]);
   const more = { ...run, actions: [{ kind: "set", target: "consumers", value: 5, at: 10 }] }, plus = (t) => actionsFor(canDo, params, more, { place: 2 }, t)[0].value;
   assert.deepEqual([plus(9), plus(10)], [3, 6], "one more than there are now");
   assert.deepEqual(of({ place: 1 }), []);
+});
+
+test("an action is offered at the place where it belongs", () => {
+  const canDo = [["split", ["shard-1", "shard-2"]], ["replay", [], "consumer"], ["s3_away", [], "bucket"], ["burst", [], "producer"], ["cut_off", ["node-a"]]]
+    .map(([kind, targets, at = "producer"]) => ({ kind, label: kind, targets, at, value: null }));
+  const places = [["front", "producer"], ["positions/7", "shard", "Shard 1"], ["code", "consumer"], ["bucket", "shelf"], ["errors", "shelf"], ["n1", "broker", "node-a"]]
+    .map(([id, role, label = id]) => ({ id, role, label }));
+  const of = (place) => actionsFor(canDo, [], { actors: [], places, values: {} }, { place }).map(({ kind, target }) => [kind, target]);
+  assert.deepEqual(places.map((_, i) => of(i)), [[["burst", ""]], [["split", "shard-1"]], [["replay", ""]], [["s3_away", ""]], [], [["cut_off", "node-a"]]]);
 });
 
 test("a mission is met when the run says so and the learner has watched it", () => {

@@ -296,7 +296,7 @@ export function mount(root, store) {
   }
 
   function offer(hit) {
-    const what = hit?.touch;
+    const what = hit?.touch === undefined && hit?.w && hit.pick?.place !== undefined ? { ...hit.pick, at: hit } : hit?.touch;
     if (!what || !store.live || state.question?.state === "open") return hand.hide();
     const r = stage.lanes[what.lane]?.run, list = r ? actionsFor(state.canDo, form.params, r, what, time.t) : [], b = what.at;
     if (!list.length || !b) return hand.hide();
@@ -459,7 +459,7 @@ export function mount(root, store) {
     const hit = find(e);
     if (hit?.id !== hover?.id) { hover = hit; wake(); }
     canvas.style.cursor = canChange() && ringAt(e) ? "grab" : hit?.pick ? "pointer" : "";
-    offer(hit?.touch ? hit : null);
+    offer(hit);
   });
   const canChange = () => state.canDo?.some((s) => s.kind === "set" && s.targets.includes("visibility_timeout"));
   canvas.addEventListener("pointerdown", (e) => {

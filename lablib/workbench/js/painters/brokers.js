@@ -152,7 +152,8 @@ function house(g, lane, v, n) {
   const told = used || gridIn(b, st.s, fs)[1] ? [] : memory(lane.run, t, n, inQueue(lane)).words;   // no room for marks: their number beside the state
   const forms = told.length ? [...told.map((x) => `${short}, ${x}`), told.at(-1)] : [words, short];
   text(g, fitting(g, forms, wide, fs, 600), b.x + 12, b.y + 17 + fs * 1.35, { size: fs, weight: 600, color: hue, max: wide });
-  v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, touch: { place: p, lane: lane.i, at: b }, pick: { place: p, lane: lane.i } });
+  v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, touch: is === "serves" ? { place: p, lane: lane.i, at: b } : null,
+    pick: { place: p, lane: lane.i } });
 }
 
 /** Messages that wait: those of the store in the drum, the rest in the memory of who serves; what was lost with a memory stays as a cross. */

@@ -9,6 +9,8 @@ const within = (spans, t) => spans.find(([from, to]) => from <= t && t < to);
 export const inNode = (run, name, t) => run.lens.copies[name].filter(([at]) => at <= t).at(-1)?.[1] ?? 0;
 const newest = (list, name, t) => list.filter(([at, who]) => at <= t && who === name).at(-1);
 
+const LATE = 0.5;                                       // seconds: an order that has no confirm yet is told of
+
 /** What a node does at t: {is: "leads" | "follows" | "paused" | "gone", since, cut}. */
 export function nodeAt(run, n, t) {
   const { nodes, up, leads, paused, cuts } = run.lens, name = nodes[n], now = within(up[name], t), led = within(leads, t);
@@ -109,7 +111,7 @@ function shop(g, lane, v, i) {
     else circle(g, w.x3, w.y3, 3.4, { fill: there ? col.done : col.again });
   }
   const wait = now ? null : within(c.waits, t), made = c.orders.filter(([at]) => at <= t), done = made.filter(([, at]) => at !== null && at <= t).length, kept = made.length - done;
-  const oldest = made.filter(([, at]) => at === null || at > t).reduce((least, [at]) => Math.min(least, at), t), late = t - oldest > 0.5;
+  const oldest = made.filter(([, at]) => at === null || at > t).reduce((least, [at]) => Math.min(least, at), t), late = t - oldest > LATE;
   const id = `${lane.i}s${i}`, p = run.places.findIndex((q) => q.role === "producer");
   box(g, b.x, b.y, b.w, b.h, Math.min(8, b.h / 3), { fill: col.well, stroke: full ? col.control : late ? col.again : col.edge, line: late || full ? 1.8 : 1.2, dash: now || !made.length ? null : [6, 4] });
   v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, touch: { place: p, lane: lane.i, actor, at: b }, pick: actor >= 0 ? { actor, lane: lane.i } : { place: p, lane: lane.i } });
@@ -165,9 +167,10 @@ export const clusterLens = {
     return [`${words ? `${words[0].toUpperCase()}${words.slice(1)}` : "Waits"}${cut ? ", cut off from the others" : ""}.`,
       `${plural(has, "message")} on its disk${behind > 0 ? `, ${behind} missing` : ""}. ${plural(shops, "shop")} connected.`];
   },
-  curve(run) {
-    const pairs = run.lens.shops.flatMap((s) => s.orders.flatMap(([made, done]) => [[made, 1], ...(done === null ? [] : [[done, -1]])]));
-    return { label: "orders without a confirm", color: "again", ...steps([[0, 0], ...pairs]) };
+  curve(run) {                                         // each confirm takes a moment: a curve of those would be a solid block
+    const pairs = run.lens.shops.flatMap((s) => s.orders.filter(([made, done]) => (done ?? run.duration) > made + LATE)
+      .flatMap(([made, done]) => [[made + LATE, 1], ...(done === null ? [] : [[done, -1]])]));
+    return { label: `orders without a confirm after ${LATE} s`, color: "again", ...steps([[0, 0], ...pairs]) };
   },
   say: (runs, t) => runs.map((run, i) => {
     const head = runs.length > 1 ? `${"AB"[i]}: ` : "", led = within(run.lens.leads, t), late = waiting(run, t), { words } = together(run, t), shut = run.blocked(t);
