@@ -430,7 +430,7 @@ test("what can be done to a thing", () => {
   const params = [{ name: "consumers", high: 20 }], of = (what) => actionsFor(canDo, params, run, what).map(({ kind, target, value: v }) => [kind, target, v]);
   assert.deepEqual(of({ actor: 0 }), [["crash", "consumer-1", null], ["freeze", "consumer-1", 30]]);
   assert.deepEqual(of({ actor: 1 }), []);
-  const label = (words, name) => actionsFor([{ kind: "x", label: words, targets: [name], value: null }], params, { ...run, places: [{ id: name }] }, { place: 0 })[0].label;
+  const label = (words, name) => actionsFor([{ kind: "x", label: words, targets: [name], at: "", value: null }], params, { ...run, places: [{ id: name }] }, { place: 0 })[0].label;
   assert.equal(label("Cut a node off", "node-1"), "Cut node-1 off");
   assert.equal(label("Take a queue's policy away", "mail"), "Take mail's policy away");
   assert.deepEqual(of({ place: 0 }), [["burst", "", 30]]);
