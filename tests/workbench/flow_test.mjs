@@ -424,8 +424,8 @@ test("settings: sliders and the grid of values", () => {
 
 test("what can be done to a thing", () => {
   const value = { value: 30, unit: "s", name: "value" };
-  const canDo = [{ kind: "crash", label: "Crash a consumer", targets: ["consumer-1"], value: null }, { kind: "freeze", label: "Freeze a consumer", targets: ["consumer-1"], value }, { kind: "burst", label: "Burst", targets: [], at: "producer", value: { value: 30, unit: "messages" } },
-    { kind: "set", label: "Change a parameter", targets: ["consumers", "rate"], value: null }];
+  const canDo = [{ kind: "crash", label: "Crash a consumer", targets: ["consumer-1"], at: "producer", value: null }, { kind: "freeze", label: "Freeze a consumer", targets: ["consumer-1"], at: "producer", value }, { kind: "burst", label: "Burst", targets: [], at: "producer", value: { value: 30, unit: "messages" } },
+    { kind: "set", label: "Change a parameter", targets: ["consumers", "rate"], at: "producer", value: null }];
   const run = { actors: [{ name: "consumer-1", place: 2 }, { name: "consumer-2", place: 2 }], places: [{ role: "producer" }, { role: "queue" }, { role: "consumer" }], values: { consumers: 2 } };
   const params = [{ name: "consumers", high: 20 }], of = (what) => actionsFor(canDo, params, run, what).map(({ kind, target, value: v }) => [kind, target, v]);
   assert.deepEqual(of({ actor: 0 }), [["crash", "consumer-1", null], ["freeze", "consumer-1", 30]]);
