@@ -68,23 +68,30 @@ class _Document:
         self.roles = {place.role: i for i, place in reversed(list(enumerate(self.places)))}
         self.place_of: dict[int, int] = {0: -1}
         self.presence: dict[int, list[tuple[float, float]]] = {}
+        silent: dict[str, int] = {}  # who is there and is in no row: a worker for whom there is no shard
         for actor in run.topology.actors:
-            self.presence.setdefault(found.code(actor.name), []).append((actor.t_from, actor.t_to))
-        self.presence.pop(-1, None)
+            code = found.code(actor.name)
+            code = code if code >= 0 else silent.setdefault(actor.name, -2 - len(silent))
+            self.presence.setdefault(code, []).append((actor.t_from, actor.t_to))
+        self.names = {code: name for name, code in silent.items()}
         hands = (
             {token.holder for token in found.tokens if token.state in (HELD, READING)}
             | found.pollers
             | self.presence.keys()
             | {actor for actor, turns in found.turns.items() if any(state == "blocked" for _, state, _ in turns)}
         )
-        self.actors = sorted(hands, key=lambda a: (self.place(a), len(found.name(a)), found.name(a)))
+        self.actors = sorted(hands, key=lambda a: (self.place(a), len(self.name(a)), self.name(a)))
         self.actor_of = {actor: i for i, actor in enumerate(self.actors)}
+
+    def name(self, code: int) -> str:
+        """The name of an actor or resource."""
+        return self.names[code] if code < 0 else self.found.name(code)
 
     def place(self, name: int) -> int:
         """The index of the place that this resource or actor is; -1 for none. An exact name goes before a pattern."""
         found = self.place_of.get(name)
         if found is None:
-            text = self.found.name(name)
+            text = self.name(name)
             wild = (i for pattern, i in self.patterns if fnmatchcase(text, pattern))
             found = self.place_of[name] = self.exact[text] if text in self.exact else next(wild, -1)
         return found
@@ -116,7 +123,7 @@ class _Document:
                 }
                 for link in run.topology.links
             ],
-            "actors": [{"name": found.name(a), "place": self.place(a), "spans": self.spans(a)} for a in self.actors],
+            "actors": [{"name": self.name(a), "place": self.place(a), "spans": self.spans(a)} for a in self.actors],
             "states": [{"id": id, "words": words} for id, words in STATES.items()],
             **self.tokens(),
             **self.messages(),

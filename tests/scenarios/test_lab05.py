@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 
 import pytest
 
+from lablib.measures.document import describe
 from lablib.scenarios import Action
 from lablib.scenarios.lab05 import TruckStream, delays, jumps_back, shares, twice
 from lablib.scenarios.run import check, simulate
@@ -112,3 +113,12 @@ def test_pollers_share_a_shard_and_fan_out_does_not():
     waits = sorted(delays(own, "dashboard-1"))
     assert 0.05 < waits[len(waits) // 2] < 0.08
     assert sorted(delays(shared, "dashboard-1"))[-1] > 1
+
+
+def test_a_worker_for_whom_there_is_no_shard_is_there_all_the_same():
+    run = TruckStream(consumers=8).run(seed=7, until=30.0)
+    assert {row.actor for row in run.trace} & {"worker-6", "worker-7", "worker-8"} == set()
+    workers = [actor for actor in describe(run)["actors"] if actor["name"].startswith("worker-")]
+    assert [actor["name"] for actor in workers] == [f"worker-{n}" for n in range(1, 9)]
+    assert all(actor["spans"] == [(0.0, None, "up")] for actor in workers)
+    assert len({actor["place"] for actor in workers}) == 1
