@@ -123,8 +123,8 @@ for way in ("raises", "reports", "reports, not asked"):
 # Do the missions first; the fourth is about section 4, the fifth about section 3, and both can wait until then. Then run
 # the cell of the workbench again: its settings are as at first, and what you have met stays met.
 #
-# 1. Open **What if**, and set *of a bad order the function* to "reports". How many orders are done again now? (*Came
-#    again* in the picture counts what is received again: a bad order, too.)
+# 1. Open **What if**, and set *of a bad order the function* to "reports". How many orders are done again now? ("Came
+#    again" in the picture counts what is received again: a bad order, too.)
 # 2. Set it to "reports, not asked", and *receives before the dead-letter queue* to 3. What is in the dead-letter queue?
 #
 # ## 3. Batch and window
