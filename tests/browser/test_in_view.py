@@ -36,6 +36,14 @@ PAINTED = """async box => { const canvas = box.querySelector(".ml-stage canvas")
     return [before !== canvas.height, data.some(x => x)]; }"""
 
 
+def with_drawer(run_cells, cell):
+    """The bench of a cell on a small screen, with its drawer open."""
+    bench = Bench(run_cells(cell, **SMALL))
+    bench.skip_question()
+    bench.open("What if")
+    return bench
+
+
 def nothing_is_cut(bench):
     """Wait until the card is whole: it grows when what Python says has come."""
     bench.page.wait_for_function(WHOLE, arg=bench.card.element_handle())
@@ -89,10 +97,7 @@ def test_printed_lines_break_between_words(run_cells):
 
 
 def test_a_setting_far_down_is_compared_with_the_picture_in_view(run_cells):
-    code = "from lablib.scenarios.lab07 import Warehouse\nworkbench(Warehouse)"
-    bench = Bench(run_cells(code, **SMALL))
-    bench.skip_question()
-    bench.open("What if")
+    bench = with_drawer(run_cells, "from lablib.scenarios.lab07 import Warehouse\nworkbench(Warehouse)")
     bench.side.get_by_text("more settings").click()
     bench.side.get_by_role("button", name=re.compile("^Compare with another")).last.click()
     bench.settled()
@@ -101,10 +106,9 @@ def test_a_setting_far_down_is_compared_with_the_picture_in_view(run_cells):
 
 
 def test_what_a_setting_means_stays_in_view_while_the_drawer_scrolls(run_cells):
-    code = "from lablib.scenarios.lab02b import QueueToFunction\nworkbench(QueueToFunction, seed=7)"
-    bench = Bench(run_cells(code, **SMALL))
-    bench.skip_question()
-    bench.open("What if")
+    bench = with_drawer(
+        run_cells, "from lablib.scenarios.lab02b import QueueToFunction\nworkbench(QueueToFunction, seed=7)"
+    )
     bench.side.get_by_text("more settings").click()
     bench.side.get_by_role("slider").first.focus()
     meaning = bench.side.locator("p.ml-help")
@@ -113,10 +117,7 @@ def test_what_a_setting_means_stays_in_view_while_the_drawer_scrolls(run_cells):
 
 
 def test_what_can_be_done_to_a_narrow_cell_leaves_its_words_to_be_read(run_cells):
-    code = "from lablib.scenarios.lab07 import Warehouse\nworkbench(Warehouse)"
-    bench = Bench(run_cells(code, **SMALL))
-    bench.skip_question()
-    bench.open("What if")
+    bench = with_drawer(run_cells, "from lablib.scenarios.lab07 import Warehouse\nworkbench(Warehouse)")
     x, y, wide, high = bench.ask("""w => {
         const actor = w.run.actors.findIndex(a => a.name === 'packer-1');
         const b = w.hits.find(h => h.touch?.actor === actor).touch.at;
