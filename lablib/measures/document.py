@@ -102,7 +102,6 @@ class _Document:
         parts = found.parts
         return {
             "title": run.title,
-            "label": repr(run),
             "scenario": type(run.scenario).__name__,
             "seed": run.seed,
             "values": run.scenario.values(),

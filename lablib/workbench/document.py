@@ -90,7 +90,7 @@ def describe(run: Run) -> dict[str, Any]:
     columns["sparse"] = {name: _sparse(tokens[name], time) for name in _SPARSE}
     parents = messages["parent"]
     curve = run.scenario.curve
-    same = ("title", "label", "seed", "duration", "layout", "places", "actors", "reasons", "events", "actions")
+    same = ("title", "seed", "duration", "layout", "places", "actors", "reasons", "events", "actions")
     return {
         **{name: found[name] for name in same},
         "links": [[pipe[name] for name in ("from", "to", "t_from", "t_to", "capacity")] for pipe in found["pipes"]],

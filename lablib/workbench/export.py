@@ -15,6 +15,7 @@ from lablib.views.history import lives
 from lablib.views.theme import plotly_js
 from lablib.workbench import bundle, document
 from lablib.workbench.page_state import (
+    comparison,
     drawn,
     figure_document,
     form_document,
@@ -77,6 +78,7 @@ def to_html(run: Run, path: str | Path, other: Run | None = None) -> Path:
         "cursor": run.cursor or 0.0,
         "table": table_document(run),
         "summary": summary_document(run),
+        "comparison": comparison(other, run) if other else {},
     }
     saved["lives"] = [_lives(one) for one in (run, other) if one is not None]
     target = Path(path)

@@ -1,4 +1,4 @@
-"""What the page shows besides the animation: settings, headline, comparison, results, lives, as plain documents."""
+"""What the page shows besides the animation: settings, comparison, results, lives, as plain documents."""
 
 from __future__ import annotations
 
@@ -88,16 +88,9 @@ def state_document(run: Run, kept: Run | None = None, share: str = "") -> dict[s
         "limits": run.limits,
         "canDo": [action_document(spec) for spec in run.scenario.actions()],
         "actions": [words(action, run.scenario) for action in run.actions],
-        "headline": headline(run),
-        "comparison": comparison(kept, run) if kept else None,
+        "names": differences(Setup.of(kept), Setup.of(run)) if kept else None,
         "share": share or run.share(),
     }
-
-
-def headline(run: Run) -> str:
-    """What came of the run, as a sentence."""
-    line = run.measures.line()
-    return f"{line[0].upper()}{line[1:]}."
 
 
 def words(action: Action, scenario: Scenario) -> str:
@@ -132,14 +125,12 @@ def differences(a: Setup, b: Setup) -> tuple[str, str]:
     return ", ".join(first) + more, ", ".join(second) + more
 
 
-@lru_cache(maxsize=2)  # the page is told again when a mission is met
 def comparison(a: Run, b: Run) -> dict[str, Any]:
-    """Two runs side by side for the page: names, rows of numbers, the sentence, the first event at which they part."""
+    """Two runs side by side for the page: rows of numbers, the sentence, the first event at which they part."""
     found = compare(a, b)
     pairs = [(label, *(_text(label, x, unit) for x in values)) for label, *values, unit in found.rows]
     parting = found.first_divergence
     return {
-        "names": differences(Setup.of(a), Setup.of(b)),
         "rows": [[label, one, other, one != other] for label, one, other in pairs],
         "sentence": found.sentence,
         "divergence": parting and {"t": parting.time, "text": parting.text.partition(": ")[2]},

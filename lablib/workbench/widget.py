@@ -20,6 +20,7 @@ from lablib.workbench.cell_widget import CellWidget, close_belongings, only_one
 from lablib.workbench.failing import Case, instant, session_of
 from lablib.workbench.many import ManyRuns
 from lablib.workbench.page_state import (
+    comparison,
     differences,
     drawn,
     figure_document,
@@ -238,6 +239,7 @@ class Workbench(CellWidget):
         "begin_again": begin_again, "met": lambda self, key: self._progress.met(key),
         "share": lambda self: {"text": self.share()},
         "numbers": lambda self: {"summary": summary_document(self.run)},
+        "comparison": lambda self: comparison(self.kept, self.run) if self.kept else {},
         "table": lambda self: table_document(self.run),
         "figure": lambda self: figure_document(self.run, self.kept, self._many.band),
         "plotly": lambda self: plotly_js().encode(),
@@ -309,10 +311,8 @@ class Workbench(CellWidget):
 
     def _document(self) -> dict[str, Any]:
         """All that the page shows besides the animation and the figure."""
-        is_open = self._asking is not None and self._asking.state == "open"
         return {
             **state_document(self.run, self.kept, self._session.share()),
-            **({"headline": ""} if is_open else {}),
             "many": self._many.document,
             "missions": self._progress.document,
             "alarm": self._alarm,

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, expect
 
 from .harness import Notebook
 
-RUN = """w => JSON.stringify([w.run, w.other].map(run => run && [run.label, run.messages,
+RUN = """w => JSON.stringify([w.run, w.other].map(run => run && [run.title, run.seed, run.duration, run.messages,
     run.list.map(k => [k.m, k.state, k.place, k.holder, k.t0, k.t1])]))"""
 
 SETTLED = """async box => {

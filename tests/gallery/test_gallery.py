@@ -104,7 +104,7 @@ def study_page(name: str, path: Path) -> Path:
     events = [{"actor": -1, "message": -1, "place": -1, "big": 1, **event} for event in found.get("events", [])]
     empty = {name: array("B") for name in ("message", "delivery", "state", "place", "holder", "ended", "t0", "t1")}
     doc = {
-        "title": title, "label": title, "seed": 0, "duration": found["duration"], "layout": name, "places": [],
+        "title": title, "seed": 0, "duration": found["duration"], "layout": name, "places": [],
         "actors": [], "links": [], "states": [], "reasons": [], "outcomes": {}, "said": {},
         "tokens": {**empty, "sparse": {}}, "messages": 0, "parent": None, "groups": None,
         "servers": [], "events": events, "actions": [],
@@ -112,7 +112,7 @@ def study_page(name: str, path: Path) -> Path:
         "painters": [(HERE / "painters" / f"{name}.js").read_text(encoding="utf-8")],
     }  # fmt: skip
     state = {
-        "values": {}, "canDo": [], "actions": [], "headline": "", "comparison": None, "share": "", "missions": [],
+        "values": {}, "canDo": [], "actions": [], "names": None, "share": "", "missions": [],
         "many": {"on": False, "part": 0, "text": ""}, "alarm": "", "question": None, "focus": "", "seed": 0,
         "limits": "2023",
     }  # fmt: skip

@@ -143,7 +143,6 @@ def test_the_scenarios_own_guess_is_a_curve_to_draw():
     asked = bench._state["question"]
     assert (asked["kind"], asked["state"], asked["label"]) == ("curve", "open", "messages waiting")
     assert asked["text"].startswith("From 60 to 90 s")
-    assert bench._state["headline"] == "", "nothing is told before"
     guess = [0.0] * len(asked["xs"])
     bench.answer(guess)
     assert workbench(VideoQueue, seed=7, predict=True).guess == guess

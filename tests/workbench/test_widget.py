@@ -15,6 +15,7 @@ from workbench.saved import saved_in
 
 import lablib
 from lablib.kernel import Trace
+from lablib.measures import results
 from lablib.scenarios import Action, Run
 from lablib.scenarios.lab01 import Promises, VideoQueue
 from lablib.scenarios.lab04 import FanOut
@@ -161,6 +162,17 @@ def test_a_kept_run_is_described_once(bench, sent, monkeypatch):
     assert [run.scenario.rate for run in described] == [2.0, 3.0, 4.0]
 
 
+def test_a_change_computes_no_results_before_somebody_looks_at_them(bench, sent, monkeypatch):
+    sent("compare", name="consumers", value=6)
+    counted = []
+    for name in ("summary", "line"):
+        monkeypatch.setattr(results, name, lambda measures: counted.append(measures.run) or [])
+    sent("set", name="rate", value=3.0)
+    assert not counted
+    sent("comparison")
+    assert counted == [bench.kept, bench.run]
+
+
 def test_an_action_forks_at_the_cursor_keeps_the_past_and_can_be_taken_back(bench, sent):
     before = bench.run
     sent("act", kind="crash", target="consumer-1", cursor=62.0)
@@ -179,9 +191,9 @@ def test_an_action_forks_at_the_cursor_keeps_the_past_and_can_be_taken_back(benc
 
 def test_compare_names_the_difference_and_the_parting(bench, sent):
     sent("compare", name="consumers", value=6)
-    shown = bench._state["comparison"]
-    assert list(shown["names"]) == ["consumers 6", "consumers 3"], "A is what is compared with"
+    assert list(bench._state["names"]) == ["consumers 6", "consumers 3"], "A is what is compared with"
     assert bench._other
+    shown = sent("comparison")
     assert 0 <= shown["divergence"]["t"] <= 300
     assert any(differs for *_, differs in shown["rows"])
     assert {row[0] for row in shown["rows"]} >= {"duplicates", "cost"}
@@ -189,7 +201,7 @@ def test_compare_names_the_difference_and_the_parting(bench, sent):
     assert bench.kept.scenario.values() == VideoQueue(rate=3.0, consumers=6).values(), "one thing stays different"
     sent("stop_comparing")
     assert bench._other == b""
-    assert bench._state["comparison"] is None
+    assert bench._state["names"] is None
 
 
 def test_a_kept_run_stays_while_the_other_changes(bench, sent):
@@ -197,7 +209,7 @@ def test_a_kept_run_stays_while_the_other_changes(bench, sent):
     sent("keep")
     sent("set", name="batch_size", value=10)
     assert bench.kept == kept
-    assert list(bench._state["comparison"]["names"]) == ["batch size 1 message", "batch size 10 messages"]
+    assert list(bench._state["names"]) == ["batch size 1 message", "batch size 10 messages"]
 
 
 def test_the_band_reports_progress_and_goes_when_something_changes(bench, sent, monkeypatch):

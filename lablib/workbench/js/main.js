@@ -95,7 +95,7 @@ export function mount(root, store) {
 
   async function show(keep) {
     await bring(run);
-    const names = state.comparison?.names ?? ["", ""], list = lanes();
+    const names = state.names ?? ["", ""], list = lanes();
     run.values = state.values;
     stage.show(list.map((r, i) => ({ run: r, label: other ? `${"AB"[i]}: ${names[i]}` : "", strong: i === mine() })), Boolean(store.live));
     const found = list.flatMap((r, i) => [...r.events, ...(lensOf(r.lens)?.events?.(r) ?? [])].map((e) => ({ ...e, lane: i,

@@ -47,10 +47,10 @@ function find(on) {
 
 /** The comparison with another run. */
 function compare(form, ask, on) {
-  const result = h("div", {}), pick = select("Setting to change", form.params.map((p) => [p.name, p.label]), form.params[0]?.name, () => suit());
+  const pick = select("Setting to change", form.params.map((p) => [p.name, p.label]), form.params[0]?.name, () => suit());
   const field = h("input", { type: "number", class: "ml-number", step: "any", "aria-label": "Value in the other run" }),
     choice = h("select", { class: "ml-select", "aria-label": "Value in the other run" });
-  let values = {}, key = "";
+  let values = {}, names = null, duration = 0;
   function suit() {
     const p = form.params.find((x) => x.name === pick.value), words = p.kind === "bool" ? ["true", "false"] : p.choices;
     field.hidden = words.length; choice.hidden = !words.length;
@@ -66,21 +66,17 @@ function compare(form, ask, on) {
   const stop = button("Stop comparing", () => ask({ do: "stop_comparing" }));
   const controls = h("div", { class: "ml-row" }, button("Keep this run, then change something", () => ask({ do: "keep" })),
     h("span", {}, "or compare with"), pick, h("span", {}, "="), field, choice, button("Compare", go), stop);
+  const result = fetched(ask, "comparison", (c) => [h("p", { class: "ml-verdict" }, c.sentence),
+    c.divergence ? h("p", {}, "They part at ", jump(on, c.divergence.t, duration), ": ", c.divergence.text) : null,
+    table("The two runs in numbers", ["", `A: ${names[0]}`, `B: ${names[1]}`],
+      c.rows.map(([label, a, b, differs]) => [label, a, differs ? h("strong", {}, b) : b]))], h("div", {}));
   return {
-    panel: h("div", {}, controls, result), controls,
-    refresh(state, duration, fog) {
-      values = state.values;
+    ...result, panel: h("div", {}, controls, result.panel), controls,
+    refresh(state, length, fog) {
+      [{ values, names }, duration] = [state, length];
       if (!controls.contains(document.activeElement) && form.params.length) suit();
-      const c = state.comparison, now = JSON.stringify([c, fog]);
-      stop.hidden = !c;
-      if (key === now) return;
-      key = now;
-      if (!c) return refill(result, h("p", { class: "ml-hint" }, "Two runs side by side: the same seed and load, one thing different."));
-      if (fog) return refill(result, h("p", { class: "ml-hint" }, FOG));
-      return refill(result, h("p", { class: "ml-verdict" }, c.sentence),
-        c.divergence ? h("p", {}, "They part at ", jump(on, c.divergence.t, duration), ": ", c.divergence.text) : null,
-        table("The two runs in numbers", ["", `A: ${c.names[0]}`, `B: ${c.names[1]}`],
-          c.rows.map(([label, a, b, differs]) => [label, a, differs ? h("strong", {}, b) : b])));
+      stop.hidden = !names;
+      result.refresh(names ? fog && FOG : "Two runs side by side: the same seed and load, one thing different.");
     },
   };
 }
@@ -129,17 +125,20 @@ function share(ask) {
   };
 }
 
-/** What is fetched when it is looked at, and only when the whole run was watched: the data, or the numbers of the whole run. */
+/**
+ * What is fetched when it is looked at: the data, the numbers of the whole run. `refresh(instead)`: words to show instead, as long as the run
+ * was not watched to its end; `again()`: the run is another.
+ */
 function fetched(ask, what, make, box) {
-  let fogged = true, seen = false;
+  let words = FOG, turn = 0;
   const shown = async () => {
-    seen = true;
-    if (fogged) return refill(box, h("p", { class: "ml-hint" }, FOG));
+    const mine = turn += 1;
+    if (words) return refill(box, h("p", { class: "ml-hint" }, words));
     const found = await ask({ do: what });
-    return refill(box, found && !found.error ? make(found) : []);
+    return mine === turn ? refill(box, found && !found.error ? make(found) : []) : null;
   };
-  return { panel: h("div", {}, box), shown, refresh(fog) { const changed = fog !== fogged; fogged = fog; if (changed && seen) shown(); },
-    again: () => { if (seen && !box.closest("[hidden]")) shown(); } };
+  const again = () => { if (turn && !box.closest("[hidden]")) shown(); };
+  return { panel: h("div", {}, box), shown, again, refresh(instead) { const changed = instead !== words; words = instead; if (changed && turn) shown(); } };
 }
 
 /**
@@ -150,7 +149,7 @@ export function more(form, ask, on, live) {
   let duration = 0, state = null;
   const parts = {
     events: events(on), why: find(on), compare: compare(form, ask, on), many: many(ask), share: share(ask),
-    numbers: fetched(ask, "numbers", (found) => table(state?.comparison ? "The whole run B" : "The whole run", ["", "value"], found.summary ?? []), h("div", { class: "ml-columns" })),
+    numbers: fetched(ask, "numbers", (found) => table(state?.names ? "The whole run B" : "The whole run", ["", "value"], found.summary ?? []), h("div", { class: "ml-columns" })),
     data: fetched(ask, "table", (found) => table(found.caption, found.heads, found.rows),
       h("div", { class: "ml-scroll", tabIndex: 0, role: "region", "aria-label": "Data table" })),
   };
@@ -160,10 +159,10 @@ export function more(form, ask, on, live) {
   const made = tabs("More about this run", kept.map(([id, label]) => ({ id, label, panel: parts[id].panel, shown: parts[id].shown })));
   parts.compare.controls.hidden = !live;
   const element = h("section", { class: "ml-more", "aria-label": "More about this run", hidden: true }, made.element);
-  const fog = (on) => { parts.numbers.refresh(on); parts.data.refresh(on); if (state) parts.compare.refresh(state, duration, on); };
+  const fog = (on) => { for (const part of [parts.numbers, parts.data]) part.refresh(on && FOG); if (state) parts.compare.refresh(state, duration, on); };
   return {
     element, fog, open: made.open,
-    show(found, length) { duration = length; parts.events.show(found, length); parts.numbers.again(); parts.data.again(); },
+    show(found, length) { duration = length; parts.events.show(found, length); for (const part of [parts.numbers, parts.compare, parts.data]) part.again(); },
     refresh(next, fogged) { state = next; parts.many.refresh(state); parts.share.refresh(state); fog(fogged); },
     time(t, watched, playing) { if (element.hidden) return; parts.events.time(t, watched); if (live) parts.share.time(t, playing); },
   };

@@ -81,7 +81,7 @@ export async function partStore(model) {
 
 /** The store of a page without a kernel: everything is in it. */
 export function savedStore(saved) {
-  const answers = { why: (m) => saved.lives?.[m.lane ?? 0]?.[m.message], table: () => saved.table, numbers: () => ({ summary: saved.summary }) };
+  const answers = { why: (m) => saved.lives?.[m.lane ?? 0]?.[m.message], table: () => saved.table, comparison: () => saved.comparison, numbers: () => ({ summary: saved.summary }) };
   return {
     live: false, get: (name) => saved[name], on: () => () => {}, tell: () => {}, select: () => {}, quiet: () => Promise.resolve(),
     figure: async () => saved.figure, source: () => saved.plotly(),

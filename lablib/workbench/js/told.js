@@ -16,7 +16,7 @@ function measure(run) {
 
 /** The curves of the scrub bar: the kept run pale, the one that is being changed strong. */
 export function curveOf(lanes, state) {
-  const names = state.comparison?.names ?? ["", ""], found = lanes.map(measure);
+  const names = state.names ?? ["", ""], found = lanes.map(measure);
   return { label: found.at(-1).label, series: found.map((s, i) => ({ ...s, name: "AB"[i], label: lanes.length > 1 ? `${"AB"[i]} ${names[i]}` : "",
     strong: i === lanes.length - 1 })) };
 }
