@@ -142,7 +142,8 @@ class Gateway:
         row = trace.open(operation, service.target(operation, params).resource, caller, cause)
         request = Request(caller, row, stream, 0.0, principal, trace_header)
         if self.traces and not trace_header:
-            request.trace_header = self._main_process().trace_header
+            process = self._main_process()
+            request.trace_header = process.trace_header if process else ""
         detail: int | str = "CallerGone"  # what the row says when the caller is killed while it waits
         try:
             if travels:
@@ -309,15 +310,14 @@ class Gateway:
 
     def _acting(self) -> Principal | None:
         """In whose name the process that runs calls: a function's role, for its threads too."""
-        acts_as: Principal | None = self._main_process().acts_as
+        process = self._main_process()
+        acts_as: Principal | None = process.acts_as if process else None
         return acts_as
 
-    def _main_process(self) -> Any:
-        """The process that runs, or the program whose thread it is. On the main line: what every process begins as."""
+    def _main_process(self) -> Process | None:
+        """The process that runs, or the program whose thread it is. None on the main line."""
         process = self._kernel.current
-        if process is None:
-            return Process
-        return process.program.main if process.program else process
+        return process.program.main if process and process.program else process
 
 
 def duplicate(document: Any) -> Any:

@@ -25,7 +25,7 @@ STRANGERS = {("exercises", "workbench"), ("exercises", "views")}
 
 # Where a package may be imported: a file, or a room. A heavy package known in one place is replaced in one place.
 HOMES = {
-    "greenlet": ("kernel/process.py",),
+    "greenlet": ("kernel/stacks.py",),
     "boto3": ("clients/boto.py", "clients/sessions.py"),
     "botocore": ("clients/boto.py", "clients/sessions.py"),
     "numpy": ("measures", "views/", "workbench/", "exercises/"),

@@ -17,7 +17,7 @@ def living(made):
 
 
 def test_a_collection_in_a_process_does_not_hold_it_for_ever():
-    """Python stops tracking a dictionary of what is not collected, and a greenlet that runs counts as that."""
+    """Python stops tracking a dictionary of what is not collected; a greenlet that runs would count as that."""
     cloud = Cloud(seed=1)
     cloud.spawn(gc.collect)
     cloud.advance(1)

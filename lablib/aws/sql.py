@@ -16,7 +16,7 @@ from typing import Any
 from lablib.aws.service import NotSimulated
 from lablib.kernel import Stream
 from lablib.kernel.interrupt import call_after
-from lablib.kernel.process import unsimulated
+from lablib.kernel.stacks import unsimulated
 
 _NOW = "getvariable('lab_now')"
 _CLOCKS = {

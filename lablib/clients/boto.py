@@ -41,7 +41,7 @@ from lablib.clients.rules import Unsure, as_sent, misfit, rule
 from lablib.clients.sessions import LabSession, deaf_core
 from lablib.gateway import AnswerLost, Gateway
 from lablib.kernel import Chance, Kernel, Trace
-from lablib.kernel.process import unsimulated
+from lablib.kernel.stacks import unsimulated
 
 ParamValidationError = botocore.exceptions.ParamValidationError
 

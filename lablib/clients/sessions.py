@@ -26,8 +26,8 @@ from botocore.configprovider import (
 from botocore.credentials import Credentials
 
 from lablib.clients.events import FIRED, check_event
-from lablib.kernel.process import current_process
 from lablib.kernel.programs import Program, program_of
+from lablib.kernel.stacks import current_process
 
 _real_init = botocore.session.Session.__init__
 _real_create = botocore.session.Session.create_client

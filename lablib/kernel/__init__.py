@@ -3,7 +3,6 @@
 from lablib.kernel.chance import Chance, Distribution, Stream, exponential, fixed, lognormal, uniform
 from lablib.kernel.interrupt import RealTimeExceeded
 from lablib.kernel.loop import Loop, Timer
-from lablib.kernel.names import Processes
 from lablib.kernel.process import Kernel, Process, Signal, Stuck
 from lablib.kernel.stdlib.locks import Lock
 from lablib.kernel.trace import Row, Trace
@@ -15,7 +14,6 @@ __all__ = [
     "Lock",
     "Loop",
     "Process",
-    "Processes",
     "RealTimeExceeded",
     "Row",
     "Signal",

@@ -5,16 +5,7 @@ from __future__ import annotations
 import heapq
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar
-
-_Kind = TypeVar("_Kind")
-
-
-class Processes(dict[str, _Kind]):
-    """Processes by name. The garbage collector ceases to look at a plain dictionary that has only what it never
-    collects, and takes a process that runs for that; what the dictionary refers to could then never be freed.
-    """
-
+from typing import Any
 
 _YIELDS = inspect.CO_GENERATOR | inspect.CO_COROUTINE
 

@@ -1,4 +1,4 @@
-"""Processes: plain functions that block in virtual time. The only file that knows greenlets.
+"""Processes: plain functions that block in virtual time.
 
 The model. A *line* is something that can block: each `Process`, and the main line (a notebook cell, a test). There is
 one way to block, `Kernel.wait`. Whoever blocks drives the loop: it takes entries off the heap, runs callbacks, and when
@@ -18,19 +18,26 @@ from __future__ import annotations
 import contextvars
 import heapq
 import itertools
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
-
-from greenlet import GreenletExit, getcurrent
-from greenlet import greenlet as Greenlet
 
 from lablib.kernel.chance import Chance
 from lablib.kernel.event_loops import switch
 from lablib.kernel.home import Home
 from lablib.kernel.interrupt import Interrupts, RealTimeExceeded, real_time_limit
 from lablib.kernel.loop import Loop, Signal, Timer, check_duration, why_stuck
-from lablib.kernel.names import Names, Processes, check_program
+from lablib.kernel.names import Names, check_program
+from lablib.kernel.stacks import (
+    GreenletExit,
+    MainLine,
+    Stack,
+    current_process,
+    getcurrent,
+    is_or_awaits,
+    running,
+    unsimulated,
+)
 
 if TYPE_CHECKING:
     import threading
@@ -41,6 +48,7 @@ if TYPE_CHECKING:
 EPOCH = 1_680_307_200.0  # time 0 of every run: 2023-04-01 00:00:00 UTC, the month of the course notes
 _LAST = 1 << 62  # added to the serial of an entry that is to come after all others of its instant
 _REFUSALS = 100  # how often a killed process may swallow its end before it is left behind
+_IDLE = 100  # so many stacks may wait for another process
 _FIRST_IDENT = 1 << 48  # _thread.get_ident() inside processes; no real thread has such a number
 _abandoned: list[Process] = []  # left behind for good; dropping the last reference would throw into them again
 
@@ -49,57 +57,47 @@ class Stuck(RuntimeError):
     """The main line waits for something, and nothing is left that could happen."""
 
 
-class _MainLine:
-    """Whoever drives from outside the processes: a notebook cell, a test, or a process of another kernel."""
-
-    __slots__ = ("fired", "greenlet", "killed", "wake")
-
-    def __init__(self) -> None:
-        self.greenlet: Greenlet = getcurrent()
-        self.wake = -1
-        self.fired = False
-        self.killed = False
-
-
-class Process(Greenlet):
+class Process:
     """A running function. Made by `Kernel.spawn`; its attributes are for reading.
 
     `name`; `alive`; `result` (what the function returned); `exception` (what it raised); `done` (a Signal: its end).
     """
 
-    trace_header = ""  # what its requests have with them, as little looked at by the kernel
-    acts_as: Any = None  # in whose name it calls the world outside of the kernel, which does not look at it
-    # What the standard library keeps here when the process uses it (lablib.kernel.stdlib).
-    program: Program | None = None  # its threads and what else it holds
-    thread: threading.Thread | None = None  # the object that threading.current_thread() gives
-    ident = 0
-    locals: WeakKeyDictionary[Any, Any] | None = None  # what it has in place of each threading.local
-    unsimulated = 0  # more than 0: what runs now is no part of the simulation
-    importing = 0  # more than 0: the code of a module runs for the first time
-    looks = 0  # how often it looked at the clock, a lock, a socket at the instant `looked_at`
-    looked_at = -1.0
+    # A process that has no dictionary cannot get two of them: Python 3.11 corrupts its memory when it collects garbage
+    # while it makes one, and a finalizer sets an attribute of the same object, as one does that takes a lock.
+    __slots__ = (
+        "__weakref__", "_call", "acts_as", "alive", "context", "done", "exception", "fired", "greenlet", "ident",
+        "importing", "kernel", "killed", "killer_waits", "locals", "looked_at", "looks", "name", "program",
+        "refusals_to_end", "result", "thread", "trace_header", "unsimulated", "wake",
+    )  # fmt: skip
 
     def __init__(self, kernel: Kernel, fn: Callable[..., Any], args: tuple[Any, ...], name: str) -> None:
-        super().__init__(self._body, _root())
-        self.gr_context = contextvars.copy_context()  # so that print() reaches the cell that spawned it
         self.kernel = kernel
         self.name = name
         self.alive = True
         self.result: Any = None
         self.exception: BaseException | None = None
         self.done = Signal(kernel)
-        self.wake = -1
-        self.fired = False
-        self.killed = False
-        self.killer_waits = False
-        self.refusals_to_end = 0
         self._call = (fn, args)
+        self.context = contextvars.copy_context()  # so that print() reaches the cell that spawned it
+        self.greenlet: Any = None  # the stack on which it runs; None before it begins
+        self.wake = -1
+        self.fired = self.killed = self.killer_waits = False
+        self.refusals_to_end = 0
+        self.trace_header = ""  # what its requests have with them, as little looked at by the kernel
+        self.acts_as: Any = None  # in whose name it calls the world outside of the kernel, which does not look at it
+        # What the standard library keeps here when the process uses it (lablib.kernel.stdlib).
+        self.program: Program | None = None  # its threads and what else it holds
+        self.thread: threading.Thread | None = None  # the object that threading.current_thread() gives
+        self.ident = 0
+        self.locals: WeakKeyDictionary[Any, Any] | None = None  # what it has in place of each threading.local
+        self.unsimulated = 0  # more than 0: what runs now is no part of the simulation
+        self.importing = 0  # more than 0: the code of a module runs for the first time
+        self.looks = 0  # how often it looked at the clock, a lock, a socket at the instant `looked_at`
+        self.looked_at = -1.0
 
-    @property
-    def greenlet(self) -> Greenlet:
-        return self
-
-    def _body(self) -> None:
+    def _body(self) -> bool:
+        """Run the function. Returns whether its stack is to wait for another process."""
         fn, args = self._call
         self.kernel.undisturbed_line = None if self.kernel._check_first else self
         try:
@@ -117,54 +115,11 @@ class Process(Greenlet):
             self.exception = error
         if self.program is not None:
             self.program.ended(self)
-        next_line = self.kernel._ended(self)
-        if next_line is not None:
-            self.parent = self.kernel._target(next_line)  # a finished greenlet goes on in its parent
+        return self.kernel._ended(self)
 
     def __repr__(self) -> str:
         state = "killed" if self.killed else "running" if self.alive else "failed" if self.exception else "ended"
         return f"<Process {self.name}: {state}>"
-
-
-def _root() -> Greenlet:
-    line = getcurrent()
-    while line.parent is not None:
-        line = line.parent
-    return line
-
-
-def current_process() -> Process | None:
-    """The process that asks, of whatever kernel; None outside of processes and in what is `unsimulated`.
-
-    Everything of the standard library that is virtual inside processes asks this, and nothing else.
-    """
-    try:
-        line = getcurrent()
-    except RuntimeError:  # the interpreter is shutting down, and greenlet is gone
-        return None
-    return line if line.__class__ is Process and not line.unsimulated else None
-
-
-def _is_or_awaits(process: Process, line: Greenlet | None) -> bool:
-    """Is `process` the line, or does it wait for the end of the line, in `kill`?"""
-    while line is not None and line is not process:
-        line = line.parent
-    return line is process
-
-
-@contextmanager
-def unsimulated() -> Iterator[None]:
-    """For code of the host that a process happens to run (a notebook's stdout, a signal handler): it sees the real
-    standard library, and may wait for real threads."""
-    line = getcurrent()
-    if line.__class__ is not Process:
-        yield
-        return
-    line.unsimulated += 1
-    try:
-        yield
-    finally:
-        line.unsimulated -= 1
 
 
 class Kernel(Loop):
@@ -180,13 +135,14 @@ class Kernel(Loop):
         self.network: Any = None  # made when first needed (lablib.kernel.network)
         self.make_client: Callable[..., Any] | None = None  # what boto3.client(...) is inside a process
         self.on_event: Callable[[str, str, str, str], None] | None = None  # kind, actor, other host, detail
-        self.processes: Processes[Process] = Processes()
+        self.processes: dict[str, Process] = {}
         self._names = Names(self._is_taken)
         self.closed = False
-        self._main = _MainLine()
+        self._main = MainLine()
         self._thrown: BaseException | None = None  # what the main line is to raise when it goes on
         self._steps = -1  # how many entries may still be taken; -1: any number
-        self._begin: Process | None = None  # the process that the main line is asked to begin
+        self._passed: Any = None  # who goes on when the main line is switched to
+        self._idle: list[Stack] = []  # stacks whose processes have ended
         self._interrupts = Interrupts(self._stop_soon, self._spoil, unsimulated, lambda: self.now)
         self._calling_back = False
         self._check_first = False  # look at _steps and _interrupts before the next entry
@@ -197,14 +153,15 @@ class Kernel(Loop):
     @property
     def current(self) -> Process | None:
         """The process of this kernel that is running; None on the main line."""
-        line = getcurrent()
-        return line if line.__class__ is Process and line.kernel is self else None
+        line = running()
+        return line if line is not None and line.kernel is self else None
 
     def current_name(self, outside: str) -> str:
         """The name of the process that is running, or `outside` on the main line. Raises RuntimeError as `wait` does
         for a process of another kernel."""
-        line = getcurrent()
-        if line.__class__ is not Process:
+        stack: Any = getcurrent()
+        line = stack.process if stack.__class__ is Stack else None
+        if line is None:
             return outside
         if line.kernel is self:
             return line.name
@@ -233,45 +190,51 @@ class Kernel(Loop):
         about to end another ends after it. Raises RuntimeError in a process of another kernel."""
         if not process.alive or process.killed:
             return
-        line: Any = getcurrent()
+        line = running()
         self.current_name("")
-        direct = line.__class__ is Process and not line.killed and not self._calling_back
+        direct = line is not None and not line.killed and not self._calling_back
         process.killed = True
-        if _is_or_awaits(process, line):
+        if is_or_awaits(process):
             if self._calling_back:
                 process.wake = self._push(self.now, process)  # it only drives; it ends when the callback is over
             elif process is line:
                 raise GreenletExit
             return
         process.killer_waits = True
-        process.parent = line
         process.wake = -1
         undisturbed, self.undisturbed_line = self.undisturbed_line, None
-        if process:
-            switch(process.throw, GreenletExit)
+        if process.greenlet is not None:
+            process.greenlet.parent = getcurrent()
+            switch(process.greenlet.throw, GreenletExit)
         else:
             self._ended(process)  # it never began
         if process.alive:
             self._abandon(process)
-        if process.exception is not None and line.__class__ is not Process and not self.closed:
+        if process.exception is not None and line is None and not self.closed:
             raise process.exception
-        if direct and line.killed:  # by a `finally` block of the other
+        if direct and line is not None and line.killed:  # by a `finally` block of the other
             raise GreenletExit
         self.undisturbed_line = None if self._check_first else undisturbed
 
-    def _ended(self, process: Process) -> Process | _MainLine | None:
-        """Book-keeping at the end of a process. Returns who goes on; None: whoever killed it."""
+    def _ended(self, process: Process) -> bool:
+        """Book-keeping at the end of a process. Returns whether its stack is to wait for another one."""
         process.alive = False
         self._names.give_back(process.name)
         process.done.fire()
-        error = process.exception
+        error, (stack, process.greenlet) = process.exception, (process.greenlet, None)
         if isinstance(error, KeyboardInterrupt):
             error.add_note(f"Interrupted at {self.now:g} s in {process.name}, which has ended; the others can go on.")
-        if not process.killer_waits:
-            return self._next() if error is None else self._to_main(error)
-        if error is not None and process.parent.__class__ is Process:
-            self.fail(error)
-        return None
+        if process.killer_waits:  # a stack that ends goes on with its parent
+            if error is not None and stack.parent.__class__ is Stack:
+                self.fail(error)
+            return False
+        next_line = self._next() if error is None else self._to_main(error)
+        if process.killed or len(self._idle) == _IDLE or self._main.greenlet.parent is not None:
+            stack.parent = self._target(next_line)
+            return False
+        stack.process, self._passed = None, None if next_line is self._main else next_line
+        self._idle.append(stack)
+        return True
 
     # ---- waiting ----------------------------------------------------------------------------------------------------
 
@@ -280,8 +243,9 @@ class Kernel(Loop):
 
         Raises ValueError for a negative timeout, Stuck on the main line when nothing is left that could end the wait.
         """
-        line: Any = getcurrent()
-        outside = line.__class__ is not Process or line.kernel is not self
+        stack: Any = getcurrent()
+        line: Any = stack.process if stack.__class__ is Stack else None
+        outside = line is None or line.kernel is not self
         if outside:
             line = self._enter()
         elif line.killed:
@@ -314,7 +278,7 @@ class Kernel(Loop):
     def pass_time(self, seconds: float) -> None:
         """As `wait(None, seconds)`, for what every call does several times: the common case at a third of the cost."""
         line, heap, until = self.undisturbed_line, self._heap, self.now + seconds
-        if line is None or line is not getcurrent():
+        if line is None or line.greenlet is not getcurrent():
             self.wait(None, seconds)
             return
         if not heap or until < heap[0][0]:
@@ -381,6 +345,7 @@ class Kernel(Loop):
         for process in list(self.processes.values()):
             self.kill(process)
         self._heap.clear()
+        self._idle.clear()
 
     # ---- driving ----------------------------------------------------------------------------------------------------
 
@@ -391,15 +356,20 @@ class Kernel(Loop):
             switch(self._target(next_line).switch)  # comes back when somebody has taken our wake-up, or to end us
         self.undisturbed_line = None if line.killed or self._check_first else line
 
-    def _target(self, next_line: Process | _MainLine) -> Greenlet:
-        """Where to switch so that `next_line` goes on. A new process begins from the main line: begun from another
-        process, it would stand on that one's stack, and a thousand of them would exhaust it."""
-        if next_line.__class__ is not Process or next_line:
-            return next_line.greenlet
-        self._begin = next_line
-        return self._main.greenlet
+    def _target(self, next_line: Any) -> Any:
+        """Where to switch so that `next_line` goes on. A new stack begins from the main line: begun from another one,
+        it would stand on that, and a thousand of them would exhaust it."""
+        if next_line.greenlet is None:
+            if not self._idle:
+                if getcurrent() is not self._main.greenlet:
+                    self._passed = next_line
+                    return self._main.greenlet
+                self._idle.append(Stack())
+            next_line.greenlet = stack = self._idle.pop()
+            stack.process, stack.gr_context = next_line, next_line.context
+        return next_line.greenlet
 
-    def _next(self) -> Process | _MainLine:
+    def _next(self) -> Process | MainLine:
         """Take entries off the heap until a line may go on. Exceptions are left for the main line."""
         heap = self._heap
         pop = heapq.heappop
@@ -430,11 +400,11 @@ class Kernel(Loop):
             return self._main
         return self._to_main(Stuck(why_stuck(self.now, [p.name for p in self.processes.values() if p.alive])))
 
-    def _to_main(self, error: BaseException) -> _MainLine:
+    def _to_main(self, error: BaseException) -> MainLine:
         self._thrown = error
         return self._main
 
-    def _enter(self) -> _MainLine:
+    def _enter(self) -> MainLine:
         self._check_usable()
         self.home.check(None)
         self._main.greenlet = getcurrent()
@@ -446,13 +416,13 @@ class Kernel(Loop):
             raise RuntimeError("this cloud is closed: make a new Cloud")
         self.current_name("")
 
-    def _drive_outside(self, line: _MainLine) -> None:
+    def _drive_outside(self, line: MainLine) -> None:
         """Drive from the main line: take care of Ctrl-C, and raise what went wrong meanwhile."""
         with self._interrupts:
             next_line = self._next()
             while next_line is not line:
-                switch(next_line.greenlet.switch)
-                next_line, self._begin = line if self._begin is None else self._begin, None
+                switch(self._target(next_line).switch)
+                next_line, self._passed = self._passed or line, None
             line.wake = -1
             error, self._thrown = self._thrown, None
         self._check_first, self.undisturbed_line = False, None
@@ -462,8 +432,8 @@ class Kernel(Loop):
     def _end_again(self, process: Process) -> None:
         process.refusals_to_end += 1
         if process.refusals_to_end > _REFUSALS:  # `while True: try: ... except: pass` would hold us for ever
-            if process.killer_waits and process.parent:
-                process.parent.switch()
+            if process.killer_waits and process.greenlet.parent:
+                process.greenlet.parent.switch()
             self._abandon(process)
             self._target(self._next()).switch()
         raise GreenletExit

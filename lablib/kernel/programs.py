@@ -17,7 +17,8 @@ from random import Random
 from typing import Any
 
 from lablib.kernel.loop import Signal
-from lablib.kernel.process import Process, current_process
+from lablib.kernel.process import Process
+from lablib.kernel.stacks import current_process
 
 
 class Program:

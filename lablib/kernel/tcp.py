@@ -15,8 +15,9 @@ from typing import Protocol
 
 from lablib.kernel.loop import Signal, Timer
 from lablib.kernel.network import Host, network_of
-from lablib.kernel.process import Process, current_process
+from lablib.kernel.process import Process
 from lablib.kernel.programs import program_of
+from lablib.kernel.stacks import current_process
 from lablib.kernel.waits import SLACK, look, spend
 
 IN, OUT, ERR, HUP = 1, 4, 8, 16  # poll(2)

@@ -77,8 +77,7 @@ def unheld(holders: list[Any]) -> list[Any]:
             if id(one) in own or (isinstance(one, tuple) and one and one[0] is mark):
                 continue
             bits = 0
-            # a suspended process does not tell what it refers to
-            for part in (vars(one),) if isinstance(one, Process) else gc.get_referents(one):
+            for part in gc.get_referents(one):
                 bits |= here.get(id(part), 0)
             if isinstance(one, Process):
                 held |= bits & ~bit_of.get(one.kernel, 0)

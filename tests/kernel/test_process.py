@@ -10,6 +10,7 @@ import textwrap
 import threading
 import time
 import traceback
+import weakref
 from itertools import count
 from random import Random
 
@@ -462,6 +463,50 @@ def test_context_variables_are_copied_at_spawn(kernel):
     where.set("cell 2")
     kernel.advance(2)
     assert seen == ["cell 1"] and where.get() == "cell 2"
+
+
+def test_processes_one_after_the_other_run_on_one_stack_and_share_nothing_on_it(kernel):
+    where, seen, stacks = contextvars.ContextVar("where", default="nowhere"), [], set()
+
+    def worker(number):
+        stacks.add(kernel.current.greenlet)
+        seen.append((where.get(), sys.exc_info()[0]))
+        where.set("inside")
+        try:
+            raise ValueError(number)
+        except ValueError:
+            kernel.sleep(0.5)
+            assert number % 4
+
+    for number in range(1, 10):
+        where.set(number)
+        kernel.spawn(worker, number)
+        if number % 4:
+            kernel.advance(1)
+        else:
+            with pytest.raises(AssertionError):
+                kernel.advance(1)
+    assert seen == [(number, None) for number in range(1, 10)] and len(stacks) == 1
+
+
+def test_a_process_has_no_dictionary_that_python_makes_when_an_attribute_is_set(kernel):
+    """CPython 3.11 collects garbage in the middle of that. A finalizer that takes a lock sets an attribute of the same
+    process then, the process gets two dictionaries, and memory is freed twice (seen as a segmentation fault)."""
+    process = kernel.spawn(threading.Lock)
+    assert not hasattr(process, "__dict__")
+    with pytest.raises(AttributeError):
+        process.anything_else = 1
+
+
+def test_whoever_drops_a_kernel_whose_processes_have_ended_drops_all_of_it():
+    kernel = Kernel()
+    for _ in range(3):
+        kernel.spawn(lambda k=kernel: k.spawn(k.sleep, 1))
+    kernel.advance(2)
+    gone = weakref.ref(kernel)
+    del kernel
+    gc.collect()
+    assert gone() is None
 
 
 def test_two_kernels_live_side_by_side_and_inside_one_another(kernel):

@@ -6,7 +6,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from lablib.kernel.process import unsimulated
+from lablib.kernel.stacks import unsimulated
 from lablib.kernel.stdlib import clocks, exits, patching, randomness, refusals, signals, threads, variables
 
 _installed = False

@@ -16,7 +16,8 @@ from functools import wraps
 from types import MethodType, ModuleType
 from typing import Any
 
-from lablib.kernel.process import Kernel, Process, current_process
+from lablib.kernel.process import Kernel, Process
+from lablib.kernel.stacks import current_process
 from lablib.kernel.stdlib.patching import replace, virtualize
 from lablib.kernel.waits import look
 

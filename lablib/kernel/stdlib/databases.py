@@ -12,7 +12,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from lablib.kernel.process import Process, current_process
+from lablib.kernel.process import Process
+from lablib.kernel.stacks import current_process
 from lablib.kernel.stdlib.patching import virtualize
 from lablib.kernel.stdlib.randomness import entropy
 

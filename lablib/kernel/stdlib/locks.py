@@ -14,7 +14,8 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
-from lablib.kernel.process import Process, Signal, current_process
+from lablib.kernel.process import Process, Signal
+from lablib.kernel.stacks import current_process
 from lablib.kernel.waits import SLACK, late, look
 
 _home = _thread.get_ident()  # the thread of the cells

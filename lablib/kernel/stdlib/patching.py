@@ -18,7 +18,7 @@ from importlib.machinery import ModuleSpec
 from types import MethodType, ModuleType
 from typing import Any
 
-from lablib.kernel.process import current_process
+from lablib.kernel.stacks import current_process
 
 Patch = Callable[[ModuleType], None]
 

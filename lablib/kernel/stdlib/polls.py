@@ -9,7 +9,8 @@ from typing import Any
 
 from lablib.kernel.loop import Signal
 from lablib.kernel.network import FIRST_FD, network_of
-from lablib.kernel.process import Process, current_process
+from lablib.kernel.process import Process
+from lablib.kernel.stacks import current_process
 from lablib.kernel.stdlib.patching import dispatch, replace, virtualize
 from lablib.kernel.tcp import ERR, HUP, IN, OUT, Endpoint, failure
 from lablib.kernel.waits import SLACK, look

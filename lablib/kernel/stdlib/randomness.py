@@ -12,8 +12,9 @@ import random
 from random import Random
 from typing import Any
 
-from lablib.kernel.process import Process, current_process, unsimulated
+from lablib.kernel.process import Process
 from lablib.kernel.programs import program_of
+from lablib.kernel.stacks import current_process, unsimulated
 from lablib.kernel.stdlib.patching import replace, virtualize
 
 _real_seed = Random.seed

@@ -7,8 +7,9 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from lablib.kernel.process import Process, unsimulated
+from lablib.kernel.process import Process
 from lablib.kernel.programs import program_of
+from lablib.kernel.stacks import unsimulated
 from lablib.kernel.stdlib.patching import Patch, dispatch, replace, virtualize
 
 _SPAWN = "start a process of the lab with cloud.spawn(...)"

@@ -17,8 +17,9 @@ from typing import Any
 
 from lablib.kernel.event_loops import switch
 from lablib.kernel.loop import Signal
-from lablib.kernel.process import Process, current_process
+from lablib.kernel.process import Process
 from lablib.kernel.programs import current_thread, ident_of, program_of
+from lablib.kernel.stacks import current_process
 from lablib.kernel.stdlib.patching import virtualize
 
 _IGNORED = {getattr(signal, name, None) for name in ("SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH")}  # by default
@@ -131,4 +132,4 @@ def _handle_beside(handler: Any, number: int) -> None:
             raise
         # Like `kill`, but with an error that the main thread may catch; we go on when it waits again, or is over.
         beside.wake, main.wake, kernel.undisturbed_line = kernel._push(kernel.now, beside), -1, None
-        switch(main.throw, error)
+        switch(main.greenlet.throw, error)

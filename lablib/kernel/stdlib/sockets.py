@@ -15,8 +15,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from lablib.kernel.network import Host, network_of
-from lablib.kernel.process import Process, current_process
+from lablib.kernel.process import Process
 from lablib.kernel.programs import program_of
+from lablib.kernel.stacks import current_process
 from lablib.kernel.stdlib.patching import virtualize
 from lablib.kernel.tcp import IN, OUT, Endpoint, failure
 

@@ -19,8 +19,9 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from lablib.kernel import event_loops
-from lablib.kernel.process import Process, current_process
+from lablib.kernel.process import Process
 from lablib.kernel.programs import current_thread, ident_of, program_of, steady_hash
+from lablib.kernel.stacks import current_process
 from lablib.kernel.stdlib.locks import Local, Lock, SimpleQueue, at_home
 from lablib.kernel.stdlib.patching import dispatch, replace, virtualize
 from lablib.kernel.waits import late, look

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
-from lablib.kernel.process import Process, current_process
+from lablib.kernel.process import Process
 from lablib.kernel.programs import Program, program_of
+from lablib.kernel.stacks import current_process
 from lablib.kernel.stdlib.patching import virtualize
 
 _given: WeakKeyDictionary[Process, Callable[[], Mapping[str, str]]] = WeakKeyDictionary()

@@ -22,7 +22,7 @@ from lablib.aws.digests import md5
 from lablib.aws.event import is_given
 from lablib.aws.service import AnswerLost, ServiceError, World
 from lablib.aws.targets import hand_over, reason
-from lablib.kernel import Process, Processes, Signal
+from lablib.kernel import Process, Signal
 from lablib.services.lambda_.filters import Criteria
 from lablib.services.lambda_.functions import Document, Function
 from lablib.services.lambda_.invocations import Invocation, Runner
@@ -58,7 +58,7 @@ class StreamMapping:
     result: str = "No records processed"
     done: dict[str, dict[int, str]] = field(default_factory=dict)  # by shard and lane: the last record dealt with
     closed: set[str] = field(default_factory=set)  # shards that were read to their end
-    readers: Processes[Process] = field(default_factory=Processes)
+    readers: dict[str, Process] = field(default_factory=dict)
     news: Signal | None = None  # a shard has ended, or the mapping is changed
 
     def describe(self, function_arn: str, epoch: float) -> Document:
@@ -123,7 +123,7 @@ class Readers:
         mapping.state = "Enabled" if mapping.enabled else "Disabled"
         if mapping.enabled:
             name = f"reader of lambda/{mapping.function}"
-            mapping.readers = Processes({"": self._world.kernel.spawn(self._lead, mapping, name=name)})
+            mapping.readers = {"": self._world.kernel.spawn(self._lead, mapping, name=name)}
 
     def call(
         self, mapping: StreamMapping, function: Function, name: str, params: Document, cause: int = -1
