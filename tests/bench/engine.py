@@ -75,6 +75,11 @@ def call_against_validation(n=1500):
     return ratio, f"{call * 1e6:.1f} us a call, its validation {validation * 1e6:.1f} us (median of 9)"
 
 
+def simpy_life(n=4000):
+    """Seconds that a message's life takes in SimPy: how quick this machine is at present."""
+    return best(lambda: timed(simpy_model.lives, n), 4) / n
+
+
 def life_against_simpy(n=4000):
     """Lives a second through the front door, over those of the SimPy model."""
 
