@@ -160,15 +160,17 @@ class _Document:
         def column(name: str) -> list[Any]:
             return list(map(attrgetter(name), tokens))
 
-        ends, state, holder = column("because"), column("state"), column("holder")
+        ends, state, holder, resource = (column(name) for name in ("because", "state", "holder", "resource"))
         reasons = {reason: i for i, reason in enumerate(dict.fromkeys(["", *ends]), -1)}
-        where = zip(state, holder, column("resource"))
+        hands = {hand: self.actor_of.get(hand, -1) for hand in set(holder)}
+        at = {name: self.place(name) for name in {*hands, *resource}}
+        where = zip(state, holder, resource)
         columns = {
             "message": array("i", map(found.subjects.__getitem__, column("subject"))),
             "delivery": array("i", column("delivery")),
             "state": array("i", map(states.__getitem__, state)),
-            "place": array("i", [lost if state == LOST else self.place(hand or at) for state, hand, at in where]),
-            "holder": array("i", [self.actor_of.get(hand, -1) for hand in holder]),
+            "place": array("i", [lost if state == LOST else at[hand or there] for state, hand, there in where]),
+            "holder": array("i", map(hands.__getitem__, holder)),
             "row": array("i", column("row")),
             "ended": array("i", map(reasons.__getitem__, ends)),
         }

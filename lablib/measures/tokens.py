@@ -12,6 +12,7 @@ What a row does to tokens is declared by its `Event` (`lablib.aws.event`); this 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any
@@ -118,8 +119,10 @@ class _Fold:
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.found = Tokens(trace)
-        self.table: dict[int, Event] = {trace.code(kind): event for kind, event in trace.events.items()}
-        self.table.pop(-1, None)
+        table = {trace.code(kind): event for kind, event in trace.events.items()}
+        table.pop(-1, None)
+        self.table = {code: (event, self.steps(event)) for code, event in table.items()}
+        self.api = trace.api_kinds
         self.times, self.untils, self.causes, self.kinds, self.actors = (  # lists are read faster than arrays
             trace.column(name).tolist() for name in ("time", "until", "cause", "kind", "actor")
         )
@@ -136,17 +139,21 @@ class _Fold:
 
     def run(self) -> Tokens:
         table, kinds = self.table, self.kinds
-        polls = {code for code, event in table.items() if event.polls}
         rows = [i for i, kind in enumerate(kinds) if kind in table]
         resources, subjects = (self.trace.column(name).tolist() for name in ("resource", "subject"))
+        size, inside = self.size, self.inside
         for i in rows:
-            event, subject = table[kinds[i]], subjects[i]
+            (event, steps), subject = table[kinds[i]], subjects[i]
             if event.is_now:
                 self.actor_row(i, event)
             elif subject:
-                if subject not in self.inside:
-                    self.subject_row(i, event, resources[i], subject)
-            elif kinds[i] in polls:
+                if subject in inside or (event.origin == "cause" and self.is_inside(i, subject)):
+                    continue
+                resource = resources[i]
+                key = resource * size + subject
+                for step in steps:
+                    step(i, event, resource, subject, key)
+            elif event.polls:
                 self.let_go(i)
             elif event.part:
                 self.found.parts.append((self.times[i], resources[i], self.trace.details[i], event.part == "up"))
@@ -162,7 +169,7 @@ class _Fold:
     def begin(self, i: int, subject: int, state: str, resource: int, holder: int = 0) -> Token:
         """A new token that begins with row `i`."""
         time, cause = self.times[i], self.causes[i]
-        left = self.times[cause] if cause >= 0 and self.kinds[cause] in self.trace.api_kinds and not holder else time
+        left = self.times[cause] if cause >= 0 and self.kinds[cause] in self.api and not holder else time
         token = Token(subject, state, resource, holder, left, time, i, self.deliveries.get(subject, 0))
         self.found.tokens.append(token)
         if subject not in self.found.subjects:
@@ -190,37 +197,43 @@ class _Fold:
 
     # ---- rows about a subject ----------------------------------------------------------------------------------------
 
-    def subject_row(self, i: int, event: Event, resource: int, subject: int) -> None:
-        key = resource * self.size + subject
-        if event.origin == "cause" and self.is_inside(i, subject):
-            return
-        if event.holder:
-            if event.holder == "gets":
-                self.deliveries[subject] = self.deliveries.get(subject, 0) + event.again
-            elif event.holder == "works":
-                self.works(i, resource, subject, key)
-            elif event.holder == "worked":
-                self.worked(i, event, subject)
-            elif event.holder == "reads":
-                return self.reads(i, resource, subject)
-        if event.caller:
-            self.caller(i, event, resource, subject)
-        if event.state:
-            self.lies(i, event, resource, subject, key)
-        elif event.ends and (token := self.rest.pop(key, None)):
+    def steps(self, event: Event) -> tuple[Callable[[int, Event, int, int, int], None], ...]:
+        """What a row of this event does to tokens, in order: methods that take the row's number, its event, resource
+        and subject, and the number of the pair of these. It is found once an event, not once a row.
+        """
+        found = {
+            self.delivers: event.holder == "gets",
+            self.works: event.holder == "works",
+            self.worked: event.holder == "worked",
+            self.reads: event.holder == "reads",
+            self.caller: event.caller,
+            self.lies: event.state,
+            self.leaves: event.ends and not event.state,
+            self.gets: event.holder == "gets",
+            self.drops: event.holder in ("drops", "loses"),
+            self.notes: event.copies or event.ends == DEAD_LETTER or event.group,
+            self.loses: event.lost,
+        }
+        return tuple(step for step, wanted in found.items() if wanted)
+
+    def delivers(self, _i: int, event: Event, _resource: int, subject: int, _key: int) -> None:
+        self.deliveries[subject] = self.deliveries.get(subject, 0) + event.again
+
+    def leaves(self, i: int, event: Event, _resource: int, _subject: int, key: int) -> None:
+        if token := self.rest.pop(key, None):
             self.end(token, i, event.ends)
-        if event.holder == "gets":
-            self.gets(i, resource, subject, key)
-        elif event.holder in ("drops", "loses"):
-            self.drops(i, event, subject)
+
+    def notes(self, i: int, event: Event, resource: int, subject: int, _key: int) -> None:
+        """What it tells besides of queues and groups."""
         if event.copies:
             self.found.copies.add(resource)
         if event.ends == DEAD_LETTER:
             self.found.dead.add(self.place(str(self.trace.details[i])))
         if event.group:
             self.found.groups[subject] = str(self.trace.details[i])
-        if event.lost:
-            self.begin(i, subject, LOST, resource)
+
+    def loses(self, i: int, _event: Event, resource: int, subject: int, _key: int) -> None:
+        self.begin(i, subject, LOST, resource)
 
     def is_inside(self, i: int, subject: int) -> bool:
         """Is this request work on messages that its actor has received? Then those are seen, and not the request."""
@@ -279,11 +292,11 @@ class _Fold:
             self.found.more_names.append(name)
         return code
 
-    def gets(self, i: int, resource: int, subject: int, key: int) -> None:
+    def gets(self, i: int, _event: Event, resource: int, subject: int, key: int) -> None:
         """The actor gets it with the answer to its call, unless that never arrives."""
         token, actor, cause = self.rest[key], self.actors[i], self.causes[i]
         arrival = self.times[i]
-        if cause >= 0 and self.kinds[cause] in self.trace.api_kinds:
+        if cause >= 0 and self.kinds[cause] in self.api:
             answer = self.trace.details[cause]
             if isinstance(answer, str):
                 token.orphan_from = token.start
@@ -299,7 +312,7 @@ class _Fold:
         if actor in self.frozen:
             token.orphan_from = token.start
 
-    def works(self, i: int, resource: int, subject: int, key: int) -> None:
+    def works(self, i: int, _event: Event, resource: int, subject: int, key: int) -> None:
         actor = self.actors[i]
         mine = self.held.setdefault(actor, {})
         token = mine.get(subject)
@@ -314,7 +327,7 @@ class _Fold:
         token.work_from, token.work_until = time, None
         token.work_end = until if until > time else None
 
-    def worked(self, i: int, event: Event, subject: int) -> None:
+    def worked(self, i: int, event: Event, _resource: int, subject: int, _key: int) -> None:
         mine = self.held.get(self.actors[i], {})
         token = mine.get(subject)
         if token is None:
@@ -327,7 +340,7 @@ class _Fold:
             self.end(token, i, "failed" if failed else "in vain" if late else "done")
             self.orphan(i, token)
 
-    def drops(self, i: int, event: Event, subject: int) -> None:
+    def drops(self, i: int, event: Event, _resource: int, subject: int, _key: int) -> None:
         """That delivery is over for its holder: mostly the row's actor, else whoever has the delivery `detail`."""
         mine = self.held.get(self.actors[i], {})
         if subject not in mine:
@@ -348,14 +361,14 @@ class _Fold:
         if back and back.state == HIDDEN and back.delivery == token.delivery and back.orphan_from is None:
             self.change(back, i, "let go", orphan_from=self.times[i])
 
-    def caller(self, i: int, event: Event, resource: int, subject: int) -> None:
+    def caller(self, i: int, event: Event, resource: int, subject: int, _key: int) -> None:
         if event.caller == "asks":
             self.asking[subject] = self.begin(i, subject, ASKING, resource, self.actors[i])
         elif token := self.asking.get(subject):
             self.end(token, i, event.caller)
             self.asking[subject] = None
 
-    def reads(self, i: int, resource: int, subject: int) -> None:
+    def reads(self, i: int, _event: Event, resource: int, subject: int, _key: int) -> None:
         """A reader has read a record, which stays: it stands there now."""
         key = resource * self.size + self.actors[i]
         before = self.reading.get(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import weakref
@@ -16,6 +17,7 @@ from ipywidgets import Widget
 from lablib.scenarios.param import one_of
 from lablib.workbench.question import Asking
 
+MOMENT = 0.1  # seconds in which an answer has left the kernel and was painted
 RAISE = "MESSAGING_LAB_RAISE"  # when set, what goes wrong in answering the page is raised too: for tests
 
 
@@ -117,8 +119,8 @@ class CellWidget(anywidget.AnyWidget):
 
 @contextmanager
 def _garbage_left() -> Iterator[None]:
-    """Collect no garbage meanwhile. A run leaves little, and to look through all that a notebook has imported takes
-    longer than a run.
+    """Collect no garbage meanwhile, nor in a notebook for a moment after it: the answer is on its way then. A run
+    leaves little, and to look through all that a notebook has imported takes longer than a run.
     """
     collects = gc.isenabled()
     gc.disable()
@@ -126,7 +128,16 @@ def _garbage_left() -> Iterator[None]:
         yield
     finally:
         if collects:
-            gc.enable()
+            when_idle(MOMENT, gc.enable)
+
+
+def when_idle(seconds: float, function: Callable[[], None]) -> asyncio.TimerHandle | None:
+    """Call it in so many seconds, when the kernel waits for messages; where it never does, at once, without a timer."""
+    try:
+        return asyncio.get_running_loop().call_later(seconds, function)
+    except RuntimeError:
+        function()
+        return None
 
 
 def close_belongings(widget: Widget) -> None:

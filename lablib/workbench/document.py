@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from contextlib import suppress
+from itertools import compress, count
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from lablib.scenarios import Run, Scenario
 
 GROUPS_NAMED = 24  # of more groups only the first are named on the page: the picture has no room for them
 _KINDS = {"d": "f8", "f": "f4", "i": "i4", "h": "i2", "H": "u2", "b": "i1", "B": "u1", "l": "i8", "q": "i8"}
+_RANGES = {"B": (0, 255), "b": (-128, 127), "H": (0, 65_535), "h": (-32_768, 32_767)}
 _FINE = 2_000.0  # seconds: in a longer run a float of four bytes would tell instants apart too coarsely
 _SPARSE = ("left", "work_from", "work_until", "work_end", "visible_until", "orphan_from")
 # What the end of a stay means for the work on it. Reasons that are not here mean nothing for it.
@@ -72,10 +73,9 @@ def pack(document: Any) -> bytes:
 
 def small(values: array[Any]) -> array[Any]:
     """Whole numbers in the narrowest type that holds them all."""
-    for code in "BbHh":
-        with suppress(OverflowError):
-            return array(code, values)
-    return values
+    low, high = min(values, default=0), max(values, default=0)
+    fits = (code for code, (least, most) in _RANGES.items() if least <= low and high <= most)
+    return array(next(fits, values.typecode), values)
 
 
 def describe(run: Run) -> dict[str, Any]:
@@ -132,8 +132,8 @@ def _named(names: list[str], of: array[int]) -> dict[str, Any] | None:
 
 def _sparse(column: array[float], time: str) -> dict[str, array[Any]]:
     """A column of which most is nothing: where there is something, and what."""
-    at = [i for i, value in enumerate(column) if value == value]
-    return {"at": small(array("i", at)), "value": array(time, [column[i] for i in at])}
+    there = [value == value for value in column]
+    return {"at": small(array("i", compress(count(), there))), "value": array(time, compress(column, there))}
 
 
 def _lens(run: Run, tokens: dict[str, Any]) -> dict[str, Any]:

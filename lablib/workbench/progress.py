@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from lablib.scenarios import Run
+from lablib.workbench.cell_widget import when_idle
 from lablib.workbench.kept import MISSIONS, Kept
 
-PAUSE = 0.15  # seconds without a change after which a run is looked at: a slider that moves is not held up
+PAUSE = 0.5  # seconds without a change after which a run is looked at: a slider that moves is not held up
 
 
 class Progress:
@@ -36,10 +37,7 @@ class Progress:
             blank = {"met": False, "at": None}
             self.document = [{**_words(mission), **blank} for mission in run.scenario.missions]
             self._mark()
-        try:
-            self._later = asyncio.get_running_loop().call_later(PAUSE, self._look)
-        except RuntimeError:  # nobody waits for the kernel
-            self._look()
+        self._later = when_idle(PAUSE, self._look)
 
     def _look(self) -> None:
         assert self._run

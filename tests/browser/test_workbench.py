@@ -244,6 +244,7 @@ def test_a_setting_runs_again_at_the_same_instant_and_the_curve_shows_it(bench):
 
 
 def test_while_only_the_old_curve_fades_the_scene_is_not_painted(bench):
+    bench.seek(50)
     bench.open("What if")
     bench.side.get_by_role("slider", name="consumers", exact=True).press("ArrowRight")
     bench.settled()

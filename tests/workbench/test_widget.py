@@ -153,6 +153,20 @@ def test_no_garbage_is_collected_while_the_page_waits(bench, sent, monkeypatch, 
         gc.enable()
 
 
+def test_in_a_notebook_garbage_is_collected_when_the_answer_has_left(bench, sent, monkeypatch):
+    monkeypatch.setattr(cell_widget, "MOMENT", 0.01)
+
+    async def a_kernel():
+        for rate in (3.0, 4.0):
+            sent("set", name="rate", value=rate)
+            assert not gc.isenabled()
+        while not gc.isenabled():
+            await asyncio.sleep(0.01)
+
+    asyncio.run(a_kernel())
+    bench._progress.stop()
+
+
 def test_a_kept_run_is_described_once(bench, sent, monkeypatch):
     bench.keep()
     described, describe = [], document.describe

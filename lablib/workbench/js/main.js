@@ -24,6 +24,7 @@ import { settings } from "./settings.js";
 
 
 const REST = 1;                                        // seconds after the last movement in which traces still fade
+const FADES = 80;                                      // ms from frame to frame while only the old curve fades: the kernel works meanwhile
 
 /**
  * Builds the workbench in `root`. `store`: get(name), on(changed), ask(message) -> promise of a reply, live (is there a kernel?), source() ->
@@ -325,7 +326,7 @@ export function mount(root, store) {
     last = Math.max(last, wall);
     try {
       if (moved || dirty || time.since < REST || wall < Math.max(bubbleUntil, metUntil) + 300) { dirty = false; paint(wall); }
-      else if (scrub.live) curve(wall);                // the scene stands still: to paint it takes time from what runs in the kernel
+      else if (scrub.live && (scrub.drawing || wall - curve.at > FADES)) curve(wall);   // the scene stands still: to paint it takes time from what runs in the kernel
       if (moved) tellTime(time.playing ? "frame" : "mode");
     } catch (error) {                                  // it does not end the frames to come, and it is said
       const words = `This instant cannot be drawn: ${error.message}`;
@@ -336,7 +337,7 @@ export function mount(root, store) {
     if (live && visible) frame = requestAnimationFrame(tick);
   }
 
-  function curve(wall) { scrub.draw(col, wall / 1000, { big, reduced: STILL.matches }); }
+  function curve(wall) { curve.at = wall; scrub.draw(col, wall / 1000, { big, reduced: STILL.matches }); }
 
   function paint(wall) {
     const g = canvas.getContext("2d"), ratio = Math.min(2, devicePixelRatio || 1), v = view();

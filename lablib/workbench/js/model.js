@@ -3,7 +3,7 @@
 import { BLOCKS_ABOVE } from "./theme.js";
 
 const KINDS = { f8: Float64Array, f4: Float32Array, i4: Int32Array, i2: Int16Array, i1: Int8Array, u1: Uint8Array, u2: Uint16Array };
-const BUCKETS = 300;
+const BUCKETS = 100;                                    // more of them are longer to fill than what is in one takes to look through
 const SPARSE = { left: "left", vu: "visible_until", wf: "work_from", wu: "work_until", planned: "work_end", orphan: "orphan_from" };
 
 /** What `document.pack` wrote: a JSON document in which {"$": i} stands for the i-th typed array behind it. */
@@ -184,6 +184,8 @@ function tokens({ tokens: c, states, reasons, duration }) {
   const rings = new Map();                             // a clock goes on through tokens that differ in other things
   for (const k of list) {
     if (k.t1 >= duration) k.t1 = Infinity;
+    k.ring = k.t0;
+    if (k.vu === null) continue;
     const key = `${k.m}/${k.copy}/${k.state}/${k.holder}/${k.vu}`;
     k.ring = rings.get(key) ?? k.t0;
     rings.set(key, k.ring);

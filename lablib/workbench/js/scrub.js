@@ -23,7 +23,7 @@ export class Scrub {
 
   /** The curves [{name, label, t, y, color, strong}], their `label`, the events {t, last, kind, big}, whether the old curves stay as a ghost. */
   show({ label, series, events, smooth = false }, keep = false) {
-    if (keep && this.series.length) this.ghost = { series: this.series.filter((s) => s.strong), until: this.time.watched, at: performance.now() };
+    if (keep && this.series.length && this.time.watched > 0) this.ghost = { series: this.series.filter((s) => s.strong), until: this.time.watched, at: performance.now() };
     Object.assign(this, { label, series, events, smooth, made: null });
     this.rescale();
   }
