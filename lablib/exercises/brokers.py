@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,18 @@ from lablib.kernel.network import network_of
 NAME, QUEUE = "warehouse", "orders"
 PORT = 61614
 _USER, _PASSWORD = "shop", "warehouse-42"
+
+
+class Ear:
+    """Hears the frames of a learner's connections: a listener of stomp.py, which asks each for its heart-beats."""
+
+    def on_heartbeat_timeout(self) -> None: ...
+
+    @staticmethod
+    def header(frame: Any, name: str) -> str:
+        """A header of a frame that goes out: stomp.py has escaped it already."""
+        escaped = {"c": ":", "n": "\n", "r": "\r", "\\": "\\"}
+        return re.sub(r"\\([cnr\\])", lambda found: escaped[found[1]], str(frame.headers.get(name, "")))
 
 
 class Broker:
@@ -29,6 +42,7 @@ class Broker:
         self.mq.establish(self.id)
         self.broker, self.engine = self.mq.brokers[self.id], self.mq.engines[self.id]
         self.hosts = [(self.broker.dns(n), PORT) for n in range(1, len(self.broker.hosts) + 1)]
+        self.ear: Ear | None = None  # hears the frames of each connection, beside the learner's listener
         self.filled: dict[str, str] = {}  # what `fill` sent: the text of each message, by its id
         stage.run(self.cloud.now + 1)
 
@@ -42,8 +56,9 @@ class Broker:
                 self.hosts, reconnect_attempts_max=len(self.hosts), timeout=3, heartbeats=(1000, 1000)
             )
             made.set_ssl(for_hosts=self.hosts)
-            if listener is not None:
-                made.set_listener("", listener)
+            for name, heard in (("", listener), ("the check", self.ear)):
+                if heard is not None:
+                    made.set_listener(name, heard)
             try:
                 made.connect(_USER, _PASSWORD, wait=True)
                 return made

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from lablib.aws.event import Event
 from lablib.exercises.base import Exercise
-from lablib.exercises.brokers import NAME, QUEUE, Broker
+from lablib.exercises.brokers import NAME, QUEUE, Broker, Ear
 from lablib.exercises.case import counted, crashes, cut, flag, knobs, scaled, some, there
 from lablib.exercises.case import number as numbered
 from lablib.exercises.lab07_choices import EXERCISES as CHOICES
@@ -26,6 +26,27 @@ _JUST_AFTER = 0.0006  # seconds until an answer of the broker has arrived, and w
 _UNDER_WAY = 25  # orders that may be there twice after a crash: what was sent and not confirmed
 
 
+class Frames(Ear):
+    """What the producer sent, and what came back: the checks' ear at its connections."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.sent: dict[str, list[float]] = {}  # when each text was sent
+        self.confirmed: dict[str, float] = {}  # when each text had its first receipt
+        self.persistent: set[str] = set()  # what the header persistent said
+        self._asked: dict[str, str] = {}  # the text behind each receipt
+
+    def on_send(self, frame: Any) -> None:
+        if frame.cmd == "SEND":
+            self.sent.setdefault(frame.body, []).append(self.stage.cloud.now)
+            self.persistent.add(self.header(frame, "persistent"))
+            self._asked[self.header(frame, "receipt")] = frame.body
+
+    def on_receipt(self, frame: Any) -> None:
+        if (text := self._asked.get(frame.headers["receipt-id"])) is not None:
+            self.confirmed.setdefault(text, self.stage.cloud.now)
+
+
 class Sent(NamedTuple):
     """What came of the orders. `safe`: what the store had when the function returned."""
 
@@ -33,11 +54,12 @@ class Sent(NamedTuple):
     stored: list[str]
     safe: list[str]
     returned: float
+    frames: Frames
 
 
 def every_order_is_kept(stage: Stage) -> Iterator[Problem]:
     """Each order is in the store when the function returns, and after a last crash. `stage.given`: a Sent."""
-    orders, stored, safe, returned = stage.given
+    orders, stored, safe, returned, _ = stage.given
     missing = list((Counter(orders) - Counter(stored)).elements())
     foreign = [body for body in stored if body not in orders]
     if missing:
@@ -64,7 +86,7 @@ def every_order_is_kept(stage: Stage) -> Iterator[Problem]:
 
 
 def _why_missing(stage: Stage, text: str) -> Problem:
-    orders, stored, _, returned = stage.given
+    orders, stored, _, returned, frames = stage.given
     rows = stage.trace.where(("Enqueued", "Routed"))
     mine = [row for row in rows if row.resource == f"{NAME}/queue/{QUEUE}"]
     soft = [row for row in mine if not row.detail["persistent"]]
@@ -91,6 +113,12 @@ def _why_missing(stage: Stage, text: str) -> Problem:
             [dead[0].subject],
         )
     if soft:
+        if odd := next((said for said in frames.persistent if said.lower() == "true" != said), ""):
+            return Problem(
+                f"{text}{counted(len(soft), 'message')} came with persistent:{odd}, and the broker knows only "
+                'persistent:true. Write the header as a text: "true".',
+                [soft[0].subject],
+            )
         end = stage.trace.where("NodeGone")[-1].time
         return Problem(
             f"{text}{counted(len(soft), 'message')} came without persistent:true: the broker kept them in its memory "
@@ -115,13 +143,22 @@ def _why_missing(stage: Stage, text: str) -> Problem:
 def few_orders_twice(stage: Stage) -> Iterator[Problem]:
     """Only what was under way at a crash is sent again."""
     orders, stored, *_ = stage.given
+    frames: Frames = stage.given.frames
     extra = list((Counter(stored) - Counter(orders)).elements())
     ends = len(stage.trace.where("NodeGone")) - 1
     if len(extra) > _UNDER_WAY * ends:
+        confirmed = frames.confirmed.get(extra[0], stage.cloud.now)
+        early = sum(time < confirmed for time in frames.sent.get(extra[0], ()))
         yield Problem(
             f"{there(len(extra), 'order')} in the store once too often, with {counted(ends, 'crash{s}')} "
-            f"before the end. Send again only what was not confirmed: order {orders.index(extra[0]) + 1} had its "
-            "receipt long before."
+            "before the end. "
+            + (
+                f"Order {orders.index(extra[0]) + 1} was sent {early} times before its first receipt came. Wait until "
+                "the receipt is there or the connection is gone, before you send it again."
+                if early > 1 + ends
+                else f"Send again only what was not confirmed: order {orders.index(extra[0]) + 1} had its receipt "
+                "long before."
+            )
             if ends
             else f"Order {orders.index(extra[0]) + 1 if extra[0] in orders else cut(extra[0], 40)} is in the store "
             "twice, and no broker had crashed. Send again only when a connection has ended."
@@ -152,6 +189,7 @@ class Producer(Exercise):
 
     def play(self, stage: Stage, case: Any) -> None:
         broker = Broker(stage)
+        broker.ear = frames = Frames(stage)
         orders = texts(case.orders, case.wild, repeats=True)
         if case.slow:
             broker.slow_down("producer", _SLOW)
@@ -185,7 +223,7 @@ class Producer(Exercise):
         stage.run(stage.cloud.now + 1)
         broker.crash()
         stage.run(stage.cloud.now + 20)
-        stage.given = Sent(orders, broker.stored(), safe, returned[0])
+        stage.given = Sent(orders, broker.stored(), safe, returned[0], frames)
         stage.reach("orders", case.orders)
 
 
@@ -193,6 +231,7 @@ class Producer(Exercise):
 
 _EVENTS = (
     Event("Charged", "charged by {actor}"),
+    Event("AcknowledgedEarly", "acknowledged by {actor}, and not charged"),
     Event("Asked", lambda row, trace: f"{row.actor} asks whether it is charged: {'yes' if row.detail else 'no'}"),
 )
 
@@ -200,13 +239,24 @@ _EVENTS = (
 _ASKS = 0.02  # seconds
 
 
-class Book(Partner):
+class Book(Partner, Ear):
     """The book of charges: it survives every crash. Each call takes some virtual time."""
 
     def __init__(self, stage: Stage, crash: int) -> None:
         super().__init__(stage, crash)
         stage.trace.declare(_EVENTS)
         self.charges: Counter[str] = Counter()
+        self._orders: dict[str, str] = {}  # the order behind each acknowledgement
+
+    def on_before_message(self, frame: Any) -> None:
+        """The book is an ear at the consumer's connections, too: what is acknowledged before it is charged?"""
+        if "ack" in frame.headers:
+            self._orders[frame.headers["ack"]] = frame.body
+
+    def on_send(self, frame: Any) -> None:
+        order = self._orders.get(self.header(frame, "id")) if frame.cmd == "ACK" else None
+        if order is not None and not self.charges[order]:
+            self.note("AcknowledgedEarly", "book", order, -1)
 
     def charged(self, order: str) -> bool:
         """Is this order charged?"""
@@ -253,6 +303,16 @@ def charged_once(stage: Stage) -> Iterator[Problem]:
             )
             refused = _refused_at(stage) if queue == QUEUE else ""
             yield Problem(f"All orders are charged, and {there(left, 'message')} still in {queue}. {refused or cure}")
+    for crash in stage.trace.where("Crashed"):
+        for row in stage.trace.where("AcknowledgedEarly"):
+            charged = stage.trace.where("Charged", subject=row.subject)
+            if row.time <= crash.time < charged[0].time:
+                yield Problem(
+                    f"{stage.labels[row.subject]} is charged by good luck. Your program acknowledged it before it was "
+                    f"charged, and crashed between the two, at {crash.time:.2f} s. It came again only because stomp.py "
+                    "had not written it yet: that waits until on_message has returned. First charge, then acknowledge.",
+                    [row.subject],
+                )
 
 
 def _refused_at(stage: Stage) -> str:
@@ -356,6 +416,7 @@ class Consumer(Exercise):
         names = texts(case.orders, case.wild)
         stage.labels |= {name: f"order {cut(name, 30)}" if case.wild else name for name in names}
         broker.fill(names + names[: case.twice])
+        broker.ear = book
         stage.given = book, broker
         stage.keep_running("consumer-1", broker.connect, book)
         if case.gone:

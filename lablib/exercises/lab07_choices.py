@@ -287,6 +287,12 @@ def _why(broker: Broker, queue: str) -> str:
                 f"The alternate exchange {orders.alternate!r} is not there. Declare it with durable=True: one that is "
                 "not durable goes when the broker restarts, with all that is bound to it."
             )
+        direct = " and ".join(repr(key) for name, key in bindings if name == "orders")
+        if direct and orders.alternate in dict(bindings):
+            return (
+                f"It is bound to 'orders' with {direct}, and gets what others get as well. Take that binding away: "
+                "what nobody else gets comes from the alternate exchange."
+            )
         kind = exchanges[orders.alternate].type
         at = ", ".join(f"{name!r} with {key!r}" for name, key in bindings) or "nothing"
         return (
@@ -317,6 +323,7 @@ def _channel(broker: Broker) -> Any:
 
 _DARK = 5.0  # seconds a client may be without a connection while a broker serves
 _BEAT = 0.1  # seconds: the shortest heart-beat
+_ROOM = 0.5  # seconds: of a wait as long as that, chance decides enough to be no herd, even with bad luck
 _TRIES = 6  # tries to connect, and one more for each second of darkness
 _ACCIDENTS = ("a reboot in the maintenance window", "a crash of the active broker", "a power cut of its machine")
 _TRIED = Event("Tried", "{actor} tries to connect")
@@ -390,7 +397,9 @@ class Night(Exercise):
         first = len(late) == tries.total() == len(tries)  # nobody had to wait and try again
         times = sorted(time for time in back.values() if time is not None)
         most = max((sum(t <= u < t + 0.1 for u in times) for t in times), default=0)
-        if case.clients >= 6 and most > case.clients / 2:
+        last = min(chosen["longest"], chosen["first"] * 2 ** (max(tries.values(), default=1) - 2))  # the last wait
+        lucky = chosen["jitter"] and not first and last >= _ROOM
+        if case.clients >= 6 and most > case.clients / 2 and not lucky:
             raise Problem(
                 f"{most} of {case.clients} clients connected within a tenth of a second: a herd. They had lost their "
                 "connections at the same instant, "
@@ -399,6 +408,9 @@ class Night(Exercise):
                     "already: nobody had to wait. Send heart-beats more often, so that they notice before."
                     if first
                     else "and all waited equally long. Let chance decide a part of each wait."
+                    if not chosen["jitter"]
+                    else f"and their last wait was {last:.2g} s at most: chance decides half of it, and that is too "
+                    "little. Make first longer."
                 )
             )
 

@@ -119,8 +119,8 @@ def as_before(stage: Stage) -> Iterator[Problem]:
     again = [body for body, count in work.packed.items() if count > 1]
     if len(again) > stage.reached["crash"]:
         yield Problem(
-            f"order {cut(again[0], 30)} was packed {work.packed[again[0]]} times, and nothing had crashed. While "
-            f"somebody works on a message, nobody else may have it: {_why_twice(stage, again[0])}",
+            f"order {cut(again[0], 30)} was packed {work.packed[again[0]]} times, and nothing had crashed. "
+            f"{_why_twice(stage, again[0])}",
             stage.messages_with(again[0])[:1],
         )
     if left:
@@ -129,14 +129,17 @@ def as_before(stage: Stage) -> Iterator[Problem]:
 
 def _why_twice(stage: Stage, body: str) -> str:
     rows = [row for id in stage.messages_with(body) for row in stage.trace.where(subject=id)]
+    if not any(row.kind in ("Deleted", "DeleteIgnored") for row in rows):
+        return "Nobody deleted it, so it came again. An acknowledgement is delete_message after the work."
+    hidden = "While somebody works on a message, nobody else may have it:"
     for got in (row for row in rows if row.kind == "Received"):
         begun = [r.time for r in rows if r.kind == "WorkStarted" and r.actor == got.actor and r.time >= got.time]
         if begun and begun[0] - got.time > _AT_ONCE:
             return (
-                f"{got.actor} had received it {begun[0] - got.time:.1f} s before it began to work on it, and it is "
-                "hidden from the receive on. Take one at a time, or hide each again when its turn comes."
+                f"{hidden} {got.actor} had received it {begun[0] - got.time:.1f} s before it began to work on it, and "
+                "it is hidden from the receive on. Take one at a time, or hide each again when its turn comes."
             )
-    return "it must be hidden for longer than the work takes."
+    return f"{hidden} it must be hidden for longer than the work takes."
 
 
 def _waits(stage: Stage, body: str, left: list[str]) -> bool:

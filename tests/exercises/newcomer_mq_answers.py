@@ -1,12 +1,13 @@
 """Answers of somebody who did lab 07 anew: wrong ones of which some once passed, or were told a wrong cause; right."""
 
+import itertools
 import queue
 import threading
 import time
 from contextlib import suppress
 
 import stomp
-from exercises.lab07_answers import _settings
+from exercises.lab07_answers import _RIGHT, _settings, _wire
 from exercises.lab07_more_answers import _wire_queues
 
 # ---- 07.producer, 07.consumer ----------------------------------------------------------------------------------------
@@ -159,6 +160,15 @@ def consumer_pushed_all_acknowledges_the_message_id(connect, book):  # was told 
     _charging(connect, handle)
 
 
+def consumer_acknowledges_first_in_its_listener(connect, book):  # once passed: stomp.py had not written it yet
+    def handle(connection, frame):
+        connection.ack(frame.headers["ack"])
+        if not book.charged(frame.body):
+            book.charge(frame.body)
+
+    _charging(connect, handle)
+
+
 def consumer_acknowledges_in_transactions(connect, book):
     """Right, in another way."""
 
@@ -170,6 +180,44 @@ def consumer_acknowledges_in_transactions(connect, book):
         connection.commit(transaction)
 
     _charging(connect, handle)
+
+
+def _confirming(connect, orders, wait, persistent="true"):
+    """One order after the other, each again until its receipt is there. `wait` gets the receipts and a flag: is the
+    first connection gone?"""
+    receipts, gone = threading.Semaphore(0), threading.Event()
+
+    class Ear(stomp.ConnectionListener):
+        def on_receipt(self, frame):
+            confirmed.add(frame.headers["receipt-id"])
+            receipts.release()
+
+        def on_disconnected(self):
+            gone.set()
+            receipts.release()
+
+    connection, confirmed = connect(Ear()), set()
+    for n, order in enumerate(orders):
+        while f"order:{n}" not in confirmed:
+            try:
+                connection.send("/queue/orders", order, headers={"persistent": persistent}, receipt=f"order:{n}")
+            except stomp.exception.StompException:
+                connection = connect(Ear())
+            wait(receipts, gone)
+
+
+def send_with_python_s_true(connect, orders):  # was told to write what it had nearly written
+    _confirming(connect, orders, lambda receipts, gone: receipts.acquire(timeout=5), persistent=True)
+
+
+def send_three_times_after_a_crash(connect, orders):  # was told of a receipt that had not come
+    sent = itertools.count(1)
+
+    def wait(receipts, gone):
+        if not gone.is_set() or next(sent) % 3 == 0:
+            receipts.acquire(timeout=5)
+
+    _confirming(connect, orders, wait)
 
 
 # ---- 07.routes, 07.night ---------------------------------------------------------------------------------------------
@@ -248,7 +296,48 @@ def wire_with_an_alternate_that_goes(channel):
     channel.queue_bind("rest", "other")
 
 
+def wire_rest_twice(channel):  # was told to make what it had made
+    _wire(channel, _RIGHT)
+    channel.queue_bind("rest", "orders", "us.#")
+
+
+def settings_with_little_chance(hosts):  # was told to let chance decide, and had
+    return _settings(hosts, first=0.01, longest=1.0, heartbeat=5)
+
+
+def settings_with_bad_luck(hosts):  # was called a herd: five of six by chance within a tenth of half a second
+    """Right, in another way."""
+    return _settings(hosts, first=1.0, longest=2.0, heartbeat=5)
+
+
+def move_forgets_to_delete(sqs, queue_url, dead_url, pack):  # was told to hide it for longer
+    while True:
+        for message in sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=20).get("Messages", []):
+            try:
+                pack(message["Body"])
+            except ValueError:
+                sqs.send_message(QueueUrl=dead_url, MessageBody=message["Body"])
+                sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            except Exception:
+                continue
+
+
 WRONG = [
+    (
+        "07.consumer",
+        consumer_acknowledges_first_in_its_listener,
+        [
+            "acknowledged it before it was charged",
+            "good luck",
+            "had not written it yet",
+            "First charge, then acknowledge",
+        ],
+    ),
+    ("07.producer", send_with_python_s_true, ["persistent:True", 'Write the header as a text: "true"']),
+    ("07.producer", send_three_times_after_a_crash, ["once too often", "before its first receipt came"]),
+    ("07.routes", wire_rest_twice, ["'rest' got", "bound to 'orders' with 'us.#'", "Take that binding away"]),
+    ("07.night", settings_with_little_chance, ["a herd", "their last wait was [0-9.]+ s", "Make first longer"]),
+    ("07.move", move_forgets_to_delete, ["was packed", "Nobody deleted it", "delete_message after the work"]),
     (
         "07.routes",
         wire_with_an_alternate_that_goes,
@@ -276,5 +365,6 @@ RIGHT = [
     ("07.producer", send_in_batches),
     ("07.consumer", consumer_acknowledges_in_transactions),
     ("07.routes", wire_through_another_exchange),
+    ("07.night", settings_with_bad_luck),
     ("07.move", move_asks_what_it_is),
 ]

@@ -11,6 +11,7 @@ from mq.brokers import Broker, Heard
 
 from lablib import Cloud
 from lablib.actors import EVENTS
+from lablib.measures.notable import notable
 from lablib.measures.tokens import fold
 from lablib.services.mq.activemq.destinations import Message, matches
 from lablib.services.mq.activemq.selectors import SelectorError, parse
@@ -218,6 +219,7 @@ def test_when_the_memory_is_full_producers_are_blocked_and_nothing_is_lost():
         cloud.advance(30)
         assert broker.depth() == 50  # a message takes its kilobyte and one more
         assert [row.actor for row in cloud.trace.where("ProducerBlocked")] == ["producer"]
+        assert "producer is blocked: the broker's memory is full." in [event.text for event in notable(cloud.trace)]
         assert broker.engine.metrics()["MemoryUsage"] == 100
 
         def consumer():

@@ -16,6 +16,7 @@ from lablib.scenarios.lab04 import FanOut
 from lablib.scenarios.lab04b import Uploads
 from lablib.scenarios.lab05 import TruckStream
 from lablib.scenarios.lab06 import SkiLift
+from lablib.scenarios.lab07 import Warehouse
 from lablib.scenarios.missions import Curve, as_given, works
 
 LABS = (VideoQueue, Visibility, QueueToFunction, Trucks, FanOut, Uploads, TruckStream, SkiLift)
@@ -337,6 +338,12 @@ def test_a_crash_that_another_mission_left_behind_does_not_hide_that_all_is_in_o
     values = {"group": "one", "trucks": 30, "consumers": 30}
     for at in (2.0, 20.0, 29.0):
         assert in_step.at(play(*crash(Trucks(**values), 7, at))) is not None, at
+
+
+@pytest.mark.parametrize("scenario", [*LABS, Warehouse], ids=lambda s: s.__name__)
+def test_what_is_said_of_a_mission_that_is_met_fits_two_lines_beside_an_open_drawer(scenario):
+    """The page has room for two lines of 75 letters there, and may say at what time it was met."""
+    assert {m.key: len(m.reply) for m in scenario.missions if len(m.reply) > 130} == {}
 
 
 def test_the_document_for_the_page():

@@ -117,7 +117,7 @@ const PAINTED = {
     run.lens.clients.forEach((c, i) => {
       const cell = st.cells[i], words = wordsIn(g, cell);
       if (c.sends) {
-        const waits = number(words, /^blocked, (\d+) (?:in its connection|wait)$/) ?? number(words, /^blocked for [\d.]+ s: (\d+) in its connection$/);
+        const waits = number(words, /^blocked, (\d+) (?:in its connection|waits?)$/) ?? number(words, /^blocked for [\d.]+ s: (\d+) in its connection$/);
         if (words.some((s) => s.startsWith("blocked"))) blocked[c.name] = waits;
         return;
       }
@@ -166,7 +166,7 @@ function asPainted(kind, { t, ...wanted }, found) {
 }
 
 /** In a low lane, too, nothing lies over anything else: brokers, the ways to the second one, the lock, the store; and a shop's signs over its words. */
-for (const [W, H, count] of [[470, 300, 2], [940, 300, 2], [940, 330, 1], [700, 420, 2], [1300, 620, 2], [560, 250, 1]]) {
+for (const [W, H, count] of [[470, 300, 2], [940, 300, 2], [940, 330, 1], [700, 420, 2], [1300, 620, 2], [560, 250, 1], [556, 376, 1]]) {
   for (const scene of scenes.filter((s) => s.kind === "brokered" && s.files.length === count)) test(`${scene.name} in ${W} x ${H}, ${count} lanes`, () => {
     const stage = new Stage(), g = recorder(), v = view(60, PALETTE.light);
     stage.layout(W, H, false);
@@ -177,6 +177,15 @@ for (const [W, H, count] of [[470, 300, 2], [940, 300, 2], [940, 330, 1], [700, 
       assert.ok(free >= 12 && bottom + free <= drum.y + 0.01, `${free} px between brokers and store`);
       assert.ok(b[0].y >= top - 0.01 && drum.y + drum.h <= top + h + 0.01, "all of it is in its lane");
       assert.ok(b.every((k) => k.h >= 40), "a broker has room for its name and its state");
+      b.forEach((k, n) => {
+        const words = wordsIn(g, k);
+        assert.ok(words.includes(lane.run.lens.nodes[n]), `its name stands whole in it, also beside its memory: ${words}`);
+        assert.ok(!words.some((x) => x.endsWith("…")), `nothing is cut: ${words}`);
+      });
+      cells.forEach((k) => {
+        const words = wordsIn(g, k).find((x) => x.startsWith("blocked,"));
+        assert.ok(!words || /in its connection$|(?<!\b1) wait$|\b1 waits$/.test(words), words);
+      });
       const [, words, , middle] = g.calls.find(([name, text, x, y]) => name === "fillText" && /on the disk/.test(text) && inside({ x, y }, drum));
       const low = Math.max(0, ...v.hits.filter((x) => x.pick?.m !== undefined && inside(x, drum)).map((x) => x.y + s / 2));
       assert.ok(low <= middle - 4, `${words}: its words begin above ${middle}, its marks end at ${low}`);

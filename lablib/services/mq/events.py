@@ -153,7 +153,7 @@ EVENTS = (
         "{actor} is blocked: {resource} takes nothing more ({detail})",
         is_now="blocked",
         label="flow control",
-        notable="{resource} blocks {actor}: {detail}.",
+        notable="{actor} is blocked: {detail}.",
         series="actor",
         big=True,
     ),

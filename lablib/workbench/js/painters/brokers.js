@@ -27,8 +27,9 @@ export function unconnected(run, t) {
 
 function place(lane, y, H, W, big) {
   const { run } = lane, { clients, nodes } = run.lens, fs = big ? 16 : W < 760 ? 12 : 13, narrow = W < 760, n = clients.length;
-  const top = y + (lane.label ? fs * 1.7 : 4), h = H - (top - y) - 4, cw = narrow ? (big ? 164 : 132) : big ? 260 : 212, cx = cw + (narrow ? 60 : 126);
-  const flat = h < fs * 17, zone = narrow || flat ? 8 : 18, room = W - cx - 4,   // flat: a low lane, with room for words and little else
+  const top = y + (lane.label ? fs * 1.7 : 4), h = H - (top - y) - 4, tiny = W < 440,
+    cw = tiny ? 108 : narrow ? (big ? 164 : 132) : big ? 260 : 212, cx = cw + (tiny ? 34 : narrow ? 66 : 126);   // tiny: a clock has no room for its seconds
+  const flat = h < fs * 17, zone = tiny ? 4 : narrow || flat ? 8 : 18, room = W - cx - 4,   // flat: a low lane, with room for words and little else
     hw = Math.min(Math.max(290, room * 0.3), (room - (nodes.length > 1 ? 4 : 2) * zone - 10) / nodes.length),
     dh = flat ? clamp(h * 0.36, 34, 64) : clamp(h * 0.3, 58, 150), free = clamp(h * 0.17, 12, 34), bh = flat ? h - dh - free : clamp(h * 0.4, 74, 176);
   const gap = nodes.length > 1 ? Math.min(Math.max(110, room * 0.16), room - 2 * hw - 2 * zone) : 0,
@@ -39,7 +40,7 @@ function place(lane, y, H, W, big) {
   const down = b.map((k, i) => { const x0 = k.x + k.w / 2, y0 = k.y + k.h, x3 = drum.x + drum.w * (nodes.length > 1 ? (i ? 0.7 : 0.3) : 0.5), y3 = drum.y + 5;
     return { x0, y0, x1: x0, y1: y0 + (y3 - y0) * 0.5, x2: x3, y2: y3 - (y3 - y0) * 0.5, x3, y3 }; });
   const s = sizeOf(run, flat ? 9 : big ? 24 : h < 300 ? 15 : 19, drum, b[0], fs), below = drum.y - b[0].y - bh;
-  lane.brokers = { fs, flat, narrow, b, drum, cells, down, zone, top, h, s, W, free: below, ring: Math.min(9, step * 0.4), small: Math.max(8.5, Math.min(fs, step * 0.64)) };
+  lane.brokers = { fs, flat, narrow, tiny, b, drum, cells, down, zone, top, h, s, W, free: below, ring: Math.min(9, step * 0.4), small: Math.max(8.5, Math.min(fs, step * 0.64)) };
 }
 
 /** The most messages that lie in the store, and in a broker's memory alone, at the same time. */
@@ -83,7 +84,7 @@ function theLock(g, lane, v) {
   const side = Math.min(34, st.free);
   box(g, x - side / 2, y - side / 2, side, side, side / 4, { fill: col.page, stroke: hue, line: 1.8, dash: has < 0 ? [4, 3] : null });
   lock(g, x, y - side * 0.09, side * 0.65, hue, has < 0);
-  const words = has < 0 ? ["the lock is free", "free"] : lens.nodes.length > 1 ? ["the lock: one broker only", "the lock"] : ["the lock"];
+  const words = has < 0 ? ["the lock is free", "free", ""] : lens.nodes.length > 1 ? ["the lock: one broker only", "the lock", ""] : ["the lock", ""];
   const clear = (at) => st.drum.y + 12 - at > st.fs * 1.2;   // in a low picture the sign stands alone, and not over the store's name
   const ways = st.down.map((c) => along(c, 0.5)[0]), room = (from) => Math.min(st.W, ...ways.filter((at) => at > from).map((at) => at - 18)) - from - 4;
   if (clear(y)) text(g, fitting(g, words, room(x + 24), st.fs, 600), x + 24, y, { size: st.fs - 0.5, weight: 600, color: hue });
@@ -93,7 +94,7 @@ function theLock(g, lane, v) {
     const left = (poll[0] - t) % poll[1], [px, py] = along(st.down[i], 0.5);
     const r = Math.min(10, st.free * 0.4);
     circle(g, px, py, r + 3, { fill: col.page }); ring(g, px, py, r, left / poll[1], col.control, alpha(col.control, 0.2), 3);
-    if (clear(py)) text(g, fitting(g, [`tries the lock in ${seconds(left)}`, seconds(left)], room(px + 17), st.fs - 1),
+    if (clear(py)) text(g, fitting(g, [`tries the lock in ${seconds(left)}`, seconds(left), ""], room(px + 17), st.fs - 1),
       px + 17, py, { size: st.fs - 1, color: col.control });
   }
 }
@@ -102,7 +103,7 @@ function theLock(g, lane, v) {
 function doing(run, n, t) {
   const { is, since } = nodeAt(run, n, t), words = { serves: since > 0 ? `active for ${seconds(t - since)}` : "active", reads: `reads the store: ${seconds(t - since)}`,
     waits: "standby: waits for the lock", gone: `gone for ${seconds(t - since)}` }[is];
-  return [words, words.split(":")[0]];
+  return [words, words.split(":")[0], words.split(/[ :]/)[0]];
 }
 
 const inQueue = (lane) => lane.here.get(roleOf(lane.run, "queue")[0]) ?? [];
@@ -128,13 +129,15 @@ function room(run, n, t) {
 /** The shops of which the broker reads nothing at t. */
 const stopped = (run, t) => run.blocked(t).map((a) => a.name);
 
-/** The memory of a broker: how much of it is used, of how much; beside its name. */
-function gauge(g, b, fs, { bytes, limit, share }, full, col) {
-  const w = b.w * 0.46, x = b.x + b.w - 12 - w, hue = full ? col.control : col.soft, [some, all] = [kB(bytes), kB(limit)];
-  const of = some.endsWith(all.slice(-2)) ? `${some.slice(0, -3)} of ${all}` : `${some} of ${all}`;
-  text(g, fitting(g, full ? [`memory full: ${of}`, `full: ${of}`, "full"] : [`memory: ${of}`, of, some], w, fs - 1, full ? 650 : 450), x + w, b.y + 16,
-    { size: fs - 1, weight: full ? 650 : 450, color: hue, align: "right" });
-  bar(g, x, b.y + 17 + fs, w, fs * 0.62, clamp(share, 0, 1), full ? col.control : col.waiting, alpha(full ? col.control : col.waiting, 0.16));
+/** The memory of a broker: how much of it is used, of how much. Beside its name, or where that is too long (`beside` > 0), beside its state, which is so wide. */
+function gauge(g, b, fs, { bytes, limit, share }, full, col, beside) {
+  const w = beside ? b.w - 34 - beside : b.w * 0.46, x = b.x + b.w - 12 - w, hue = full ? col.control : col.soft, [some, all] = [kB(bytes), kB(limit)];
+  const of = some.endsWith(all.slice(-2)) ? `${some.slice(0, -3)} of ${all}` : `${some} of ${all}`, ground = alpha(full ? col.control : col.waiting, 0.16);
+  text(g, fitting(g, full ? [`memory full: ${of}`, `full: ${of}`, "full", ""] : [`memory: ${of}`, of, some, ""], w, fs - 1, full ? 650 : 450), x + w,
+    b.y + (beside ? 17 + fs * 1.35 : 16), { size: fs - 1, weight: full ? 650 : 450, color: hue, align: "right" });
+  const filled = clamp(share, 0, 1), color = full ? col.control : col.waiting;
+  if (beside) bar(g, b.x + 12, Math.min(b.y + 17 + fs * 2, b.y + b.h - 5), b.w - 24, 3, filled, color, ground);
+  else bar(g, x, b.y + 17 + fs, w, fs * 0.62, filled, color, ground);
 }
 
 function house(g, lane, v, n) {
@@ -146,12 +149,13 @@ function house(g, lane, v, n) {
   }
   box(g, b.x, b.y, b.w, b.h, 9, { fill: is === "serves" ? alpha(col.done, 0.07) : is === "gone" ? alpha(col.again, 0.07) : col.card, stroke: hue,
     line: is === "waits" ? 1.3 : v.hover?.id === id ? 2.8 : 2.1, dash: is === "gone" ? [6, 5] : null });
-  const [words, short] = doing(lane.run, n, t), used = room(lane.run, n, t), wide = used ? b.w * 0.5 - 16 : b.w - 20;
-  text(g, lane.run.places[p].label, b.x + 12, b.y + 16, { size: fs + 1.5, weight: 680, color: hue, max: wide, least: fs - 3 });
-  if (used) gauge(g, b, fs, used, stopped(lane.run, t).length > 0, col);
+  const [words, short, word] = doing(lane.run, n, t), used = room(lane.run, n, t), { label } = lane.run.places[p];
+  const half = b.w * 0.5 - 16, under = used && width(g, label, fs + 1.5, 680) > half, wide = used && !under ? half : b.w - 20;
+  text(g, label, b.x + 12, b.y + 16, { size: fs + 1.5, weight: 680, color: hue, max: wide, least: fs - (st.tiny ? 4 : 3) });
   const told = used || gridIn(b, st.s, fs)[1] ? [] : memory(lane.run, t, n, inQueue(lane)).words;   // no room for marks: their number beside the state
-  const forms = told.length ? [...told.map((x) => `${short}, ${x}`), told.at(-1)] : [words, short];
-  text(g, fitting(g, forms, wide, fs, 600), b.x + 12, b.y + 17 + fs * 1.35, { size: fs, weight: 600, color: hue, max: wide });
+  const forms = told.length ? [...told.map((x) => `${short}, ${x}`), told.at(-1)] : [words, short, word];
+  const said = text(g, under ? word : fitting(g, forms, wide, fs, 600), b.x + 12, b.y + 17 + fs * 1.35, { size: fs, weight: 600, color: hue, max: wide });
+  if (used) gauge(g, b, fs, used, stopped(lane.run, t).length > 0, col, under ? said : 0);
   v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, touch: is === "serves" ? { place: p, lane: lane.i, at: b } : null,
     pick: { place: p, lane: lane.i } });
 }
@@ -180,8 +184,8 @@ function messages(g, lane, v) {
   };
   const [per, rows] = grid(d, s, fs);
   const more = sit(safe, d.x + 18 + s / 2, d.y + 2 * ry + d.clear + s / 2, per, rows, false);
-  const inStore = `${plural(safe.length, "message")} on the disk`;
-  text(g, fitting(g, more && rows ? [`${inStore}, ${more} not drawn`, inStore] : [inStore], d.w - 20, fs - 1), d.x + d.w / 2, d.y + d.h - fs * 0.9,
+  const inStore = `${plural(safe.length, "message")} on the disk`, onDisk = `${safe.length} on the disk`;
+  text(g, fitting(g, more && rows ? [`${inStore}, ${more} not drawn`, inStore, onDisk] : [inStore, onDisk], (d.w - 20) * 0.96, fs - 1), d.x + d.w / 2, d.y + d.h - fs * 0.9,
     { size: fs - 1, color: col.soft, align: "center", italic: true });
   for (const [i, b] of st.b.entries()) {
     const [wide, high] = gridIn(b, s, fs), { soft, lost, words } = memory(run, t, i, inQueue(lane)), y0 = b.y + fs * 3.1 + 8 + s / 2;
@@ -219,7 +223,7 @@ function client(g, lane, v, i) {
     circle(g, x, mid, st.ring + 3, { fill: col.page });
     if (wait) {
       ring(g, x, mid, st.ring, (wait[1] - t) / (wait[1] - wait[0]), col.again, alpha(col.again, 0.2), Math.min(3, st.ring / 3));
-      if (!low || st.cells.length < 14) text(g, fitting(g, [`tries in ${seconds(wait[1] - t)}`, seconds(wait[1] - t)], w, fs - 1, 600), x + 14, mid,
+      if (!st.tiny && (!low || st.cells.length < 14)) text(g, fitting(g, [`tries in ${seconds(wait[1] - t)}`, seconds(wait[1] - t)], w, fs - 1, 600), x + 14, mid,
         { size: fs - 1, weight: 600, color: col.again });
     }
   }
@@ -234,7 +238,7 @@ function client(g, lane, v, i) {
   if (c.sends) {
     const kept = c.orders.filter(([made, gone]) => made <= t && (gone === null || gone > t + 0.05)).length, sent = c.orders.filter(([, gone]) =>
       gone !== null && gone <= t).length, vain = run.lens.lost.filter(([at, who]) => at <= t && who === c.name).length;
-    const shut = [`blocked, ${stuck} in its connection`, `blocked, ${stuck} wait`, "blocked"];
+    const shut = [`blocked, ${stuck} in its connection`, `blocked, ${stuck} wait${stuck === 1 ? "s" : ""}`, "blocked"];
     const [forms, wide, hue, weight] = low && full ? [shut, room, col.control, 650]
       : low && vain ? [[`${vain} into a dead connection`, `${vain} sent in vain`, `${vain} in vain`], room, col.again, 650]
       : kept ? [[`${kept} kept here`, `${kept} kept`], b.w * 0.48, full ? col.control : col.again, 650] : [[`${sent} sent`, `${sent}`], room, col.soft, 400];
@@ -255,7 +259,7 @@ function client(g, lane, v, i) {
   }
   const mine = actor < 0 ? [] : lane.marksOf(actor), busy = mine.find((m) => m.bar !== null && m.bar < 1) ?? mine.find((m) => m.k.wf !== null && m.k.wu === null),
     rest = mine.length - (busy ? 1 : 0), done = c.done.filter((x) => x <= t).length;
-  const held = low && mine.length ? [`${mine.length} in hand · ${done} done`, `${mine.length} in hand`, `${mine.length}`] : [`${done} done`];
+  const held = low && mine.length ? [`${mine.length} in hand · ${done} done`, `${mine.length} in hand`, `${mine.length}`] : [`${done} done`, `${done}`];
   text(g, fitting(g, down ? [`crashed · ${done} done`, "crashed"] : held, room, fs - 1), right, y1,
     { size: fs - 1, weight: down ? 650 : 400, color: down ? col.again : col.soft, align: "right" });
   if (low || down) return;
