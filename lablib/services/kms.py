@@ -189,7 +189,7 @@ class Kms(Service):
     ) -> Document:
         key = self._key(key_id)
         _refuse_pending(key)
-        low, high = (self.world.quotas[f"kms.{name}"] for name in ("deletion_wait_min", "deletion_wait"))
+        low, high = (self.world.quotas[f"kms.deletion_wait{which}"] for which in ("_min", ""))
         days = high if pending_window_in_days is None else pending_window_in_days
         if not low <= days <= high:
             raise _validation(f"PendingWindowInDays is {days}, must be from {low} to {high}")

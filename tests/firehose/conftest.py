@@ -21,6 +21,16 @@ def s3(bucket="lake", size=1, seconds=60, **more):
     return {"RoleARN": ROLE, "BucketARN": f"arn:aws:s3:::{bucket}", "BufferingHints": hints} | more
 
 
+def conversion(serializer="ParquetSerDe"):
+    """A conversion to a format of columns."""
+    return {
+        "Enabled": True,
+        "SchemaConfiguration": {"DatabaseName": "d", "TableName": "t"},
+        "InputFormatConfiguration": {"Deserializer": {"OpenXJsonSerDe": {}}},
+        "OutputFormatConfiguration": {"Serializer": {serializer: {}}},
+    }
+
+
 def processor(kind, **parameters):
     """A processing configuration with one processor."""
     listed = [{"ParameterName": name, "ParameterValue": value} for name, value in parameters.items()]

@@ -1,7 +1,7 @@
 """What is measured of a delivery stream, as CloudWatch does, and what the tokens of the picture say."""
 
 import pytest
-from firehose.conftest import s3
+from firehose.conftest import DESTINATION, conversion, processor, s3
 
 from lablib.aws.event import LOST, RETRYING, WAITING
 from lablib.measures.measures import Measures
@@ -48,6 +48,31 @@ def test_small_records_are_billed_as_five_kilobytes(lab):
     lab.put_batch(*[b"x"] * 100)
     bill = Measures(lab.cloud.trace).bill()["firehose"]
     assert bill == {"records taken": pytest.approx(100 * 5 * 1024 / 2**30 * 0.029)}
+
+
+@pytest.mark.guide
+def test_conversion_and_dynamic_partitioning_are_billed_by_the_same_bytes_from_when_they_are_on(lab):
+    """Price list: on top of what is taken in."""
+    partitioned = {
+        "ProcessingConfiguration": processor("MetadataExtraction", MetadataExtractionQuery="{k:.k}",
+                                             JsonParsingEngine="JQ-1.6"),
+        "Prefix": "k=!{partitionKeyFromQuery:k}/", "ErrorOutputPrefix": "errors/",
+    }  # fmt: skip
+    lab.create(ExtendedS3DestinationConfiguration=s3(
+        size=64, DynamicPartitioningConfiguration={"Enabled": True}, DataFormatConversionConfiguration=conversion(),
+        **partitioned,
+    ))  # fmt: skip
+    lab.put(b'{"k": "a"}')
+    plain = {"DataFormatConversionConfiguration": {"Enabled": False}}
+    lab.firehose.update_destination(
+        **DESTINATION, CurrentDeliveryStreamVersionId="1", ExtendedS3DestinationUpdate=plain
+    )
+    lab.cloud.advance(60)
+    lab.put(b'{"k": "b"}', b'{"k": "c"}')
+    bill, unit = Measures(lab.cloud.trace).bill()["firehose"], 5 * 1024 / 2**30
+    assert bill["dynamic partitioning"] == pytest.approx(3 * unit * 0.020)
+    assert bill["format conversion"] == pytest.approx(1 * unit * 0.018)
+    assert bill["records taken"] == pytest.approx(3 * unit * 0.029)
 
 
 @pytest.mark.ours

@@ -7,7 +7,7 @@ import json
 
 import duckdb
 import pytest
-from firehose.conftest import Lab, processor, s3
+from firehose.conftest import Lab, conversion, processor, s3
 
 from lablib.aws.documents import LARGEST
 from lablib.aws.service import NotSimulated
@@ -135,15 +135,6 @@ def test_a_record_that_holds_gigabytes_is_refused(lab):
 
 
 # ---- Parquet ---------------------------------------------------------------------------------------------------------
-
-
-def conversion(serializer="ParquetSerDe"):
-    return {
-        "Enabled": True,
-        "SchemaConfiguration": {"DatabaseName": "d", "TableName": "t"},
-        "InputFormatConfiguration": {"Deserializer": {"OpenXJsonSerDe": {}}},
-        "OutputFormatConfiguration": {"Serializer": {serializer: {}}},
-    }
 
 
 def convert(lab, serializer="ParquetSerDe", **more):

@@ -7,8 +7,10 @@ S3, `source` reads a Kinesis stream, `control` has the operations on streams; he
 
 from __future__ import annotations
 
+from functools import partial
+
 from lablib.aws.constraints import Rule, check, invalid, violations
-from lablib.aws.service import Request, ServiceError
+from lablib.aws.service import Bill, Request, ServiceError
 from lablib.services.firehose.bill import bill
 from lablib.services.firehose.checks import Document, argument
 from lablib.services.firehose.control import Control
@@ -33,7 +35,8 @@ class Firehose(Control):
     batches = frozenset(("PutRecordBatch",))
     counts = {"PutRecordBatch": _stored}
 
-    bill = staticmethod(bill)
+    def biller(self) -> Bill:
+        return partial(bill, self.works)
 
     def put_record(self, request: Request, *, delivery_stream_name: str, record: Document) -> Document:
         stream = self._open(delivery_stream_name)

@@ -12,6 +12,7 @@ from lablib.aws.arn import Arn
 from lablib.aws.keys import DataKeys
 from lablib.aws.lists import Tags
 from lablib.aws.service import AnswerLost, Handler, NotSimulated, Request, Service, ServiceError, Target, World, named
+from lablib.services.firehose.bill import Work
 from lablib.services.firehose.checks import Document, argument, check, in_use
 from lablib.services.firehose.settings import Destination, read_destination
 from lablib.services.firehose.source import Reader
@@ -35,6 +36,7 @@ class Control(Service):
         super().__init__(world)
         self.streams: dict[str, DeliveryStream] = {}
         self._serial = 0
+        self.works: list[Work] = []
         self._data_keys = DataKeys(world, "firehose", _KMS_ERRORS, ("ServiceUnavailableException", 503))
 
     def stream(self, name: str) -> DeliveryStream:
@@ -124,6 +126,7 @@ class Control(Service):
         if delivery_stream_encryption_configuration_input:
             self._encrypt(stream, delivery_stream_encryption_configuration_input, request)
         self.streams[name] = stream
+        self._note_work(stream, destination)
         world.trace.add("DeliveryStreamCreated", name, "", request.caller, request.row, destination.kind)
         world.kernel.after(world.quotas["firehose.create_time"], self._created, stream, request.row)
         return {"DeliveryStreamARN": arn}
@@ -237,6 +240,12 @@ class Control(Service):
     def _configured(self, stream: DeliveryStream, destination: Destination) -> None:
         if self.streams.get(stream.name) is stream:
             stream.configure(destination)
+            self._note_work(stream, destination)
+
+    def _note_work(self, stream: DeliveryStream, destination: Destination) -> None:
+        converts, partitions = destination.converted, destination.partitioned
+        if converts or partitions or any(work.stream == stream.name for work in self.works):
+            self.works.append(Work(self.now, stream.name, converts, partitions))
 
     # ---- encryption --------------------------------------------------------------------------------------------------
 

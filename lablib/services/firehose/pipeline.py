@@ -55,7 +55,11 @@ class Pipeline:
 
     def _buffer(self, part: str, place: Place, send: Callable[[Batch], None], kind: str = "") -> Buffer:
         where = f"{self.name}/{part}"
-        return Buffer(self.world, where, self.actor, place.size, place.seconds, 128 * MIB, send, kind)
+        return Buffer(self.world, where, self.actor, place.size, place.seconds, self._largest(), send, kind)
+
+    def _largest(self) -> int:
+        """Bytes of an object in S3, however late the delivery is."""
+        return int(self.world.quotas["firehose.size_max"] * MIB)
 
     # ---- on the way --------------------------------------------------------------------------------------------------
 
@@ -114,7 +118,7 @@ class Pipeline:
         buffer = self._buffers.get(keys)
         if buffer is None:
             to = self.destination
-            most = max(to.size, 128 * MIB if to.kind == S3 else to.size)
+            most = max(to.size, self._largest() if to.kind == S3 else to.size)
             buffer = self._buffers[keys] = Buffer(
                 self.world, self.name, self.actor, to.size, to.seconds, most, self._deliver
             )

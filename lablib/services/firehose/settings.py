@@ -116,7 +116,7 @@ class Destination:
     def retry(self) -> float:
         """For how long, in seconds, it is tried again; S3 has no such setting."""
         given = self.document.get("RetryOptions", {}).get("DurationInSeconds")
-        return float(self._quotas[f"firehose.{_RETRY[self.kind]}"] if given is None else given)
+        return float(self._quotas[_RETRY[self.kind]] if given is None else given)
 
     def describe(self) -> Document:
         """As DescribeDeliveryStream shows it: without secrets."""
@@ -132,7 +132,10 @@ class Destination:
         return answer | ({"S3DestinationDescription": _plain(shown)} if self.kind == S3 else {})
 
 
-_RETRY = {S3: "retention", REDSHIFT: "redshift_retry", OPENSEARCH: "opensearch_retry", HTTP: "http_retry"}
+_RETRY = {
+    S3: "firehose.retention", REDSHIFT: "firehose.redshift_retry", OPENSEARCH: "firehose.opensearch_retry",
+    HTTP: "firehose.http_retry",
+}  # fmt: skip
 _PLAIN = (
     "RoleARN", "BucketARN", "Prefix", "ErrorOutputPrefix", "BufferingHints", "CompressionFormat",
     "EncryptionConfiguration", "CloudWatchLoggingOptions",
@@ -191,7 +194,8 @@ def _complete(document: Document, kind: str, quotas: dict[str, Any]) -> None:
     """Fill in what AWS fills in."""
     document.setdefault("S3BackupMode", _MODES[kind][0])
     partitioned = document.get("DynamicPartitioningConfiguration", {}).get("Enabled")
-    size = 128 if document.get("DataFormatConversionConfiguration") or partitioned else quotas["firehose.size"]
+    large = document.get("DataFormatConversionConfiguration") or partitioned
+    size = quotas["firehose.size_max" if large else "firehose.size"]
     for place in (document if kind == S3 else None, document.get("S3Configuration"),
                   document.get("S3BackupConfiguration")):  # fmt: skip
         if place is not None:
@@ -204,7 +208,7 @@ def _complete(document: Document, kind: str, quotas: dict[str, Any]) -> None:
     if kind == OPENSEARCH:
         document.setdefault("IndexRotationPeriod", "OneDay")
     if kind != S3:
-        document.setdefault("RetryOptions", {"DurationInSeconds": quotas[f"firehose.{_RETRY[kind]}"]})
+        document.setdefault("RetryOptions", {"DurationInSeconds": quotas[_RETRY[kind]]})
 
 
 def _check(destination: Destination) -> None:

@@ -73,6 +73,9 @@ class Kinesis(Control):
         stream: Stream,
         records: list[Document],
     ) -> Document:
+        most = self.world.quotas["kinesis.put_records"]
+        if len(records) > most:
+            raise invalid(*violations("records", records, Rule(1, most)))
         sizes, shards = self._check_entries(stream, records)
         if stream.key_id:
             self._encrypt(stream, request)
@@ -157,7 +160,7 @@ class Kinesis(Control):
         return Iterator(stream.name, stream.serial, shard.id, position, self.now, self._iterators).text()
 
     def get_records(
-        self, request: Request, *, shard_iterator: str, limit: int = 10_000, stream_arn: str | None = None
+        self, request: Request, *, shard_iterator: str, limit: int | None = None, stream_arn: str | None = None
     ) -> Document:
         stream, shard, iterator = self._opened(shard_iterator)
         now = self.now
@@ -166,9 +169,10 @@ class Kinesis(Control):
             raise ServiceError(_THROTTLED, self._exceeded(stream, shard))
         stream.trim(shard)
         position = max(iterator.position, shard.oldest)
-        until = now - self.world.quotas["kinesis.read_delay"]
-        records = shard.slice(position, limit, self.world.quotas["kinesis.read_size"], until)
-        share = self.world.quotas["kinesis.empty_reads"]
+        quotas = self.world.quotas
+        until, most = now - quotas["kinesis.read_delay"], quotas["kinesis.read_records"]
+        records = shard.slice(position, min(limit or most, most), quotas["kinesis.read_size"], until)
+        share = quotas["kinesis.empty_reads"]
         kept_back = records[0] if records and share and request.chance.coin(share) else None
         if kept_back:
             records = []

@@ -118,11 +118,15 @@ class KinesisAnalyticsV2(Service):
         wanted = application_configuration or {}
         self._check_known(wanted)
         code = wanted.get("ApplicationCodeConfiguration", {})
+        at = "applicationConfiguration.applicationCodeConfiguration.codeContent.textContent"
+        longest = Rule(0, self.world.quotas["kinesisanalyticsv2.code_size"])
+        check(at, code.get("CodeContent", {}).get("TextContent", ""), longest)
         job = None if is_sql else self._job(code.get("CodeContent", {}))
         new = (SqlApplication if is_sql else Application)(
             self.world, application_name, self.arn(f"application/{application_name}"), service_execution_role,
             runtime_environment, application_description, code, job, self.now, updated=self.now,
         )  # fmt: skip
+        new.checkpoint_interval = self.world.quotas["kinesisanalyticsv2.checkpoint_interval"]
         if isinstance(new, SqlApplication):
             new.inputs, new.outputs = check_inputs(wanted.get("SqlApplicationConfiguration", {}))
             new.prepare()
@@ -166,7 +170,7 @@ class KinesisAnalyticsV2(Service):
         parallelism = read("Parallelism", "Parallelism", app.parallelism_set)
         per_kpu = read("Parallelism", "ParallelismPerKPU", app.parallelism_per_kpu)
         for name, value in (("Parallelism", parallelism), ("ParallelismPerKPU", per_kpu)):
-            most = quotas["kinesisanalyticsv2.parallelism" + ("_per_kpu" if "KPU" in name else "")]
+            most = quotas[f"kinesisanalyticsv2.parallelism{'_per_kpu' if 'KPU' in name else ''}"]
             if not 1 <= value <= most:
                 raise _argument(f"{name} must be from 1 to {most}. The given value is {value}.")
         if -(-parallelism // per_kpu) > quotas["kinesisanalyticsv2.kpus"]:

@@ -86,7 +86,8 @@ class KinesisVideoArchivedMedia(DataPlane):
         elif next_token is None:
             raise refusal("InvalidArgumentException", "FragmentSelector is required without NextToken.")
         wrong = refusal("InvalidArgumentException", "NextToken is not valid.")
-        page, more = page_of(found, next_token, max_results, wrong)
+        most = self.world.quotas["kinesisvideo.page"]
+        page, more = page_of(found, next_token, min(max_results, most), wrong)
         return {"Fragments": [self._listed(found[number]) for number in page]} | more
 
     def _archived(self, stream: VideoStream) -> dict[str, Fragment]:

@@ -49,8 +49,8 @@ class ActiveMq(Engine):
 
     def _of_size(self, name: str) -> float:
         """A quota of this size of instance."""
-        small = "_micro" if self.broker.size in _SMALL else ""
-        return float(self.broker.world.quotas[name + small])
+        quotas = self.broker.world.quotas
+        return float(quotas[f"{name}_micro" if self.broker.size in _SMALL else name])
 
     @property
     def rate(self) -> float:
