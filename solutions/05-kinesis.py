@@ -76,13 +76,14 @@ for shard, count in sorted(trucks.items()):
 predict("05.workers")
 
 # %% [markdown]
-# ### The table of the course, measured
+# ### More workers: a stream and a FIFO queue
 #
-# The same hundred trucks on a FIFO queue (lab 03) and on a stream:
+# Order has a price: how many can work at the same time? The same hundred trucks on a FIFO queue (lab 03) and on a stream
+# of five shards:
 
 # %%
-for workers in (2, 5, 10, 40):
-    stream = TruckStream(consumers=min(workers, 20), work=1.0).run(seed=7)
+for workers in (2, 5, 10, 20):
+    stream = TruckStream(consumers=workers, work=1.0).run(seed=7)
     queue = Trucks(trucks=100, every=5.0, work=1.0, consumers=workers).run(seed=7)
     at_work = TruckStream().results(stream)["most workers at work"]
     drawn = len(stream.trace.where("WorkEnded")) / stream.until

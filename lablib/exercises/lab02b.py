@@ -262,6 +262,7 @@ def _connect(stage: Stage, url: str, **more: Any) -> None:
 # ---- 02b.connect -----------------------------------------------------------------------------------------------------
 
 _TIMEOUTS = (10, 20, 60)  # seconds: of the function
+_RUSH = 140  # orders: so many that some of them meet a throttled poller again and again
 
 
 def _mappings(stage: Stage) -> list[dict[str, Any]]:
@@ -411,6 +412,7 @@ class Connect(Exercise):
     signature = "connect(sqs, functions, queue_url, dead_letter_arn, name)"
     knobs = knobs(
         orders=number("order", 1, 60),
+        rush=flag(f"{_RUSH} orders more"),
         bad=_bad(2),
         shaky=flag("the first try of the last order fails"),
         reserved=number("call{s} of the function at a time", 2, 4),
@@ -418,9 +420,12 @@ class Connect(Exercise):
         seeds=3,
     )
     harmless = {"orders": 5, "timeout": 1}
-    also = ({"orders": 60}, {"orders": 60, "bad": 2, "timeout": 2}, {"orders": 2, "shaky": 1}, {"orders": 2, "bad": 1})
-    examples = 30
-    events = 30_000
+    also = (
+        {"orders": 60}, {"orders": 60, "bad": 2, "timeout": 2}, {"orders": 2, "shaky": 1}, {"orders": 2, "bad": 1},
+        {"orders": 60, "rush": 1},
+    )  # fmt: skip
+    examples = 20
+    events = 60_000
     causes = ()
     faults = (
         connected, the_function_is_as_it_was, not_seen, stopped, dies_unseen, poison_stays, begun_twice, six_times,
@@ -430,7 +435,8 @@ class Connect(Exercise):
         url = stage.queue("orders")
         dead, _ = stage.dead_letter_queue(_DEAD, 1)
         stage.queues.pop(dead)
-        names = [f"order-{n + 1}" for n in range(case.orders)]
+        count = case.orders + _RUSH * case.rush
+        names = [f"order-{n + 1}" for n in range(count)]
         stage.hopeless, stage.given = set(names[: case.bad]), case.reserved
         timeout = _TIMEOUTS[case.timeout]
         desk = Desk(stage, timeout / 4, names[-1:] if case.shaky else ())
@@ -440,9 +446,9 @@ class Connect(Exercise):
         arn = stage.sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         stage.call("connect", stage.sqs, functions, url, arn, _FUNCTION, until=60)
         stage.run(stage.cloud.now + 4)
-        stage.orders(url, case.orders)
+        stage.orders(url, count)
         hidden = int(stage.settings(url).get("VisibilityTimeout", 0))
-        end = stage.cloud.now + case.orders * timeout + 150 * timeout + 8 * min(hidden, 1000)
+        end = stage.cloud.now + count * timeout + 150 * timeout + 8 * min(hidden, 1000)
         stage.run(end, lambda: not stage.held(url), every=timeout / 2)
         stage.run(stage.cloud.now + 5)
 

@@ -13,7 +13,8 @@ from lablib.exercises.case import counted, cut, flag, knobs, scaled, some
 from lablib.exercises.case import number as numbered
 from lablib.exercises.partners import Partner, WorkFailed
 from lablib.exercises.stage import Problem, Stage
-from lablib.exercises.streams import STREAM, empty_reads, inside, make_stream, put_by_shop
+from lablib.exercises.story import once
+from lablib.exercises.streams import STREAM, empty_reads, inside, make_stream, put_by_shop, slow_reads
 from lablib.kernel import Row
 
 # ---- 05.consumer -----------------------------------------------------------------------------------------------------
@@ -21,7 +22,11 @@ from lablib.kernel import Row
 _EVERY = 20  # records: a checkpoint must come at least so often
 _SECONDS = 0.05  # of work on a record
 _LONG = 60.0  # seconds without a call: records come late for no other reason
-_SILENCE = 670.0  # seconds without a new record: an iterator is good for 300
+_SILENCE = 300.0  # seconds without a new record
+_LONGER = 4200.0  # seconds that follow, in which a read takes _SLOW: an iterator is good for 300
+_SLOW = 25.0
+_MANY_REFUSED = 50  # reads, in a program that runs for ever
+_RATE = "A shard answers five GetRecords calls a second, for all who poll it together: others are refused as well."
 _EVENTS = (
     Event("CheckpointWritten", "{actor} notes that {resource} is done up to this record"),
     Event("CheckpointRead", "{actor} asks how far {resource} is done"),
@@ -135,12 +140,24 @@ def all_done(stage: Stage) -> Iterator[Problem]:
         if not stage.given.done[number]:
             tried = stage.trace.where("WorkStarted", subject=number)
             failed = stage.trace.where("WorkFailed", subject=number)
-            why = f"No work on it was begun. {_unread(stage, number) or _asked_last(stage)}".rstrip()
+            why = _unread(stage, number) or _opened_few(stage) or _asked_last(stage)
+            why = f"No work on it was begun. {why}".rstrip()
             if failed:
                 why = f"Its work failed at {failed[-1].time:.2f} s, and nobody tried it again. It stays in the shard."
             elif tried:
                 why = "Its work was begun, and cut off by a crash. After a crash begin behind the last checkpoint."
             yield Problem(f"{name} is not done after {stage.cloud.now:.0f} s. {why}", [number])
+
+
+def _opened_few(stage: Stage) -> str:
+    """That some shards cannot have been read, because too few iterators were made: in words."""
+    opened, shards = len(stage.api_calls("GetShardIterator")), len(inside(stage).shards)
+    if not 0 < opened < shards:
+        return ""
+    return (
+        f"The stream has {counted(shards, 'shard')}, and GetShardIterator was called {once(opened)}. An open shard "
+        "never ends, so a loop that reads one to its end comes to no other. Read the shards in turn."
+    )
 
 
 def _asked_last(stage: Stage) -> str:
@@ -193,6 +210,25 @@ def in_the_order_of_the_shard(stage: Stage) -> Iterator[Problem]:
                 )
 
 
+def _hurries(stage: Stage, allowed: int) -> bool:
+    """Were more reads refused? Where answers are empty, who asks again at once is forgiven."""
+    return not stage.case.empty and len(stage.trace.where("ReadThrottled")) > allowed
+
+
+def _too_fast(stage: Stage, cure: str) -> Problem:
+    refused, calls = stage.trace.where("ReadThrottled"), stage.api_calls("GetRecords")
+    return Problem(
+        f"{len(refused)} of {len(calls)} GetRecords calls were refused, and sent again by boto3. {_RATE} {cure}",
+        calls=refused[:3],
+    )
+
+
+def waits_between_reads(stage: Stage) -> Iterator[Problem]:
+    """It does not ask without a pause."""
+    if _hurries(stage, _MANY_REFUSED):
+        yield _too_fast(stage, "Sleep between two calls, also when an answer is empty.")
+
+
 class Consumer(Exercise):
     """A consumer that loses nothing in a crash, and does little twice."""
 
@@ -205,7 +241,7 @@ class Consumer(Exercise):
         fails=scaled("the work fails at record number {:d}", 40),
         more=some("more failure{s} of the same record", 6),
         crash=scaled("a crash right after record number {:d} is done", 60),
-        late=flag("records that come after eleven minutes of silence"),
+        late=flag("records that come after an hour of silence, with slow answers"),
     )
     harmless = {"records": 12, "shards": 1}
     also = (
@@ -216,7 +252,7 @@ class Consumer(Exercise):
     )  # fmt: skip
     examples = 40
     events = 12_000
-    causes = (in_the_order_of_the_shard,)
+    causes = (in_the_order_of_the_shard, waits_between_reads)
     faults = (all_done, few_again)
 
     def play(self, stage: Stage, case: Any) -> None:
@@ -229,7 +265,10 @@ class Consumer(Exercise):
         stage.keep_running("consumer-1", kinesis, STREAM, table, work, survives=(WorkFailed,))
         begun = stage.cloud.now
         if case.late:
-            stage.run(begun + _SILENCE)
+            if stage.run(begun + _SILENCE, lambda: _hurries(stage, _MANY_REFUSED)):
+                return
+            with slow_reads(stage, kinesis, _SLOW):
+                stage.run(stage.cloud.now + _LONGER, every=60.0)
             for n in range(case.records, case.records + 5):
                 put_by_shop(stage, f"record-{n + 1}", f"customer-{n % 7}")
         stage.run(stage.cloud.now + 120 * (1 + 4 * (case.empty > 0)), lambda: len(work.done) == len(stage.labels))
@@ -239,10 +278,6 @@ class Consumer(Exercise):
 # ---- 05.reshard ------------------------------------------------------------------------------------------------------
 
 _REFUSED = 10  # calls, in a stream that is read once
-_RATE = (
-    "A shard answers five GetRecords calls a second, for all who poll it together: others are refused as well. Sleep "
-    "between two calls, and leave Limit high."
-)
 
 
 def keys_in_order(stage: Stage) -> Iterator[Problem]:
@@ -299,14 +334,9 @@ def _not_brought(stage: Stage, number: str) -> str:
 
 
 def within_the_rate(stage: Stage) -> Iterator[Problem]:
-    """Hardly any call is refused. Where answers are empty, who asks again at once is forgiven."""
-    refused = stage.trace.where("ReadThrottled")
-    if len(refused) > _REFUSED and not stage.case.empty:
-        yield Problem(
-            f"{len(refused)} of {len(stage.api_calls('GetRecords'))} GetRecords calls were refused, and sent again by "
-            f"boto3. {_RATE}",
-            calls=refused[:3],
-        )
+    """Hardly any call is refused."""
+    if _hurries(stage, _REFUSED):
+        yield _too_fast(stage, "Sleep between two calls, and leave Limit high.")
 
 
 class Reshard(Exercise):
@@ -327,7 +357,7 @@ class Reshard(Exercise):
         {"changes": 2, "shards": 2, "records": 12, "empty": 4}, {"changes": 2, "records": 40},
     )  # fmt: skip
     examples = 40
-    advice = {"ProvisionedThroughputExceeded": _RATE}
+    advice = {"ProvisionedThroughputExceeded": f"{_RATE} Sleep between two calls, and leave Limit high."}
     faults = (keys_in_order, each_record_once, within_the_rate)
 
     def play(self, stage: Stage, case: Any) -> None:

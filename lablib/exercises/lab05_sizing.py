@@ -112,10 +112,10 @@ class Size(Exercise):
             or not isinstance(told, int | float)
             or not abs(told - cost) <= max(_CENT, 0.001 * cost)
         ):
-            shown = f"${told:.4f}" if isinstance(told, int | float) else repr(told)[:50]
+            shown = f"${told:.4f}" if isinstance(told, int | float) else f"{repr(told)[:50]}, which is no number"
             raise Problem(
-                f"{said}, {_DAYS[case.day]}: you say that {_words(choice)} costs {shown} a day. It costs ${cost:.4f}: "
-                f"{_parts(choice, load, size, case.readers)}."
+                f"{said}, {_DAYS[case.day]}: you say that a day of {_words(choice)} costs {shown}. It costs "
+                f"${cost:.4f}: {_parts(choice, load, size, case.readers)}."
             )
 
     def _try_out(self, stage: Stage, shards: int, records: int, size: int, readers: int, said: str) -> None:
@@ -152,7 +152,10 @@ def _parts(choice: int | str, load: Load, size: int, readers: int) -> str:
     records = sum(seconds * rate for seconds, rate in load)
     if choice == _ON_DEMAND:
         return f"24 hours, {records * size / GIB:.2f} GiB in, and as much out to {counted(readers, 'reader')}"
-    return f"24 hours of {_words(choice)}, and {records * math.ceil(size / 25_600) / MILLION:.2f} million PUT units"
+    return (
+        f"24 hours of {_words(choice)}, and {records * math.ceil(size / 25_600) / MILLION:.2f} million PUT units, of "
+        "25,600 bytes each, whole ones for each record"
+    )
 
 
 def _words(choice: int | str) -> str:

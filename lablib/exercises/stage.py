@@ -398,6 +398,12 @@ class Stage:
                 f"{text}, most of them ReceiveMessage calls that brought nothing. "
                 "Let SQS wait for messages: WaitTimeSeconds=20."
             )
+        vain = sum(row.kind == "GetRecords" and row.detail == 0 for row in calls)
+        if vain > len(calls) / 2 and name not in self._crashes:
+            return Problem(
+                f"{text}, most of them GetRecords that brought nothing. An open shard always has a NextShardIterator: "
+                "you have read what it has when MillisBehindLatest is 0."
+            )
         if often and often[0][1] > _AGAIN:
             order = self.labels.get(often[0][0], "one message")
             spans = [(row.time, row.until) for row in given if row.subject == often[0][0]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from lablib.aws.service import Request
@@ -25,6 +27,18 @@ def make_stream(stage: Stage, shards: int, empty: int = 0) -> Any:
     kinesis.create_stream(StreamName=STREAM, ShardCount=shards)
     stage.run(stage.cloud.now + 30, lambda: inside(stage).status == "ACTIVE")
     return kinesis
+
+
+@contextmanager
+def slow_reads(stage: Stage, kinesis: Any, seconds: float) -> Iterator[None]:
+    """Each read takes so many seconds: hours pass with few calls."""
+
+    def wait(**call: Any) -> None:
+        stage.cloud.kernel.sleep(seconds)
+
+    kinesis.meta.events.register("before-call.kinesis.GetRecords", wait)
+    yield
+    kinesis.meta.events.unregister("before-call.kinesis.GetRecords", wait)
 
 
 def inside(stage: Stage) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from typing import Any, Protocol, runtime_checkable
 
 from lablib.aws.quotas import Edition
@@ -11,6 +13,7 @@ from lablib.services import quota_values
 from lablib.workbench.setup import Session, Setup
 
 _UNCHANGED = "this is a failing case as it was: nothing in it can be changed; change your function"
+_SHORT = 100  # characters of a title
 
 
 @runtime_checkable
@@ -57,8 +60,9 @@ class FailingCase(Scenario):
 
     @property
     def title(self) -> str:
-        """The exercise, and what went wrong."""
-        return f"{self._case.title}: {self._case.problem.splitlines()[0]}"
+        """The exercise, and what went wrong in short: the first sentence. The verdict has the rest."""
+        sentence = re.split(r"(?<=[.!?:]) ", self._case.problem.splitlines()[0])[0]
+        return f"{self._case.title}: {textwrap.shorten(sentence, _SHORT, placeholder=' ...')}"
 
     def topology(self) -> Topology:
         """The places, as far as the trace knows them."""

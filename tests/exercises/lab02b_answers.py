@@ -247,6 +247,11 @@ WRONG = [  # the exercise, the answer, and patterns of which the verdict must sh
         _connecting(receives=2, ScalingConfig=None),
         ["nothing wrong with it", "a poller that is throttled", "MaximumConcurrency"],
     ),
+    (
+        "02b.connect",  # once passed: there were too few orders
+        _connecting(receives=3, BatchSize=3, ScalingConfig=None),
+        ["It was received 3 times. The function was called for it never", "MaximumConcurrency", "140 orders more"],
+    ),
     ("02b.connect", _connecting(FunctionResponseTypes=None), ["Lambda deleted it", "the mapping does not listen"]),
     (
         "02b.connect",  # once passed wherever no order was bad

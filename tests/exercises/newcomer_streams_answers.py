@@ -121,7 +121,7 @@ consumer_tries_twice = _trying(2)  # once passed
 consumer_tries_five_times = _trying(5)  # once passed
 
 
-def _noting(notes, limit=20, silent=None):
+def _noting(notes, limit=20, silent=None, pause=1):
     """All shards in turn. `notes(done, shard)`: what is to be noted after a record of this shard, by shard, of the
     numbers of all that is done, the latest last. After `silent` seconds without a record it ends.
     """
@@ -139,7 +139,7 @@ def _noting(notes, limit=20, silent=None):
                     for other, number in notes(done, shard).items():
                         checkpoints.put(other, number)
                 at[shard] = answer["NextShardIterator"]
-            time.sleep(1)
+            time.sleep(pause)
 
     return consumer
 
@@ -164,6 +164,9 @@ consumer_notes_one_shard_every_twenty = _noting(_twentieth_of_all)  # once passe
 consumer_notes_one_shard_every_twenty_of_all = _noting(_twentieth_of_all, 10_000)  # once passed
 consumer_counts_for_each_shard = _noting(_twentieth_of_the_shard)
 consumer_ends_after_ten_minutes = _noting(_each, silent=600)  # once passed
+consumer_ends_after_twelve_minutes = _noting(_each, silent=700)  # once passed
+consumer_ends_after_an_hour = _noting(_each, silent=3600)  # once passed
+consumer_without_a_pause = _noting(_each, pause=0)  # once it met a limit of the check, and was not told which
 consumer_notes_all_shards_every_twenty = _noting(_all_at_every_twentieth)  # right: 20 at most, of all shards together
 
 
@@ -179,6 +182,18 @@ def consumer_leaves_a_shard_at_an_empty_answer(kinesis, stream_name, checkpoints
             if checkpoints.get(shard) and not answer["Records"]:
                 del at[shard]
         time.sleep(1)
+
+
+def consumer_never_comes_to_the_second_shard(kinesis, stream_name, checkpoints, process):
+    for shard in _shards(kinesis, stream_name):
+        at = _iterator(kinesis, stream_name, shard, checkpoints.get(shard))
+        while at:
+            answer = kinesis.get_records(ShardIterator=at, Limit=20)
+            for record in answer["Records"]:
+                process(record)
+                checkpoints.put(shard, record["SequenceNumber"])
+            at = answer.get("NextShardIterator")
+            time.sleep(1)
 
 
 def consumer_drains_a_shard_at_a_time(kinesis, stream_name, checkpoints, process):
@@ -296,6 +311,7 @@ read_once_each_shard = _reading(lambda answer, empty: False)  # once passed
 read_until_an_empty_answer = _reading(lambda answer, empty: answer["Records"])  # once passed
 read_until_three_empty_answers = _reading(lambda answer, empty: answer["Records"] or empty < 2)
 read_one_by_one_without_a_pause = _reading(_behind_the_tip, limit=1, pause=0)  # once passed
+read_until_there_is_no_iterator = _reading(lambda answer, empty: True)  # an open shard always has one
 read_one_by_one = _reading(_behind_the_tip, limit=1)  # right: slow, and within the five calls a second
 read_without_a_pause = _reading(_behind_the_tip, pause=0)  # right: an answer brings all there is
 
@@ -336,7 +352,15 @@ WRONG = [
     (
         "05.consumer",
         consumer_ends_after_ten_minutes,
-        ["it asks for records again and again", "eleven minutes of silence"],
+        ["it asks for records again and again", "an hour of silence"],
+    ),
+    ("05.consumer", consumer_ends_after_twelve_minutes, ["it asks for records again and again", "an hour of silence"]),
+    ("05.consumer", consumer_ends_after_an_hour, ["it asks for records again and again", "an hour of silence"]),
+    ("05.consumer", consumer_without_a_pause, ["GetRecords calls were refused", "Sleep between two calls"]),
+    (
+        "05.consumer",
+        consumer_never_comes_to_the_second_shard,
+        ["The stream has [23] shards, and GetShardIterator was called once", "Read the shards in turn"],
     ),
     (
         "05.consumer",
@@ -354,6 +378,11 @@ WRONG = [
         ["was empty, and MillisBehindLatest was [1-9]", "more records follow. Go on with NextShardIterator"],
     ),
     ("05.reshard", read_until_three_empty_answers, ["was empty, and MillisBehindLatest was [1-9]"]),
+    (
+        "05.reshard",
+        read_until_there_is_no_iterator,
+        ["most of them GetRecords that brought nothing", "An open shard always has a NextShardIterator"],
+    ),
     ("05.reshard", read_one_by_one_without_a_pause, ["GetRecords calls were refused", "Sleep between two calls"]),
     ("05.reshard", read_in_the_order_of_their_numbers, ["was done after", "in a shard that is closed now"]),
     ("05.reshard", read_equal_ones_once, ["record-.* was not done"]),

@@ -68,7 +68,7 @@ export const map = {
     actor: d.holder,
     text: `${run.hues.names[d.truck]} jumps back: position ${d.seq} is drawn after ${d.newest}.` })),
   say: (runs, t) => runs.map((run, i) => { const n = handled(run).filter((d) => d.back && d.t <= t).length;
-    return `${runs.length > 1 ? `${"AB"[i]}: ` : ""}${n ? `${plural(n, "jump")} back` : runs.length > 1 ? "no jump back" : "No jump back"}.`; }).join("  "),
+    return `${runs.length > 1 ? `${"AB"[i]}: ` : ""}${n ? `${plural(n, "jump")} back` : runs.length > 1 ? "no jump back" : "No jump back: each truck's positions are drawn in order"}.`; }).join("  "),
   anchor: (e, lane) => (e.lens ? { x: lane.lensBox.x + lane.lensBox.w / 2, y: lane.lensBox.y + 34, r: 2 } : null),
 };
 
