@@ -278,8 +278,8 @@ bench
 #
 # ### Try it: the missions above the picture, and these
 #
-# Do the missions first. Then run the cell of the workbench again: its settings are as at first, and what you have met
-# stays met.
+# Do the missions first; the sixth is about section 6, and can wait until then. Then run the cell of the workbench again:
+# its settings are as at first, and what you have met stays met.
 #
 # 1. Play, stop at about 20 s, and do *Crash the active broker*. Play on. Which messages are lost? Who has no broker, and
 #    what is each client waiting for?
