@@ -46,6 +46,11 @@ class _Search:
         for name, role in self.resources.items():
             if role == "queue":  # also one that got nothing: a verdict may be about it
                 self._resource(name, "", False)
+        topics = {name for name, role in self.resources.items() if role == "topic" and name in self.places}
+        for row in trace:
+            if row.resource in topics and not row.subject and isinstance(row.detail, str) and row.detail in self.places:
+                # it subscribed to the topic, and maybe nothing came
+                self.links.setdefault((row.resource, row.detail), Link(row.resource, row.detail))
 
     def _callers(self) -> None:
         """Where nothing was stored: what was made, and the programs that called it."""

@@ -104,3 +104,18 @@ def test_nothing_was_stored():
 def test_nothing_happened():
     with Cloud() as cloud:
         assert topology_of(cloud.trace).places == ()
+
+
+def test_a_queue_that_got_nothing_is_linked_with_the_topic_that_it_subscribed_to():
+    cloud = Cloud(seed=1)
+    sns, sqs = cloud.client("sns"), cloud.client("sqs")
+    topic = sns.create_topic(Name="orders")["TopicArn"]
+    for name in ("all", "none"):
+        url = sqs.create_queue(QueueName=name)["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        filters = {"Attributes": {"FilterPolicy": '{"country": ["KR"]}'}} if name == "none" else {}
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, **filters)
+    sns.publish(TopicArn=topic, Message="an order")
+    cloud.advance(5)
+    links = {(link.source, link.target) for link in topology_of(cloud.trace).links}
+    assert {("orders", "all"), ("orders", "none")} <= links
