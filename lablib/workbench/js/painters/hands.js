@@ -72,7 +72,6 @@ export const hands = {
 /** How far the ring around a mark reaches from its middle. */
 const reach = (b) => b.handSize * 0.5 + Math.max(4.5, b.handSize * 0.24);
 
-/** Does this actor read a stream, and never has anything in hand? */
 /** Does this worker of a stream read no shard at t, or one in which no record is? */
 function readsNothing(lane, a, t) {
   if (!lane.run.places.some((p) => p.role === "shard")) return false;
@@ -80,6 +79,7 @@ function readsNothing(lane, a, t) {
   return !lane.reads.of.has(a);
 }
 
+/** Does this actor read a stream, and never has anything in hand? */
 export const onlyReads = (run, actor) => run.once(`only reads ${actor}`, () => run.hands.get(actor).length > 0 && run.hands.get(actor).every((k) => k.state === "reading"));
 
 /** How far brackets reach into a cell from the right. */
