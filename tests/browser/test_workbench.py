@@ -277,7 +277,7 @@ def test_enter_takes_what_was_typed_and_an_empty_field_changes_nothing(bench):
     field.fill("4")
     field.press("Enter")
     bench.settled()
-    assert '"VideoQueue' in bench.run()
+    assert bench.ask("w => w.run.values.rate") == 4
     assert bench.run() != before
 
 

@@ -533,7 +533,11 @@ WRONG = [
     ("05.consumer", consumer_stops_when_nothing_comes, ["A consumer runs for ever"]),
     ("05.consumer", consumer_keeps_one_iterator, ["ExpiredIteratorException", "an hour of silence"]),
     ("05.consumer", consumer_of_bodies, ["process was called with b'tea'", "one record of GetRecords' Records"]),
-    ("05.consumer", consumer_with_a_hurry, ["calls in", "ProvisionedThroughputExceededException"]),
+    (
+        "05.consumer",
+        consumer_with_a_hurry,
+        ["were refused", "Sleep between two calls", "ProvisionedThroughputExceededException"],
+    ),
     ("05.reshard", read_open_shards_only, ["record-1 was not done", "a closed one keeps its records"]),
     ("05.reshard", read_newest_first, ["was done after", "Read a parent to its end before you open its children"]),
     ("05.reshard", read_open_shards_first, ["was done after", "The older one was in a shard that is closed now"]),
