@@ -37,8 +37,10 @@ def slow_reads(stage: Stage, kinesis: Any, seconds: float) -> Iterator[None]:
         stage.cloud.kernel.sleep(seconds)
 
     kinesis.meta.events.register("before-call.kinesis.GetRecords", wait)
-    yield
-    kinesis.meta.events.unregister("before-call.kinesis.GetRecords", wait)
+    try:
+        yield
+    finally:
+        kinesis.meta.events.unregister("before-call.kinesis.GetRecords", wait)
 
 
 def inside(stage: Stage) -> Any:

@@ -19,6 +19,7 @@ from lablib.workbench.question import Asking
 
 MOMENT = 0.1  # seconds in which an answer has left the kernel and was painted
 RAISE = "MESSAGING_LAB_RAISE"  # when set, what goes wrong in answering the page is raised too: for tests
+_owed = False  # is garbage to be collected again?
 
 
 class CellWidget(anywidget.AnyWidget):
@@ -122,13 +123,21 @@ def _garbage_left() -> Iterator[None]:
     """Collect no garbage meanwhile, nor in a notebook for a moment after it: the answer is on its way then. A run
     leaves little, and to look through all that a notebook has imported takes longer than a run.
     """
-    collects = gc.isenabled()
+    global _owed
+    collects = gc.isenabled() or _owed
     gc.disable()
     try:
         yield
     finally:
         if collects:
-            when_idle(MOMENT, gc.enable)
+            _owed = True  # until then: a loop that ends before the moment is over calls nothing
+            when_idle(MOMENT, _collect_again)
+
+
+def _collect_again() -> None:
+    global _owed
+    _owed = False
+    gc.enable()
 
 
 def when_idle(seconds: float, function: Callable[[], None]) -> asyncio.TimerHandle | None:

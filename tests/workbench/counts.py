@@ -81,8 +81,9 @@ def called(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
 def streamed(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
     """Shards and their readers: how many records are kept, those of the last half minute, what each reader has not
     read (a shard has one reader of an application), what the workers took in the last five seconds, who works on what,
-    and how many positions were drawn after a newer one of their truck. Which shards are open, and for those what share
-    of what they take came in the last second, and whether they refused any. How many trucks have a place on the map.
+    and how many positions were drawn after a newer one of their truck. Which workers are there and read nothing. Which
+    shards are open, and for those what share of what they take came in the last second, and whether they refused any.
+    How many trucks have a place on the map.
     """
     kept: dict[str, list[Row]] = defaultdict(list)
     read: dict[tuple[str, str], tuple[str, int]] = {}
@@ -92,6 +93,7 @@ def streamed(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
     origin: dict[str, Row] = {}
     back = 0
     shards, refused, trucks = set(), set(), set()
+    fleet = {f"worker-{n + 1}" for n in range(run.scenario.values()["consumers"])}
     for row in _until(run, t):
         if row.kind == "StreamCreated":
             shards = set(row.detail)
@@ -117,6 +119,9 @@ def streamed(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
             trucks.add(truck)
         elif row.kind == "Crashed":
             work.pop(row.actor, None)
+            fleet.discard(row.actor)
+        elif row.kind == "Restarted":
+            fleet.add(row.actor)
     behind: dict[str, int] = defaultdict(int)
     most = min(1000, 1024 * 1024 / run.scenario.values()["size"])
     for (_, shard), (actor, last) in read.items():
@@ -131,6 +136,7 @@ def streamed(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
             if (drawn := _sorted((r.subject for r in rows if r.time > t - TAPE), numbers))
         },
         "behind": behind,
+        "idle": [name for name in sorted(fleet) if name not in behind],
         "work": {actor: numbers[subject] for actor, subject in work.items()},
         "back": back,
         "fed": {s: sum(r.time > t - 1 for r in kept[s]) / most for s in shards},

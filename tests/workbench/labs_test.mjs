@@ -69,7 +69,8 @@ const PAINTED = {
     for (const x of v.hits) if (x.touch?.message !== undefined && lane.marksOf(x.touch.actor).some((m) => m.m === x.touch.message && m.bar !== null && !(m.k.wu <= t && m.k.wu !== null)))
       work[run.actors[x.touch.actor].name] = x.touch.message + 1;
     const trucks = new Set(v.hits.filter((x) => x.id.startsWith(`${lane.i}truck`)).map(({ x, y }) => `${x} ${y}`)).size;   // no two at one spot
-    return { kept, tape, taken, work, fed, full: full.sort(), trucks, back: number(wordsIn(g, lane.lensBox), /^([\d,]+) jumps? back/) ?? 0,
+    const idle = [...lane.cells].filter(([, c]) => wordsIn(g, c).includes("idle")).map(([a]) => run.actors[a].name).sort();
+    return { kept, tape, taken, idle, work, fed, full: full.sort(), trucks, back: number(wordsIn(g, lane.lensBox), /^([\d,]+) jumps? back/) ?? 0,
       behind: Object.fromEntries([...behind(run, t)].map(([actor, n]) => [run.actors[actor].name, n])) };
   },
   collected({ g, v, lane, t }) {

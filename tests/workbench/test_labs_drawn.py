@@ -53,6 +53,7 @@ SCENES = {
     ),
     "a stream": (streamed, lambda: [TruckStream().run(seed=7)]),
     "two streams": (streamed, lambda: [TruckStream(key="random").run(seed=7), TruckStream(shards=8).run(seed=7)]),
+    "more workers than shards": (streamed, lambda: [TruckStream(consumers=8).run(seed=7)]),
     "a stream in trouble": (
         streamed,
         lambda: [

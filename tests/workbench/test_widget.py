@@ -167,6 +167,19 @@ def test_in_a_notebook_garbage_is_collected_when_the_answer_has_left(bench, sent
     bench._progress.stop()
 
 
+def test_garbage_is_collected_again_though_the_loop_ended_first(bench, sent):
+    async def a_short_loop():
+        sent("set", name="rate", value=3.0)
+
+    asyncio.run(a_short_loop())
+    try:
+        sent("set", name="rate", value=4.0)
+        assert gc.isenabled()
+    finally:
+        gc.enable()
+    bench._progress.stop()
+
+
 def test_a_kept_run_is_described_once(bench, sent, monkeypatch):
     bench.keep()
     described, describe = [], document.describe

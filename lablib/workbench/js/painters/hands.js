@@ -72,7 +72,7 @@ export const hands = {
 /** How far the ring around a mark reaches from its middle. */
 const reach = (b) => b.handSize * 0.5 + Math.max(4.5, b.handSize * 0.24);
 
-/** Does this worker of a stream read no shard at t, or one in which no record is? */
+/** Has this worker of a stream no shard at t, or read no record of it yet? */
 function readsNothing(lane, a, t) {
   if (!lane.run.places.some((p) => p.role === "shard")) return false;
   if (lane.reads?.t !== t) lane.reads = { t, of: behind(lane.run, t) };
@@ -132,8 +132,7 @@ function cell(g, c, a, lane, v) {
   const frozen = st.state === "frozen";
   if (b.crowd && c.w > fs * 4.4 && onlyReads(run, a)) text(g, brief(behind(run, t).get(a) ?? 0), c.x + c.w - 8, mid, { size: fs - 1, color: col.soft, align: "right" });
   if (!mine.length && !b.crowd && st.state !== "" && st.state !== "gone") {
-    const idle = onlyReads(run, a) ? `${brief(behind(run, t).get(a) ?? 0)} not read yet` : lane.direct ? "idle" :
-      readsNothing(lane, a, t) ? "nothing to read" : `waits for a ${lane.run.unit}`;
+    const idle = onlyReads(run, a) ? `${brief(behind(run, t).get(a) ?? 0)} not read yet` : lane.direct || readsNothing(lane, a, t) ? "idle" : `waits for a ${lane.run.unit}`;
     const forms = frozen ? [`frozen, ${seconds((st.until ?? t) - t)} more`, "frozen"] : [idle, idle.split(" ")[0]];
     text(g, fitting(g, [...forms, ""], c.x + c.w - 6 - c.mx + b.handSize / 2, fs - 1), c.mx - b.handSize / 2, mid,
       { size: fs - 1, color: frozen ? col.control : col.soft, italic: true });
