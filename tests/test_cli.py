@@ -17,14 +17,12 @@ from urllib.request import Request, urlopen
 
 import nbformat
 import pytest
-from jupyter_client import BlockingKernelClient
 from jupyter_core.paths import jupyter_data_dir
 from nbformat.sign import NotebookNotary
 from nbformat.v4 import new_code_cell, new_notebook
 
 import lablib
 from lablib.cli import check, copies, doctor, main, server
-from lablib.cli.served import WANTED
 from lablib.exercises import progress
 from lablib.workbench.kept import GUESSES, MISSIONS, Kept
 
@@ -394,36 +392,16 @@ def test_the_server_signs_what_was_brought_and_looks_for_no_compiler(labs, mine,
         process.wait(60)
 
 
-def said_by(client: BlockingKernelClient, code: str) -> str:
-    """What a kernel prints."""
-    texts: list[str] = []
-    client.execute_interactive(
-        code, output_hook=lambda message: texts.append(message["content"].get("text", "")), timeout=60
-    )
-    return "".join(texts).strip()
-
-
-def test_the_kernel_of_the_first_notebook_is_made_ready_while_the_page_loads(labs, mine, tmp_path):
+def test_the_kernel_of_the_first_notebook_is_on_its_way_when_the_page_loads(labs, mine, tmp_path):
     """The page connects to the session of its notebook's path; asked for one, the server gives that."""
-    process, base, token = started(tmp_path, JUPYTER_RUNTIME_DIR=str(tmp_path / "run"))
-    client = None
+    process, base, token = started(tmp_path)
     try:
         address, patience = f"{base}/api/sessions?token={token}", time.monotonic() + 60
         while not (sessions := json.load(urlopen(address, timeout=60))) and time.monotonic() < patience:
             time.sleep(0.1)
         (session,) = sessions
         assert (session["path"], session["type"], session["kernel"]["name"]) == ("01-tiny.ipynb", "notebook", "python3")
-        client = BlockingKernelClient(connection_file=str(tmp_path / "run" / f"kernel-{session['kernel']['id']}.json"))
-        client.load_connection_file()
-        client.start_channels()
-        cells = "any(cell.startswith('[') for cell in In)"
-        ready = f"import sys; print({WANTED}[-1] in sys.modules, 'lablib' in globals(), {cells})"
-        while (said := said_by(client, ready)).startswith("False") and time.monotonic() < patience:
-            time.sleep(0.1)
-        assert said == "True False False", "no name and no cell is left of it"
     finally:
-        if client:
-            client.stop_channels()
         process.send_signal(signal.SIGINT)
         process.wait(60)
 

@@ -6,19 +6,15 @@ A token in the command line could be read by everybody on the machine. The pipe 
 runs: when it is closed, however that came about, the server and its kernels end.
 """
 
-import asyncio
 import json
 import os
 import signal
 import sys
 import threading
-from contextlib import suppress
 from pathlib import Path
-from queue import Empty
-from typing import Any, TextIO
+from typing import TextIO
 
 STYLE = Path(__file__).with_name("settings") / "custom"
-WANTED = ("lablib.workbench", "lablib.exercises")
 _LAST_RESORT = 20.0  # seconds to end in good order
 
 
@@ -27,15 +23,6 @@ def end_with(pipe: TextIO) -> None:
     pipe.read()
     os.kill(os.getpid(), signal.SIGTERM)
     threading.Timer(_LAST_RESORT, os._exit, (1,)).start()
-
-
-async def warm(client: Any) -> None:
-    """Let a kernel import what a lab needs. It gives no output, is no cell, and leaves no name."""
-    client.start_channels(iopub=False, stdin=False, hb=False, control=False)
-    client.execute(f"[__import__(name) for name in {WANTED}]", silent=True)
-    with suppress(Empty):  # it ended, or its Python has no lablib
-        await client.get_shell_msg(timeout=_LAST_RESORT)
-    client.stop_channels()
 
 
 def main(arguments: list[str]) -> None:
@@ -48,7 +35,6 @@ def main(arguments: list[str]) -> None:
     # schemas have no internationalized addresses.
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     from jupyter_server.serverapp import ServerApp
-    from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
     from jupyterlab.labapp import LabApp
     from traitlets import default
 
@@ -57,23 +43,8 @@ def main(arguments: list[str]) -> None:
     for notebook in new:
         trust(Path(notebook))
 
-    under_way: set[asyncio.Task[None]] = set()  # a task that nobody holds may be collected
-
-    class Kernels(AsyncMappingKernelManager):
-        """Kernels that begin at once with what the first cell of a lab waits for longest, while the page loads."""
-
-        async def start_kernel(self, **options: Any) -> str:  # type: ignore[override]  # theirs says so, too
-            kernel: str = await super().start_kernel(**options)
-            under_way.add(task := asyncio.create_task(warm(self.get_kernel(kernel).client())))
-            task.add_done_callback(under_way.discard)
-            return kernel
-
     class Server(ServerApp):
         """Jupyter's server, which looks for a page's style sheet in the learner's settings, and then in ours."""
-
-        @default("kernel_manager_class")
-        def _default_kernel_manager_class(self) -> type:
-            return Kernels
 
         @default("static_custom_path")
         def _default_static_custom_path(self) -> list[str]:
