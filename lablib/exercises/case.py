@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import field, fields, make_dataclass
 from typing import Any, ClassVar, NamedTuple
 
+from lablib.texts import counted as counted
+
 HIGHEST = 100  # the search draws from no larger range: Hypothesis mixes constants of the source into larger ones
 _ORDINALS = ("", "1st", "2nd", "3rd", "4th", "5th")
 
@@ -21,12 +23,6 @@ class Knob(NamedTuple):
     low: int
     high: int
     words: Callable[[int], str]
-
-
-def counted(n: int, noun: str) -> str:
-    """ "1 order", "3 orders". Where the noun is not at the end, {s} stands after it: "call{s} that fail"."""
-    noun = noun if "{s}" in noun else noun + "{s}"
-    return f"{n} {noun.replace('{s}', '' if n == 1 else 's')}"
 
 
 def there(n: int, noun: str) -> str:

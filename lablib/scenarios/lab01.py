@@ -9,7 +9,7 @@ from lablib.actors.database import Database
 from lablib.actors.direct import DirectCall
 from lablib.actors.fleet import Worker
 from lablib.cloud import Cloud
-from lablib.scenarios.missions import as_given, crowded, lasted, mission, works
+from lablib.scenarios.missions import Met, changed, crowded, lasted, mission, works
 from lablib.scenarios.param import choice, number, seconds, whole
 from lablib.scenarios.run import Run
 from lablib.scenarios.scenario import Scenario
@@ -29,6 +29,7 @@ from lablib.scenarios.stages import (
     QueueScenario,
     QueueStage,
 )
+from lablib.texts import counted
 
 # ---- missions --------------------------------------------------------------------------------------------------------
 
@@ -36,29 +37,35 @@ _LOAD = ("rate", "arrivals", "spike_factor", "spike_start", "spike_length", "wor
 
 
 @mission("01.lossless", "consumers", "mode")
-def four_workers(run: Run) -> bool:
+def four_workers(run: Run) -> Met:
     """Four workers, the load as it is given, and nothing is lost."""
-    given = as_given(run, *_LOAD) and run.scenario.values()["consumers"] == 4
-    return given and lasted(run) and not run.measures.lost
+    workers = run.scenario.values()["consumers"]
+    return changed(run, *_LOAD) or (f"{counted(workers, 'worker')} instead of four" if workers != 4 else _kept_all(run))
 
 
 @mission("01.enough", "mode", "consumers")
-def enough_workers(run: Run) -> bool:
+def enough_workers(run: Run) -> Met:
     """Without a queue, enough workers for the spike."""
-    given = as_given(run, *_LOAD, "backlog", "timeout") and run.scenario.values()["mode"] == "direct"
-    return given and lasted(run) and not run.measures.lost
+    queue = "handed over by a queue" if run.scenario.values()["mode"] == "queue" else ""
+    return changed(run, *_LOAD, "backlog", "timeout") or queue or _kept_all(run)
+
+
+def _kept_all(run: Run) -> Met:
+    return f"{counted(run.measures.lost, 'video')} lost" if run.measures.lost else lasted(run)
 
 
 @mission("01.crash", "crash", "mode")
-def crash_survived(run: Run) -> float | None:
+def crash_survived(run: Run) -> Met:
     """A video whose worker crashed in the spike is done after all."""
     begin, length = (run.scenario.values()[name] for name in ("spike_start", "spike_length"))
     cut = {work.subject for work in works(run) if work.what == "down" and begin <= work.time <= begin + length}
-    return next((row.time for row in run.trace.where("Deleted", subject=tuple(cut))), None) if cut else None
+    if not cut:
+        return "no worker crashed in its work during the spike"
+    return next((row.time for row in run.trace.where("Deleted", subject=tuple(cut))), "its video was not done")
 
 
 @mission("01.together", "visibility_timeout", "mode", "freeze")
-def together(run: Run) -> float | None:
+def together(run: Run) -> Met:
     """Two workers work on the same video at the same time."""
     return crowded(run, 2)
 

@@ -7,7 +7,7 @@ from typing import Any
 from lablib.actors.consumers import HeartbeatConsumer
 from lablib.actors.fleet import Worker
 from lablib.cloud import Cloud
-from lablib.scenarios.missions import as_given, crowded, lasted, mission, works
+from lablib.scenarios.missions import Met, changed, crowded, lasted, mission, works
 from lablib.scenarios.param import seconds, share, whole
 from lablib.scenarios.run import Run
 from lablib.scenarios.scenario import Scenario
@@ -28,6 +28,7 @@ from lablib.scenarios.stages import (
     QueueScenario,
     QueueStage,
 )
+from lablib.texts import counted
 
 MONTH = 30 * DAY
 
@@ -35,50 +36,62 @@ MONTH = 30 * DAY
 # ---- missions --------------------------------------------------------------------------------------------------------
 
 
-def _received(run: Run, times: int) -> float | None:
-    """When a message was delivered for the `times`-th time."""
-    return next((row.time for row in run.trace.where("Received") if row.detail >= times), None)
+def _deliveries(run: Run) -> int:
+    """How often one job was delivered, at most."""
+    return max((row.detail for row in run.trace.where("Received")), default=0)
 
 
 @mission("02.often", "visibility_timeout", "freeze")
-def five_times(run: Run) -> float | None:
+def five_times(run: Run) -> Met:
     """One job is delivered five times."""
-    return _received(run, 5)
+    fifth = (row.time for row in run.trace.where("Received") if row.detail == 5)
+    return next(fifth, f"most deliveries of one job: {_deliveries(run)}")
 
 
 @mission("02.crowd", "visibility_timeout")
-def crowd(run: Run) -> float | None:
+def crowd(run: Run) -> Met:
     """Three workers work on the same job."""
     return crowded(run, 3)
 
 
 @mission("02.heartbeat", "visibility_timeout", "heartbeat")
-def heartbeat(run: Run) -> bool:
+def heartbeat(run: Run) -> Met:
     """No job in two hands, though the timeout is at most half of the work, and enough is done."""
-    values = run.scenario.values()
-    short = values["visibility_timeout"] * 2 <= values["work"] and as_given(run, "work", "rate", "spread")
-    return short and lasted(run) and crowded(run, 2) is None and run.measures.done >= 15
+    values, done = run.scenario.values(), run.measures.done
+    if values["visibility_timeout"] * 2 > values["work"]:
+        return f"{values['visibility_timeout']:g} s are more than half of the work"
+    if isinstance(crowded(run, 2), float):
+        return "a job was in two hands"
+    return changed(run, "work", "rate", "spread") or (f"only {counted(done, 'job')} done" if done < 15 else lasted(run))
 
 
 @mission("02.costly", "visibility_timeout", "crash")
-def costly_crash(run: Run) -> float | None:
+def costly_crash(run: Run) -> Met:
     """A job that a crash interrupts begins again three minutes later, or still later."""
     cut: dict[str, float] = {}
+    longest = 0.0
     for work in works(run):
         if work.what == "down":
             cut[work.subject] = work.time
-        elif work.what == "works" and work.time - cut.get(work.subject, work.time) >= 180:
-            return work.time
-    return None
+        elif work.what == "works":
+            longest = max(longest, work.time - cut.get(work.subject, work.time))
+            if longest >= 180:
+                return work.time
+    again = f"it began again after {longest:.0f} s" if longest else "it did not begin again"
+    return again if cut else "no worker crashed in its work"
 
 
 @mission("02.poison", "poison", "max_receives", "visibility_timeout")
-def sorted_out(run: Run) -> bool:
+def sorted_out(run: Run) -> Met:
     """Of few jobs that always fail: they go to the dead-letter queue after three receives at most, and nothing else."""
     moved = {row.subject for row in run.trace.where("MovedToDeadLetterQueue")}
     failed = {row.subject for row in run.trace.where("WorkEnded") if row.detail == "failed"}
-    few = run.scenario.values()["poison"] <= 0.2
-    return few and lasted(run) and bool(moved) and moved <= failed and _received(run, 4) is None
+    if run.scenario.values()["poison"] > 0.2:
+        return "more than one job in five fails"
+    if not moved or moved - failed:
+        good = counted(len(moved - failed), "job") + " that nothing is wrong with"
+        return f"{good} in the dead-letter queue" if moved else "nothing is in the dead-letter queue"
+    return "a job was attempted more than three times" if _deliveries(run) > 3 else lasted(run)
 
 
 class Visibility(QueueScenario):

@@ -8,12 +8,13 @@ from typing import Any
 from lablib.actors import producers
 from lablib.aws.event import Event
 from lablib.cloud import Cloud
-from lablib.scenarios.missions import lasted, mission
+from lablib.scenarios.missions import Met, lasted, met_unless, mission
 from lablib.scenarios.param import choice, seconds, share, whole
 from lablib.scenarios.run import Run
 from lablib.scenarios.scenario import Scenario
 from lablib.scenarios.stage import SERVERS, Stage, always
 from lablib.scenarios.stages import RATE, SPREAD, VISIBILITY_TIMEOUT, WORK, QueueScenario
+from lablib.texts import counted
 
 FUNCTION = "work"
 _WAYS = ("raises", "reports", "reports, not asked")
@@ -49,44 +50,54 @@ def _queue(run: Run) -> str:
 
 
 @mission("02b.company", "bad", "batch_size")
-def bad_company(run: Run) -> float | None:
+def bad_company(run: Run) -> Met:
     """An order that can be done is done three times."""
     times: Counter[str] = Counter()
     for row in run.trace.where("OrderDone"):
         times[row.detail] += 1
         if times[row.detail] == 3:
             return row.time
-    return None
+    return f"how often one order was done, at most: {max(times.values(), default=0)}"
 
 
 @mission("02b.forgotten", "bad", "failures")
-def forgotten(run: Run) -> float | None:
+def forgotten(run: Run) -> Met:
     """A message is deleted, and its order was never done."""
     first = next(iter(lost(run)), None)
-    return run.trace.where("Deleted", subject=first)[0].time if first else None
+    return run.trace.where("Deleted", subject=first)[0].time if first else "what is in no queue any more was done"
 
 
 @mission("02b.sorted", "bad", "failures", "max_receives")
-def sorted_out(run: Run) -> bool:
+def sorted_out(run: Run) -> Met:
     """With bad orders: each good one is done once, and the bad ones are in the dead-letter queue."""
     moved = {row.subject for row in run.trace.where("MovedToDeadLetterQueue")}
     failed = {row.subject for row in run.trace.where("OrderFailed")}
-    once = max(done(run).values(), default=0) == 1
-    return lasted(run) and bool(moved) and moved <= failed and once and not lost(run)
+    again = sum(times > 1 for times in done(run).values())
+    near = {
+        "nothing is in the dead-letter queue": not moved,
+        f"{counted(len(moved - failed), 'good order')} in the dead-letter queue": moved - failed,
+        f"{counted(again, 'order')} done more than once": again,
+        f"{counted(len(lost(run)), 'order')} lost": lost(run),
+    }
+    return met_unless(run, near)
 
 
 @mission("02b.unseen", "bad", "reserved", "max_receives")
-def never_seen(run: Run) -> float | None:
+def never_seen(run: Run) -> Met:
     """No order is bad, and one comes into the dead-letter queue for which the function was never called."""
-    first = None if run.trace.where("OrderFailed") else next(iter(unseen(run)), None)
-    return run.trace.where("MovedToDeadLetterQueue", subject=first)[0].time if first else None
+    if run.trace.where("OrderFailed"):
+        return "there are bad orders"
+    first = next(iter(unseen(run)), None)
+    moved = run.trace.where("MovedToDeadLetterQueue", subject=first)
+    near = "the function saw each order there" if moved else "nothing is in the dead-letter queue"
+    return moved[0].time if first else near
 
 
 @mission("02b.calls", "batch_size", "window", "bad")
-def few_calls(run: Run) -> bool:
+def few_calls(run: Run) -> Met:
     """At least 200 orders, with a call of the function for 25 of them."""
     calls, orders = len(run.trace.where("InvocationStarted")), len(done(run))
-    return lasted(run) and orders >= 200 and calls * 25 <= orders
+    return (lasted(run) and orders >= 200 and calls * 25 <= orders) or f"{counted(calls, 'call')} for {orders} orders"
 
 
 # ---- the scenario ----------------------------------------------------------------------------------------------------

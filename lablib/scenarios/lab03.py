@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from lablib.actors.fleet import Worker
 from lablib.actors.producers import call_with_retries
 from lablib.cloud import Cloud
 from lablib.kernel import Row
-from lablib.scenarios.missions import Curve, as_given, lasted, mission, works
+from lablib.scenarios.missions import Curve, Met, all_busy, changed, lasted, met_unless, mission
 from lablib.scenarios.param import choice, number, seconds, whole
 from lablib.scenarios.run import Run
 from lablib.scenarios.scenario import Scenario
@@ -25,52 +26,66 @@ from lablib.scenarios.stages import (
     QueueScenario,
     QueueStage,
 )
+from lablib.texts import counted
 
 # ---- missions --------------------------------------------------------------------------------------------------------
 
 
 @mission("03.order", "queue_type")
-def in_order(run: Run) -> bool:
+def in_order(run: Run) -> Met:
     """Every truck in order, and all eight consumers at work."""
-    return lasted(run) and as_given(run, "trucks", "every") and not jumps_back(run) and at_work(run) >= 8
+    if jumps := len(jumps_back(run)):
+        return counted(jumps, "jump{s} back")
+    few = f"{counted(at_work(run), 'consumer')} at work" if at_work(run) < 8 else ""
+    return changed(run, "trucks", "every") or few or lasted(run)
 
 
 @mission("03.jump", "queue_type", "group")
-def fifo_jump(run: Run) -> float | None:
+def fifo_jump(run: Run) -> Met:
     """A truck jumps back although the queue is FIFO."""
-    fifo = run.scenario.values()["queue_type"] == "fifo"
-    return next((row.time for row in jumps_back(run) if fifo), None)
+    if run.scenario.values()["queue_type"] != "fifo":
+        return "this is a standard queue"
+    return next((row.time for row in jumps_back(run)), "no truck jumped back")
 
 
 @mission("03.still", "queue_type", "crash")
-def held_up(run: Run) -> float | None:
+def held_up(run: Run) -> Met:
     """A truck moves again on the map that had stood still for 25 s, while all others moved."""
     truck = {row.subject: row.actor for row in run.trace.where("Sent")}
-    last = dict.fromkeys(truck.values(), 0.0)
+    last, longest = dict.fromkeys(truck.values(), 0.0), 0.0
     for row in run.trace.where("WorkEnded"):
         mine = truck[row.subject]
         others = [time for name, time in last.items() if name != mine]
-        if row.time - last[mine] >= 25 and others and row.time - min(others) < 12:
-            return row.time
+        if others and row.time - min(others) < 12:
+            longest = max(longest, row.time - last[mine])
+            if longest >= 25:
+                return row.time
         last[mine] = row.time
-    return None
+    return f"no truck stood for more than {longest:.0f} s while all others drove" if longest else "all stood still"
 
 
 @mission("03.step", "queue_type", "group")
-def in_step(run: Run) -> bool:
+def in_step(run: Run) -> Met:
     """All positions of all trucks are drawn in the order in which the queue took them."""
     sent = {row.subject: row.index for row in run.trace.where("Sent")}
     drawn = [sent[row.subject] for row in run.trace.where("WorkEnded")]
-    busy = run.scenario.values()["trucks"] >= run.scenario.params()["trucks"].default and as_given(run, "every")
-    return lasted(run) and busy and len(drawn) >= 20 and drawn == sorted(drawn)
+    late = sum(before > after for before, after in pairwise(drawn))
+    fewest = run.scenario.params()["trucks"].default
+    near = {
+        f"{counted(late, 'position')} drawn after a later one": late,
+        f"{counted(len(drawn), 'position')} drawn": len(drawn) < 20,
+        f"it counts with {fewest} trucks or more": run.scenario.values()["trucks"] < fewest,
+    }
+    return changed(run, "every") or met_unless(run, near)
 
 
 @mission("03.twenty", "trucks", "consumers", "queue_type")
-def twenty(run: Run) -> float | None:
+def twenty(run: Run) -> Met:
     """Twenty consumers of a FIFO queue work at the same time, and every truck is in order."""
     values = run.scenario.values()
-    given = values["queue_type"] == "fifo" and values["group"] == "truck"
-    return next((work.time for work in works(run) if given and work.busy >= 20), None)
+    if values["queue_type"] != "fifo" or values["group"] == "random":
+        return "nobody keeps the trucks in order"
+    return all_busy(run, 20)
 
 
 class Trucks(QueueScenario):

@@ -14,12 +14,13 @@ from lablib.aws.event import Event
 from lablib.aws.permissions import let_in
 from lablib.cloud import Cloud
 from lablib.scenarios.actions import action
-from lablib.scenarios.missions import as_given, lasted, mission
+from lablib.scenarios.missions import Met, changed, met_unless, mission
 from lablib.scenarios.param import choice, duration_of, switch, whole
 from lablib.scenarios.run import Run
 from lablib.scenarios.scenario import Scenario
 from lablib.scenarios.stage import Resource, Stage, always
 from lablib.scenarios.stages import RATE, RESTART, SPREAD, VISIBILITY_TIMEOUT, WORK
+from lablib.texts import counted
 
 BUCKET, TOPIC, FUNCTION = "photos-of-spring", "uploads", "catalogue"
 PROGRAMS = {"resize": "Resize", "faces": "Faces"}
@@ -51,22 +52,29 @@ _WORDS = {
 
 
 @mission("04b.each", "way")
-def all_for_each(run: Run) -> bool:
+def all_for_each(run: Run) -> Met:
     """Each program works on each photo."""
     count = worked(run)
-    return lasted(run) and as_given(run, "rate", "work", "consumers") and count["all"] > 0 and not count["some"]
+    near = {
+        f"{counted(count['some'], 'photo')} done by one program only": count["some"],
+        "no photo is done": not count["all"],
+    }
+    return changed(run, "rate", "work", "consumers") or met_unless(run, near)
 
 
 @mission("04b.loop", "stored", "way")
-def loop(run: Run) -> float | None:
+def loop(run: Run) -> Met:
     """A photo, of which a program made a small picture, of which it made a small picture, five times over."""
-    return next((row.time for row in run.trace.where("ObjectCreated") if row.subject.count("-small") == 5), None)
+    depths = [(row.subject.count("-small"), row.time) for row in run.trace.where("ObjectCreated")]
+    most = max((depth for depth, _ in depths), default=0)
+    near = f"at most {counted(most, 'small picture')} of one photo, each made of the one before"
+    return next((time for depth, time in depths if depth == 5), near)
 
 
 @mission("04b.gone", "catalogue", "catalogue_away", "way")
-def gone(run: Run) -> float | None:
+def gone(run: Run) -> Met:
     """The function was called three times for a photo, and then the event was given up."""
-    return next((row.time for row in run.trace.where("EventDiscarded", FUNCTION)), None)
+    return next((row.time for row in run.trace.where("EventDiscarded", FUNCTION)), "the function lost no photo")
 
 
 class Uploads(Scenario):

@@ -15,12 +15,13 @@ from lablib.cloud import Cloud
 from lablib.gateway import AnswerLost
 from lablib.kernel import Row
 from lablib.scenarios.actions import Targets, action
-from lablib.scenarios.missions import Curve, lasted, mission, works
+from lablib.scenarios.missions import Curve, Met, all_busy, met_unless, mission, most_busy
 from lablib.scenarios.param import choice, number, seconds, whole
 from lablib.scenarios.run import Run
 from lablib.scenarios.scenario import Scenario
 from lablib.scenarios.stage import Stage, always
 from lablib.scenarios.stages import CONSUMERS, CRASHES, RESTART, SPREAD, WORK, shard_capacity
+from lablib.texts import counted
 
 STREAM = "positions"
 
@@ -60,52 +61,57 @@ def twice(run: Run) -> int:
 # ---- missions --------------------------------------------------------------------------------------------------------
 
 
-def _most_at_work(run: Run) -> int:
-    return max((work.busy for work in works(run)), default=0)
-
-
 def _refused(run: Run) -> int:
     return len(run.trace.where("WriteThrottled"))
 
 
 @mission("05.six", "shards", "consumers")
-def six_at_work(run: Run) -> float | None:
+def six_at_work(run: Run) -> Met:
     """More than five workers work at the same time."""
-    return next((work.time for work in works(run) if work.busy > 5), None)
+    return all_busy(run, 6)
 
 
 @mission("05.hot", "key", "hot", "every")
-def one_shard_full(run: Run) -> float | None:
+def one_shard_full(run: Run) -> Met:
     """One shard refuses records while the whole stream takes less than half of what it could."""
     refused = run.trace.where("WriteThrottled")
     if not refused:
-        return None
+        return "no shard refused a record"
     taken = sum(row.detail[1] for row in run.trace.where("RecordPut"))
     limit = run.quotas["kinesis.shard_write"] * run.scenario.values()["shards"] * run.until
-    return refused[0].time if taken < limit / 2 else None
+    return refused[0].time if taken < limit / 2 else f"the stream took {100 * taken / limit:.2g} % of what it could"
 
 
 @mission("05.cure", "hot", "every", "key")
-def cured(run: Run) -> bool:
+def cured(run: Run) -> Met:
     """One truck sends more than a shard takes, and nothing is refused."""
     values = run.scenario.values()
     load = values["hot"] * max(
         values["size"] / run.quotas["kinesis.shard_write"], 1 / run.quotas["kinesis.shard_records"]
     )
-    return lasted(run) and load / values["every"] > 1 and not run.trace.where("WriteThrottled")
+    near = {
+        f"truck-1 sends {100 * load / values['every']:.2g} % of what a shard takes": load <= values["every"],
+        f"{counted(_refused(run), 'record')} refused": _refused(run),
+    }
+    return met_unless(run, near)
 
 
 @mission("05.again", "crash", "checkpoint", "shards")
-def done_twice(run: Run) -> bool:
+def done_twice(run: Run) -> Met:
     """After a crash at least five positions are drawn a second time, and none is missing."""
     put = {row.subject for row in run.trace.where("RecordPut") if row.time < run.until - 30}
     drawn = {row.subject for row in run.trace.where("WorkEnded")}
-    crashed = run.trace.where("Crashed") and not run.trace.where("Rewound")
-    return lasted(run) and bool(crashed) and twice(run) >= 5 and put <= drawn
+    near = {
+        "no worker crashed": not run.trace.where("Crashed"),
+        "it counts without a replay": run.trace.where("Rewound"),
+        f"{counted(twice(run), 'position')} drawn twice": twice(run) < 5,
+        f"{counted(len(put - drawn), 'position')} missing": put - drawn,
+    }
+    return met_unless(run, near)
 
 
 @mission("05.replay", "replay")
-def replayed(run: Run) -> float | None:
+def replayed(run: Run) -> Met:
     """Every position of the first half minute is drawn twice, and the stream still has them all."""
     first = {row.subject for row in run.trace.where("RecordPut") if row.time < 30}
     count: Counter[str] = Counter()
@@ -113,7 +119,8 @@ def replayed(run: Run) -> float | None:
         count[row.subject] += 1
         if first and all(count[subject] > 1 for subject in first):
             return row.time
-    return None
+    again = sum(count[subject] > 1 for subject in first)
+    return f"{again} of the {len(first)} positions were drawn a second time"
 
 
 # ---- the scenario ----------------------------------------------------------------------------------------------------
@@ -176,7 +183,7 @@ class TruckStream(Scenario):
     def results(self, run: Run) -> dict[str, int]:
         """The shards, and what became of order and repetition."""
         found = {
-            "most workers at work": _most_at_work(run),
+            "most workers at work": most_busy(run),
             "records refused": sum(row.detail for row in run.trace.where("WriteThrottled")),
             "positions lost": len(run.trace.where("PositionLost")),
             "jumps back": len(jumps_back(run)),

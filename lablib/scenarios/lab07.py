@@ -17,7 +17,7 @@ from lablib.cloud import Cloud
 from lablib.kernel import Row, Trace
 from lablib.scenarios.actions import action
 from lablib.scenarios.lab07_cluster import Cluster, lasting
-from lablib.scenarios.missions import lasted, mission
+from lablib.scenarios.missions import Met, met_unless, mission
 from lablib.scenarios.param import choice, number, seconds, whole
 from lablib.scenarios.run import Run
 from lablib.scenarios.scenario import Scenario
@@ -25,6 +25,7 @@ from lablib.scenarios.stage import Stage
 from lablib.scenarios.stages import CONSUMERS, RESTART, SPREAD, WORK
 from lablib.scenarios.topology import ROLES, Role
 from lablib.services.mq.activemq.destinations import HEADERS
+from lablib.texts import counted
 
 BROKER = "warehouse"
 LATE = 10.0  # orders of the last seconds of a run may still be on their way
@@ -202,48 +203,65 @@ def failed_over(run: Run) -> float | None:
 
 
 @mission("07.lost", "crash_broker", "persistent")
-def messages_lost(run: Run) -> bool:
+def messages_lost(run: Run) -> Met:
     """After a failover at least ten orders are lost, and all clients are connected again."""
-    return lasted(run) and failed_over(run) is not None and len(lost(run)) >= 10 and _all_back(run)
+    return met_unless(run, _no_failover(run) | {_lost(run): len(lost(run)) < 10, _NOT_BACK: not _all_back(run)})
 
 
 @mission("07.lossless", "crash_broker", "persistent", "receipts")
-def nothing_lost(run: Run) -> bool:
+def nothing_lost(run: Run) -> Met:
     """A broker crashes in the middle of it, and no order is lost."""
     over = failed_over(run)
     values = run.scenario.values()
-    busy = values["senders"] * (run.until - LATE) / values["every"] >= 100
-    return lasted(run) and over is not None and 10 < over < run.until - 20 and busy and not lost(run)
+    idle = values["senders"] * (run.until - LATE) / values["every"] < 100
+    early, late = over is not None and over <= 10, over is not None and over >= run.until - 20
+    near = {"the crash came too early": early, "the crash came too late": late, "too few orders are sent": idle}
+    return met_unless(run, _no_failover(run) | near | {_lost(run): lost(run)})
 
 
 @mission("07.twice", "crash_broker", "ack")
-def done_again(run: Run) -> float | None:
+def done_again(run: Run) -> Met:
     """An order was done twice because of a failover."""
     over = failed_over(run)
     times = [order.done[1] for order in twice(run)]
-    return min((time for time in times if over is not None and time > over), default=None)
+    again = [time for time in times if over is not None and time > over]
+    return min(again) if again else met_unless(run, _no_failover(run) | {"no order was done twice after it": True})
 
 
 @mission("07.five", "crash_broker", "lock_poll", "longest")
-def five_seconds(run: Run) -> bool:
+def five_seconds(run: Run) -> Met:
     """A broker crashes, and no client is without a connection for more than five seconds."""
-    return lasted(run) and failed_over(run) is not None and _all_back(run) and max(dark(run).values()) <= 5
+    longest = max(dark(run).values(), default=0.0)
+    long = {f"a client was without a broker for {longest:.1f} s": longest > 5}
+    return met_unless(run, _no_failover(run) | {_NOT_BACK: not _all_back(run)} | long)
 
 
 @mission("07.alone", "hosts", "crash_broker")
-def nobody_comes_back(run: Run) -> float | None:
+def nobody_comes_back(run: Run) -> Met:
     """A broker has served for 20 seconds after a failover, and no client is there."""
     over = failed_over(run)
     if over is None or over + 20 > run.until:
-        return None
+        return met_unless(run, _no_failover(run) | {"the standby served for less than 20 s": True})
     back = [begin for spans in connections(run).values() for begin, *_ in spans if begin > over]
-    return over + 20 if connections(run) and (not back or min(back) > over + 20) else None
+    return over + 20 if connections(run) and (not back or min(back) > over + 20) else "a client came back"
 
 
 @mission("07.full", "memory", "consumers", "persistent")
-def nobody_can_send(run: Run) -> float | None:
+def nobody_can_send(run: Run) -> Met:
     """The broker's memory is full, and it reads nothing from any shop."""
-    return all_blocked(run)
+    found = all_blocked(run)
+    return "it stopped some of the shops" if found is None and blocked(run) else found or "it stopped no shop"
+
+
+_NOT_BACK = "not every client came back"
+
+
+def _no_failover(run: Run) -> dict[str, object]:
+    return {"no other broker took over": failed_over(run) is None}
+
+
+def _lost(run: Run) -> str:
+    return counted(len(lost(run)), "order") + " lost"
 
 
 def _all_back(run: Run) -> bool:

@@ -7,15 +7,21 @@ paragraph what to say when it is met.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lablib import texts
+from lablib.texts import counted
 
 if TYPE_CHECKING:
     from lablib.scenarios.run import Run
+
+
+# The instant (virtual seconds) at which a mission was met, True for the end of the run; else a text: how near the run
+# came ("2 videos were lost"), or None when there is nothing to say.
+Met = float | bool | str | None
 
 
 class Curve(NamedTuple):
@@ -28,13 +34,12 @@ class Curve(NamedTuple):
 @dataclass(frozen=True)
 class Mission:
     """Something to bring about. `key` names its words ("01.lossless"), `controls` are the one to three parameters and
-    actions that it needs. `met(run)` gives the instant (virtual seconds) at which it was met, None when it was not;
-    True means: at the end of the run.
+    actions that it needs. `met(run)` says when the run met it, or why it did not.
     """
 
     key: str
     controls: tuple[str, ...]
-    met: Callable[[Run], float | bool | None]
+    met: Callable[[Run], Met]
 
     @property
     def sentence(self) -> str:
@@ -48,17 +53,18 @@ class Mission:
 
     def at(self, run: Run) -> float | None:
         """When the run met it; None: it did not."""
-        found = self.met(run)
-        return run.until if found is True else None if found is None or found is False else float(found)
+        return self.document(run)["at"]
 
     def document(self, run: Run) -> dict[str, Any]:
         """The mission as the page needs it, with what came of it in this run."""
-        at = self.at(run)
+        found = self.met(run)
+        why = found if isinstance(found, str) else ""
+        at = run.until if found is True else None if why or found is None or found is False else float(found)
         words = {"key": self.key, "text": self.sentence, "said": self.reply, "controls": list(self.controls)}
-        return words | {"met": at is not None, "at": at}
+        return words | {"met": at is not None, "at": at, "why": why}
 
 
-def mission(key: str, *controls: str) -> Callable[[Callable[[Run], float | bool | None]], Mission]:
+def mission(key: str, *controls: str) -> Callable[[Callable[[Run], Met]], Mission]:
     """Make a function of the run a mission: `@mission("01.lossless", "consumers", "mode")`."""
     return lambda met: Mission(key, controls, met)
 
@@ -71,10 +77,13 @@ def lasted(run: Run) -> bool:
     return run.until >= run.scenario.duration
 
 
-def as_given(run: Run, *names: str) -> bool:
-    """Do these parameters have their defaults, all the time? So that nobody wins by asking for less."""
-    changed = {action.target for action in run.actions if action.kind == "set"} | run.scenario.changed().keys()
-    return not changed & set(names)
+def changed(run: Run, *names: str) -> str:
+    """Which of these parameters have other values than their defaults, now or later, in words; "" for none. So that
+    nobody wins by asking for less.
+    """
+    others = {action.target for action in run.actions if action.kind == "set"} | run.scenario.changed().keys()
+    labels = [spec.label for name, spec in run.scenario.params().items() if name in others & set(names)]
+    return f"it counts with {', '.join(map(repr, labels))} as given" if labels else ""
 
 
 class AtWork(NamedTuple):
@@ -108,6 +117,24 @@ def works(run: Run) -> tuple[AtWork, ...]:
     return tuple(found)
 
 
-def crowded(run: Run, workers: int) -> float | None:
+def crowded(run: Run, workers: int) -> Met:
     """When so many workers worked on one message at the same time."""
-    return next((work.time for work in works(run) if work.together >= workers), None)
+    most = max((work.together for work in works(run)), default=0)
+    near = f"at most {counted(most, 'worker')} at work on one message"
+    return next((work.time for work in works(run) if work.together >= workers), near)
+
+
+def all_busy(run: Run, workers: int) -> Met:
+    """When so many workers were at work at the same time."""
+    near = f"at most {counted(most_busy(run), 'worker')} at work at the same time"
+    return next((work.time for work in works(run) if work.busy >= workers), near)
+
+
+def met_unless(run: Run, near: Mapping[str, object]) -> Met:
+    """Met at the end of a run that lasted, when none of these texts is true of it; else the first that is."""
+    return next((why for why, is_so in near.items() if is_so), lasted(run))
+
+
+def most_busy(run: Run) -> int:
+    """How many workers were at work at the same time, at most."""
+    return max((work.busy for work in works(run)), default=0)

@@ -20,6 +20,12 @@ from pathlib import Path
 _LAB = re.compile(r"\b(\d\d[a-z]?)\.\w")
 
 
+def counted(n: int, noun: str) -> str:
+    """ "1 order", "3 orders". Where the noun is not at the end, {s} stands after it: "call{s} that fail"."""
+    noun = noun if "{s}" in noun else noun + "{s}"
+    return f"{n} {noun.replace('{s}', '' if n == 1 else 's')}"
+
+
 @dataclass(frozen=True)
 class Section:
     """One section: its prose, and its list items by name, in order."""

@@ -34,7 +34,7 @@ class Progress:
         if not run.scenario.missions:
             return
         if not self.document:
-            blank = {"met": False, "at": None}
+            blank = {"met": False, "at": None, "why": ""}
             self.document = [{**_words(mission), **blank} for mission in run.scenario.missions]
             self._mark()
         self._later = when_idle(PAUSE, self._look)

@@ -465,6 +465,18 @@ def test_a_mission_that_is_met_says_when_and_only_of_its_own_run(run_cells):
     expect(bench.say).not_to_contain_text("✓")
 
 
+def test_a_mission_that_was_not_met_says_how_near_it_came_once_the_run_was_watched_and_moves_nothing(run_cells):
+    bench = Bench(run_cells("workbench(VideoQueue, seed=7, mode='direct', consumers=4)"))
+    why, place = bench.box.locator(".ml-why"), bench.canvas.bounding_box()
+    expect(bench.box.locator(".ml-missions .ml-met")).to_have_count(0)
+    expect(why).to_be_empty()  # it would tell what is still to be seen
+    bench.lift()
+    expect(why).to_have_text(re.compile(r"^Not yet: \d+ videos lost\.$"))
+    assert bench.canvas.bounding_box() == place
+    put(bench, "consumers", 5)
+    expect(why).to_have_text("Not yet: 5 workers instead of four.")
+
+
 def test_two_missions_that_one_run_meets_are_both_told(run_cells):
     bench = Bench(run_cells("workbench(Visibility, seed=5, visibility_timeout=5)"))
     bench.lift()

@@ -14,7 +14,7 @@ import { followed, laneOf } from "../../lablib/workbench/js/lanes.js";
 import { fromSlider, tidy, toSlider } from "../../lablib/workbench/js/settings.js";
 import { hands } from "../../lablib/workbench/js/painters/hands.js";
 import { handled, map } from "../../lablib/workbench/js/painters/map.js";
-import { isMet, replyTo } from "../../lablib/workbench/js/missions.js";
+import { isMet, replyTo, whyNot } from "../../lablib/workbench/js/missions.js";
 import { momentOf, sayNow } from "../../lablib/workbench/js/told.js";
 import { KIT } from "../../lablib/workbench/js/kit.js";
 import { page, recorder, view } from "./canvas.mjs";
@@ -458,6 +458,9 @@ test("a mission is met when the run says so and the learner has watched it", () 
   assert.equal(replyTo({ at: 40, said: "So." }, { t: 41, duration: 300 }), "So.");
   assert.equal(replyTo({ at: 40, said: "So." }, { t: 30, duration: 300 }), "At 40.0 s: So.", "it is still to be seen");
   assert.equal(replyTo({ at: 300, said: "So." }, { t: 30, duration: 300 }), "At the end: So.");
+  assert.equal(whyNot({ why: "2 videos lost" }, { watched: 299, duration: 300 }), "", "what is still to come is not told");
+  assert.equal(whyNot({ why: "2 videos lost" }, { watched: 300, duration: 300 }), "Not yet: 2 videos lost.");
+  assert.equal(whyNot({ why: "" }, { watched: 300, duration: 300 }) + whyNot(undefined, { watched: 300, duration: 300 }), "");
 });
 
 test("numbers and times for people", () => {

@@ -40,10 +40,11 @@ def test_the_run_that_is_changed_says_what_is_met_and_when():
     bench.mode = "queue"
     assert missions(bench)["01.lossless"] | {"said": ""} == {
         "key": "01.lossless", "text": "Four workers, and no video lost.", "said": "", "met": True, "at": 300.0,
-        "controls": ["consumers", "mode"], "kept": False,
+        "controls": ["consumers", "mode"], "kept": False, "why": "",
     }  # fmt: skip
     bench.consumers = 3
     assert not missions(bench)["01.lossless"]["met"]
+    assert missions(bench)["01.lossless"]["why"] == "3 workers instead of four"
 
 
 def test_a_mission_counts_when_the_instant_was_shown_and_then_stays_met(home):

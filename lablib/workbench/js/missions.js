@@ -11,6 +11,9 @@ export function replyTo(mission, { t, duration }) {
   return at <= t + 1e-6 ? said : `${at >= duration - 1e-6 ? "At the end" : `At ${clock(at, duration)}`}: ${said}`;
 }
 
+/** Why the mission that is next is not met, once the whole run was watched; "" before that. Pure. */
+export const whyNot = (mission, { watched, duration }) => (mission?.why && watched >= duration - 1e-6 ? `Not yet: ${mission.why}.` : "");
+
 /** How wide the first words of a text are on the page, cut or not. */
 function widthOf(text, count) {
   const range = document.createRange();
@@ -25,7 +28,7 @@ function widthOf(text, count) {
  */
 export function missions(controlsFor, keep) {
   const element = h("ol", { class: "ml-missions", "aria-label": "Missions", hidden: true }),
-    controls = h("div", { class: "ml-mission-controls", hidden: true });
+    controls = h("div", { class: "ml-mission-controls", hidden: true }), why = h("span", { class: "ml-why", role: "status" });
   const met = new Set();
   let list = [], shown = "";
   function paint(fresh = -1) {
@@ -36,8 +39,9 @@ export function missions(controlsFor, keep) {
       "aria-current": i === now ? "step" : null },
       h("span", { class: "ml-mission" }, m.text), met.has(i) ? h("span", { class: "ml-veil" }, " (met)") : null)));
     const wanted = list[now]?.controls ?? [];
-    refill(controls, controlsFor(wanted));
-    controls.hidden = !controls.children.length; element.hidden = !list.length;
+    const needed = controlsFor(wanted);
+    refill(controls, needed.length ? [...needed, why] : []);   // its room is kept: what is said later moves nothing
+    controls.hidden = !needed.length; element.hidden = !list.length;
     fit();
   }
   /** Where one of the others has no room for two words, all of them are numbers, and say their words to the pointer and the keyboard. */
@@ -69,6 +73,7 @@ export function missions(controlsFor, keep) {
         paint(now);
         words.push(replyTo(list[now], view));
       }
+      why.textContent = why.title = whyNot(list.find((m, i) => !met.has(i)), view);
       return words.join(" ✓ ");
     },
   };
