@@ -22,8 +22,8 @@ export function recorder() {
 
 /** Elements that only remember what stands in them: for cards. */
 class Words {
-  constructor() { this.children = []; }
-  setAttribute() {}
+  constructor() { this.children = []; this.attributes = {}; }
+  setAttribute(name, value) { this.attributes[name] = value; }
   addEventListener() {}
   append(...more) { this.children.push(...more); }
   get textContent() { return this.children.map((x) => (typeof x === "object" ? x.textContent : String(x))).join(""); }

@@ -47,9 +47,9 @@ const PAINTED = {
       if (mine.length) calls.push(order(mine.map((k) => k.pick.m + 1)));
     }
     assert.equal(number(wordsIn(g, fn), /^(\d+) calls?/), calls.length, "the title counts the calls");
-    const words = wordsIn(g, queue), many = lane.run.crowded.has(queue.place);   // a crowd is counted, not drawn one by one
+    const words = wordsIn(g, queue), many = lane.blocks;   // a crowd is counted, not drawn one by one
     return { waiting: many ? number(words, /^([\d,]+) waiting/) : named(["dot", "diamond"]), hidden: many ? number(words, /([\d,]+) hidden/) ?? 0 : named(["socket", "orphan"]), dead: dead ? number(wordsIn(g, dead), /^([\d,]+) dead/) : 0,
-      gathered: order(held.filter((k) => k.y < fn.calls.y).map((k) => k.pick.m + 1)), calls: calls.sort((a, b) => a[0] - b[0]),
+      gathered: number(wordsIn(g, fn), /^([\d,]+) gathered/) ?? order(held.filter((k) => k.y < fn.calls.y).map((k) => k.pick.m + 1)), calls: calls.sort((a, b) => a[0] - b[0]),
       done: number(wordsIn(g, lane.lensBox), /^([\d,]+)$/), lost: number(wordsIn(g, lane.lensBox), /^([\d,]+) lost$/) ?? 0 };
   },
   streamed({ g, v, lane, t }) {
@@ -154,7 +154,7 @@ function cardsTell(kind, { t, ...wanted }, { run, boxes }) {
 /** What was counted, in the form in which it is painted: a number where no single marks are. */
 function asPainted(kind, { t, ...wanted }, found) {
   if (kind === "clustered" && found.said === null) Object.assign(wanted, { said: null, cut: [] });   // the queue is not declared yet
-  if (kind === "called") for (const name of ["waiting", "hidden", "dead"]) if (typeof found[name] === "number") wanted[name] = wanted[name].length;
+  if (kind === "called") for (const name of ["waiting", "hidden", "dead", "gathered"]) if (typeof found[name] === "number") wanted[name] = wanted[name].length;
   if (kind === "collected") {
     wanted.title = wanted.inside.length;
     if (typeof found.inside === "number") wanted.inside = wanted.inside.length;
@@ -194,6 +194,37 @@ for (const [W, H, count] of [[470, 300, 2], [940, 300, 2], [940, 330, 1], [700, 
     }
   });
 }
+
+/** What a function gathers lies in its strip, a batch in its cell, at every size; what has no room is counted in words. */
+for (const [W, H] of [[560, 130], [840, 340], [840, 300], [1300, 620]]) for (const scene of scenes.filter((s) => s.kind === "called")) test(`${scene.name} in ${W} x ${H}`, () => {
+  const stage = new Stage();
+  let numbers = 0;
+  stage.layout(W, H, false);
+  stage.show(scene.files.map((file, i) => ({ run: model.openRun(model.unpack(readFileSync(file))), label: scene.files.length > 1 ? "AB"[i] : "" })));
+  for (const [{ t }] of scene.checks) {
+    const g = recorder(), v = view(t, PALETTE.light);
+    stage.draw(g, v);
+    for (const lane of stage.lanes) {
+      const [fn] = placed(lane, "function"), { calls: c } = fn, marks = lane.marksIn(fn.place), words = wordsIn(g, fn).join("; ");
+      const [loose, called] = [marks.filter((m) => !(m.k.call && t >= m.k.wf)), marks.filter((m) => m.k.call && t >= m.k.wf)].map((list) => new Set(list.map((m) => m.m)));
+      const hits = v.hits.filter((x) => x.id.startsWith(`${lane.i}h`)), half = (s) => s / 2 - 0.01, drawn = hits.filter((x) => loose.has(x.pick.m));
+      for (const { x, y } of drawn) {
+        assert.ok(y + half(c.small.s) <= c.y && x + half(c.small.s) <= fn.x + fn.w, `a mark at ${x}, ${y} is out of the strip above ${c.y}, ${fn.x + fn.w}`);
+      }
+      if (drawn.length < loose.size) assert.match(words, new RegExp(`(^|; )${loose.size.toLocaleString("en-US")}( gathered|;|$)`));
+      const cells = Array.from({ length: c.fits }, (_, slot) => cellOf(fn, { slot }));
+      for (const { x, y } of hits.filter((x) => called.has(x.pick.m))) {
+        assert.ok(cells.some(([left, top]) => x - half(c.s) >= left && x + half(c.s) <= left + c.w && y - half(c.s) >= top && y + half(c.s) <= top + c.h), `a mark at ${x}, ${y} is in no cell`);
+      }
+      for (const call of new Set(marks.filter((m) => called.has(m.m)).map((m) => m.k.call))) {
+        const [x, y] = cellOf(fn, call), size = marks.filter((m) => m.k.call === call).length;
+        if (call.slot < c.fits && size > c.holds) { numbers += 1; assert.ok(wordsIn(g, { x, y, w: c.w, h: c.h }).includes(`${size}`), "a batch that does not fit is a number"); }
+      }
+      assert.ok(cells.every(([x, y]) => x + c.w <= fn.x + fn.w + 0.01 && y + c.h <= fn.y + fn.h + 0.01), "the cells are in the box");
+    }
+  }
+  assert.ok(numbers || H > 130 || !scene.name.includes("large batches"), "a small cell has no room for its batch");
+});
 
 for (const { name, kind, files, checks } of scenes) test(`${name}: what is painted at random instants is what the trace says`, () => {
   const stage = new Stage(), lanes = files.map((file, i) => ({ run: model.openRun(model.unpack(readFileSync(file))), label: files.length > 1 ? "AB"[i] : "" }));

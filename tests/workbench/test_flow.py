@@ -29,7 +29,7 @@ from lablib.scenarios.lab07_cluster import Cluster
 from lablib.views import life
 from lablib.workbench import bundle, document
 
-TEST = Path(__file__).with_name("flow_test.mjs")
+TESTS = [Path(__file__).with_name(name) for name in ("flow_test.mjs", "cards_test.mjs")]
 NODE = shutil.which("node")
 CRASHES = (Action("crash", 65.0, "consumer-1"), Action("freeze", 80.0, "consumer-2", 50.0))
 RUNS = {
@@ -54,6 +54,7 @@ OTHERS = {
     "one by one": lambda: FanOut(way="one by one", outage=60.0).run(seed=7),
     "function": lambda: QueueToFunction(bad=0.05, failures="reports", max_receives=3).run(seed=7),
     "outlasts": lambda: QueueToFunction(batch_size=100, window=42, failures="reports").run(seed=7),
+    "expires": lambda: QueueToFunction(batch_size=20, rate=1, reserved=1, work=4.0, timeout=60).run(seed=7),
     "not asked": lambda: QueueToFunction(bad=0.05, failures="reports, not asked").run(seed=7),
     "tried again": lambda: Uploads(catalogue=True).run(7, (Action("catalogue_away", 60.0, value=200.0),)),
     "stream": lambda: TruckStream(dashboards=2).run(7, (Action("split", 20.0, "shard-1"),), 60.0),
@@ -164,13 +165,13 @@ def test_the_page_in_node(tmp_path):
                 "counted": name not in OTHERS,
             }
         )
-    command = [NODE, "--test", "--test-reporter=spec", str(TEST)]
+    command = [NODE, "--test", "--test-reporter=spec", *map(str, TESTS)]
     listed = tmp_path / "runs.json"
     listed.write_text(json.dumps(files), encoding="utf-8")
     done = subprocess.run(command, env={**os.environ, "RUNS": str(listed)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-9000:] + done.stderr[-2000:]
     assert "skipped 0" in done.stdout
-    written = TEST.read_text(encoding="utf-8").count("\ntest(")
+    written = sum(test.read_text(encoding="utf-8").count("\ntest(") for test in TESTS)
     assert f"pass {written + 2 * len(files) + len(RUNS) + len(CROWDS)}\n" in done.stdout, "every test was run"
 
 

@@ -47,6 +47,17 @@ SCENES = {
     "a function without room": (called, lambda: [QueueToFunction(reserved=1, max_receives=3).run(seed=7)]),
     "a function and groups": (called, lambda: [QueueToFunction(groups=5, bad=0.05).run(seed=2)]),
     "large batches": (called, lambda: [QueueToFunction(batch_size=100, window=30).run(seed=7)]),
+    "a function that gathers many": (
+        called,
+        lambda: [
+            QueueToFunction(batch_size=100, window=60, rate=8, reserved=1, work=1.0, visibility_timeout=900).run(seed=7),
+            QueueToFunction().run(seed=7),
+        ],
+    ),
+    "a function with many large batches": (
+        called,
+        lambda: [QueueToFunction(batch_size=30, window=15, rate=12.0, visibility_timeout=900).run(seed=7)],
+    ),
     "one who subscribes later": (
         subscribed,
         lambda: [FanOut(late=True, partner=kind).run(7, [Action("add_analytics", at)]) for kind, at in LATER],
@@ -124,5 +135,7 @@ def test_what_the_painters_of_the_labs_paint(tmp_path):
     command = [NODE, "--test", "--test-reporter=spec", str(TEST)]
     done = subprocess.run(command, env={**os.environ, "RUNS": str(listed)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-9000:] + done.stderr[-2000:]
-    sizes = sum(2 + len(scene["files"]) for scene in scenes if scene["kind"] == "brokered")
-    assert f"pass {len(SCENES) + sizes}\n" in done.stdout, "every scene was compared, and brokers in all sizes"
+    brokers = sum(2 + len(scene["files"]) for scene in scenes if scene["kind"] == "brokered")
+    functions = 4 * sum(scene["kind"] == "called" for scene in scenes)
+    written = f"pass {len(SCENES) + brokers + functions}\n"
+    assert written in done.stdout, "every scene was compared, brokers and functions in all sizes"

@@ -174,21 +174,23 @@ function senderCard(run, a, { t, col }) {
 export function actorCard(run, a, { t, col }) {
   if (run.places[run.actors[a].place]?.role === "producer") return senderCard(run, a, { t, col });
   const had = run.hands.get(a).filter((k) => k.t0 <= t && k.state !== "reading"), worked = had.filter((k) => k.wf !== null && k.wf <= t);
-  const mine = worked.length ? worked : had, over = mine.filter((k) => k.t1 <= t),   // what only lay in its hands took none of its time
+  const works = [...new Map(worked.map((k) => [`${k.m}/${k.wf}`, k])).values()];   // a heartbeat ends a stay, and not the work
+  const mine = works.length ? works : had, over = mine.filter((k) => k.t1 <= t),   // what only lay in its hands took none of its time
     n = (what) => over.filter((k) => run.outcome(k) === what).length;
-  const X = (x) => (W * x) / Math.max(t, 1), color = (k) => (k.t1 > t ? col.hand : { done: col.done, vain: col.pale,
-    crashed: col.pale }[run.outcome(k)] ?? col.hand);
+  const X = (x) => (W * x) / Math.max(t, 1), kind = (k) => (k.t1 <= t ? (run.outcome(k) === "done" ? "work that counted" : "work for nothing") : works.length ? "at work now" : "in its hands now");
+  const colors = { "work that counted": col.done, "work for nothing": col.pale, "at work now": col.hand, "in its hands now": col.hand }, seen = new Set(mine.map(kind));
+  const key = Object.entries(colors).filter(([words]) => seen.has(words)).map(([words, fill]) => h("span", {}, h("i", { style: `background: ${fill}` }), words));
   const bars = mine.map((k) => s("rect", { x: X(k.wf ?? k.t0).toFixed(1), y: 4, width: Math.max(1, X(Math.min(k.wu ?? k.t1, t)) - X(k.wf ?? k.t0) - 0.8).toFixed(1),
-    height: 16, rx: 1.5, fill: color(k) }));
+    height: 16, rx: 1.5, fill: colors[kind(k)] }));
   const down = run.actors[a].spans.filter(([from, , state]) => from <= t && ["down", "frozen"].includes(state)).map(([from, to]) =>
     s("rect", { x: X(from), y: 4, width: Math.max(2, X(Math.min(to ?? t, t)) - X(from)), height: 16, fill: "none", stroke: col.again,
       "stroke-dasharray": "4 3", "stroke-width": 1.6 }));
   const busy = run.busy(a, 0, t), calls = run.places[run.actors[a].place]?.role === "function", lost = calls ? upTo(run.lens?.lost ?? [], t) : 0;
-  const parts = [plural(n("done") - lost, run.unit) + " done", lost ? `${lost} lost` : "", n("vain") ? `${n("vain")} in vain` : "",
+  const parts = [plural(n("done") - lost, run.unit) + " done", lost ? `${lost} lost` : "", n("failed") ? `${n("failed")} failed` : "", n("vain") ? `${n("vain")} in vain` : "",
     n("crashed") ? `${n("crashed")} lost in a crash` : ""].filter(Boolean).join(", ");
   return [h("h4", {}, run.actors[a].name), h("p", { class: "ml-why" },
     h("strong", {}, onlyReads(run, a) ? `${plural(behind(run, t).get(a) ?? 0, "record")} not read yet.` : calls ? `On average, ${brief(busy)} calls at the same time.` : `Busy ${Math.round(busy * 100)} % of its time.`),
-    ` ${parts}. Green: work that counted; pale: work for nothing.`),
+    ` ${parts}.`), key.length ? h("p", { class: "ml-hint ml-key" }, key) : null,
     s("svg", { viewBox: `0 0 ${W} 34`, role: "img", "aria-label": "Its time so far" },
       s("rect", { x: 0, y: 4, width: W, height: 16, rx: 3, fill: col.faint }), ...bars, ...down,
       s("text", { x: 0, y: 33, "font-size": 10.5, fill: col.soft }, "0 s"),

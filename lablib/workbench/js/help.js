@@ -21,6 +21,8 @@ const SIGNS = [
   ["hidden, in nobody's hands: seconds left", (g, c) => { socket(g, 14, 14, 14, c.again, 1.8);
     ring(g, 14, 14, 11, 0.6, c.again, alpha(c.again, 0.2), 2.4); }],
   ["share of the work done", (g, c) => bar(g, 2, 12, 24, 5, 0.6, c.done, alpha(c.edge, 0.3))],
+  ["work after the receipt expired, or the caller left", (g, c) => bar(g, 2, 12, 24, 5, 0.6, c.pale, alpha(c.edge, 0.3))],
+  ["work too fast to see: its share of the time", (g, c) => bar(g, 2, 10, 24, 8, 0.6, c.hand, alpha(c.edge, 0.25))],
     ["one at a time: a FIFO group", (g, c) => lock(g, 14, 14, 18, c.ink)],
 ];
 

@@ -34,7 +34,7 @@ function remarkable(run, t) {
     busy = new Set(atWork.map((m) => m.holder)).size, different = new Set(atWork.map((m) => m.m)).size;
   const states = run.actors.map((_, i) => (HANDS.has(role(i)) && role(i) !== "function" ? run.stateOf(i, t).state : ""));
   const all = states.filter((state) => !["", "gone"].includes(state)).length, [down, frozen] = ["down", "frozen"].map((x) => states.filter((state) => state === x).length);
-  const late = working.filter((m) => m.hollow).length, orphans = marks.filter((m) => m.sign === "orphan").length, lost = run.count("lost", t) + upTo(run.lens?.lost ?? [], t),
+  const late = atWork.filter((m) => m.hollow).length, stale = working.filter((m) => m.hollow).length - late, orphans = marks.filter((m) => m.sign === "orphan").length, lost = run.count("lost", t) + upTo(run.lens?.lost ?? [], t),
     sent = run.count("sent", t), blocked = run.blocked(t).length;
   const waiting = run.places.reduce((n, place, p) => n + (HEAPS.has(place.role) && place.role !== "dead-letter" ? run.count("waiting", t, p) : 0),
     0), direct = run.places.some((p) => p.role === "direct");
@@ -48,6 +48,7 @@ function remarkable(run, t) {
   if (calls !== null) parts.push(calls ? `${cap(said(calls))} call${calls === 1 ? " of the function runs" : "s of the function run"}.` : "No call of the function runs.");
   const some = late === 1 ? "One of them works" : `${cap(said(late))} of them work`;
   if (late) parts.push(`${some} ${direct ? "for a caller who has gone" : "with an expired receipt"}.`);
+  if (stale) parts.push(`${cap(said(stale))} ${run.unit}${stale === 1 ? "" : "s"} in ${calls === 1 ? "it" : "them"} ha${stale === 1 ? "s" : "ve"} an expired receipt.`);
   if (orphans) parts.push(`${cap(said(orphans))} ${run.unit}${orphans === 1 ? " is" : "s are"} hidden, in nobody's hands.`);
   if (waiting) parts.push(`${brief(waiting)} wait${waiting === 1 ? "s" : ""}.`);
   if (lost) parts.push(`${brief(lost)} of ${brief(sent)} lost.`);

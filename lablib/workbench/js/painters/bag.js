@@ -124,6 +124,6 @@ function blocks(g, b, lane, v, n) {
   g.fillStyle = col.waiting;
   for (let k = 0; k < rest; k++) g.fillRect(x + side - u * (1 + Math.floor(k / 10)), y + (k % 10) * u, u * 0.8, u * 0.8);
   box(g, x - 0.5, y - 0.5, side + 1, side + 1, 2.5, { stroke: alpha(col.edge, 0.8), line: 1, dash: [2, 2] });
-  const words = n >= 100 ? `${full} block${full > 1 ? "s" : ""} of 100, and ${rest}` : `${n}: not one block of 100`;
-  text(g, words, b.x + 13, b.y + b.h - 11 - foot, { size: b.fs - 1, color: col.soft, italic: true, max: b.w - 24 });
+  const forms = n >= 100 ? [`${full} block${full > 1 ? "s" : ""} of 100, and ${rest}`, `${full} × 100, and ${rest}`] : ["a full block is 100", "block: 100"], room = (b.w - 24) * 0.96;   // slanted words are a little wider
+  text(g, fitting(g, forms, room, b.fs - 1), b.x + 13, b.y + b.h - 11 - foot, { size: b.fs - 1, color: col.soft, italic: true, max: room, least: 8 });
 }

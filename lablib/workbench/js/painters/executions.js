@@ -2,36 +2,44 @@
 // (the share of the work done). Above the cells: what Lambda has received and still gathers for the next batch, and events that it keeps
 // until it tries them again.
 import { bar, box, circle, fitting, mark, ring, text, width } from "../glyph.js";
-import { NUMBERED, alpha, clamp, plural } from "../theme.js";
+import { NUMBERED, alpha, brief, clamp, plural } from "../theme.js";
 import { executionsOf } from "../model.js";
 
 const LEAST = 24, GAP = 4;                              // the lowest cell, and what lies between two
 
-/** The largest marks with which `n` of them fit in w x h: {s, per (a row)}. */
+/** The largest marks with which `n` of them fit in w x h: {s, per (a row), holds (that many fit)}. */
 function fit(n, w, h, most) {
   for (let s = most; s > 3; s -= 0.5) {
     const step = s * 1.25, per = Math.floor(w / step);
-    if (per > 0 && per * Math.floor(h / step) >= n) return { s, per };
+    if (per > 0 && per * Math.floor(h / step) >= n) return { s, per, holds: n };
   }
-  return { s: 3, per: Math.max(1, Math.floor(w / 3.75)) };
+  const per = Math.max(1, Math.floor(w / 3.75));
+  return { s: 3, per, holds: per * Math.max(0, Math.floor(h / 3.75)) };
+}
+
+/** What is gathered has a strip above the cells: as high as marks of 6 need, but the cells keep more than half; a line of words where some stay out. */
+function stripOf(n, w, h, fs, low) {
+  if (!n) return { strip: 0, small: fit(1, w, 6, 12) };
+  const strip = clamp(Math.ceil(n / Math.max(1, Math.floor(w / 7.5))) * 7.5 + 4, low ? fs : fs * 1.9, h * 0.42), all = fit(n, w, strip - 4, 12);
+  return { strip, small: all.holds >= n ? all : fit(n, w, strip - 4 - fs * 1.2, 12) };
 }
 
 export const executions = {
   place(b, lane) {
     const { run } = lane, { most, largest, gathers } = executionsOf(run, b.place), fs = b.fs, [actor] = lane.actorsAt(b.place);
-    const head = b.low ? fs * 1.5 : b.head, strip = gathers ? (b.low ? fs : fs * 1.9) : 0, room = b.h - head - strip - 6, n = Math.max(1, most);
+    const head = b.low ? fs * 1.5 : b.head, { strip, small } = stripOf(gathers, b.w - 20, b.h - head, fs, b.low), room = b.h - head - strip - 6, n = Math.max(1, most);
     let cols = 1;
     while ((room + GAP) / Math.ceil(n / cols) - GAP < LEAST && b.w / (cols + 1) > 44) cols++;
     const rows = Math.max(1, Math.min(Math.ceil(n / cols), Math.floor((room + GAP) / (LEAST / 2))));
     const h = clamp((room - GAP * (rows - 1)) / rows, 6, fs * 4.6), w = (b.w - 12 - GAP * (cols - 1)) / cols, ringed = w > 90 && h >= 18;
     const size = Math.min(lane.handSize, 24), left = ringed ? fs * 1.9 : 4;
     Object.assign(b, { shared: true, calls: { rows, cols, w, h, ringed, left, y: b.y + head + strip, strip, fits: rows * cols,
-      ...fit(Math.max(1, largest), w - left - 4, h - 8, size), small: fit(Math.max(1, gathers), b.w - 20, Math.max(6, strip - 4), 12) } });
+      ...fit(Math.max(1, largest), w - left - 4, h - 8, size), small } });
     lane.cells.set(actor, { x: b.x, y: b.y, w: b.w, h: b.h, mx: b.x + b.w / 2, my: b.y + b.h / 2, actor, b });
     b.spot = (k) => {
       const { calls: c } = b, call = k.call && lane.t >= k.wf ? k.call : null;
-      if (!call) { const { s, per } = c.small, i = k.gather ?? 0; return [b.x + 10 + ((i % per) + 0.5) * s * 1.25, b.y + head + (Math.floor(i / per) + 0.5) * s * 1.25]; }
-      const [x, y] = cellOf(b, call), i = call.tokens.indexOf(k), step = c.s * 1.25, high = Math.ceil(call.tokens.length / c.per);
+      if (!call) { const { s, per, holds } = c.small, i = Math.min(k.gather ?? 0, Math.max(0, holds - 1)); return [b.x + 10 + ((i % per) + 0.5) * s * 1.25, b.y + head + (Math.floor(i / per) + 0.5) * s * 1.25]; }
+      const [x, y] = cellOf(b, call), i = Math.min(call.tokens.indexOf(k), Math.max(0, c.holds - 1)), step = c.s * 1.25, high = Math.ceil(Math.min(call.tokens.length, c.holds) / c.per);
       return [x + c.left + ((i % c.per) + 0.5) * step, y + (c.h - 6 - high * step) / 2 + (Math.floor(i / c.per) + 0.5) * step];
     };
   },
@@ -53,9 +61,12 @@ export const executions = {
 
   paint(g, b, lane, v) {
     const { col, t } = v, c = b.calls, { run } = lane, calls = new Map(), [actor] = lane.actorsAt(b.place), { list } = executionsOf(run, b.place);
-    for (const m of lane.marksIn(b.place)) if (m.k.call && t >= m.k.wf) calls.set(m.k.call, [...(calls.get(m.k.call) ?? []), m]);
-      else one(g, b, lane, v, m, c.small.s, actor);
-    for (const m of lane.here.get(b.place) ?? []) one(g, b, lane, v, m, c.small.s, actor);
+    const gathered = [...(lane.here.get(b.place) ?? [])];
+    for (const m of lane.marksIn(b.place)) if (m.k.call && t >= m.k.wf) calls.set(m.k.call, [...(calls.get(m.k.call) ?? []), m]); else gathered.push(m);
+    const inside = gathered.filter((m) => (m.k.gather ?? 0) < c.small.holds), outside = gathered.length - inside.length;
+    for (const m of inside) one(g, b, lane, v, m, c.small.s, actor);
+    if (outside) text(g, fitting(g, [`${brief(gathered.length)} gathered, ${brief(outside)} not drawn`, `${brief(gathered.length)} gathered`, brief(gathered.length)], b.w - 20, b.fs - 1, 650), b.x + 10, c.y - b.fs * 0.75,
+      { size: b.fs - 1, weight: 650, color: col.hand, max: b.w - 20, least: 8 });
     if (v.aggregate) { share(g, b, list, v); return; }
     let unseen = 0;
     for (const [call, marks] of calls) {
@@ -65,7 +76,8 @@ export const executions = {
       if (c.ringed && first.ring !== null) ring(g, x + b.fs * 0.95, y + (c.h - 6) / 2, Math.min(8, c.h * 0.3), first.ring, hue, alpha(hue, 0.2), 2.6);
       else if (c.ringed) circle(g, x + b.fs * 0.95, y + (c.h - 6) / 2, Math.min(8, c.h * 0.3), { stroke: col.pale, line: 1.4, dash: [2.5, 3.5] });
       if (first.bar !== null && c.h >= 14) bar(g, x + 5, y + c.h - 6, c.w - 10, 3.5, first.bar, first.hollow ? col.pale : col.done, alpha(col.edge, 0.22));
-      for (const m of marks) one(g, b, lane, v, m, c.s, actor);
+      if (marks.length <= c.holds) for (const m of marks) one(g, b, lane, v, m, c.s, actor);
+      else text(g, `${marks.length}`, x + c.w / 2, y + (c.h - 6) / 2, { size: Math.min(b.fs, c.h - 8), weight: 650, color: hue, align: "center" });   // more than it has room for
     }
     if (unseen) text(g, `${plural(unseen, "call")} more`, b.x + b.w - 11, b.y + b.h - 9, { size: b.fs - 1, weight: 650, color: col.hand, align: "right" });
   },
