@@ -38,7 +38,7 @@ test("the card of a function names each colour of its bars, and no other", { ski
 test("work that failed is none that goes on", { skip: !named("function") }, () => {
   const run = open("function"), actor = run.actors.findIndex((a) => run.places[a.place].role === "function"), t = run.duration;
   const failed = new Set(run.ends.filter((k) => run.outcome(k) === "failed").map((k) => `${k.m}/${k.wf}`)).size;
-  assert.ok(failed > 5 && card(run, actor, t - 0.01).words.includes(`, ${failed} failed`), card(run, actor, t - 0.01).words);
+  assert.ok(failed > 5 && card(run, actor, t - 0.01).words.includes(`, ${failed} tries failed`), card(run, actor, t - 0.01).words);
 });
 
 test("receipts expire for messages, and not for the calls of a function", { skip: !named("expires") }, () => {

@@ -50,7 +50,9 @@ SCENES = {
     "a function that gathers many": (
         called,
         lambda: [
-            QueueToFunction(batch_size=100, window=60, rate=8, reserved=1, work=1.0, visibility_timeout=900).run(seed=7),
+            QueueToFunction(batch_size=100, window=60, rate=8, reserved=1, work=1.0, visibility_timeout=900).run(
+                seed=7
+            ),
             QueueToFunction().run(seed=7),
         ],
     ),
