@@ -22,9 +22,11 @@ from lablib.kernel import Row
 _EVERY = 20  # records: a checkpoint must come at least so often
 _SECONDS = 0.05  # of work on a record
 _LONG = 60.0  # seconds without a call: records come late for no other reason
-_SILENCE = 300.0  # seconds without a new record
-_LONGER = 4200.0  # seconds that follow, in which a read takes _SLOW: an iterator is good for 300
-_SLOW = 25.0
+_SILENCE = 60.0  # seconds without a new record
+_HOUR, _DAY = 4200.0, 90_000.0  # seconds of silence that follow. A day has 1,200 reads: only where little else happens
+_LITTLE = 2  # records of one shard
+_SLOW = 75.0  # seconds that a read of each shard takes then, together: an iterator is good for 300
+_KEPT = 48  # hours that the stream keeps records
 _MANY_REFUSED = 50  # reads, in a program that runs for ever
 _RATE = "A shard answers five GetRecords calls a second, for all who poll it together: others are refused as well."
 _EVENTS = (
@@ -113,18 +115,25 @@ def _where(stage: Stage, number: str) -> tuple[Any, int]:
     )
 
 
+def _answers_with(stage: Stage, number: str) -> list[Row]:
+    """The answers that brought this record."""
+    shard, at = _where(stage, number)
+    reads = stage.trace.where("RecordsRead", resource=f"{STREAM}/{shard.id}")
+    return [row for row in reads if row.detail[0] <= at < sum(row.detail[:2])]
+
+
 def _unread(stage: Stage, number: str) -> str:
     """Why nobody worked on this record, in words: how the reading of its shard ended. "" when that never began, or
     began behind the record.
     """
+    if brought_it := _answers_with(stage, number):
+        return f"It came with the answer of {brought_it[0].time:.2f} s."
     shard, at = _where(stage, number)
     brought, reads = 0, stage.trace.where(("RecordsRead", "ReadBroughtNothing"), resource=f"{STREAM}/{shard.id}")
     for row in reads:
         how, behind = "was empty", row.detail
         if row.kind == "RecordsRead":
-            first, count, behind, _ = row.detail
-            if first <= at < first + count:
-                return f"It came with the answer of {row.time:.2f} s."
+            first, _, behind, _ = row.detail
             how, brought = "ended before it", max(brought, first)
     if not reads or brought > at:
         return ""
@@ -241,13 +250,13 @@ class Consumer(Exercise):
         fails=scaled("the work fails at record number {:d}", 40),
         more=some("more failure{s} of the same record", 6),
         crash=scaled("a crash right after record number {:d} is done", 60),
-        late=flag("records that come after an hour of silence, with slow answers"),
+        late=flag("records that come after a long silence, with slow answers"),
     )
     harmless = {"records": 12, "shards": 1}
     also = (
         {"records": 60, "shards": 2, "crash": 50}, {"records": 60, "shards": 1, "fails": 30},
         {"records": 12, "shards": 1, "fails": 5, "more": 6},
-        {"records": 8, "shards": 2, "late": 1}, {"records": 1, "shards": 3},
+        {"records": 8, "shards": 2, "late": 1}, {"records": 1, "shards": 3}, {"records": 2, "shards": 1, "late": 1},
         {"records": 12, "shards": 2, "empty": 4}, {"records": 90, "shards": 2, "crash": 52},
     )  # fmt: skip
     examples = 40
@@ -267,8 +276,10 @@ class Consumer(Exercise):
         if case.late:
             if stage.run(begun + _SILENCE, lambda: _hurries(stage, _MANY_REFUSED)):
                 return
-            with slow_reads(stage, kinesis, _SLOW):
-                stage.run(stage.cloud.now + _LONGER, every=60.0)
+            calm = case.shards == 1 and case.records <= _LITTLE
+            inside(stage).keep_for(_KEPT)
+            with slow_reads(stage, _SLOW / case.shards):
+                stage.run(stage.cloud.now + (_DAY if calm else _HOUR), every=60.0)
             for n in range(case.records, case.records + 5):
                 put_by_shop(stage, f"record-{n + 1}", f"customer-{n % 7}")
         stage.run(stage.cloud.now + 120 * (1 + 4 * (case.empty > 0)), lambda: len(work.done) == len(stage.labels))
@@ -278,6 +289,7 @@ class Consumer(Exercise):
 # ---- 05.reshard ------------------------------------------------------------------------------------------------------
 
 _REFUSED = 10  # calls, in a stream that is read once
+_EARLY = 2  # seconds by which an arrival time is off, at most
 
 
 def keys_in_order(stage: Stage) -> Iterator[Problem]:
@@ -290,11 +302,26 @@ def keys_in_order(stage: Stage) -> Iterator[Problem]:
         if before and put[before] > put[number]:
             yield Problem(
                 f"{stage.labels[number]} was done after {stage.labels[before]}, and both have the key "
-                f"{keys[number]!r}. The older one was in a shard that is closed now. Read a parent to its end before "
-                "you open its children.",
+                f"{keys[number]!r}. {_why_turned(stage, number, before)}",
                 [number, before],
             )
         last[keys[number]] = number
+
+
+def _why_turned(stage: Stage, older: str, newer: str) -> str:
+    """Why the newer one of two records of a key was done first, in words."""
+    (shard, _), (other, _) = _where(stage, older), _where(stage, newer)
+    arrival = stage.cloud.service("kinesis").arrival
+    times = {record.sequence_number: arrival(*record[:2]) for s in (shard, other) for record in s.records}
+    begun = stage.trace.where("WorkStarted", subject=newer)[0]
+    if times[older] > times[newer] and any(row.index < begun.index for row in _answers_with(stage, older)):
+        return (
+            "Your function had read both, and the older one has the later arrival time. ApproximateArrivalTimestamp is "
+            "no order, not even in one shard. Do the records as a shard gives them, and parents before children."
+        )
+    if shard is other:
+        return f"Both lie in {shard.id}, which gives them in order. Do them in that order."
+    return "The older one was in a shard that is closed now. Read a parent to its end before you open its children."
 
 
 def each_record_once(stage: Stage) -> Iterator[Problem]:
@@ -312,10 +339,8 @@ def each_record_once(stage: Stage) -> Iterator[Problem]:
 
 def _too_often(stage: Stage, number: str) -> str:
     """Why the work on this record was done again, in words."""
-    shard, at = _where(stage, number)
-    reads = stage.trace.where("RecordsRead", resource=f"{STREAM}/{shard.id}")
-    if sum(row.detail[0] <= at < sum(row.detail[:2]) for row in reads) > 1:
-        return f"{shard.id} was read again. Read each shard once, also when two others lead to it."
+    if len(_answers_with(stage, number)) > 1:
+        return f"{_where(stage, number)[0].id} was read again. Read each shard once, also when two others lead to it."
     return "One answer brought it, and process was called again with it."
 
 
@@ -346,6 +371,7 @@ class Reshard(Exercise):
     signature = "read(kinesis, stream_name, process)"
     knobs = knobs(
         empty=empty_reads(),
+        clocks=flag(f"arrival times that are up to {_EARLY} s too early"),
         changes=some("change{s} of the shards", 4),
         shards=numbered("shard{s} at first", 1, 3),
         records=numbered("record{s} between two changes", 1, 40),
@@ -355,6 +381,7 @@ class Reshard(Exercise):
     also = (
         {"changes": 1, "records": 4}, {"changes": 4, "shards": 2, "merges": 1, "records": 6},
         {"changes": 2, "shards": 2, "records": 12, "empty": 4}, {"changes": 2, "records": 40},
+        {"records": 40, "clocks": 1},
     )  # fmt: skip
     examples = 40
     advice = {"ProvisionedThroughputExceeded": f"{_RATE} Sleep between two calls, and leave Limit high."}
@@ -362,6 +389,7 @@ class Reshard(Exercise):
 
     def play(self, stage: Stage, case: Any) -> None:
         kinesis, chance = make_stream(stage, case.shards, case.empty), stage.cloud.chance.stream("shop")
+        stage.cloud.quotas["kinesis.clock_error"] = case.clocks * _EARLY
         keys: dict[str, str] = {}
         for change in range(case.changes + 1):
             for _ in range(case.records):

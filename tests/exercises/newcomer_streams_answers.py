@@ -166,8 +166,22 @@ consumer_counts_for_each_shard = _noting(_twentieth_of_the_shard)
 consumer_ends_after_ten_minutes = _noting(_each, silent=600)  # once passed
 consumer_ends_after_twelve_minutes = _noting(_each, silent=700)  # once passed
 consumer_ends_after_an_hour = _noting(_each, silent=3600)  # once passed
+consumer_ends_after_two_hours = _noting(_each, silent=7200)  # once passed
+consumer_ends_after_a_day = _noting(_each, silent=86_400)  # once passed
 consumer_without_a_pause = _noting(_each, pause=0)  # once it met a limit of the check, and was not told which
 consumer_notes_all_shards_every_twenty = _noting(_all_at_every_twentieth)  # right: 20 at most, of all shards together
+
+
+def consumer_ends_after_a_thousand_rounds(kinesis, stream_name, checkpoints, process):  # once passed
+    at = {s: _iterator(kinesis, stream_name, s, checkpoints.get(s)) for s in _shards(kinesis, stream_name)}
+    for _ in range(1000):
+        for shard in at:
+            answer = kinesis.get_records(ShardIterator=at[shard], Limit=20)
+            for record in answer["Records"]:
+                process(record)
+                checkpoints.put(shard, record["SequenceNumber"])
+            at[shard] = answer["NextShardIterator"]
+        time.sleep(1)
 
 
 def consumer_leaves_a_shard_at_an_empty_answer(kinesis, stream_name, checkpoints, process):
@@ -316,6 +330,28 @@ read_one_by_one = _reading(_behind_the_tip, limit=1)  # right: slow, and within 
 read_without_a_pause = _reading(_behind_the_tip, pause=0)  # right: an answer brings all there is
 
 
+def _sorted_by_time(one_by_one):
+    """All records, or those of a shard, by the time at which they came: that time is approximate."""
+
+    def read(kinesis, stream_name, process):
+        lists = [_records(kinesis, stream_name, s) for s in kinesis.list_shards(StreamName=stream_name)["Shards"]]
+        for records in lists if one_by_one else [[record for some in lists for record in some]]:
+            for record in sorted(records, key=lambda record: record["ApproximateArrivalTimestamp"]):
+                process(record)
+
+    return read
+
+
+read_all_sorted_by_time = _sorted_by_time(False)  # once passed
+read_each_shard_sorted_by_time = _sorted_by_time(True)  # once passed
+
+
+def read_the_newest_of_an_answer_first(kinesis, stream_name, process):  # once it was told of a closed shard
+    for shard in kinesis.list_shards(StreamName=stream_name)["Shards"]:
+        for record in reversed(_records(kinesis, stream_name, shard)):
+            process(record)
+
+
 # ---- 05.size ---------------------------------------------------------------------------------------------------------
 
 
@@ -352,10 +388,17 @@ WRONG = [
     (
         "05.consumer",
         consumer_ends_after_ten_minutes,
-        ["it asks for records again and again", "an hour of silence"],
+        ["it asks for records again and again", "a long silence"],
     ),
-    ("05.consumer", consumer_ends_after_twelve_minutes, ["it asks for records again and again", "an hour of silence"]),
-    ("05.consumer", consumer_ends_after_an_hour, ["it asks for records again and again", "an hour of silence"]),
+    ("05.consumer", consumer_ends_after_twelve_minutes, ["it asks for records again and again", "a long silence"]),
+    ("05.consumer", consumer_ends_after_an_hour, ["it asks for records again and again", "a long silence"]),
+    ("05.consumer", consumer_ends_after_two_hours, ["it asks for records again and again", "a long silence"]),
+    (
+        "05.consumer",
+        consumer_ends_after_a_day,
+        ["returned at 86", "asks for records again and again", "a long silence"],
+    ),
+    ("05.consumer", consumer_ends_after_a_thousand_rounds, ["it asks for records again and again", "a long silence"]),
     ("05.consumer", consumer_without_a_pause, ["GetRecords calls were refused", "Sleep between two calls"]),
     (
         "05.consumer",
@@ -370,7 +413,7 @@ WRONG = [
     (
         "05.reshard",
         read_once_each_shard,
-        ["was not done. The last answer of shardId-0+ was empty", "0 % of the answers empty"],
+        [r"was not done. The last answer of shardId-\d+ was empty", "0 % of the answers empty"],
     ),
     (
         "05.reshard",
@@ -385,6 +428,13 @@ WRONG = [
     ),
     ("05.reshard", read_one_by_one_without_a_pause, ["GetRecords calls were refused", "Sleep between two calls"]),
     ("05.reshard", read_in_the_order_of_their_numbers, ["was done after", "in a shard that is closed now"]),
+    (
+        "05.reshard",
+        read_all_sorted_by_time,
+        ["had read both", r"ApproximateArrivalTimestamp is\s+no order", "up to 2 s too early"],
+    ),
+    ("05.reshard", read_each_shard_sorted_by_time, [r"ApproximateArrivalTimestamp is\s+no order", "too early"]),
+    ("05.reshard", read_the_newest_of_an_answer_first, ["Both lie in shardId-0+, which gives them in order"]),
     ("05.reshard", read_equal_ones_once, ["record-.* was not done"]),
     ("05.reshard", read_behind_the_first_parent, ["was done after", "merges too"]),
     ("05.size", size_of_the_last_part, ["1 shard refused", "in the busiest minutes"]),

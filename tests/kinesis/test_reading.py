@@ -112,6 +112,25 @@ def test_an_empty_answer_at_once_behind_a_record_says_so_too():
     assert not answer["Records"] and answer["MillisBehindLatest"] > 0
 
 
+@pytest.mark.guide
+def test_arrival_times_can_be_out_of_order_in_a_shard():
+    """API reference, GetRecords: no guarantees that the time stamp is accurate or always increasing; "records in a
+    shard or across a stream might have time stamps that are out of order". By how much is assumed.
+    """
+    lab = Lab(clock_error=2.0, read_delay=0)
+    for n in range(12):
+        lab.put(b"%d" % n)
+        lab.cloud.advance(0.5)
+    records = lab.get(lab.iterator())["Records"]
+    assert [record["Data"] for record in records] == [b"%d" % n for n in range(12)]
+    times = [record["ApproximateArrivalTimestamp"] for record in records]
+    assert times != sorted(times)
+    assert times == [record["ApproximateArrivalTimestamp"] for record in lab.get(lab.iterator())["Records"]]
+    for row, told in zip(lab.rows("RecordPut"), times, strict=True):
+        early = lab.cloud.kernel.epoch + row.time - told.timestamp()
+        assert 0 <= early <= 2.001
+
+
 @pytest.mark.ours
 def test_no_answer_is_empty_in_vain_unless_it_is_assumed(lab):
     lab.put(*[b"x"] * 40)

@@ -3,9 +3,10 @@
 Operations, parameters and constraints: API reference (2013-12-02) as shipped in botocore. The shards are in `shards`, a
 stream and its resharding in `stream`, registered consumers in `fanout`, the operations on streams in `control`; here is
 what writes and reads records. Assumed, because AWS gives no number: how long it takes to create and to reshard a
-stream, and until a record can be read; and how often a read brings nothing though records follow, by default never (API
-reference, GetRecords: "It might take multiple calls to get to a portion of the shard that contains records"). Texts of
-errors: recorded from AWS where `checks` and the tests say so.
+stream, and until a record can be read; how often a read brings nothing though records follow, by default never (API
+reference, GetRecords: "It might take multiple calls to get to a portion of the shard that contains records"); and by
+how much an arrival time is too early, by default by nothing (same page: "records in a shard or across a stream might
+have time stamps that are out of order"). Texts of errors: recorded from AWS where `checks` and the tests say so.
 """
 
 from __future__ import annotations
@@ -299,8 +300,12 @@ class Kinesis(Control):
             )
         return time
 
-    def _arrival(self, time: float) -> datetime:
-        """To the millisecond. Records come in batches: the latest date is kept."""
+    def arrival(self, number: str, time: float) -> datetime:
+        """The ApproximateArrivalTimestamp, to the millisecond, of the record with that sequence number that came at
+        `time`. Records come in batches: the latest date is kept.
+        """
+        if error := self.world.quotas["kinesis.clock_error"]:
+            time -= error * self.world.chance.keyed("arrival times", number)
         if time != self._dated[0]:
             self._dated = time, self._date(math.floor(time * 1000) / 1000)
         return self._dated[1]
@@ -309,7 +314,7 @@ class Kinesis(Control):
         number, time, data, key, encrypted = record
         document = {
             "SequenceNumber": number,
-            "ApproximateArrivalTimestamp": self._arrival(time),
+            "ApproximateArrivalTimestamp": self.arrival(number, time),
             "Data": data,
             "PartitionKey": key,
         }

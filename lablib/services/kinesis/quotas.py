@@ -54,6 +54,14 @@ QUOTAS: tuple[Quota, ...] = (
     assumed(
         "kinesis.empty_reads", 0, "share", "of reads that bring nothing though records follow; API: GetRecords", 0, 0.9
     ),
+    assumed(
+        "kinesis.clock_error",
+        0,
+        "s",
+        "by which an arrival time is too early, at most; API: GetRecords: no order",
+        0,
+        60,
+    ),
     assumed("kinesis.push_delay", 0.06, "s", "until a record is pushed; guide: about 70 ms with fan-out", 0, 60),
     assumed("kinesis.push_idle", 5, "s", "between two events of a subscription to which nothing comes", 0.1, 300),
     assumed("kinesis.create_time", 15, "s", "CREATING", 0, 3600),
