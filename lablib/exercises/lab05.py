@@ -13,7 +13,7 @@ from lablib.exercises.case import number as numbered
 from lablib.exercises.lab05_reading import EXERCISES as READING
 from lablib.exercises.lab05_sizing import EXERCISES as SIZING
 from lablib.exercises.stage import GIVES_UP, Problem, Stage
-from lablib.exercises.streams import STREAM, inside, make_stream, put_by_shop
+from lablib.exercises.streams import STREAM, hash_of, inside, make_stream, put_by_shop
 
 
 def _stored(stage: Stage) -> list[Any]:
@@ -160,6 +160,18 @@ def none_is_there_twice(stage: Stage) -> Iterator[Problem]:
     )
 
 
+def where_the_key_says(stage: Stage) -> Iterator[Problem]:
+    """The key decides into which shard a record falls."""
+    for shard in inside(stage).shards.values():
+        for record in shard.records:
+            if not shard.low <= hash_of(record.key) <= shard.high:
+                yield Problem(
+                    f"A record with the key {cut(record.key, 30)} is in {shard.id}, where its key does not put it. An "
+                    "ExplicitHashKey decides instead of the key. Leave it out: the key spreads the records.",
+                    [record.sequence_number],
+                )
+
+
 def few_calls(stage: Stage) -> Iterator[Problem]:
     """A call takes up to 500 records, and nothing hurries against a full shard."""
     calls, budget = len(stage.api_calls()), 20 + len(stage.given) // 16
@@ -197,7 +209,7 @@ class Producer(Exercise):
     examples = 40
     events = 12_000
     advice = {"exceeds 5 MB": "A request takes 5 MiB: the bytes of all data and of all keys, key.encode()."}
-    faults = (every_record_is_there, none_is_there_twice, few_calls)
+    faults = (every_record_is_there, none_is_there_twice, where_the_key_says, few_calls)
 
     def play(self, stage: Stage, case: Any) -> None:
         kinesis = make_stream(stage, 40)
@@ -230,15 +242,22 @@ class Split(Exercise):
     target = 150
     par = 100
     unit = "% of the fewest possible shards"
+    advice = {
+        "only open shards can be split": "ListShards names closed shards, too. The open ones: "
+        'ShardFilter={"Type": "AT_LATEST"}.'
+    }
 
     def play(self, stage: Stage, case: Any) -> float:
-        from lablib.services.kinesis.shards import hash_of
-
         kinesis, chance = make_stream(stage, 1), stage.cloud.chance.stream("load")
         load = {f"truck-{n + 1}": 10 + chance.integer(100 * case.weight - 9) for n in range(case.keys)}
+        stream = inside(stage)
         stage.call("resize", kinesis, STREAM, dict(load), until=stage.cloud.now + 7200)
         stage.run(stage.cloud.now + 60)
-        shards = inside(stage).open_shards
+        if stage.cloud.service("kinesis").streams.get(STREAM) is not stream:
+            raise Problem(
+                "Your function deleted the stream, and all records with it. Split its shards: what is in them stays."
+            )
+        shards = stream.open_shards
         for shard in shards:
             mine = {key: size for key, size in load.items() if shard.low <= hash_of(key) <= shard.high}
             if sum(mine.values()) > _LIMIT:

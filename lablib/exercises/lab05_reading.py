@@ -29,6 +29,7 @@ _SLOW = 75.0  # seconds that a read of each shard takes then, together: an itera
 _KEPT = 48  # hours that the stream keeps records
 _MANY_REFUSED = 50  # reads, in a program that runs for ever
 _RATE = "A shard answers five GetRecords calls a second, for all who poll it together: others are refused as well."
+_ONE_BY_ONE = "Do the records of a {} one by one: no pool of threads for them."
 _EVENTS = (
     Event("CheckpointWritten", "{actor} notes that {resource} is done up to this record"),
     Event("CheckpointRead", "{actor} asks how far {resource} is done"),
@@ -45,18 +46,19 @@ class Checkpoints:
 
     def get(self, shard_id: str) -> str | None:
         """The sequence number that was put last for this shard; None when none was."""
+        self._check("get", shard_id)
         self._stage.cloud.kernel.sleep(0.01)
         self._stage.trace.add("CheckpointRead", shard_id, self._rows.get(shard_id, ""), self._stage.caller)
         return self._rows.get(shard_id)
 
     def put(self, shard_id: str, sequence_number: str) -> None:
         """Note that this shard is done up to and with this record."""
-        shard = inside(self._stage).shards.get(shard_id)
-        numbers = [record.sequence_number for record in shard.records] if shard else []
+        self._check("put", shard_id, sequence_number)
+        numbers = [record.sequence_number for record in inside(self._stage).shards[shard_id].records]
         if sequence_number not in numbers:
             self._stage.fail(
                 f"checkpoints.put({cut(shard_id, 30)}, {cut(sequence_number, 20)}): no record of this shard has that "
-                "sequence number."
+                'sequence number. Give the record["SequenceNumber"] of the last one that is done.'
             )
         self._stage.cloud.kernel.sleep(0.01)
         self._stage.trace.add("CheckpointWritten", shard_id, sequence_number, self._stage.caller)
@@ -68,6 +70,14 @@ class Checkpoints:
                 f"The checkpoint says that {shard_id} is done up to {self._stage.labels[sequence_number]}, but {name} "
                 "is not done. After a crash nobody would ever do it. Note what is done, never what was only read.",
                 undone[0],
+            )
+
+    def _check(self, what: str, shard_id: object, *more: object) -> None:
+        if shard_id not in list(inside(self._stage).shards):
+            given = ", ".join(cut(value, 30) for value in (shard_id, *more))
+            self._stage.fail(
+                f"checkpoints.{what}({given}): the stream has no shard of that name. A checkpoint is kept for each "
+                "ShardId, such as 'shardId-000000000000', which comes first."
             )
 
 
@@ -127,7 +137,11 @@ def _unread(stage: Stage, number: str) -> str:
     began behind the record.
     """
     if brought_it := _answers_with(stage, number):
-        return f"It came with the answer of {brought_it[0].time:.2f} s."
+        row = brought_it[0]
+        last = " MillisBehindLatest was 0 in it: nothing follows, and what it brought is to be done." * (
+            not row.detail[2]
+        )
+        return f"It came with the answer of {row.time:.2f} s, and process was not called with it.{last}"
     shard, at = _where(stage, number)
     brought, reads = 0, stage.trace.where(("RecordsRead", "ReadBroughtNothing"), resource=f"{STREAM}/{shard.id}")
     for row in reads:
@@ -206,17 +220,28 @@ def _covers(stage: Stage, note: Row, number: str) -> bool:
 
 
 def in_the_order_of_the_shard(stage: Stage) -> Iterator[Problem]:
-    """The first work on each record of a shard comes in the order of the shard."""
-    first = {number: n for n, number in reversed(list(enumerate(stage.given.order)))}
+    """A record of a shard is begun when the one in front of it is done."""
+    begun, done, failed = (_first(stage, kind) for kind in ("WorkStarted", "WorkEnded", "WorkFailed"))
     for shard in inside(stage).shards.values():
-        numbers = [record.sequence_number for record in shard.records if record.sequence_number in first]
+        numbers = [record.sequence_number for record in shard.records if record.sequence_number in done]
         for one, two in pairwise(numbers):
-            if first[one] > first[two]:
+            start = begun[two].index
+            if start < done[one].index:
+                how, cure = "done", "GetRecords gives the records of a shard in order: do them in that order."
+                if one in failed and failed[one].index < start:
+                    cure = "Order is all that a shard gives: do not skip a record that fails, and go on with it."
+                elif begun[one].index < start:
+                    how, cure = "begun", _ONE_BY_ONE.format("shard")
                 yield Problem(
-                    f"{stage.labels[two]} was done before {stage.labels[one]}, which stands in front of it in "
-                    f"{shard.id}. Order is all that a shard gives: do not skip a record that fails, and go on with it.",
+                    f"{stage.labels[two]} was {how} before {stage.labels[one]}{' was done' * (how == 'begun')}, which "
+                    f"stands in front of it in {shard.id}. {cure}",
                     [one, two],
                 )
+
+
+def _first(stage: Stage, kind: str) -> dict[str, Row]:
+    """The first row of that kind for each record."""
+    return {row.subject: row for row in reversed(stage.trace.where(kind))}
 
 
 def _hurries(stage: Stage, allowed: int) -> bool:
@@ -257,10 +282,16 @@ class Consumer(Exercise):
         {"records": 60, "shards": 2, "crash": 50}, {"records": 60, "shards": 1, "fails": 30},
         {"records": 12, "shards": 1, "fails": 5, "more": 6},
         {"records": 8, "shards": 2, "late": 1}, {"records": 1, "shards": 3}, {"records": 2, "shards": 1, "late": 1},
+        {"records": 30, "shards": 1, "crash": 21},
         {"records": 12, "shards": 2, "empty": 4}, {"records": 90, "shards": 2, "crash": 52},
     )  # fmt: skip
     examples = 40
     events = 12_000
+    advice = {
+        "ExpiredIteratorException": "An iterator is good for five minutes. Go on with the NextShardIterator of the "
+        "answer before, and ask at least once a minute.",
+        "IndexError": "An answer can have no records.",
+    }
     causes = (in_the_order_of_the_shard, waits_between_reads)
     faults = (all_done, few_again)
 
@@ -294,18 +325,20 @@ _EARLY = 2  # seconds by which an arrival time is off, at most
 
 def keys_in_order(stage: Stage) -> Iterator[Problem]:
     """The records of a key were done in the order in which they were put. `stage.given`: that order, and all keys."""
-    order, keys = stage.given
-    put = {number: n for n, number in enumerate(keys)}
+    _, keys = stage.given
+    begun, done = _first(stage, "WorkStarted"), _first(stage, "WorkEnded")
     last: dict[str, str] = {}
-    for number in order:
-        before = last.get(keys[number])
-        if before and put[before] > put[number]:
-            yield Problem(
-                f"{stage.labels[number]} was done after {stage.labels[before]}, and both have the key "
-                f"{keys[number]!r}. {_why_turned(stage, number, before)}",
-                [number, before],
-            )
-        last[keys[number]] = number
+    for newer in (number for number in keys if number in done):
+        older = last.get(keys[newer])
+        if older and begun[newer].index < done[older].index:
+            what = f"{stage.labels[older]} was done after {stage.labels[newer]}"
+            why = _why_turned(stage, older, newer)
+            if begun[older].index < begun[newer].index:
+                what = f"{stage.labels[newer]} was begun before {stage.labels[older]} was done"
+                if _where(stage, older)[0] is _where(stage, newer)[0]:
+                    why = _ONE_BY_ONE.format("key")
+            yield Problem(f"{what}, and both have the key {keys[newer]!r}. {why}", [older, newer])
+        last[keys[newer]] = newer
 
 
 def _why_turned(stage: Stage, older: str, newer: str) -> str:
@@ -347,9 +380,11 @@ def _too_often(stage: Stage, number: str) -> str:
 def _not_brought(stage: Stage, number: str) -> str:
     """Where a record lies that no answer brought, in words."""
     (shard, _), shards = _where(stage, number), inside(stage).shards.values()
-    if shard.end is None:
+    if shard.end is None or len(stage.api_calls("GetShardIterator")) >= len(shards):
+        state = "open" if shard.end is None else "closed"
         return (
-            f"It lies in {shard.id}, which is open, and no answer brought it. Read each shard from its oldest record."
+            f"It lies in {shard.id}, which is {state}, and no answer brought it. Read each shard from its oldest "
+            "record: TRIM_HORIZON."
         )
     closed = sum(shard.end is not None for shard in shards)
     return (

@@ -230,7 +230,7 @@ class Stage:
             if not self.run(until, self._over(process)):
                 raise Problem(
                     f"Your function had not returned after {until:g} virtual seconds. It should end when its work is "
-                    "done."
+                    f"done. {self._reads_in_vain(name)}".rstrip()
                 )
             if process.result is not _REFUSED:
                 return process.result
@@ -398,12 +398,8 @@ class Stage:
                 f"{text}, most of them ReceiveMessage calls that brought nothing. "
                 "Let SQS wait for messages: WaitTimeSeconds=20."
             )
-        vain = sum(row.kind == "GetRecords" and row.detail == 0 for row in calls)
-        if vain > len(calls) / 2 and name not in self._crashes:
-            return Problem(
-                f"{text}, most of them GetRecords that brought nothing. An open shard always has a NextShardIterator: "
-                "you have read what it has when MillisBehindLatest is 0."
-            )
+        if vain := self._reads_in_vain(name):
+            return Problem(f"{text}, most of them GetRecords that brought nothing. {vain}")
         if often and often[0][1] > _AGAIN:
             order = self.labels.get(often[0][0], "one message")
             spans = [(row.time, row.until) for row in given if row.subject == often[0][0]]
@@ -422,6 +418,13 @@ class Stage:
         loop = "" if name in self._crashes else " Does a loop never end?"
         kind, most = Counter(row.kind for row in calls).most_common(1)[0]
         return Problem(f"{text}, {most} of them {kind}. Every call costs money and time.{loop}")
+
+    def _reads_in_vain(self, name: str) -> str:
+        """That most calls of a program that is to end were reads of a stream that brought nothing: in words."""
+        calls = self.api_calls()
+        if name in self._crashes or sum(c.kind == "GetRecords" and c.detail == 0 for c in calls) <= len(calls) / 2:
+            return ""
+        return "An open shard always has a NextShardIterator: you have read what it has when MillisBehindLatest is 0."
 
     def refusal(self, *operations: str) -> str:
         """That SQS refused one of these calls for good and the learner's code went on, in words; "" when it was not so.

@@ -52,6 +52,13 @@ def inside(stage: Stage) -> Any:
     return stage.cloud.service("kinesis").stream(STREAM)
 
 
+def hash_of(key: str) -> int:
+    """Where a partition key lies in the hash space."""
+    from lablib.services.kinesis import shards  # a service is loaded when it is needed
+
+    return shards.hash_of(key)
+
+
 def put_by_shop(stage: Stage, name: str, key: str) -> str:
     """The shop puts a record, in no time. Returns its sequence number, which is called `name` from now on. Its data are
     those of all others: they tell nobody which one it is, or when it came.
