@@ -8,7 +8,7 @@ from typing import Any
 from lablib.actors import producers
 from lablib.aws.event import Event
 from lablib.cloud import Cloud
-from lablib.scenarios.missions import Met, lasted, met_unless, mission
+from lablib.scenarios.missions import Curve, Met, lasted, met_unless, mission
 from lablib.scenarios.param import choice, seconds, share, whole
 from lablib.scenarios.run import Run
 from lablib.scenarios.scenario import Scenario
@@ -113,6 +113,7 @@ class QueueToFunction(QueueScenario):
     duration = 240.0
     services = ("sqs", "lambda")
     missions = (bad_company, forgotten, sorted_out, never_seen, few_calls)
+    curve = Curve("open", "orders not yet deleted")  # those that wait are few: the pollers hide them at once
 
     batch_size: int = whole(10, 1, 100, "orders", aws="BatchSize", quota="lambda.batch_max").says(
         "batch size", "The most orders in one call of the function. Above 10, the window must be at least 1 s."
@@ -150,10 +151,10 @@ class QueueToFunction(QueueScenario):
     visibility_timeout: int = VISIBILITY_TIMEOUT.but(default=60, high=3600, live=False)
 
     def lens(self, run: Run) -> dict[str, Any]:
-        """What the work was for: done, or done in vain; and when an order was deleted that nobody had done."""
-        gone, queue = set(lost(run)), _queue(run)
+        """What the work was for: done, or done in vain; and which messages were deleted undone, and when."""
+        gone, queue = lost(run), _queue(run)
         rows = [row for row in run.trace.where("Deleted", resource=queue) if row.subject in gone]
-        return {"painter": "work", "lost": [row.time for row in rows]}
+        return {"painter": "work", "lost": [row.time for row in rows], "undone": gone}
 
     def build(self, cloud: Cloud) -> Stage:
         return _Stage(cloud, self)

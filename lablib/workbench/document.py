@@ -141,6 +141,8 @@ def _lens(run: Run, tokens: dict[str, Any]) -> dict[str, Any]:
     lens = run.scenario.lens(run)
     if not lens:
         return {}
+    if undone := set(lens.pop("undone", ())):
+        lens["undone"] = [number for number, subject in enumerate(subjects(run)) if subject in undone]
     if lens.get("hues") != "sender":
         return {"lens": lens}
     names: dict[str, int] = {}

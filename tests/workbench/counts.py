@@ -26,7 +26,9 @@ def _sorted(subjects: Iterable[str], numbers: Numbers) -> list[int]:
 
 
 def called(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
-    """A queue and a function: what waits, what is hidden, what is gathered for a call, the batch of each call."""
+    """A queue and a function: what waits, what is hidden, what is gathered for a call, the batch of each call; and
+    of the calls that have ended how many seconds went into orders that were done and deleted, and how many did not.
+    """
     waiting: set[str] = set()
     hidden: set[str] = set()
     dead: set[str] = set()
@@ -34,6 +36,8 @@ def called(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
     done: set[str] = set()
     finished: set[str] = set()  # by the function
     calls: dict[int, list[str]] = {}
+    parts: dict[str, float] = {}  # each message's part of the call that ended last
+    worked = counted = 0.0
     begins = -1  # the call whose batch is being told
     for row in _until(run, t):
         subject = row.subject
@@ -55,6 +59,7 @@ def called(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
         elif row.kind == "Deleted":
             hidden.discard(subject)
             done.add(subject)
+            counted += parts[subject] if subject in finished else 0.0
         elif row.kind == "OrderDone":
             finished.add(subject)
         elif row.kind == "InvocationStarted":
@@ -65,7 +70,9 @@ def called(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
             calls[begins].append(subject)
             gathered.discard(subject)
         elif row.kind in ("InvocationEnded", "InvocationFailed"):
-            calls.pop(row.cause)
+            batch, lasted = calls.pop(row.cause), row.time - run.trace[row.cause].time
+            worked += lasted
+            parts |= dict.fromkeys(batch, lasted / len(batch))
     return {
         "t": t,
         "waiting": _sorted(waiting, numbers),
@@ -75,6 +82,9 @@ def called(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
         "calls": sorted(_sorted(batch, numbers) for batch in calls.values()),
         "done": len(done & finished),
         "lost": len(done - finished),
+        "open": len(waiting | hidden),
+        "counted": round(counted, 1),
+        "for_nothing": abs(round(worked - counted, 1)),
     }
 
 

@@ -13,6 +13,8 @@ import { nodeAt, owner, unconnected } from "../../lablib/workbench/js/painters/b
 import { clusterLens } from "../../lablib/workbench/js/painters/cluster.js";
 import { placeCard } from "../../lablib/workbench/js/card.js";
 import { lensOf } from "../../lablib/workbench/js/painters.js";
+import { spent } from "../../lablib/workbench/js/painters/works.js";
+import { curveOf } from "../../lablib/workbench/js/told.js";
 import { page, recorder, view } from "./canvas.mjs";
 
 const scenes = process.env.RUNS ? JSON.parse(readFileSync(process.env.RUNS)) : [];
@@ -38,7 +40,7 @@ const PAINTED = {
     const inner = [...lane.boxes.values()].filter((b) => !["producer", "topic"].includes(b.role) && lane.pipes.some((p) => p.to === b.place && lane.boxes.get(p.from)?.role === "topic"));
     return { fed: inner.filter((b) => pipesTo(g, b).length).map((b) => lane.run.places[b.place].id).sort() };
   },
-  called({ g, v, lane }) {
+  called({ g, v, lane, t }) {
     const [queue] = placed(lane, "queue"), [fn] = placed(lane, "function"), [dead] = placed(lane, "dead-letter"), here = new Set(touched(v, lane, queue));
     const marks = lane.marksIn(queue.place).filter((m) => here.has(m.m + 1)), named = (signs) => order(marks.filter((m) => signs.includes(m.sign)).map((m) => m.m + 1));
     const [actor] = lane.actorsAt(fn.place), held = v.hits.filter((x) => x.id.startsWith(`${lane.i}h${actor}m`)), calls = [];
@@ -48,7 +50,9 @@ const PAINTED = {
     }
     assert.equal(number(wordsIn(g, fn), /^(\d+) calls?/), calls.length, "the title counts the calls");
     const words = wordsIn(g, queue), many = lane.blocks;   // a crowd is counted, not drawn one by one
-    return { waiting: many ? number(words, /^([\d,]+) waiting/) : named(["dot", "diamond"]), hidden: many ? number(words, /([\d,]+) hidden/) ?? 0 : named(["socket", "orphan"]), dead: dead ? number(wordsIn(g, dead), /^([\d,]+) dead/) : 0,
+    const { good, again, crashed } = spent(lane.run, t), [curve] = curveOf([lane.run], {}).series, tenths = (s) => Math.round(10 * s) / 10;
+    return { open: model.stepAt(curve, t), counted: tenths(good), for_nothing: tenths(again + crashed),
+      waiting: many ? number(words, /^([\d,]+) waiting/) : named(["dot", "diamond"]), hidden: many ? number(words, /([\d,]+) hidden/) ?? 0 : named(["socket", "orphan"]), dead: dead ? number(wordsIn(g, dead), /^([\d,]+) dead/) : 0,
       gathered: number(wordsIn(g, fn), /^([\d,]+) gathered/) ?? order(held.filter((k) => k.y < fn.calls.y).map((k) => k.pick.m + 1)), calls: calls.sort((a, b) => a[0] - b[0]),
       done: number(wordsIn(g, lane.lensBox), /^([\d,]+)$/), lost: number(wordsIn(g, lane.lensBox), /^([\d,]+) lost$/) ?? 0 };
   },

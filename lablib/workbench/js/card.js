@@ -186,7 +186,7 @@ export function actorCard(run, a, { t, col }) {
     s("rect", { x: X(from), y: 4, width: Math.max(2, X(Math.min(to ?? t, t)) - X(from)), height: 16, fill: "none", stroke: col.again,
       "stroke-dasharray": "4 3", "stroke-width": 1.6 }));
   const busy = run.busy(a, 0, t), calls = run.places[run.actors[a].place]?.role === "function", lost = calls ? upTo(run.lens?.lost ?? [], t) : 0;
-  const parts = [plural(n("done") - lost, run.unit) + " done", lost ? `${lost} lost` : "", n("failed") ? (n("failed") === 1 ? "1 try failed" : `${n("failed")} tries failed`) : "", n("vain") ? `${n("vain")} in vain` : "",
+  const tries = n("failed") - lost, parts = [plural(n("done"), run.unit) + " done", lost ? `${lost} lost` : "", tries ? (tries === 1 ? "1 try failed" : `${tries} tries failed`) : "", n("vain") ? `${n("vain")} in vain` : "",
     n("crashed") ? `${n("crashed")} lost in a crash` : ""].filter(Boolean).join(", ");
   return [h("h4", {}, run.actors[a].name), h("p", { class: "ml-why" },
     h("strong", {}, onlyReads(run, a) ? `${plural(behind(run, t).get(a) ?? 0, "record")} not read yet.` : calls ? `On average, ${brief(busy)} calls at the same time.` : `Busy ${Math.round(busy * 100)} % of its time.`),

@@ -94,12 +94,12 @@ export class Run {
   once(key, make) { if (!this.cache.has(key)) this.cache.set(key, make()); return this.cache.get(key); }
 
   /**
-   * A step series: "waiting", "delayed", "hidden", "held", "working" (at `place`, or everywhere), or one that only grows: "sent", "done",
-   * "vain", "crashed", "again" (messages received a second time), "lost" (or "lost:" and why). What lies in a dead-letter queue waits for
-   * nobody: it counts there only.
+   * A step series: "waiting", "delayed", "hidden", "open" (one of these three), "held", "working" (at `place`, or everywhere), or one that
+   * only grows: "sent", "done", "vain", "crashed", "again" (messages received a second time), "lost" (or "lost:" and why). What lies in a
+   * dead-letter queue waits for nobody: it counts there only.
    */
   series(name, place = -1) {
-    const dead = (p) => name === "waiting" && this.places[p]?.role === "dead-letter";
+    const dead = (p) => ["waiting", "open"].includes(name) && this.places[p]?.role === "dead-letter";
     return this.once(`${name}/${place}`, () => steps(pairsOf(this, name).filter(([, , p]) => place < 0 ? !dead(p) : p === place)));
   }
   count(name, t, place = -1) { return stepAt(this.series(name, place), t); }
@@ -150,7 +150,11 @@ export class Run {
   /** Did a delivery arrive with the end of this stay? The first attempt or a later one. */
   arrives(k) { return this.to?.[k.m] >= 0 && this.outcome(k) === "told"; }
   born(m) { return this.of.get(m)?.[0].t0 ?? Infinity; }
-  outcome(k) { return this.outcomes[k.ended] ?? ""; }
+  /** What came of the work on a token; a message that was deleted undone was not done. */
+  outcome(k) {
+    const found = this.outcomes[k.ended] ?? "";
+    return found === "done" && this.once("undone", () => new Set(this.lens?.undone)).has(k.m) ? "failed" : found;
+  }
 
   /** A message's number for people, and what kind of thing it is. */
   name(m) { return `${this.of.get(m)?.[0].state === "asking" ? "request" : this.unit} ${m + 1}`; }
@@ -223,6 +227,7 @@ function pairsOf(run, name) {
     else if (what === "again" && k.state === "held" && k.copy > 1 && once(k.m)) found.push([k.t0, 1, k.place]);
     else if (what === "working" && k.state === "held" && k.wf !== null) found.push([k.wf, 1, k.place], [Math.min(k.wu ?? k.t1, k.t1), -1, k.place]);
     else if (["done", "vain", "crashed"].includes(what)) continue;
+    else if (what === "open" && ["waiting", "delayed", "hidden"].includes(k.state)) found.push([k.t0, 1, k.place], [k.t1, -1, k.place]);
     else if (k.state === what && what !== "lost") found.push([k.t0, 1, k.place], [k.t1, -1, k.place]);
   }
   for (const k of ["done", "vain", "crashed"].includes(what) ? run.ends : []) if (run.outcome(k) === what &&

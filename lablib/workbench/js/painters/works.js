@@ -22,7 +22,7 @@ const totals = (run) => run.once("spent", () => spent(run, run.duration));
 export const works = {
   wide: 0.2, most: 310, high: 19,
   paint(g, b, lane, v, lanes) {
-    const { col, t } = v, { run } = lane, fs = b.fs, s = spent(run, t), lost = upTo(run.lens.lost ?? [], t), done = brief(run.count("done", t) - lost),
+    const { col, t } = v, { run } = lane, fs = b.fs, s = spent(run, t), lost = upTo(run.lens.lost ?? [], t), done = brief(run.count("done", t)),
       size = b.below ? 0 : Math.min(32, b.h * 0.16);
     const top = nice(Math.max(30, ...lanes.map((l) => { const x = totals(l.run); return Math.max(x.good, x.again + x.crashed, x.dark); })));
     box(g, b.x, b.y, b.w, b.h, 10, { fill: col.card, stroke: col.edge });
