@@ -95,9 +95,10 @@ class Poll:
 
     def modify(self, file: Any, events: int) -> None:
         """Watch it for other events."""
-        if _number(file) not in self._wanted:
+        fd = _number(file)
+        if fd not in self._wanted:
             raise failure(errno.ENOENT)
-        self._wanted[_number(file)] = events
+        self._wanted[fd] = events
         self._changed.fire()
 
     def unregister(self, file: Any) -> None:

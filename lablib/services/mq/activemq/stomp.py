@@ -52,7 +52,7 @@ class Decoder:
     def feed(self, data: bytes) -> Iterator[Frame]:
         """The frames that are complete now, one after the other. Raises BrokenFrame after those before it."""
         self._buffer += data
-        while (frame := self._next()) is not None:
+        while self._buffer and (frame := self._next()) is not None:
             yield frame
 
     def _next(self) -> Frame | None:
@@ -89,10 +89,10 @@ class Decoder:
         lines, at = self._head_lines()
         if not lines:
             return False
-        frame, old = Frame(lines[0].decode(errors="replace").strip()), self.version == "1.0"
+        frame, old = Frame(lines[0].strip()), self.version == "1.0"
         headers = frame.headers
         for line in lines[1:]:
-            name, _, value = line.decode(errors="replace").partition(":")
+            name, _, value = line.partition(":")
             if name not in headers:
                 value = _unescaped(value) if "\\" in value else value
                 headers[name] = value.strip() if old else value
@@ -107,14 +107,14 @@ class Decoder:
         self._head, self._looked = frame, 0
         return True
 
-    def _head_lines(self) -> tuple[list[bytes], int]:
+    def _head_lines(self) -> tuple[list[str], int]:
         """The lines of the head, and where the body begins; no lines when it is not complete."""
         buffer = self._buffer
         end = buffer.find(b"\n\n")
         if 0 < end <= _COMMAND and b"\r" not in buffer[:end]:  # as nearly all are: nothing in it can be too long
-            return bytes(buffer[:end]).split(b"\n"), end + 2
+            return buffer[:end].decode(errors="replace").split("\n"), end + 2
         at = 0
-        lines: list[bytes] = []
+        lines: list[str] = []
         while True:
             end = buffer.find(b"\n", at)
             most = _HEADER if lines else _COMMAND
@@ -129,7 +129,7 @@ class Decoder:
                 line = line[:-1]
             if lines and not line:
                 break
-            lines.append(line)
+            lines.append(line.decode(errors="replace"))
             if len(lines) > _HEADERS + 1:
                 raise BrokenFrame("The maximum number of headers was exceeded")
         return lines, at

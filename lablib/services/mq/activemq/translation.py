@@ -22,10 +22,11 @@ def message_of(frame: Frame, id: str, sender: str, now: int) -> Message:
     """The message that a SEND frame carries. `now`: milliseconds since 1970. Raises Refused."""
     headers = dict(frame.headers)
     destination = destination_of(headers.pop("destination"))
-    if any(name.startswith("AMQ_SCHEDULED_") for name in headers):
+    if "AMQ_SCHEDULED_" in "".join(headers) and any(name.startswith("AMQ_SCHEDULED_") for name in headers):
         raise Refused(NOT_SIMULATED.format("scheduled delivery"))
-    priority, expires = _whole(headers.pop("priority", "4"), 10), _whole(headers.pop("expires", "0"), 19)
-    timestamp = _whole(headers.pop("timestamp", str(now)), 19)
+    priority = _whole(headers.pop("priority"), 10) if "priority" in headers else 4
+    expires = _whole(headers.pop("expires"), 19) if "expires" in headers else 0
+    timestamp = _whole(headers.pop("timestamp"), 19) if "timestamp" in headers else now
     return Message(
         id,
         destination,
