@@ -299,6 +299,22 @@ def test_a_share_is_typed_in_percent_and_what_is_out_of_range_is_refused_beside_
     assert field.input_value() == "10"
 
 
+def test_what_happened_tells_many_of_a_kind_in_one_row(run_cells):
+    bench = Bench(
+        run_cells("from lablib.scenarios.lab02b import QueueToFunction\nworkbench(QueueToFunction, seed=7, bad=0.05)")
+    )
+    bench.lift()
+    rows = bench.tab("What happened").get_by_role("listitem")
+    again = rows.filter(has_text="is delivered again")
+    expect(again).to_have_text(re.compile(r"\d{3} of this kind, the last at [\d.]+ s\.$"))
+    assert rows.count() < 10
+    last = again.get_by_role("button").last
+    shown = float(last.inner_text().removesuffix(" s"))
+    last.click()
+    bench.wait(f"w => Math.abs(w.time.t - {shown}) < 0.06")
+    expect(again).to_have_attribute("aria-current", "true")
+
+
 def test_flags_of_one_instant_do_not_cover_each_other(bench):
     bench.lift()
     for at in (100, 100, 102, 299, 299):

@@ -4,9 +4,10 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import * as model from "../../lablib/workbench/js/model.js";
 import { PALETTE } from "../../lablib/workbench/js/theme.js";
-import { actorCard } from "../../lablib/workbench/js/card.js";
-import { sayNow } from "../../lablib/workbench/js/told.js";
-import { page } from "./canvas.mjs";
+import { actorCard, placeCard } from "../../lablib/workbench/js/card.js";
+import { inRows, sayNow } from "../../lablib/workbench/js/told.js";
+import { Scrub } from "../../lablib/workbench/js/scrub.js";
+import { page, recorder } from "./canvas.mjs";
 
 const files = process.env.RUNS ? JSON.parse(readFileSync(process.env.RUNS)) : [];
 const named = (name) => files.find((f) => f.name === name);
@@ -45,4 +46,69 @@ test("receipts expire for messages, and not for the calls of a function", { skip
   const run = open("expires"), said = Array.from({ length: run.duration }, (_, t) => sayNow([{ run, i: 0 }], t)).filter((words) => words.includes("expired"));
   assert.ok(said.length > 3, "receipts expire in this run");
   for (const words of said) assert.match(words, /^One call of the function runs\. (One message in it has|\S+ messages in it have) an expired receipt\./);
+});
+
+test("many events of a kind are one row, few are told one by one, and a pause begins another series", () => {
+  const at = (kind, ...times) => times.map((t) => ({ t, kind, lane: 0, words: `${kind} at ${t}` }));
+  const rows = inRows([...at("again", 1, 2, 3, 29, 31, 100), ...at("crash", 5, 6, 7), ...at("again", 4).map((e) => ({ ...e, lane: 1 }))].sort((a, b) => a.t - b.t), 300);
+  assert.deepEqual(rows.map(({ words, all }) => [words, all.length]), [["again at 1", 5], ["again at 4", 1], ["crash at 5", 1], ["crash at 6", 1], ["crash at 7", 1],
+    ["again at 100", 1]]);
+  assert.deepEqual(inRows(at("again", 0, 100, 200, 300), 86400).map((row) => row.all.at(-1)), [300], "in a run of a day a pause is longer");
+  assert.deepEqual(inRows([], 300), []);
+});
+
+test("the events of a function with bad orders can be read at one look", { skip: !named("function") }, () => {
+  for (const name of ["function", "outlasts"]) {
+    const run = open(name), rows = inRows(run.events.map((e) => ({ ...e, lane: 0, words: e.text })), run.duration);
+    assert.ok(run.events.length > 60 && rows.length < 20, `${name}: ${run.events.length} events in ${rows.length} rows`);
+    assert.equal(rows.reduce((n, row) => n + row.all.length, 0), run.events.length);
+  }
+});
+
+test("the card of a queue says who has what is hidden, and whether it grew", { skip: !named("function") }, () => {
+  const seen = new Set();
+  for (const name of ["function", "crash", "trouble"]) {
+    const run = open(name), place = run.places.findIndex((p) => p.role === "queue");
+    for (let t = 25; t < run.duration; t += 5) {
+      globalThis.document = page;
+      const words = placeCard(run, place, { t }).map((x) => x.textContent).join(" ");
+      delete globalThis.document;
+      const signs = model.marksAt(run, t).filter((m) => m.place === place).map((m) => m.sign), n = (sign) => signs.filter((x) => x === sign).length;
+      const lent = n("socket"), dark = n("orphan"), hidden = words.match(/, (\d+) (?:is|are) hidden: ([^.]+)\./);
+      assert.equal(Number(hidden?.[1] ?? 0), lent + dark, words);
+      assert.equal(/in nobody's hands/.test(words), dark > 0, words);
+      assert.equal(/lent to workers/.test(words), lent > 0, words);
+      if (lent && dark) assert.equal(hidden[2], `${lent} lent to workers, ${dark} in nobody's hands`);
+      const more = run.count("waiting", t, place) - run.count("waiting", t - 20, place), way = Math.abs(more) < 3 ? "keeps its length" : more > 0 ? "grows" : "shrinks";
+      assert.ok(words.endsWith(`It ${way}.`), `${more} more: ${words}`);
+      assert.equal(/ of them again/.test(words), run.list.some((k) => k.state === "held" && k.copy > 1 && k.t0 > t - 20 && k.t0 <= t), words);
+      [dark && "dark", lent && "lent", way].forEach((x) => seen.add(x));
+    }
+  }
+  for (const x of ["dark", "lent", "grows", "shrinks", "keeps its length"]) assert.ok(seen.has(x), `${x} comes about`);
+});
+
+test("a crash loses nothing: what it cut off comes again", { skip: !named("crash") }, () => {
+  const run = open("crash"), said = run.actors.map((_, a) => card(run, a, run.duration).words).join(" ");
+  assert.match(said, /, 1 cut off by a crash\./);
+  assert.doesNotMatch(said, /lost/);
+});
+
+test("while nothing has come yet, nobody is told that next to nothing of a guess is right", () => {
+  const said = (watched) => {
+    const g = recorder(), series = [{ strong: true, t: [0, 50], y: [0, 100] }], guess = Array.from({ length: 300 }, (_, b) => (b < 100 ? 2 : 80));
+    const scrub = { guess, series, question: { mine: true }, time: { duration: 100, watched, fog: true }, top: 100, X: (t) => t, Y: (y) => y, score: Scrub.prototype.score };
+    Scrub.prototype.guessed.call(scrub, g, PALETTE.light, { x: 0, y: 0, w: 500, h: 60 }, 12, watched, series[0]);
+    return g.texts.filter((words) => words.endsWith("right so far"));
+  };
+  assert.deepEqual(said(20), []);
+  assert.match(said(90)[0], /^[5-9]\d % right so far$/);
+});
+
+test("an event names its message: who stops a little later finds another one in that worker's hands", { skip: !named("crash") }, () => {
+  for (const name of ["crash", "function", "trouble"]) {
+    const again = open(name).events.filter((e) => e.text.includes("is delivered again"));
+    assert.ok(again.length > 0);
+    for (const e of again) assert.ok(e.text.startsWith(`Message ${e.message + 1} is delivered again: `), e.text);
+  }
 });

@@ -187,7 +187,7 @@ export function actorCard(run, a, { t, col }) {
       "stroke-dasharray": "4 3", "stroke-width": 1.6 }));
   const busy = run.busy(a, 0, t), calls = run.places[run.actors[a].place]?.role === "function", lost = calls ? upTo(run.lens?.lost ?? [], t) : 0;
   const tries = n("failed") - lost, parts = [plural(n("done"), run.unit) + " done", lost ? `${lost} lost` : "", tries ? (tries === 1 ? "1 try failed" : `${tries} tries failed`) : "", n("vain") ? `${n("vain")} in vain` : "",
-    n("crashed") ? `${n("crashed")} lost in a crash` : ""].filter(Boolean).join(", ");
+    n("crashed") ? `${n("crashed")} cut off by a crash` : ""].filter(Boolean).join(", ");
   return [h("h4", {}, run.actors[a].name), h("p", { class: "ml-why" },
     h("strong", {}, onlyReads(run, a) ? `${plural(behind(run, t).get(a) ?? 0, "record")} not read yet.` : calls ? `On average, ${brief(busy)} calls at the same time.` : `Busy ${Math.round(busy * 100)} % of its time.`),
     ` ${parts}.`), key.length ? h("p", { class: "ml-hint ml-key" }, key) : null,
@@ -214,12 +214,14 @@ export function placeCard(run, p, { t }, told = null) {
   }
   const now = run.at(t).filter((k) => k.place === p && k.holder < 0), oldest = now.length ? Math.max(...now.map((k) => t - run.born(k.m))) : 0;
   const to = run.links.filter(([a, b]) => a === p && HANDS.has(run.places[b].role)).map(([, b]) => b),
-    out = to.reduce((sum, b) => sum + run.rate("taken", t, w, b), 0), inn = run.rate("came", t, w, p);
-  const lent = hidden ? `, ${hidden} ${hidden === 1 ? "is" : "are"} hidden: lent to workers` : "";
+    all = (what) => to.reduce((sum, b) => sum + run.rate(what, t, w, b), 0), again = all("taken again"), more = waiting - run.count("waiting", t - w, p);
+  const dark = marksAt(run, t).filter((m) => m.place === p && m.sign === "orphan").length, lent = hidden - dark;
+  const whose = [lent ? `${dark ? `${lent} ` : ""}lent to workers` : "", dark ? `${lent ? `${dark} ` : ""}in nobody's hands` : ""].filter(Boolean).join(", ");
   return [h("h4", {}, place.label), h("p", { class: "ml-why" }, h("strong", {},
-    `${waiting} ${waiting === 1 ? "waits" : "wait"}${lent}.`), oldest ? ` The oldest came ${span(oldest)} ago.` : ""),
+    `${waiting} ${waiting === 1 ? "waits" : "wait"}${hidden ? `, ${hidden} ${hidden === 1 ? "is" : "are"} hidden: ${whose}` : ""}.`), oldest ? ` The oldest came ${span(oldest)} ago.` : ""),
     h("p", { class: "ml-why" },
-      `In the last ${span(w)}: ${rateOf(inn)} came and ${rateOf(out)} were taken. ${Math.abs(inn - out) < 0.15 ? "It keeps its length." : inn > out ? "It grows." : "It shrinks."}`)];
+      `In the last ${span(w)}: ${rateOf(run.rate("came", t, w, p))} came and ${rateOf(all("taken"))} were taken${again ? `, ${rateOf(again)} of them again` : ""}. ${
+        Math.abs(more) < Math.max(1, 0.15 * w) ? "It keeps its length." : more > 0 ? "It grows." : "It shrinks."}`)];
 }
 
 // What an order's card says, unless the scenario's lens has `words.card` of its own.

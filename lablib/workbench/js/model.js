@@ -1,6 +1,6 @@
 // A run for the page: its tokens, indexed. A token is one stay of one message in one place or in one hand; a message may have
 // several at once. Everything that is drawn at t follows from here, as data. Pure; tested in Node against the trace.
-import { BLOCKS_ABOVE } from "./theme.js";
+import { BLOCKS_ABOVE, cap } from "./theme.js";
 
 const KINDS = { f8: Float64Array, f4: Float32Array, i4: Int32Array, i2: Int16Array, i1: Int8Array, u1: Uint8Array, u2: Uint16Array };
 const BUCKETS = 100;                                    // more of them are longer to fill than what is in one takes to look through
@@ -64,6 +64,7 @@ export class Run {
     this.of = new Map();
     for (const k of this.list) { if (!this.of.has(k.m)) this.of.set(k.m, []); this.of.get(k.m).push(k); }
     for (const list of this.of.values()) join(this, list);
+    this.events = this.events.map((e) => (e.message >= 0 ? { ...e, text: e.text.replace(/^A message /, `${cap(this.name(e.message))} `) } : e));
     this.starts = this.list.map((k) => k.t0);
     this.ends = this.list.filter((k) => k.t1 < Infinity).sort((a, b) => a.t1 - b.t1);
     this.endTimes = this.ends.map((k) => k.t1);
@@ -223,6 +224,7 @@ function pairsOf(run, name) {
     if (what === "sent") { if (isSent(run, k.m) && once(k.m)) found.push([k.t0, 1, run.from?.[k.m] ?? k.place]); }
     else if (what === "lost" && k.state === "lost" && (!why || k.ended === why)) found.push([k.t0, 1, k.place]);
     else if (what === "came" ? ["waiting", "kept"].includes(k.state) && !k.copy : what === "taken" && k.state === "held") found.push([k.t0, 1, k.place]);
+    else if (what === "taken again" && k.state === "held" && k.copy > 1) found.push([k.t0, 1, k.place]);
     else if (what === "told" && run.arrives(k)) found.push([k.t1, 1, run.to[k.m]]);
     else if (what === "again" && k.state === "held" && k.copy > 1 && once(k.m)) found.push([k.t0, 1, k.place]);
     else if (what === "working" && k.state === "held" && k.wf !== null) found.push([k.wf, 1, k.place], [Math.min(k.wu ?? k.t1, k.t1), -1, k.place]);

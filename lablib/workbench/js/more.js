@@ -1,30 +1,37 @@
 // Behind "More": what happened, the numbers, the comparison, many runs, sharing, the data. What was not watched is not told.
 import { button, h, iconButton, refill, select, table, tabs } from "./dom.js";
-import { clock } from "./theme.js";
+import { clock, plural } from "./theme.js";
+import { upTo } from "./model.js";
 import { said } from "./settings.js";
+import { inRows } from "./told.js";
 
-const MOST = 400;                                       // events that are listed
 const FOG = "Watch the run to its end first, or show all of it: what comes of it is told then.";
 
 const jump = (on, t, duration, words) => h("button", { type: "button", class: "ml-jump", onclick: () => on.seek(t) }, words ?? clock(t, duration));
 
-/** The events of interest, as far as the run was watched. */
+/** The events of interest, as far as the run was watched: many of a kind in one row, with its last. */
 function events(on) {
   const list = h("ol", { class: "ml-events", tabIndex: 0, "aria-label": "Events of interest" }), note = h("p", { class: "ml-hint" });
-  let all = [], more = 0, shown = -1, at = -2, length = 0;
+  let rows = [], shown = -1, at = -2, length = 0;
+  const seen = (row, t) => upTo(row.all, t);
+  const tell = (row, n) => [jump(on, row.t, length), h("span", {}, row.words, n > 1 ? [` ${n} of this kind, the last at `, jump(on, row.all[n - 1], length), "."] : [])];
   return {
     panel: h("div", {}, note, list),
-    show(found, duration) { all = found.slice(0, MOST); more = found.length - all.length; length = duration; shown = -1; at = -2; refill(list); },
+    show(found, duration) { rows = inRows(found, duration); length = duration; shown = -1; at = -2; refill(list); },
     time(t, watched) {
-      const n = all.findIndex((e) => e.t > watched), count = n < 0 ? all.length : n;
+      const counts = rows.map((row) => seen(row, watched)), count = counts.reduce((a, b) => a + b, 0);
       if (count !== shown) {
-        if (count < shown || shown < 0) { refill(list); shown = 0; }
-        for (const e of all.slice(shown, count)) list.append(h("li", {}, jump(on, e.t, length), h("span", {}, e.words)));
+        if (count < shown || shown < 0) refill(list);
+        rows.forEach((row, i) => {
+          if (!counts[i]) return;
+          const item = list.children[i] ?? list.appendChild(h("li", {}));
+          if (item.dataset.count === String(counts[i])) return;
+          item.dataset.count = counts[i]; refill(item, tell(row, counts[i]));
+        });
         shown = count; at = -2;
-        const full = more && count === MOST;
-        note.textContent = count ? `${full ? `The first ${MOST}` : count} events of interest${full ? "" : " so far"}. A time is a link to that instant; N goes to the next one.` : "Nothing out of the ordinary so far.";
+        note.textContent = count ? `${plural(count, "event")} of interest so far. A time is a link to that instant; N goes to the next one.` : "Nothing out of the ordinary so far.";
       }
-      const later = all.findIndex((e) => e.t > t), now = (later < 0 ? count : Math.min(count, later)) - 1;
+      const times = rows.map((row) => row.all[seen(row, Math.min(t, watched)) - 1] ?? -1), latest = Math.max(-1, ...times), now = latest < 0 ? -1 : times.lastIndexOf(latest);
       if (now === at) return;
       list.children[at]?.removeAttribute("aria-current"); at = now;
       const item = list.children[now];

@@ -269,8 +269,8 @@ export class Scrub {
     g.strokeStyle = col.ink; g.lineWidth = 2.4; g.setLineDash([1, 4.5]); g.lineCap = "round"; g.stroke(); g.setLineDash([]); g.lineCap = "butt";
     text(g, "you", Math.min(last[0] + 4, a.x + a.w - 26), clamp(last[1] - 9, a.y + 6, a.y + a.h - 6),
       { size: fs + 0.5, weight: 700, color: col.ink });
-    const k = this.score();
-    if (k && !this.drawing && this.time.fog && this.time.watched > T * 0.03) text(g, `${Math.round(k.share * 100)} % right so far`, at + 8, a.y + 9,
+    const k = this.score(), tells = k && Math.max(k.mine[0], k.real[0]) > this.top / 20;   // of next to nothing no share is right
+    if (tells && !this.drawing && this.time.fog && this.time.watched > T * 0.03) text(g, `${Math.round(k.share * 100)} % right so far`, at + 8, a.y + 9,
       { size: fs + 0.5, weight: 650, color: col.again });
   }
 

@@ -61,6 +61,20 @@ export function sayNow(lanes, t) {
   return own ?? lanes.map((l) => (lanes.length > 1 ? `${"AB"[l.i]}: ` : "") + remarkable(l.run, t)).join("  ");
 }
 
+const QUIET = 30, FEW = 3;                              // seconds that end a series of events, or a hundredth of the run; more than so many are told as one
+
+/** Events (in the order of time) in rows {words, t, all: their times}: many of one kind, in one lane, that follow each other are one row. Pure. */
+export function inRows(events, duration) {
+  const last = new Map(), series = [];
+  for (const e of events) {
+    const key = `${e.lane} ${e.kind}`, before = last.get(key);
+    if (before && e.t - before.at(-1).t <= Math.max(QUIET, duration / 100)) { before.push(e); continue; }
+    last.set(key, [e]); series.push(last.get(key));
+  }
+  const rows = series.flatMap((all) => (all.length > FEW ? [all] : all.map((e) => [e])));
+  return rows.map((all) => ({ words: all[0].words, t: all[0].t, all: all.map((e) => e.t) })).sort((a, b) => a.t - b.t);
+}
+
 /** What happened at exactly t, in words: the events of interest, else what began or ended then; at most three things. */
 export function momentOf(run, t) {
   const near = (x) => Math.abs(x - t) < 1e-6, found = run.events.filter((e) => near(e.t)).map((e) => e.text.replace(/\.$/, ""));
