@@ -80,14 +80,15 @@ print(queued)
 # ### Try it: the missions above the picture, and these
 #
 # Above the picture stand **missions (임무)**, one after the other. Each shows the settings and the actions that it
-# needs; all the others are behind **What if**. On the way, try these:
+# needs; all the others are behind **What if**, where **Begin again** brings back the first settings. On the way, try
+# these:
 #
 # 1. **A crash.** Stop in the spike, point at a worker of the queue's lane that is busy, and crash it (the lightning
 #    bolt). What happens to the video it was working on?
 # 2. **Ask why.** Click that video. Its life is told from the record of the run: who received it, when it became
 #    visible again, who received it next, and why.
-# 3. **A long wait.** Click a video that arrived at the end of the spike. Why did it wait just so long? Count those
-#    before it, and divide by what three workers do a second.
+# 3. **A long wait.** Stop a little after the spike, and click a video that has waited since its end. Its card says how
+#    many waited before it. Divide by what three workers do a second: click "Workers". Why did it wait just so long?
 #
 # **Average and peak.** Without a queue you need many workers for the spike, and most of them have nothing to do for the
 # rest of the day. A queue lets you pay for the average, not for the peak. And each side can grow by itself: the two are

@@ -74,8 +74,9 @@ predict("02b.company")
 # %% [markdown]
 # ### Look
 #
-# Four orders a second. Above, all orders are good; below, one in twenty is bad, and the function *raises*. Press **Play**
-# (or the space bar).
+# Four orders a second. Above, all orders are good; below, one in twenty is bad, and the function *raises*. Lambda gathers
+# orders for up to five seconds: they stand in the function's box, above its calls. Press **Play** (or the space bar).
+# The curve counts the orders that nobody has deleted yet.
 
 # %%
 bench = workbench(QueueToFunction, seed=7, bad=0.05, compare={"bad": 0.0})

@@ -104,7 +104,8 @@ def order_again(stage: Stage) -> Iterator[Problem]:
         elif _named(stage) & {*story.ids}:
             why, cure = "the function named it among those that had failed", _ONLY
         yield Problem(
-            f"{story.name} was done {once(len(fine))}, at {fine[0].time:.2f} s and at {fine[1].time:.2f} s: {why}. "
+            f"{story.name} was done {once(len(fine))}, first at {fine[0].time:.2f} s and then at "
+            f"{fine[1].time:.2f} s: {why}. "
             f"{cure}",
             story.ids,
         )

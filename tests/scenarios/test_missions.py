@@ -120,6 +120,7 @@ CASES = {
         (QueueToFunction(batch_size=100, window=5), 7),
         (QueueToFunction(), 7),
         (QueueToFunction(batch_size=100, window=30, rate=0.5), 7),  # too few orders
+        (QueueToFunction(batch_size=50, window=30, reserved=1, max_receives=3), 7),  # as the mission before leaves it
     ],
     "03.order": [
         (Trucks(), 7),
@@ -291,6 +292,7 @@ def test_a_run_that_does_not_meet_it_says_how_near_it_came(scenario, mission):
         ("02.often", ["most deliveries of one job: 3"]),
         ("02.costly", ["it began again after 59 s", "it did not begin again", "no worker crashed in its work"]),
         ("02b.sorted", ["11 good orders in the dead-letter queue", "nothing is in the dead-letter queue"]),
+        ("02b.calls", ["136 calls for 961 orders", "34 calls for 540 orders; reserved concurrency is 1"]),
         ("03.order", ["11 jumps back", "1 consumer at work"]),
         ("04.away", ["18 orders did not reach the partner", "the partner is away for 0 s"]),
         ("05.again", ["1 position drawn twice", "no worker crashed"]),
