@@ -9,6 +9,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from lablib.scenarios.param import of_one
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -162,11 +164,6 @@ def number(label: str, value: float, unit: str = "") -> Number:
 def _counts(unit: str) -> bool:
     """Is it a name of things that are counted, such as "messages"?"""
     return len(unit) > 2 and unit.isalpha() and unit.endswith("s")
-
-
-def of_one(unit: str) -> str:
-    """A unit as it is said of one: a message, not a messages."""
-    return unit.removesuffix("s") if _counts(unit) else unit
 
 
 def late(handled: Iterable[tuple[int, int, Any]]) -> list[int]:

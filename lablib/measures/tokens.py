@@ -129,6 +129,7 @@ class _Fold:
         self.size = len(trace.names) + len(trace)  # more than there are names: numbers of pairs are unique
         self.rest: dict[int, Token] = {}  # what lies at a resource, by resource and subject
         self.held: dict[int, dict[int, Token]] = {}  # what each actor has: by actor, then by subject
+        self.cut: dict[tuple[int, int], Token] = {}  # what an actor had when its connection broke, by actor and subject
         self.asking: dict[int, Token | None] = {}  # callers, by subject; None: waits no longer
         self.reading: dict[int, Token] = {}  # readers, by resource and reader
         self.deliveries: dict[int, int] = {}
@@ -305,6 +306,7 @@ class _Fold:
                 return
             arrival = self.untils[cause]
         mine = self.held.setdefault(actor, {})
+        self.cut.pop((actor, subject), None)
         if subject in mine:
             self.end(mine[subject], i, "received again")
         mine[subject] = held = self.begin(i, subject, HELD, resource, actor)
@@ -316,6 +318,9 @@ class _Fold:
         actor = self.actors[i]
         mine = self.held.setdefault(actor, {})
         token = mine.get(subject)
+        if token is None and (token := self.cut.pop((actor, subject), None)):  # it had it all the while
+            token.end, token.last_row, token.because, token.received = None, -1, "", False
+            mine[subject] = token
         if token is None:
             before = self.rest.pop(key, None)
             token = mine[subject] = self.begin(i, subject, HELD, resource, actor)
@@ -354,6 +359,8 @@ class _Fold:
             del mine[subject]
             self.end(token, i, event.ends or "ignored")
             self.orphan(i, token)
+            if event.holder == "loses":
+                self.cut[self.actors[i], subject] = token
 
     def orphan(self, i: int, token: Token) -> None:
         """Its holder has let go: when the message is still hidden for that delivery, nobody works on it."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 Value = float | int | str | bool
-_ONE = {"messages": "message", "retries": "retry", "consumers": "consumer", "receives": "receive", "times": "time"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class ParamSpec:
         shown = ("off", "on")[value] if isinstance(value, bool) else value
         if isinstance(value, float):
             shown = f"{value * self.scale:g}"
-        unit = "" if self.unit == self.label else _ONE.get(self.unit, self.unit) if value == 1 else self.unit
+        unit = "" if self.unit == self.label else of_one(self.unit) if shown in (1, "1") else self.unit
         return f"{self.label} {shown} {unit}".rstrip()
 
     def check(self, value: Any) -> Any:
@@ -178,6 +177,13 @@ def check_name(name: str, owner: type) -> None:
     """
     if name in RESERVED or name.startswith("_") or hasattr(owner, name):
         raise ValueError(f"{name}: a parameter cannot have this name: a workbench or a scenario has an attribute of it")
+
+
+def of_one(unit: str) -> str:
+    """A unit as it is said of 1: "message/s" for "messages/s". What is no plural ("s", "%", "a queue") stays."""
+    first, slash, rest = unit.partition("/")
+    single = first.removesuffix("ies") + "y" if first.endswith("ies") else first[:2] + first[2:].removesuffix("s")
+    return single + slash + rest
 
 
 def one_of(names: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from lablib.aws.quotas import Quota
 from lablib.measures import Band, compare
 from lablib.measures.series import number
 from lablib.scenarios import Action, ActionSpec, ParamSpec, Run, Scenario
+from lablib.scenarios.param import of_one
 from lablib.services import quotas
 from lablib.views.history import Life
 from lablib.views.panels import overview, time_unit
@@ -57,7 +58,7 @@ def spec_document(spec: ParamSpec) -> dict[str, Any]:
     """A parameter as the page needs it."""
     return {
         "name": spec.name, "label": spec.label, "low": spec.low, "high": spec.high, "step": spec.step,
-        "unit": spec.unit, "scale": spec.scale,
+        "unit": spec.unit, "one": of_one(spec.unit), "scale": spec.scale,
         "help": spec.help, "aws": spec.aws, "choices": list(spec.choices), "log": spec.log, "kind": spec.kind.__name__,
         "whole": spec.kind is int, "value": spec.default,
     }  # fmt: skip

@@ -19,8 +19,8 @@ from typing import Any
 
 from lablib import texts
 from lablib.measures import Series
-from lablib.measures.series import of_one
 from lablib.scenarios import Run
+from lablib.scenarios.param import of_one
 from lablib.workbench.kept import GUESSES, Kept
 from lablib.workbench.setup import Setup
 

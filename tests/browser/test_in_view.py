@@ -26,6 +26,18 @@ LETTERS = (
 # No part of the card is covered by its last row, or lies outside of it.
 WHOLE = """card => { const row = card.lastElementChild.getBoundingClientRect();
     return [...card.children].slice(1, -1).every(x => x.getBoundingClientRect().bottom <= row.top + 1); }"""
+# The lines of a short and of a long sentence, and by how much the picture got lower for the long one.
+WRAPPED = """async sentence => {
+    const stage = sentence.closest(".ml-workbench").querySelector(".ml-stage"), seen = [];
+    const long = "Three of four workers busy, on only two different messages. ".repeat(2);
+    for (const words of ["All workers wait for work.", long]) {
+        sentence.textContent = words;
+        for (let n = 0; n < 4; n++) await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
+        const line = parseFloat(getComputedStyle(sentence).lineHeight);
+        seen.push([Math.round(sentence.clientHeight / line), stage.clientHeight]);
+    }
+    const [[one, high], [two, low]] = seen;
+    return [one, two, high - low]; }"""
 # In the frame in which the picture gets another size: is something painted on it?
 PAINTED = """async box => { const canvas = box.querySelector(".ml-stage canvas");
     const before = canvas.height;
@@ -83,6 +95,43 @@ def test_why_a_message_came_again_can_be_read_at_once(run_cells):
     expect(sentence).to_contain_text("received again at 148.174 s because")
     nothing_is_cut(bench)
     bench.page.wait_for_function("p => p.clientHeight >= 70", arg=sentence.element_handle())  # four lines
+
+
+@pytest.mark.parametrize("more", ["", ", compare={'visibility_timeout': 240}"])
+def test_what_happened_to_a_message_can_be_read_on_a_low_screen(run_cells, more):
+    bench = Bench(run_cells(f"workbench(Visibility, seed=5, crashes=0.1{more})", **SMALL))
+    bench.skip_question()
+    bench.seek(175)
+    bench.click(f"{1 if more else 0}m12")
+    expect(bench.card.locator(".ml-hint")).to_contain_text("received again at 148.174 s because")
+    nothing_is_cut(bench)
+    expect(bench.card).to_be_in_viewport(ratio=1)
+    clauses = bench.card.get_by_role("list", name="What happened to it")
+    assert clauses.evaluate("list => list.clientHeight >= 4 * list.firstChild.clientHeight")
+    expect(bench.card.locator("[aria-current]")).to_be_in_viewport(ratio=1)
+
+
+def test_a_sentence_that_wraps_moves_nothing(run_cells):
+    bench = with_drawer(run_cells, "workbench(VideoQueue, seed=7)")
+    assert bench.say.evaluate(WRAPPED) == [1, 2, 0]
+
+
+def test_a_slider_says_its_value_in_words_that_agree(run_cells):
+    bench = with_drawer(
+        run_cells, "from lablib.scenarios.lab02b import QueueToFunction\nworkbench(QueueToFunction, seed=7, reserved=1)"
+    )
+    bench.side.get_by_text("more settings").click()
+    slider = bench.side.get_by_role("slider", name="reserved concurrency")
+    expect(slider).to_have_attribute("aria-valuetext", "1 call")
+    slider.focus()
+    bench.page.keyboard.press("ArrowRight")
+    expect(slider).to_have_attribute("aria-valuetext", "2 calls")
+    unit = bench.side.locator(".ml-setting", has=bench.page.get_by_role("slider", name="reserved concurrency")).locator(
+        ".ml-unit"
+    )
+    expect(unit).to_have_text("calls")
+    bench.page.keyboard.press("ArrowLeft")
+    expect(unit).to_have_text("call")
 
 
 def test_a_picture_that_changes_its_size_is_never_empty(run_cells):

@@ -136,7 +136,7 @@ def test_at_its_end_the_sentence_is_about_the_end(run_cells):
     bench = Bench(run_cells("workbench(VideoQueue, seed=7, mode='direct')"))
     bench.seek(70)
     bench.play()
-    event = re.compile("A request is refused|A caller stops waiting")
+    event = re.compile(r"^At \d+\.\d s: (A request is refused|A caller stops waiting)")
     expect(bench.say).to_have_text(event)
     bench.pause()
     expect(bench.say).to_have_text(event)

@@ -288,7 +288,7 @@ def test_a_series_of_dead_letters_is_told_once_with_who_did_not_take_them_and_ho
 def test_a_changed_parameter_is_told_by_its_label_and_unit():
     run = fresh(FanOut(), 7, [Action("set", 30.0, "rate", 1.0)], until=60.0)
     (told,) = [event.text for event in run.notable() if event.kind == "change"]
-    assert told == "From now on: order rate 1 orders/s."
+    assert told == "From now on: order rate 1 order/s."
 
 
 @pytest.mark.parametrize(

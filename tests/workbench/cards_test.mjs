@@ -4,9 +4,10 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import * as model from "../../lablib/workbench/js/model.js";
 import { PALETTE } from "../../lablib/workbench/js/theme.js";
-import { actorCard, placeCard } from "../../lablib/workbench/js/card.js";
-import { inRows, sayNow } from "../../lablib/workbench/js/told.js";
+import { actorCard, placeCard, standBeside } from "../../lablib/workbench/js/card.js";
+import { Spoken, inRows, sayNow } from "../../lablib/workbench/js/told.js";
 import { Scrub } from "../../lablib/workbench/js/scrub.js";
+import { unitOf } from "../../lablib/workbench/js/settings.js";
 import { page, recorder } from "./canvas.mjs";
 
 const files = process.env.RUNS ? JSON.parse(readFileSync(process.env.RUNS)) : [];
@@ -111,4 +112,36 @@ test("an event names its message: who stops a little later finds another one in 
     assert.ok(again.length > 0);
     for (const e of again) assert.ok(e.text.startsWith(`Message ${e.message + 1} is delivered again: `), e.text);
   }
+});
+
+test("words of an instant are gone when time goes on; those with their time stay for a while, and for who stops to read", () => {
+  let now = 0;
+  const spoken = new Spoken(() => now);
+  spoken.say("shop-3 is blocked", 5);
+  assert.equal(spoken.at(5, false), "shop-3 is blocked");
+  assert.equal(spoken.at(5.1, true), "");
+  spoken.stop(5.1);
+  assert.equal(spoken.at(5.1, false), "");
+  spoken.say("At 5.0 s: shop-3 is blocked", 5, true);
+  now = 3000;
+  assert.match(spoken.at(9, true), /^At 5/);
+  assert.equal(spoken.at(9, false), "", "who goes elsewhere reads of that place");
+  spoken.stop(9);
+  now = 9000;
+  assert.match(spoken.at(9, false), /^At 5/);
+  assert.equal(spoken.at(9.1, true), "");
+});
+
+test("a card in a low picture is higher than it, and ends where it ends", () => {
+  const card = { style: {}, offsetWidth: 400, get offsetHeight() { return Math.min(420, parseFloat(this.style.maxHeight)); } }, top = (...where) => { standBeside(card, ...where); return parseFloat(card.style.top); };
+  assert.equal(top({ x: 100, y: 60, r: 8 }, 840, 280, 160) + card.offsetHeight, 276);
+  assert.ok(card.offsetHeight > 410);
+  assert.ok(top({ x: 100, y: 60, r: 8 }, 840, 280, 20) >= -20, "not above the page's box");
+  assert.ok(top({ x: 100, y: 300, r: 8 }, 840, 520, 160) >= 4, "in a high picture it stands in it");
+});
+
+test("the unit agrees with the number as it is shown", () => {
+  const calls = { unit: "calls", one: "call", scale: 1 }, share = { unit: "%", one: "%", scale: 100 };
+  assert.deepEqual([0, 1, 2].map((n) => unitOf(calls, n)), ["calls", "call", "calls"]);
+  assert.deepEqual([0.01, 1].map((n) => unitOf(share, n)), ["%", "%"]);
 });

@@ -285,6 +285,20 @@ def clustered(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
     return {"t": t, "disks": disks, "confirmed": done, "blocked": sorted(blocked), "stopped": len(blocked), **nodes}
 
 
+def _begun_after_a_cut(run: Run) -> set[int]:
+    """The rows in which a connection broke, with a message that its packer had already and began with later."""
+    last: dict[tuple[str, str], int] = {}
+    found = set()
+    for row in run.trace:
+        if row.kind == "DeliveryCut":
+            last[row.actor, row.subject] = row.index
+        elif row.kind == "Dispatched":
+            last.pop((row.actor, row.subject), None)
+        elif row.kind == "WorkStarted" and (row.actor, row.subject) in last:
+            found.add(last[row.actor, row.subject])
+    return found
+
+
 def brokered(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
     """Brokers: who serves, how many that were connected are not, what lies on the disk and what only in memory, what
     each packer has in hand, and how many it has done; which shops are blocked, how many orders of each wait in its
@@ -300,6 +314,7 @@ def brokered(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
     blocked: set[str] = set()
     unread: dict[str, int] = defaultdict(int)
     bytes: dict[str, int] = {}
+    begun = _begun_after_a_cut(run)
     for row in _until(run, t):
         who, subject = row.actor, row.subject
         if row.kind == "NodeServing":
@@ -333,7 +348,7 @@ def brokered(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
         elif row.kind == "Acknowledged":
             there.pop(subject, None)
             hands[who].discard(subject)
-        elif row.kind == "DeliveryCut" and work.get(who) == subject:
+        elif row.kind == "DeliveryCut" and (work.get(who) == subject or row.index in begun):
             loose.add((who, subject))
         elif row.kind in ("DeliveryCut", "Returned"):
             hands[who].discard(subject)

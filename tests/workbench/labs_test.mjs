@@ -9,7 +9,7 @@ import { Stage } from "../../lablib/workbench/js/stage.js";
 import { behind, tape as shard } from "../../lablib/workbench/js/painters/tape.js";
 import { cellOf } from "../../lablib/workbench/js/painters/executions.js";
 import { filled } from "../../lablib/workbench/js/painters/buffer.js";
-import { nodeAt, owner, unconnected } from "../../lablib/workbench/js/painters/brokers.js";
+import { brokersLens, nodeAt, owner, unconnected } from "../../lablib/workbench/js/painters/brokers.js";
 import { clusterLens } from "../../lablib/workbench/js/painters/cluster.js";
 import { placeCard } from "../../lablib/workbench/js/card.js";
 import { lensOf } from "../../lablib/workbench/js/painters.js";
@@ -132,6 +132,8 @@ const PAINTED = {
       const count = number(words, /([\d,]+) done$/);
       if (count) done[c.name] = count;
     });
+    const all = Object.values(hands).reduce((sum, mine) => sum + mine, 0), told = number([brokersLens.say([run], t)], /(\d+) messages? (?:is|are) in the packers' hands/);
+    if (n < 0) assert.equal(told ?? 0, all, "the sentence counts what is in hand");
     return { serves: n >= 0 && nodeAt(run, n, t).is === "serves" ? run.lens.nodes[n] : "", dark: unconnected(run, t), disk: touched(v, lane, st.drum),
       memory: order(st.b.flatMap((b) => touched(v, lane, b))), hands, done, blocked,
       used: st.b.map((b) => number(wordsIn(g, b), /^(?:memory: |memory full: |full: )?(\d+)(?: kB)? of/)).find((x) => x !== null) ?? null };

@@ -137,7 +137,7 @@ def test_a_folder_that_cannot_be_written_is_no_error(home, monkeypatch):
 
 def test_one_is_no_plural():
     words = [Number("How many?", 1.0, unit).words(1.0) for unit in ("messages", "s", "messages/s", "at work")]
-    assert words == ["1 message", "1 s", "1 messages/s", "1 at work"]
+    assert words == ["1 message", "1 s", "1 message/s", "1 at work"]
     assert Number("How many?", 1.0, "messages").words(2.0) == "2 messages"
 
 

@@ -1,5 +1,5 @@
 // The answer beside the mark: one sentence, the life as a small lane, the facts in order. What was not watched is not told.
-import { brief, cap, clock, plural, rateOf, seconds, span } from "./theme.js";
+import { brief, cap, clamp, clock, plural, rateOf, seconds, span } from "./theme.js";
 import { painterOf } from "./painters.js";
 import { behind } from "./painters/tape.js";
 import { h } from "./dom.js";
@@ -8,6 +8,7 @@ import { onlyReads } from "./painters/hands.js";
 import { marksAt, upTo, waitOf } from "./model.js";
 
 const W = 386, LEFT = 96;
+const HIGH = 440;                                       // px: so high a card may be, over what stands `above` a low picture
 const SVG = "http://www.w3.org/2000/svg";
 
 /** An element of a picture: s("rect", {x: 1}, children or words). */
@@ -16,6 +17,16 @@ function s(tag, props, ...children) {
   for (const [key, value] of Object.entries(props)) element.setAttribute(key, value);
   element.append(...children);
   return element;
+}
+
+/** Puts a card beside {x, y, r} in a picture of w x h, never over it. `above`: the px above the picture that a high card may cover. */
+export function standBeside(card, at, w, h, above) {
+  const room = 16 + at.r, least = (space, size) => Math.max(4, space - size - 4);
+  card.style.width = `${clamp(Math.max(at.x, w - at.x) - room - 8, 400, 480)}px`;
+  card.style.maxHeight = `${Math.max(h, Math.min(HIGH, h + above)) - 8}px`;
+  const x = at.x + room + card.offsetWidth < w - 4 ? at.x + room : at.x - room - card.offsetWidth;
+  card.style.left = `${clamp(x, 4, least(w, card.offsetWidth))}px`;
+  card.style.top = `${Math.min(clamp(at.y - 40, 4, least(h, card.offsetHeight)), h - card.offsetHeight - 4)}px`;
 }
 
 /** Why a message is where it is at t, in one sentence, from its tokens alone. */
@@ -145,7 +156,7 @@ export function messageCard(run, m, { t, watched, col, told, on, following }) {
     h("p", { class: "ml-why" }, whyNow(run, m, t)), life(run, m, t, watched, col),
     kin.length ? h("p", { class: "ml-kin" }, kin.slice(0, 6).map(([other, words]) => h("button",
       { type: "button", class: "ml-button", onclick: () => on.choose(other) }, `${run.unit} ${other + 1}: ${words}`))) : null,
-    clauses.length ? h("ol", { class: "ml-clauses", tabIndex: 0, "aria-label": "What happened to it" }, clauses.map(([at, words, api], i) =>
+    clauses.length ? h("ol", { class: "ml-clauses", tabIndex: 0, "aria-label": "What happened to it", style: `min-height: ${1.4 * Math.min(4, clauses.length)}em` }, clauses.map(([at, words, api], i) =>
       h("li", { class: at > t + 1e-3 ? "ml-later" : i === now ? "ml-current" : "", "aria-current": i === now ? "true" : null, title: api || null },
         h("b", {}, clock(at, run.duration)), h("span", {}, words)))) : null,
     whole && told.sentence ? h("p", { class: "ml-hint" }, told.sentence) : null,

@@ -6,12 +6,12 @@ import { FONT, TIME, clamp, clock, dress } from "./theme.js";
 import { Scrub } from "./scrub.js";
 import { Stage } from "./stage.js";
 import { actionsFor, touch } from "./touch.js";
-import { actorCard, messageCard, orderCard, placeCard } from "./card.js";
+import { actorCard, messageCard, orderCard, placeCard, standBeside } from "./card.js";
 import { allInstants, instants, neighbour, openRun, unpack } from "./model.js";
 import { button, h, icon, iconButton, keepKeys, refill } from "./dom.js";
 import { HANDS } from "./layout.js";
 import { KIT } from "./kit.js";
-import { curveOf, momentOf, sayNow } from "./told.js";
+import { Spoken, curveOf, momentOf, sayNow } from "./told.js";
 import { help } from "./help.js";
 import { lensOf, register } from "./painters.js";
 import { heard } from "./late.js";
@@ -24,6 +24,7 @@ import { settings } from "./settings.js";
 
 
 const REST = 1;                                        // seconds after the last movement in which traces still fade
+const LINE = 90;                                       // em: in a narrower one the sentence below the picture may need a second line
 const FADES = 80;                                      // ms from frame to frame while only the old curve fades: the kernel works meanwhile
 
 /**
@@ -37,7 +38,7 @@ export function mount(root, store) {
   let frame = 0, last = 0, dirty = true, visible = true, asked = "", metUntil = 0, bubbleUntil = 0, told = new Map(), waiting = [],
     many = state.many.text;
 
-  const time = new Clock(() => STILL.matches), stage = new Stage();
+  const time = new Clock(() => STILL.matches), stage = new Stage(), spoken = new Spoken();
   const ask = (message) => store.ask({ ...message, cursor: time.t });
   time.show(run.duration, []);
   if (store.get("cursor")) time.seek(store.get("cursor"), true);
@@ -84,10 +85,10 @@ export function mount(root, store) {
     button("?", () => signs.open(col), { class: "ml-button ml-quiet", "aria-label": "Keys and signs (?)", title: "Keys and signs" }));
   head.append(h("h3", {}, form.title), tools);
   const foot = h("div", { class: "ml-foot" }, drive, scrub.element, speed), line = h("div", { class: "ml-say" }, sentence, lift);
+  const main = h("div", { class: "ml-main" }, h("div", { class: "ml-view" }, picture, foot, line), store.live ? panel.element : null);
   const box = h("div", { class: `ml-workbench ${only ? "ml-only" : ""}`, tabIndex: -1, role: "region",
     "aria-label": form.title },
-    only ? null : head, tasks.element, tasks.controls, alarm, h("div", { class: "ml-main" }, h("div", { class: "ml-view" }, picture, foot, line),
-      store.live ? panel.element : null),
+    only ? null : head, tasks.element, tasks.controls, alarm, main,
     lives.element, chart.element, behind.element, signs.element);
   root.append(box);
   // ---- what is shown ----
@@ -140,7 +141,7 @@ export function mount(root, store) {
   /** What is wrong, in view: beside the control that it is about, else at the top. */
   function complain(words) {
     const near = box.contains(document.activeElement) ? document.activeElement.closest(".ml-more .ml-row, .ml-action, .ml-setting") : null;
-    if (near) near.after(alarm); else box.querySelector(".ml-main").before(alarm);
+    if (near) near.after(alarm); else main.before(alarm);
     alarm.textContent = words; alarm.hidden = !words;
     if (words && store.live) alarm.scrollIntoView({ block: "nearest" });
   }
@@ -171,7 +172,7 @@ export function mount(root, store) {
       ask({ do: "answer", value: drawn });
     }
     time.play(on);
-    if (!on && performance.now() - spokenAt < 4000) spokenOf = time.t;   // who stops to read finds it still there
+    if (!on) spoken.stop(time.t);
     tellTime("mode"); wake();
   }
   function seek(t, free = false) { time.seek(t, free); bubbleUntil = 0; tellTime("seek"); wake(); }
@@ -196,12 +197,11 @@ export function mount(root, store) {
       bubble.classList.toggle("ml-below", below);
       bubbleUntil = performance.now() + TIME.bubble * 1000;
     }
-    if (!quiet) say(e.words ?? e.text);
+    if (!quiet) say(`${other ? `${"AB"[e.lane]}, at` : "At"} ${clock(e.t, run.duration)}: ${e.text}`, true);
     wake();
   }
   time.tell = (e) => note(e, performance.now() < metUntil);          // why a mission was met stays long enough to be read
-  let spoken = "", spokenAt = 0, spokenOf = 0;
-  function say(words = "") { spoken = words; spokenAt = performance.now(); spokenOf = time.t; }
+  const say = (words = "", dated = false) => spoken.say(words, time.t, dated);
 
   /** Everything in words that follows the cursor. */
   function tellTime(why = "") {
@@ -221,12 +221,14 @@ export function mount(root, store) {
     select = pick; opened ||= pick.m !== undefined;
     bubbleUntil = 0;
     fill(quiet);
+    const seen = () => { if (!quiet) card.scrollIntoView({ block: "nearest" }); };
+    seen();
     if (pick.m !== undefined) {
       if (pick.lane === mine()) store.select(pick.m);
       const key = `${pick.lane}/${pick.m}`;
       if (!told.has(key)) told.set(key, store.ask({ do: "why", message: pick.m, lane: toPython(pick.lane) }));
       const life = await told.get(key);
-      if (select === pick && life?.clauses) { pick.told = life; fill(quiet); }
+      if (select === pick && life?.clauses) { pick.told = life; fill(quiet); seen(); }
     }
     tellTime("choose"); wake();
   }
@@ -246,11 +248,7 @@ export function mount(root, store) {
       b = place !== undefined ? stage.lanes[lane]?.boxes.get(place) : null;
     const at = m !== undefined ? stage.find(m, lane, time.t) ?? { x: W / 2, y: 30, r: 10 } : cell ? { x: cell.mx, y: cell.my,
       r: 20 } : b ? { x: b.x + Math.min(90, b.w / 2), y: b.y + 26, r: 8 } : { x: select.x ?? W / 2, y: select.y ?? 60, r: 8 };
-    const room = 16 + at.r;
-    card.style.width = `${clamp(Math.max(at.x, W - at.x) - room - 8, 400, 480)}px`;
-    const right = at.x + room + card.offsetWidth < W - 4, x = right ? at.x + room : at.x - room - card.offsetWidth;
-    card.style.left = `${clamp(x, 4, Math.max(4, W - card.offsetWidth - 4))}px`;
-    card.style.top = `${clamp(at.y - 40, 4, Math.max(4, H - card.offsetHeight - 4))}px`;
+    standBeside(card, at, W, H, picture.offsetTop);
     select.at = at;
     const current = card.querySelector("[aria-current]");
     if (current) current.parentElement.scrollTop = current.offsetTop - (current.parentElement.clientHeight - current.offsetHeight) / 2;
@@ -369,8 +367,7 @@ export function mount(root, store) {
     scrub.canvas.setAttribute("aria-valuemax", run.duration); scrub.canvas.setAttribute("aria-valuenow", time.t.toFixed(3));
     scrub.canvas.setAttribute("aria-valuetext", `${words} of ${clock(run.duration, run.duration)}`);
     bubble.classList.toggle("ml-on", performance.now() < bubbleUntil);
-    const fresh = spoken && (performance.now() < metUntil || (time.playing ? performance.now() - spokenAt < 4000 : spokenOf === time.t));
-    put(sentence, fresh ? spoken : lensWords());
+    put(sentence, (performance.now() < metUntil ? spoken.words : spoken.at(time.t, time.playing)) || lensWords());
   }
 
   /** The sentence below the picture: the score of a guess, else what is remarkable now. */
@@ -399,7 +396,7 @@ export function mount(root, store) {
     box.classList.toggle("ml-narrow", box.clientWidth < 820);
     tasks.fit();
     const ratio = Math.min(2, devicePixelRatio || 1), two = lanes().length > 1;
-    line.classList.toggle("ml-two", two);
+    line.classList.toggle("ml-two", two || line.clientWidth < LINE * parseFloat(getComputedStyle(line).fontSize));
     const rest = head.offsetHeight + tasks.element.offsetHeight + tasks.controls.offsetHeight + foot.offsetHeight + line.offsetHeight + alarm.offsetHeight + 26;
     const seen = seenHeight(box) - (store.live ? 24 : 34), most = only ? form.height ?? 360 : Math.max(two ? 300 : 250, seen - rest);
     const most2 = Math.min(most, two ? 900 : 560);
@@ -423,7 +420,7 @@ export function mount(root, store) {
   // ---- what comes from outside ----
   const forget = store.on(async (names) => {
     if (names.has("cursor")) { time.play(false); seek(store.get("cursor"), true); }
-    if (names.has("state")) state = store.get("state");
+    if (names.has("state")) { if (state.question?.state !== store.get("state").question?.state) say(); state = store.get("state"); }
     if (names.has("run")) run = parse(store.get("run"));
     if (names.has("other")) other = parse(store.get("other"));
     if (names.has("run") || names.has("other")) { say(); await show(true); }   // what was said, was said of another run

@@ -23,6 +23,9 @@ export function tidy(spec, raw) {
 /** A value as it is shown and typed: a share in %. */
 export const said = (spec, value) => (value === undefined ? value : Number((value * (spec.scale ?? 1)).toPrecision(9)));
 
+/** The unit of a value as it is said: 1 call, 2 calls. */
+export const unitOf = (spec, value) => (said(spec, value) === 1 ? spec.one : spec.unit);
+
 /** What somebody typed, as a value. What is out of range stays as it is: Python says what is allowed. */
 export function meant(spec, typed) {
   const value = typed / (spec.scale ?? 1);
@@ -50,12 +53,14 @@ function control(spec, change, explain) {
   const field = numberField((typed) => { const before = now, v = Number.isNaN(typed) ? now : meant(spec, typed); show(v); if (v !== before) change(v);
     },
     { min: String(said(spec, spec.low)), max: String(said(spec, spec.high)), step: "any", "aria-label": `${spec.label}, exact value` });
+  const unit = h("span", { class: "ml-unit" }, spec.unit);
   let now = spec.value;
   function show(value) {
     now = value;
     slider.value = toSlider(spec, value); field.show(said(spec, value));
     slider.style.setProperty("--done", `${toSlider(spec, value) / 10}%`);
-    slider.setAttribute("aria-valuetext", `${said(spec, value)} ${spec.unit}`);
+    slider.setAttribute("aria-valuetext", `${said(spec, value)} ${unitOf(spec, value)}`);
+    unit.textContent = unitOf(spec, value);
   }
   function nudge(event) {
     const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[event.key];
@@ -66,7 +71,7 @@ function control(spec, change, explain) {
     if (to !== now) { show(to); change(to); }
   }
   return { element: h("div", { class: "ml-setting", ...note }, h("label", { htmlFor: id }, spec.label),
-    h("span", { class: "ml-value" }, field, h("span", { class: "ml-unit" }, spec.unit)), slider), set: show };
+    h("span", { class: "ml-value" }, field, unit), slider), set: show };
 }
 
 /**
@@ -141,8 +146,9 @@ function actionForm(form, ask, only = "") {
   const kind = h("select", { class: "ml-select ml-kind", "aria-label": "What to do", onchange: () => suit() });
   const target = h("select", { class: "ml-select", "aria-label": "To what", onchange: () => fit() });
   let typed = "";                                      // what an amount was typed for: news leaves it alone
+  const agree = () => { unit.textContent = field.valueAsNumber === 1 ? param().one : param().unit; };
   const about = () => `${kind.value} ${target.value}`;
-  const field = h("input", { type: "number", class: "ml-number", step: "any", "aria-label": "How much", oninput: () => { typed = about(); } }),
+  const field = h("input", { type: "number", class: "ml-number", step: "any", "aria-label": "How much", oninput: () => { typed = about(); agree(); } }),
     unit = h("span", { class: "ml-unit" });
   const choice = h("select", { class: "ml-select", "aria-label": "New value" });
   const param = () => (spec()?.kind === "set" ? find(target.value) : spec()?.value);
@@ -156,8 +162,9 @@ function actionForm(form, ask, only = "") {
     const p = param(), some = p?.choices?.length;
     field.hidden = unit.hidden = !p || some; choice.hidden = !some;
     if (some) refill(choice, p.choices.map((c) => h("option", { value: c }, c)));
-    else if (p) { field.min = said(p, p.low); field.max = said(p, p.high); unit.textContent = p.unit;
+    else if (p) { field.min = said(p, p.low); field.max = said(p, p.high);
       if (typed !== about()) { typed = ""; field.value = said(p, spec().kind === "set" ? values[p.name] ?? p.value : p.value); } }
+    if (p && !some) agree();
   }
   const act = () => {
     const p = param(), value = !p ? null : p.choices.length ? choice.value : p.whole ? Math.round(field.valueAsNumber) : field.valueAsNumber / (p.scale ?? 1);

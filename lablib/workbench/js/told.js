@@ -27,6 +27,19 @@ function callsAt(run, t) {
   return places.length ? places.flatMap((p) => executionsOf(run, p).list).filter((c) => c.from <= t && t < c.to).length : null;
 }
 
+const STAYS = 4000;                                     // ms in which words with a time are read while it plays
+
+/** Words of an instant: they are said as long as the run stands there. `dated`: they say of when they are, so they may stay while time goes on. */
+export class Spoken {
+  constructor(now = () => performance.now()) { Object.assign(this, { now, words: "", dated: false, since: 0, of: 0 }); }
+  say(words, t, dated = false) { Object.assign(this, { words, dated, since: this.now(), of: t }); }
+  get young() { return this.dated && this.now() - this.since < STAYS; }
+  /** Who stops to read finds them still there. */
+  stop(t) { if (this.young) this.of = t; }
+  /** The words to show at t, or "". */
+  at(t, playing) { return this.of === t || (playing && this.young) ? this.words : ""; }
+}
+
 /** What is remarkable in a run at t: not its counters. */
 function remarkable(run, t) {
   const role = (actor) => run.places[run.actors[actor]?.place]?.role, calls = callsAt(run, t);

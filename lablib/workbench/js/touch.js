@@ -1,5 +1,6 @@
 // What can be done to a thing in the picture: buttons at the thing under the pointer or the focus, in either lane.
 import { h, refill } from "./dom.js";
+import { said, unitOf } from "./settings.js";
 
 const ICONS = {
   crash: "M11.5 1 4 11.5h5L7.5 19 16 8h-5.2z",
@@ -17,7 +18,7 @@ const FILLED = new Set(["crash"]);
 export function actionsFor(canDo, params, run, { actor, place }, t = Infinity) {
   const sign = (spec) => spec.kind.split("_")[0];
   const of = (spec, target, value) => ({ kind: spec.kind, target, value, help: spec.help, icon: ICONS[sign(spec)] ?? ICONS.other, filled: FILLED.has(sign(spec)),
-    label: `${target ? spec.label.replace(/\ban? [a-z]+/, target) : spec.label}${spec.value ? ` (${spec.value.value} ${spec.value.unit})`.replace(" )", ")") : ""}` });
+    label: `${target ? spec.label.replace(/\ban? [a-z]+/, target) : spec.label}${spec.value ? ` (${said(spec.value, spec.value.value)} ${unitOf(spec.value, spec.value.value)})`.replace(" )", ")") : ""}` });
   if (actor >= 0) {                                    // a program of which nothing was seen yet is no actor of the run
     const name = run.actors[actor].name, mine = canDo.filter((s) => s.kind !== "set" && s.targets.includes(name)).map((s) => of(s, name, s.value?.value ?? null));
     return place === undefined ? mine : [...mine, ...actionsFor(canDo, params, run, { place }, t)];   // a fleet so low that it has no title

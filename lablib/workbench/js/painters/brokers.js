@@ -324,6 +324,13 @@ export const brokersStage = {
   },
 };
 
+/** What became of the messages of the broker that went last: lost with its memory, and still in the hands of who had them. */
+function left(run, t) {
+  const node = run.lens.serves.filter((s) => s[1] <= t).at(-1)?.[2], gone = run.lens.gone.filter(([at, who]) => at <= t && who === node).length;
+  const held = run.at(t).filter((k) => k.state === "held").length;
+  return `${gone ? ` ${plural(gone, run.unit)} ${gone === 1 ? "is" : "are"} lost with its memory.` : ""}${held ? ` ${plural(held, run.unit)} ${held === 1 ? "is" : "are"} in the packers' hands.` : ""}`;
+}
+
 export const brokersLens = {
   wide: 0,
   about(run, p, t) {
@@ -344,7 +351,7 @@ export const brokersLens = {
     const n = owner(run, t), dark = unconnected(run, t), head = runs.length > 1 ? `${"AB"[i]}: ` : "";
     const last = run.lens.serves.filter((s) => s[1] <= t).at(-1)?.[1];
     const name = run.places[roleOf(run, "broker")[n]]?.label ?? "The broker", alone = dark ? ` ${plural(dark, "client")} ha${dark === 1 ? "s" : "ve"} no connection.` : "";
-    if (n < 0) return `${head}Nobody serves${last === undefined ? "" : `, for ${seconds(t - last)}`}.${alone}`;
+    if (n < 0) return `${head}Nobody serves${last === undefined ? "" : `, for ${seconds(t - last)}`}.${left(run, t)}${alone}`;
     if (nodeAt(run, n, t).is === "reads") return `${head}${name} has the lock and reads the store.${alone}`;
     const shut = stopped(run, t).length, full = shut ? ` Its memory is full: ${plural(shut, "shop")} ${shut === 1 ? "is" : "are"} blocked.` : "";
     return `${head}${name} serves.${full}${alone}`;
