@@ -60,7 +60,7 @@ def crash_survived(run: Run) -> Met:
     begin, length = (run.scenario.values()[name] for name in ("spike_start", "spike_length"))
     cut = {work.subject for work in works(run) if work.what == "down" and begin <= work.time <= begin + length}
     if not cut:
-        return "no worker crashed in its work during the spike"
+        return "no busy worker crashed in the spike"
     return next((row.time for row in run.trace.where("Deleted", subject=tuple(cut))), "its video was not done")
 
 

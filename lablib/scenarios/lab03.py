@@ -61,7 +61,7 @@ def held_up(run: Run) -> Met:
             if longest >= 25:
                 return row.time
         last[mine] = row.time
-    return f"no truck stood for more than {longest:.0f} s while all others drove" if longest else "all stood still"
+    return f"one truck alone stood for {longest:.0f} s at most" if longest else "all stood still"
 
 
 @mission("03.step", "queue_type", "group")

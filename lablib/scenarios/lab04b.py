@@ -67,7 +67,7 @@ def loop(run: Run) -> Met:
     """A photo, of which a program made a small picture, of which it made a small picture, five times over."""
     depths = [(row.subject.count("-small"), row.time) for row in run.trace.where("ObjectCreated")]
     most = max((depth for depth, _ in depths), default=0)
-    near = f"at most {counted(most, 'small picture')} of one photo, each made of the one before"
+    near = f"a photo was made small {counted(most, 'time')} at most"
     return next((time for depth, time in depths if depth == 5), near)
 
 

@@ -120,7 +120,7 @@ def works(run: Run) -> tuple[AtWork, ...]:
 def crowded(run: Run, workers: int) -> Met:
     """When so many workers worked on one message at the same time."""
     most = max((work.together for work in works(run)), default=0)
-    near = f"at most {counted(most, 'worker')} at work on one message"
+    near = f"at most {counted(most, 'worker')} on one message"
     return next((work.time for work in works(run) if work.together >= workers), near)
 
 

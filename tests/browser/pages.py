@@ -26,7 +26,8 @@ def scenarios() -> dict[str, type[Scenario]]:
 def notebook_page(bench: Workbench, path: Path) -> Path:
     """A page that looks like this workbench in a notebook, with its settings and missions."""
     text = to_html(bench.run, path, bench.kept).read_text(encoding="utf-8")
-    own: dict[str, Any] = {"form": bench._form, "state": {**bench._state, "question": None}}
+    missions = [mission.document(bench.run) | {"kept": False} for mission in bench.run.scenario.missions]  # not later
+    own: dict[str, Any] = {"form": bench._form, "state": {**bench._state, "missions": missions, "question": None}}
     own_text = json.dumps(own).replace("</", "<\\/")
     live = MOUNTS.replace("savedStore(saved)", f"{{...savedStore({{...saved, ...{own_text}}}), live: true}}")
     assert MOUNTS in text

@@ -1,5 +1,6 @@
 """Room for everything: in each lab and width, words are whole or can be had, and nothing lies over something else."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,7 @@ def page(request, chromium, tmp_path_factory):
     opened = chromium.new_page()
     opened.set_default_timeout(harness.PATIENCE_MS)
     opened.goto(notebook_page(made, tmp_path_factory.mktemp("room") / "page.html").as_uri())
+    opened.missions = len(made.run.scenario.missions)
     yield opened
     opened.close()
 
@@ -64,6 +66,7 @@ def test_missions_and_settings_have_room_for_words(page, size):
     bench = Bench(type("Saved", (), {"page": page}))
     bench.settled()
     pills = bench.box.evaluate(PILLS)
+    assert len(pills) == page.missions
     for n, pill in enumerate(pills):
         assert pill["inside"], pill
         if pill["current"]:
@@ -87,6 +90,19 @@ def test_missions_and_settings_have_room_for_words(page, size):
     expect(bench.side.locator("details:not([open])")).to_have_count(0)
     bench.settled()
     assert bench.side.evaluate(CROWDED) == []
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: str(size[0]))
+def test_why_a_mission_is_not_met_is_whole(page, size):
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    bench = Bench(type("Saved", (), {"page": page}))
+    bench.lift()
+    if not page.missions:
+        pytest.skip("it has none")
+    why = bench.box.locator(".ml-mission-controls .ml-why")
+    expect(bench.box.locator(".ml-missions .ml-todo")).to_be_visible()
+    expect(why).to_have_text(re.compile("^Not yet: .*[.]$"))
+    assert why.evaluate("why => why.scrollWidth <= why.clientWidth"), why.inner_text()
 
 
 # ---- the picture -----------------------------------------------------------------------------------------------------
