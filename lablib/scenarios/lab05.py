@@ -61,6 +61,14 @@ def twice(run: Run) -> int:
 # ---- missions --------------------------------------------------------------------------------------------------------
 
 
+def _taken(run: Run) -> Counter[str]:
+    """The bytes that each shard took."""
+    found: Counter[str] = Counter()
+    for row in run.trace.where("RecordPut"):
+        found[row.resource] += row.detail[1]
+    return found
+
+
 def _refused(run: Run) -> int:
     return len(run.trace.where("WriteThrottled"))
 
@@ -76,8 +84,9 @@ def one_shard_full(run: Run) -> Met:
     """One shard refuses records while the whole stream takes less than half of what it could."""
     refused = run.trace.where("WriteThrottled")
     if not refused:
-        return "no shard refused a record"
-    taken = sum(row.detail[1] for row in run.trace.where("RecordPut"))
+        most = max(_taken(run).values(), default=0) / (run.quotas["kinesis.shard_write"] * run.until)
+        return f"no shard refused a record, the busiest took {100 * most:.2g} % of what it could"
+    taken = _taken(run).total()
     limit = run.quotas["kinesis.shard_write"] * run.scenario.values()["shards"] * run.until
     return refused[0].time if taken < limit / 2 else f"the stream took {100 * taken / limit:.2g} % of what it could"
 
@@ -104,7 +113,7 @@ def done_twice(run: Run) -> Met:
     near = {
         "no worker crashed": not run.trace.where("Crashed"),
         "it counts without a replay": run.trace.where("Rewound"),
-        f"{counted(twice(run), 'position')} drawn twice": twice(run) < 5,
+        f"{counted(twice(run), 'position')} drawn twice; crash a worker in the middle of a read": twice(run) < 5,
         f"{counted(len(put - drawn), 'position')} missing": put - drawn,
     }
     return met_unless(run, near)
@@ -120,7 +129,8 @@ def replayed(run: Run) -> Met:
         if first and all(count[subject] > 1 for subject in first):
             return row.time
     again = sum(count[subject] > 1 for subject in first)
-    return f"{again} of the {len(first)} positions were drawn a second time"
+    late = "; do it earlier" if run.trace.where("Rewound") else ""
+    return f"{again} of the {len(first)} positions were drawn a second time{late}"
 
 
 # ---- the scenario ----------------------------------------------------------------------------------------------------

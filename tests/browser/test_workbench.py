@@ -315,6 +315,33 @@ def test_what_happened_tells_many_of_a_kind_in_one_row(run_cells):
     expect(again).to_have_attribute("aria-current", "true")
 
 
+def test_the_drawer_is_no_wider_than_the_page(bench):
+    """One pixel too much, and JupyterLab draws a scroll bar below the cell."""
+    bench.open("What if")
+    assert (
+        bench.box.evaluate(
+            "box => { const out = box.closest('.jp-OutputArea-output'); return out.scrollWidth - out.clientWidth; }"
+        )
+        == 0
+    )
+
+
+def test_a_flag_moves_by_as_much_as_the_pointer_wherever_it_is_held(bench):
+    bench.lift()
+    for at in (100, 120):  # the second one's words stand in a row of their own, or beside their place
+        bench.ask("(w, t) => w.time.seek(t, true)", at)
+        do(bench, "Crash a consumer", "consumer-1")
+    flag = bench.box.get_by_role("button", name="Crash a consumer: consumer-1, at 120.0 s")
+    at = flag.bounding_box()
+    by = bench.ask("w => w.scrub.X(50) - w.scrub.X(0)")
+    bench.page.mouse.move(at["x"] + at["width"] - 4, at["y"] + 6)
+    bench.page.mouse.down()
+    bench.page.mouse.move(at["x"] + at["width"] - 4 + by, at["y"] + 6, steps=4)
+    bench.page.mouse.up()
+    bench.settled()
+    expect(bench.box.get_by_role("button", name=re.compile("^Crash a consumer.*, at (169|170).. s"))).to_have_count(1)
+
+
 def test_flags_of_one_instant_do_not_cover_each_other(bench):
     bench.lift()
     for at in (100, 100, 102, 299, 299):
@@ -478,6 +505,19 @@ def test_a_mission_that_is_met_says_when_and_only_of_its_own_run(run_cells):
     bench.lift()
     expect(bench.say).to_contain_text("✓ At the end: In a queue they wait.")
     put(bench, "consumers", 3)
+    expect(bench.say).not_to_contain_text("✓")
+
+
+def test_the_words_of_a_mission_stay_while_the_next_run_meets_it_too(run_cells):
+    """A slider that is pulled brings one run after the other."""
+    made = "from lablib.scenarios.lab05 import TruckStream\nworkbench(TruckStream, seed=7, shards=6, consumers=6)"
+    bench = Bench(run_cells(made))
+    bench.lift()
+    expect(bench.say).to_contain_text("✓ At 1.0 s: A shard is read by one worker.")
+    put(bench, "workers", 7)
+    assert bench.ask("w => w.run.values.consumers") == 7
+    expect(bench.say).to_contain_text("s: A shard is read by one worker.")
+    put(bench, "workers", 4)
     expect(bench.say).not_to_contain_text("✓")
 
 

@@ -208,12 +208,15 @@ export function mount(root, store) {
     behind.time(time.t, time.watched, time.playing); behind.fog(time.fog); panel.time(time.t);
     lift.hidden = !time.fog || state.question?.state === "open";
     if (why !== "frame" && state.question) predict(guess, state.question, ask, { seen: !time.fog, drawn: () => scrub.answer() });
-    const words = tasks.check({ watched: time.watched, opened, t: time.t, duration: run.duration });
+    const words = tasks.check(seen());
     if (words) { say(`✓ ${words}`); metUntil = performance.now() + TIME.met * 1000; }
     if (why === "step" && !words) say(momentOf(run, time.t) || (time.over ? "The run ends here." : ""));
     if (why === "seek" && !words) say();
     store.tell(time.t, time.playing);
   }
+
+  /** How much of the run was seen, for the missions. */
+  const seen = () => ({ watched: time.watched, opened, t: time.t, duration: run.duration });
 
   // ---- what is chosen ----
   async function choose(pick, quiet = false) {
@@ -423,11 +426,13 @@ export function mount(root, store) {
     if (names.has("state")) { if (state.question?.state !== store.get("state").question?.state) say(); state = store.get("state"); }
     if (names.has("run")) run = parse(store.get("run"));
     if (names.has("other")) other = parse(store.get("other"));
+    const met = spoken.words.startsWith("✓") && (performance.now() < metUntil || spoken.at(time.t, time.playing) !== "");
     if (names.has("run") || names.has("other")) { say(); await show(true); }   // what was said, was said of another run
     if (names.has("run") || names.has("other") || many !== state.many.text) { many = state.many.text; plot(true); }
     if (names.has("selected")) { const m = store.get("selected"); if (m >= 0 && m !== select?.m) choose({ m, lane: mine() });
       else if (m < 0 && select?.m !== undefined) close(); }
     refresh(); size();
+    if (met) { const words = tasks.again(seen()); say(words && `✓ ${words}`); }
   });
   store.whenSilent?.((silent) => complain(silent ? "The kernel does not answer. It is busy, or it was restarted: then run this cell again." : state.alarm));
 

@@ -23,14 +23,14 @@ function widthOf(text, count) {
 }
 
 /**
- * Returns {element, controls, show(list), check(view), fit()}: `check` gives the words of missions that were just met; `fit` is to be called when
+ * Returns {element, controls, show(list), check(view), again(view), fit()}: `check` gives the words of missions that were just met; `fit` is to be called when
  * there is more or less room. `controlsFor(names)` makes controls, `keep(key)` remembers that a mission was met.
  */
 export function missions(controlsFor, keep) {
   const element = h("ol", { class: "ml-missions", "aria-label": "Missions", hidden: true }),
     controls = h("div", { class: "ml-mission-controls", hidden: true }), why = h("span", { class: "ml-why", role: "status" });
   const met = new Set();
-  let list = [], shown = "";
+  let list = [], told = [], shown = "";
   function paint(fresh = -1) {
     const now = list.findIndex((m, i) => !met.has(i)), key = `${list.map((m) => m.text).join("|")}${[...met]}`;
     if (key === shown) return;
@@ -66,15 +66,18 @@ export function missions(controlsFor, keep) {
     },
     /** The open missions that are met now, up to the first that is not: their words, or "". */
     check(view) {
-      const words = [];
+      const words = [], before = met.size;
       for (let now; (now = list.findIndex((m, i) => !met.has(i))) >= 0 && isMet(list[now], view);) {
         met.add(now);
         if (!list[now].kept) keep(list[now].key);
         paint(now);
         words.push(replyTo(list[now], view));
       }
+      if (met.size > before) told = [...met].slice(before);
       why.textContent = why.title = whyNot(list.find((m, i) => !met.has(i)), view);
       return words.join(" ✓ ");
     },
+    /** What `check` said last, of those that this run meets, too: a slider that moves on brings another run. */
+    again: (view) => told.filter((i) => list[i] && isMet(list[i], view)).map((i) => replyTo(list[i], view)).join(" ✓ "),
   };
 }

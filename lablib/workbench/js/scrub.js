@@ -120,10 +120,11 @@ export class Scrub {
     const remove = live && h("button", { type: "button", class: "ml-flagoff", "aria-label": `Take back: ${words}`, title: "Take back",
       onclick: () => this.on.removed(index) }, "×");
     const item = h("li", {}, name, remove);
-    let start = null;
-    const to = (e) => clamp(this.timeAt(e.clientX), 0, this.time.duration);
-    name.addEventListener("pointerdown", (e) => { if (live) { start = e.clientX; name.setPointerCapture?.(e.pointerId); } });
-    name.addEventListener("pointermove", (e) => { if (start !== null && Math.abs(e.clientX - start) > 3) item.style.left = `${this.X(to(e))}px`; });
+    let start = null, left = 0;   // it moves by as much as the pointer does, wherever it is held
+    const to = (e) => clamp(at + ((e.clientX - start) / this.area().w) * this.time.duration, 0, this.time.duration);
+    name.addEventListener("pointerdown", (e) => { if (live) { start = e.clientX; left = item.offsetLeft; name.setPointerCapture?.(e.pointerId); } });
+    name.addEventListener("pointermove", (e) => { if (start !== null && Math.abs(e.clientX - start) > 3)
+      item.style.left = `${left + this.X(to(e)) - this.X(at)}px`; });
     name.addEventListener("pointerup", (e) => {
       if (start !== null && Math.abs(e.clientX - start) > 3) this.on.moved(index, to(e)); else if (start !== null) this.on.seek(at);
       start = null;

@@ -83,7 +83,7 @@ export const tape = {
     const forms = unit > 1 ? [...[aside, full, kept].flatMap((s) => many.map((m) => `${m} · ${s}`)), ...many] : [aside, full, kept, n];
     if (flat(b)) { text(g, label.replace(/^Shard /, ""), b.x + 8, b.y + b.h / 2, { size: b.fs - 1, weight: 650, color: col.ink, max: b.fs * 1.6, least: 8 }); return; }
     const names = closed ? [`${label}, closed`, label] : [label], short = label.startsWith("Shard ") ? names.map((s) => s.slice(6)) : [];
-    const beside = (title) => b.w - 30 - width(g, title, b.fs, 650), fits = (words, title) => width(g, words, b.fs - 1) <= beside(title);
+    const beside = (title) => b.w - 28 - width(g, title, b.fs, 650), fits = (words, title) => width(g, words, b.fs - 1) <= beside(title);
     const title = [...names, ...short].find((s) => forms.some((words) => fits(words, s))), words = title ? fitting(g, forms, beside(title), b.fs - 1) : "";
     text(g, words, b.x + b.w - 12, b.y + b.fs * 0.95, { size: b.fs - 1, color: col.soft, align: "right" });
     const rest = b.w - 28 - width(g, words, b.fs - 1);
