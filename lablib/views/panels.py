@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from lablib.measures import Band, Measures, Series
+from lablib.measures.series import steps
 from lablib.scenarios import Run
 
 _MOST_POINTS = 1600
 _WIDTHS = {"solid": 1.8, "dot": 2.6, "dash": 3.4}  # in place of the dashes, where a dash says that it is the other run
-_PANELS = ((0.66, 1.0), (0.34, 0.57), (0.0, 0.24))  # where the panels lie, from the top, in parts of the height
+# By the number of panels: the height of all (px), and where each lies, from the top, in parts of it.
+_PANELS = {
+    3: (248, ((0.66, 1.0), (0.34, 0.57), (0.0, 0.24))),
+    4: (306, ((0.74, 1.0), (0.485, 0.66), (0.225, 0.405), (0.0, 0.14))),
+}
 
 
 # How long a run lasts at most (s), what a rate per second is multiplied by, and the name of its unit.
@@ -55,8 +60,15 @@ def thin(series: Series, until: float, most: int = _MOST_POINTS) -> Series:
     return series.replaced(t[keep], y[keep])
 
 
-def curves(measures: Measures, duration: float) -> tuple[tuple[str, tuple[Curve, ...]], ...]:
-    """The three panels: the unit of each, and its curves."""
+def blocked(measures: Measures) -> Series:
+    """How many senders are blocked: nobody takes what they send."""
+    spans = [span for found in measures.tokens.blocked(measures.until).values() for span in found]
+    changes = sorted((at, by) for span in spans for at, by in zip(span, (1, -1), strict=True) if at < measures.until)
+    return Series("blocked", "blocked senders", "senders", *steps(changes, measures.until))
+
+
+def curves(measures: Measures, duration: float, senders: bool = False) -> tuple[tuple[str, tuple[Curve, ...]], ...]:
+    """The three panels: the unit of each, and its curves. `senders`: and a fourth, how many are blocked."""
     direct, stream = measures.is_direct, measures.is_stream
     scale, unit = time_unit(duration)
     per, tempo = next((x, name) for limit, x, name in _TEMPOS if duration <= limit)
@@ -71,6 +83,8 @@ def curves(measures: Measures, duration: float) -> tuple[tuple[str, tuple[Curve,
     age = Curve(
         scaled(measures.age_of_oldest(), scale), "longest wait" if direct else "age of the oldest", "again", fill=True
     )
+    stopped = (("senders", (Curve(blocked(measures), "blocked", "dead", fill=True),)),) if senders else ()
+    refused = (Curve(scaled(measures.rate("refused"), per), "refused", "again", "dash"),) if stream else ()
     return (
         (
             "requests" if direct else f"{measures.unit}s",
@@ -86,8 +100,10 @@ def curves(measures: Measures, duration: float) -> tuple[tuple[str, tuple[Curve,
             (
                 Curve(scaled(measures.rate("sent"), per), came, "waiting", "dot"),
                 Curve(scaled(measures.rate(ended), per), went, "done"),
+                *refused,
             ),
         ),
+        *stopped,
     )
 
 
@@ -127,12 +143,13 @@ def overview(run: Run, other: Run | None = None, band: Band | None = None, names
     """
     duration = max(run.until, other.until if other else 0.0)
     scale, unit = time_unit(duration)
-    panels = curves(run.measures, duration)
+    senders = any(blocked(x.measures).max > 0 for x in (run, other) if x)
+    panels = curves(run.measures, duration, senders)
     data = _band(band, scale) if band else []
     if other:
         data += [
             _trace(c, i, other, scale, True, True, names[1])
-            for i, (_, cs) in enumerate(curves(other.measures, duration))
+            for i, (_, cs) in enumerate(curves(other.measures, duration, senders))
             for c in cs
             if _shown(c)
         ]
@@ -142,7 +159,7 @@ def overview(run: Run, other: Run | None = None, band: Band | None = None, names
 
 
 def _shown(curve: Curve) -> bool:
-    return curve.words != "delayed" or any(map(bool, curve.series.y))
+    return curve.words not in ("delayed", "refused") or any(map(bool, curve.series.y))
 
 
 def _band(band: Band, scale: float) -> list[dict[str, Any]]:
@@ -167,8 +184,9 @@ _STROKES = {"solid": "─", "dot": "━", "dash": "▬"}  # the same curves of r
 
 
 def _layout(panels: Any, end: float, unit: str, compared: str, band: Band | None) -> dict[str, Any]:
+    height, domains = _PANELS[len(panels)]
     layout: dict[str, Any] = {
-        "height": 248,
+        "height": height,
         "margin": {"l": 46, "r": 10, "t": 16, "b": 30},
         "showlegend": False,
         "dragmode": False,
@@ -176,13 +194,14 @@ def _layout(panels: Any, end: float, unit: str, compared: str, band: Band | None
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "xaxis": {
-            "range": [0, end], "anchor": "y3", "fixedrange": True, "zeroline": False, "ticklabeloverflow": "allow",
+            "range": [0, end], "anchor": f"y{len(panels)}", "fixedrange": True, "zeroline": False,
+            "ticklabeloverflow": "allow",
             "title": {"text": f"time ({unit})", "standoff": 4},
         },
         "annotations": [],
     }  # fmt: skip
     for i, (what, group) in enumerate(panels):
-        low, high = _PANELS[i]
+        low, high = domains[i]
         layout[f"yaxis{i + 1 if i else ''}"] = {
             "domain": [low, high], "fixedrange": True, "rangemode": "tozero", "nticks": 3, "anchor": "x",
             "zeroline": False, "ticklabeloverflow": "allow",  # plotly need not measure each label

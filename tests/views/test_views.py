@@ -11,6 +11,8 @@ from lablib.measures import Series, band
 from lablib.scenarios import Action
 from lablib.scenarios.lab01 import SCENARIOS, Promises, VideoQueue
 from lablib.scenarios.lab04 import FanOut
+from lablib.scenarios.lab05 import TruckStream
+from lablib.scenarios.lab07 import Warehouse
 from lablib.views import live, panels, theme
 from lablib.workbench.page_state import figure_document
 
@@ -100,6 +102,26 @@ def test_the_overview_shows_what_the_measures_say(name):
         if len(depth.t) < 1600:
             assert drawn["y"][i] == depth.at(t)
     assert drawn["y"].max() == depth.max
+
+
+def test_who_is_blocked_or_refused_has_a_curve_where_there_is_one():
+    full = Warehouse(memory=0.03, consumers=1).run(seed=7)
+    spans = [span for found in full.tokens.blocked(full.until).values() for span in found]
+    for spec in (panels.overview(full), panels.overview(Warehouse().run(seed=7), full)):
+        curve = next(t for t in spec["data"] if t["name"].endswith("blocked"))
+        for t in (5.0, 14.2, 14.5, 50.0, 80.0):
+            i = np.searchsorted(curve["x"], t, "right") - 1
+            assert (curve["y"][i] if curve["name"] == "blocked" or i else 0) == sum(a <= t < b for a, b in spans)
+        assert spec["layout"]["yaxis4"]["domain"][0] == 0.0
+        assert spec["layout"]["xaxis"]["anchor"] == "y4"
+        assert {t["yaxis"] for t in spec["data"]} <= {"y", "y2", "y3", "y4"}
+    plain = panels.overview(Warehouse().run(seed=7))
+    assert "yaxis4" not in plain["layout"]
+    assert not any("blocked" in t["name"] or "refused" in t["name"] for t in plain["data"])
+    hot = TruckStream(hot=100.0, every=1.0).run(seed=7, until=40.0)
+    refused = next(t for t in panels.overview(hot)["data"] if t["name"] == "refused")
+    assert refused["y"].max() == hot.measures.rate("refused").max > 0
+    assert "refused" in panels.overview(hot)["layout"]["annotations"][2]["text"]
 
 
 def test_thinning_keeps_ends_and_extremes():

@@ -246,24 +246,24 @@ function client(g, lane, v, i) {
     if (low) return;
     const three = vain || full, gap = b.h - fs * 3.1;       // between two lines of words
     const s = Math.min(14, three ? gap : b.h * 0.24, (b.w - 20) / 1.15 / Math.max(8, kept)), fits = Math.floor((b.w - 20) / (s * 1.15)),
-      y = three ? b.y + fs * 1.65 + gap / 2 : mid + fs * 0.5;
-    for (let k = 0; k < Math.min(kept || stuck, fits); k++) mark(g, b.x + 10 + s / 2 + k * s * 1.15, y, s, { color: col.waiting });
+      y = three ? b.y + fs * 1.65 + gap / 2 : mid + fs * 0.5, drawn = s < 7 ? 0 : fits;   // smaller ones are specks over the words
+    for (let k = 0; k < Math.min(kept || stuck, drawn); k++) mark(g, b.x + 10 + s / 2 + k * s * 1.15, y, s, { color: col.waiting });
     if (full) {
       const told = [`blocked for ${seconds(t - run.stateOf(actor, t).from)}: ${stuck} in its connection`, ...shut];
       text(g, fitting(g, told, b.w - 18, fs - 1.5, 600), b.x + 10, b.y + b.h - fs * 0.8, { size: fs - 1.5, weight: 600, color: col.control, max: b.w - 16 });
     } else if (vain) {
-      for (let k = 0; !kept && k < Math.min(vain, fits); k++) mark(g, b.x + 10 + s / 2 + k * s * 1.15, y, s * 0.8, { shape: "cross", color: col.again });
+      for (let k = 0; !kept && k < Math.min(vain, drawn); k++) mark(g, b.x + 10 + s / 2 + k * s * 1.15, y, s * 0.8, { shape: "cross", color: col.again });
       text(g, fitting(g, [`${vain} sent into a dead connection`, `${vain} sent in vain`], b.w - 18, fs - 1.5, 600), b.x + 10, b.y + b.h - fs * 0.8, { size: fs - 1.5, weight: 600, color: col.again, max: b.w - 16 });
     }
     return;
   }
   const mine = actor < 0 ? [] : lane.marksOf(actor), busy = mine.find((m) => m.bar !== null && m.bar < 1) ?? mine.find((m) => m.k.wf !== null && m.k.wu === null),
     rest = mine.length - (busy ? 1 : 0), done = c.done.filter((x) => x <= t).length;
-  const held = low && mine.length ? [`${mine.length} in hand · ${done} done`, `${mine.length} in hand`, `${mine.length}`] : [`${done} done`, `${done}`];
+  const held = low && mine.length ? [`${mine.length} in hand · ${done} done`, `${mine.length} in hand`, `${mine.length} held`, `${mine.length}`] : [`${done} done`, `${done}`];
   text(g, fitting(g, down ? [`crashed · ${done} done`, "crashed"] : held, room, fs - 1), right, y1,
     { size: fs - 1, weight: down ? 650 : 400, color: down ? col.again : col.soft, align: "right" });
   if (low || down) return;
-  const s = st.s, y = mid + fs * 0.3;
+  const s = st.s, y = b.h < fs * 4 ? b.y + fs * 2.2 : mid + fs * 0.3;
   let taken = b.w * 0.55;
   if (busy) {
     mark(g, b.x + 12 + s / 2, y, s, { shape: busy.again ? "diamond" : "square", color: busy.again ? col.again : col.hand, n: s > 17 ? busy.m + 1 : null, ink: col.onmark });

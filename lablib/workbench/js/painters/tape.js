@@ -78,7 +78,7 @@ export const tape = {
     if (closed) hatch(g, b.x, b.y, b.w, b.h, 10, alpha(col.edge, 0.4));
     v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.fs * 1.6, id, pick: { place: b.place, lane: lane.i } });
     const rate = upTo(r.t, t) - upTo(r.t, t - 5), label = run.places[b.place].label;
-    const { unit } = lane.tape, old = upTo(r.t, t - SPAN), n = brief(upTo(r.t, t)), many = unit > 1 ? [`a mark is ${unit} records`, `mark = ${unit}`] : [];
+    const { unit } = lane.tape, old = upTo(r.t, t - SPAN), n = brief(upTo(r.t, t)), many = unit > 1 ? [`a mark is ${unit} records`, `■ = ${unit} records`, `■ = ${unit}`] : [];
     const kept = `${n} kept`, full = `${kept} · ${(rate / Math.min(5, Math.max(t, 1))).toFixed(1)}/s`, aside = old ? `${full} · ${brief(old)} older than ${SPAN} s` : full;
     const forms = unit > 1 ? [...[aside, full, kept].flatMap((s) => many.map((m) => `${m} · ${s}`)), ...many] : [aside, full, kept, n];
     if (flat(b)) { text(g, label.replace(/^Shard /, ""), b.x + 8, b.y + b.h / 2, { size: b.fs - 1, weight: 650, color: col.ink, max: b.fs * 1.6, least: 8 }); return; }
