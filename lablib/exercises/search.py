@@ -19,9 +19,10 @@ def smallest_failing(
 ) -> Case | None:
     """The smallest case found that fails; None when all hold.
 
-    Hypothesis draws at most `examples` cases, the same ones each time, and makes what fails smaller. With `within`, a
-    case that is known to fail, no knob is higher than there. `fails` is asked once a case. Trials are counted and
-    time is not, so a slow machine finds the same case.
+    Hypothesis draws at most `examples` cases, the same ones each time, and makes what fails smaller. In the end each
+    knob is tried at its lowest, so that none is told of that does nothing. With `within`, a case that is known to fail,
+    no knob is higher than there. `fails` is asked once a case. Trials are counted and time is not, so a slow machine
+    finds the same case.
     """
     import hypothesis
     from hypothesis import configuration, strategies
@@ -63,4 +64,13 @@ def smallest_failing(
         pass
     finally:
         configuration.set_hypothesis_home_dir(None)
-    return min((case for case, failed in known.items() if failed), default=None)  # type: ignore[type-var]
+    smallest = min((case for case, failed in known.items() if failed), default=None)  # type: ignore[type-var]
+    before = None
+    while smallest and smallest != before:
+        before = smallest
+        for name, knob in space.knobs.items():
+            lower = space(**{**smallest.values(), name: knob.low})
+            if lower not in known:
+                known[lower] = fails(lower)
+            smallest = lower if known[lower] else smallest
+    return smallest

@@ -396,6 +396,20 @@ def test_a_case_at_the_edge_is_tried_in_any_case_and_made_smaller():
     assert "Smallest case found" in verdict.text
 
 
+def test_a_knob_that_does_nothing_is_not_mentioned_though_few_trials_are_left():
+    class Edge(Sum):
+        also = ({"size": 30, "offset": 20, "seed": 3},)
+        examples = 1
+
+        def play(self, stage, case):
+            if case.size > 25:
+                raise Problem("too much")
+
+    text = Edge().check(good).text
+    assert "offset" not in text
+    assert ", seed 0." in text
+
+
 def test_the_plain_case_is_not_called_the_smallest():
     assert "The case: 2 numbers, seed 0." in repr(Sum().check(lambda sqs, numbers: 7))
 
