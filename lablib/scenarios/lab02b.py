@@ -64,7 +64,7 @@ def bad_company(run: Run) -> Met:
 def forgotten(run: Run) -> Met:
     """A message is deleted, and its order was never done."""
     first = next(iter(lost(run)), None)
-    return run.trace.where("Deleted", subject=first)[0].time if first else "each order that left the queue was done"
+    return run.trace.where("Deleted", subject=first)[0].time if first else "each order that was deleted was done"
 
 
 @mission("02b.sorted", "bad", "failures", "max_receives")

@@ -126,7 +126,7 @@ def crowded(run: Run, workers: int) -> Met:
 
 def all_busy(run: Run, workers: int) -> Met:
     """When so many workers were at work at the same time."""
-    near = f"at most {counted(most_busy(run), 'worker')} at work at the same time"
+    near = f"at most {counted(most_busy(run), 'worker')} busy at once"
     return next((work.time for work in works(run) if work.busy >= workers), near)
 
 
