@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 
 _INSIST = 0.5  # seconds after which a run that was asked to stop is stopped where it stands
-_AGAIN = 0.5  # seconds after which code that swallowed TooLong is left behind
+_AGAIN = 0.5  # seconds after which code that swallowed RealTimeExceeded is left behind
 _ENGINE = ("lablib.kernel", "lablib.services", "lablib.gateway", "lablib.clients")
 
 
@@ -158,10 +158,10 @@ class RealTimeExceeded(BaseException):
 
 @contextmanager
 def real_time_limit(seconds: float, leave_behind: Callable[[], None]) -> Iterator[None]:
-    """Raise TooLong in this thread when the block is not over after `seconds` of real time.
+    """Raise RealTimeExceeded in this thread when the block is not over after `seconds` of real time.
 
     Code that swallows it (`except:` in an endless loop) is met by a signal half a second later, in which `leave_behind`
-    is called; that needs POSIX and the main thread, elsewhere TooLong is raised again and again.
+    is called; that needs POSIX and the main thread, elsewhere RealTimeExceeded is raised again and again.
     """
     over, lock = threading.Event(), threading.Lock()
     me = threading.get_ident()
