@@ -107,7 +107,8 @@ def test_what_happened_to_a_message_can_be_read_on_a_low_screen(run_cells, more)
     nothing_is_cut(bench)
     expect(bench.card).to_be_in_viewport(ratio=1)
     clauses = bench.card.get_by_role("list", name="What happened to it")
-    assert clauses.evaluate("list => list.clientHeight >= 4 * list.firstChild.clientHeight")
+    four = "list => list.clientHeight >= 4 * list.firstChild.clientHeight"
+    bench.page.wait_for_function(four, arg=clauses.element_handle())
     expect(bench.card.locator("[aria-current]")).to_be_in_viewport(ratio=1)
 
 

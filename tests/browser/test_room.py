@@ -98,7 +98,7 @@ def test_why_a_mission_is_not_met_is_whole(page, size):
     page.set_viewport_size({"width": size[0], "height": size[1]})
     bench = Bench(type("Saved", (), {"page": page}))
     bench.lift()
-    why = bench.box.locator(".ml-mission-controls .ml-why")
+    why = bench.box.locator(".ml-mission-controls .ml-near")
     expect(bench.box.locator(".ml-missions .ml-todo")).to_be_visible()
     expect(why).to_have_text(re.compile("^Not yet: .*[.]$"))
     assert why.evaluate("why => why.scrollWidth <= why.clientWidth"), why.inner_text()

@@ -523,7 +523,7 @@ def test_the_words_of_a_mission_stay_while_the_next_run_meets_it_too(run_cells):
 
 def test_a_mission_that_was_not_met_says_how_near_it_came_once_the_run_was_watched_and_moves_nothing(run_cells):
     bench = Bench(run_cells("workbench(VideoQueue, seed=7, mode='direct', consumers=4)"))
-    why, place = bench.box.locator(".ml-why"), bench.canvas.bounding_box()
+    why, place = bench.box.locator(".ml-near"), bench.canvas.bounding_box()
     expect(bench.box.locator(".ml-missions .ml-met")).to_have_count(0)
     expect(why).to_be_empty()  # it would tell what is still to be seen
     bench.lift()

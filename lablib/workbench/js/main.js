@@ -224,14 +224,14 @@ export function mount(root, store) {
     select = pick; opened ||= pick.m !== undefined;
     bubbleUntil = 0;
     fill(quiet);
-    const seen = () => { if (!quiet) card.scrollIntoView({ block: "nearest" }); };
-    seen();
+    const reveal = () => { if (!quiet) card.scrollIntoView({ block: "nearest" }); };
+    reveal();
     if (pick.m !== undefined) {
       if (pick.lane === mine()) store.select(pick.m);
       const key = `${pick.lane}/${pick.m}`;
       if (!told.has(key)) told.set(key, store.ask({ do: "why", message: pick.m, lane: toPython(pick.lane) }));
       const life = await told.get(key);
-      if (select === pick && life?.clauses) { pick.told = life; fill(quiet); seen(); }
+      if (select === pick && life?.clauses) { pick.told = life; fill(quiet); reveal(); }
     }
     tellTime("choose"); wake();
   }

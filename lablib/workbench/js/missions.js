@@ -28,7 +28,7 @@ function widthOf(text, count) {
  */
 export function missions(controlsFor, keep) {
   const element = h("ol", { class: "ml-missions", "aria-label": "Missions", hidden: true }),
-    controls = h("div", { class: "ml-mission-controls", hidden: true }), why = h("span", { class: "ml-why", role: "status" });
+    controls = h("div", { class: "ml-mission-controls", hidden: true }), why = h("span", { class: "ml-near", role: "status" });
   const met = new Set();
   let list = [], told = [], shown = "";
   function paint(fresh = -1) {
