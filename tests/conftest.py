@@ -1,21 +1,50 @@
 """For all tests: a progress folder of their own, and no silent skip in continuous integration."""
 
 import os
+import re
 import shutil
 import signal
+import socket
 import tempfile
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from jupyter_client.connect import LocalPortCache
 
 settings.register_profile("lab", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # no test knows the clock
 settings.load_profile("lab")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job; what tests start must hear Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class Ports(LocalPortCache):
+    """Ports for the kernels that tests start (nbval, nbclient), from a range of this worker's own.
+
+    Jupyter takes ports that the system calls free, a second before the kernel opens them. In between a connection of a
+    browser test can get one of them, and the kernel dies at its start. The system gives away none below 32,768.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        worker = int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or 0)
+        self._ports = cycle(range(20_000 + 1_000 * (worker % 12), 21_000 + 1_000 * (worker % 12)))
+
+    def find_available_port(self, ip: str) -> int:
+        for port in self._ports:
+            with socket.socket() as probe:
+                free = port not in self.currently_used_ports and probe.connect_ex((ip, port)) != 0
+            if free:
+                self.currently_used_ports.add(port)
+                return port
+        raise AssertionError("a cycle has no end")
+
+
+Ports.instance()  # LocalPortCache.instance() is this one from now on
 
 HOME = "MESSAGING_LAB_HOME"
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
