@@ -50,18 +50,17 @@ def fifo_jump(run: Run) -> Met:
 
 @mission("03.still", "queue_type", "crash")
 def held_up(run: Run) -> Met:
-    """A truck moves again on the map that had stood still for 25 s, while all others moved."""
+    """One truck has stood still on the map for 25 s, while all others moved."""
     truck = {row.subject: row.actor for row in run.trace.where("Sent")}
     last, longest = dict.fromkeys(truck.values(), 0.0), 0.0
     for row in run.trace.where("WorkEnded"):
-        mine = truck[row.subject]
-        others = [time for name, time in last.items() if name != mine]
-        if others and row.time - min(others) < 12:
-            longest = max(longest, row.time - last[mine])
+        first, *others = sorted(last.values())
+        if others and row.time - others[0] < 12:
+            longest = max(longest, row.time - first)
             if longest >= 25:
                 return row.time
-        last[mine] = row.time
-    return f"one truck alone stood for {longest:.0f} s at most" if longest else "all stood still"
+        last[truck[row.subject]] = row.time
+    return f"one truck alone stood for {int(longest)} s at most" if longest else "all stood still"
 
 
 @mission("03.step", "queue_type", "group")
@@ -83,9 +82,11 @@ def in_step(run: Run) -> Met:
 def twenty(run: Run) -> Met:
     """Twenty consumers of a FIFO queue work at the same time, and every truck is in order."""
     values = run.scenario.values()
-    if values["queue_type"] != "fifo" or values["group"] == "random":
-        return "nobody keeps the trucks in order"
-    return all_busy(run, 20)
+    if values["queue_type"] != "fifo":
+        return "a standard queue does not keep the trucks in order"
+    if values["group"] == "random":
+        return "with a random group nobody keeps the trucks in order"
+    return all_busy(run, 20, "consumer")
 
 
 class Trucks(QueueScenario):

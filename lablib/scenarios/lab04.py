@@ -41,10 +41,10 @@ _FILTER = {"total": [{"numeric": [">=", _BIG]}]}
 @mission("04.half", "way")
 def nothing_half_known(run: Run) -> Met:
     """The shop crashes at one order in five, and none is known to some only."""
-    some = told(run)["some"]
+    some, crashes = told(run)["some"], run.scenario.values()["shop_crashes"]
     near = {
         f"{counted(some, 'order')} known to some receivers only": some,
-        "the shop crashes less often": run.scenario.values()["shop_crashes"] < 0.2,
+        f"the shop crashes at {100 * crashes:g} % of the orders": crashes < 0.2,
     }
     return changed(run, "rate") or met_unless(run, near)
 

@@ -124,9 +124,9 @@ def crowded(run: Run, workers: int) -> Met:
     return next((work.time for work in works(run) if work.together >= workers), near)
 
 
-def all_busy(run: Run, workers: int) -> Met:
-    """When so many workers were at work at the same time."""
-    near = f"at most {counted(most_busy(run), 'worker')} busy at once"
+def all_busy(run: Run, workers: int, called: str = "worker") -> Met:
+    """When so many workers were at work at the same time. `called`: what the picture calls one of them."""
+    near = f"at most {counted(most_busy(run), called)} busy at once"
     return next((work.time for work in works(run) if work.busy >= workers), near)
 
 

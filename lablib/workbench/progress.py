@@ -56,9 +56,14 @@ class Progress:
             one["kept"] = one["key"] in kept
 
     def shown(self, cursor: float) -> None:
-        """An instant of the run is shown: what was met until then is kept."""
+        """An instant of the run is shown: what was met until then is kept, one after the other. The page asks for a
+        later mission, and has words for it, when those before it are met.
+        """
         self._cursor = cursor
-        self._keep(lambda one: one["met"] and one["at"] <= cursor)
+        for one in self.document:
+            if not (one["kept"] or (one["met"] and one["at"] <= cursor)):
+                return
+            self.met(one["key"])
 
     def met(self, key: str) -> None:
         """The page showed that this mission is met: it may have shown more of the run than the instant where it is, and

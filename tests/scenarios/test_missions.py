@@ -11,7 +11,7 @@ from lablib.scenarios import Action
 from lablib.scenarios.lab01 import VideoQueue
 from lablib.scenarios.lab02 import Visibility
 from lablib.scenarios.lab02b import QueueToFunction
-from lablib.scenarios.lab03 import Trucks, in_step
+from lablib.scenarios.lab03 import Trucks, held_up, in_step
 from lablib.scenarios.lab04 import FanOut
 from lablib.scenarios.lab04b import Uploads
 from lablib.scenarios.lab05 import TruckStream
@@ -139,6 +139,7 @@ CASES = {
         crash(Trucks(visibility_timeout=5), 7, 10.0),
         crash(Trucks(group="one"), 7, 10.0),  # all stand still
         crash(Trucks(queue_type="standard"), 7, 10.0),
+        crash(Trucks(), 7, 43.0),  # too near the end
         (Trucks(), 7),
     ],
     "03.step": [
@@ -155,6 +156,7 @@ CASES = {
         (FanOut(shop_crashes=0.2), 7),
         (FanOut(way="one by one", shop_crashes=0.2), 7),
         (FanOut(way="one by one"), 7),  # it does not crash
+        (FanOut(shop_crashes=0.1), 7),  # not often enough
     ],
     "04.away": [
         (FanOut(outage=120.0, partner="queue"), 7),
@@ -294,6 +296,9 @@ def test_a_run_that_does_not_meet_it_says_how_near_it_came(scenario, mission):
         ("02b.sorted", ["11 good orders in the dead-letter queue", "nothing is in the dead-letter queue"]),
         ("02b.calls", ["136 calls for 961 orders", "34 calls for 540 orders; reserved concurrency is 1"]),
         ("03.order", ["11 jumps back", "1 consumer at work"]),
+        ("03.still", ["one truck alone stood for 17 s at most"]),  # and still does at the end
+        ("03.twenty", ["at most 10 consumers busy at once"]),
+        ("04.half", ["the shop crashes at 10 % of the orders"]),
         ("04.away", ["18 orders did not reach the partner", "the partner is away for 0 s"]),
         ("05.again", ["1 position drawn twice; crash a worker in the middle of a read", "no worker crashed"]),
         ("05.hot", ["no shard refused a record, the busiest took 29 % of what it could"]),
@@ -370,6 +375,12 @@ def test_what_one_mission_leaves_behind_spoils_no_other(scenario):
     for step in learner.steps(bench, GOOD):
         run = step.scenario.run(bench.seed, step.all_actions)
         assert step.mission.at(run) is not None, f"{step.mission.key} in {step.scenario}, {step.all_actions}"
+
+
+def test_a_truck_that_still_stands_when_the_run_ends_has_stood():
+    """Its position comes back after the end. Who watches sees it stand for 29 s while all others drive."""
+    run = play(*crash(Trucks(), 7, 32.0))
+    assert 55 < held_up.at(run) < 60
 
 
 def test_a_crash_that_another_mission_left_behind_does_not_hide_that_all_is_in_order():

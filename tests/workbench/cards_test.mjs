@@ -8,7 +8,8 @@ import { actorCard, placeCard, standBeside } from "../../lablib/workbench/js/car
 import { Spoken, inRows, sayNow } from "../../lablib/workbench/js/told.js";
 import { Scrub } from "../../lablib/workbench/js/scrub.js";
 import { unitOf } from "../../lablib/workbench/js/settings.js";
-import { page, recorder } from "./canvas.mjs";
+import { Stage } from "../../lablib/workbench/js/stage.js";
+import { page, recorder, view } from "./canvas.mjs";
 
 const files = process.env.RUNS ? JSON.parse(readFileSync(process.env.RUNS)) : [];
 const named = (name) => files.find((f) => f.name === name);
@@ -144,4 +145,29 @@ test("the unit agrees with the number as it is shown", () => {
   const calls = { unit: "calls", one: "call", scale: 1 }, share = { unit: "%", one: "%", scale: 100 };
   assert.deepEqual([0, 1, 2].map((n) => unitOf(calls, n)), ["calls", "call", "calls"]);
   assert.deepEqual([0.01, 1].map((n) => unitOf(share, n)), ["%", "%"]);
+});
+
+test("blocks of a crowd stand in the box of their queue, also beside a lens and in two low lanes", { skip: !named("crowd") }, () => {
+  for (const name of ["crowd", "one group for all"]) for (const [W, H] of [[1092, 310], [840, 340], [1240, 620], [1880, 860]]) {
+    const run = open(name), stage = new Stage(), g = recorder(), t = run.duration * 0.99;
+    stage.layout(W, H, false); stage.show([{ run, label: "A" }, { run, label: "B" }]); stage.draw(g, view(t, PALETTE.light));
+    for (const lane of stage.lanes) for (const b of lane.boxes.values()) if (b.role === "queue") {
+      const side = lane.unit * 10, mine = g.calls.filter(([name, , y, w]) => name === "roundRect" && Math.abs(w - side) < 0.01 && y >= b.y && y <= b.y + b.h);
+      assert.ok(mine.length >= Math.floor(run.count("waiting", t, b.place) / 100), "each block is drawn");
+      for (const [, x] of mine) assert.ok(x >= b.x + 3, `${name} in ${W} x ${H}: a block at ${x} is out of the box at ${b.x}`);
+    }
+  }
+});
+
+test("fast time shows of each worker its number and how busy it was, in cells of every size", { skip: !named("crowd") }, () => {
+  const run = open("one group for all");
+  for (const [W, H] of [[1092, 310], [1240, 620], [1880, 860]]) {
+    const stage = new Stage(), g = recorder(), t = run.duration * 0.9;
+    stage.layout(W, H, false); stage.show([{ run, label: "A" }, { run, label: "B" }]); stage.draw(g, view(t, PALETTE.light, { aggregate: true, speed: 100 }));
+    for (const [a, c] of stage.lanes[0].cells) {
+      const inside = (x, y) => x >= c.x && x <= c.x + c.w && y >= c.y && y <= c.y + c.h;
+      assert.ok(g.calls.some(([name, words, x, y]) => name === "fillText" && words === run.actors[a].name.split("-")[1] && inside(x, y)), `${run.actors[a].name} has its number in ${W} x ${H}`);
+      assert.ok(g.calls.some(([name, x, y, , h]) => name === "roundRect" && h < c.h / 2 && inside(x, y)), `${run.actors[a].name} has a bar`);
+    }
+  }
 });

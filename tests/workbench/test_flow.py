@@ -44,7 +44,10 @@ RUNS = {
     "groups": lambda: Trucks().run(seed=2),
     "standard": lambda: Trucks(queue_type="standard").run(seed=7),
 }
-CROWDS = {"crowd": lambda: VideoQueue(rate=20).run(seed=7)}
+CROWDS = {
+    "crowd": lambda: VideoQueue(rate=20).run(seed=7),
+    "one group for all": lambda: Trucks(group="one", trucks=60, consumers=40).run(seed=7),
+}
 # Runs whose places are not only queues and hands: these must be painted, but are counted in tests of their own.
 OTHERS = {
     "direct": lambda: VideoQueue(mode="direct").run(seed=7),

@@ -8,6 +8,7 @@ import pytest
 from lablib.scenarios import Action
 from lablib.scenarios.lab01 import VideoQueue
 from lablib.scenarios.lab02 import Visibility
+from lablib.scenarios.lab03 import Trucks
 from lablib.workbench import progress, workbench
 from lablib.workbench.question import drawing
 
@@ -89,6 +90,16 @@ def test_what_happened_before_the_instant_shown_is_met_at_once():
     assert missions(bench)["02.often"]["kept"]
 
 
+def test_a_later_mission_is_not_kept_before_the_page_asks_for_it(home):
+    """Else its task and its words are gone before anybody saw them."""
+    bench = workbench(Trucks, seed=7, group="one")
+    bench.seek(60.0)
+    assert [key for key, one in missions(bench).items() if one["met"]] == ["03.step"]
+    assert not (home / "missions.json").exists()
+    bench.group = "truck"
+    assert [key for key, one in missions(bench).items() if one["kept"]] == ["03.order"]
+
+
 def test_in_a_notebook_a_slider_that_moves_is_not_held_up(monkeypatch):
     looked = []
     found = VideoQueue.missions[0].document
@@ -160,7 +171,5 @@ def test_the_axis_to_draw_on_has_room_and_does_not_tell_the_most(seed):
 
 
 def test_a_scenario_without_a_guess_says_what_to_give():
-    from lablib.scenarios.lab03 import Trucks
-
     with pytest.raises(ValueError, match="predict=True: Trucks has no guess; give the key of a question"):
         workbench(Trucks, predict=True)

@@ -1,5 +1,6 @@
 // Where everything stands: columns along the links, rows where they branch, one size of mark for all lanes. Pure.
 import { BLOCKS_ABOVE, SIZES, clamp } from "./theme.js";
+import { blocksWide } from "./painters/bag.js";
 import { lines } from "./painters/lines.js";
 import { tapeScale } from "./painters/tape.js";
 
@@ -92,9 +93,8 @@ export function arrange(lanes, W, H, { big = false, lens = null } = {}) {
   if (blocks) {
     size = 15; pitch = size * 1.32;
     for (unit of [6, 5, 4, 3.5, 3, 2.5, 2, 1.5, 1]) {
-      const side = unit * 11.3;
-      need = Math.max(...heaps.map(({ b, p }) => Math.ceil(p.run.most("waiting", b.place) / 100 / rowsOf(b, side)) * side + 30));
-      if (heaps.every(({ p }) => need < p.room * 0.72)) break;
+      need = Math.max(...heaps.map(({ b, p }) => blocksWide(b, p.run.places[b.place], unit, p.run.most("waiting", b.place))));
+      if (heaps.every(({ p }) => need < Math.min(p.room * 0.72, widest(p, fs)))) break;
     }
   }
   let y = 0;
@@ -168,11 +168,16 @@ function plan({ lane, columns: list, forward }, W, H, { fs, head, lensW, lens, b
   return { run, boxes, forward, fixed, flexible, gaps: gaps.map((w) => w * share), room: W - lensW - 2 - taken - gaps.reduce((a, b) => a + b, 0) * share };
 }
 
+const kinds = (p, kind) => p.flexible.filter((f) => f === kind).length;
+
+/** What the hands need at least, each; and how wide a heap can be beside them. */
+const narrowest = (p, fs) => (kinds(p, "hands") ? Math.min(fs * 15.5, (p.room * 0.5) / kinds(p, "hands")) : 0);
+const widest = (p, fs) => (p.room - narrowest(p, fs) * kinds(p, "hands")) / Math.max(1, kinds(p, "heap"));
+
 /** Widths: the queue gets what its fullest pile needs, the hands the rest up to a limit. */
 function widths(p, W, need, { fs }) {
-  const heaps = p.flexible.filter((f) => f === "heap").length, hands = p.flexible.filter((f) => f === "hands").length;
-  const least = hands ? Math.min(fs * 15.5, (p.room * 0.5) / hands) : 0;
-  const heap = heaps ? Math.min((p.room - least * hands) / heaps, Math.max(need, (p.room * (hands ? 0.36 : 1)) / heaps,
+  const heaps = kinds(p, "heap"), hands = kinds(p, "hands");
+  const heap = heaps ? Math.min(widest(p, fs), Math.max(need, (p.room * (hands ? 0.36 : 1)) / heaps,
     Math.min(250, p.room * 0.42))) : 0;
   const hand = hands ? Math.min((p.room - heap * heaps) / hands, fs * 41) : 0;
   const spare = Math.max(0, p.room - heap * heaps - hand * hands) / Math.max(1, heaps || hands);

@@ -110,11 +110,21 @@ function stamp(u, color, page) {
   return c;
 }
 
+/** Blocks in the box of a place, `u` for each mark: their side, the gap between them, how many stand one below the other, where the servers stand. */
+function blocksIn(b, place, u) {
+  const side = u * 10, gap = Math.max(2, u * 1.3), foot = place.parts ? 16 : 0;
+  return { side, gap, foot, count: Math.max(1, Math.floor((b.h - b.head - 20 - foot + gap) / (side + gap))) };
+}
+
+/** How wide a box must be for so many marks in blocks. */
+export function blocksWide(b, place, u, most) {
+  const { side, gap, count } = blocksIn(b, place, u);
+  return Math.ceil((Math.floor(most / 100) + 1) / count) * (side + gap) + 22;
+}
+
 /** Amounts, not individuals: blocks of 100 marks, the last one counted out mark by mark. */
 function blocks(g, b, lane, v, n) {
-  const { parts } = lane.run.places[b.place], foot = parts ? 16 : 0;       // where the servers stand that are away
-  const { col } = v, u = lane.unit, side = u * 10, gap = Math.max(2, u * 1.3),
-    count = Math.max(1, Math.floor((b.h - b.head - 20 - foot + gap) / (side + gap)));
+  const { col } = v, u = lane.unit, { side, gap, foot, count } = blocksIn(b, lane.run.places[b.place], u);
   const full = Math.floor(n / 100), rest = n % 100, y0 = b.y + b.head + 4;
   const at = (i) => [b.x + b.w - 14 - side - Math.floor(i / count) * (side + gap), y0 + (i % count) * (side + gap)];
   const made = stamp(u, col.waiting, col.page);

@@ -117,14 +117,16 @@ function cell(g, c, a, lane, v) {
     color = st.state === "down" ? col.again : mine.length ? col.ink : col.soft;
   const font = { size: fs - (b.crowd ? (b.tight < 10 ? 2 : 1) : 0), weight: mine.length ? 600 : 400, color, least: 8 },
     wide = (size) => width(g, "8".repeat(b.longest), size), tiny = b.crowd && b.tight + wide(font.size) > c.w;   // as wide as the cell, or not written
-  const beside = !b.crowd || (st.state === "down" ? c.x + b.tight + wide(font.size) < c.mx - b.handSize / 2 : !mine.length || c.w > fs * 2.8);
+  const marked = mine.length > 0 && !v.aggregate;      // no mark stands where its number would be
+  const beside = !b.crowd || (st.state === "down" ? c.x + b.tight + wide(font.size) < c.mx - b.handSize / 2 : !marked || c.w > fs * 2.8);
   if (beside && !tiny) text(g, shown, c.x + b.tight, mid, { ...font, max: Math.max(space, fs * 1.2) });
-  else if (tiny && !mine.length && st.state !== "down" && wide(8) <= c.w - 2) text(g, shown, c.x + c.w / 2, mid, { ...font, max: c.w - 2, align: "center" });
+  else if (tiny && !marked && st.state !== "down" && wide(8) <= c.w - 2) text(g, shown, c.x + c.w / 2, mid, { ...font, max: c.w - 2, align: "center" });
   if (st.state === "down") { crashed(g, c, lane, v, st); g.globalAlpha = 1; return; }
   if (v.aggregate) {
     const busy = run.busy(a, Math.max(0, t - Math.max(1, v.speed)), t), x = b.crowd ? c.x + 26 : c.mx - b.handSize / 2,
       w = b.crowd ? c.w - 34 : c.x + c.w - fs * 4 - x;
     if (w >= 10) bar(g, x, mid - 5, w, 10, busy, col.hand, alpha(col.edge, 0.25));   // rounder than long, it would be no bar
+    else if (c.w >= 14) bar(g, c.x + 4, c.y + c.h - 6, c.w - 8, 3, busy, col.hand, alpha(col.edge, 0.25));
     if (!b.crowd) text(g, `${Math.round(busy * 100)} %`, c.x + c.w - 10, mid, { size: fs, weight: 600, color: col.ink, align: "right" });
     g.globalAlpha = 1;
     return;
