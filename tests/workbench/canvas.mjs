@@ -34,6 +34,6 @@ export const page = { createElement: () => new Words(), createElementNS: () => n
 export function view(t, col, more = {}) {
   return {
     t, col, speed: 1, wall: 0, big: false, select: null, hover: null, focus: null, hits: [], playing: false, reduced: true,
-    run: () => 2, since: (t0) => (t - t0) + 9, back: 0.5, ...more,
+    run: () => 2, since: (t0) => t - t0, back: 0.5, ...more,
   };
 }

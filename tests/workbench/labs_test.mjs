@@ -8,7 +8,7 @@ import { PALETTE } from "../../lablib/workbench/js/theme.js";
 import { Stage } from "../../lablib/workbench/js/stage.js";
 import { behind, tape as shard } from "../../lablib/workbench/js/painters/tape.js";
 import { cellOf } from "../../lablib/workbench/js/painters/executions.js";
-import { filled } from "../../lablib/workbench/js/painters/buffer.js";
+import { bytesOf, filled } from "../../lablib/workbench/js/painters/buffer.js";
 import { brokersLens, nodeAt, owner, unconnected } from "../../lablib/workbench/js/painters/brokers.js";
 import { clusterLens } from "../../lablib/workbench/js/painters/cluster.js";
 import { placeCard } from "../../lablib/workbench/js/card.js";
@@ -80,7 +80,8 @@ const PAINTED = {
   collected({ g, v, lane, t }) {
     const { run } = lane, [buffer] = placed(lane, "buffer"), words = wordsIn(g, lane.lensBox);
     const objects = Object.fromEntries(placed(lane, "shelf").map((b) => [run.places[b.place].id, number(wordsIn(g, b), /^([\d,]+) objects?/) ?? 0]));
-    const title = buffer ? number(wordsIn(g, buffer), /^([\d,]+) collected/) : 0;
+    const title = buffer ? number(wordsIn(g, buffer), /^([\d,]+) collected/) : 0, size = buffer && !buffer.tight ? wordsIn(g, buffer).find((s) => / of [\d.]+ MiB$/.test(s)) : null;
+    if (size !== null) assert.equal(size, `${bytesOf(filled(run, t).bytes)} of ${bytesOf(run.lens.buffer.limits[0])}`, "what is used up of the size, also just after it was full");
     return { inside: buffer && !lane.blocks ? touched(v, lane, buffer) : title, title, bytes: buffer ? filled(run, t).bytes : 0, objects,
       stored: number(words, /^([\d,]+) delivered to S3/) ?? 0, read: number(words, /^([\d,]+) read by your code/) ?? 0 };
   },

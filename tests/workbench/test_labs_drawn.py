@@ -130,6 +130,8 @@ def test_what_the_painters_of_the_labs_paint(tmp_path):
             files[-1].write_bytes(document.pack(document.describe(run)))
         numbers = [{subject: i + 1 for i, subject in enumerate(document.subjects(run))} for run in runs]
         just_after = {action.at + 0.2113 for run in runs for action in run.actions}  # when not all have noticed it
+        if count is collected:  # when a buffer is empty again
+            just_after |= {row.time + 0.5 for run in runs for row in run.trace.where(kind="BufferClosed")[:4]}
         times = [*instants(runs, random.Random(name), 10), *sorted(just_after)]
         checks = [[count(run, t, mine) for run, mine in zip(runs, numbers, strict=True)] for t in times]
         scenes.append({"name": name, "kind": count.__name__, "files": [str(f) for f in files], "checks": checks})

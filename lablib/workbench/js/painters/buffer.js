@@ -85,12 +85,12 @@ function gone(g, b, lane, v) {
 /** One of the two limits: its name, how much of it is used up, and whether it was the one that closed the buffer just now. */
 function limit(g, b, y, name, share, words, leads, fresh, col) {
   const color = causeColor(name, col), hit = fresh === name || (fresh === "change" && name === "time"), x = b.x + 13, w = b.w - 26, fs = b.fs;
-  const last = name === "transform" ? "first" : name, least = width(g, last, fs - 1, 700) + 8;
-  const said = fitting(g, hit ? ["full: all leave", "full"] : [...words, ""], w - least, fs - 1, hit ? 700 : 450);
-  text(g, fitting(g, name === "transform" ? ["first, for the transform", name, last] : [name], w - width(g, said, fs - 1, 700) - 8, fs - 1, 450), x, y,
-    { size: fs - 1, weight: leads || hit ? 700 : 450, color: leads || hit ? color : col.soft });
-  text(g, said, x + w, y, { size: fs - 1, weight: hit ? 700 : 450, color: hit ? color : col.soft, align: "right" });
-  bar(g, x, y + fs * 0.75, w, fs * 0.62, clamp(hit ? 1 : share, 0, 1), leads || hit ? color : alpha(color, 0.5), alpha(color, 0.14));
+  const last = name === "transform" ? "first" : hit ? `${name} was full` : name, least = width(g, last, fs - 1, 700) + 8, weight = leads || hit ? 700 : 450;
+  const said = fitting(g, [...words, ""], w - least, fs - 1, 450);
+  const names = name === "transform" ? ["first, for the transform", name] : hit ? [`${name} was full: all left`] : [];
+  text(g, fitting(g, [...names, last, name], w - width(g, said, fs - 1, 450) - 8, fs - 1, weight), x, y, { size: fs - 1, weight, color: leads || hit ? color : col.soft });
+  text(g, said, x + w, y, { size: fs - 1, weight: 450, color: col.soft, align: "right" });
+  bar(g, x, y + fs * 0.75, w, fs * 0.62, clamp(share, 0, 1), leads || hit ? color : alpha(color, 0.5), alpha(color, 0.14));
 }
 
 /** An attempt that failed, and the pause before the next. */
