@@ -115,6 +115,9 @@ def fold(trace: Trace) -> Tokens:
     return _Fold(trace).run()
 
 
+_ABOUT_ONE = ("works", "worked", "drops")  # the row is about one of the deliveries that its actor has
+
+
 class _Fold:
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
@@ -129,6 +132,9 @@ class _Fold:
         self.size = len(trace.names) + len(trace)  # more than there are names: numbers of pairs are unique
         self.rest: dict[int, Token] = {}  # what lies at a resource, by resource and subject
         self.held: dict[int, dict[int, Token]] = {}  # what each actor has: by actor, then by subject
+        self.earlier: dict[tuple[int, int], list[Token]] = {}  # deliveries that it still has beside the latest
+        self.later: dict[tuple[int, float], int] = {}  # see `is_kept`
+        self.functions: set[int] = set()  # actors that work on several deliveries at a time
         self.cut: dict[tuple[int, int], Token] = {}  # what an actor had when its connection broke, by actor and subject
         self.asking: dict[int, Token | None] = {}  # callers, by subject; None: waits no longer
         self.reading: dict[int, Token] = {}  # readers, by resource and reader
@@ -203,6 +209,7 @@ class _Fold:
         and subject, and the number of the pair of these. It is found once an event, not once a row.
         """
         found = {
+            self.chooses: event.holder in _ABOUT_ONE,
             self.delivers: event.holder == "gets",
             self.works: event.holder == "works",
             self.worked: event.holder == "worked",
@@ -214,6 +221,7 @@ class _Fold:
             self.drops: event.holder in ("drops", "loses"),
             self.notes: event.copies or event.ends == DEAD_LETTER or event.group,
             self.loses: event.lost,
+            self.puts_back: event.holder in _ABOUT_ONE,
         }
         return tuple(step for step, wanted in found.items() if wanted)
 
@@ -307,12 +315,59 @@ class _Fold:
             arrival = self.untils[cause]
         mine = self.held.setdefault(actor, {})
         self.cut.pop((actor, subject), None)
-        if subject in mine:
+        if subject in mine and self.is_kept(i, mine[subject]):
+            self.earlier.setdefault((actor, subject), []).append(mine[subject])
+        elif subject in mine:
             self.end(mine[subject], i, "received again")
         mine[subject] = held = self.begin(i, subject, HELD, resource, actor)
         held.start, held.visible_until = arrival, token.visible_until
         if actor in self.frozen:
             token.orphan_from = token.start
+
+    def is_kept(self, i: int, token: Token) -> bool:
+        """Does its holder keep this delivery, though row `i` gives it the message again? A program does not. Lambda
+        calls a function with both: the first receive is a cause of later rows, or of a call cut off by the run's end.
+        """
+        if token.work_from is not None and token.work_until is None and token.holder in self.functions:
+            return True
+        if not self.later:
+            subjects = self.trace.column("subject")
+            for row, kind in enumerate(self.kinds):
+                if kind in self.table and self.table[kind][0].holder in _ABOUT_ONE and subjects[row]:
+                    self.later[subjects[row], self.received_at(row)] = row
+        return self.later.get((token.subject, token.since), -1) > i
+
+    def received_at(self, i: int) -> float:
+        """When what the row is about was received, by its causes; -1.0 when they do not tell."""
+        cause = self.causes[i]
+        while cause >= 0 and self.kinds[cause] in self.table:
+            holder = self.table[self.kinds[cause]][0].holder
+            if holder == "gets":
+                return self.times[cause]
+            if holder != "works":
+                break
+            cause = self.causes[cause]
+        return -1.0
+
+    def chooses(self, i: int, _event: Event, _resource: int, subject: int, _key: int) -> None:
+        """Of several deliveries that the actor has, the row is about one: its causes tell which, or its number."""
+        actor = self.actors[i]
+        if several := self.earlier.get((actor, subject)):
+            mine, since, number = self.held[actor], self.received_at(i), self.trace.details[i]
+            several.append(mine[subject])
+            told = [t for t in several if t.since == since] or [t for t in several if t.delivery == number]
+            mine[subject] = (told or several)[-1]
+            several.remove(mine[subject])
+
+    def puts_back(self, i: int, _event: Event, _resource: int, subject: int, _key: int) -> None:
+        """The latest of several deliveries is at hand again."""
+        actor, mine = self.actors[i], self.held.get(self.actors[i], {})
+        if several := self.earlier.get((actor, subject)):
+            several += [mine.pop(subject)] if subject in mine else []
+            several.sort(key=lambda token: token.delivery)
+            mine[subject] = several.pop()
+            if not several:
+                del self.earlier[actor, subject]
 
     def works(self, i: int, _event: Event, resource: int, subject: int, key: int) -> None:
         actor = self.actors[i]
@@ -329,6 +384,8 @@ class _Fold:
                 self.end(before, i, "taken")
                 token.visible_until = before.visible_until
         time, until = self.times[i], self.untils[i]
+        if resource == actor:  # it is a place itself
+            self.functions.add(actor)
         token.work_from, token.work_until = time, None
         token.work_end = until if until > time else None
 
@@ -384,6 +441,11 @@ class _Fold:
             self.end(before, i, "read on")
             token.left = before.start
 
+    def others(self, actor: int) -> list[Token]:
+        """What the actor has beside the latest deliveries; it has them no more."""
+        keys = [key for key in self.earlier if key[0] == actor]
+        return [token for key in keys for token in self.earlier.pop(key)]
+
     # ---- rows about actors -------------------------------------------------------------------------------------------
 
     def actor_row(self, i: int, event: Event) -> None:
@@ -401,7 +463,7 @@ class _Fold:
         mine = self.held.get(actor, {})
         if event.is_now == "down":
             self.frozen.discard(actor)
-            tokens = list(mine.values())
+            tokens = [*mine.values(), *self.others(actor)]
             mine.clear()
             for token in tokens:
                 self.end(token, i, "crashed")

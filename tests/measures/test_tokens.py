@@ -10,6 +10,7 @@ from lablib.measures.document import describe
 from lablib.scenarios import Action
 from lablib.scenarios.lab01 import Fleet, VideoQueue
 from lablib.scenarios.lab02 import Visibility
+from lablib.scenarios.lab02b import QueueToFunction
 from lablib.scenarios.lab03 import Trucks
 from lablib.scenarios.run import check, simulate
 
@@ -176,6 +177,19 @@ def test_a_batch_is_worked_on_one_after_the_other_and_held_from_the_start():
 
 
 # ---- the document ----------------------------------------------------------------------------------------------------
+
+
+def test_a_function_has_a_message_twice_when_it_comes_again_before_the_call_with_it_has_ended():
+    run = fresh(QueueToFunction(batch_size=100, window=60, rate=8, reserved=1, work=1, timeout=120), seed=7)
+    numbers = {number: subject for subject, number in run.tokens.subjects.items()}
+    first, second = [t for t in run.tokens.tokens if t.subject == numbers[94] and t.state == "held"]
+    assert (first.delivery, second.delivery) == (1, 2)
+    assert first.work_from < second.start < first.work_until == first.end, "the second receive ends nothing"
+    assert first.because == "ignored", "the delete with its receipt handle did nothing"
+    assert second.work_from is None and second.because == "ignored"
+    assert second.end == run.trace.where("BatchReleased", subject=run.tokens.name(numbers[94]))[-1].time
+    hidden = [t for t in run.tokens.tokens if t.subject == numbers[94] and t.state == "hidden"][-1]
+    assert hidden.orphan_from == second.end, "until then it is in Lambda's hands"
 
 
 def test_the_columns_of_a_table_have_one_length_and_names_are_indices():

@@ -60,6 +60,10 @@ SCENES = {
         called,
         lambda: [QueueToFunction(batch_size=30, window=15, rate=12.0, visibility_timeout=900).run(seed=7)],
     ),
+    "a message in a call and in the next batch": (
+        called,
+        lambda: [QueueToFunction(batch_size=100, window=60, rate=8, reserved=1, work=1.0, timeout=120).run(seed=7)],
+    ),
     "one who subscribes later": (
         subscribed,
         lambda: [FanOut(late=True, partner=kind).run(7, [Action("add_analytics", at)]) for kind, at in LATER],

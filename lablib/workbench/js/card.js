@@ -55,6 +55,10 @@ const nameOf = (run, k) => run.actors[k.holder]?.name ?? "somebody";
 
 function whoHas(run, held, t, direct) {
   const [k] = held, name = nameOf(run, k), mark = marksAt(run, t).find((x) => x.k === k), left = mark?.left ?? null;
+  if (held.length > 1 && held.every((x) => x.holder === k.holder)) {
+    return `${cap(name)} has it ${held.length === 2 ? "twice" : `${held.length} times`}: in a batch that is not done, and in a later one. `
+      + "It was received again because it was visible again.";
+  }
   if (held.length > 1) {
     return `${held.length} hands have it at the same time: ${held.map((x) => nameOf(run, x)).join(" and ")}. `
       + "Each began because the message was visible again when it asked.";

@@ -188,7 +188,7 @@ export class Lanes {
     const { end } = this.story(m), k = held[0] ?? now[0], copies = Math.max(0, ...run.of.get(m).filter((x) => x.t0 <= t).map((x) => x.copy)),
       received = copies ? `received ${copies === 1 ? "once" : `${copies} times`}` : "";
     if (!k) return [`${m + 1}`, end && end.t <= t ? end.kind : "not sent yet", end && end.t <= t ? at(end.t) : "", "", "", received];
-    return [`${m + 1}`, run.said[k.state] ?? k.state, `since ${at(k.t0)}`, held.map((x) => run.actors[x.holder].name).join(" and "),
+    return [`${m + 1}`, run.said[k.state] ?? k.state, `since ${at(k.t0)}`, [...new Set(held.map((x) => run.actors[x.holder].name))].join(" and "),
       hidden?.vu ? `hidden until ${at(hidden.vu)}` : "", received];
   }
 
