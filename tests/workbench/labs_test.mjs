@@ -79,6 +79,10 @@ const PAINTED = {
   },
   collected({ g, v, lane, t }) {
     const { run } = lane, [buffer] = placed(lane, "buffer"), words = wordsIn(g, lane.lensBox);
+    for (const b of placed(lane, "shelf")) {
+      const over = g.calls.filter(([name, x, y, w, h]) => name === "roundRect" && x > b.x && x + w < b.x + b.w && y + h > b.y && y < b.y + b.head - 1);
+      assert.deepEqual(over, [], "an object lies below the title, also while it comes");
+    }
     const objects = Object.fromEntries(placed(lane, "shelf").map((b) => [run.places[b.place].id, number(wordsIn(g, b), /^([\d,]+) objects?/) ?? 0]));
     const title = buffer ? number(wordsIn(g, buffer), /^([\d,]+) collected/) : 0, size = buffer && !buffer.tight ? wordsIn(g, buffer).find((s) => / of [\d.]+ MiB$/.test(s)) : null;
     if (size !== null) assert.equal(size, `${bytesOf(filled(run, t).bytes)} of ${bytesOf(run.lens.buffer.limits[0])}`, "what is used up of the size, also just after it was full");
@@ -237,7 +241,7 @@ for (const { name, kind, files, checks } of scenes) test(`${name}: what is paint
   const stage = new Stage(), lanes = files.map((file, i) => ({ run: model.openRun(model.unpack(readFileSync(file))), label: files.length > 1 ? "AB"[i] : "" }));
   stage.layout(1880, 860, false); stage.show(lanes);
   for (const wanted of checks) {
-    const { t } = wanted[0], g = recorder(), v = view(t, PALETTE.light);
+    const { t } = wanted[0], g = recorder(), v = view(t, PALETTE.light, { reduced: kind !== "collected" });
     stage.draw(g, v);
     wanted.forEach((counted, i) => {
       const found = PAINTED[kind]({ g, v, lane: stage.lanes[i], t });

@@ -38,8 +38,10 @@ export const shelf = {
 
 function crate(g, b, [at, n, bytes, why], i, run, v, broken) {
   const { col } = v, p = b.cell, s = Math.max(7, (p - 8) * Math.sqrt(bytes / largest(run))), age = v.since(at);
-  const fall = v.reduced || age < 0 || age > 0.7 ? 0 : (1 - age / 0.7) ** 2 * (b.h * 0.5);
-  const x = b.x + 10 + ((i % b.across) + 0.5) * p, y = b.y + b.head + (Math.floor(i / b.across) + 0.5) * p - fall + (p - 8 - s) / 2;
+  const left = v.reduced || age < 0 || age > 0.7 ? 0 : (1 - age / 0.7) ** 2;   // of its way from the pipe, on the screen's clock
+  const towards = (from, to) => to + (from - to) * left;
+  const x = towards(b.x + s / 2 + 2, b.x + 10 + ((i % b.across) + 0.5) * p);
+  const y = towards(Math.max(b.y + b.h / 2, b.y + b.head + s / 2), b.y + b.head + (Math.floor(i / b.across) + 0.5) * p + (p - 8 - s) / 2);
   const color = broken ? col.again : causeColor(why === "size" ? why : "time", col);
   box(g, x - s / 2, y - s / 2, s, s, Math.min(5, s / 6), { fill: alpha(color, 0.2), stroke: color, line: s > 20 ? 1.7 : 1.2 });
   if (s > 18) text(g, brief(n), x, y + 1, { size: Math.min(b.fs, s * 0.36), weight: 650, color: col.ink, align: "center" });
