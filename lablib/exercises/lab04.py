@@ -221,6 +221,18 @@ def _loose_rule(policy: dict[str, Any]) -> str:
     return ""
 
 
+_ALTERNATIVES = ". Of the rules in a list one is enough: what must hold together stands in one rule"
+
+
+def _alternatives(policy: dict[str, Any]) -> bool:
+    """Has a list of the policy two rules or more, such as two halves of a range?"""
+    for value in policy.values():
+        rules = [rule for rule in value if isinstance(rule, dict)] if isinstance(value, list) else []
+        if len(rules) > 1 or (isinstance(value, dict) and _alternatives(value)):
+            return True
+    return False
+
+
 def _misdirected(stage: Stage, order: str, message: str, queue: str, asked: dict[str, Any]) -> Problem:
     """An order is where it should not be, or is not where it should."""
     entry: Any = asked.get(queue)
@@ -231,7 +243,9 @@ def _misdirected(stage: Stage, order: str, message: str, queue: str, asked: dict
         why = f"Its filter policy, which looks at the {looked}, kept it out: {filtered[0].detail}. {_advice(*entry)}"
         return Problem(f"{wanted} It did not get {order}. {why}".rstrip(), [message])
     if entry:
-        why = f"Its filter policy lets that pass: {cut(entry[0], 150)}"
+        why = (
+            f"Its filter policy lets that pass: {cut(entry[0], 150)}{_ALTERNATIVES if _alternatives(entry[0]) else ''}"
+        )
     else:
         said = "says None" if queue in asked else "has no entry"
         why = f"Your dict {said} for {queue!r}, and without a filter policy all pass"

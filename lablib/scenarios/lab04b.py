@@ -74,7 +74,13 @@ def loop(run: Run) -> Met:
 @mission("04b.gone", "catalogue", "catalogue_away", "way")
 def gone(run: Run) -> Met:
     """The function was called three times for a photo, and then the event was given up."""
-    return next((row.time for row in run.trace.where("EventDiscarded", FUNCTION)), "the function lost no photo")
+    failed = Counter(row.subject for row in run.trace.where("InvocationFailed"))
+    values = run.scenario.values()
+    told = values["catalogue"] and values["way"] == "a topic"
+    near = "the function did not fail" if told else "no function is told of a photo"
+    if failed:
+        near = f"the function failed at most {counted(max(failed.values()), 'time')} for a photo"
+    return next((row.time for row in run.trace.where("EventDiscarded", FUNCTION)), near)
 
 
 class Uploads(Scenario):

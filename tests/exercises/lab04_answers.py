@@ -187,6 +187,9 @@ filters_big_without_list = _filters(big=_attributes(total={"numeric": [">=", 100
 filters_spring_without_list = _filters(
     spring=_body(coupon=[{"prefix": "SPRING-"}], total={"numeric": [">=", 20, "<", 100]})
 )
+filters_two_halves_of_a_range = _filters(
+    spring=_body(coupon=[{"prefix": "SPRING-"}], total=[{"numeric": [">=", 20]}, {"numeric": ["<", 100]}])
+)
 filters_none_for_asia = _filters(asia=None)
 filters_items_as_attribute = _filters(fragile=_attributes(items=["fragile"]))
 filters_nested_attributes = _filters(fragile=_attributes(items={"tags": ["fragile"]}))
@@ -271,6 +274,7 @@ WRONG = [
     ("04.filters", filters_spring_without_list, ["'spring'", r'A rule stands in a list: {"total": \[{"numeric": ']),
     ("04.filters", filters_with_tests, ["'asia' wants .* But it got order-", "a test order", "lets that pass"]),
     ("04.filters", filters_test_is_no, ["It did not get order-", 'test is missing; wanted: "no"']),
+    ("04.filters", filters_two_halves_of_a_range, ["But it got order-", "Of the rules in a list one is enough"]),
     ("04.filters", filters_test_is_not_yes, ['test is missing; wanted: anything but "yes"']),
     ("04.filters", filters_abroad_or_nowhere, ["'abroad' wants .* But it got order-", "picked up, no country"]),
     (

@@ -171,6 +171,7 @@ CASES = {
     "04.twice": [
         (FanOut(), 7, [Action("partner_slow", 60.0, value=60.0)]),
         (FanOut(outage=60.0), 7),  # tried again, but it had not taken it
+        (FanOut(partner="queue"), 7, [Action("partner_slow", 60.0, value=60.0)]),
         (FanOut(), 7),
     ],
     "04.late": [
@@ -192,6 +193,7 @@ CASES = {
         (Uploads(catalogue=True), 7, [Action("catalogue_away", 20.0, value=240.0)]),
         (Uploads(catalogue=True), 7, [Action("catalogue_away", 20.0, value=60.0)]),  # the second try succeeds
         (Uploads(catalogue=True), 7),
+        (Uploads(), 7),
     ],
     "05.six": [
         (TruckStream(shards=8, consumers=8), 7),
@@ -300,6 +302,8 @@ def test_a_run_that_does_not_meet_it_says_how_near_it_came(scenario, mission):
         ("03.twenty", ["at most 10 consumers busy at once"]),
         ("04.half", ["the shop crashes at 10 % of the orders"]),
         ("04.away", ["18 orders did not reach the partner", "the partner is away for 0 s"]),
+        ("04.twice", ["it is not SNS that calls the partner's web server", "the partner answered no order too late"]),
+        ("04b.gone", ["the function failed at most 1 time for a photo", "no function is told of a photo"]),
         ("05.again", ["1 position drawn twice; crash a worker in the middle of a read", "no worker crashed"]),
         ("05.hot", ["no shard refused a record, the busiest took 29 % of what it could"]),
         ("05.replay", ["106 of the 599 positions were drawn a second time; do it earlier"]),

@@ -171,3 +171,16 @@ test("fast time shows of each worker its number and how busy it was, in cells of
     }
   }
 });
+
+test("a low function says how many events wait for another try, and its lines do not lie on each other", { skip: !named("tried again") }, () => {
+  const run = open("tried again"), stage = new Stage(), t = 200;
+  stage.layout(1092, 337, false); stage.show([{ run, label: "A" }, { run, label: "B" }]);
+  const b = [...stage.lanes[0].boxes.values()].find((one) => one.role === "function"), late = run.count("retrying", t, b.place);
+  for (const aggregate of [false, true]) {
+    const g = recorder();
+    stage.draw(g, view(t, PALETTE.light, { aggregate, speed: aggregate ? 50 : 1 }));
+    const mine = g.calls.filter(([name, , x, y]) => name === "fillText" && x >= b.x && x <= b.x + b.w && y >= b.y && y <= b.y + b.h), rows = [...new Set(mine.map(([, , , y]) => y))].sort((p, q) => p - q);
+    assert.ok(late > 20 && mine.some(([, words]) => words.startsWith(`${late} wait`)), mine.map(([, words]) => words).join("; "));
+    for (const [i, y] of rows.slice(1).entries()) assert.ok(y - rows[i] >= b.fs * 0.9, `lines at ${rows[i]} and ${y}`);
+  }
+});

@@ -20,7 +20,7 @@ function fit(n, w, h, most) {
 /** What is gathered has a strip above the cells: as high as marks of 6 need, but the cells keep more than half; a line of words where some stay out. */
 function stripOf(n, w, h, fs, low) {
   if (!n) return { strip: 0, small: fit(1, w, 6, 12) };
-  const strip = clamp(Math.ceil(n / Math.max(1, Math.floor(w / 7.5))) * 7.5 + 4, low ? fs : fs * 1.9, h * 0.42), all = fit(n, w, strip - 4, 12);
+  const strip = clamp(Math.ceil(n / Math.max(1, Math.floor(w / 7.5))) * 7.5 + 4, low ? fs : fs * 1.9, Math.max(h * 0.42, low ? fs : 0)), all = fit(n, w, strip - 4, 12);
   return { strip, small: all.holds >= n ? all : fit(n, w, strip - 4 - fs * 1.2, 12) };
 }
 
@@ -65,19 +65,21 @@ export const executions = {
     for (const m of lane.marksIn(b.place)) if (m.k.call && t >= m.k.wf) calls.set(m.k.call, [...(calls.get(m.k.call) ?? []), m]); else gathered.push(m);
     const inside = gathered.filter((m) => (m.k.gather ?? 0) < c.small.holds), outside = gathered.length - inside.length;
     for (const m of inside) one(g, b, lane, v, m, c.small.s, actor);
-    if (outside) text(g, fitting(g, [`${brief(gathered.length)} gathered, ${brief(outside)} not drawn`, `${brief(gathered.length)} gathered`, brief(gathered.length)], b.w - 20, b.fs - 1, 650), b.x + 10, c.y - b.fs * 0.75,
-      { size: b.fs - 1, weight: 650, color: col.hand, max: b.w - 20, least: 8 });
+    const late = gathered.some((m) => m.k.state === "retrying"), n = brief(gathered.length),
+      said = late ? [`${n} wait for another try`, `${n} wait`] : [`${n} gathered`];   // events that failed wait; messages are gathered for a call
+    if (outside) text(g, fitting(g, [`${said[0]}, ${brief(outside)} not drawn`, ...said, n], b.w - 20, b.fs - 1, 650), b.x + 10, c.y - Math.min(b.fs * 0.75, c.strip / 2),
+      { size: b.fs - 1, weight: 650, color: late ? col.again : col.hand, max: b.w - 20, least: 8 });
     if (v.aggregate) { share(g, b, list, v); return; }
     let unseen = 0;
     for (const [call, marks] of calls) {
       if (call.slot >= c.fits) { unseen += 1; continue; }
-      const [x, y] = cellOf(b, call), [first] = marks, again = marks.some((m) => m.again), hue = again ? col.again : col.hand;
-      box(g, x, y, c.w, c.h, 6, { fill: col.card, stroke: first.hollow ? col.again : col.edge, line: 1.2 });
+      const [x, y] = cellOf(b, call), [first] = marks, flat = c.h < 14, again = marks.some((m) => m.again), hue = again ? col.again : col.hand;
+      box(g, x, y, c.w, c.h, 6, { fill: flat ? hue : col.card, stroke: first.hollow ? col.again : col.edge, line: 1.2 });
       if (c.ringed && first.ring !== null) ring(g, x + b.fs * 0.95, y + (c.h - 6) / 2, Math.min(8, c.h * 0.3), first.ring, hue, alpha(hue, 0.2), 2.6);
       else if (c.ringed) circle(g, x + b.fs * 0.95, y + (c.h - 6) / 2, Math.min(8, c.h * 0.3), { stroke: col.pale, line: 1.4, dash: [2.5, 3.5] });
-      if (first.bar !== null && c.h >= 14) bar(g, x + 5, y + c.h - 6, c.w - 10, 3.5, first.bar, first.hollow ? col.pale : col.done, alpha(col.edge, 0.22));
+      if (first.bar !== null && !flat) bar(g, x + 5, y + c.h - 6, c.w - 10, 3.5, first.bar, first.hollow ? col.pale : col.done, alpha(col.edge, 0.22));
       if (marks.length <= c.holds) for (const m of marks) one(g, b, lane, v, m, c.s, actor);
-      else text(g, `${marks.length}`, x + c.w / 2, y + (c.h - 6) / 2, { size: Math.min(b.fs, c.h - 8), weight: 650, color: hue, align: "center" });   // more than it has room for
+      else if (!flat) text(g, `${marks.length}`, x + c.w / 2, y + (c.h - 6) / 2, { size: Math.min(b.fs, c.h - 8), weight: 650, color: hue, align: "center" });   // more than it has room for
     }
     if (unseen) text(g, `${plural(unseen, "call")} more`, b.x + b.w - 11, b.y + b.h - 9, { size: b.fs - 1, weight: 650, color: col.hand, align: "right" });
   },
@@ -104,5 +106,6 @@ function share(g, b, list, v) {
   const from = Math.max(0, v.t - Math.max(1, v.speed)), by = [];
   for (const { slot, from: a, to } of list) if (a < v.t && to > from) by[slot] = (by[slot] ?? 0) + Math.min(to, v.t) - Math.max(a, from);
   by.slice(0, b.calls.fits).forEach((s, slot) => { const [x, y] = cellOf(b, { slot });
-    bar(g, x + 6, y + b.calls.h / 2 - 4, b.calls.w - 12, 8, s / Math.max(0.001, v.t - from), v.col.hand, alpha(v.col.edge, 0.25)); });
+    const high = Math.min(8, b.calls.h);
+    bar(g, x + 6, y + (b.calls.h - high) / 2, b.calls.w - 12, high, s / Math.max(0.001, v.t - from), v.col.hand, alpha(v.col.edge, 0.25)); });
 }
