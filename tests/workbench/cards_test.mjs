@@ -184,3 +184,15 @@ test("a low function says how many events wait for another try, and its lines do
     for (const [i, y] of rows.slice(1).entries()) assert.ok(y - rows[i] >= b.fs * 0.9, `lines at ${rows[i]} and ${y}`);
   }
 });
+
+test("a short name leaves room for the marks of its queue, also in a narrow box", { skip: !named("orders") }, () => {
+  for (const [W, H] of [[1092, 300], [840, 281]]) {
+    const stage = new Stage(), v = view(61, PALETTE.light);
+    stage.layout(W, H, false); stage.show([{ run: open("orders"), label: "A" }, { run: open("one by one"), label: "B" }]); stage.draw(recorder(), v);
+    for (const lane of stage.lanes) for (const b of lane.boxes.values()) if (b.role === "queue" && lane.run.places[b.place].id === "mail") {
+      const here = lane.marksIn(b.place).map((m) => m.m), drawn = v.hits.filter((x) => x.id === `${lane.i}m${x.pick?.m}` && here.includes(x.pick.m));
+      assert.ok(here.length > 2);
+      assert.ok(drawn.length >= (W > 1000 ? here.length : 3), `${drawn.length} of ${here.length} in ${W} x ${H}`);
+    }
+  }
+});

@@ -20,8 +20,10 @@ export function heapGround(g, b, lane, v) {
   if (b.low && b.h < b.fs * 2.9) {
     b.free = b.x + b.fs * 7;
     const w = text(g, fitting(g, [short, bare], Math.min(b.fs * 6, b.w - 40), b.fs, 650), b.x + 9, b.y + b.h / 2, { size: b.fs, ...bold, max: Math.min(b.fs * 6, b.w - 40), least: 8 });
-    const most = b.x + b.w - 6 - width(g, brief(waiting), b.fs, 600);
-    if (w < b.fs * 5.6) text(g, brief(waiting), Math.min(most, b.x + 9 + Math.max(w + 8, b.fs * 5.4)), b.y + b.h / 2, { size: b.fs, weight: 600, color: hue });
+    const wide = width(g, brief(waiting), b.fs, 600), narrow = b.w < b.fs * 10.5,   // there the number stands close to the name, and marks behind it
+      at = Math.min(b.x + b.w - 6 - wide, b.x + 9 + Math.max(w + 8, narrow ? 0 : b.fs * 5.4));
+    if (w < b.fs * 5.6) text(g, brief(waiting), at, b.y + b.h / 2, { size: b.fs, weight: 600, color: hue });
+    if (narrow) b.free = Math.min(b.free, at + wide + 5);
     return;
   }
   if (b.low) {

@@ -74,12 +74,12 @@ export const executions = {
     for (const [call, marks] of calls) {
       if (call.slot >= c.fits) { unseen += 1; continue; }
       const [x, y] = cellOf(b, call), [first] = marks, flat = c.h < 14, again = marks.some((m) => m.again), hue = again ? col.again : col.hand;
-      box(g, x, y, c.w, c.h, 6, { fill: flat ? hue : col.card, stroke: first.hollow ? col.again : col.edge, line: 1.2 });
+      box(g, x, y, c.w, c.h, 6, { fill: flat && marks.length === 1 ? hue : col.card, stroke: first.hollow ? col.again : col.edge, line: 1.2 });
       if (c.ringed && first.ring !== null) ring(g, x + b.fs * 0.95, y + (c.h - 6) / 2, Math.min(8, c.h * 0.3), first.ring, hue, alpha(hue, 0.2), 2.6);
       else if (c.ringed) circle(g, x + b.fs * 0.95, y + (c.h - 6) / 2, Math.min(8, c.h * 0.3), { stroke: col.pale, line: 1.4, dash: [2.5, 3.5] });
       if (first.bar !== null && !flat) bar(g, x + 5, y + c.h - 6, c.w - 10, 3.5, first.bar, first.hollow ? col.pale : col.done, alpha(col.edge, 0.22));
       if (marks.length <= c.holds) for (const m of marks) one(g, b, lane, v, m, c.s, actor);
-      else if (!flat) text(g, `${marks.length}`, x + c.w / 2, y + (c.h - 6) / 2, { size: Math.min(b.fs, c.h - 8), weight: 650, color: hue, align: "center" });   // more than it has room for
+      else if (!flat || marks.length > 1) text(g, `${marks.length}`, x + c.w / 2, y + (c.h - 6) / 2, { size: Math.min(b.fs, c.h - 8), weight: 650, color: hue, align: "center" });   // more than it has room for
     }
     if (unseen) text(g, `${plural(unseen, "call")} more`, b.x + b.w - 11, b.y + b.h - 9, { size: b.fs - 1, weight: 650, color: col.hand, align: "right" });
   },
