@@ -133,7 +133,7 @@ class _Fold:
         self.rest: dict[int, Token] = {}  # what lies at a resource, by resource and subject
         self.held: dict[int, dict[int, Token]] = {}  # what each actor has: by actor, then by subject
         self.earlier: dict[tuple[int, int], list[Token]] = {}  # deliveries that it still has beside the latest
-        self.later: dict[tuple[int, float], int] = {}  # see `is_kept`
+        self.later: dict[tuple[int, float], int] | None = None  # see `is_kept`
         self.functions: set[int] = set()  # actors that work on several deliveries at a time
         self.cut: dict[tuple[int, int], Token] = {}  # what an actor had when its connection broke, by actor and subject
         self.asking: dict[int, Token | None] = {}  # callers, by subject; None: waits no longer
@@ -330,8 +330,8 @@ class _Fold:
         """
         if token.work_from is not None and token.work_until is None and token.holder in self.functions:
             return True
-        if not self.later:
-            subjects = self.trace.column("subject")
+        if self.later is None:
+            self.later, subjects = {}, self.trace.column("subject")
             for row, kind in enumerate(self.kinds):
                 if kind in self.table and self.table[kind][0].holder in _ABOUT_ONE and subjects[row]:
                     self.later[subjects[row], self.received_at(row)] = row
@@ -352,7 +352,7 @@ class _Fold:
     def chooses(self, i: int, _event: Event, _resource: int, subject: int, _key: int) -> None:
         """Of several deliveries that the actor has, the row is about one: its causes tell which, or its number."""
         actor = self.actors[i]
-        if several := self.earlier.get((actor, subject)):
+        if self.earlier and (several := self.earlier.get((actor, subject))):
             mine, since, number = self.held[actor], self.received_at(i), self.trace.details[i]
             several.append(mine[subject])
             told = [t for t in several if t.since == since] or [t for t in several if t.delivery == number]
@@ -361,8 +361,9 @@ class _Fold:
 
     def puts_back(self, i: int, _event: Event, _resource: int, subject: int, _key: int) -> None:
         """The latest of several deliveries is at hand again."""
-        actor, mine = self.actors[i], self.held.get(self.actors[i], {})
-        if several := self.earlier.get((actor, subject)):
+        actor = self.actors[i]
+        if self.earlier and (several := self.earlier.get((actor, subject))):
+            mine = self.held.get(actor, {})
             several += [mine.pop(subject)] if subject in mine else []
             several.sort(key=lambda token: token.delivery)
             mine[subject] = several.pop()
