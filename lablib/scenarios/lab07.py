@@ -205,7 +205,7 @@ def failed_over(run: Run) -> float | None:
 @mission("07.lost", "crash_broker", "persistent")
 def messages_lost(run: Run) -> Met:
     """After a failover at least ten orders are lost, and all clients are connected again."""
-    return met_unless(run, _no_failover(run) | {_lost(run): len(lost(run)) < 10, _NOT_BACK: not _all_back(run)})
+    return _once_back(run, _no_failover(run) | {_lost(run): len(lost(run)) < 10, _NOT_BACK: not _all_back(run)})
 
 
 @mission("07.lossless", "crash_broker", "persistent", "receipts")
@@ -233,7 +233,7 @@ def five_seconds(run: Run) -> Met:
     """A broker crashes, and no client is without a connection for more than five seconds."""
     longest = max(dark(run).values(), default=0.0)
     long = {f"a client was without a broker for {longest:.1f} s": longest > 5}
-    return met_unless(run, _no_failover(run) | {_NOT_BACK: not _all_back(run)} | long)
+    return _once_back(run, _no_failover(run) | {_NOT_BACK: not _all_back(run)} | long)
 
 
 @mission("07.alone", "hosts", "crash_broker")
@@ -250,7 +250,14 @@ def nobody_comes_back(run: Run) -> Met:
 def nobody_can_send(run: Run) -> Met:
     """The broker's memory is full, and it reads nothing from any shop."""
     found = all_blocked(run)
-    return "it stopped some of the shops" if found is None and blocked(run) else found or "it stopped no shop"
+    most = max(used for _, used in memory(run.trace)) / (run.scenario.values()["memory"] * MB)
+    return found or ("it stopped some of the shops" if blocked(run) else f"its memory was at most {most:.0%} full")
+
+
+def _once_back(run: Run, near: dict[str, object]) -> Met:
+    """Like `met_unless`, from the instant on at which the last client was connected again."""
+    found = met_unless(run, near)
+    return max(spans[-1][0] for spans in connections(run).values()) if found is True else found
 
 
 _NOT_BACK = "not every client came back"
@@ -322,6 +329,7 @@ class Warehouse(Scenario):
         """Brokers, the lock, connections, and what the store does not have."""
         stored = {row.subject for row in run.trace.where("Enqueued") if row.detail["persistent"]}
         numbers, gone = run.tokens.subjects, lost(run)
+        dropped = {o.name: end for o in gone for end in _dropped(run, o)}
         cut = {order.name: end for order, _, end in kept_back(run) if end is not None and not order.messages}
         senders = {
             str(numbers[run.trace.code(subject)]): order.name.partition(":")[0]
@@ -337,7 +345,8 @@ class Warehouse(Scenario):
             "stored": sorted(numbers[code] for code in map(run.trace.code, stored) if code in numbers),
             "clients": [self._client(run, name) for name in clients(run)],
             "lost": [(cut.get(o.name, o.handed[-1]), o.name.partition(":")[0]) for o in gone if not o.messages],
-            "gone": [(end, node) for o in gone if o.messages for end, node in [_end_after(run, o)]],
+            "gone": [_end_after(run, o) for o in gone if o.messages and o.name not in dropped],
+            "dropped": list(dropped.values()),
             "polls": {row.actor: (row.time, self.lock_poll) for row in reversed(run.trace.where("LockTaken"))},
             "from": senders,
             "room": self._room(run),
@@ -397,6 +406,12 @@ def _end_after(run: Run, order: Order) -> tuple[float, str]:
     """The end of the broker's program with which a lost order went, and its node."""
     ends = [(end, node) for _, end, node in served(run) if end > order.handed[0]]
     return ends[0] if ends else (order.handed[-1], BROKER)
+
+
+def _dropped(run: Run, order: Order) -> list[tuple[float, str]]:
+    """The crash of a packer in which a lost order was in hand, which the broker had forgotten (auto), and its name."""
+    ends = run.trace.where("Crashed") if run.scenario.values()["ack"] == "auto" else []
+    return [(e.time, e.actor) for row in order.here for e in ends if e.actor == row.actor and e.time > row.time][:1]
 
 
 def clients(run: Run) -> list[str]:

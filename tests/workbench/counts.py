@@ -299,6 +299,30 @@ def _begun_after_a_cut(run: Run) -> set[int]:
     return found
 
 
+def _shops(run: Run, t: float) -> dict[str, dict[str, int]]:
+    """Of the orders of each shop that are made by t: how many have left it for good, and how many it keeps."""
+    kind = "OrderConfirmed" if run.scenario.values()["receipts"] == "yes" else "OrderHanded"
+    every, found = run.scenario.values()["every"], {}
+    for shop in {row.actor for row in run.trace.where("OrderHanded") if row.time <= t}:
+        left = [{row.subject for row in run.trace.where(kind, actor=shop) if row.time <= at} for at in (t, t + 0.05)]
+        made = int((t - run.trace.where("OrderHanded", actor=shop)[0].detail) / every + 1e-9) + 1
+        found[shop] = {"sent": len(left[0]), "kept": max(0, made - len(left[1]))}  # what leaves at once is not kept
+    return found
+
+
+def _lost_by_packers(run: Run, t: float) -> dict[str, int]:
+    """With auto: the orders that each packer had in hand in a crash, and that nobody did."""
+    lost: dict[str, set[str]] = defaultdict(set)
+    here: dict[str, set[str]] = defaultdict(set)
+    done = {row.subject for row in run.trace.where("OrderDone")}
+    for row in _until(run, t) if run.scenario.values()["ack"] == "auto" else ():
+        if row.kind == "OrderHere":
+            here[row.actor].add(row.subject)
+        elif row.kind == "Crashed":
+            lost[row.actor] |= here.pop(row.actor, set()) - done
+    return {who: len(mine) for who, mine in lost.items() if mine}
+
+
 def brokered(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
     """Brokers: who serves, how many that were connected are not, what lies on the disk and what only in memory, what
     each packer has in hand, and how many it has done; which shops are blocked, how many orders of each wait in its
@@ -375,6 +399,8 @@ def brokered(run: Run, t: float, numbers: Numbers) -> dict[str, Any]:
         "hands": {who: _sorted(mine, numbers) for who, mine in hands.items() if mine},
         "done": dict(done),
         "blocked": {who: unread[who] for who in blocked},
+        "lost": _lost_by_packers(run, t),
+        "shops": _shops(run, t),
         "used": round(sum(bytes[s] for s, safe in there.items() if not safe) / 1024)
         if serves and run.scenario.values()["memory"] < 1
         else None,

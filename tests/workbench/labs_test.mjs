@@ -122,25 +122,28 @@ const PAINTED = {
     return { leader, there: there.sort(), disks, confirmed, said: said ? Number(said[1]) : null, cut, blocked: blocked.sort(), stopped };
   },
   brokered({ g, v, lane, t }) {
-    const { run } = lane, st = lane.brokers, n = owner(run, t), hands = {}, done = {}, blocked = {};
+    const { run } = lane, st = lane.brokers, n = owner(run, t), hands = {}, done = {}, blocked = {}, lost = {}, shops = {};
     usesTheWidth(st);
     run.lens.clients.forEach((c, i) => {
       const cell = st.cells[i], words = wordsIn(g, cell);
       if (c.sends) {
         const waits = number(words, /^blocked, (\d+) (?:in its connection|waits?)$/) ?? number(words, /^blocked for [\d.]+ s: (\d+) in its connection$/);
         if (words.some((s) => s.startsWith("blocked"))) blocked[c.name] = waits;
+        const kept = number(words, /^([\d,]+) kept/), sent = number(words, /^([\d,]+) sent$/);
+        if (kept ?? sent) shops[c.name] = kept === null ? { sent, kept: 0 } : { kept };
         return;
       }
       const more = number(words, /^([\d,]+) more in hand/) ?? number(words, /^\+(\d+)$/) ?? 0, low = number(words, /^([\d,]+) in hand/);
       const held = low ?? more + touched(v, lane, cell).length;
       if (held) hands[c.name] = held;
-      const count = number(words, /([\d,]+) done$/);
+      const count = number(words, /([\d,]+) done$/), gone = number(words, /(\d+) lost/);
+      if (gone) lost[c.name] = gone;
       if (count) done[c.name] = count;
     });
     const all = Object.values(hands).reduce((sum, mine) => sum + mine, 0), told = number([brokersLens.say([run], t)], /(\d+) messages? (?:is|are) in the packers' hands/);
     if (n < 0) assert.equal(told ?? 0, all, "the sentence counts what is in hand");
     return { serves: n >= 0 && nodeAt(run, n, t).is === "serves" ? run.lens.nodes[n] : "", dark: unconnected(run, t), disk: touched(v, lane, st.drum),
-      memory: order(st.b.flatMap((b) => touched(v, lane, b))), hands, done, blocked,
+      memory: order(st.b.flatMap((b) => touched(v, lane, b))), hands, done, blocked, lost, shops,
       used: st.b.map((b) => number(wordsIn(g, b), /^(?:memory: |memory full: |full: )?(\d+)(?: kB)? of/)).find((x) => x !== null) ?? null };
   },
 };
@@ -173,6 +176,7 @@ function asPainted(kind, { t, ...wanted }, found) {
     if (wanted.bytes === null) wanted.bytes = found.bytes;
   }
   if (kind === "streamed") wanted.fed = Object.fromEntries(Object.entries(wanted.fed).map(([id, share]) => [id, filling(share)]));
+  if (kind === "brokered") for (const [shop, n] of Object.entries(wanted.shops)) if (n.kept) delete n.sent;
   if (kind === "brokered") wanted.hands = Object.fromEntries(Object.entries(wanted.hands).map(([who, mine]) => [who, mine.length]));
   return wanted;
 }

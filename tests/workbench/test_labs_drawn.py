@@ -27,7 +27,7 @@ NODE = shutil.which("node")
 OFF = (Action("power_off", 10.0, "warehouse-2"),)
 DARK = (Action("power_off", 20.0, "warehouse-2"), Action("power_off", 30.0, "warehouse-3"))
 CUT = (Action("cut_off", 25.0, "warehouse-1", 20.0), Action("power_off", 80.0, "warehouse-2"))
-CRASH = (Action("crash_broker", 20.0),)
+CRASH = (Action("crash_broker", 20.4752),)  # no number of single precision
 LATER = (("web server", 100.0), ("queue", 150.0))  # how the partner is told, and when analytics is added
 # name -> how to count it, and its lanes.
 SCENES = {
@@ -120,7 +120,10 @@ SCENES = {
             Warehouse(memory=0.03, senders=5, ack="auto", work=4.0).run(7, CRASH),
         ],
     ),
-    "brokers that acknowledge at once": (brokered, lambda: [Warehouse(ack="auto").run(5, CRASH)]),
+    "brokers that acknowledge at once": (
+        brokered,
+        lambda: [Warehouse(ack="auto").run(5, (Action("crash", 15.0, "packer-1"), *CRASH))],
+    ),
 }
 
 
@@ -133,10 +136,10 @@ def test_what_the_painters_of_the_labs_paint(tmp_path):
             files.append(tmp_path / f"{len(scenes)}-{i}")
             files[-1].write_bytes(document.pack(document.describe(run)))
         numbers = [{subject: i + 1 for i, subject in enumerate(document.subjects(run))} for run in runs]
-        just_after = {action.at + 0.2113 for run in runs for action in run.actions}  # when not all have noticed it
+        just_after = {action.at + by for run in runs for action in run.actions for by in (0, 0.2113)}
         if count is collected:  # when a buffer is empty again
             just_after |= {row.time + 0.5 for run in runs for row in run.trace.where(kind="BufferClosed")[:4]}
-        times = [*instants(runs, random.Random(name), 10), *sorted(just_after)]
+        times = [*instants(runs, random.Random(name), 10), *sorted(just_after)]  # then not all have noticed it
         checks = [[count(run, t, mine) for run, mine in zip(runs, numbers, strict=True)] for t in times]
         scenes.append({"name": name, "kind": count.__name__, "files": [str(f) for f in files], "checks": checks})
     listed = tmp_path / "runs.json"

@@ -179,12 +179,14 @@ export const openRun = (doc) => new Run(doc);
 const orNull = (x) => (x === undefined || Number.isNaN(x) ? null : x);
 const median = (list) => list.sort((a, b) => a - b)[list.length >> 1];
 
-function tokens({ tokens: c, states, reasons, duration }) {
+function tokens({ tokens: c, states, reasons, duration, actions = [], events = [], actors = [] }) {
+  const known = [...actions.map((a) => a.at), ...events.map((e) => e.t), ...actors.flatMap((a) => a.spans.flatMap(([from, to]) => [from, to ?? from]))];
+  const exact = new Map(known.map((t) => [Math.fround(t), t])), at = (t) => exact.get(t) ?? t;   // tokens have single precision: else all is one instant late
   const list = Array.from(c.message, (m, i) => ({
-    m, i, copy: c.delivery[i], state: states[c.state[i]], place: c.place[i], holder: c.holder[i], t0: c.t0[i], t1: orNull(c.t1[i]) ?? Infinity,
+    m, i, copy: c.delivery[i], state: states[c.state[i]], place: c.place[i], holder: c.holder[i], t0: at(c.t0[i]), t1: orNull(at(c.t1[i])) ?? Infinity,
     ended: reasons[c.ended[i]] ?? "", left: null, vu: null, ring: 0, wf: null, wu: null, planned: null, orphan: null,
   }));
-  for (const [name, column] of Object.entries(SPARSE)) c.sparse[column]?.at.forEach((i, j) => { list[i][name] = orNull(c.sparse[column].value[j]); });
+  for (const [name, column] of Object.entries(SPARSE)) c.sparse[column]?.at.forEach((i, j) => { list[i][name] = orNull(at(c.sparse[column].value[j])); });
   list.sort((a, b) => a.t0 - b.t0 || a.i - b.i);
   const rings = new Map();                             // a clock goes on through tokens that differ in other things
   for (const k of list) {

@@ -259,9 +259,13 @@ function client(g, lane, v, i) {
   }
   const mine = actor < 0 ? [] : lane.marksOf(actor), busy = mine.find((m) => m.bar !== null && m.bar < 1) ?? mine.find((m) => m.k.wf !== null && m.k.wu === null),
     rest = mine.length - (busy ? 1 : 0), done = c.done.filter((x) => x <= t).length;
+  const gone = (run.lens.dropped ?? []).filter(([at, who]) => at <= t && who === c.name).length, lost = gone ? `${gone} lost` : "";
   const held = low && mine.length ? [`${mine.length} in hand · ${done} done`, `${mine.length} in hand`, `${mine.length} held`, `${mine.length}`] : [`${done} done`, `${done}`];
-  text(g, fitting(g, down ? [`crashed · ${done} done`, "crashed"] : held, room, fs - 1), right, y1,
-    { size: fs - 1, weight: down ? 650 : 400, color: down ? col.again : col.soft, align: "right" });
+  const bad = down || (gone && !(low && mine.length)), forms = !bad ? held : gone ? [...(low && down ? [`crashed · ${lost}`] : [`${lost} · ${done} done`]), lost]
+    : [`crashed · ${done} done`, "crashed"];
+  text(g, fitting(g, forms, room, fs - 1), right, y1, { size: fs - 1, weight: bad ? 650 : 400, color: bad ? col.again : col.soft, align: "right" });
+  if (down && gone && !low) text(g, fitting(g, ["crashed: what it had in hand is lost", "crashed"], b.w - 20, fs - 1), b.x + 10, b.y + fs * 2.2,
+    { size: fs - 1, italic: true, color: col.again });
   if (low || down) return;
   const s = st.s, y = b.h < fs * 4 ? b.y + fs * 2.2 : mid + fs * 0.3;
   let taken = b.w * 0.55;
@@ -328,7 +332,7 @@ export const brokersStage = {
 function left(run, t) {
   const node = run.lens.serves.filter((s) => s[1] <= t).at(-1)?.[2], gone = run.lens.gone.filter(([at, who]) => at <= t && who === node).length;
   const held = run.at(t).filter((k) => k.state === "held").length;
-  return `${gone ? ` ${plural(gone, run.unit)} ${gone === 1 ? "is" : "are"} lost with its memory.` : ""}${held ? ` ${plural(held, run.unit)} ${held === 1 ? "is" : "are"} in the packers' hands.` : ""}`;
+  return `${gone ? ` ${plural(gone, run.unit)} lost with its memory.` : ""}${held ? ` ${plural(held, run.unit)} ${held === 1 ? "is" : "are"} in the packers' hands.` : ""}`;
 }
 
 export const brokersLens = {
