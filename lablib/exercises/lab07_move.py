@@ -116,6 +116,15 @@ def as_before(stage: Stage) -> Iterator[Problem]:
             )
         elif bodies[body]:
             yield Problem(f"{name} is packed, and in the dead-letter queue as well.", stage.messages_with(body)[:1])
+    copies = [row for row in stage.trace.where("Sent") if row.resource == "orders" and row.actor.startswith("consumer")]
+    if copies:
+        body = next((body for body in stage.bodies.values() if copies[0].subject in stage.messages_with(body)), "")
+        yield Problem(
+            f"order {cut(body, 30)} was sent to orders again, by your packer. That is a new message: it comes at once, "
+            "and its age and its count of receives begin anew, so no rule ever moves it away. After an error for now "
+            "do nothing: what is not deleted comes again by itself.",
+            [copies[0].subject],
+        )
     again = [body for body, count in work.packed.items() if count > 1]
     if len(again) > stage.reached["crash"]:
         yield Problem(

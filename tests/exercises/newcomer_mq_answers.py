@@ -322,6 +322,17 @@ def move_forgets_to_delete(sqs, queue_url, dead_url, pack):  # was told to hide 
                 continue
 
 
+def move_sends_a_copy(sqs, queue_url, dead_url, pack):  # once passed
+    while True:
+        for message in sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=20).get("Messages", []):
+            try:
+                pack(message["Body"])
+            except Exception as error:
+                to = dead_url if isinstance(error, ValueError) else queue_url
+                sqs.send_message(QueueUrl=to, MessageBody=message["Body"])
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
 WRONG = [
     (
         "07.consumer",
@@ -356,6 +367,7 @@ WRONG = [
     ("07.routes", wire_until_the_last_consumer, ["There is no queue", "A consumer came and went", "auto_delete"]),
     ("07.night", settings_just_too_long, [r"was connected 5\.\d+ s after", "make the longest wait shorter"]),
     ("07.night", settings_without_jitter, ["Your dict lacks 'jitter'"]),
+    ("07.move", move_sends_a_copy, ["was sent to orders again", "a new message", "comes again by itself"]),
     ("07.move", move_lets_other_errors_out, ["Your function raised", "nobody starts it again", "went on: catch it"]),
     ("07.move", move_looks_at_the_type, ["pack raised UnknownArticle", "except ValueError catches both"]),
 ]
