@@ -728,7 +728,7 @@ def test_a_repeated_receive_is_explained_by_the_one_who_was_too_slow(lab):
     again, late = lab.rows("Received")[1], lab.rows("DeleteIgnored")[0]
     story = lab.cloud.explain(message_id)
     assert (
-        f"received again by consumer-1 at {again.time:.1f} s because its visibility timeout of 30 s ended at "
+        f"{again.time:.3f} s  received again by consumer-1 because its visibility timeout of 30 s ended at "
         f"{again.time:.1f} s, while consumer-2 was still working on it until {late.time:.1f} s" in story
     )
     assert "the delete by consumer-2 did nothing: its receipt handle is of receive 1, and consumer-1" in story

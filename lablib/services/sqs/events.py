@@ -36,7 +36,7 @@ def _received(row: Row, trace: Trace) -> str:
     if earlier is None or shown is None or shown.index < earlier.index:
         plain = f"received by {row.actor} from {row.resource} (receive {row.detail}), hidden until {_at(row.until)}"
         return plain + _after_waiting(row, trace)
-    again = f"received again by {row.actor} at {_at(row.time)} because {_why_visible(shown, trace)}"
+    again = f"received again by {row.actor} because {_why_visible(shown, trace)}"
     if shown.kind == "CopyReturned":
         return again
     return f"{again}, {_meanwhile(earlier, row, trace)}"
