@@ -35,6 +35,8 @@ from lablib.workbench.progress import Progress
 from lablib.workbench.question import Asking, Question
 from lablib.workbench.setup import Session, Setup
 
+_watched: set[str] = set()  # the runs that were watched to their end in this kernel, as texts
+
 
 class Setting(traitlets.TraitType[Any, Any]):
     """A setting of the run as a trait. To assign it is to run again; a value that is not allowed raises, one line."""
@@ -92,6 +94,7 @@ class Workbench(CellWidget):
         self._parts: dict[str, Any] = {}
         self._first = self._session = session
         self._focus = ""
+        self._seen = session.share() in _watched
         self._many = ManyRuns(self._band_changed, self._failed)
         self._progress = Progress(self._publish)
         run, kept = session.runs()
@@ -224,6 +227,12 @@ class Workbench(CellWidget):
 
     # ---- what the page asks for ------------------------------------------------------------------------------------
 
+    def _all_seen(self) -> None:
+        """The page shows the whole run, and each later one. The same cell may run again: then nothing is new."""
+        self._seen = True
+        _watched.add(self._session.share())
+        self._publish()
+
     def _why(self, message: int, lane: int = 0) -> dict[str, Any]:
         run = self.kept if lane and self.kept else self.run
         subjects = document.subjects(run)
@@ -236,7 +245,7 @@ class Workbench(CellWidget):
     verbs = CellWidget.verbs | {
         "set": set, "act": act, "move": move, "take_back": take_back, "compare": compare, "keep": keep,
         "stop_comparing": stop_comparing, "seek": seek, "many": many, "restore": restore, "why": _why,
-        "begin_again": begin_again, "met": lambda self, key: self._progress.met(key),
+        "begin_again": begin_again, "seen": _all_seen, "met": lambda self, key: self._progress.met(key),
         "share": lambda self: {"text": self.share()},
         "numbers": lambda self: {"summary": summary_document(self.run)},
         "comparison": lambda self: comparison(self.kept, self.run) if self.kept else {},
@@ -258,6 +267,8 @@ class Workbench(CellWidget):
         """Run, and only when that went well, show it."""
         run, kept = session.runs()
         self._session, self._alarm = session, ""
+        if self._seen:
+            _watched.add(session.share())
         if self._many.document["on"]:
             self._many.stop("Something changed: switch it on again.")
         with self.hold_sync(), self.hold_trait_notifications():
@@ -318,6 +329,7 @@ class Workbench(CellWidget):
             "alarm": self._alarm,
             "question": self._asking.document(self.run) if self._asking else None,
             "focus": self._focus,
+            "seen": self._seen,
         }
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

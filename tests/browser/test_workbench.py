@@ -23,7 +23,8 @@ PIXELS = "canvas => canvas.toDataURL()"
 
 @pytest.fixture(scope="module")
 def notebook(run_cells):
-    return run_cells("w = workbench(VideoQueue, seed=7)\nw", "print(w.run)")
+    forget = "from lablib.workbench import widget\nwidget._watched.clear()"  # no test has seen the run before
+    return run_cells(f"{forget}\nw = workbench(VideoQueue, seed=7)\nw", "print(w.run)")
 
 
 @pytest.fixture
@@ -570,6 +571,32 @@ def test_running_again_leaves_one_live_workbench(notebook, bench):
     notebook.run_all()
     expect(notebook.page.locator(".ml-workbench")).to_have_count(1)
     assert Bench(notebook).time() == 0
+
+
+def test_a_run_that_was_watched_has_no_fog_when_its_cell_runs_again(run_cells):
+    code = "workbench(VideoQueue, seed=11, until=30.0)"
+    notebook = run_cells(code, code.replace("11", "12"))
+    bench, fog = Bench(notebook), "w => w.time.fog"
+    assert bench.ask(fog)
+    bench.button("Show all").click()
+    bench.settled()
+    notebook.run_cell(1)
+    again = Bench(notebook)
+    assert not again.ask(fog), "nothing of it is new"
+    assert again.time() == 0
+    assert Bench(notebook, 1).ask(fog), "another seed is another run"
+
+
+def test_the_cursor_stays_below_the_flags(run_cells):
+    bench = Bench(
+        run_cells("w = workbench(VideoQueue, seed=7)\nfor t in (20.0, 25.0): w.act('crash', 'consumer-1', at=t)\nw")
+    )
+    bench.skip_question()
+    bench.button("Show all").click()
+    bench.settled()
+    below = """w => { const {scrub} = w, flags = [...scrub.flags.children].map(f => f.offsetTop + f.offsetHeight);
+        return scrub.Y(scrub.top) - 15 - Math.max(...flags); }"""
+    assert bench.ask(below) >= -2
 
 
 def test_every_control_has_a_name(bench):

@@ -146,6 +146,8 @@ def photograph(chromium):
             page.emulate_media(color_scheme=theme)
             page.evaluate(f"{BENCH}.time.seek({t}, true)")
             page.evaluate(f"{BENCH}.settled()")
+            if page.locator(".ml-chart, .ml-figure").locator("visible=true").count():
+                page.locator(".main-svg").first.wait_for()
             page.screenshot(path=SHOTS / f"{name}-{t:g}-{width}-{theme}.png")
             assert page.evaluate(COLOURS) > 6, f"{name} at {t} s is empty"
             assert width < 1280 or page.evaluate(CUT_FLAGS) == [], f"{name}: there is room for whole flags"

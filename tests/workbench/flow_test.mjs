@@ -64,8 +64,8 @@ for (const { name, file, checks, crowded, counted } of files) {
         stage.draw(g, v);
         other.draw(recorder(), late); other.draw(h, again);
         assert.deepEqual(g.calls, h.calls, "the frame is a function of the view");
-        const marks = model.marksAt(run, t), held = new Map();          // a function has a message twice when it got it again
-        for (const m of marks) held.set(`${m.m} ${m.holder}`, (held.get(`${m.m} ${m.holder}`) ?? 0) + 1);
+        const marks = model.marksAt(run, t), held = new Map();   // a function has a message of two batches twice
+        for (const { m, holder } of marks) if (holder >= 0) held.set(`${m}/${holder}`, (held.get(`${m}/${holder}`) ?? 0) + 1);
         for (const m of marks) {
           const lane = stage.lanes[0], b = lane.boxes.get(m.place);
           if (!b || (lane.blocks && m.holder < 0)) continue;
@@ -74,7 +74,7 @@ for (const { name, file, checks, crowded, counted } of files) {
           const [x, y] = b.spot(m.k);
           const words = b.low ? 7.4 * b.fs + 14 + lane.size / 2 : 7 * b.fs;
           if (x < b.x + words && m.holder < 0) continue;   // more than a small box holds
-          assert.equal(mine.length, m.holder >= 0 ? held.get(`${m.m} ${m.holder}`) : 1, `message ${m.m + 1} at ${t} s is drawn once`);
+          assert.equal(mine.length, held.get(`${m.m}/${m.holder}`) ?? 1, `message ${m.m + 1} at ${t} s is drawn once`);
           assert.ok(x >= b.x - 2 && x <= b.x + b.w + 2 && y >= b.y - 2 && y <= b.y + b.h + 2, `message ${m.m + 1} lies in its box`);
         }
         for (const b of stage.lanes[0].boxes.values()) assert.ok(b.x >= 0 && b.x + b.w <= W + 1 && b.w > 20 && b.h > 8, `${run.places[b.place].label} stands in the picture`);
@@ -301,6 +301,62 @@ test("however many workers, and however small their box: a cell of its own for e
   }
 });
 
+test("a crowd has no empty column, is read line by line where it is wide, and its pipes end at cells", () => {
+  for (const n of [5, 7, 16, 20]) for (const w of [240, 330, 600]) for (const h of [90, 230]) {
+    const actors = Array.from({ length: n }, (_, a) => a), b = { x: 0, y: 0, w, h, fs: 13, head: 30, low: false, place: 0 };
+    hands.place(b, { handSize: 18, cells: (b.cells = new Map()), actorsAt: () => actors, run: { actors: actors.map((a) => ({ name: `worker-${a + 1}` })) } });
+    const cells = [...b.cells.values()], rows = new Set(cells.map((c) => c.y)).size, columns = new Set(cells.map((c) => c.x)).size, said = `${n} workers in ${w} x ${h}`;
+    assert.ok(Math.abs(Math.max(...cells.map((c) => c.x + c.w)) - w) < 0.01, `${said}: there is a column without a cell`);
+    if (columns > rows) assert.equal(cells[1].y, cells[0].y, `${said}: the second stands beside the first`);
+  }
+  const run = open(named("thirty at work").file), stage = new Stage();
+  for (const [W, H] of [[1240, 470], [860, 230], [700, 400]]) for (const n of [4, 5, 7, 16]) {
+    const few = Object.create(run, { actors: { value: run.actors.slice(0, n) } });
+    stage.layout(W, H, false); stage.show([{ run: few }]);
+    const [lane] = stage.lanes, b = [...lane.boxes.values()].find((x) => x.shared && layout.HANDS.has(x.role));
+    for (const p of b ? lane.pipes.filter((x) => x.from === b.place || x.to === b.place) : []) {
+      const [x, y] = p.from === b.place ? [p.c.x0, p.c.y0] : [p.c.x3, p.c.y3];
+      assert.ok([...lane.cells.values()].some((c) => x >= c.x - 1 && x <= c.x + c.w + 1 && y >= c.y && y <= c.y + c.h), `${n} workers in ${W} x ${H}: a pipe ends beside the cells`);
+    }
+  }
+});
+
+test("a pipe is called full while something is refused there, and not for long after", { skip: !named("direct") }, () => {
+  const run = open(named("direct").file), stage = new Stage(), last = Math.max(...run.refused.t), says = (t, more) => { const g = recorder();
+    stage.draw(g, view(t, PALETTE.light, { speed: 5, ...more })); return g.texts.includes("full"); };
+  stage.layout(1200, 400, false); stage.show([{ run }]);
+  assert.ok(says(last + 0.1) && says(last + 0.1, { playing: true }), "it was full a moment ago");
+  assert.ok(!says(last + 1.1) && !says(last + 1.1, { playing: true }), "it is full no longer");
+});
+
+test("what is lost stands inside its box, also in a low one", { skip: !named("direct") }, () => {
+  const run = open(named("direct").file), stage = new Stage();
+  for (let H = 300; H <= 520; H += 10) {
+    const g = recorder(), v = view(run.duration, PALETTE.light);
+    stage.layout(860, H, false); stage.show([{ run }, { run }]); stage.draw(g, v);
+    for (const b of stage.lanes.flatMap((lane) => [...lane.boxes.values()].filter((x) => x.role === "lost"))) {
+      const lowest = Math.max(...g.calls.filter(([name, , x, y]) => name === "fillText" && x > b.x && x < b.x + b.w && y > b.y && y < b.y + b.h).map(([, , , y]) => y));
+      assert.ok(lowest + 0.5 * b.fs <= b.y + b.h - 2, `${H}: ${b.y + b.h - lowest} px to the edge`);
+    }
+  }
+});
+
+test("the words of a crowded buffer stand in the larger part of it", { skip: !named("buffer with a crowd") }, () => {
+  const run = open(named("buffer with a crowd").file);
+  let seen = 0;
+  for (const [W, H] of [[860, 210], [1240, 220], [1880, 430]]) for (let t = 5; t < run.duration; t += 5) {
+    const stage = new Stage(), g = recorder();
+    stage.layout(W, H, false); stage.show([{ run }]); stage.draw(g, view(t, PALETTE.light));
+    const [lane] = stage.lanes, b = [...lane.boxes.values()].find((x) => x.role === "buffer"), inBox = (x, y) => x > b.x && x < b.x + b.w && y > b.y && y < b.y + b.h;
+    const words = g.calls.find(([name, s, x, y]) => name === "fillText" && / again$/.test(s) && inBox(x, y));
+    if (!words) continue;
+    seen += 1;
+    const parts = g.calls.filter(([name, x, y, w]) => name === "roundRect" && Math.abs(x - b.x - 12) < 0.01 && Math.abs(w - b.w + 24) < 0.01 && y > b.top);
+    assert.ok(parts.some(([, , y, , h]) => words[3] - 6 >= y - 0.01 && words[3] + 6 <= y + h + 0.01), `${W} x ${H}, ${t} s: ${words[1]}`);
+  }
+  assert.ok(seen > 10, `${seen} of them were seen`);
+});
+
 test("a truck that jumps back is told", { skip: !named("standard") }, () => {
   const jumps = handled(open(named("standard").file)).filter((d) => d.back);
   assert.ok(jumps.length > 0);
@@ -476,7 +532,7 @@ test("numbers and times for people", () => {
 test("the curve names both runs, however narrow it is", () => {
   for (const width of [900, 500, 380]) {
     const g = recorder(), run = (label, strong) => ({ label, strong, color: "again" }), series = [run("A the bucket tells a topic", false), run("B one queue", true)];
-    Scrub.prototype.axis.call({ label: "photos that only some have worked on", series, top: 2, H: 90, time: { t: 0 }, X: (t) => t }, g, PALETTE.light ?? PALETTE,
+    Scrub.prototype.axis.call({ roof: 0, label: "photos that only some have worked on", series, top: 2, H: 90, time: { t: 0 }, X: (t) => t }, g, PALETTE.light ?? PALETTE,
       { x: 0, y: 20, w: width, h: 50 }, 11.5, series[1], 60);
     for (const letter of ["A", "B"]) {
       const named = g.calls.filter(([name, words]) => name === "fillText" && words.startsWith(letter));

@@ -211,6 +211,19 @@ for (const [W, H, count] of [[470, 300, 2], [940, 300, 2], [940, 330, 1], [700, 
 }
 
 /** What a function gathers lies in its strip, a batch in its cell, at every size; what has no room is counted in words. */
+test("rings of what nobody works on do not lie over each other, and work has a scale of its own", () => {
+  const { files } = scenes.find((s) => s.name === "a function and bad orders"), runs = files.map((file) => model.openRun(model.unpack(readFileSync(file))));
+  for (const [W, H] of [[860, 450], [1240, 480], [1880, 900]]) {
+    const stage = new Stage(), g = recorder(), t = 80;
+    stage.layout(W, H, false); stage.show(runs.map((run) => ({ run }))); stage.draw(g, view(t, PALETTE.light));
+    const [lane] = stage.lanes, [queue] = placed(lane, "queue"), arcs = g.calls.filter(([name, x, y]) => name === "arc" && inside({ x, y }, queue) && y > queue.y + queue.head);
+    assert.ok(arcs.length > 50 && arcs.every(([, , , r]) => r <= lane.pitch / 2 - 1), `${W} x ${H}: radius ${Math.max(...arcs.map((a) => a[3]))}, pitch ${lane.pitch}`);
+    const b = lane.lensBox, rows = g.calls.filter(([name, x, y, , high]) => name === "roundRect" && x === b.x + 11 && y > b.y && y < b.y + b.h && high <= 16).map(([, , , w]) => w);
+    const whole = Math.max(...runs.map((run) => { const s = spent(run, run.duration); return Math.max(s.good, s.again + s.crashed); })), { good } = spent(lane.run, t);
+    assert.ok(rows[1] / rows[0] > (0.4 * good) / whole, `${W} x ${H}: ${rows[1]} of ${rows[0]} px are ${good} of ${whole} s of work`);
+  }
+});
+
 for (const [W, H] of [[560, 130], [840, 340], [840, 300], [1300, 620]]) for (const scene of scenes.filter((s) => s.kind === "called")) test(`${scene.name} in ${W} x ${H}`, () => {
   const stage = new Stage();
   let numbers = 0;

@@ -99,6 +99,17 @@ def test_a_setting_changes_the_run_and_back_gives_the_same_bytes(bench, sent):
     assert drawn(bench) == before
 
 
+def test_a_run_that_was_watched_is_known_when_the_cell_runs_again(bench, sent):
+    assert not bench._state["seen"]
+    sent("seen")
+    assert bench._state["seen"]
+    sent("set", name="consumers", value=4)
+    again, other, changed = (workbench(VideoQueue, seed=s, consumers=c) for s, c in ((7, 3), (8, 3), (7, 4)))
+    assert [w._state["seen"] for w in (again, other, changed)] == [True, False, True], "what was set then was seen, too"
+    for made in (again, other, changed):
+        made.close()
+
+
 @pytest.mark.parametrize(
     ("message", "words"),
     [

@@ -34,7 +34,7 @@ const FADES = 80;                                      // ms from frame to frame
 export function mount(root, store) {
   const form = store.get("form"), only = form.only ?? "", parse = (bytes) => (bytes?.byteLength ? openRun(unpack(bytes)) : null);
   let run = parse(store.get("run")), other = parse(store.get("other")), state = store.get("state"), figure = null, col = theme(), W = 0, H = 0;
-  let select = null, hover = null, focus = null, hits = [], opened = false, following = false, pull = null, big = false, wide = null;
+  let select = null, hover = null, focus = null, hits = [], opened = false, following = false, seenAll = false, pull = null, big = false, wide = null;
   let frame = 0, last = 0, dirty = true, visible = true, asked = "", metUntil = 0, bubbleUntil = 0, told = new Map(), waiting = [],
     many = state.many.text;
 
@@ -105,6 +105,7 @@ export function mount(root, store) {
         b) => a.t - b.t);
     const since = keep && run.actions.length ? Math.min(...run.actions.map((a) => a.at).filter((at) => at >= time.t - 1e-6), Infinity) : Infinity;
     time.show(run.duration, found, since);
+    if (!keep && state.seen && state.question?.state !== "open") time.lift();   // the cell has run before
     scrub.show({ ...curveOf(list, state), events: found }, keep);
     scrub.plant(run.actions.map((a, i) => ({ at: a.at, words: (state.actions[i] ?? a.kind).replace(/^[\d.,]+ s: /, "") })), store.live);
     behind.show(found, run.duration);
@@ -212,6 +213,7 @@ export function mount(root, store) {
     if (words) { say(`✓ ${words}`); metUntil = performance.now() + TIME.met * 1000; }
     if (why === "step" && !words) say(momentOf(run, time.t) || (time.over ? "The run ends here." : ""));
     if (why === "seek" && !words) say();
+    if (!time.fog && state.seen === false && !seenAll) { seenAll = true; store.ask({ do: "seen" }); }
     store.tell(time.t, time.playing);
   }
 
@@ -370,7 +372,8 @@ export function mount(root, store) {
     scrub.canvas.setAttribute("aria-valuemax", run.duration); scrub.canvas.setAttribute("aria-valuenow", time.t.toFixed(3));
     scrub.canvas.setAttribute("aria-valuetext", `${words} of ${clock(run.duration, run.duration)}`);
     bubble.classList.toggle("ml-on", performance.now() < bubbleUntil);
-    put(sentence, (performance.now() < metUntil ? spoken.words : spoken.at(time.t, time.playing)) || lensWords());
+    const told = (performance.now() < metUntil ? spoken.words : spoken.at(time.t, time.playing)) || lensWords();
+    if (sentence.textContent !== told) refill(sentence, told.split(/(\S*-\S*)/).map((part, i) => (i % 2 ? h("span", { class: "ml-name" }, part) : part)));   // warehouse-2 on one line
   }
 
   /** The sentence below the picture: the score of a guess, else what is remarkable now. */

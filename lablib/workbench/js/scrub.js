@@ -11,7 +11,7 @@ const FLAG = 19;                                       // px from one row of fla
 export class Scrub {
   /** `on`: seek(t), moved(index, t) and removed(index) for an action, changed() after each change of the guess. `clock`: the Clock. */
   constructor(time, on) {
-    Object.assign(this, { time, on, series: [], events: [], guess: null, question: null, ghost: null, top: 1, label: "", made: null, drag: null });
+    Object.assign(this, { time, on, series: [], events: [], guess: null, question: null, ghost: null, top: 1, label: "", made: null, drag: null, roof: 0 });
     this.canvas = h("canvas", { class: "ml-scrub", tabIndex: 0, role: "slider", "aria-label": "Time in the run", "aria-valuemin": "0" });
     this.flags = h("ol", { class: "ml-flags", "aria-label": "Actions in this run" });
     this.element = h("div", { class: "ml-curve" }, this.canvas, this.flags);
@@ -90,7 +90,7 @@ export class Scrub {
 
   area() { return { x: 6, w: Math.max(10, this.W - 12), y: 18, h: Math.max(10, this.H - 36) }; }
   X(t) { const a = this.area(); return a.x + (t / this.time.duration) * a.w; }
-  Y(v) { const a = this.area(); return a.y + a.h - clamp(v / this.top, 0, 1.02) * a.h; }
+  Y(v) { const a = this.area(); return a.y + a.h - clamp(v / this.top, 0, 1.02) * (a.h - this.roof); }
   timeAt(clientX) { const r = this.canvas.getBoundingClientRect(), a = this.area();
     return clamp((clientX - r.left - a.x) / a.w, 0, 1) * this.time.duration; }
 
@@ -98,7 +98,7 @@ export class Scrub {
     const a = this.area(), t = this.timeAt(e.clientX), y = e.clientY - this.canvas.getBoundingClientRect().top;
     if (first) this.drag = this.drawing && y > a.y - 8 ? "draw" : "seek";
     if (this.drag === "seek") { this.on.seek(t); return; }
-    const v = Math.min(this.question.high, clamp((a.y + a.h - y) / a.h, 0, 1) * this.top),
+    const v = Math.min(this.question.high, clamp((a.y + a.h - y) / (a.h - this.roof), 0, 1) * this.top),
       b = clamp(Math.round((t / this.time.duration) * BINS), 0, BINS);
     this.guess ??= new Array(BINS + 1).fill(null);
     const from = this.last ?? [b, v], d = b >= from[0] ? 1 : -1;
@@ -144,13 +144,16 @@ export class Scrub {
     const flags = [...this.actions ?? []].map((a, i) => ({ x: this.X(a.at), item: this.flags.children[i] })).sort((a, b) => a.x - b.x);
     const ends = new Array(clamp(Math.floor((this.H - 36) / FLAG), 1, 3)).fill(0), most = clamp((0.6 * ends.length * this.W) / flags.length - 3, 26, 420);
     for (const { item } of flags) item.style.maxWidth = `${most}px`;
+    let rows = 0;
     for (const flag of flags) flag.w = Math.ceil(flag.item.getBoundingClientRect().width);   // rounded down, the last letters are cut
     for (const { x, item, w } of flags) {
       const wanted = Math.max(0, Math.min(x, this.W - w)), free = ends.findIndex((end) => end <= wanted),
         row = free < 0 ? ends.indexOf(Math.min(...ends)) : free, left = Math.min(Math.max(wanted, ends[row]), this.W - 26), room = Math.max(26, Math.min(w, this.W - left));
       item.style.left = `${left}px`; item.style.top = `${row * FLAG}px`; item.style.maxWidth = `${room}px`;
-      ends[row] = left + room + 3;
+      ends[row] = left + room + 3; rows = Math.max(rows, row + 1);
     }
+    const roof = Math.min(rows * FLAG, this.area().h * 0.6);   // the flags' part of the height: the curve and the cursor stay below
+    if (roof !== this.roof) Object.assign(this, { roof, made: null });
   }
 
   resize(ratio) {
@@ -286,8 +289,8 @@ export class Scrub {
     }
     const top = brief(this.top), wide = width(g, top, fs - 1) + 4;   // readable where the curve goes through it, too
     const right = a.x + a.w, now = this.X(this.time.t), edge = now > right - wide - 3 ? now - 5 : right;   // beside the cursor, not under it
-    g.fillStyle = alpha(col.fog, 0.85); g.fillRect(edge - wide, a.y, wide, fs + 1);
-    text(g, top, edge - 1, a.y + 6, { size: fs - 1, color: col.soft, align: "right" });
+    g.fillStyle = alpha(col.fog, 0.85); g.fillRect(edge - wide, a.y + this.roof, wide, fs + 1);
+    text(g, top, edge - 1, a.y + this.roof + 6, { size: fs - 1, color: col.soft, align: "right" });
     const step = T > 7200 ? nice(T / 3600 / 7) * 3600 : nice(T / 7);
     for (let t = 0; t <= T + 1e-6; t += step) {
       const at = this.X(t), label = T > 172800 ? `${Math.round(t / 8640) / 10} d` : T > 7200 ? `${Math.round(t / 360) / 10} h` : T > 900 ? clock(t,

@@ -85,7 +85,7 @@ export class Stage {
     }
     g.globalAlpha = v.select ? 0.35 : 1;
     const window = Math.max(2, v.speed), open = lane.pipes.filter((p) => isOpen(run, p, t)), size = lane.fs - 1;
-    const full = (p) => p.words && run.refusedLately(p.to, t, Math.max(1, v.speed));
+    const full = (p) => p.words && run.refusedLately(p.to, t, v.playing ? Math.max(1, v.speed / 5) : 1);
     for (const p of open) {
       const rate = v.aggregate ? rateOf(lane, p, t, window) : 0;
       pipe(g, p.c, p.w, col, { load: rate && !p.capacity ? 0.85 : 0, fill: usedOf(run, p, t), loadColor: col[p.color], phase: v.wall * 2.2,
@@ -166,7 +166,7 @@ export const usedOf = (run, p, t) => (p.capacity ? (run.count("came", t, p.to) -
 /** The pipes of a lane: one to each worker, a shared one to a crowd. */
 function pipes(lane) {
   const found = [], { run } = lane;
-  const edge = (b, right) => [right ? b.x + b.w : b.x, b.y + b.h / 2];
+  const edge = (b, right) => [right ? b.x + b.w : b.x, HANDS.has(b.role) && b.shared ? nearest(lane, b, right) : b.y + b.h / 2];
   for (const [from, to, t_from, t_to, capacity = null] of lane.forward) {
     const a = lane.boxes.get(from), goal = lane.boxes.get(to) ?? (run.places[to].role === "done" ? lane.lensBox : null);
     if (!a || !goal) continue;
@@ -183,6 +183,13 @@ function pipes(lane) {
       HANDS.has(a.role) ? null : [(x0 + x1) / 2, (y0 + y1) / 2 - 13]);
   }
   return found;
+}
+
+/** The height at which a pipe meets a crowd: its middle, or where a cell stands that is near it. */
+function nearest(lane, b, right) {
+  const cells = lane.actorsAt(b.place).map((a) => lane.cells.get(a)), side = Math[right ? "max" : "min"](...cells.map((c) => c.x)), middle = b.y + b.h / 2;
+  const away = (c) => Math.max(0, c.y + 4 - middle, middle - c.y - c.h + 4), column = cells.filter((c) => c.x === side).sort((p, q) => away(p) - away(q));
+  return column.length && away(column[0]) ? column[0].my : middle;
 }
 
 /** How much passes along a pipe a second. */

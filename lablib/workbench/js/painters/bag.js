@@ -80,9 +80,9 @@ function one(g, b, lane, v, m) {
     if (s >= NUMBERED && numbered(s, m.m + 1)) text(g, String(m.m + 1), x, y + 0.5,
       { size: s * (m.m > 98 ? 0.34 : 0.42), color: col.soft, align: "center" });
   } else if (m.sign === "orphan") {
-    const r = s * (s >= 15 ? 0.72 : 0.68);
-    socket(g, x, y, s, col.again, 1.8);
-    ring(g, x, y, r, m.ring ?? 0, col.again, alpha(col.again, 0.2), Math.max(2, s * 0.13));
+    const thick = Math.max(1.4, s * 0.13), r = Math.min(s * (s >= 15 ? 0.72 : 0.68), (lane.pitch - thick - 1) / 2), inner = Math.min(s, 2 * (r - thick - 0.6));   // no ring over the next one
+    if (inner >= 5) socket(g, x, y, inner, col.again, Math.min(1.8, inner * 0.14));
+    ring(g, x, y, r, m.ring ?? 0, col.again, alpha(col.again, 0.2), thick);
     if (s >= NUMBERED) text(g, `${Math.ceil(m.left ?? 0)}`, x, y + 1, { size: s * 0.42, weight: 700, color: col.again, align: "center" });
     Object.assign(hit, { r: r + 3, touch: { message: m.m, lane: lane.i, ring: { x, y, r, mark: m } } });
   } else {

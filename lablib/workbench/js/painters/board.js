@@ -1,9 +1,9 @@
 // Lens: a board of orders x receivers. A cell fills when that receiver has the news; an order that only some know stays red for good.
-import { box, mark, text, width } from "../glyph.js";
+import { box, fitting, mark, text, width } from "../glyph.js";
 import { alpha } from "../theme.js";
 
 // What it says, unless the scenario's lens has `words` of its own.
-const WORDS = { title: "Who knows which order", foot: "cross: the shop crashed · dot: not wanted", all: "known to all", some: "to some", nobody: "to nobody",
+const WORDS = { title: "Who knows which order", short: "Who knows", foot: "cross: the shop crashed · dot: not wanted", all: "known to all", some: "to some", nobody: "to nobody",
   curve: "orders that only some know", one: "order that only some know", many: "orders that only some know", none: "no order that only some know" };
 const wordsOf = (run) => run.lens.words ?? WORDS;
 
@@ -43,10 +43,13 @@ export const board = {
     let x = b.x + b.w - 12;
     const words = wordsOf(run);
     const short = b.w < fs * 24, said = (state) => `${short ? words[state].split(" ").pop() : words[state]} ${n[state]}`;
+    const states = [words.open ? "open" : "nobody", "some", "all"], size = fs - (b.w < 420 ? 1 : 0);
+    const most = states.reduce((left, state) => left - width(g, said(state), size, 700) - (short ? 8 : 14), x);   // for the title, the same in both lanes
     for (const [state, color, weight] of [[words.open ? "open" : "nobody", col.soft, 500], ["some", n.some ? col.again : col.soft, n.some ? 700 : 500], ["all", col.waiting, 650]]) {
-      x -= text(g, said(state), x, b.y + 15, { size: fs - (b.w < 420 ? 1 : 0), weight, color, align: "right" }) + (short ? 8 : 14);
+      x -= text(g, said(state), x, b.y + 15, { size, weight, color, align: "right" }) + (short ? 8 : 14);
     }
-    if (width(g, words.title, fs + 1, 650) <= x - b.x - 16) text(g, words.title, b.x + 11, b.y + 15, { size: fs + 1, weight: 650, color: col.ink });
+    const title = fitting(g, [words.title, words.short, ""].filter((s) => s !== undefined), most - b.x - 16, fs + 1, 650);
+    text(g, title, b.x + 11, b.y + 15, { size: fs + 1, weight: 650, color: col.ink });
     if (flat || b.w < fs * 20) return;
     const wide = width(g, words.foot, fs - 2) > b.w - names - 10;    // the words have the whole width where they need it
     text(g, words.foot, b.x + (wide ? 11 : names), b.y + b.h - 9, { size: fs - 2, color: col.soft, italic: true, max: b.w - (wide ? 18 : names + 10), least: 8 });

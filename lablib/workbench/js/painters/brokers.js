@@ -220,8 +220,8 @@ function client(g, lane, v, i) {
     g.save(); g.globalAlpha = v.reduced ? 0.3 : 0.75 - 0.5 * u; g.strokeStyle = col.again; g.lineWidth = 1.6; g.setLineDash([5, 6]);
     stroke(g, line(st, i, Math.max(0, n))); g.restore();
     const wait = c.tries.find(([from, to]) => from <= t && t < to), x = b.x + b.w + 18, w = st.narrow ? 36 : 96;
-    circle(g, x, mid, st.ring + 3, { fill: col.page });
     if (wait) {
+      circle(g, x, mid, st.ring + 3, { fill: col.page });   // the line begins behind the ring
       ring(g, x, mid, st.ring, (wait[1] - t) / (wait[1] - wait[0]), col.again, alpha(col.again, 0.2), Math.min(3, st.ring / 3));
       if (!st.tiny && (!low || st.cells.length < 14)) text(g, fitting(g, [`tries in ${seconds(wait[1] - t)}`, seconds(wait[1] - t)], w, fs - 1, 600), x + 14, mid,
         { size: fs - 1, weight: 600, color: col.again });

@@ -112,6 +112,7 @@ function crowd(g, b, lane, v) {
   box(g, b.x + 12, foot - h, b.w - 24, h * (1 - late / Math.max(1, n)), 4, { fill: alpha(col.waiting, 0.4) });
   if (late) box(g, b.x + 12, foot - (h * late) / n, b.w - 24, (h * late) / n, 4, { fill: alpha(col.again, 0.4) });
   const forms = late ? [`${plural(n, "record")}, ${brief(late)} on the way again`, `${brief(n)}, ${brief(late)} again`, brief(n)] : [plural(n, "record"), brief(n)];
-  if (h > b.fs * 1.6) text(g, fitting(g, forms, b.w - 30, b.fs, 650), b.x + b.w / 2, foot - h / 2, { size: b.fs, weight: 650, color: col.ink, align: "center" });
+  const again = (h * late) / Math.max(1, n), [part, middle] = again > h / 2 ? [again, foot - again / 2] : [h - again, foot - (h + again) / 2];   // in the larger part, not across both
+  if (part > b.fs * 1.3) text(g, fitting(g, forms, b.w - 30, b.fs, 650), b.x + b.w / 2, middle, { size: b.fs, weight: 650, color: col.ink, align: "center" });
   waiting(g, b, lane.run, t, col);
 }

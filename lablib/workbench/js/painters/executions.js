@@ -51,7 +51,7 @@ export const executions = {
     v.hits.push({ x: b.x, y: b.y, w: b.w, h: b.h, id, touch: { actor, lane: lane.i, at: b }, pick: { actor, lane: lane.i } });
     const y = b.y + (b.low ? fs * 0.95 : b.head / 2 + 2), short = label.replace(/^Function /, ""), beside = (size) => b.w - 34 - width(g, short, size, 650);
     const later = run.count("retrying", t, b.place), calls = plural(now, "call");
-    const words = (later ? [`${calls}, ${later} wait for another try`, `${calls}, ${later} wait`, `${later} wait`] : [`${calls} at the same time`, calls]).find((s) => width(g, s, fs, 600) <= Math.min(b.w * (later ? 1 : 0.5), beside(fs + 0.5)))
+    const words = (later ? [`${calls}, ${later} wait for another try`, `${calls}, ${later} wait`, `${later} wait`] : [now === 1 ? calls : `${calls} at the same time`, calls]).find((s) => width(g, s, fs, 600) <= Math.min(b.w * (later ? 1 : 0.5), beside(fs + 0.5)))
       ?? fitting(g, [`${now}`, ""], beside(8.5), fs, 600);
     const room = b.w - 30 - text(g, words, b.x + b.w - 11, y, { size: fs, weight: now ? 600 : 400, color: now ? col.hand : col.soft, align: "right" });
     text(g, fitting(g, [label, short], room, fs + 0.5, 650), b.x + 11, y, { size: fs + 0.5, weight: 650, color: col.ink, max: room, least: 8.5 });

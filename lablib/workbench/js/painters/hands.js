@@ -10,13 +10,15 @@ const COUNTED = ["", "", "two", "three", "four", "five", "six"];
 export const hands = {
   place(b, lane) {
     const actors = lane.actorsAt(b.place), n = Math.max(1, actors.length), top = b.low ? 0 : b.head - 6;
-    const gap = Math.min(8, b.h * 0.035, 0.2 * Math.sqrt((b.w * (b.h - top)) / n));   // a crowd has as much of its box as a few
+    const gap = Math.min(8, Math.max(b.h * 0.035, 4), 0.2 * Math.sqrt((b.w * (b.h - top)) / n));   // a crowd has as much of its box as a few
     const fit = (cols) => (b.h - top - gap * (Math.ceil(n / cols) - 1)) / Math.ceil(n / cols);
     let cols = 1;
     while (fit(cols) < Math.min(b.h - top, Math.max(b.low ? 26 : 32, lane.handSize * (b.low ? 1.2 : 1.7))) && cols < n) cols++;
     const across = (cols) => (b.w - gap * (cols - 1)) / cols;
     while (cols > 1 && across(cols) < Math.min(26, fit(cols))) cols--;   // no cell is a slit
-    const rows = Math.ceil(n / cols), ch = Math.min(b.fs * 7.4, fit(cols)), cw = across(cols),
+    const rows = Math.ceil(n / cols);
+    cols = Math.ceil(n / rows);                        // none stays empty
+    const ch = Math.min(b.fs * 7.4, fit(cols)), cw = across(cols),
       y0 = b.y + top + (b.h - top - ch * rows - gap * (rows - 1)) / 2;
     b.crowd = cols > 1 && cw < b.fs * 15;              // small cells: number, mark, ring, bar; the words are in the card
     b.shared = cols > 1;                               // one pipe for all
@@ -26,7 +28,8 @@ export const hands = {
     b.handSize = Math.max(Math.min(6, cw * 0.65, ch * 0.65), Math.min(lane.handSize, (ch - 12) * 0.64, b.crowd ? Math.min(beside - 9, beside / 1.48) : Infinity));
     const words = Math.max(0, ...actors.map((a) => lane.run.actors[a].name.length)) * b.fs * 0.66;
     actors.forEach((a, i) => {
-      const c = { x: b.x + Math.floor(i / rows) * (cw + gap), y: y0 + (i % rows) * (ch + gap), w: cw, h: ch, actor: a, b };
+      const [column, row] = cols > rows ? [i % cols, Math.floor(i / cols)] : [Math.floor(i / rows), i % rows];   // read along the longer side
+      const c = { x: b.x + column * (cw + gap), y: y0 + row * (ch + gap), w: cw, h: ch, actor: a, b };
       c.mx = b.crowd ? Math.max(c.x + c.w / 2, c.x + c.w - b.tight * 0.6 - reach(b)) : c.x + 10 + Math.min(words, cw * 0.38) + 10 + reach(b);
       c.my = c.y + (c.h - Math.min(6, c.h * 0.2)) / 2;
       lane.cells.set(a, c);

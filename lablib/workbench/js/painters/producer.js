@@ -45,10 +45,10 @@ export const lost = {
     text(g, run.places[b.place].label, b.x + 10, b.y + 14, { size: fs - 0.5, weight: 650, color: hue, max: b.w - 14 });
     const why = run.once("why lost", () => [...new Set(run.list.filter((k) => k.state === "lost").map((k) => k.ended))]);
     const lines = why.filter((e) => run.count(`lost:${e}`, v.t)).map((e) => `${brief(run.count(`lost:${e}`, v.t))} ${run.said[e] ?? e}`);
-    const size = Math.min(26, b.h * 0.28), many = b.h > 22 + size + (fs + 1) * lines.length;
+    const size = Math.min(26, b.h * 0.28), drop = size * 0.62 + (b.h < 90 ? 3 : 8), many = b.h > 22 + size + (fs + 1) * lines.length;
     const y = b.y + 22 + (b.h - 26 - (many ? (fs + 1) * lines.length : 0)) / 2;
     text(g, brief(n), b.x + b.w / 2, y, { size, weight: 700, color: hue, align: "center" });
-    if (many) lines.forEach((s, i) => text(g, s, b.x + b.w / 2, y + size * 0.7 + 6 + i * (fs + 1),
+    if (many) lines.forEach((s, i) => text(g, s, b.x + b.w / 2, y + drop + i * (fs + 1),
       { size: fs - 1.5, color: col.ink, align: "center", max: b.w - 6 }));
   },
 

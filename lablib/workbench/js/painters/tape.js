@@ -131,5 +131,8 @@ function flag(g, b, { x, xs, names }, row, { col }) {
   g.stroke();
   const right = x - b.x < b.fs * 3, room = right ? b.x + b.w - Math.max(...xs) - 12 : x - b.x - 8;   // beside the pole, in the box
   const words = fitting(g, [names.join(" "), plural(names.length, "reader"), String(names.length)], room, size, 650);
-  if (!b.low) text(g, words, right ? Math.max(...xs) + 4 : x - 4, y + b.fs * 0.3, { size, weight: 650, color: col.hand, align: right ? "left" : "right" });
+  if (b.low) return;
+  const wide = width(g, words, size, 650), at = right ? Math.max(...xs) + 4 : x - 4;
+  box(g, (right ? at : at - wide) - 1, y + b.fs * 0.3 - size * 0.6, wide + 2, size * 1.2, 3, { fill: alpha(col.tray, 0.85) });   // readable above records, too
+  text(g, words, at, y + b.fs * 0.3, { size, weight: 650, color: col.hand, align: right ? "left" : "right" });
 }
