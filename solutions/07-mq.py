@@ -422,8 +422,9 @@ for n, left in ((2, "two nodes:  "), (3, "one node:   ")):
 
 # %% [markdown]
 # **What to notice.** One node may be missing, and nobody notices more than a new connection. With two missing the third
-# node knows that it is a minority, and stops: it would rather stand still than give another answer than the two. (The
-# course of 2023 had *mirrored* queues here; they are gone in version 4.)
+# node still lets you in and takes the order, but it is a minority, and confirms nothing: it would rather stand still than
+# give another answer than the two. (The course of 2023 had *mirrored* queues here; they are gone in version 4. And until
+# 4.2 a node that sees a minority pauses after a minute, and lets nobody in.)
 #
 # See it happen. A mark in a node is a message on its disk: filled when a majority has it, hollow when it has not. A
 # hollow mark at a shop is an order that waits for its confirm.

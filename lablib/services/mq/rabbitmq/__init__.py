@@ -62,6 +62,9 @@ class RabbitMq(Engine):
         version = tuple(int(part) for part in broker.version.split("."))
         self.delivery_limit = 20.0 if version >= (4,) else inf
         self.has_quorum_queues = version >= (3, 13)
+        # Khepri keeps what is declared from 4.2 on, and knows no strategy for partitions (rabbitmq.com: "How to enable
+        # Khepri"; release notes of 4.3.0). Which strategy Amazon MQ has before, its guide does not say.
+        self._pauses_minority = version < (4, 2)
         self._listeners: dict[int, list[servers.Server]] = {}
         self._healthy: dict[int, None] = {}
         self._unnoticed: dict[int, tuple[Node, bool]] = {}  # nodes that are gone, and whether in order
@@ -264,9 +267,9 @@ class RabbitMq(Engine):
         return sum(self.reaches(node, other) for other in running)
 
     def _look_around(self) -> None:
-        """A node that sees a minority, for others are cut off or down, pauses until it sees more
-        (cluster_partition_handling = pause_minority; which one Amazon MQ uses, its guide does not say)."""
-        if self.broker.mode != "CLUSTER_MULTI_AZ":
+        """Before 4.2, a node that sees a minority, for others are cut off or down, pauses until it sees more
+        (cluster_partition_handling = pause_minority). Later it goes on, keeps its clients, and confirms nothing."""
+        if self.broker.mode != "CLUSTER_MULTI_AZ" or not self._pauses_minority:
             return
         for node in [n for n in self.broker.nodes if n is not None and n.alive]:
             few = 2 * self._sees(node) <= len(self.broker.hosts)
